@@ -1,0 +1,170 @@
+# Weir: network-boundary firewall and traffic inspector for Microsoft Power Platform.
+#
+#   make demo       install packages, build, replay the shipped capture     (start here)
+#   make test       install packages, build, run every test
+#   make            build ./weir (packages present)
+#   make check      format, layers, symbols, unit, rules and golden tests: under 3 minutes
+#   make lint       clang-format, layers, symbols, cppcheck, shellcheck, codespell, man pages
+#   make tidy       clang-tidy, one file a process
+#   make sanitize   unit tests under ASan+UBSan, TSan, and MSan (base, match, decode, flow)
+#   make test-e2e   tests with real clients in network namespaces
+#   make bench      benchmarks beside a libpcap loop and ndpiReader
+#   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
+#   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
+#   make coverage   line coverage of the unit, rules and golden tests
+#   make deps       install the packages that building and testing need (Debian 12)
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make format     let clang-format rewrite the sources
+#   make clean      remove everything that was built
+#
+# Variables: V=1 shows commands; SAN=address,undefined builds with sanitizers into a folder of
+# its own; WERROR=1 makes warnings errors; CC, CFLAGS, LDFLAGS stay yours.
+
+PKG_CONFIG ?= pkg-config
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+SYSCONFDIR ?= /etc
+CFLAGS     ?= -O2 -g
+SAN        ?=
+WERROR     ?=
+FUZZ_SECONDS ?= 60
+
+comma := ,
+B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
+
+PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash
+# Third-party headers are -isystem: our warning level is for our own code.
+DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
+DEPLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lpthread
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual \
+        -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wpointer-arith -Wnull-dereference \
+        -Wdouble-promotion -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes \
+        -Wold-style-definition -Wredundant-decls -Walloca -Wimplicit-fallthrough
+GCCWARN := -Wcast-align=strict -Wformat-signedness -Wduplicated-cond -Wduplicated-branches \
+           -Wlogical-op -Wstack-usage=65536
+IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+WARN += $(if $(IS_CLANG),,$(GCCWARN))
+HARD := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
+        $(if $(SAN)$(COVERAGE),,-D_FORTIFY_SOURCE=2)
+# Hidden: libndpi exports unprefixed names (cache_new, hll_init, ...) that a symbol of the
+# same name in the program would replace.
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(DEPINC) -fvisibility=hidden \
+        -fno-strict-overflow -fno-common -MMD -MP $(WARN) $(if $(WERROR),-Werror) $(HARD) $(CFLAGS) \
+        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+        $(if $(COVERAGE),--coverage)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) \
+        $(if $(COVERAGE),--coverage)
+
+FOLDERS := app console ship report engine store import config record enforce detect policy \
+           catalog identify flow decode capture match model base
+FOLDERS := $(foreach f,$(FOLDERS),$(if $(wildcard src/$f/*.c),$f))
+lib = $(B)/lib/$1.a
+LIBS := $(foreach f,$(filter-out app,$(FOLDERS)),$(call lib,$f))
+APPOBJ := $(patsubst %.c,$(B)/%.o,$(wildcard src/app/*.c))
+SRCS := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' $1 $2;
+endif
+
+.PHONY: all weir-files demo test check lint tidy sanitize test-e2e bench fuzz garbage coverage deps \
+        install format clean help unit fuzz-replay fuzz-build tools
+all: weir
+weir: $(B)/weir
+	$(Q)cmp -s $< $@ || cp $< $@
+$(B)/weir: $(APPOBJ) $(LIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $(APPOBJ) $(LIBS) $(DEPLIBS)
+
+define folder_rule
+$(call lib,$1): $(patsubst %.c,$(B)/%.o,$(wildcard src/$1/*.c))
+	@mkdir -p $$(@D)
+	$$(call say,AR,$$@) rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rule,$f)))
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -DWEIR_VERSION='"$(VERSION)"' -c -o $@ $<
+
+# A unit test links its own folder and those below it: one that needs more is badly layered.
+below = $(filter $(patsubst %,$(B)/lib/%.a,$1 match model base),$(LIBS))
+all_below_engine = $(LIBS)
+testlibs = $(if $(filter engine report app config store import,$1),$(LIBS),$(call below,$1))
+define unit_rule
+$(B)/tests/$1/%: $(B)/tests/unit/$1/%.o $(call testlibs,$1)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@) $(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(call testlibs,$1) -lcmocka $(DEPLIBS)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call unit_rule,$f)))
+
+unit: $(UNIT)
+	@rc=0; for t in $(UNIT); do $(WRAP) $$t || rc=1; done; exit $$rc
+
+# Fuzz targets: libFuzzer (clang) for searching, a plain main that replays files for testing.
+CORE_SRC := $(filter-out src/app/%,$(wildcard src/*/*.c))
+fuzz-build: $(FUZZ)
+$(B)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@) clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -Isrc $(DEPINC) -g -O1 \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^ $(DEPLIBS)
+$(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/standalone.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(DEPLIBS)
+fuzz-replay: $(REPLAY)
+	@for t in $(REPLAY); do n=$$(basename $$t); \
+	  [ ! -d tests/fuzz/corpus/$$n ] || $$t tests/fuzz/corpus/$$n/* || exit 1; done
+fuzz: fuzz-build
+	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
+
+lint: all
+	scripts/lint.sh $(B)
+tidy:
+	printf '%s\n' $(filter %.c,$(SRCS)) | xargs -P$$(nproc) -I{} clang-tidy --quiet {} -- \
+	  -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"tidy"' -Isrc -Itests $(DEPINC)
+format:
+	clang-format -i $(SRCS)
+
+deps:
+	scripts/install-packages.sh build test
+demo:
+	scripts/install-packages.sh build
+	+$(MAKE) --no-print-directory weir
+	scripts/demo.sh
+test:
+	scripts/install-packages.sh build test
+	+scripts/test.sh
+check:
+	+scripts/test.sh quick
+sanitize:
+	+scripts/sanitize.sh
+test-e2e:
+	+scripts/test.sh e2e
+bench:
+	scripts/install-packages.sh build test bench
+	+scripts/bench.sh
+garbage:
+	+scripts/garbage.sh 10000
+coverage:
+	+scripts/coverage.sh
+
+SHARE := $(DESTDIR)$(PREFIX)/share/weir
+install: weir
+	install -D -m 0755 weir $(DESTDIR)$(PREFIX)/sbin/weir
+	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	cp -r rules/. $(SHARE)/rules/
+	cp -r geo/. $(SHARE)/geo/
+	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+clean:
+	$(RM) -r build weir
+help:
+	@sed -n '/^#   make/s/^#   //p' Makefile
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

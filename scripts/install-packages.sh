@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs the Debian 12 packages that Weir needs.
+# usage: install-packages.sh SET...     sets: build test bench
+# Nothing is asked of the network when all of them are there.
+set -eu
+build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev libconfig-dev
+       libssl-dev libxxhash-dev tzdata"
+test="$build git libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
+      shellcheck codespell mandoc python3-minimal python3 binutils libmaxmind-db-writer-perl"
+bench="$build python3 libndpi-bin valgrind"
+want=
+for s in "$@"; do
+	case $s in
+	build) want="$want $build" ;;
+	test) want="$want $test" ;;
+	bench) want="$want $bench" ;;
+	*)
+		echo "install-packages.sh: unknown set '$s' (build, test, bench)" >&2
+		exit 2
+		;;
+	esac
+done
+missing=
+for p in $want; do
+	dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed ||
+		case " $missing " in *" $p "*) ;; *) missing="$missing $p" ;; esac
+done
+[ -n "$missing" ] || exit 0
+command -v apt-get >/dev/null || {
+	echo "install-packages.sh: this is no Debian system; install by hand:$missing" >&2
+	exit 3
+}
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || {
+		echo "install-packages.sh: run as root, or install sudo, for:$missing" >&2
+		exit 3
+	}
+	sudo=sudo
+fi
+echo "installing:$missing"
+$sudo apt-get update -q >/dev/null
+# shellcheck disable=SC2086  # a list of words
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends $missing >/dev/null

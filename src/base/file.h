@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+/*
+ * file - read whole small files, with a limit.
+ */
+
+#include <stddef.h>
+
+/*
+ * Read the regular file (or pipe) `path` of at most `limit` bytes.  A NUL follows the text.
+ * Returns 0 and *ret (caller frees) and *ret_len, or -errno; -EFBIG when it is larger.
+ */
+int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
+	__attribute__((warn_unused_result));
+
+/* `name` seen from the folder of `base`: absolute names as they are.  malloc'd or NULL. */
+char *file_beside(const char *base, const char *name);
+
+#endif /* BASE_FILE_H */

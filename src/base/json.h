@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+/*
+ * json - append-only JSON writer into memory that the caller owns.
+ *
+ * Output is always valid UTF-8 JSON: quotes, backslashes and control bytes are escaped, each
+ * byte of an invalid UTF-8 sequence becomes U+FFFD (RFC 3629: no surrogates, no overlongs,
+ * nothing over U+10FFFF); DEL and C1 controls are escaped as well, so that a ledger shown on a
+ * terminal is harmless.
+ * Overflow is sticky: once the buffer is full nothing more is written and json_ok() is false.
+ *
+ * Threads: a value on the stack or in its owner; nothing shared.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct json {
+	char *buf;
+	size_t size; /* of buf */
+	size_t len;  /* written so far */
+	bool comma;  /* the next value needs a comma first */
+	bool full;
+};
+
+static inline void json_init(struct json *j, char *buf, size_t size)
+{
+	*j = (struct json){.buf = buf, .size = size};
+}
+
+static inline bool json_ok(const struct json *j)
+{
+	return !j->full;
+}
+
+/* `key` is a plain ASCII identifier written as it is, or NULL inside arrays. */
+void json_object_begin(struct json *j, const char *key);
+void json_object_end(struct json *j);
+void json_array_begin(struct json *j, const char *key);
+void json_array_end(struct json *j);
+void json_string(struct json *j, const char *key, struct str s);
+void json_cstring(struct json *j, const char *key, const char *s); /* NULL: nothing */
+void json_u64(struct json *j, const char *key, uint64_t v);
+void json_i64(struct json *j, const char *key, int64_t v);
+void json_bool(struct json *j, const char *key, bool v);
+
+/* Bytes that are already JSON, or that end a line; written as they are, no comma logic. */
+void json_raw(struct json *j, const char *bytes, size_t len);
+
+#endif /* BASE_JSON_H */

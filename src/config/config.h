@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+/*
+ * config - weir.conf, read by libconfig and walked by one table of what may stand in it.
+ *
+ * The table (config/schema.c) has a row a key: path, type, unit, range, default, meaning; the
+ * man page weir.conf(5) and the walker both follow it.  Unknown keys are errors with a
+ * suggestion; quantities are strings with units ("64MiB", "24h"), because libconfig 1.5
+ * silently cuts large integers.  Names of files are relative to the file that names them.
+ *
+ * Memory: everything hangs off the config and dies with it.  Threads: immutable.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/diag.h"
+#include "match/calendar.h"
+#include "match/zone.h"
+#include "model/names.h"
+
+struct site_cfg {
+	const char *name;
+	const struct prefix *inside;
+	size_t inside_count;
+	const struct addr *egress;
+	size_t egress_count;
+	const struct addr *resolvers;
+	size_t resolver_count;
+	const char *zone_name; /* NULL = not given: UTC, and no off-hours */
+	struct zone *zone;
+	const char *hours_text; /* NULL = not given */
+	struct hours hours;
+	struct holidays *holidays;    /* NULL = none */
+	const char *const *countries; /* upper-case alpha-2 */
+	size_t country_count;         /* 0 = any country is expected */
+};
+
+struct source_cfg {
+	enum role role;
+	const char *name;
+	const struct prefix *addresses;
+	size_t address_count;
+	const char *site; /* NULL = by address */
+};
+
+struct config {
+	const char *path; /* NULL = built-in defaults */
+	const char *sensor;
+	enum mode mode;
+	const char *const *rules; /* resolved names */
+	size_t rule_count;
+	const struct site_cfg *sites;
+	size_t site_count;
+	const struct source_cfg *sources;
+	size_t source_count;
+	struct {
+		const char *services, *connectors, *regions,
+			*own; /* NULL = the shipped ones */
+	} catalog;
+	struct {
+		const char *country, *asn; /* NULL = none */
+		const char *tags;          /* NULL = the shipped ones */
+	} geo;
+	struct {
+		const char *dir; /* NULL = none configured */
+		uint64_t segment_bytes;
+	} ledger;
+	struct {
+		uint32_t max_flows; /* 0 = default */
+		uint32_t max_fragments;
+		uint32_t max_heads; /* undecided connections at a time; 0 = default */
+		int64_t tcp_timeout_us, udp_timeout_us; /* 0 = default */
+	} limits;
+	struct config_memory *memory; /* the config's own */
+};
+
+/*
+ * Read `path`; NULL gives the built-in defaults: monitor mode, one site "default" with the
+ * private ranges inside (RFC 1918, RFC 4193, RFC 6598), no rules, the shipped catalogue.
+ * `share`: the folder of shipped data (rules/, geo/ below it).
+ * Returns NULL when anything is wrong; all findings are in `d`.
+ */
+struct config *config_load(const char *path, const char *share, struct diag *d);
+void config_destroy(struct config *c);
+
+/* Every key with type, default and meaning, as "weir check --keys" and the man page show. */
+void config_print_keys(FILE *out);
+const char *config_library_version(void);
+
+#endif /* CONFIG_CONFIG_H */

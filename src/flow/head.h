@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FLOW_HEAD_H
+#define FLOW_HEAD_H
+
+/*
+ * head - the first bytes of one direction of a stream, put together in any order.
+ *
+ * Byte-accurate coverage: which of the first HEAD_MAX bytes have been seen.  The first copy
+ * of a byte stays; a later copy that differs is a conflict (the caller decides what it
+ * means; the second copy is for the identify stage's next widening).  Used for TCP by
+ * sequence offset and for QUIC CRYPTO by stream offset.
+ *
+ * Memory: grows through two pools (HEAD_SMALL bytes, then HEAD_MAX); a head without bytes owns
+ * nothing.  Threads: a head and its pools belong to one thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEAD_SMALL 2048
+#define HEAD_MAX   (18 * 1024)
+
+struct head_pools;
+
+/* Room for so many small and large heads at a time.  NULL: out of memory. */
+struct head_pools *head_pools_create(uint32_t small_max, uint32_t large_max);
+void head_pools_destroy(struct head_pools *p);
+
+struct head {
+	uint8_t *bytes;       /* NULL until the first byte */
+	uint32_t size;        /* room at bytes: 0, HEAD_SMALL or HEAD_MAX */
+	uint32_t filled;      /* bytes [0, filled) have all been seen */
+	uint32_t highest;     /* one past the highest byte seen */
+	bool conflict;        /* some byte was seen with two values */
+	uint32_t conflict_at; /* offset of the first such byte */
+	bool out_of_order;    /* some byte came after a later one */
+	bool beyond;          /* bytes past HEAD_MAX were offered and dropped */
+};
+
+enum head_result {
+	HEAD_ADDED = 0, /* filled grew */
+	HEAD_KEPT,      /* stored, or nothing new; filled is as before */
+	HEAD_NO_ROOM, /* a pool is empty: nothing stored, the caller applies its policy */
+};
+
+/* Add `len` bytes at stream offset `at`.  Bytes past HEAD_MAX are dropped and flagged. */
+enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
+			  const uint8_t *data, size_t len);
+
+/* Give the memory back; the head is empty again. */
+void head_clear(struct head *h, struct head_pools *p);
+
+#endif /* FLOW_HEAD_H */

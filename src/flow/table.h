@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FLOW_TABLE_H
+#define FLOW_TABLE_H
+
+/*
+ * table - the connections in being, found by either direction's packets.
+ *
+ * Open addressing over pooled records of fixed size; the engine appends `extra_bytes` of its
+ * own to each.  A flow ends by FIN, reset, time-out (by packet clock, per state) or
+ * eviction (table full: the flow longest without a packet, counted).  Unvalidated resets
+ * (sequence number outside the window) end nothing.
+ *
+ * Order: ends come out in the order of their time, then of their last frame, whatever the
+ * number of tables; time-outs are given out before the frame that reveals them.
+ *
+ * Threads: one table a worker.  Memory: reserved at creation; resident as used.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "model/flow_key.h"
+#include "model/frame.h"
+#include "model/names.h"
+#include "model/packet.h"
+
+enum flow_state {
+	FLOW_TCP_OPENING = 0, /* SYN seen, no data */
+	FLOW_TCP_OPEN,
+	FLOW_TCP_CLOSING, /* FIN both ways, or a valid reset: waits for stragglers */
+	FLOW_UDP,
+	FLOW_OTHER,
+	FLOW_STATE_COUNT
+};
+
+struct flow_cfg {
+	uint32_t max_flows; /* 0 = 1,000,000 */
+	int64_t timeout_us
+		[FLOW_STATE_COUNT]; /* 0 = default: 30 s, 5 min, 10 s, 60 s, 30 s */
+	uint64_t seed;              /* of the hash; 0 is fine for files */
+	uint32_t extra_bytes;       /* appended to each flow, zeroed at its start */
+};
+
+struct flow_direction {
+	uint64_t packets;
+	uint64_t bytes;    /* IP total length */
+	uint32_t next_seq; /* TCP: one past the highest byte seen */
+	uint16_t window;
+	uint8_t tcp_flags; /* all seen, or'ed */
+	uint8_t ttl;       /* of the first packet */
+};
+
+struct flow {
+	struct flow_key key;
+	int64_t first_us, last_us; /* capture time of first and last packet */
+	int64_t clock_us; /* frame clock of the last packet: time-outs count from here */
+	uint64_t first_frame, last_frame;
+	uint64_t id;         /* hash of first packet time and tuple; stable across runs */
+	bool client_is_low;  /* which end opened it */
+	bool midstream;      /* TCP without its SYN */
+	uint8_t state;       /* enum flow_state */
+	uint8_t end_reason;  /* enum end_reason, once closing */
+	uint32_t client_isn; /* TCP: first sequence number of the client's data */
+	uint32_t server_isn;
+	struct flow_direction out; /* from the client */
+	struct flow_direction in;
+	uint32_t links[4]; /* the table's own */
+};
+
+static inline struct addr flow_client(const struct flow *f)
+{
+	return f->client_is_low ? f->key.low : f->key.high;
+}
+
+static inline struct addr flow_server(const struct flow *f)
+{
+	return f->client_is_low ? f->key.high : f->key.low;
+}
+
+static inline uint16_t flow_client_port(const struct flow *f)
+{
+	return f->client_is_low ? f->key.low_port : f->key.high_port;
+}
+
+static inline uint16_t flow_server_port(const struct flow *f)
+{
+	return f->client_is_low ? f->key.high_port : f->key.low_port;
+}
+
+struct flow_table;
+
+/* NULL: memory cannot be reserved. */
+struct flow_table *flow_table_create(const struct flow_cfg *cfg);
+void flow_table_destroy(struct flow_table *t);
+
+/* The engine's bytes behind a flow. */
+void *flow_extra(struct flow *f);
+
+/* What a packet did. */
+struct flow_touch {
+	struct flow *flow;
+	bool is_new;
+	bool from_client;
+	bool ended; /* this packet moved it to CLOSING */
+};
+
+/*
+ * Count `p` (frame `f`) to its flow, made if need be.  A new SYN on a CLOSING tuple starts a
+ * new flow: the old one is first moved to where flow_next_end() gives it out.
+ * The client is the sender of a SYN, the receiver of a SYN-ACK, else the sender of the first
+ * packet, except when the source port is under 1024 or a known service's and the other is
+ * not.  When the table is full the oldest flow is evicted (see flow_next_end).
+ */
+void flow_touch(struct flow_table *t, const struct packet *p, const struct frame *f,
+		struct flow_touch *ret);
+
+/*
+ * The next flow that has ended at or before `clock_us` (INT64_MAX: all, END_REASON set to
+ * CAPTURE_END for those still alive, in order of their last frame), or NULL.  Call until NULL
+ * before each flow_touch() with the clock of that frame, and after it.  The flow is valid until
+ * the next call on the table.  *ret_us: the moment of its end, by frame clock.
+ */
+struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_us);
+
+struct flow_stats {
+	uint64_t created, ended, evicted;
+	uint32_t in_use;
+};
+void flow_table_stats(const struct flow_table *t, struct flow_stats *ret);
+
+#endif /* FLOW_TABLE_H */

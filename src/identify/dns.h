@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IDENTIFY_DNS_H
+#define IDENTIFY_DNS_H
+
+/*
+ * dns - one DNS message (RFC 1035), of a query or an answer, on any port.
+ *
+ * Compression pointers only backwards and at most 64 jumps; names are lower-cased, at most
+ * 255 bytes; a label holding a dot or a byte outside 0x21..0x7e makes the name malformed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "model/facts.h"
+
+#define DNS_ADDRESSES_MAX 32
+#define DNS_CNAMES_MAX    8
+
+struct dns_message {
+	uint16_t id;
+	bool is_answer;
+	uint8_t rcode;
+	bool truncated; /* TC bit */
+	uint16_t qtype;
+	uint16_t question_count;
+	uint16_t name_len;
+	char name[HOST_MAX + 1]; /* of the first question */
+	size_t address_count;    /* A and AAAA answers, through the CNAME chain */
+	bool more_addresses;     /* some did not fit */
+	struct {
+		struct addr addr;
+		uint32_t ttl_s;
+	} addresses[DNS_ADDRESSES_MAX];
+	bool ech; /* an HTTPS or SVCB answer holds ech= (key 5, RFC 9460 / RFC 9849) */
+};
+
+enum dns_fault {
+	DNS_FINE = 0,
+	DNS_SHORT,
+	DNS_MALFORMED,
+	DNS_NOT_DNS
+};
+
+/* `data` without the two length bytes of TCP.  Answers that do not follow from the question
+ * through CNAMEs are left out. */
+enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *ret);
+
+#endif /* IDENTIFY_DNS_H */

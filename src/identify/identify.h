@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IDENTIFY_IDENTIFY_H
+#define IDENTIFY_IDENTIFY_H
+
+/*
+ * identify - who is the client talking to?  Reads the client's first bytes of a connection.
+ *
+ * The engine feeds stream heads (TCP) or datagrams (UDP) until the answer is DONE; then the
+ * facts are final for the verdict.  Readers: TLS ClientHello, QUIC v1 Initials, HTTP/1
+ * request, DNS; everything else gets its protocol from nDPI behind identify/ndpi.h.
+ *
+ * A connection whose first bytes fit no reader is DONE at once with protocol UNKNOWN: its
+ * name cannot be known.  Protocols that hold their name behind a negotiation that this
+ * version does not read (STARTTLS, TDS 7, CONNECT, SOCKS, HTTP/2 in clear) are DONE with
+ * undecidable NO_READER.
+ *
+ * Memory: contexts at creation, per-flow state is plain data of the engine's pool (its QUIC
+ * head comes from the head pools through the callbacks); no allocation per packet.
+ * Threads: one context a worker.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/facts.h"
+
+enum identify_step {
+	IDENTIFY_MORE = 0,
+	IDENTIFY_DONE
+};
+
+struct identify; /* a worker's context: crypto contexts, counters */
+
+struct identify *identify_create(void); /* NULL: out of memory */
+void identify_destroy(struct identify *id);
+
+/*
+ * The client's stream so far.  `bytes`: the first `filled` bytes, all seen.  `final`: no more
+ * will come (closed, over the cap, time-out): the answer is then always DONE.  Called again
+ * with more bytes (the same ones first) after MORE.  `port`: the server's port, used only
+ * where two protocols begin alike.  *f starts zeroed and is kept by the caller between calls.
+ */
+enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
+				   size_t filled, bool final, bool beyond_cap,
+				   uint16_t port, struct facts *f);
+
+/* Where QUIC CRYPTO bytes are put together; the engine gives flow/head behind it. */
+struct crypto_sink {
+	/* Add bytes at an offset.  false: no room. */
+	bool (*add)(void *arg, uint32_t at, const uint8_t *data, size_t len);
+	/* All bytes from 0 on that have been seen. */
+	const uint8_t *(*bytes)(void *arg, size_t *ret_filled);
+	bool (*conflict)(void *arg);
+	/* Forget all (Retry: the client starts again under new keys). */
+	void (*reset)(void *arg);
+	void *arg;
+};
+
+/* Per-flow state of the UDP readers; all zero at the start. */
+struct datagram_state {
+	uint8_t kind;     /* which reader took it; 0 = not known yet */
+	uint8_t dcid_len; /* QUIC: of the client's first Initial */
+	uint8_t dcid[20];
+	uint8_t retry_dcid_len; /* QUIC: after a Retry */
+	uint8_t retry_dcid[20];
+	uint8_t datagrams; /* client datagrams looked at */
+	bool opened;       /* some Initial decrypted */
+	uint32_t version;
+};
+
+/* Client datagrams after which an unfinished QUIC hello is given up (INCOMPLETE). */
+#define IDENTIFY_DATAGRAMS_MAX 16
+
+/*
+ * One datagram.  from_client: server datagrams matter only for QUIC Retry and version
+ * negotiation.  `final` with data NULL: no more will come.
+ */
+enum identify_step identify_datagram(struct identify *id, struct datagram_state *st,
+				     const uint8_t *data, size_t len, bool from_client,
+				     bool final, uint16_t port,
+				     const struct crypto_sink *sink, struct facts *f);
+
+struct identify_stats {
+	uint64_t tls, quic, http, dns, other;
+	uint64_t quic_initials, quic_failed; /* decrypted; tag did not match */
+	uint64_t undecidable[UNDECIDABLE_COUNT];
+};
+const struct identify_stats *identify_stats(const struct identify *id);
+
+#endif /* IDENTIFY_IDENTIFY_H */

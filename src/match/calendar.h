@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MATCH_CALENDAR_H
+#define MATCH_CALENDAR_H
+
+/*
+ * calendar - working hours and holidays on local time.
+ *
+ * Hours text: "mon-fri 07:00-19:00, sat 08:00-12:00"; days are mon..sun, ranges may wrap
+ * ("sat-mon"), "daily" = mon-sun; "22:00-06:00" spans midnight and belongs to the day on
+ * which it begins; "24:00" is the end of a day; "always" and "never" stand alone.
+ * Holidays: a set of dates; a span that begins on a holiday is not working time, one that
+ * began the evening before a holiday runs on to its end.
+ *
+ * Threads: immutable after loading; readers need no lock.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "match/zone.h"
+
+#define HOURS_SPANS_MAX 16
+
+/* Plain value; copy freely. */
+struct hours {
+	size_t count;
+	struct {
+		uint8_t days; /* bit 0 = Monday, the day on which the span begins */
+		uint16_t from,
+			to; /* minutes of the day, to > from; to may be up to 2880 */
+	} spans[HOURS_SPANS_MAX];
+};
+
+/*
+ * On false, *ret_at and *ret_len underline the fault in `text` and *ret_why (static) says
+ * what to write.
+ */
+bool hours_parse(struct str text, struct hours *ret, size_t *ret_at, size_t *ret_len,
+		 const char **ret_why);
+
+/* Canonical text, at most `size` bytes with NUL; parses to the same value. */
+void hours_format(const struct hours *h, char *buf, size_t size);
+
+struct holidays;
+
+/*
+ * Dates from text: one "2026-12-25 [name]" a line, "#" comments, or an iCalendar file
+ * (RFC 5545: VEVENTs with DTSTART;VALUE=DATE and RRULE:FREQ=YEARLY without further parts;
+ * DTEND as exclusive end).  On an error: -EINVAL, *ret_line and *ret_why (static) say where
+ * and what; -ENOMEM.
+ */
+int holidays_parse(struct str text, struct holidays **ret, unsigned *ret_line,
+		   const char **ret_why) __attribute__((warn_unused_result));
+void holidays_destroy(struct holidays *h);
+bool holidays_has(const struct holidays *h, int year, int month,
+		  int day); /* h may be NULL */
+
+/* Is local time `us` in zone `z` (NULL = UTC) within the hours? */
+bool calendar_open(const struct hours *h, const struct holidays *off,
+		   const struct zone *z, int64_t us);
+
+#endif /* MATCH_CALENDAR_H */

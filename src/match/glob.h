@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MATCH_GLOB_H
+#define MATCH_GLOB_H
+
+/*
+ * glob - `*`-only patterns, asked with what the wire shows, which may hold `*` itself.
+ *
+ * Only `*` is special: it stands for any run of bytes, also none, and crosses every border.
+ * Both sides are anchored.  A pattern matches a seen string that has `*` for its hidden
+ * parts: in all cases (YES), in no case (NO), or depending on what is hidden (MAYBE).
+ *
+ * YES: the seen string with each `*` replaced by a byte that no pattern has matches.
+ * NO:  the two patterns share no word at all (tested by the product of both, O(n * m)).
+ * Source: Microsoft Learn "Connector endpoint filtering" (text of 2025-09-19) for `*`; the
+ *         three values are our own, proven by brute force in tests/unit/match.
+ *
+ * Cost: bounded by GLOB_MAX * GLOB_MAX / 8 steps whatever the input; no allocation.
+ */
+
+#include <stdbool.h>
+
+#include "base/text.h"
+
+#define GLOB_MAX       512 /* bytes of a pattern or of a seen string */
+#define GLOB_STARS_MAX 32
+
+enum glob_answer {
+	GLOB_NO = 0,
+	GLOB_YES,
+	GLOB_MAYBE
+};
+
+/* Within GLOB_MAX and GLOB_STARS_MAX? */
+bool glob_valid(struct str pattern);
+
+/* Either side beyond the limits answers GLOB_MAYBE. */
+enum glob_answer glob_match(struct str pattern, struct str seen);
+
+/* Does every word of `narrow` belong to `wide`?  Used to find lines that can never answer. */
+bool glob_covers(struct str wide, struct str narrow);
+
+#endif /* MATCH_GLOB_H */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MATCH_PREFIXES_H
+#define MATCH_PREFIXES_H
+
+/*
+ * prefixes - longest-prefix table over IPv4 and IPv6, each prefix with values.
+ *
+ * Compiled once (prefixes_seal), immutable after; any number of readers, no locks.
+ * Cost: a binary search over disjoint ranges in the address's family; no allocation.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct prefixes;
+
+struct prefixes *prefixes_create(void); /* NULL: out of memory */
+void prefixes_destroy(struct prefixes *t);
+
+/* One prefix may be added several times with different values.  0 or -ENOMEM. */
+int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
+	__attribute__((warn_unused_result));
+int prefixes_seal(struct prefixes *t)
+	__attribute__((warn_unused_result)); /* 0 or -ENOMEM */
+
+/*
+ * Values of all prefixes that contain `a`, longest prefix first (equal prefixes in the order
+ * of adding), at most `max`; returns the count in `ret`.
+ */
+size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
+		     size_t max);
+
+bool prefixes_contain(const struct prefixes *t, const struct addr *a);
+size_t prefixes_count(const struct prefixes *t); /* prefixes added */
+
+#endif /* MATCH_PREFIXES_H */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MODEL_EVENT_H
+#define MODEL_EVENT_H
+
+/*
+ * event - what record writes down, one struct for each event type of docs/events.md.
+ *
+ * Absent texts have length 0, absent numbers the value that each comment names; the form
+ * leaves absent fields out.  Everything is borrowed for the call.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/text.h"
+#include "model/names.h"
+#include "model/service.h"
+#include "model/verdict.h"
+
+/* What all events of a run share. */
+struct event_origin {
+	struct str sensor;
+	struct str generation; /* hexadecimal digest */
+	enum mode mode;
+};
+
+/* Where a rule stands, for people: resolved from decision.rule by the policy. */
+struct rule_place {
+	struct str file; /* as the configuration names it */
+	uint32_t line;   /* 0 = no rule */
+	struct str label;
+	struct str text; /* the rule's source line */
+};
+
+struct flow_event {
+	int64_t time_us;
+	enum phase phase;
+	uint64_t flow_id; /* written as 16 hexadecimal digits */
+	struct str community_id;
+	struct addr src, dst; /* client, server */
+	uint16_t src_port, dst_port;
+	uint8_t ip_proto;
+	struct addr src_nat; /* all zero = unknown */
+	struct str site, principal;
+	enum role role;
+	bool has_role; /* false: no inside source */
+	enum direction direction;
+
+	enum protocol protocol;
+	struct str ndpi;
+	struct str host, sni, alpn, ja4, method, url, endpoint;
+	enum evidence evidence;
+	enum corroboration corroboration;
+	enum visibility visibility;
+	enum undecidable undecidable;
+	uint32_t flags;
+	uint16_t tls_offered;
+	uint32_t quic_version;
+
+	const struct service *service; /* NULL = nothing known */
+	const struct vocabulary *vocabulary;
+	const struct place *place; /* NULL = nothing known */
+
+	bool judged; /* false: ended before anything could be judged; no verdict fields */
+	const struct decision *decision;
+	struct rule_place rule;       /* of decision->rule */
+	struct rule_place would_rule; /* of decision->would_rule */
+	enum effect effect;
+
+	uint64_t packets_out, bytes_out; /* client to server; bytes = IP total lengths */
+	uint64_t packets_in, bytes_in;
+	int64_t start_us, end_us;
+	enum end_reason end_reason;
+};
+
+struct signal_event {
+	int64_t time_us;
+	struct str signal; /* off_hours, unexpected_country, rule_alert, ... */
+	struct str principal;
+	uint64_t flow_id;
+	struct str community_id;
+	struct addr src, dst;
+	struct addr src_nat; /* all zero = unknown */
+	struct str site;
+	enum role role;
+	bool has_role;
+	struct str host;
+	struct str service_name;
+	struct rule_place rule;
+	uint32_t score;
+	/* detail: what was compared; absent parts are left out */
+	struct str zone, local_time, hours; /* off_hours */
+	struct str country,
+		expected_countries; /* unexpected_country; "unknown" is a class */
+	struct str country_source;  /* "service_tag" or "mmdb" */
+	enum undecidable undecidable;
+};
+
+/* Counters of a run or an interval: {name, value} pairs written into detail. */
+struct event_counter {
+	const char *name;
+	uint64_t value;
+};
+
+struct system_event {
+	int64_t time_us;
+	const char *what; /* "start", "stop", "capture_end", "capture_damaged", ... */
+	struct str message;
+	const struct event_counter *counters;
+	size_t counter_count;
+};
+
+struct loss_event {
+	int64_t time_us;
+	const char *what; /* where it was lost */
+	uint64_t count;
+	int64_t from_us, to_us;
+};
+
+#endif /* MODEL_EVENT_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MODEL_FACTS_H
+#define MODEL_FACTS_H
+
+/*
+ * facts - what identify knows of a connection from its own bytes.
+ *
+ * Plain data without pointers: it can be copied and kept.  A text of length 0 is absent.
+ */
+
+#include <stdint.h>
+
+#include "base/text.h"
+#include "model/names.h"
+
+#define HOST_MAX 255 /* RFC 1035 2.3.4 */
+#define URL_MAX  1024
+#define ALPN_MAX 64
+#define JA4_LEN  36
+
+struct facts {
+	enum protocol protocol;
+	enum evidence evidence; /* NONE: no name */
+	enum visibility visibility;
+	enum undecidable undecidable;
+	uint32_t flags; /* 1u << FLAG_... */
+
+	uint16_t tls_offered; /* highest version offered: 0x0304 = TLS 1.3; 0 = none */
+	uint16_t sni_len;
+	uint16_t host_len;
+	uint16_t url_len;
+	uint32_t quic_version; /* 0 = none */
+	uint8_t alpn_len;
+	uint8_t method_len;
+	uint8_t ndpi_len;
+	uint8_t ja4_len; /* 0 or JA4_LEN */
+
+	char host[HOST_MAX +
+		  1]; /* normalized: lower case, no final dot, no port, A-labels */
+	char sni[HOST_MAX + 1]; /* as sent; empty when it was not printable ASCII */
+	char alpn[ALPN_MAX]; /* protocols offered, separated by commas, cut at the cap */
+	char ja4[JA4_LEN];
+	char ndpi[24]; /* nDPI's lower-case word for PROTOCOL_OTHER and second opinions */
+	char method[16];
+	char url[URL_MAX]; /* http://host[:port]/path, without userinfo and query values */
+};
+
+static inline struct str facts_host(const struct facts *f)
+{
+	return f->host_len == 0 ? STR_NONE : (struct str){f->host, f->host_len};
+}
+
+#endif /* MODEL_FACTS_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+/*
+ * policy - the rule files, compiled, and the decision about a connection.
+ *
+ * The language is docs/man/weir.rules.5; the gates and the verdict algebra are docs/policy.md.
+ * In a gate the FIRST matching line answers.  Loading reports every error of every file;
+ * with any error nothing is returned.  Immutable after loading: any number of threads decide
+ * at the same time; deciding allocates nothing.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/diag.h"
+#include "model/event.h"
+#include "model/subject.h"
+#include "model/verdict.h"
+
+/*
+ * Describe a connection as the engine would, for `expect` lines and explain: fill the
+ * catalogue, site and calendar parts of *s from inside, peer, ports, host, direction and
+ * time.  *svc and *place are memory for s->service and s->place.
+ */
+typedef void policy_describe(void *arg, struct subject *s, struct service *svc,
+			     struct place *place);
+
+struct policy_cfg {
+	const char *const *files;
+	size_t file_count;
+	const struct vocabulary *vocabulary; /* outlives the policy */
+	const char *zone_folder;             /* NULL = the system's */
+	int64_t now_us; /* for expiry warnings only; 0 = no such warning */
+};
+
+struct policy;
+
+/* NULL when some file has an error or memory ran out (then also an error in `d`). */
+struct policy *policy_load(const struct policy_cfg *cfg, struct diag *d);
+void policy_destroy(struct policy *p);
+
+/* Decide.  Always sets *ret, with every gate's answer. */
+void policy_decide(const struct policy *p, const struct subject *s, struct decision *ret);
+
+/*
+ * With name_pending: is the answer a deny whatever the name turns out to be?  Fills *ret and
+ * returns true only then.
+ */
+bool policy_decide_early(const struct policy *p, const struct subject *s,
+			 struct decision *ret);
+
+/* Rules by number, from 1; number RULE_NONE gives an all-absent place. */
+uint32_t policy_rule_count(const struct policy *p);
+struct rule_place policy_rule(const struct policy *p, uint32_t rule);
+/* The built-in or labelled name of the signal that an alert line writes, and its score. */
+struct str policy_signal_name(const struct policy *p, uint32_t rule);
+uint32_t policy_rule_score(const struct policy *p, uint32_t rule);
+
+/* Does any line ask about the name at all? (else early answers are final) */
+bool policy_has_rules(const struct policy *p);
+
+/* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
+size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,
+		     struct diag *d);
+
+/* The canonical form: parses to an equal policy and prints as itself. */
+void policy_print(const struct policy *p, FILE *out);
+
+/* Every gate's answer with its line and, for conditions that failed, what was compared. */
+void policy_explain(const struct policy *p, const struct subject *s,
+		    const struct decision *decision, FILE *out);
+
+/* SHA-256 over the sources of all files read, tables and includes too. */
+void policy_digest(const struct policy *p, uint8_t ret[32]);
+
+#endif /* POLICY_POLICY_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECORD_LEDGER_H
+#define RECORD_LEDGER_H
+
+/*
+ * ledger - the append-only event log on disk, or a stream of the same lines.
+ *
+ * A ledger is a folder of segments 000001.jsonl, 000002.jsonl, ... of whole lines; a segment
+ * closes at segment_bytes.  Sequence numbers start at 1 and never skip.  Lines are buffered
+ * and written in large pieces; ledger_sync() puts them on the disk (write, fdatasync).
+ * Opening an existing ledger goes on after its last whole line; a torn last line is moved
+ * aside into a .torn file and said in *ret_message.
+ * On a write error (disk full) nothing half-written stays: the segment is cut back to the
+ * last whole line and every further append fails with the same error until ledger_retry().
+ *
+ * Threads: one writer.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ledger;
+
+struct ledger_cfg {
+	const char *dir; /* NULL: lines go to `fd` instead */
+	int fd;
+	uint64_t segment_bytes; /* 0 = 256 MiB */
+	bool must_be_new;       /* -EEXIST when dir holds a ledger already */
+};
+
+/* 0 and *ret (caller owns: ledger_close), or -errno.  error: a sentence for the user. */
+int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[300])
+	__attribute__((warn_unused_result));
+
+/* Append one line: `tail` as form_*() made it.  0 or -errno; on an error nothing is added. */
+int ledger_append(struct ledger *l, const char *tail, size_t len)
+	__attribute__((warn_unused_result));
+
+uint64_t ledger_next_seq(const struct ledger *l);
+uint64_t ledger_bytes(
+	const struct ledger *l); /* written by this process, buffered ones too */
+
+int ledger_flush(struct ledger *l)
+	__attribute__((warn_unused_result));                           /* to the kernel */
+int ledger_sync(struct ledger *l) __attribute__((warn_unused_result)); /* to the disk */
+int ledger_retry(struct ledger *l) __attribute__((warn_unused_result));
+
+/* Flush, sync and close.  0 or -errno of what was lost; the ledger is gone either way. */
+int ledger_close(struct ledger *l);
+
+#endif /* RECORD_LEDGER_H */
