@@ -118,4 +118,43 @@ struct loss_event {
 	int64_t from_us, to_us;
 };
 
+/*
+ * The few facts of an event that a summary counts, so that nobody parses lines again.
+ * Texts are borrowed for the call.
+ */
+enum event_type {
+	EVENT_FLOW = 0,
+	EVENT_SIGNAL,
+	EVENT_SYSTEM,
+	EVENT_LOSS
+};
+
+struct event_digest {
+	enum event_type type;
+	enum phase phase;
+	enum protocol protocol;
+	enum evidence evidence;
+	enum undecidable undecidable; /* of the decision, else of the name */
+	enum role role;
+	bool has_role;
+	bool judged;
+	uint8_t ip_proto;
+	enum verdict verdict, would;
+	enum gate gate, would_gate;
+	enum end_reason end_reason;
+	uint16_t service; /* vocabulary.services, or ID_NONE */
+	uint16_t site;    /* vocabulary.sites, or ID_NONE */
+	uint16_t source;  /* vocabulary.sources, or ID_NONE */
+	uint32_t rule, would_rule;
+	uint32_t flags;
+	uint64_t flow_id;
+	int64_t time_us;
+	char country[3];
+	struct str host;
+	struct str
+		word; /* what the service's row lists: environment, organization, ... */
+	struct str signal; /* EVENT_SIGNAL: its name */
+	struct str peer;   /* EVENT_SIGNAL: host, else address */
+};
+
 #endif /* MODEL_EVENT_H */

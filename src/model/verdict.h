@@ -29,11 +29,13 @@ struct decision {
 	enum verdict_reason reason;
 	enum gate gate; /* that decided; GATE_COUNT when no gate did (no_objection) */
 	uint32_t rule;  /* the deciding line, or RULE_NONE */
-	enum undecidable
-		undecidable; /* why an undecidable gate or name decided or alerts */
+	/* Why an undecidable gate, or the name itself, decided or alerts. */
+	enum undecidable undecidable;
+	bool undecidable_alert;    /* its policy is alert: the engine writes a signal */
+	uint32_t undecidable_rule; /* the line of gate undecidable, or RULE_NONE */
 
-	enum verdict
-		would; /* with report-only lines in force, when it differs, else NONE */
+	/* What report-only lines in force would have made of it, when it differs, else NONE. */
+	enum verdict would;
 	enum gate would_gate;
 	uint32_t would_rule;
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "match/prefixes.h"
+
+#define CONFIG_BYTES_MAX ((size_t)4 << 20)
+#define IS_SOURCE \
+	0x10000u /* values of the inside table: a source's number, or a site's */
+
+struct generation_memory {
+	struct prefixes *inside;
+	const char **site_names;
+	const char **source_names;
+	uint16_t *source_sites;
+};
+
+static struct span nowhere(const char *file)
+{
+	return (struct span){.file = file == NULL ? "weir" : file};
+}
+
+static uint16_t site_number(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->site_count; i++)
+		if (name != NULL && strcmp(c->sites[i].name, name) == 0)
+			return (uint16_t)i;
+	return ID_NONE;
+}
+
+static int add_all(struct prefixes *t, const struct prefix *p, size_t n, uint32_t value)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = prefixes_add(t, &p[i], value);
+	return rc;
+}
+
+/* Which addresses are whose, and the words for sites and sources. */
+static int index_inside(struct generation *g)
+{
+	struct generation_memory *m = g->memory;
+	const struct config *c = g->config;
+	int rc = 0;
+
+	m->inside = prefixes_create();
+	m->site_names = calloc(c->site_count + 1, sizeof(*m->site_names));
+	m->source_names = calloc(c->source_count + 1, sizeof(*m->source_names));
+	m->source_sites = calloc(c->source_count + 1, sizeof(*m->source_sites));
+	if (m->inside == NULL || m->site_names == NULL || m->source_names == NULL ||
+	    m->source_sites == NULL)
+		return -1;
+	for (size_t i = 0; i < c->site_count && rc == 0; i++) {
+		m->site_names[i] = c->sites[i].name;
+		rc = add_all(m->inside, c->sites[i].inside, c->sites[i].inside_count,
+			     (uint32_t)i);
+	}
+	for (size_t i = 0; i < c->source_count && rc == 0; i++) {
+		m->source_names[i] = c->sources[i].name;
+		m->source_sites[i] = site_number(c, c->sources[i].site);
+		rc = add_all(m->inside, c->sources[i].addresses,
+			     c->sources[i].address_count, IS_SOURCE | (uint32_t)i);
+	}
+	g->vocabulary.sites = (struct word_list){m->site_names, c->site_count};
+	g->vocabulary.sources = (struct word_list){m->source_names, c->source_count};
+	return rc != 0 ? rc : prefixes_seal(m->inside);
+}
+
+/* The generation's name covers the configuration's bytes, the rules and the catalogue. */
+static void name_generation(struct generation *g)
+{
+	uint8_t part[32];
+	char hex[65], *text = NULL;
+	size_t len = 0;
+	struct digest d;
+
+	digest_start(&d);
+	if (g->config->path != NULL &&
+	    file_read(g->config->path, CONFIG_BYTES_MAX, &text, &len) == 0)
+		digest_add(&d, text, len);
+	free(text);
+	if (g->policy != NULL) {
+		policy_digest(g->policy, part);
+		digest_add(&d, part, sizeof(part));
+	}
+	catalog_digest(g->catalog, part);
+	digest_add(&d, part, sizeof(part));
+	digest_end(&d, part);
+	hex_format(part, sizeof(part), hex);
+	memcpy(g->name, hex, GENERATION_NAME_LEN);
+}
+
+static struct catalog *load_catalog(const struct config *c, struct diag *d)
+{
+	struct catalog_cfg cfg = {
+		.services = c->catalog.services,
+		.connectors = c->catalog.connectors,
+		.regions = c->catalog.regions,
+		.own = c->catalog.own,
+		.tags = c->geo.tags,
+		.country = c->geo.country,
+		.asn = c->geo.asn,
+	};
+
+	return catalog_load(&cfg, d);
+}
+
+struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	struct policy_cfg rules = {.now_us = cfg->now_us};
+
+	if (g == NULL || (g->memory = calloc(1, sizeof(*g->memory))) == NULL)
+		goto no_memory;
+	g->config = config_load(cfg->config, cfg->share, d);
+	if (g->config == NULL)
+		goto fail;
+	g->catalog = load_catalog(g->config, d);
+	if (g->catalog == NULL)
+		goto fail;
+	catalog_vocabulary(g->catalog, &g->vocabulary);
+	if (index_inside(g) != 0)
+		goto no_memory;
+	rules.files = cfg->rule_count > 0 ? cfg->rules : g->config->rules;
+	rules.file_count = cfg->rule_count > 0 ? cfg->rule_count : g->config->rule_count;
+	rules.vocabulary = &g->vocabulary;
+	g->policy = policy_load(&rules, d);
+	if (g->policy == NULL)
+		goto fail;
+	name_generation(g);
+	g->expect_count = policy_expect(g->policy, generation_describe_cb, g, d);
+	if (diag_count(d, DIAG_ERROR) > 0)
+		goto fail;
+	return g;
+no_memory:
+	diag_error(d, nowhere(cfg->config), "out of memory");
+fail:
+	generation_destroy(g);
+	return NULL;
+}
+
+void generation_destroy(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	policy_destroy(g->policy);
+	catalog_destroy(g->catalog);
+	config_destroy(g->config);
+	if (g->memory != NULL) {
+		prefixes_destroy(g->memory->inside);
+		free(g->memory->site_names);
+		free(g->memory->source_names);
+		free(g->memory->source_sites);
+	}
+	free(g->memory);
+	free(g);
+}
+
+/* Does `a` belong to us?  Sets site, source and role when it does. */
+static bool whose(const struct generation *g, const struct addr *a,
+		  struct whereabouts *ret)
+{
+	uint32_t values[8];
+	size_t n = prefixes_find(g->memory->inside, a, values, 8);
+
+	ret->site = ID_NONE;
+	ret->source = ID_NONE;
+	ret->role = ROLE_USER;
+	for (size_t i = 0; i < n; i++) {
+		uint16_t number = (uint16_t)(values[i] & 0xffff);
+
+		if ((values[i] & IS_SOURCE) == 0) {
+			if (ret->site == ID_NONE)
+				ret->site = number;
+		} else if (ret->source == ID_NONE) {
+			ret->source = number;
+			ret->role = g->config->sources[number].role;
+			if (g->memory->source_sites[number] != ID_NONE)
+				ret->site = g->memory->source_sites[number];
+		}
+	}
+	return n > 0;
+}
+
+void generation_locate(const struct generation *g, const struct addr *client,
+		       const struct addr *server, struct whereabouts *ret)
+{
+	struct whereabouts from, to;
+	bool client_in = whose(g, client, &from);
+	bool server_in = whose(g, server, &to);
+
+	*ret = client_in || !server_in ? from : to;
+	ret->client_inside = client_in || !server_in;
+	ret->inside = ret->client_inside ? *client : *server;
+	ret->peer = ret->client_inside ? *server : *client;
+	ret->known = client_in || server_in;
+	ret->direction = client_in && server_in ? DIRECTION_INTERNAL
+			 : client_in            ? DIRECTION_OUTBOUND
+			 : server_in            ? DIRECTION_INBOUND
+						: DIRECTION_UNKNOWN;
+}
+
+static bool named_resolver(const struct config *c, const struct addr *a, bool *ret_any)
+{
+	*ret_any = false;
+	for (size_t i = 0; i < c->site_count; i++)
+		for (size_t k = 0; k < c->sites[i].resolver_count; k++) {
+			*ret_any = true;
+			if (addr_equal(&c->sites[i].resolvers[k], a))
+				return true;
+		}
+	return false;
+}
+
+bool generation_is_resolver(const struct generation *g, const struct addr *a)
+{
+	bool any;
+
+	return named_resolver(g->config, a, &any) || !any;
+}
+
+struct addr generation_anchor(const struct generation *g, const struct addr *a,
+			      const struct addr *b)
+{
+	bool a_in = prefixes_contain(g->memory->inside, a);
+	bool b_in = prefixes_contain(g->memory->inside, b);
+	bool any;
+
+	if (a_in != b_in)
+		return a_in ? *a : *b;
+	if (named_resolver(g->config, a, &any))
+		return *b;
+	if (any && named_resolver(g->config, b, &any))
+		return *a;
+	return addr_compare(a, b) <= 0 ? *a : *b;
+}
+
+static bool country_in(const char *const *list, size_t n, const char *country)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i], country) == 0)
+			return true;
+	return false;
+}
+
+/* "NL|IE" holds "NL"? */
+static bool country_listed(struct str list, const char *country)
+{
+	for (size_t i = 0; i + 2 <= list.len; i += 3)
+		if (memcmp(list.p + i, country, 2) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Expected: in the site's set, and, where a published range tells the country for certain,
+ * in the set of the region that the host name names.
+ */
+static enum known country_expected(const struct site_cfg *site, const struct service *svc,
+				   const struct place *place)
+{
+	if (place->country[0] == '\0')
+		return KNOWN_UNKNOWN;
+	if (site != NULL && site->country_count > 0 &&
+	    !country_in(site->countries, site->country_count, place->country))
+		return KNOWN_NO;
+	if (place->country_from_tag && svc->countries.len >= 2 &&
+	    !country_listed(svc->countries, place->country))
+		return KNOWN_NO;
+	return site != NULL && site->country_count > 0 ? KNOWN_YES : KNOWN_UNKNOWN;
+}
+
+static enum corroboration by_range(const struct catalog *c, const struct service *svc,
+				   const struct place *place)
+{
+	if (svc->service == ID_NONE)
+		return CORROBORATION_NONE;
+	if (catalog_range_of_service(c, svc, place))
+		return CORROBORATION_RANGE_SERVICE;
+	return place->microsoft_cloud ? CORROBORATION_RANGE_CLOUD : CORROBORATION_NONE;
+}
+
+void generation_describe(const struct generation *g, struct subject *s,
+			 struct service *svc, struct place *place)
+{
+	const struct site_cfg *site =
+		s->site == ID_NONE ? NULL : &g->config->sites[s->site];
+	enum corroboration range;
+
+	catalog_name(g->catalog, s->host, svc);
+	catalog_address(g->catalog, &s->peer, place);
+	s->service = svc;
+	s->place = place;
+	s->in_scope = svc->in_scope || s->role != ROLE_USER;
+	range = by_range(g->catalog, svc, place);
+	if (range > s->corroboration)
+		s->corroboration = range;
+	s->zone = site == NULL ? NULL : site->zone;
+	s->in_hours = KNOWN_UNKNOWN;
+	if (site != NULL && site->hours_text != NULL)
+		s->in_hours = calendar_open(&site->hours, site->holidays, site->zone,
+					    s->time_us)
+				      ? KNOWN_YES
+				      : KNOWN_NO;
+	memset(&s->egress, 0, sizeof(s->egress));
+	if (site != NULL && site->egress_count == 1 && s->direction == DIRECTION_OUTBOUND)
+		s->egress = site->egress[0];
+	s->country_expected = country_expected(site, svc, place);
+}
+
+void generation_describe_cb(void *arg, struct subject *s, struct service *svc,
+			    struct place *place)
+{
+	const struct generation *g = arg;
+	struct whereabouts w;
+
+	generation_locate(g, &s->inside, &s->peer, &w);
+	s->direction = w.direction;
+	s->site = w.site;
+	if (s->source == ID_NONE)
+		s->source = w.source;
+	if (w.source != ID_NONE)
+		s->role = w.role;
+	generation_describe(g, s, svc, place);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_GENERATION_H
+#define ENGINE_GENERATION_H
+
+/*
+ * generation - one immutable compiled set: configuration, rules, catalogue, address ranges.
+ *
+ * Built aside, tested by its own `expect` lines, then used by any number of threads without
+ * locks.  Its name is the first 16 hexadecimal digits of a SHA-256 over everything read.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/diag.h"
+#include "catalog/catalog.h"
+#include "config/config.h"
+#include "model/subject.h"
+#include "policy/policy.h"
+
+#define GENERATION_NAME_LEN 16
+
+struct generation {
+	char name[GENERATION_NAME_LEN + 1];
+	struct config *config;
+	struct catalog *catalog;
+	struct policy *policy;
+	struct vocabulary vocabulary;
+	size_t expect_count; /* `expect` lines that ran, all of them fulfilled */
+	struct generation_memory *memory;
+};
+
+struct generation_cfg {
+	const char *config; /* weir.conf; NULL = built-in defaults */
+	const char *const
+		*rules; /* replace the configuration's list when rule_count > 0 */
+	size_t rule_count;
+	const char *share; /* folder of shipped data */
+	int64_t now_us;    /* for warnings about expiry; 0 = none */
+};
+
+/* NULL when anything is wrong or an `expect` line fails; all findings are in `d`. */
+struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d);
+void generation_destroy(struct generation *g); /* NULL is a no-op */
+
+/* Which end is ours, and what we know of it. */
+struct whereabouts {
+	enum direction direction;
+	bool client_inside; /* the inside end is the client */
+	struct addr inside; /* our end; neither inside: the client */
+	struct addr peer;
+	bool known;            /* `inside` belongs to a site or a source */
+	uint16_t site, source; /* ID_NONE = none */
+	enum role role;
+};
+
+void generation_locate(const struct generation *g, const struct addr *client,
+		       const struct addr *server, struct whereabouts *ret);
+
+/*
+ * The end by which replay chooses a worker, the same for all connections of one inside
+ * machine; a site's resolver counts as the other end of its clients.
+ */
+struct addr generation_anchor(const struct generation *g, const struct addr *a,
+			      const struct addr *b);
+
+/* Is `a` a resolver whose answers count?  Any is when no site names resolvers. */
+bool generation_is_resolver(const struct generation *g, const struct addr *a);
+
+/*
+ * Fill what config and catalogue know: from s->inside, peer, direction, site, source, host
+ * and time_us to service, place, in_scope, zone, in_hours, egress, country_expected,
+ * corroboration by range.
+ */
+void generation_describe(const struct generation *g, struct subject *s,
+			 struct service *svc, struct place *place);
+
+/* The same from addresses alone: the callback of `expect` lines and of explain. */
+void generation_describe_cb(void *arg, struct subject *s, struct service *svc,
+			    struct place *place);
+
+#endif /* ENGINE_GENERATION_H */

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * judge - from facts to a verdict, and from both to events.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/conn.h"
+#include "flow/community.h"
+#include "match/calendar.h"
+
+#define PRINCIPAL_MAX PREFIX_TEXT_MAX
+
+/* Everything that one judgement needs, on the stack. */
+struct case_file {
+	struct subject subject;
+	struct service service;
+	struct place place;
+	struct decision decision;
+	char principal[PRINCIPAL_MAX];
+	size_t principal_len;
+	char community[COMMUNITY_ID_LEN + 1];
+};
+
+/* IPv4 address, or the /64 of an IPv6 one: privacy addresses change, the network stays. */
+static void name_principal(struct case_file *cf)
+{
+	struct prefix p = {.addr = cf->subject.inside, .bits = 64};
+
+	if (addr_is_v4(&cf->subject.inside)) {
+		cf->principal_len = addr_format(&cf->subject.inside, cf->principal);
+		return;
+	}
+	memset(p.addr.b + 8, 0, 8);
+	cf->principal_len = prefix_format(&p, cf->principal);
+}
+
+static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
+		struct case_file *cf)
+{
+	struct subject *s = &cf->subject;
+	struct addr client = flow_client(fl), server = flow_server(fl);
+
+	s->inside = c->client_inside ? client : server;
+	s->peer = c->client_inside ? server : client;
+	s->inside_port = c->client_inside ? flow_client_port(fl) : flow_server_port(fl);
+	s->peer_port = c->client_inside ? flow_server_port(fl) : flow_client_port(fl);
+	s->server_port = flow_server_port(fl);
+	s->ip_proto = fl->key.ip_proto;
+	s->direction = (enum direction)c->direction;
+	s->role = (enum role)c->role;
+	s->site = c->site;
+	s->source = c->source;
+	s->time_us = w->now_us;
+	name_principal(cf);
+}
+
+/* ---- conn <-> facts and decision -------------------------------------------------------- */
+
+static void hold(struct worker *w, uint32_t *slot, struct str s)
+{
+	intern_release(w->texts, *slot);
+	*slot = intern_hold(w->texts, s);
+}
+
+static void keep_texts(struct worker *w, struct conn *c, const struct facts *f)
+{
+	hold(w, &c->host, facts_host(f));
+	hold(w, &c->sni, (struct str){f->sni, f->sni_len});
+	hold(w, &c->alpn, (struct str){f->alpn, f->alpn_len});
+	hold(w, &c->ja4, (struct str){f->ja4, f->ja4_len});
+	hold(w, &c->method, (struct str){f->method, f->method_len});
+	hold(w, &c->url, (struct str){f->url, f->url_len});
+	c->tls_offered = f->tls_offered;
+	c->quic_version = f->quic_version;
+	c->flags |= f->flags;
+	c->protocol = (uint8_t)f->protocol;
+	c->evidence = (uint8_t)f->evidence;
+	c->visibility = (uint8_t)f->visibility;
+	c->name_undecidable = (uint8_t)f->undecidable;
+}
+
+static void keep_decision(struct conn *c, const struct decision *d)
+{
+	c->judged = true;
+	c->verdict = (uint8_t)d->verdict;
+	c->reason = (uint8_t)d->reason;
+	c->gate = (uint8_t)d->gate;
+	c->rule = d->rule;
+	c->undecidable = (uint8_t)d->undecidable;
+	c->would = (uint8_t)d->would;
+	c->would_gate = (uint8_t)d->would_gate;
+	c->would_rule = d->would_rule;
+	for (size_t i = 0; i < GATE_COUNT; i++)
+		c->answers[i] = (uint8_t)d->gates[i].answer;
+}
+
+static void recall_decision(const struct conn *c, struct decision *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->verdict = (enum verdict)c->verdict;
+	d->reason = (enum verdict_reason)c->reason;
+	d->gate = (enum gate)c->gate;
+	d->rule = c->rule;
+	d->undecidable = (enum undecidable)c->undecidable;
+	d->would = (enum verdict)c->would;
+	d->would_gate = (enum gate)c->would_gate;
+	d->would_rule = c->would_rule;
+	for (size_t i = 0; i < GATE_COUNT; i++)
+		d->gates[i].answer = (enum answer)c->answers[i];
+}
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+static void put(struct worker *w, const struct event_digest *digest, size_t len)
+{
+	if (len == 0) {
+		w->stats.forms_lost++;
+		return;
+	}
+	w->cfg.sink.put(w->cfg.sink.arg, &w->key, digest, w->line, len);
+	w->key.sub++;
+}
+
+static struct str site_name(const struct worker *w, uint16_t site)
+{
+	return site == ID_NONE ? STR_NONE : str_of(w->g->config->sites[site].name);
+}
+
+/* The word that a summary lists under a service: environment, organization, host. */
+static struct str summary_word(const struct service *svc, struct str host)
+{
+	if (svc->environment_id[0] != '\0')
+		return str_of(svc->environment_id);
+	if (svc->tenant_id[0] != '\0')
+		return str_of(svc->tenant_id);
+	return host;
+}
+
+static void form_and_put_flow(struct worker *w, const struct flow *fl,
+			      const struct conn *c, struct case_file *cf,
+			      enum phase phase)
+{
+	struct flow_event e = {
+		.time_us = w->now_us,
+		.phase = phase,
+		.flow_id = fl->id,
+		.src = flow_client(fl),
+		.dst = flow_server(fl),
+		.src_port = flow_client_port(fl),
+		.dst_port = flow_server_port(fl),
+		.ip_proto = fl->key.ip_proto,
+		.src_nat = cf->subject.egress,
+		.site = site_name(w, c->site),
+		.principal = {cf->principal, cf->principal_len},
+		.role = (enum role)c->role,
+		.has_role = c->inside_known,
+		.direction = (enum direction)c->direction,
+		.protocol = (enum protocol)c->protocol,
+		.ndpi = intern_text(w->texts, c->ndpi),
+		.host = cf->subject.host,
+		.sni = intern_text(w->texts, c->sni),
+		.alpn = intern_text(w->texts, c->alpn),
+		.ja4 = intern_text(w->texts, c->ja4),
+		.method = intern_text(w->texts, c->method),
+		.url = intern_text(w->texts, c->url),
+		.evidence = (enum evidence)c->evidence,
+		.corroboration = (enum corroboration)c->corroboration,
+		.visibility = (enum visibility)c->visibility,
+		.undecidable = c->undecidable != UNDECIDABLE_NONE
+				       ? (enum undecidable)c->undecidable
+				       : (enum undecidable)c->name_undecidable,
+		.flags = c->flags,
+		.tls_offered = c->tls_offered,
+		.quic_version = c->quic_version,
+		.service = &cf->service,
+		.vocabulary = &w->g->vocabulary,
+		.place = &cf->place,
+		.judged = c->judged,
+		.decision = &cf->decision,
+		.rule = policy_rule(w->g->policy, c->rule),
+		.would_rule = policy_rule(w->g->policy, c->would_rule),
+		.effect = EFFECT_NONE,
+		.packets_out = fl->out.packets,
+		.bytes_out = fl->out.bytes,
+		.packets_in = fl->in.packets,
+		.bytes_in = fl->in.bytes,
+		.start_us = fl->first_us,
+		.end_us = fl->last_us,
+		.end_reason = phase == PHASE_END ? (enum end_reason)fl->end_reason
+						 : END_REASON_NONE,
+	};
+	struct event_digest d = {
+		.type = EVENT_FLOW,
+		.phase = phase,
+		.protocol = e.protocol,
+		.evidence = e.evidence,
+		.undecidable = e.undecidable,
+		.role = e.role,
+		.has_role = e.has_role,
+		.judged = c->judged,
+		.ip_proto = e.ip_proto,
+		.verdict = cf->decision.verdict,
+		.would = cf->decision.would,
+		.gate = cf->decision.gate,
+		.would_gate = cf->decision.would_gate,
+		.end_reason = e.end_reason,
+		.service = cf->service.service,
+		.site = c->site,
+		.source = c->source,
+		.rule = c->rule,
+		.would_rule = c->would_rule,
+		.flags = c->flags,
+		.flow_id = fl->id,
+		.time_us = w->now_us,
+		.host = e.host,
+		.word = summary_word(&cf->service, e.host),
+	};
+
+	memcpy(d.country, cf->place.country, sizeof(d.country));
+	community_id(&fl->key, 0, cf->community);
+	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
+	put(w, &d, form_flow(&e, &w->cfg.origin, w->line, sizeof(w->line)));
+}
+
+/* "DE NL IE" into buf. */
+static struct str join_countries(const struct site_cfg *site, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; site != NULL && i < site->country_count && len + 3 < size;
+	     i++) {
+		if (len > 0)
+			buf[len++] = ' ';
+		memcpy(buf + len, site->countries[i], 2);
+		len += 2;
+	}
+	return len == 0 ? STR_NONE : (struct str){buf, len};
+}
+
+/* Local time as "2026-11-22T02:11:16+01:00". */
+static struct str local_time(const struct zone *z, int64_t us, char buf[32])
+{
+	int offset = z == NULL ? 0 : zone_offset(z, us, NULL);
+	unsigned minutes = (unsigned)(offset < 0 ? -offset : offset) / 60;
+	char utc[RFC3339_LEN + 1];
+
+	clock_format_rfc3339(us + (int64_t)offset * 1000000, utc);
+	memcpy(buf, utc, 19);
+	buf[19] = offset < 0 ? '-' : '+';
+	buf[20] = (char)('0' + minutes / 60 / 10 % 10);
+	buf[21] = (char)('0' + minutes / 60 % 10);
+	buf[22] = ':';
+	buf[23] = (char)('0' + minutes % 60 / 10);
+	buf[24] = (char)('0' + minutes % 10);
+	return (struct str){buf, 25};
+}
+
+static void put_signal(struct worker *w, const struct flow *fl, const struct conn *c,
+		       struct case_file *cf, struct str name, uint32_t rule)
+{
+	const struct subject *s = &cf->subject;
+	const struct site_cfg *site =
+		c->site == ID_NONE ? NULL : &w->g->config->sites[c->site];
+	char countries[200], local[32], peer[ADDR_TEXT_MAX];
+	struct signal_event e = {
+		.time_us = w->now_us,
+		.signal = name,
+		.principal = {cf->principal, cf->principal_len},
+		.flow_id = fl->id,
+		.src = flow_client(fl),
+		.dst = flow_server(fl),
+		.src_nat = s->egress,
+		.site = site_name(w, c->site),
+		.role = s->role,
+		.has_role = c->inside_known,
+		.host = s->host,
+		.rule = policy_rule(w->g->policy, rule),
+		.score = policy_rule_score(w->g->policy, rule),
+		.undecidable = cf->decision.undecidable,
+	};
+	struct event_digest d = {
+		.type = EVENT_SIGNAL,
+		.role = s->role,
+		.has_role = c->inside_known,
+		.service = cf->service.service,
+		.site = c->site,
+		.source = c->source,
+		.rule = rule,
+		.flow_id = fl->id,
+		.time_us = w->now_us,
+		.host = s->host,
+		.signal = name,
+	};
+
+	memcpy(d.country, cf->place.country, sizeof(d.country));
+	if (cf->service.service != ID_NONE)
+		e.service_name =
+			str_of(w->g->vocabulary.services.words[cf->service.service]);
+	community_id(&fl->key, 0, cf->community);
+	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
+	if (site != NULL && str_equal(name, STR("off_hours"))) {
+		e.zone = site->zone_name == NULL ? STR("UTC") : str_of(site->zone_name);
+		e.local_time = local_time(site->zone, s->time_us, local);
+		e.hours = str_of(site->hours_text);
+	}
+	if (str_equal(name, STR("unexpected_country"))) {
+		e.country = cf->place.country[0] == '\0' ? STR("unknown")
+							 : str_of(cf->place.country);
+		e.expected_countries = join_countries(site, countries, sizeof(countries));
+		if (cf->place.country[0] != '\0')
+			e.country_source = cf->place.country_from_tag ? STR("service_tag")
+								      : STR("mmdb");
+	}
+	d.peer = s->host.len > 0 ? s->host
+				 : (struct str){peer, addr_format(&s->peer, peer)};
+	w->stats.signals++;
+	put(w, &d, form_signal(&e, &w->cfg.origin, w->line, sizeof(w->line)));
+}
+
+static void put_signals(struct worker *w, const struct flow *fl, const struct conn *c,
+			struct case_file *cf)
+{
+	const struct decision *d = &cf->decision;
+
+	for (size_t i = 0; i < d->alert_count; i++)
+		put_signal(w, fl, c, cf, policy_signal_name(w->g->policy, d->alerts[i]),
+			   d->alerts[i]);
+	if (d->alerts_lost)
+		w->stats.signals_lost++;
+	if (d->undecidable_alert)
+		put_signal(w, fl, c, cf, STR("undecidable"), d->undecidable_rule);
+}
+
+/* ---- judging ----------------------------------------------------------------------------- */
+
+/* A second witness for the name, or the name itself where the wire hides it. */
+static void ask_witness(const struct worker *w, struct conn *c, struct case_file *cf)
+{
+	struct subject *s = &cf->subject;
+	struct str name;
+
+	if (s->host.len > 0) {
+		if (witness_confirms(w->witness, &s->inside, &s->peer, s->host,
+				     w->key.clock_us))
+			s->corroboration = CORROBORATION_DNS_CLIENT;
+		return;
+	}
+	if (c->name_undecidable != UNDECIDABLE_NONE &&
+	    c->name_undecidable != UNDECIDABLE_NO_SNI &&
+	    c->name_undecidable != UNDECIDABLE_NO_READER)
+		return;
+	name = witness_name(w->witness, &s->inside, &s->peer, w->key.clock_us);
+	if (name.len == 0)
+		return;
+	s->host = name;
+	s->evidence = EVIDENCE_DNS;
+	s->visibility = VISIBILITY_HOST;
+	s->corroboration = CORROBORATION_DNS_CLIENT;
+	if (s->undecidable == UNDECIDABLE_NO_SNI)
+		s->undecidable = UNDECIDABLE_NONE;
+}
+
+static enum evidence evidence_of_address(const struct case_file *cf)
+{
+	return cf->place.tag_count > 0 ? EVIDENCE_RANGE : EVIDENCE_ADDRESS;
+}
+
+/* Complete the subject from what the connection itself told. */
+static void what(struct worker *w, struct conn *c, struct case_file *cf)
+{
+	struct subject *s = &cf->subject;
+
+	s->protocol = (enum protocol)c->protocol;
+	s->evidence = (enum evidence)c->evidence;
+	s->corroboration = (enum corroboration)c->corroboration;
+	s->visibility = (enum visibility)c->visibility;
+	s->undecidable = (enum undecidable)c->name_undecidable;
+	s->flags = c->flags;
+	s->host = intern_text(w->texts, c->host);
+	s->url = intern_text(w->texts, c->url);
+	s->ja4 = intern_text(w->texts, c->ja4);
+}
+
+void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts *f)
+{
+	struct case_file cf;
+
+	memset(&cf, 0, sizeof(cf));
+	keep_texts(w, c, f);
+	who(w, fl, c, &cf);
+	what(w, c, &cf);
+	if (c->client_inside)
+		ask_witness(w, c, &cf);
+	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
+	if (cf.subject.evidence == EVIDENCE_NONE)
+		cf.subject.evidence = evidence_of_address(&cf);
+	if (cf.subject.evidence == EVIDENCE_DNS)
+		hold(w, &c->host, cf.subject.host);
+	c->evidence = (uint8_t)cf.subject.evidence;
+	c->corroboration = (uint8_t)cf.subject.corroboration;
+	c->visibility = (uint8_t)cf.subject.visibility;
+	c->name_undecidable = (uint8_t)cf.subject.undecidable;
+	policy_decide(w->g->policy, &cf.subject, &cf.decision);
+	keep_decision(c, &cf.decision);
+	w->stats.judged++;
+	w->stats.undecidable[c->name_undecidable]++;
+	form_and_put_flow(w, fl, c, &cf, PHASE_START);
+	put_signals(w, fl, c, &cf);
+}
+
+bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct case_file cf;
+
+	memset(&cf, 0, sizeof(cf));
+	who(w, fl, c, &cf);
+	cf.subject.name_pending = true;
+	cf.subject.visibility = VISIBILITY_ADDRESS;
+	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
+	cf.subject.evidence = evidence_of_address(&cf);
+	if (!policy_decide_early(w->g->policy, &cf.subject, &cf.decision))
+		return false;
+	c->evidence = (uint8_t)cf.subject.evidence;
+	keep_decision(c, &cf.decision);
+	w->stats.judged++;
+	w->stats.undecidable[UNDECIDABLE_NONE]++;
+	form_and_put_flow(w, fl, c, &cf, PHASE_START);
+	put_signals(w, fl, c, &cf);
+	return true;
+}
+
+void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f)
+{
+	enum evidence address = (enum evidence)c->evidence;
+
+	keep_texts(w, c, f);
+	if (c->evidence == EVIDENCE_NONE)
+		c->evidence = (uint8_t)address;
+}
+
+void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
+{
+	struct case_file cf;
+
+	memset(&cf, 0, sizeof(cf));
+	who(w, fl, c, &cf);
+	cf.subject.host = intern_text(w->texts, c->host);
+	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
+	recall_decision(c, &cf.decision);
+	form_and_put_flow(w, fl, c, &cf, PHASE_END);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/conn.h"
+#include "identify/dns.h"
+
+#define PENDING_DEFAULT   65536u
+#define LARGE_HEADS_SHARE 8u /* one large head for so many pending connections */
+#define TEXTS_MAX         (1u << 20)
+#define DNS_PORT          53
+
+static bool create_parts(struct worker *w)
+{
+	const struct config *c = w->g->config;
+	uint32_t pendings =
+		c->limits.max_heads != 0 ? c->limits.max_heads : PENDING_DEFAULT;
+	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments};
+	struct flow_cfg flows = {.max_flows = c->limits.max_flows,
+				 .extra_bytes = sizeof(struct conn)};
+
+	flows.timeout_us[FLOW_TCP_OPEN] = c->limits.tcp_timeout_us;
+	flows.timeout_us[FLOW_UDP] = c->limits.udp_timeout_us;
+	w->decoder = decoder_create(&decode);
+	w->flows = flow_table_create(&flows);
+	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
+	w->identify = identify_create();
+	w->witness = witness_create(0);
+	w->texts = intern_create(TEXTS_MAX);
+	w->pendings = pool_create(sizeof(struct pending), pendings);
+	if (w->cfg.ndpi)
+		w->ndpi = ndpi_adapter_create();
+	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
+	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
+	       w->pendings != NULL && (w->ndpi != NULL || !w->cfg.ndpi);
+}
+
+struct worker *worker_create(const struct worker_cfg *cfg)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->cfg = *cfg;
+	w->g = cfg->generation;
+	if (!create_parts(w)) {
+		worker_destroy(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	ndpi_adapter_destroy(w->ndpi);
+	pool_destroy(w->pendings);
+	intern_destroy(w->texts);
+	witness_destroy(w->witness);
+	identify_destroy(w->identify);
+	head_pools_destroy(w->heads);
+	flow_table_destroy(w->flows);
+	decoder_destroy(w->decoder);
+	free(w);
+}
+
+/* ---- QUIC CRYPTO goes into the pending connection's head ------------------------------ */
+
+struct sink_arg {
+	struct worker *w;
+	struct pending *p;
+};
+
+static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
+{
+	struct sink_arg *a = arg;
+
+	return head_add(&a->p->head, a->w->heads, at, data, len) != HEAD_NO_ROOM;
+}
+
+static const uint8_t *sink_bytes(void *arg, size_t *ret_filled)
+{
+	const struct sink_arg *a = arg;
+
+	*ret_filled = a->p->head.filled;
+	return a->p->head.bytes;
+}
+
+static bool sink_conflict(void *arg)
+{
+	const struct sink_arg *a = arg;
+
+	return a->p->head.conflict;
+}
+
+static void sink_reset(void *arg)
+{
+	struct sink_arg *a = arg;
+
+	head_clear(&a->p->head, a->w->heads);
+}
+
+static enum identify_step ask_datagram(struct worker *w, struct pending *p, uint16_t port,
+				       const struct packet *pkt, bool from_client)
+{
+	struct sink_arg arg = {.w = w, .p = p};
+	struct crypto_sink sink = {.add = sink_add,
+				   .bytes = sink_bytes,
+				   .conflict = sink_conflict,
+				   .reset = sink_reset,
+				   .arg = &arg};
+
+	return identify_datagram(w->identify, &p->datagram,
+				 pkt == NULL ? NULL : pkt->payload,
+				 pkt == NULL ? 0 : pkt->payload_len, from_client,
+				 pkt == NULL, port, &sink, &p->facts);
+}
+
+/* ---- the head of a TCP stream ---------------------------------------------------------- */
+
+/* Would a real server ignore this segment's bytes?  Counted. */
+static bool server_ignores(struct worker *w, struct conn *c, struct packet *p)
+{
+	uint64_t *counter = NULL;
+
+	if ((p->tcp_flags & TCP_SYN) != 0)
+		counter = &w->stats.ignored_syn_data;
+	else if ((p->tcp_flags & TCP_ACK) == 0)
+		counter = &w->stats.ignored_no_ack;
+	else if (p->tcp_md5 && !c->md5_negotiated)
+		counter = &w->stats.ignored_md5;
+	else if (c->strict_checksum) {
+		decode_check_l4(p);
+		if (p->l4_checksum == CHECKSUM_BAD)
+			counter = &w->stats.ignored_checksum;
+	}
+	if (counter == NULL)
+		return false;
+	(*counter)++;
+	c->flags |= 1u << FLAG_DECOY_IGNORED;
+	return true;
+}
+
+static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
+				     struct pending *p, bool final)
+{
+	const struct head *h = &p->head;
+
+	return identify_stream(w->identify, h->bytes, h->filled, final,
+			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
+}
+
+static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
+				      struct pending *p, struct packet *pkt)
+{
+	uint32_t at = pkt->seq - fl->client_isn;
+	const uint8_t *data = pkt->payload;
+	size_t len = pkt->payload_len;
+	enum head_result r;
+
+	if (len == 0 || server_ignores(w, c, pkt))
+		return IDENTIFY_MORE;
+	if (at >=
+	    0x80000000u) { /* begins before the stream: keep-alive probe, old copy */
+		size_t before = (size_t)(0u - at);
+
+		if (before >= len)
+			return IDENTIFY_MORE;
+		data += before;
+		len -= before;
+		at = 0;
+	}
+	if (pkt->payload_wire_len > pkt->payload_len)
+		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
+	r = head_add(&p->head, w->heads, at, data, len);
+	if (p->head.out_of_order)
+		c->flags |= 1u << FLAG_OUT_OF_ORDER;
+	if (r == HEAD_NO_ROOM) {
+		w->stats.heads_refused++;
+		p->facts.undecidable = UNDECIDABLE_BUDGET;
+		return IDENTIFY_DONE;
+	}
+	if (p->head.conflict) {
+		p->facts.undecidable = UNDECIDABLE_CONFLICT;
+		return IDENTIFY_DONE;
+	}
+	return r == HEAD_ADDED ? ask_stream(w, fl, p, false) : IDENTIFY_MORE;
+}
+
+/* ---- one connection's life ------------------------------------------------------------- */
+
+void conn_release(struct worker *w, struct conn *c)
+{
+	struct pending *p = conn_pending(w, c);
+
+	if (p == NULL)
+		return;
+	head_clear(&p->head, w->heads);
+	if (p->guess != NULL)
+		return;
+	pool_put(w->pendings, p);
+	c->pending = POOL_NONE;
+}
+
+static void finish_guess(struct worker *w, struct conn *c)
+{
+	struct pending *p = conn_pending(w, c);
+	char word[24];
+
+	if (p == NULL || p->guess == NULL)
+		return;
+	ndpi_guess_finish(w->ndpi, p->guess, word);
+	p->guess = NULL;
+	c->ndpi = intern_hold(w->texts, str_of(word));
+	conn_release(w, c);
+}
+
+/* Bytes that no reader of ours knows: let nDPI say what protocol it is. */
+static void start_guess(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	if (w->ndpi == NULL || p->facts.protocol != PROTOCOL_UNKNOWN ||
+	    (fl->key.ip_proto != IP_PROTO_TCP && fl->key.ip_proto != IP_PROTO_UDP))
+		return;
+	p->guess = ndpi_guess_start(w->ndpi, fl->key.ip_proto);
+	if (p->guess != NULL)
+		w->stats.ndpi_flows++;
+}
+
+/* The name is known, or never will be. */
+static void settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
+{
+	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
+	    p->facts.undecidable == UNDECIDABLE_NONE)
+		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
+	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
+	c->done = true;
+	if (c->judged)
+		judge_keep_facts(w, c, &p->facts);
+	else
+		judge(w, fl, c, &p->facts);
+	start_guess(w, fl, p);
+	conn_release(w, c);
+}
+
+static void start_conn(struct worker *w, struct flow *fl, struct conn *c,
+		       struct packet *pkt)
+{
+	struct addr client = flow_client(fl), server = flow_server(fl);
+	struct whereabouts at;
+	struct pending *p = pool_get(w->pendings);
+
+	w->stats.flows++;
+	c->gate = GATE_COUNT;
+	c->would_gate = GATE_COUNT;
+	generation_locate(w->g, &client, &server, &at);
+	c->direction = (uint8_t)at.direction;
+	c->site = at.site;
+	c->source = at.source;
+	c->role = (uint8_t)at.role;
+	c->client_inside = at.client_inside;
+	c->inside_known = at.known;
+	if ((pkt->tcp_flags & TCP_SYN) != 0 && pkt->ip_proto == IP_PROTO_TCP) {
+		decode_check_l4(pkt);
+		c->strict_checksum = pkt->l4_checksum == CHECKSUM_GOOD;
+		c->md5_negotiated = pkt->tcp_md5;
+	}
+	c->pending = POOL_NONE;
+	if (p == NULL) {
+		struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
+
+		w->stats.pending_refused++;
+		c->done = true;
+		judge(w, fl, c, &none);
+		return;
+	}
+	memset(p, 0, sizeof(*p));
+	c->pending = pool_index(w->pendings, p);
+	(void)judge_early(w, fl, c);
+}
+
+static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
+		 bool from_client)
+{
+	struct pending *p = conn_pending(w, c);
+	enum identify_step step = IDENTIFY_MORE;
+
+	if (pkt->was_fragmented)
+		c->flags |= 1u << FLAG_FRAGMENTS;
+	if (p == NULL)
+		return;
+	if (!c->done) {
+		if (pkt->ip_proto == IP_PROTO_TCP) {
+			if (from_client)
+				step = feed_stream(w, fl, c, p, pkt);
+		} else if (pkt->ip_proto == IP_PROTO_UDP) {
+			step = ask_datagram(w, p, flow_server_port(fl), pkt, from_client);
+		} else {
+			if (pkt->ip_proto == IP_PROTO_ICMP ||
+			    pkt->ip_proto == IP_PROTO_ICMP6)
+				p->facts.protocol = PROTOCOL_ICMP;
+			step = IDENTIFY_DONE;
+		}
+		if (step == IDENTIFY_DONE)
+			settle(w, fl, c, p);
+	}
+	p = conn_pending(w, c);
+	if (p != NULL && p->guess != NULL &&
+	    ndpi_guess_feed(w->ndpi, p->guess, pkt, w->now_us))
+		finish_guess(w, c);
+}
+
+/* What DNS tells our clients, for names that the wire hides and as a second witness. */
+static void watch_dns(struct worker *w, const struct flow *fl, const struct packet *pkt,
+		      bool from_client)
+{
+	struct addr client = flow_client(fl), resolver = flow_server(fl);
+	struct addr anchor;
+	struct dns_message m;
+
+	if (pkt->ip_proto != IP_PROTO_UDP || flow_server_port(fl) != DNS_PORT ||
+	    !generation_is_resolver(w->g, &resolver))
+		return;
+	/* Only where this client's other connections come to this worker too. */
+	anchor = generation_anchor(w->g, &client, &resolver);
+	if (!addr_equal(&anchor, &client) ||
+	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE)
+		return;
+	if (from_client && !m.is_answer)
+		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
+			      w->key.clock_us);
+	else if (!from_client && m.is_answer &&
+		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
+				w->key.clock_us))
+		w->stats.dns_answers++;
+}
+
+/* ---- ends ------------------------------------------------------------------------------ */
+
+static void end_conn(struct worker *w, struct flow *fl)
+{
+	struct conn *c = flow_extra(fl);
+	struct pending *p = conn_pending(w, c);
+
+	if (p != NULL && !c->done) {
+		bool said = p->head.highest > 0;
+
+		if (fl->key.ip_proto == IP_PROTO_TCP && said) {
+			(void)ask_stream(w, fl, p, true);
+			if (p->facts.undecidable == UNDECIDABLE_NONE &&
+			    p->head.filled == 0)
+				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
+			settle(w, fl, c, p);
+		} else if (fl->key.ip_proto == IP_PROTO_UDP &&
+			   p->datagram.datagrams > 0) {
+			(void)ask_datagram(w, p, flow_server_port(fl), NULL, true);
+			settle(w, fl, c, p);
+		}
+	}
+	finish_guess(w, c);
+	conn_release(w, c);
+	if (!c->judged)
+		w->stats.never_judged++;
+	judge_end(w, fl, c);
+	intern_release(w->texts, c->host);
+	intern_release(w->texts, c->sni);
+	intern_release(w->texts, c->alpn);
+	intern_release(w->texts, c->ja4);
+	intern_release(w->texts, c->method);
+	intern_release(w->texts, c->url);
+	intern_release(w->texts, c->ndpi);
+}
+
+/* End what has timed out; the moment of each end is its own deadline. */
+static void end_timed_out(struct worker *w, int64_t clock_us, int64_t cap_us)
+{
+	struct flow *fl;
+	int64_t at;
+
+	while ((fl = flow_next_end(w->flows, clock_us, &at)) != NULL) {
+		w->now_us = at < cap_us ? at : cap_us;
+		w->key = (struct event_key){
+			.clock_us = at, .frame = fl->last_frame, .cause = CAUSE_TIMEOUT};
+		end_conn(w, fl);
+	}
+}
+
+void worker_tick(struct worker *w, int64_t clock_us)
+{
+	end_timed_out(w, clock_us, clock_us);
+}
+
+void worker_finish(struct worker *w, int64_t clock_us)
+{
+	end_timed_out(w, clock_us, clock_us);
+	end_timed_out(w, INT64_MAX, clock_us);
+}
+
+void worker_frame(struct worker *w, const struct frame *f)
+{
+	struct flow_touch touch;
+	struct packet pkt;
+	struct flow *fl;
+	struct conn *c;
+	int64_t at;
+
+	end_timed_out(w, f->clock_us, f->clock_us);
+	if (decode_frame(w->decoder, f, &pkt) != DECODE_OK)
+		return;
+	w->now_us = f->clock_us;
+	w->key = (struct event_key){
+		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
+	flow_touch(w->flows, &pkt, f, &touch);
+	/* What the table gave up for this packet: a reused tuple, or the oldest when full. */
+	while ((fl = flow_next_end(w->flows, f->clock_us, &at)) != NULL)
+		end_conn(w, fl);
+	c = flow_extra(touch.flow);
+	if (touch.is_new)
+		start_conn(w, touch.flow, c, &pkt);
+	watch_dns(w, touch.flow, &pkt, touch.from_client);
+	if (c->pending != POOL_NONE)
+		feed(w, touch.flow, c, &pkt, touch.from_client);
+}
+
+/* ---- counters -------------------------------------------------------------------------- */
+
+void worker_stats(const struct worker *w, struct worker_stats *ret)
+{
+	const uint64_t *counts = decoder_counts(w->decoder);
+	const struct identify_stats *id = identify_stats(w->identify);
+	struct flow_stats flows;
+
+	*ret = w->stats;
+	memcpy(ret->decode, counts, sizeof(ret->decode));
+	flow_table_stats(w->flows, &flows);
+	ret->evicted = flows.evicted;
+	ret->quic_initials = id->quic_initials;
+	ret->quic_failed = id->quic_failed;
+	ret->texts_refused = intern_refused(w->texts);
+}
+
+void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one)
+{
+	/* The struct is counters and nothing else. */
+	const uint64_t *from = (const void *)one;
+	uint64_t *to = (void *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}

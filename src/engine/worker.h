@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_WORKER_H
+#define ENGINE_WORKER_H
+
+/*
+ * worker - runs a frame through the whole pipeline: decode, flow, identify, catalog, policy,
+ * record.
+ *
+ * A connection is pending until its name is known or cannot be known any more; then it is
+ * judged once, a `start` event and its signals are written, and what was kept for judging is
+ * given back.  When it ends an `end` event follows with counts and the same facts.
+ *
+ * Threads: a worker belongs to one thread; the generation is shared and immutable.
+ * Memory: everything is reserved at creation; no allocation per packet outside nDPI.
+ */
+
+#include <stdint.h>
+
+#include "decode/decode.h"
+#include "engine/generation.h"
+#include "engine/sink.h"
+#include "flow/table.h"
+#include "identify/identify.h"
+#include "model/frame.h"
+
+struct worker_cfg {
+	const struct generation *generation;
+	struct event_origin origin;
+	struct event_sink sink;
+	bool ndpi; /* name the protocol of unknown traffic */
+};
+
+struct worker;
+
+struct worker *worker_create(const struct worker_cfg *cfg); /* NULL: out of memory */
+void worker_destroy(struct worker *w);
+
+/* Take a frame; borrowed for the call.  Frames come in the order of their numbers. */
+void worker_frame(struct worker *w, const struct frame *f);
+
+/* No frame came, but time went on: end what has timed out at or before `clock_us`. */
+void worker_tick(struct worker *w, int64_t clock_us);
+
+/* The run is over at `clock_us`: end everything. */
+void worker_finish(struct worker *w, int64_t clock_us);
+
+/* Counters of one worker; a run sums them. */
+struct worker_stats {
+	uint64_t decode[DECODE_RESULT_COUNT];
+	uint64_t undecidable
+		[UNDECIDABLE_COUNT]; /* connections judged without a sure name */
+	uint64_t flows, evicted;
+	uint64_t judged, never_judged;
+	uint64_t heads_refused;   /* no memory to put a stream's head together */
+	uint64_t pending_refused; /* too many undecided connections */
+	uint64_t ignored_checksum, ignored_no_ack, ignored_syn_data, ignored_md5;
+	uint64_t signals, signals_lost, forms_lost, texts_refused;
+	uint64_t quic_initials, quic_failed;
+	uint64_t dns_answers;
+	uint64_t ndpi_flows;
+};
+void worker_stats(const struct worker *w, struct worker_stats *ret);
+void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one);
+
+#endif /* ENGINE_WORKER_H */
