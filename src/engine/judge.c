@@ -350,7 +350,7 @@ static void ask_witness(const struct worker *w, struct conn *c, struct case_file
 	    c->name_undecidable != UNDECIDABLE_NO_SNI &&
 	    c->name_undecidable != UNDECIDABLE_NO_READER)
 		return;
-	name = witness_name(w->witness, &s->inside, &s->peer, w->key.clock_us);
+	name = witness_name(w->witness, &s->inside, &s->peer, w->now_us);
 	if (name.len == 0)
 		return;
 	s->host = name;

@@ -330,10 +330,10 @@ static void watch_dns(struct worker *w, const struct flow *fl, const struct pack
 		return;
 	if (from_client && !m.is_answer)
 		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
-			      w->key.clock_us);
+			      w->now_us);
 	else if (!from_client && m.is_answer &&
 		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
-				w->key.clock_us))
+				w->now_us))
 		w->stats.dns_answers++;
 }
 

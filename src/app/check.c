@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/clock.h"
+
+static int print_keys(void)
+{
+	config_print_keys(stdout);
+	return finish_output(EXIT_FINE);
+}
+
+static int check(const struct common *c, bool quiet)
+{
+	struct generation_cfg cfg = {.config = c->config,
+				     .rules = c->rules,
+				     .rule_count = c->rule_count,
+				     .share = share_folder(),
+				     .now_us = clock_real.now_us(clock_real.arg)};
+	struct diag *d = diag_create();
+	struct generation *g;
+	int code;
+
+	if (d == NULL) {
+		(void)fprintf(stderr, "weir: out of memory\n");
+		return EXIT_COULD_NOT;
+	}
+	g = generation_load(&cfg, d);
+	if (c->json)
+		diag_print_json(d, stdout);
+	else
+		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	if (g == NULL && !c->json)
+		(void)fprintf(stderr, "nothing was loaded\n");
+	if (g != NULL && !c->json && !quiet)
+		(void)printf("fine: generation %s, %" PRIu32 " rules, %zu expectations "
+			     "fulfilled\n",
+			     g->name, policy_rule_count(g->policy), g->expect_count);
+	code = g == NULL ? EXIT_FINDINGS : EXIT_FINE;
+	generation_destroy(g);
+	diag_destroy(d);
+	return finish_output(code);
+}
+
+static int run(int argc, char *argv[])
+{
+	enum {
+		OPT_JSON = 256,
+		OPT_KEYS
+	};
+	static const struct option longs[] = {
+		{"json", no_argument, NULL, OPT_JSON},
+		{"keys", no_argument, NULL, OPT_KEYS},
+		{"config", required_argument, NULL, 'c'},
+		{"rules", required_argument, NULL, 'r'},
+		{"quiet", no_argument, NULL, 'q'},
+		{NULL, 0, NULL, 0},
+	};
+	struct common c = {0};
+	bool quiet = false;
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((o = getopt_long(argc, argv, "c:r:q", longs, NULL)) != -1) {
+		if (o == 'c')
+			c.config = optarg;
+		else if (o == 'r' && !add_rules(&c, optarg))
+			return EXIT_USAGE;
+		else if (o == 'q')
+			quiet = true;
+		else if (o == OPT_JSON)
+			c.json = true;
+		else if (o == OPT_KEYS)
+			return print_keys();
+		else if (o == '?')
+			return usage_error("check", "see the options");
+	}
+	for (int i = optind; i < argc; i++)
+		if (!add_rules(&c, argv[i]))
+			return EXIT_USAGE;
+	return check(&c, quiet);
+}
+
+const struct command command_check = {
+	.name = "check",
+	.summary = "check a configuration and rule files, run their tests",
+	.run = run,
+	.help = "usage: weir check [options] [RULES...]\n"
+		"\n"
+		"Reads the configuration and the rule files, reports every finding with file,\n"
+		"line, column and remedy, and runs the `expect` lines.  Nothing is applied.\n"
+		"\n"
+		"  -c FILE    configuration (default: built in)\n"
+		"  -r FILE    rule file, the same as an operand; they replace the configuration's\n"
+		"  --json     findings as a JSON array\n"
+		"  --keys     list every key of weir.conf with type, default and meaning\n"
+		"  -q         say nothing when all is well\n"
+		"\n"
+		"Exit status: 0 fine (warnings included); 1 errors; 2 usage; 3 could not.\n",
+};

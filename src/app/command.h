@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+/*
+ * command - what the subcommands share: exit codes, options, loading a generation.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "engine/generation.h"
+
+enum exit_code {
+	EXIT_FINE = 0,
+	EXIT_FINDINGS = 1, /* the answer is no; findings; differences */
+	EXIT_USAGE = 2,
+	EXIT_COULD_NOT = 3, /* the environment: missing file, full disk, no rights */
+};
+
+#define RULES_MAX 256
+
+/* What most commands take. */
+struct common {
+	const char *config; /* -c */
+	const char *rules[RULES_MAX];
+	size_t rule_count;
+	bool json;
+	const char *zone; /* --tz */
+};
+
+/* The folder of shipped data: $WEIR_SHARE, beside the program, or ../share/weir. */
+const char *share_folder(void);
+
+/*
+ * Load what `c` names and print every finding to standard error.  NULL: errors were printed.
+ * `quiet` leaves warnings unprinted.
+ */
+struct generation *load_or_report(const struct common *c, bool quiet);
+
+/* One wrong option or operand: "weir replay: ..." and where to read on; EXIT_USAGE. */
+int usage_error(const char *command, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Add a rule file; false (and a message) when there are too many. */
+bool add_rules(struct common *c, const char *file);
+
+/* Flush standard output; EXIT_COULD_NOT and a message when not all of it was taken. */
+int finish_output(int code);
+
+struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char *argv[]);
+	const char *help;
+};
+
+extern const struct command command_check;
+extern const struct command command_explain;
+extern const struct command command_lookup;
+extern const struct command command_replay;
+extern const struct command command_rules;
+
+#endif /* APP_COMMAND_H */

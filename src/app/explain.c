@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "base/clock.h"
+#include "match/zone.h"
+
+struct question {
+	struct common common;
+	const char *src, *dst, *host, *proto, *at, *url;
+	uint64_t port;
+	bool port_given;
+};
+
+/* A name as the readers would have given it: lower case, no final dot. */
+static size_t normalize(const char *host, char *buf, size_t size)
+{
+	size_t n = strlen(host);
+
+	if (n > 0 && host[n - 1] == '.')
+		n--;
+	if (n >= size)
+		n = size - 1;
+	for (size_t i = 0; i < n; i++)
+		buf[i] = ascii_lower(host[i]);
+	buf[n] = '\0';
+	return n;
+}
+
+static int parse_question(const struct question *q, struct subject *s)
+{
+	if (q->src == NULL || q->dst == NULL)
+		return usage_error("explain", "--src and --dst are needed");
+	if (!addr_parse(q->src, strlen(q->src), &s->inside))
+		return usage_error("explain", "--src '%s' is no IP address", q->src);
+	if (!addr_parse(q->dst, strlen(q->dst), &s->peer))
+		return usage_error("explain", "--dst '%s' is no IP address", q->dst);
+	s->protocol = PROTOCOL_TLS;
+	if (q->proto != NULL) {
+		s->protocol = protocol_find(str_of(q->proto));
+		if (s->protocol == PROTOCOL_COUNT)
+			return usage_error(
+				"explain",
+				"--proto '%s': write tls, quic, http, dns, smtp, tds "
+				"or ssh",
+				q->proto);
+	}
+	s->ip_proto =
+		s->protocol == PROTOCOL_QUIC || s->protocol == PROTOCOL_DNS ? 17 : 6;
+	s->server_port = (uint16_t)(q->port_given ? q->port : 443);
+	s->peer_port = s->server_port;
+	s->time_us = clock_real.now_us(clock_real.arg);
+	if (q->at != NULL && !clock_parse_rfc3339(q->at, strlen(q->at), &s->time_us))
+		return usage_error("explain", "--at '%s': write 2026-11-22T02:11:00Z",
+				   q->at);
+	return EXIT_FINE;
+}
+
+static void fill_subject(const struct generation *g, const char *host, size_t host_len,
+			 struct subject *s)
+{
+	struct whereabouts w;
+
+	generation_locate(g, &s->inside, &s->peer, &w);
+	s->direction = w.direction;
+	if (!w.client_inside) {
+		struct addr client = s->inside;
+
+		s->inside = s->peer;
+		s->peer = client;
+		s->inside_port = s->server_port;
+		s->peer_port = 0;
+	}
+	s->role = w.role;
+	s->site = w.site;
+	s->source = w.source;
+	s->evidence = EVIDENCE_ADDRESS;
+	s->visibility = VISIBILITY_ADDRESS;
+	if (host_len > 0) {
+		s->host = (struct str){host, host_len};
+		s->evidence =
+			s->protocol == PROTOCOL_HTTP ? EVIDENCE_REQUEST : EVIDENCE_SNI;
+		s->visibility = VISIBILITY_HOST;
+	} else if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_QUIC) {
+		s->undecidable = UNDECIDABLE_NO_SNI;
+	}
+}
+
+static void print_known(const struct generation *g, const struct subject *s, FILE *out)
+{
+	const struct vocabulary *v = &g->vocabulary;
+	const struct service *svc = s->service;
+	const struct place *p = s->place;
+	char when[RFC3339_LEN + 1];
+	const char *zone = s->zone == NULL ? "UTC" : zone_name(s->zone);
+	struct civil c = zone_local(s->zone, s->time_us);
+
+	clock_format_rfc3339(s->time_us, when);
+	(void)fprintf(out, "\nwhat is known\n");
+	(void)fprintf(out, "  source     role %s%s%s%s%s\n", role_name(s->role),
+		      s->source != ID_NONE ? ", source " : "",
+		      s->source != ID_NONE ? v->sources.words[s->source] : "",
+		      s->site != ID_NONE ? ", site " : ", no site",
+		      s->site != ID_NONE ? v->sites.words[s->site] : "");
+	if (s->host.len > 0)
+		(void)fprintf(out, "  host       %.*s   (%s, corroboration %s)\n",
+			      (int)s->host.len, s->host.p, evidence_name(s->evidence),
+			      corroboration_name(s->corroboration));
+	if (svc->service != ID_NONE)
+		(void)fprintf(
+			out, "  service    %s%s%.*s\n", v->services.words[svc->service],
+			svc->region.len > 0 ? ", region " : "", (int)svc->region.len,
+			svc->region.len > 0 ? svc->region.p : "");
+	for (size_t i = 0; i < svc->connector_count; i++)
+		(void)fprintf(out, "%s%s%s", i == 0 ? "  connectors " : ", ",
+			      v->connectors.words[svc->connectors[i].connector],
+			      i + 1 == svc->connector_count ? "\n" : "");
+	(void)fprintf(out, "  country    %s%s\n",
+		      p->country[0] != '\0' ? p->country : "unknown",
+		      p->country[0] == '\0' ? ""
+		      : p->country_from_tag ? " (service tag)"
+					    : " (country database)");
+	(void)fprintf(out, "  time       %s = %02d:%02d %s, %s\n", when, c.hour, c.minute,
+		      zone,
+		      s->in_hours == KNOWN_YES  ? "inside hours"
+		      : s->in_hours == KNOWN_NO ? "outside hours"
+						: "the site has no hours");
+}
+
+static int answer(const struct question *q)
+{
+	struct subject s = {0};
+	struct service svc;
+	struct place place;
+	struct decision d;
+	struct generation *g;
+	char host[256];
+	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
+	int code = parse_question(q, &s);
+
+	if (code != EXIT_FINE)
+		return code;
+	g = load_or_report(&q->common, true);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	fill_subject(g, host, host_len, &s);
+	generation_describe(g, &s, &svc, &place);
+	policy_decide(g->policy, &s, &d);
+	(void)printf("%s   %s -> %s%s%s:%u   generation %s\n",
+		     d.verdict == VERDICT_DENY ? "DENY" : "ALLOW", q->src,
+		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
+		     (unsigned)s.server_port, g->name);
+	print_known(g, &s, stdout);
+	(void)printf("\n");
+	policy_explain(g->policy, &s, &d, stdout);
+	generation_destroy(g);
+	return finish_output(d.verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
+}
+
+static int run(int argc, char *argv[])
+{
+	enum {
+		OPT_SRC = 256,
+		OPT_DST,
+		OPT_HOST,
+		OPT_PORT,
+		OPT_PROTO,
+		OPT_AT
+	};
+	static const struct option longs[] = {
+		{"src", required_argument, NULL, OPT_SRC},
+		{"dst", required_argument, NULL, OPT_DST},
+		{"host", required_argument, NULL, OPT_HOST},
+		{"port", required_argument, NULL, OPT_PORT},
+		{"proto", required_argument, NULL, OPT_PROTO},
+		{"at", required_argument, NULL, OPT_AT},
+		{"config", required_argument, NULL, 'c'},
+		{"rules", required_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
+	};
+	struct question q = {0};
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((o = getopt_long(argc, argv, "c:r:", longs, NULL)) != -1) {
+		if (o == 'c')
+			q.common.config = optarg;
+		else if (o == 'r' && !add_rules(&q.common, optarg))
+			return EXIT_USAGE;
+		else if (o == OPT_SRC)
+			q.src = optarg;
+		else if (o == OPT_DST)
+			q.dst = optarg;
+		else if (o == OPT_HOST)
+			q.host = optarg;
+		else if (o == OPT_PROTO)
+			q.proto = optarg;
+		else if (o == OPT_AT)
+			q.at = optarg;
+		else if (o == OPT_PORT &&
+			 !(q.port_given = parse_u64(str_of(optarg), 65535, &q.port)))
+			return usage_error("explain", "--port '%s': write 0 to 65535",
+					   optarg);
+		else if (o == '?')
+			return usage_error("explain", "see the options");
+	}
+	if (optind != argc)
+		return usage_error("explain", "what is '%s'?", argv[optind]);
+	return answer(&q);
+}
+
+const struct command command_explain = {
+	.name = "explain",
+	.summary = "what would happen to one connection, and why",
+	.run = run,
+	.help = "usage: weir explain --src ADDRESS --dst ADDRESS [options]\n"
+		"\n"
+		"Asks every gate about one connection and prints each answer with its line.\n"
+		"\n"
+		"  --src ADDRESS    the client\n"
+		"  --dst ADDRESS    the server\n"
+		"  --host NAME      the name that the client says (SNI, Host)\n"
+		"  --port N         the server's port (default 443)\n"
+		"  --proto P        tls (default), quic, http, dns, smtp, tds, ssh\n"
+		"  --at TIME        2026-11-22T02:11:00Z or with +01:00 (default: now)\n"
+		"  -c FILE          configuration\n"
+		"  -r FILE          rule file; replaces the configuration's list; repeatable\n"
+		"\n"
+		"Exit status: 0 allowed; 1 denied, or errors in the files; 2 usage; 3 could not.\n",
+};

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "match/zone.h"
+#include "report/summary.h"
+
+struct options {
+	struct common common;
+	const char *out_dir;     /* -o */
+	const char *events_file; /* --events */
+	unsigned workers;
+	bool ndpi;
+	bool quiet;
+	char chosen_dir[64]; /* when -o was not given */
+};
+
+struct show {
+	struct summary *summary;
+	bool progress;
+	int64_t shown_s;
+};
+
+static void observe(void *arg, const struct event_digest *d)
+{
+	struct show *s = arg;
+
+	if (s->summary != NULL)
+		summary_add(s->summary, d);
+}
+
+static void progress(void *arg, uint64_t frames, const char *capture)
+{
+	struct show *s = arg;
+	struct timespec now;
+
+	if (!s->progress || clock_gettime(CLOCK_MONOTONIC, &now) != 0 ||
+	    now.tv_sec == s->shown_s)
+		return;
+	s->shown_s = now.tv_sec;
+	(void)fprintf(stderr, "\r%s: %" PRIu64 " packets\033[K", capture, frames);
+}
+
+static bool parse_workers(const char *text, unsigned *ret)
+{
+	uint64_t n;
+
+	if (!parse_u64(str_of(text), REPLAY_WORKERS_MAX, &n) || n == 0)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+static int parse_options(int argc, char *argv[], struct options *o)
+{
+	enum {
+		OPT_EVENTS = 256,
+		OPT_JSON,
+		OPT_TZ,
+		OPT_NO_NDPI
+	};
+	static const struct option longs[] = {
+		{"events", required_argument, NULL, OPT_EVENTS},
+		{"json", no_argument, NULL, OPT_JSON},
+		{"tz", required_argument, NULL, OPT_TZ},
+		{"no-ndpi", no_argument, NULL, OPT_NO_NDPI},
+		{"rules", required_argument, NULL, 'r'},
+		{"config", required_argument, NULL, 'c'},
+		{"output", required_argument, NULL, 'o'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"quiet", no_argument, NULL, 'q'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((c = getopt_long(argc, argv, "c:r:o:j:q", longs, NULL)) != -1) {
+		if (c == 'c')
+			o->common.config = optarg;
+		else if (c == 'r' && !add_rules(&o->common, optarg))
+			return EXIT_USAGE;
+		else if (c == 'o')
+			o->out_dir = optarg;
+		else if (c == 'j' && !parse_workers(optarg, &o->workers))
+			return usage_error("replay",
+					   "-j '%s': write a number from 1 to %d", optarg,
+					   REPLAY_WORKERS_MAX);
+		else if (c == 'q')
+			o->quiet = true;
+		else if (c == OPT_EVENTS)
+			o->events_file = optarg;
+		else if (c == OPT_JSON)
+			o->common.json = true;
+		else if (c == OPT_TZ)
+			o->common.zone = optarg;
+		else if (c == OPT_NO_NDPI)
+			o->ndpi = false;
+		else if (c == '?')
+			return usage_error("replay", "see the options");
+	}
+	if (optind == argc)
+		return usage_error("replay",
+				   "which capture?  Name files, or - for standard input");
+	if (o->out_dir != NULL && o->events_file != NULL)
+		return usage_error("replay", "-o and --events exclude each other");
+	return EXIT_FINE;
+}
+
+/* The first ./weir-ledger-N that is not there yet. */
+static const char *choose_dir(struct options *o)
+{
+	struct stat st;
+
+	if (o->out_dir != NULL)
+		return o->out_dir;
+	for (unsigned n = 1; n < 10000; n++) {
+		(void)snprintf(o->chosen_dir, sizeof(o->chosen_dir), "./weir-ledger-%u",
+			       n);
+		if (lstat(o->chosen_dir, &st) != 0 && errno == ENOENT)
+			break;
+	}
+	return o->chosen_dir;
+}
+
+static struct ledger *open_output(struct options *o, const struct config *cfg,
+				  const char **ret_dir)
+{
+	struct ledger_cfg lc = {.fd = -1, .segment_bytes = cfg->ledger.segment_bytes};
+	struct ledger *l = NULL;
+	char error[300];
+
+	*ret_dir = NULL;
+	if (o->events_file == NULL) {
+		lc.dir = *ret_dir = choose_dir(o);
+		lc.must_be_new = true;
+	} else if (strcmp(o->events_file, "-") == 0) {
+		lc.fd = STDOUT_FILENO;
+	} else {
+		lc.fd = open(o->events_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			     0640);
+		if (lc.fd < 0) {
+			(void)fprintf(
+				stderr, "weir replay: %s: %s\n", o->events_file,
+				strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+			return NULL;
+		}
+	}
+	if (ledger_open(&lc, &l, error) != 0) {
+		(void)fprintf(stderr, "weir replay: %s\n", error);
+		return NULL;
+	}
+	return l;
+}
+
+static uint64_t count_malformed(const struct worker_stats *st)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
+		if (i != DECODE_OK && i != DECODE_FRAGMENT_HELD && i != DECODE_NOT_IP)
+			n += st->decode[i];
+	return n;
+}
+
+static int show_result(const struct options *o, const struct generation *g,
+		       const struct replay_cfg *rc, const struct replay_result *res,
+		       const struct summary *sum, const char *dir)
+{
+	struct zone *named = NULL;
+	struct summary_frame f = {
+		.captures = rc->captures,
+		.capture_count = rc->capture_count,
+		.generation = g->name,
+		.frames = res->frames,
+		.bytes = res->bytes,
+		.malformed = count_malformed(&res->stats),
+		.damaged = res->damaged,
+		.first_us = res->first_us,
+		.last_us = res->last_us,
+		.zone = g->config->site_count > 0 ? g->config->sites[0].zone : NULL,
+		.ledger = dir,
+	};
+
+	if (o->common.zone != NULL) {
+		if (zone_load(NULL, o->common.zone, &named) != 0)
+			return usage_error("replay",
+					   "--tz '%s' is no time zone; write one such "
+					   "as Europe/Berlin",
+					   o->common.zone);
+		f.zone = named;
+	}
+	if (o->common.json)
+		summary_print_json(sum, &f, stdout);
+	else
+		summary_print(sum, &f, stdout);
+	zone_destroy(named);
+	return finish_output(EXIT_FINE);
+}
+
+static int report_trouble(const struct replay_result *res, size_t captures)
+{
+	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
+		(void)fprintf(stderr, "weir replay: %s\n", res->messages[i]);
+	if (res->damaged > REPLAY_DAMAGED_MAX)
+		(void)fprintf(stderr,
+			      "weir replay: and %u more captures not read to their end\n",
+			      res->damaged - REPLAY_DAMAGED_MAX);
+	if (res->write_error != 0) {
+		if (res->write_error != -EPIPE)
+			(void)fprintf(
+				stderr,
+				"weir replay: events could not be written after the first "
+				"%" PRIu64 ": %s\n",
+				res->events,
+				strerror(
+					-res->write_error)); /* NOLINT(concurrency-mt-unsafe) */
+		return EXIT_COULD_NOT;
+	}
+	if (res->stats.forms_lost > 0)
+		(void)fprintf(stderr,
+			      "weir replay: %" PRIu64 " events did not fit a line\n",
+			      res->stats.forms_lost);
+	if (res->damaged == 0)
+		return EXIT_FINE;
+	return res->frames == 0 && res->damaged >= captures ? EXIT_COULD_NOT
+							    : EXIT_FINDINGS;
+}
+
+static int run_with(struct options *o, const struct generation *g,
+		    const char *const *captures, size_t count)
+{
+	struct summary_cfg sc = {
+		.policy = g->policy, .vocabulary = &g->vocabulary, .config = g->config};
+	struct replay_result *res = calloc(1, sizeof(*res));
+	struct show show = {.summary = summary_create(&sc)};
+	const char *dir;
+	struct ledger *l = open_output(o, g->config, &dir);
+	struct replay_cfg rc = {.generation = g,
+				.captures = captures,
+				.capture_count = count,
+				.workers = o->workers,
+				.ndpi = o->ndpi,
+				.ledger = l,
+				.observe = observe,
+				.progress = progress,
+				.arg = &show};
+	int code = EXIT_COULD_NOT, rc_run, rc_close;
+
+	show.progress = !o->quiet && isatty(STDERR_FILENO) == 1;
+	if (l == NULL || res == NULL || show.summary == NULL)
+		goto out;
+	rc_run = replay_run(&rc, res);
+	rc_close = ledger_close(l);
+	l = NULL;
+	if (show.progress)
+		(void)fprintf(stderr, "\r\033[K");
+	if (rc_run != 0) {
+		(void)fprintf(stderr, "weir replay: out of memory\n");
+		goto out;
+	}
+	if (res->write_error == 0)
+		res->write_error = rc_close;
+	code = EXIT_FINE;
+	if (o->events_file == NULL && !o->quiet)
+		code = show_result(o, g, &rc, res, show.summary, dir);
+	if (code == EXIT_FINE)
+		code = report_trouble(res, count);
+	else
+		(void)report_trouble(res, count);
+out:
+	if (l != NULL)
+		(void)ledger_close(l);
+	summary_destroy(show.summary);
+	free(res);
+	return code;
+}
+
+static int run(int argc, char *argv[])
+{
+	struct options o = {.workers = 1, .ndpi = true};
+	struct generation *g;
+	int code = parse_options(argc, argv, &o);
+
+	if (code != EXIT_FINE)
+		return code;
+	(void)signal(SIGPIPE, SIG_IGN);
+	g = load_or_report(&o.common, o.quiet);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	code = run_with(&o, g, (const char *const *)&argv[optind],
+			(size_t)(argc - optind));
+	generation_destroy(g);
+	return code;
+}
+
+const struct command command_replay = {
+	.name = "replay",
+	.summary = "run captures through the whole pipeline",
+	.run = run,
+	.help = "usage: weir replay [options] CAPTURE...\n"
+		"\n"
+		"Reads pcap and pcapng files (- = standard input), decides about every connection\n"
+		"as enforce would, writes the events and prints a summary.  Nothing is blocked.\n"
+		"\n"
+		"  -c FILE          configuration (default: built in, monitor, private ranges inside)\n"
+		"  -r FILE          rule file; replaces the configuration's list; repeatable\n"
+		"  -o DIR           write the ledger there (default: a new ./weir-ledger-N)\n"
+		"  --events FILE    write events to FILE (- = standard output) instead of a ledger\n"
+		"  -j N             workers, 1 to 64 (default 1); the events are the same\n"
+		"  --json           the summary as JSON\n"
+		"  --tz ZONE        show times in this zone (default: the first site's)\n"
+		"  --no-ndpi        do not name unknown protocols\n"
+		"  -q               no summary, no warnings\n"
+		"\n"
+		"Exit status: 0 fine; 1 rule or configuration errors, or a capture damaged (what\n"
+		"came before is kept); 2 usage; 3 could not read or write.\n",
+};

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/replay.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/ring.h"
+#include "capture/source.h"
+#include "record/form.h"
+
+#define IN_RING_BYTES  ((size_t)8 << 20)
+#define OUT_RING_BYTES ((size_t)8 << 20)
+#define PROGRESS_EVERY 65536u
+
+/* What the reader tells a worker; a frame's bytes follow. */
+struct in_record {
+	bool end;           /* no more: finish at frame.clock_us */
+	struct frame frame; /* data is set anew by the worker */
+};
+
+/* What a worker tells the merger; texts and the tail follow. */
+struct out_record {
+	struct event_key key;
+	bool progress; /* no event: everything up to key has been told */
+	bool end;
+	uint32_t host_len, word_len, signal_len, peer_len, tail_len;
+	struct event_digest digest;
+};
+
+struct lane {
+	struct replay *run;
+	struct worker *worker;
+	struct ring *in, *out;
+	pthread_t thread;
+	bool started;
+	/* merger's view */
+	const struct out_record *next; /* peeked, or NULL */
+	bool ended;
+};
+
+/* The reader's place, for workers that have nothing to do: all before it is handed out. */
+struct read_mark {
+	_Atomic uint64_t version; /* even = stable (sequence lock, one writer) */
+	_Atomic int64_t clock_us;
+	_Atomic uint64_t frame;
+};
+
+struct replay {
+	const struct replay_cfg *cfg;
+	struct replay_result *result;
+	struct event_origin origin;
+	struct lane lanes[REPLAY_WORKERS_MAX];
+	struct read_mark mark;
+	bool any_frame;
+};
+
+static void wait_a_little(unsigned *tries)
+{
+	struct timespec t = {.tv_nsec = *tries < 16 ? 0 : 20000};
+
+	(*tries)++;
+	(void)nanosleep(&t, NULL);
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static void write_event(struct replay *r, const struct event_digest *d, const char *tail,
+			size_t len)
+{
+	int rc;
+
+	if (r->result->write_error != 0)
+		return;
+	rc = ledger_append(r->cfg->ledger, tail, len);
+	if (rc != 0) {
+		r->result->write_error = rc;
+		return;
+	}
+	r->result->events++;
+	if (r->cfg->observe != NULL)
+		r->cfg->observe(r->cfg->arg, d);
+}
+
+static void put_direct(void *arg, const struct event_key *key,
+		       const struct event_digest *d, const char *tail, size_t len)
+{
+	(void)key;
+	write_event(arg, d, tail, len);
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+typedef void take_frame(struct replay *r, const struct frame *f);
+
+static void note_damage(struct replay_result *res, const char *message)
+{
+	if (res->damaged < REPLAY_DAMAGED_MAX) {
+		size_t len = strlen(message);
+
+		if (len >= REPLAY_MESSAGE_MAX)
+			len = REPLAY_MESSAGE_MAX - 1;
+		memcpy(res->messages[res->damaged], message, len);
+		res->messages[res->damaged][len] = '\0';
+	}
+	res->damaged++;
+}
+
+static void add_source_stats(struct replay *r, const struct source *s)
+{
+	struct replay_result *res = r->result;
+	struct source_stats st;
+
+	source_stats(s, &st);
+	res->frames += st.frames;
+	res->bytes += st.bytes;
+	res->truncated += st.truncated;
+	res->odd_link += st.odd_link;
+	if (st.frames == 0)
+		return;
+	if (!r->any_frame || st.first_us < res->first_us)
+		res->first_us = st.first_us;
+	if (!r->any_frame || st.last_us > res->last_us)
+		res->last_us = st.last_us;
+	r->any_frame = true;
+}
+
+/* Read all captures, in order, as one stream of frames on one clock. */
+static void read_captures(struct replay *r, take_frame *take)
+{
+	struct source_clock clock = {0};
+	char error[SOURCE_ERROR_MAX];
+	enum source_result res;
+	struct frame f;
+
+	r->result->first_us = 1;
+	for (size_t i = 0; i < r->cfg->capture_count; i++) {
+		struct source *s = source_open_file(r->cfg->captures[i], &clock, error);
+
+		if (s == NULL) {
+			note_damage(r->result, error);
+			continue;
+		}
+		while ((res = source_read(s, &f)) == SOURCE_FRAME) {
+			take(r, &f);
+			if (r->cfg->progress != NULL && f.number % PROGRESS_EVERY == 0)
+				r->cfg->progress(r->cfg->arg, f.number, source_name(s));
+		}
+		if (res == SOURCE_DAMAGED)
+			note_damage(r->result, source_error(s));
+		add_source_stats(r, s);
+		source_close(s);
+	}
+	r->result->clock_us = clock.clock_us;
+}
+
+/* ---- one worker ---------------------------------------------------------------------------- */
+
+static void take_direct(struct replay *r, const struct frame *f)
+{
+	worker_frame(r->lanes[0].worker, f);
+}
+
+static int run_one(struct replay *r)
+{
+	struct worker_cfg cfg = {.generation = r->cfg->generation,
+				 .origin = r->origin,
+				 .sink = {.put = put_direct, .arg = r},
+				 .ndpi = r->cfg->ndpi};
+
+	r->lanes[0].worker = worker_create(&cfg);
+	if (r->lanes[0].worker == NULL)
+		return -ENOMEM;
+	read_captures(r, take_direct);
+	worker_finish(r->lanes[0].worker, r->result->clock_us);
+	return 0;
+}
+
+/* ---- several workers: the reader ------------------------------------------------------------ */
+
+static void push(struct lane *l, const struct in_record *rec, const uint8_t *data)
+{
+	size_t len = sizeof(*rec) + rec->frame.caplen;
+	unsigned tries = 0;
+	char *at;
+
+	while ((at = ring_reserve(l->in, len)) == NULL)
+		wait_a_little(&tries);
+	memcpy(at, rec, sizeof(*rec));
+	if (rec->frame.caplen > 0)
+		memcpy(at + sizeof(*rec), data, rec->frame.caplen);
+	ring_commit(l->in, len);
+}
+
+static void set_mark(struct read_mark *m, int64_t clock_us, uint64_t frame)
+{
+	uint64_t v = atomic_load_explicit(&m->version, memory_order_relaxed);
+
+	atomic_store(&m->version, v + 1);
+	atomic_store(&m->clock_us, clock_us);
+	atomic_store(&m->frame, frame);
+	atomic_store(&m->version, v + 2);
+}
+
+/* False while the writer is busy with it. */
+static bool get_mark(struct read_mark *m, int64_t *ret_clock, uint64_t *ret_frame)
+{
+	uint64_t v = atomic_load(&m->version);
+
+	*ret_clock = atomic_load(&m->clock_us);
+	*ret_frame = atomic_load(&m->frame);
+	return (v & 1) == 0 && atomic_load(&m->version) == v;
+}
+
+static void take_shared(struct replay *r, const struct frame *f)
+{
+	struct in_record rec = {.frame = *f};
+	struct addr src, dst, anchor;
+	unsigned lane = 0;
+
+	if (decode_addresses(f, &src, &dst)) {
+		anchor = generation_anchor(r->cfg->generation, &src, &dst);
+		lane = (unsigned)(hash_bytes(anchor.b, sizeof(anchor.b), 0) %
+				  r->cfg->workers);
+	}
+	push(&r->lanes[lane], &rec, f->data);
+	set_mark(&r->mark, f->clock_us, f->number);
+}
+
+static void *reader_main(void *arg)
+{
+	struct replay *r = arg;
+	struct in_record end = {.end = true};
+
+	read_captures(r, take_shared);
+	end.frame.clock_us = r->result->clock_us;
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		push(&r->lanes[i], &end, NULL);
+	return NULL;
+}
+
+/* ---- several workers: a worker ---------------------------------------------------------------- */
+
+static char *append(char *at, struct str s)
+{
+	if (s.len > 0)
+		memcpy(at, s.p, s.len);
+	return at + s.len;
+}
+
+static void put_shared(void *arg, const struct event_key *key,
+		       const struct event_digest *d, const char *tail, size_t len)
+{
+	struct lane *l = arg;
+	struct out_record rec = {.key = *key,
+				 .host_len = (uint32_t)d->host.len,
+				 .word_len = (uint32_t)d->word.len,
+				 .signal_len = (uint32_t)d->signal.len,
+				 .peer_len = (uint32_t)d->peer.len,
+				 .tail_len = (uint32_t)len,
+				 .digest = *d};
+	size_t all = sizeof(rec) + d->host.len + d->word.len + d->signal.len +
+		     d->peer.len + len;
+	unsigned tries = 0;
+	char *at;
+
+	while ((at = ring_reserve(l->out, all)) == NULL)
+		wait_a_little(&tries);
+	memcpy(at, &rec, sizeof(rec));
+	at = append(at + sizeof(rec), d->host);
+	at = append(at, d->word);
+	at = append(at, d->signal);
+	at = append(at, d->peer);
+	(void)append(at, (struct str){tail, len});
+	ring_commit(l->out, all);
+}
+
+static void tell_progress(struct lane *l, struct event_key key, bool end)
+{
+	struct out_record rec = {.key = key, .progress = true, .end = end};
+	unsigned tries = 0;
+	char *at;
+
+	while ((at = ring_reserve(l->out, sizeof(rec))) == NULL)
+		wait_a_little(&tries);
+	memcpy(at, &rec, sizeof(rec));
+	ring_commit(l->out, sizeof(rec));
+}
+
+/*
+ * Nothing to do: everything up to the reader's mark that was ours has been done, if the mark
+ * was read before the ring was found empty.  Say so, or the merger would wait for us.
+ */
+static void idle(struct lane *l, unsigned *tries, uint64_t *told)
+{
+	uint64_t frame;
+	int64_t clock;
+	size_t len;
+
+	if (!get_mark(&l->run->mark, &clock, &frame) || frame == *told ||
+	    ring_peek(l->in, &len) != NULL) {
+		if (ring_peek(l->in, &len) == NULL)
+			wait_a_little(tries);
+		return;
+	}
+	*told = frame;
+	worker_tick(l->worker, clock);
+	tell_progress(l,
+		      (struct event_key){.clock_us = clock,
+					 .frame = frame,
+					 .cause = CAUSE_FRAME,
+					 .sub = UINT32_MAX},
+		      false);
+}
+
+static void *worker_main(void *arg)
+{
+	struct lane *l = arg;
+	uint64_t told = 0;
+	unsigned tries = 0;
+	bool end = false;
+
+	while (!end) {
+		size_t len;
+		const char *at = ring_peek(l->in, &len);
+		struct in_record rec;
+
+		if (at == NULL) {
+			idle(l, &tries, &told);
+			continue;
+		}
+		tries = 0;
+		memcpy(&rec, at, sizeof(rec));
+		end = rec.end;
+		if (end) {
+			worker_finish(l->worker, rec.frame.clock_us);
+		} else {
+			rec.frame.data = (const uint8_t *)at + sizeof(rec);
+			worker_frame(l->worker, &rec.frame);
+		}
+		ring_release(l->in);
+	}
+	tell_progress(l, (struct event_key){.clock_us = INT64_MAX, .frame = UINT64_MAX},
+		      true);
+	return NULL;
+}
+
+/* ---- several workers: the merger --------------------------------------------------------------- */
+
+static void write_record(struct replay *r, const struct out_record *rec)
+{
+	struct event_digest d = rec->digest;
+	const char *at = (const char *)(rec + 1);
+
+	d.host = (struct str){rec->host_len == 0 ? NULL : at, rec->host_len};
+	at += rec->host_len;
+	d.word = (struct str){rec->word_len == 0 ? NULL : at, rec->word_len};
+	at += rec->word_len;
+	d.signal = (struct str){rec->signal_len == 0 ? NULL : at, rec->signal_len};
+	at += rec->signal_len;
+	d.peer = (struct str){rec->peer_len == 0 ? NULL : at, rec->peer_len};
+	at += rec->peer_len;
+	write_event(r, &d, at, rec->tail_len);
+}
+
+/* The lane whose next record comes first; NULL while some lane has not spoken. */
+static struct lane *first_lane(struct replay *r, bool *ret_alive)
+{
+	struct lane *best = NULL;
+	bool silent = false;
+
+	*ret_alive = false;
+	for (unsigned i = 0; i < r->cfg->workers; i++) {
+		struct lane *l = &r->lanes[i];
+		size_t len;
+
+		if (l->ended)
+			continue;
+		*ret_alive = true;
+		if (l->next == NULL)
+			l->next = ring_peek(l->out, &len);
+		if (l->next == NULL)
+			silent = true;
+		else if (best == NULL ||
+			 event_key_compare(&l->next->key, &best->next->key) < 0)
+			best = l;
+	}
+	return silent ? NULL : best;
+}
+
+static void merge(struct replay *r)
+{
+	unsigned tries = 0;
+	bool alive = true;
+
+	while (alive) {
+		struct lane *l = first_lane(r, &alive);
+
+		if (l == NULL) {
+			if (alive)
+				wait_a_little(&tries);
+			continue;
+		}
+		tries = 0;
+		if (!l->next->progress)
+			write_record(r, l->next);
+		l->ended = l->next->end;
+		l->next = NULL;
+		ring_release(l->out);
+	}
+}
+
+static int create_lanes(struct replay *r)
+{
+	for (unsigned i = 0; i < r->cfg->workers; i++) {
+		struct lane *l = &r->lanes[i];
+		struct worker_cfg cfg = {.generation = r->cfg->generation,
+					 .origin = r->origin,
+					 .sink = {.put = put_shared, .arg = l},
+					 .ndpi = r->cfg->ndpi};
+
+		l->run = r;
+		l->worker = worker_create(&cfg);
+		l->in = ring_create(IN_RING_BYTES);
+		l->out = ring_create(OUT_RING_BYTES);
+		if (l->worker == NULL || l->in == NULL || l->out == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int run_many(struct replay *r)
+{
+	pthread_t reader;
+	int rc = create_lanes(r);
+
+	if (rc != 0)
+		return rc;
+	/* Without its threads a run cannot be wound up half-way: they wait for each other. */
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		if (pthread_create(&r->lanes[i].thread, NULL, worker_main,
+				   &r->lanes[i]) != 0)
+			abort();
+	if (pthread_create(&reader, NULL, reader_main, r) != 0)
+		abort();
+	merge(r);
+	(void)pthread_join(reader, NULL);
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		(void)pthread_join(r->lanes[i].thread, NULL);
+	return 0;
+}
+
+/* ---- the end of a run ---------------------------------------------------------------------------- */
+
+static void write_system(struct replay *r, const char *what, const char *message,
+			 const struct event_counter *counters, size_t n)
+{
+	char line[FORM_LINE_MAX];
+	struct system_event e = {.time_us = r->result->clock_us,
+				 .what = what,
+				 .message = str_of(message),
+				 .counters = counters,
+				 .counter_count = n};
+	struct event_digest d = {.type = EVENT_SYSTEM, .time_us = e.time_us};
+	size_t len = form_system(&e, &r->origin, line, sizeof(line));
+
+	if (len > 0)
+		write_event(r, &d, line, len);
+}
+
+static void write_end(struct replay *r)
+{
+	const struct replay_result *res = r->result;
+	const struct worker_stats *st = &res->stats;
+	struct event_counter counters[DECODE_RESULT_COUNT + 24];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
+		write_system(r, "capture_damaged", res->messages[i], NULL, 0);
+#define COUNT(name, value) counters[n++] = (struct event_counter){name, value}
+	COUNT("captures", r->cfg->capture_count);
+	COUNT("captures_damaged", res->damaged);
+	COUNT("frames", res->frames);
+	COUNT("bytes", res->bytes);
+	COUNT("frames_truncated", res->truncated);
+	COUNT("frames_odd_link", res->odd_link);
+	for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
+		if (st->decode[i] > 0)
+			COUNT(decode_result_name((enum decode_result)i), st->decode[i]);
+	COUNT("flows", st->flows);
+	COUNT("flows_judged", st->judged);
+	COUNT("flows_never_judged", st->never_judged);
+	COUNT("flows_evicted", st->evicted);
+	COUNT("signals", st->signals);
+	COUNT("signals_lost", st->signals_lost);
+	COUNT("events_lost", st->forms_lost);
+	COUNT("heads_refused", st->heads_refused);
+	COUNT("pending_refused", st->pending_refused);
+	COUNT("texts_refused", st->texts_refused);
+	COUNT("ignored_checksum", st->ignored_checksum);
+	COUNT("ignored_no_ack", st->ignored_no_ack);
+	COUNT("ignored_syn_data", st->ignored_syn_data);
+	COUNT("ignored_tcp_md5", st->ignored_md5);
+	COUNT("quic_initials_opened", st->quic_initials);
+	COUNT("quic_initials_failed", st->quic_failed);
+	COUNT("dns_answers_kept", st->dns_answers);
+#undef COUNT
+	write_system(r, "replay_end", NULL, counters, n);
+}
+
+int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	struct worker_stats one;
+	int rc;
+
+	memset(ret, 0, sizeof(*ret));
+	if (r == NULL)
+		return -ENOMEM;
+	r->cfg = cfg;
+	r->result = ret;
+	r->origin =
+		(struct event_origin){.sensor = str_of(cfg->generation->config->sensor),
+				      .generation = str_of(cfg->generation->name),
+				      .mode = MODE_REPLAY};
+	rc = cfg->workers <= 1 ? run_one(r) : run_many(r);
+	for (unsigned i = 0; i < cfg->workers; i++)
+		if (r->lanes[i].worker != NULL && rc == 0) {
+			worker_stats(r->lanes[i].worker, &one);
+			worker_stats_add(&ret->stats, &one);
+		}
+	if (rc == 0)
+		write_end(r);
+	for (unsigned i = 0; i < cfg->workers; i++) {
+		worker_destroy(r->lanes[i].worker);
+		ring_destroy(r->lanes[i].in);
+		ring_destroy(r->lanes[i].out);
+	}
+	free(r);
+	return rc;
+}
