@@ -74,8 +74,8 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir-files demo test check lint tidy sanitize test-e2e bench fuzz garbage coverage deps \
-        install format clean help unit fuzz-replay fuzz-build tools
+.PHONY: all weir demo test check lint tidy sanitize test-e2e bench fuzz garbage coverage deps \
+        install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || cp $< $@
@@ -104,6 +104,8 @@ $(B)/tests/$1/%: $(B)/tests/unit/$1/%.o $(call testlibs,$1)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$f)))
 
+unit-build: $(UNIT)
+replay-build: $(REPLAY)
 unit: $(UNIT)
 	@rc=0; for t in $(UNIT); do $(WRAP) $$t || rc=1; done; exit $$rc
 

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Unit tests and fuzz corpora under the sanitizers; TAP output.
+#   ASan+UBSan: everything.   TSan: base, engine.   MSan: base, match, decode, flow (their
+#   libraries are ours or libcrypto alone; nDPI, libpcap and libconfig are not instrumented).
+cd "$(dirname "$0")/.." || exit 3
+make=${MAKE:-make}
+run() {
+	title=$1
+	shift
+	if "$@" >"${TMPDIR:-/tmp}/san.$$" 2>&1; then
+		echo "ok - $title"
+	else
+		echo "not ok - $title"
+		tail -40 "${TMPDIR:-/tmp}/san.$$" >&2
+	fi
+	rm -f "${TMPDIR:-/tmp}/san.$$"
+}
+each() {
+	for t in "$@"; do
+		"$t" || return 1
+	done
+}
+jobs=$(nproc)
+a=build/address-undefined
+run "build with ASan and UBSan" "$make" -j"$jobs" --no-print-directory SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir
+for t in tests/unit/*/test_*.c; do
+	n=${t#tests/unit/}
+	run "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
+done
+for t in tests/fuzz/fuzz_*.c; do
+	n=$(basename "$t" .c)
+	[ -d "tests/fuzz/corpus/$n" ] && run "ASan+UBSan corpus of $n" $a/replay/"$n" tests/fuzz/corpus/"$n"/*
+done
+run "ASan+UBSan replay of the demo" $a/weir replay -q -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+run "ASan+UBSan replay of the demo, 2 workers" $a/weir replay -q -j 2 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$$"
+# shellcheck disable=SC2046
+run "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null $(cat "${TMPDIR:-/tmp}/real.$$")
+rm -f "${TMPDIR:-/tmp}/real.$$"
+t=build/thread
+run "build with TSan" "$make" -j"$jobs" --no-print-directory SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring
+run "TSan ring" $t/tests/base/test_ring
+run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+m=build/memory
+list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/decode/test_*.c tests/unit/flow/test_*.c; do
+	n=${t#tests/unit/}
+	echo "$m/tests/${n%.c}"
+done)
+# shellcheck disable=SC2086
+run "build with MSan" "$make" -j"$jobs" --no-print-directory CC=clang SAN=memory B=$m CFLAGS="-O1 -g" $list
+# shellcheck disable=SC2086
+run "MSan base, match, decode, flow" each $list
