@@ -14,7 +14,9 @@
  *         = write: REMEDY
  *
  * Columns count bytes from 1 (a tab is one column; the caret line repeats the tabs of the
- * source line).  Control bytes of source lines and messages are printed escaped.
+ * source line).  Control bytes of source lines and messages are printed escaped.  Of source
+ * lines over 240 bytes the part around the column is printed; messages, remedies and file
+ * names end after 1023 bytes.
  *
  * Memory:   everything is copied; bounded by DIAG_MAX findings kept, further ones counted.
  * Threads:  one thread at a time.
@@ -74,7 +76,8 @@ size_t diag_count(const struct diag *d, enum diag_level level);
 
 /*
  * Print all findings in the order of file (as first seen) and place, then, if there is any,
- * a last line "N errors, M warnings".  `colour`: with terminal colours.
+ * a last line "N errors, M warnings" ("1 error"), with " (K not shown)" for those that were
+ * not kept.  `colour`: with terminal colours.
  */
 void diag_print(const struct diag *d, FILE *out, bool colour);
 

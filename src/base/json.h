@@ -43,7 +43,7 @@ void json_object_begin(struct json *j, const char *key);
 void json_object_end(struct json *j);
 void json_array_begin(struct json *j, const char *key);
 void json_array_end(struct json *j);
-void json_string(struct json *j, const char *key, struct str s);
+void json_string(struct json *j, const char *key, struct str s);   /* absent: nothing */
 void json_cstring(struct json *j, const char *key, const char *s); /* NULL: nothing */
 void json_u64(struct json *j, const char *key, uint64_t v);
 void json_i64(struct json *j, const char *key, int64_t v);

@@ -22,6 +22,8 @@ struct catalog_cfg {
 	const char *connectors; /* .tsv; required */
 	const char *regions;    /* .tsv; required */
 	const char *tags;       /* service-tag prefixes, .tsv; NULL = none */
+	const char *
+		groups; /* words for services, .tsv; NULL = groups.tsv beside `services` */
 	const char *own;     /* the site's own entries, format of services; NULL = none */
 	const char *country; /* MMDB; NULL = none */
 	const char *asn;     /* MMDB; NULL = none */

@@ -60,12 +60,12 @@ struct config {
 	const struct source_cfg *sources;
 	size_t source_count;
 	struct {
-		const char *services, *connectors, *regions,
-			*own; /* NULL = the shipped ones */
+		const char *services, *connectors, *regions; /* given or shipped */
+		const char *own;                             /* NULL = none */
 	} catalog;
 	struct {
 		const char *country, *asn; /* NULL = none */
-		const char *tags;          /* NULL = the shipped ones */
+		const char *tags;          /* given or shipped */
 	} geo;
 	struct {
 		const char *dir; /* NULL = none configured */
@@ -83,11 +83,27 @@ struct config {
 /*
  * Read `path`; NULL gives the built-in defaults: monitor mode, one site "default" with the
  * private ranges inside (RFC 1918, RFC 4193, RFC 6598), no rules, the shipped catalogue.
- * `share`: the folder of shipped data (rules/, geo/ below it).
- * Returns NULL when anything is wrong; all findings are in `d`.
+ * `share`: the folder of shipped data, whose files stand for those not named:
+ * rules/catalog/{services,connectors}.tsv, geo/{regions,service-tags}.tsv.
+ * Returns NULL when anything is wrong; all findings are in `d`, with their source lines
+ * (diag_forget_sources() has been called).
  */
 struct config *config_load(const char *path, const char *share, struct diag *d);
-void config_destroy(struct config *c);
+
+/* As config_load(), of a text in memory that stands for file `path`; tests and fuzzing. */
+struct config *config_parse(const char *path, const char *text, size_t len,
+			    const char *share, struct diag *d);
+
+/*
+ * NULL is a no-op.  libconfig exports a config_destroy() too: ours is inline over a symbol
+ * of another name, so that neither is ever called for the other.
+ */
+void config_unload(struct config *c);
+
+static inline void config_destroy(struct config *c)
+{
+	config_unload(c);
+}
 
 /* Every key with type, default and meaning, as "weir check --keys" and the man page show. */
 void config_print_keys(FILE *out);

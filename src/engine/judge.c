@@ -217,8 +217,11 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.word = summary_word(&cf->service, e.host),
 	};
 
+	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
+	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
+		e.host = e.sni;
 	memcpy(d.country, cf->place.country, sizeof(d.country));
-	community_id(&fl->key, 0, cf->community);
+	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
 	put(w, &d, form_flow(&e, &w->cfg.origin, w->line, sizeof(w->line)));
 }
@@ -297,7 +300,7 @@ static void put_signal(struct worker *w, const struct flow *fl, const struct con
 	if (cf->service.service != ID_NONE)
 		e.service_name =
 			str_of(w->g->vocabulary.services.words[cf->service.service]);
-	community_id(&fl->key, 0, cf->community);
+	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
 	if (site != NULL && str_equal(name, STR("off_hours"))) {
 		e.zone = site->zone_name == NULL ? STR("UTC") : str_of(site->zone_name);

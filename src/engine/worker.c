@@ -161,7 +161,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	size_t len = pkt->payload_len;
 	enum head_result r;
 
-	if (len == 0 || server_ignores(w, c, pkt))
+	if (len == 0 || server_ignores(w, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (at >=
 	    0x80000000u) { /* begins before the stream: keep-alive probe, old copy */

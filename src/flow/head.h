@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define HEAD_SMALL 2048
-#define HEAD_MAX   (18 * 1024)
+#define HEAD_MAX   18432 /* 18 KiB */
 
 struct head_pools;
 
@@ -44,7 +44,10 @@ enum head_result {
 	HEAD_NO_ROOM, /* a pool is empty: nothing stored, the caller applies its policy */
 };
 
-/* Add `len` bytes at stream offset `at`.  Bytes past HEAD_MAX are dropped and flagged. */
+/*
+ * Add `len` bytes at stream offset `at`.  Bytes past HEAD_MAX are dropped and flagged.
+ * conflict_at is the lowest offset in conflict so far, whenever it was found.
+ */
 enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 			  const uint8_t *data, size_t len);
 

@@ -26,9 +26,13 @@
 #include "model/packet.h"
 
 enum flow_state {
-	FLOW_TCP_OPENING = 0, /* SYN seen, no data */
+	FLOW_TCP_OPENING = 0, /* SYN seen, the handshake not finished */
 	FLOW_TCP_OPEN,
-	FLOW_TCP_CLOSING, /* FIN both ways, or a valid reset: waits for stragglers */
+	/*
+	 * FIN both ways and acknowledged, or a valid reset: waits for stragglers.  A forged
+	 * reset is undone: new bytes from the end that seemed to send it bring back OPEN.
+	 */
+	FLOW_TCP_CLOSING,
 	FLOW_UDP,
 	FLOW_OTHER,
 	FLOW_STATE_COUNT
@@ -45,28 +49,34 @@ struct flow_cfg {
 struct flow_direction {
 	uint64_t packets;
 	uint64_t bytes;    /* IP total length */
-	uint32_t next_seq; /* TCP: one past the highest byte seen */
-	uint16_t window;
+	uint32_t next_seq; /* TCP: one past the highest byte seen, if has_seq */
+	uint32_t acked;    /* TCP: highest acknowledgement number sent, if has_ack */
+	uint16_t window;   /* as last sent, not scaled */
 	uint8_t tcp_flags; /* all seen, or'ed */
 	uint8_t ttl;       /* of the first packet */
+	bool has_seq;      /* a segment that a receiver may take was seen this way */
+	bool has_ack;
 };
 
 struct flow {
 	struct flow_key key;
 	int64_t first_us, last_us; /* capture time of first and last packet */
 	int64_t clock_us; /* frame clock of the last packet: time-outs count from here */
-	uint64_t first_frame, last_frame;
+	uint64_t first_frame;
+	uint64_t last_frame; /* once displaced or evicted: the frame that did it */
 	uint64_t id;         /* hash of first packet time and tuple; stable across runs */
 	bool client_is_low;  /* which end opened it */
-	bool midstream;      /* TCP without its SYN */
+	bool midstream;      /* TCP of which neither SYN nor SYN-ACK was seen */
 	uint8_t state;       /* enum flow_state */
 	uint8_t end_reason;  /* enum end_reason, once closing */
-	uint32_t client_isn; /* TCP: first sequence number of the client's data */
-	uint32_t server_isn;
+	uint32_t client_isn; /* TCP: first sequence number of the client's data, ... */
+	uint32_t server_isn; /* ... the server's; valid when that direction has_seq */
 	struct flow_direction out; /* from the client */
 	struct flow_direction in;
-	uint32_t links[4]; /* the table's own */
 };
+
+/* Bytes of a flow before the engine's own. */
+#define FLOW_RECORD_BYTES ((sizeof(struct flow) + 15) / 16 * 16)
 
 static inline struct addr flow_client(const struct flow *f)
 {
@@ -94,7 +104,7 @@ struct flow_table;
 struct flow_table *flow_table_create(const struct flow_cfg *cfg);
 void flow_table_destroy(struct flow_table *t);
 
-/* The engine's bytes behind a flow. */
+/* The engine's bytes behind a flow, 16-byte aligned. */
 void *flow_extra(struct flow *f);
 
 /* What a packet did. */
@@ -107,7 +117,8 @@ struct flow_touch {
 
 /*
  * Count `p` (frame `f`) to its flow, made if need be.  A new SYN on a CLOSING tuple starts a
- * new flow: the old one is first moved to where flow_next_end() gives it out.
+ * new flow, and so does a SYN-ACK that belongs to another connection on an OPEN one: the old
+ * flow is first moved to where flow_next_end() gives it out.
  * The client is the sender of a SYN, the receiver of a SYN-ACK, else the sender of the first
  * packet, except when the source port is under 1024 or a known service's and the other is
  * not.  When the table is full the oldest flow is evicted (see flow_next_end).
@@ -116,10 +127,17 @@ void flow_touch(struct flow_table *t, const struct packet *p, const struct frame
 		struct flow_touch *ret);
 
 /*
- * The next flow that has ended at or before `clock_us` (INT64_MAX: all, END_REASON set to
- * CAPTURE_END for those still alive, in order of their last frame), or NULL.  Call until NULL
- * before each flow_touch() with the clock of that frame, and after it.  The flow is valid until
- * the next call on the table.  *ret_us: the moment of its end, by frame clock.
+ * The next flow that has ended at or before `clock_us`, or NULL.  Call until NULL before each
+ * flow_touch() with the clock of that frame, and after it (else flows that were displaced may
+ * be lost).  The flow is valid until the next call on the table.  *ret_us: the moment of its
+ * end, by frame clock: the time-out's, or that of the frame which displaced or evicted it.
+ *
+ * At the end, call it until NULL with the clock of the run's last frame, the same for every
+ * table, then until NULL with INT64_MAX: all that are left, in order of their last frame, with
+ * end_reason CAPTURE_END unless they were closing, and *ret_us one microsecond after the
+ * greatest clock the table was told.  So (*ret_us, last_frame) grows strictly from end to
+ * end, and merging several tables by it gives what one table would have given, evictions
+ * apart.
  */
 struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_us);
 

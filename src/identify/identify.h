@@ -64,8 +64,9 @@ struct datagram_state {
 	uint8_t dcid[20];
 	uint8_t retry_dcid_len; /* QUIC: after a Retry */
 	uint8_t retry_dcid[20];
-	uint8_t datagrams; /* client datagrams looked at */
-	bool opened;       /* some Initial decrypted */
+	uint8_t datagrams;        /* client datagrams looked at */
+	uint8_t unknown_versions; /* of them, long headers of versions that are not read */
+	bool opened;              /* some Initial decrypted */
 	uint32_t version;
 };
 

@@ -31,7 +31,7 @@ void witness_query(struct witness *w, const struct addr *client, uint16_t client
 		   const struct addr *resolver, const struct dns_message *m,
 		   int64_t clock_us);
 
-/* An answer; true when it fits an outstanding query and was kept. */
+/* An answer; true when it fits an outstanding query and holds addresses, which were kept. */
 bool witness_answer(struct witness *w, const struct addr *client, uint16_t client_port,
 		    const struct addr *resolver, const struct dns_message *m,
 		    int64_t clock_us);
@@ -46,5 +46,12 @@ bool witness_confirms(const struct witness *w, const struct addr *client,
  */
 struct str witness_name(const struct witness *w, const struct addr *client,
 			const struct addr *addr, int64_t clock_us);
+
+struct witness_stats {
+	uint64_t kept;    /* (client, address, name) entries made */
+	uint64_t evicted; /* entries that went before their time */
+	uint64_t unasked; /* answers without an outstanding query */
+};
+const struct witness_stats *witness_stats(const struct witness *w);
 
 #endif /* IDENTIFY_WITNESS_H */

@@ -10,11 +10,12 @@
  * parts: in all cases (YES), in no case (NO), or depending on what is hidden (MAYBE).
  *
  * YES: the seen string with each `*` replaced by a byte that no pattern has matches.
- * NO:  the two patterns share no word at all (tested by the product of both, O(n * m)).
+ * NO:  the two patterns share no word at all.  With a `*` on both sides that is decided by
+ *      their ends alone: neither beginning, or neither end, is part of the other.
  * Source: Microsoft Learn "Connector endpoint filtering" (text of 2025-09-19) for `*`; the
  *         three values are our own, proven by brute force in tests/unit/match.
  *
- * Cost: bounded by GLOB_MAX * GLOB_MAX / 8 steps whatever the input; no allocation.
+ * Cost: linear in both lengths (memmem(3) is), bounded by GLOB_MAX; no allocation.
  */
 
 #include <stdbool.h>
@@ -36,7 +37,10 @@ bool glob_valid(struct str pattern);
 /* Either side beyond the limits answers GLOB_MAYBE. */
 enum glob_answer glob_match(struct str pattern, struct str seen);
 
-/* Does every word of `narrow` belong to `wide`?  Used to find lines that can never answer. */
+/*
+ * Does every word of `narrow` belong to `wide`?  Used to find lines that can never answer;
+ * false when either is beyond the limits.
+ */
 bool glob_covers(struct str wide, struct str narrow);
 
 #endif /* MATCH_GLOB_H */

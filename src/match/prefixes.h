@@ -5,6 +5,9 @@
 /*
  * prefixes - longest-prefix table over IPv4 and IPv6, each prefix with values.
  *
+ * The families are apart: an IPv6 prefix shorter than ::ffff:0:0/96, such as ::/0, contains
+ * no IPv4 address, although one lies in the other when both are written in 16 bytes.
+ *
  * Compiled once (prefixes_seal), immutable after; any number of readers, no locks.
  * Cost: a binary search over disjoint ranges in the address's family; no allocation.
  */
@@ -20,7 +23,10 @@ struct prefixes;
 struct prefixes *prefixes_create(void); /* NULL: out of memory */
 void prefixes_destroy(struct prefixes *t);
 
-/* One prefix may be added several times with different values.  0 or -ENOMEM. */
+/*
+ * One prefix may be added several times with different values; bits past its length are
+ * ignored.  0, -ENOMEM, or -EINVAL (over 128 bits, or the table is sealed).
+ */
 int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
 	__attribute__((warn_unused_result));
 int prefixes_seal(struct prefixes *t)

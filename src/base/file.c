@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_BYTES ((size_t)4096)
+
+static ssize_t read_some(int fd, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
+/*
+ * Read to the end.  `expect` is a first guess of the size.  One byte over `limit` is asked
+ * for, so that a file of exactly `limit` bytes and a larger one differ.
+ */
+static int read_all(int fd, size_t limit, size_t expect, char **ret, size_t *ret_len)
+{
+	size_t size = expect < FIRST_BYTES ? FIRST_BYTES : expect + 1;
+	size_t len = 0;
+	char *text = malloc(size + 1); /* and the NUL */
+	int rc = -ENOMEM;
+
+	while (text != NULL) {
+		ssize_t n = read_some(fd, text + len, size - len);
+
+		if (n == -1) {
+			rc = -errno;
+			break;
+		}
+		len += (size_t)n;
+		if (len > limit) {
+			rc = -EFBIG;
+			break;
+		}
+		if (n == 0) {
+			text[len] = '\0';
+			*ret = text;
+			*ret_len = len;
+			return 0;
+		}
+		if (len == size) {
+			char *more = realloc(text, size * 2 + 1);
+
+			if (more == NULL)
+				break;
+			text = more;
+			size *= 2;
+		}
+	}
+	free(text);
+	return rc;
+}
+
+int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
+{
+	struct stat st;
+	size_t expect = 0;
+	int rc = 0;
+	int fd;
+
+	if (limit > SIZE_MAX / 4)
+		limit = SIZE_MAX / 4; /* keeps the sums in read_all() in range */
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (fd == -1 && errno == EINTR);
+	if (fd == -1)
+		return -errno;
+
+	if (fstat(fd, &st) == -1)
+		rc = -errno;
+	else if (S_ISDIR(st.st_mode))
+		rc = -EISDIR;
+	else if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > limit)
+		rc = -EFBIG;
+	else if (S_ISREG(st.st_mode))
+		expect = (size_t)st.st_size;
+	else if (!S_ISFIFO(st.st_mode))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = read_all(fd, limit, expect, ret, ret_len);
+	(void)close(fd);
+	return rc;
+}
+
+char *file_beside(const char *base, const char *name)
+{
+	const char *slash = strrchr(base, '/');
+	size_t folder = slash == NULL ? 0 : (size_t)(slash - base) + 1;
+	size_t len = strlen(name);
+	char *path;
+
+	if (name[0] == '/')
+		folder = 0;
+	path = malloc(folder + len + 1);
+	if (path == NULL)
+		return NULL;
+	memcpy(path, base, folder);
+	memcpy(path + folder, name, len + 1);
+	return path;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define DIGITS_MAX 20 /* of a uint64_t */
+
+/* `len` bytes of room, counted as written, or NULL: overflow is sticky. */
+static char *room(struct json *j, size_t len)
+{
+	char *at;
+
+	if (j->full || len > j->size - j->len) {
+		j->full = true;
+		return NULL;
+	}
+	at = j->buf + j->len;
+	j->len += len;
+	return at;
+}
+
+static void put(struct json *j, const char *bytes, size_t len)
+{
+	char *at = room(j, len);
+
+	if (at != NULL)
+		memcpy(at, bytes, len);
+}
+
+/* What stands before a value: a comma, the key. */
+static void begin(struct json *j, const char *key)
+{
+	size_t len = key == NULL ? 0 : strlen(key);
+	char *at = room(j, (j->comma ? 1u : 0u) + (key == NULL ? 0 : len + 3));
+
+	if (at == NULL)
+		return;
+	if (j->comma)
+		*at++ = ',';
+	if (key != NULL) {
+		*at++ = '"';
+		memcpy(at, key, len);
+		at += len;
+		*at++ = '"';
+		*at = ':';
+	}
+	j->comma = true;
+}
+
+void json_object_begin(struct json *j, const char *key)
+{
+	begin(j, key);
+	put(j, "{", 1);
+	j->comma = false;
+}
+
+void json_object_end(struct json *j)
+{
+	put(j, "}", 1);
+	j->comma = true;
+}
+
+void json_array_begin(struct json *j, const char *key)
+{
+	begin(j, key);
+	put(j, "[", 1);
+	j->comma = false;
+}
+
+void json_array_end(struct json *j)
+{
+	put(j, "]", 1);
+	j->comma = true;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One bit set in each byte of `word` that is not plain (and perhaps in bytes after it). */
+static uint64_t not_plain(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint64_t highs = ones << 7;
+	uint64_t quote = word ^ ones * '"';
+	uint64_t backslash = word ^ ones * '\\';
+	uint64_t del = word ^ ones * 0x7f;
+	/* x - ones borrows into the high bit of a zero byte; the others have it from word. */
+	uint64_t control = word - ones * 0x20;
+
+	return (word | control | (quote - ones) | (backslash - ones) | (del - ones)) &
+	       highs;
+}
+
+/* Copy the plain bytes at the start of `len` bytes; returns their number. */
+static size_t copy_plain(char *to, const char *from, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, from + n, sizeof(word));
+		if (not_plain(word) != 0)
+			break;
+		memcpy(to + n, &word, sizeof(word));
+		n += sizeof(word);
+	}
+	while (n < len && is_plain((unsigned char)from[n])) {
+		to[n] = from[n];
+		n++;
+	}
+	return n;
+}
+
+static void put_escape(struct json *j, unsigned c)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
+	switch (c) {
+	case '"':
+	case '\\':
+		text[1] = (char)c;
+		break;
+	case '\n':
+		text[1] = 'n';
+		break;
+	case '\r':
+		text[1] = 'r';
+		break;
+	case '\t':
+		text[1] = 't';
+		break;
+	default:
+		put(j, text, 6);
+		return;
+	}
+	put(j, text, 2);
+}
+
+/* Write the one character at `p` that copy_plain() left; returns the bytes read. */
+static size_t put_special(struct json *j, const char *p, size_t left)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	size_t len = utf8_len(b, left);
+
+	if (len == 0) {
+		put(j, "\xef\xbf\xbd", 3); /* U+FFFD */
+		return 1;
+	}
+	if (len == 1)
+		put_escape(j, b[0]);
+	else if (utf8_is_c1(b, len))
+		put_escape(j,
+			   b[1]); /* U+0080..U+009F: the second byte is the code point */
+	else
+		put(j, p, len);
+	return len;
+}
+
+void json_string(struct json *j, const char *key, struct str s)
+{
+	size_t done = 0;
+
+	if (s.p == NULL)
+		return;
+	begin(j, key);
+	put(j, "\"", 1);
+	while (done < s.len && !j->full) {
+		size_t left = s.len - done;
+		size_t space = j->size - j->len;
+		size_t n = copy_plain(j->buf + j->len, s.p + done,
+				      left < space ? left : space);
+
+		j->len += n;
+		done += n;
+		if (done < s.len)
+			done += put_special(j, s.p + done, s.len - done);
+	}
+	put(j, "\"", 1);
+}
+
+void json_cstring(struct json *j, const char *key, const char *s)
+{
+	json_string(j, key, str_of(s));
+}
+
+/* Digits of `v` up to `end`; returns the first. */
+static char *digits_before(char *end, uint64_t v)
+{
+	do
+		*--end = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	return end;
+}
+
+void json_u64(struct json *j, const char *key, uint64_t v)
+{
+	char text[DIGITS_MAX];
+	char *first = digits_before(text + DIGITS_MAX, v);
+
+	begin(j, key);
+	put(j, first, (size_t)(text + DIGITS_MAX - first));
+}
+
+void json_i64(struct json *j, const char *key, int64_t v)
+{
+	char text[DIGITS_MAX + 1];
+	char *first =
+		digits_before(text + sizeof(text), v < 0 ? -(uint64_t)v : (uint64_t)v);
+
+	if (v < 0)
+		*--first = '-';
+	begin(j, key);
+	put(j, first, (size_t)(text + sizeof(text) - first));
+}
+
+void json_bool(struct json *j, const char *key, bool v)
+{
+	begin(j, key);
+	put(j, v ? "true" : "false", v ? 4 : 5);
+}
+
+void json_raw(struct json *j, const char *bytes, size_t len)
+{
+	put(j, bytes, len);
+}

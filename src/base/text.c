@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+
+#include <stddef.h>
+
+bool str_equal_fold(struct str a, struct str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool str_ends_with(struct str s, struct str tail)
+{
+	return tail.len == 0 || (s.len >= tail.len &&
+				 memcmp(s.p + s.len - tail.len, tail.p, tail.len) == 0);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct str str_trim(struct str s)
+{
+	while (s.len > 0 && is_blank(s.p[0])) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+bool parse_u64(struct str s, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (s.len == 0)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (!ascii_is_digit(s.p[i]) ||
+		    __builtin_mul_overflow(value, 10u, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(s.p[i] - '0'), &value) ||
+		    value > max)
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+struct unit {
+	const char *word;
+	uint64_t factor;
+};
+
+/* What a kind of quantity may be, and what to say when it is not. */
+struct quantity {
+	const struct unit *units;
+	size_t count;
+	uint64_t max; /* after multiplication */
+	const char *no_number;
+	const char *no_unit;
+	const char *bad_unit;
+	const char *too_large;
+};
+
+static bool parse_quantity(struct str s, const struct quantity *q, uint64_t *ret,
+			   const char **ret_why)
+{
+	struct str digits = {s.p, 0};
+	struct str word;
+	const struct unit *unit = NULL;
+	uint64_t value;
+
+	while (digits.len < s.len && ascii_is_digit(s.p[digits.len]))
+		digits.len++;
+	word = (struct str){s.p + digits.len, s.len - digits.len};
+	for (size_t i = 0; i < q->count && unit == NULL; i++)
+		if (str_equal(word, str_of(q->units[i].word)))
+			unit = &q->units[i];
+
+	if (digits.len == 0)
+		*ret_why = q->no_number;
+	else if (word.len == 0)
+		*ret_why = q->no_unit;
+	else if (unit == NULL)
+		*ret_why = q->bad_unit;
+	else if (!parse_u64(digits, q->max / unit->factor, &value))
+		*ret_why = q->too_large;
+	else {
+		*ret = value * unit->factor;
+		return true;
+	}
+	return false;
+}
+
+bool parse_duration(struct str s, int64_t *ret_us, const char **ret_why)
+{
+	static const struct unit units[] = {
+		{"us", 1},
+		{"ms", 1000},
+		{"s", 1000000},
+		{"min", UINT64_C(60000000)},
+		{"h", UINT64_C(3600000000)},
+		{"d", UINT64_C(86400000000)},
+	};
+	static const struct quantity duration = {
+		.units = units,
+		.count = sizeof(units) / sizeof(units[0]),
+		.max = INT64_MAX,
+		.no_number = "is no duration: write 30s, 10min, 24h or 7d",
+		.no_unit = "has no unit: write 30s, 10min, 24h or 7d",
+		.bad_unit =
+			"has a unit other than us, ms, s, min, h and d: write 30s, 10min, "
+			"24h or 7d",
+		.too_large = "is too large: durations end at 106751991d",
+	};
+	uint64_t us;
+
+	if (!parse_quantity(s, &duration, &us, ret_why))
+		return false;
+	*ret_us = (int64_t)us;
+	return true;
+}
+
+bool parse_size(struct str s, uint64_t *ret_bytes, const char **ret_why)
+{
+	static const struct unit units[] = {
+		{"B", 1},
+		{"KiB", UINT64_C(1) << 10},
+		{"MiB", UINT64_C(1) << 20},
+		{"GiB", UINT64_C(1) << 30},
+		{"TiB", UINT64_C(1) << 40},
+		{"KB", UINT64_C(1000)},
+		{"MB", UINT64_C(1000000)},
+		{"GB", UINT64_C(1000000000)},
+	};
+	static const struct quantity size = {
+		.units = units,
+		.count = sizeof(units) / sizeof(units[0]),
+		.max = UINT64_MAX,
+		.no_number = "is no size: write 512KiB, 64MiB or 2GiB",
+		.no_unit = "has no unit: write 512KiB, 64MiB or 2GiB",
+		.bad_unit =
+			"has a unit other than B, KiB, MiB, GiB, TiB, KB, MB and GB: write "
+			"512KiB, 64MiB or 2GiB",
+		.too_large = "is too large: sizes end at 16777215TiB",
+	};
+
+	return parse_quantity(s, &size, ret_bytes, ret_why);
+}
+
+bool parse_share(struct str s, unsigned *ret_hundredths, const char **ret_why)
+{
+	static const struct unit percent = {"%", 100};
+	static const struct quantity share = {
+		.units = &percent,
+		.count = 1,
+		.max = 100 * 100,
+		.no_number = "is no share: write 50% or 90%",
+		.no_unit = "has no unit: write 50% or 90%",
+		.bad_unit = "has a unit other than %: write 50% or 90%",
+		.too_large = "is too large: shares end at 100%",
+	};
+	uint64_t hundredths;
+
+	if (!parse_quantity(s, &share, &hundredths, ret_why))
+		return false;
+	*ret_hundredths = (unsigned)hundredths;
+	return true;
+}
+
+#define WORD_MAX  64 /* longer words are never compared */
+#define EDITS_MAX 3u
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Edits between two words: insertions, deletions, substitutions, and swaps of neighbours,
+ * no place edited twice (optimal string alignment).  Only three rows of the table are kept.
+ */
+static unsigned edits(struct str a, struct str b)
+{
+	unsigned rows[3][WORD_MAX + 1];
+	unsigned *before = rows[0];
+	unsigned *above = rows[1];
+	unsigned *row = rows[2];
+
+	for (unsigned j = 0; j <= b.len; j++)
+		above[j] = j;
+	for (unsigned i = 1; i <= a.len; i++) {
+		unsigned *spare = before;
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.len; j++) {
+			char ca = ascii_lower(a.p[i - 1]);
+			char cb = ascii_lower(b.p[j - 1]);
+
+			row[j] = least(above[j] + 1, row[j - 1] + 1);
+			row[j] = least(row[j], above[j - 1] + (ca == cb ? 0 : 1));
+			if (i > 1 && j > 1 && ca == ascii_lower(b.p[j - 2]) &&
+			    cb == ascii_lower(a.p[i - 2]))
+				row[j] = least(row[j], before[j - 2] + 1);
+		}
+		before = above;
+		above = row;
+		row = spare;
+	}
+	return above[b.len];
+}
+
+void nearest_start(struct nearest *n, struct str wanted)
+{
+	size_t limit = wanted.len / 3;
+
+	n->wanted = wanted;
+	n->best = NULL;
+	n->distance =
+		least(limit > EDITS_MAX ? EDITS_MAX : (unsigned)limit, EDITS_MAX) + 1;
+}
+
+void nearest_offer(struct nearest *n, const char *word)
+{
+	struct str w = str_of(word);
+	size_t gap =
+		w.len > n->wanted.len ? w.len - n->wanted.len : n->wanted.len - w.len;
+	unsigned distance;
+
+	if (w.len == 0 || w.len > WORD_MAX || n->wanted.len > WORD_MAX ||
+	    gap >= n->distance)
+		return;
+	distance = edits(n->wanted, w);
+	if (distance < n->distance) {
+		n->best = word;
+		n->distance = distance;
+	}
+}
+
+const char *text_nearest(struct str s, const char *const *words, size_t count)
+{
+	struct nearest n;
+
+	nearest_start(&n, s);
+	for (size_t i = 0; i < count; i++)
+		nearest_offer(&n, words[i]);
+	return n.best;
+}

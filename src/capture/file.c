@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/source_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+
+/*
+ * file - capture files through libpcap: pcap and pcapng, from a path or standard input.
+ *
+ * libpcap is asked for nanoseconds, which it gives for files of either precision; frames
+ * carry microseconds.  Its buffer is handed on as it is: no byte of a frame is copied here.
+ */
+
+#define STREAM_BUFFER ((size_t)256 * 1024)
+
+/*
+ * No link carries more: the largest snap length of libpcap, and what offload can merge.
+ * A record beyond it comes from reading the file out of step.
+ */
+#define CAPLEN_MAX 262144u
+#define LEN_MAX    (16u * 1024 * 1024)
+
+#define NS_PER_S   1000000000
+#define SECOND_MAX 253402300799 /* the end of the year 9999 */
+
+struct file_source {
+	struct source base; /* first: the two are cast into each other */
+	pcap_t *pcap;
+	char *buffer; /* of the stream; lives until pcap_close() */
+	enum link_type link;
+};
+
+/* Format a message: the name, cut from its front when it is long, a colon, the rest. */
+__attribute__((format(printf, 3, 4))) static void complain(char error[SOURCE_ERROR_MAX],
+							   const char *name,
+							   const char *format, ...)
+{
+	const size_t name_max = SOURCE_ERROR_MAX / 2;
+	const size_t len = strlen(name);
+	const bool cut = len > name_max;
+	va_list args;
+	int at;
+
+	at = snprintf(error, SOURCE_ERROR_MAX, "%s%s: ", cut ? "..." : "",
+		      cut ? name + len - name_max : name);
+	if (at < 0)
+		at = 0;
+	va_start(args, format);
+	(void)vsnprintf(error + at, SOURCE_ERROR_MAX - (size_t)at, format, args);
+	va_end(args);
+}
+
+static bool link_type_find(int datalink, enum link_type *ret)
+{
+	static const struct {
+		int datalink;
+		enum link_type link;
+	} known[] = {
+		{DLT_EN10MB, LINK_ETHERNET},     {DLT_RAW, LINK_RAW_IP},
+		{DLT_IPV4, LINK_RAW_IP},         {DLT_IPV6, LINK_RAW_IP},
+		{DLT_LINUX_SLL, LINK_LINUX_SLL}, {DLT_LINUX_SLL2, LINK_LINUX_SLL2},
+		{DLT_NULL, LINK_NULL},           {DLT_LOOP, LINK_LOOP},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].datalink == datalink) {
+			*ret = known[i].link;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* strerror() by a way that threads may take. */
+static const char *errno_text(int number, char *buf, size_t size)
+{
+	return strerror_r(number, buf, size);
+}
+
+static void complain_errno(char error[SOURCE_ERROR_MAX], const char *name, int number)
+{
+	char text[128];
+
+	switch (number) {
+	case ENOENT:
+		complain(error, name, "no such file; check the name and the folder");
+		break;
+	case EACCES:
+		complain(error, name,
+			 "permission denied; run as a user who may read the file, or let "
+			 "its owner allow it (chmod g+r)");
+		break;
+	case EISDIR:
+		complain(error, name, "is a directory; name the capture files in it");
+		break;
+	default:
+		complain(error, name, "cannot be read: %s",
+			 errno_text(number, text, sizeof(text)));
+		break;
+	}
+}
+
+/* What to write instead, when a file is no capture but something well known; or NULL. */
+static const char *packed_with(int fd)
+{
+	static const struct {
+		const char magic[5];
+		const char *unpack;
+	} known[] = {
+		{"\x1f\x8b", "zcat"},
+		{"\x28\xb5\x2f\xfd", "zstdcat"},
+		{"\xfd"
+		 "7zX",
+		 "xzcat"},
+		{"BZh", "bzcat"},
+	};
+	char head[4] = {0};
+
+	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		return NULL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (memcmp(head, known[i].magic, strlen(known[i].magic)) == 0)
+			return known[i].unpack;
+	return NULL;
+}
+
+static void complain_unknown(char error[SOURCE_ERROR_MAX], const char *name, int fd,
+			     const char *why)
+{
+	const char *unpack = packed_with(fd);
+
+	if (unpack != NULL)
+		complain(
+			error, name,
+			"is compressed; unpack it into standard input: %s FILE | weir replay -",
+			unpack);
+	else if (strstr(why, "truncated") != NULL)
+		complain(error, name,
+			 "is cut off within its header: nothing can be read");
+	else
+		complain(error, name, "is not a capture in pcap or pcapng form (%s)",
+			 why);
+}
+
+/* A stream over `path`, or over a copy of standard input.  NULL after a complaint. */
+static FILE *stream_open(const char *path, const char *name, char error[SOURCE_ERROR_MAX])
+{
+	struct stat st;
+	FILE *stream;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		complain_errno(error, name, errno);
+		return NULL;
+	}
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		complain_errno(error, name, EISDIR);
+		goto fail;
+	}
+	if (isatty(fd)) {
+		complain(error, name,
+			 "is a terminal; give a file, or pipe a capture into it");
+		goto fail;
+	}
+	stream = fdopen(fd, "rb");
+	if (stream == NULL) {
+		complain_errno(error, name, errno);
+		goto fail;
+	}
+	return stream;
+fail:
+	(void)close(fd);
+	return NULL;
+}
+
+static void file_close(struct source *s)
+{
+	struct file_source *fs = (struct file_source *)s;
+
+	if (fs->pcap != NULL)
+		pcap_close(fs->pcap); /* the stream with it */
+	free(fs->buffer);
+	free(fs->base.name);
+	free(fs);
+}
+
+/* Write s->error: which frame, what is wrong, what to do if that can be said. */
+static enum source_result file_damaged(struct file_source *fs, const char *why)
+{
+	struct source *s = &fs->base;
+	const char *advice = "";
+
+	/* The words of libpcap's reader, which takes one type and length for all. */
+	if (strstr(why, "different from the type") != NULL)
+		advice =
+			"; libpcap reads one link type a file: split it, for each interface "
+			"N, by tshark -r FILE -Y frame.interface_id==N -w OUT";
+	else if (strstr(why, "snapshot length") != NULL &&
+		 strstr(why, "different") != NULL)
+		advice = "; rewrite it: editcap -F pcap FILE OUT";
+	complain(s->error, s->name, "frame %" PRIu64 ": %s; frames before it were read%s",
+		 s->counted.frames + 1, why, advice);
+	return SOURCE_DAMAGED;
+}
+
+/* What libpcap lets pass and no writer means; NULL = nothing. */
+static const char *record_fault(const struct pcap_pkthdr *h)
+{
+	if (h->caplen > CAPLEN_MAX)
+		return "its captured length is beyond any frame's: the file is out of step";
+	if (h->len > LEN_MAX)
+		return "its length is beyond any frame's: the file is out of step";
+	if (h->ts.tv_usec < 0 || h->ts.tv_usec >= NS_PER_S)
+		return "its time has more than a second of fractions: the file is out of step";
+	if (h->ts.tv_sec > SECOND_MAX || h->ts.tv_sec < INT32_MIN)
+		return "its time is beyond the year 9999: the file is out of step";
+	return NULL;
+}
+
+static enum source_result file_read_frame(struct source *s, struct frame *ret)
+{
+	struct file_source *fs = (struct file_source *)s;
+	struct pcap_pkthdr *h;
+	const u_char *data;
+	const char *fault;
+	int64_t seconds;
+	int rc;
+
+	rc = pcap_next_ex(fs->pcap, &h, &data);
+	if (rc == PCAP_ERROR_BREAK)
+		return SOURCE_END;
+	if (rc != 1)
+		return file_damaged(fs, pcap_geterr(fs->pcap));
+	fault = record_fault(h);
+	if (fault != NULL)
+		return file_damaged(fs, fault);
+	/* Seconds of pcap files have 32 bits, and libpcap reads them with a sign. */
+	seconds = h->ts.tv_sec;
+	if (seconds < 0)
+		seconds += (int64_t)UINT32_MAX + 1;
+	*ret = (struct frame){
+		.data = data,
+		.caplen = h->caplen,
+		.len = h->len,
+		.link = fs->link,
+		.time_us = seconds * 1000000 + h->ts.tv_usec / 1000,
+	};
+	return SOURCE_FRAME;
+}
+
+static const struct source_ops file_ops = {
+	.read = file_read_frame,
+	.stats = NULL,
+	.close = file_close,
+};
+
+/* Let libpcap read the file's header; takes the stream.  False after a complaint. */
+static bool header_read(struct file_source *fs, FILE *stream,
+			char error[SOURCE_ERROR_MAX])
+{
+	const char *name = fs->base.name;
+	char why[PCAP_ERRBUF_SIZE] = "";
+	const char *type;
+	int c;
+
+	(void)setvbuf(stream, fs->buffer, _IOFBF, STREAM_BUFFER);
+	errno = 0;
+	c = getc(stream);
+	if (c == EOF) {
+		if (ferror(stream))
+			complain_errno(error, name, errno);
+		else
+			complain(
+				error, name,
+				"is empty: not even the header of a capture was written");
+		(void)fclose(stream);
+		return false;
+	}
+	(void)ungetc(c, stream);
+	fs->pcap = pcap_fopen_offline_with_tstamp_precision(
+		stream, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (fs->pcap == NULL) {
+		complain_unknown(error, name, fileno(stream), why);
+		(void)fclose(stream);
+		return false;
+	}
+	if (link_type_find(pcap_datalink(fs->pcap), &fs->link))
+		return true;
+	type = pcap_datalink_val_to_name(pcap_datalink(fs->pcap));
+	complain(
+		error, name,
+		"link type %d (%s) is not read; capture on an Ethernet interface, or on 'any'",
+		pcap_datalink(fs->pcap), type != NULL ? type : "without a name");
+	return false;
+}
+
+struct source *source_open_file(const char *path, struct source_clock *clock,
+				char error[SOURCE_ERROR_MAX])
+{
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+	struct file_source *fs = calloc(1, sizeof(*fs));
+	FILE *stream;
+
+	if (fs == NULL) {
+		complain(error, name, "out of memory");
+		return NULL;
+	}
+	fs->base.ops = &file_ops;
+	fs->base.clock = clock;
+	fs->base.name = strdup(name);
+	fs->buffer = malloc(STREAM_BUFFER);
+	if (fs->base.name == NULL || fs->buffer == NULL) {
+		complain(error, name, "out of memory");
+		goto fail;
+	}
+	stream = stream_open(path, name, error);
+	if (stream == NULL || !header_read(fs, stream, error))
+		goto fail;
+	return &fs->base;
+fail:
+	file_close(&fs->base);
+	return NULL;
+}
+
+const char *capture_library_version(void)
+{
+	return pcap_lib_version();
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CATALOG_BUILDER_H
+#define CATALOG_BUILDER_H
+
+/*
+ * builder - the catalogue while its files are being read.
+ *
+ * Every reader adds findings and goes on; what a broken row would have said is left out.
+ */
+
+#include "catalog/tables.h"
+
+/* One row that names a connector: sorted into sets when all files are read. */
+struct link {
+	uint32_t entry;
+	uint16_t connector;
+	uint8_t confidence;
+	uint32_t line;
+	const char *file;
+	struct str source;
+};
+
+/* Shipped and own patterns are told apart: own ones answer first. */
+struct patterns {
+	struct words words;
+	struct entry *list; /* by word */
+	size_t room;
+	struct link *links;
+	size_t link_count, link_room;
+};
+
+struct builder {
+	struct catalog *c;
+	struct diag *d;
+	bool out_of_memory;
+	struct patterns shipped, own;
+	size_t region_room;
+	unsigned rows[FILE_COUNT];
+	struct str date[FILE_COUNT];
+};
+
+/* A copy in the catalogue's arena; absent stays absent. */
+struct str builder_copy(struct builder *b, struct str s);
+struct str builder_copy_lower(struct builder *b, struct str s);
+
+/* realloc to hold one more of `size` bytes; false (and out_of_memory) when it cannot. */
+bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
+		  size_t size);
+
+/* geo.c */
+void read_regions(struct builder *b, const struct tsv_text *text);
+void read_tags(struct builder *b, const struct tsv_text *text);
+
+/* rows.c */
+void read_groups(struct builder *b, const struct tsv_text *text);
+void read_services(struct builder *b, const struct tsv_text *text);
+void read_connectors(struct builder *b, const struct tsv_text *text);
+void read_own(struct builder *b, const struct tsv_text *text);
+
+#endif /* CATALOG_BUILDER_H */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog/regions.h"
+
+static const char *const names[REGION_SCHEME_COUNT] = {
+#define X(id, word) [REGION_##id] = (word),
+	REGION_SCHEMES(X)
+#undef X
+};
+
+const char *region_scheme_name(enum region_scheme s)
+{
+	return names[s];
+}
+
+enum region_scheme region_scheme_find(struct str s)
+{
+	for (unsigned i = 0; i < REGION_SCHEME_COUNT; i++) {
+		if (str_equal(s, str_of(names[i])))
+			return (enum region_scheme)i;
+	}
+	return REGION_SCHEME_COUNT;
+}
+
+/* FNV-1a: a handful of bytes from our own table; a call would cost more than the mixing. */
+static size_t hash(enum region_scheme scheme, struct str token)
+{
+	uint32_t h = 2166136261u ^ (uint32_t)scheme;
+
+	for (size_t i = 0; i < token.len; i++)
+		h = (h ^ (uint8_t)ascii_lower(token.p[i])) * 16777619u;
+	return h ^ h >> 15;
+}
+
+const struct region *regions_find(const struct regions *r, enum region_scheme scheme,
+				  struct str token)
+{
+	size_t mask = r->slot_count - 1;
+
+	if (r->slot_count == 0 || token.len == 0)
+		return NULL;
+	for (size_t at = hash(scheme, token) & mask; r->slots[at] != 0;
+	     at = (at + 1) & mask) {
+		const struct region *one = &r->list[r->slots[at] - 1];
+
+		if (one->scheme == scheme && str_equal_fold(one->token, token))
+			return one;
+	}
+	return NULL;
+}
+
+static struct str without_digits(struct str s)
+{
+	while (s.len > 0 && ascii_is_digit(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/*
+ * Where else a token may be explained.  Geographies are spelled alike in apihub, apim and
+ * analytics names; "emea" and "na" stand beside the locations' own words.
+ */
+static const struct region *any_scheme(const struct regions *r, enum region_scheme scheme,
+				       struct str token)
+{
+	static const enum region_scheme related[] = {REGION_LOCATION, REGION_APIHUB,
+						     REGION_CSANALYTICS, REGION_AZURE};
+	const struct region *one = regions_find(r, scheme, token);
+
+	if (scheme == REGION_CRM || scheme == REGION_ISLAND)
+		return one;
+	for (size_t i = 0; one == NULL && i < sizeof(related) / sizeof(related[0]); i++) {
+		if (related[i] != scheme)
+			one = regions_find(r, related[i], token);
+	}
+	return one;
+}
+
+const struct region *regions_guess(const struct regions *r, enum region_scheme scheme,
+				   struct str token)
+{
+	const struct region *one = any_scheme(r, scheme, token);
+	struct str stem;
+
+	if (one != NULL || (scheme != REGION_APIHUB && scheme != REGION_APIM))
+		return one;
+	stem = without_digits(token);
+	return stem.len < token.len ? any_scheme(r, scheme, stem) : NULL;
+}
+
+void regions_place(struct regions *r, size_t index)
+{
+	size_t mask = r->slot_count - 1;
+	size_t at = hash(r->list[index].scheme, r->list[index].token) & mask;
+
+	while (r->slots[at] != 0)
+		at = (at + 1) & mask;
+	r->slots[at] = (uint16_t)(index + 1);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/walk.h"
+
+/* One prefix of a site or source, where it stands, and whose it is. */
+struct claim {
+	struct prefix prefix;
+	const struct node *at;    /* the string */
+	const struct node *owner; /* the group of the site or source */
+};
+
+struct claims {
+	struct claim *list;
+	size_t count, capacity;
+};
+
+static const struct node *root_member(const struct walk *w, const char *name)
+{
+	return outline_member(w->o, w->o->nodes, name);
+}
+
+/* The string `key` of a group; NULL when it is missing or something else. */
+static const struct node *string_in(const struct walk *w, const struct node *group,
+				    const char *key)
+{
+	const struct node *n =
+		group->kind == NODE_GROUP ? outline_member(w->o, group, key) : NULL;
+
+	return n != NULL && n->kind == NODE_STRING ? n : NULL;
+}
+
+static const char *name_in(const struct walk *w, const struct node *group)
+{
+	const struct node *n = string_in(w, group, "name");
+
+	return n == NULL ? "?" : n->value;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+	int order = strcmp((*x)->value, (*y)->value);
+
+	/* Nodes stand in document order. */
+	return order != 0 ? order : *x < *y ? -1 : 1;
+}
+
+static void check_names(struct walk *w, const char *list_key, const char *what)
+{
+	const struct node *list = root_member(w, list_key);
+	const struct node **names;
+	size_t count = 0;
+
+	if (list == NULL || list->kind != NODE_LIST || list->count == 0)
+		return;
+	names = walk_alloc(w, list->count * sizeof(const struct node *));
+	if (names == NULL)
+		return;
+	for (const struct node *g = outline_first(w->o, list); g != NULL;
+	     g = outline_next(w->o, list, g)) {
+		const struct node *n = string_in(w, g, "name");
+
+		if (n != NULL)
+			names[count++] = n;
+	}
+	if (count < 2)
+		return;
+	qsort(names, count, sizeof(const struct node *), compare_names);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(names[i - 1]->value, names[i]->value) == 0)
+			diag_error(w->d, outline_value_span(w->o, names[i]),
+				   "%s '%s' stands twice, first in line %u", what,
+				   names[i]->value, names[i - 1]->value_line);
+}
+
+static void check_hours(struct walk *w, const struct node *site)
+{
+	const struct node *hours = string_in(w, site, "hours");
+	const struct node *off = string_in(w, site, "holidays");
+
+	if (hours != NULL && outline_member(w->o, site, "zone") == NULL) {
+		diag_error(w->d, outline_name_span(w->o, hours),
+			   "'hours' need the 'zone' they are in");
+		diag_remedy(w->d, "zone = \"Europe/Berlin\";  hours = \"%s\";",
+			    hours->value);
+	}
+	if (off != NULL && outline_member(w->o, site, "hours") == NULL)
+		diag_add(w->d, DIAG_WARNING, outline_name_span(w->o, off), "no-hours",
+			 "'holidays' without 'hours' have no effect");
+}
+
+static void check_site_of(struct walk *w, const struct node *source)
+{
+	const struct node *site = string_in(w, source, "site");
+	const struct node *sites = root_member(w, "sites");
+	struct nearest near;
+
+	if (site == NULL)
+		return;
+	nearest_start(&near, str_of(site->value));
+	for (const struct node *g = outline_first(w->o, sites); g != NULL;
+	     g = outline_next(w->o, sites, g)) {
+		const struct node *n = string_in(w, g, "name");
+
+		if (n != NULL && strcmp(n->value, site->value) == 0)
+			return;
+		if (n != NULL)
+			nearest_offer(&near, n->value);
+	}
+	diag_error(w->d, outline_value_span(w->o, site), "no site has the name '%s'",
+		   site->value);
+	if (near.best != NULL)
+		diag_remedy(w->d, "site = \"%s\";", near.best);
+}
+
+static void add_claims(struct walk *w, const struct node *group, const char *key,
+		       struct claims *to)
+{
+	const struct node *list = outline_member(w->o, group, key);
+
+	if (list == NULL || (list->kind != NODE_ARRAY && list->kind != NODE_LIST))
+		return;
+	for (const struct node *n = outline_first(w->o, list);
+	     n != NULL && to->count < to->capacity; n = outline_next(w->o, list, n)) {
+		struct claim c = {.at = n, .owner = group};
+
+		if (n->kind == NODE_STRING &&
+		    prefix_parse(n->value, strlen(n->value), &c.prefix) == PREFIX_OK)
+			to->list[to->count++] = c;
+	}
+}
+
+/* By address, wider ones first. */
+static int order_of(const struct prefix *a, const struct prefix *b)
+{
+	int order = addr_compare(&a->addr, &b->addr);
+
+	return order != 0 ? order : (int)a->bits - (int)b->bits;
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = order_of(&x->prefix, &y->prefix);
+
+	return order != 0 ? order : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* All prefixes of the list of groups, in the order of addresses, wider ones first. */
+static struct claims gather(struct walk *w, const char *list_key, const char *key)
+{
+	const struct node *list = root_member(w, list_key);
+	struct claims all = {NULL, 0, 0};
+
+	if (list == NULL || list->kind != NODE_LIST)
+		return all;
+	all.capacity = list->end - (size_t)(list - w->o->nodes);
+	all.list = walk_alloc(w, all.capacity * sizeof(*all.list));
+	if (all.list == NULL)
+		return all;
+	for (const struct node *g = outline_first(w->o, list); g != NULL;
+	     g = outline_next(w->o, list, g))
+		if (g->kind == NODE_GROUP)
+			add_claims(w, g, key, &all);
+	if (all.count > 1)
+		qsort(all.list, all.count, sizeof(*all.list), compare_claims);
+	return all;
+}
+
+static void report_overlap(struct walk *w, const char *what, const struct claim *wide,
+			   const struct claim *narrow)
+{
+	struct span at = outline_value_span(w->o, narrow->at);
+	unsigned line = wide->at->value_line;
+
+	if (wide->prefix.bits != narrow->prefix.bits) {
+		if (wide->owner != narrow->owner)
+			diag_add(w->d, DIAG_WARNING, at, "overlap",
+				 "'%s' of %s '%s' lies within '%s' of '%s' in line %u: "
+				 "the longer prefix answers",
+				 narrow->at->value, what, name_in(w, narrow->owner),
+				 wide->at->value, name_in(w, wide->owner), line);
+		return;
+	}
+	if (wide->owner == narrow->owner)
+		diag_add(w->d, DIAG_WARNING, at, "twice",
+			 "'%s' stands in line %u already", narrow->at->value, line);
+	else
+		diag_error(w->d, at, "'%s' belongs to %s '%s' and, in line %u, to '%s'",
+			   narrow->at->value, what, name_in(w, narrow->owner), line,
+			   name_in(w, wide->owner));
+}
+
+/*
+ * The prefixes around a place: each lies within the one before it.  In the order of
+ * compare_claims() whatever contains a prefix stands before it, like open brackets.
+ */
+struct nest {
+	const struct claim *open[129]; /* at most one of each length */
+	size_t depth;
+};
+
+/* Leave the prefixes that end before `p`; the innermost that contains it, or NULL. */
+static const struct claim *nest_close(struct nest *n, const struct prefix *p)
+{
+	while (n->depth > 0 && !prefix_contains(&n->open[n->depth - 1]->prefix, &p->addr))
+		n->depth--;
+	return n->depth == 0 ? NULL : n->open[n->depth - 1];
+}
+
+static void nest_add(struct nest *n, const struct claim *c)
+{
+	const struct claim *in = nest_close(n, &c->prefix);
+
+	/* An equal one adds nothing. */
+	if (in == NULL || in->prefix.bits != c->prefix.bits)
+		n->open[n->depth++] = c;
+}
+
+static void check_overlaps(struct walk *w, const struct claims *all, const char *what)
+{
+	struct nest n = {.depth = 0};
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct claim *wide = nest_close(&n, &all->list[i].prefix);
+
+		if (wide != NULL)
+			report_overlap(w, what, wide, &all->list[i]);
+		nest_add(&n, &all->list[i]);
+	}
+}
+
+/* A source that no site holds, and that names none, is never at home. */
+static void check_home(struct walk *w, const struct claims *sources,
+		       const struct claims *sites)
+{
+	struct nest n = {.depth = 0};
+	size_t s = 0;
+
+	if (sites->count == 0)
+		return;
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct claim *c = &sources->list[i];
+
+		for (; s < sites->count &&
+		       order_of(&sites->list[s].prefix, &c->prefix) <= 0;
+		     s++)
+			nest_add(&n, &sites->list[s]);
+		if (outline_member(w->o, c->owner, "site") != NULL ||
+		    nest_close(&n, &c->prefix) != NULL)
+			continue;
+		diag_add(w->d, DIAG_WARNING, outline_value_span(w->o, c->at), "no-site",
+			 "'%s' of source '%s' is inside no site", c->at->value,
+			 name_in(w, c->owner));
+		diag_note(w->d,
+			  "name its site with site = \"...\", or put the prefix into "
+			  "a site's 'inside'");
+	}
+}
+
+void check_settings(struct walk *w)
+{
+	const struct node *sites = root_member(w, "sites");
+	const struct node *sources = root_member(w, "sources");
+	struct claims inside, claimed;
+
+	check_names(w, "sites", "site");
+	check_names(w, "sources", "source");
+	if (sites != NULL && sites->kind == NODE_LIST)
+		for (const struct node *g = outline_first(w->o, sites); g != NULL;
+		     g = outline_next(w->o, sites, g))
+			check_hours(w, g);
+	if (sources != NULL && sources->kind == NODE_LIST)
+		for (const struct node *g = outline_first(w->o, sources); g != NULL;
+		     g = outline_next(w->o, sources, g))
+			check_site_of(w, g);
+	inside = gather(w, "sites", "inside");
+	claimed = gather(w, "sources", "addresses");
+	check_overlaps(w, &inside, "site");
+	check_overlaps(w, &claimed, "source");
+	check_home(w, &claimed, &inside);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/schema.h"
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+#define SECOND  INT64_C(1000000)
+#define MIB     (INT64_C(1) << 20)
+#define AT(m)   offsetof(struct config, m)
+#define SITE(m) offsetof(struct site_cfg, m)
+#define FROM(m) offsetof(struct source_cfg, m)
+
+#define LATER_KEY(path, type, meaning)                                     \
+	{                                                                  \
+		(path), (type), SCHEMA_LATER, 0, 0, 0, 0, 0, "", (meaning) \
+	}
+
+/* clang-format off: a table reads best as one. */
+const struct schema_row schema_rows[] = {
+	{"sensor", SCHEMA_NAME, 0, 0, 0, AT(sensor), 0, 0, "weir",
+	 "the name of this box in every event"},
+	{"mode", SCHEMA_MODE, 0, 0, 0, AT(mode), 0, 0, "monitor",
+	 "monitor = decide and log, block nothing; enforce = block what is denied"},
+	{"rules", SCHEMA_FILES, 0, 0, 0, AT(rules), AT(rule_count), 0, "",
+	 "rule files, read in this order"},
+
+	{"sites", SCHEMA_GROUPS, 0, 0, 0, AT(sites), AT(site_count),
+	 sizeof(struct site_cfg), "one site named default with the private ranges inside",
+	 "places with an egress of their own"},
+	{"sites.name", SCHEMA_NAME, SCHEMA_REQUIRED, 0, 0, SITE(name), 0, 0, "",
+	 "the site's name in rules and events"},
+	{"sites.inside", SCHEMA_PREFIXES, SCHEMA_REQUIRED, 0, 0, SITE(inside),
+	 SITE(inside_count), 0, "",
+	 "prefixes inside; where they overlap the longest one answers"},
+	{"sites.egress", SCHEMA_ADDRESSES, 0, 0, 0, SITE(egress), SITE(egress_count), 0,
+	 "", "public addresses that inside sources are translated to"},
+	{"sites.resolvers", SCHEMA_ADDRESSES, 0, 0, 0, SITE(resolvers),
+	 SITE(resolver_count), 0, "",
+	 "DNS resolvers whose answers are witnesses for the whole site"},
+	{"sites.zone", SCHEMA_ZONE, 0, 0, 0, SITE(zone), 0, 0, "UTC",
+	 "IANA time zone of hours and holidays"},
+	{"sites.hours", SCHEMA_HOURS, 0, 0, 0, SITE(hours), 0, 0,
+	 "none: no signal off_hours", "working hours in local time"},
+	{"sites.holidays", SCHEMA_HOLIDAYS, 0, 0, 0, SITE(holidays), 0, 0, "",
+	 "file of days off: one date a line, or an iCalendar file"},
+	{"sites.countries", SCHEMA_COUNTRIES, 0, 0, 0, SITE(countries),
+	 SITE(country_count), 0, "any country is expected",
+	 "countries where this site's peers are expected"},
+
+	{"sources", SCHEMA_GROUPS, 0, 0, 0, AT(sources), AT(source_count),
+	 sizeof(struct source_cfg), "every inside address has the role user",
+	 "inside machines with a role of their own"},
+	{"sources.role", SCHEMA_ROLE, SCHEMA_REQUIRED, 0, 0, FROM(role), 0, 0, "",
+	 "user, gateway, desktop, subnet or published"},
+	{"sources.name", SCHEMA_NAME, SCHEMA_REQUIRED, 0, 0, FROM(name), 0, 0, "",
+	 "the source's name in rules"},
+	{"sources.addresses", SCHEMA_PREFIXES, SCHEMA_REQUIRED, 0, 0, FROM(addresses),
+	 FROM(address_count), 0, "", "addresses and prefixes of these machines"},
+	{"sources.site", SCHEMA_SITE_NAME, 0, 0, 0, FROM(site), 0, 0,
+	 "the site that holds the address", "the site these machines belong to"},
+
+	{"catalog", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "what host names mean"},
+	{"catalog.services", SCHEMA_FILE, 0, 0, 0, AT(catalog.services), 0, 0,
+	 "the shipped file", "services by host pattern"},
+	{"catalog.connectors", SCHEMA_FILE, 0, 0, 0, AT(catalog.connectors), 0, 0,
+	 "the shipped file", "connectors by host pattern"},
+	{"catalog.regions", SCHEMA_FILE, 0, 0, 0, AT(catalog.regions), 0, 0,
+	 "the shipped file", "Microsoft's regions and their countries"},
+	{"catalog.own", SCHEMA_FILE, 0, 0, 0, AT(catalog.own), 0, 0, "",
+	 "this site's own entries, in the form of the services file"},
+
+	{"geo", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "where addresses are"},
+	{"geo.country", SCHEMA_FILE, 0, 0, 0, AT(geo.country), 0, 0, "",
+	 "country database in MMDB form; used where no service tag answers"},
+	{"geo.asn", SCHEMA_FILE, 0, 0, 0, AT(geo.asn), 0, 0, "",
+	 "network database in MMDB form"},
+	{"geo.tags", SCHEMA_FILE, 0, 0, 0, AT(geo.tags), 0, 0, "the shipped file",
+	 "Microsoft's service tags by prefix"},
+	LATER_KEY("geo.warn_age", SCHEMA_DURATION,
+		  "warn about databases older than this"),
+
+	{"ledger", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "the event log"},
+	{"ledger.dir", SCHEMA_FOLDER, 0, 0, 0, AT(ledger.dir), 0, 0, "",
+	 "folder of the ledger; created when it is missing"},
+	{"ledger.segment", SCHEMA_SIZE, 0, MIB, 65536 * MIB, AT(ledger.segment_bytes), 0,
+	 0, "256MiB", "size at which a segment file is closed"},
+	LATER_KEY("ledger.keep", SCHEMA_DURATION, "how long closed segments are kept"),
+	LATER_KEY("ledger.keep_size", SCHEMA_SIZE, "how much of them is kept"),
+	LATER_KEY("ledger.when_full", SCHEMA_TEXT, "what happens when the disk is full"),
+	LATER_KEY("ledger.seal", SCHEMA_DURATION, "time between seals"),
+	LATER_KEY("ledger.anchor", SCHEMA_TEXTS, "where every seal is also sent"),
+
+	{"limits", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "bounds of memory and time"},
+	{"limits.max_flows", SCHEMA_COUNT, 0, 1000, 16000000, AT(limits.max_flows), 0, 0,
+	 "1000000", "connections known at one time"},
+	{"limits.max_fragments", SCHEMA_COUNT, 0, 16, 1000000, AT(limits.max_fragments),
+	 0, 0, "built in", "IP fragments held at one time"},
+	{"limits.max_heads", SCHEMA_COUNT, 0, 100, 4000000, AT(limits.max_heads), 0, 0,
+	 "built in", "undecided connections at one time"},
+	{"limits.tcp_timeout", SCHEMA_DURATION, 0, SECOND, 7 * 86400 * SECOND,
+	 AT(limits.tcp_timeout_us), 0, 0, "5min",
+	 "silence that ends an open TCP connection"},
+	{"limits.udp_timeout", SCHEMA_DURATION, 0, SECOND, 7 * 86400 * SECOND,
+	 AT(limits.udp_timeout_us), 0, 0, "60s", "silence that ends a UDP exchange"},
+
+	LATER_KEY("capture", SCHEMA_GROUP, "where packets come from"),
+	LATER_KEY("capture.source", SCHEMA_TEXT, "nfqueue or interface"),
+	LATER_KEY("capture.interfaces", SCHEMA_TEXTS, "network interfaces"),
+	LATER_KEY("capture.on_failure", SCHEMA_TEXT, "open or closed"),
+	LATER_KEY("capture.adopt_established", SCHEMA_DURATION,
+		  "how long after the start older connections pass"),
+
+	LATER_KEY("identity", SCHEMA_GROUP, "who uses an inside address"),
+	LATER_KEY("identity.leases", SCHEMA_TEXTS, "DHCP lease files"),
+	LATER_KEY("identity.people", SCHEMA_TEXT, "file of users and addresses"),
+	LATER_KEY("identity.pseudonyms", SCHEMA_SWITCH,
+		  "write keyed pseudonyms for people"),
+
+	LATER_KEY("feeds", SCHEMA_GROUP, "data that is renewed"),
+	LATER_KEY("feeds.service_tags", SCHEMA_TEXT, "Microsoft's service tag file"),
+	LATER_KEY("feeds.warn_age", SCHEMA_DURATION, "warn about feeds older than this"),
+	LATER_KEY("feeds.refuse_loss", SCHEMA_SHARE,
+		  "refuse a feed that lost more than this"),
+
+	LATER_KEY("detect", SCHEMA_GROUP, "signals and incidents"),
+	LATER_KEY("detect.state", SCHEMA_TEXT, "file of the baselines"),
+	LATER_KEY("detect.window", SCHEMA_DURATION, "time over which scores add up"),
+	LATER_KEY("detect.incident_at", SCHEMA_COUNT, "score that makes an incident"),
+	LATER_KEY("detect.scores", SCHEMA_SCORES, "score of each signal"),
+
+	LATER_KEY("control", SCHEMA_GROUP, "the running gateway's control socket"),
+	LATER_KEY("control.socket", SCHEMA_TEXT, "path of the socket"),
+	LATER_KEY("control.operators", SCHEMA_TEXT, "group that may change things"),
+	LATER_KEY("control.readers", SCHEMA_TEXT, "group that may look"),
+};
+/* clang-format on */
+
+const size_t schema_count = sizeof(schema_rows) / sizeof(schema_rows[0]);
+
+const char *schema_key_in(const struct schema_row *row, const char *parent)
+{
+	size_t n = strlen(parent);
+	const char *key = row->path;
+
+	if (n > 0) {
+		if (strncmp(row->path, parent, n) != 0 || row->path[n] != '.')
+			return NULL;
+		key += n + 1;
+	}
+	return strchr(key, '.') == NULL ? key : NULL;
+}
+
+const struct schema_row *schema_find(const char *parent, struct str key)
+{
+	for (size_t i = 0; i < schema_count; i++) {
+		const char *k = schema_key_in(&schema_rows[i], parent);
+
+		if (k != NULL && str_equal(str_of(k), key))
+			return &schema_rows[i];
+	}
+	return NULL;
+}
+
+const char *schema_type_name(enum schema_type type)
+{
+	static const char *const names[SCHEMA_TYPE_COUNT] = {
+		[SCHEMA_GROUP] = "group { }",
+		[SCHEMA_GROUPS] = "list of groups ( { }, ... )",
+		[SCHEMA_NAME] = "name",
+		[SCHEMA_SITE_NAME] = "name of a site",
+		[SCHEMA_MODE] = "\"monitor\" or \"enforce\"",
+		[SCHEMA_ROLE] = "role",
+		[SCHEMA_FILE] = "file",
+		[SCHEMA_FILES] = "list of files [ ]",
+		[SCHEMA_FOLDER] = "folder",
+		[SCHEMA_PREFIXES] = "list of prefixes [ ]",
+		[SCHEMA_ADDRESSES] = "list of addresses [ ]",
+		[SCHEMA_ZONE] = "time zone",
+		[SCHEMA_HOURS] = "hours",
+		[SCHEMA_HOLIDAYS] = "file",
+		[SCHEMA_COUNTRIES] = "list of countries [ ]",
+		[SCHEMA_COUNT] = "number",
+		[SCHEMA_SIZE] = "size",
+		[SCHEMA_DURATION] = "duration",
+		[SCHEMA_TEXT] = "text",
+		[SCHEMA_TEXTS] = "list of texts [ ]",
+		[SCHEMA_SHARE] = "share",
+		[SCHEMA_SWITCH] = "true or false",
+		[SCHEMA_SCORES] = "group of numbers { }",
+	};
+
+	return names[type];
+}
+
+void config_print_keys(FILE *out)
+{
+	for (size_t i = 0; i < schema_count; i++) {
+		const struct schema_row *r = &schema_rows[i];
+
+		(void)fprintf(out, "%s\n    %s", r->path, schema_type_name(r->type));
+		if (r->type == SCHEMA_COUNT && r->max > 0)
+			(void)fprintf(out, ", %lld to %lld", (long long)r->min,
+				      (long long)r->max);
+		if ((r->flags & SCHEMA_REQUIRED) != 0)
+			(void)fprintf(out, "; required");
+		if (r->normal[0] != '\0')
+			(void)fprintf(out, "; default: %s", r->normal);
+		(void)fprintf(out, "\n    %s%s\n", r->meaning,
+			      (r->flags & SCHEMA_LATER) != 0
+				      ? " (no effect in this version)"
+				      : "");
+	}
+}

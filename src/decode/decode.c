@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decode/decode.h"
+
+#include <string.h>
+
+#include "decode/checksum.h"
+#include "decode/context.h"
+#include "decode/link.h"
+#include "decode/transport.h"
+
+#define IPV4_HEADER_MIN 20
+#define IPV6_HEADER     40
+#define IP_LENGTH_MAX   65535u
+
+/*
+ * No Ethernet link carries more at once, and offload that sends or merges several segments
+ * as one frame is only used for more than that: a length field of zero is believed there.
+ */
+#define ETHERNET_MTU 1500u
+
+#define IPV4_MORE_FRAGMENTS  0x2000u
+#define IPV4_FRAGMENT_OFFSET 0x1fffu
+
+enum extension {
+	EXTENSION_HOP_BY_HOP = 0,
+	EXTENSION_ROUTING = 43,
+	EXTENSION_FRAGMENT = 44,
+	EXTENSION_AUTHENTICATION = 51,
+	EXTENSION_DESTINATION = 60,
+	EXTENSION_MOBILITY = 135,
+};
+
+/* The part of an IP packet not read yet. */
+struct rest {
+	struct cursor c;     /* captured; link-layer padding cut off */
+	size_t wire_len;     /* on the wire, at least c.left */
+	uint8_t next;        /* protocol of the first byte */
+	unsigned extensions; /* IPv6 extension headers read so far */
+};
+
+/* Link-layer trailers, and what the capture cut, are no part of the packet. */
+static struct rest rest_init(struct cursor c, size_t wire_len, uint8_t next)
+{
+	if (c.left > wire_len)
+		c = cur_sub(&c, wire_len);
+	return (struct rest){.c = c, .wire_len = wire_len, .next = next, .extensions = 0};
+}
+
+static enum decode_result rest_deliver(const struct rest *rest, struct packet *p)
+{
+	p->ip_proto = rest->next;
+	p->truncated = rest->c.left < rest->wire_len;
+	return transport_decode(rest->c, rest->wire_len, p);
+}
+
+/*
+ * Give the table a fragment, whose place and identity `piece` has already.  On DECODE_OK
+ * *rest is the whole datagram.
+ */
+static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
+				     int64_t clock_us, struct rest *rest,
+				     struct packet *p)
+{
+	struct datagram_whole whole;
+	enum decode_result r;
+
+	/* Bytes that the capture left out cannot be put together. */
+	if (rest->c.left < rest->wire_len)
+		return DECODE_FRAGMENT_BAD;
+	piece->key.src = p->src;
+	piece->key.dst = p->dst;
+	piece->data = rest->c.p;
+	piece->len = (uint32_t)rest->c.left;
+	piece->ip_len = p->ip_len;
+	piece->next = rest->next;
+	piece->ttl = p->ttl;
+	r = fragments_add(&d->fragments, piece, clock_us, &whole);
+	if (r != DECODE_OK)
+		return r;
+	rest->c = cur_init(whole.data, whole.len);
+	rest->wire_len = whole.len;
+	rest->next = whole.next;
+	p->ip = NULL;
+	p->ip_len = whole.ip_len;
+	p->ttl = whole.ttl;
+	p->was_fragmented = true;
+	return DECODE_OK;
+}
+
+/*
+ * RFC 791 section 3.1:
+ *   0 u8 version << 4 | header words | 1 u8 service | 2 be16 total length | 4 be16 id |
+ *   6 be16 flags << 13 | fragment offset | 8 u8 ttl | 9 u8 protocol | 10 be16 checksum |
+ *   12 u8[4] source | 16 u8[4] destination | 20 options
+ */
+static enum decode_result ipv4_decode(struct decoder *d, const struct frame *f,
+				      struct cursor c, struct packet *p)
+{
+	const size_t wire_len = c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
+	struct cursor h = c;
+	const size_t header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
+	size_t total_len;
+	uint32_t id, place, checksum;
+	struct fragment piece;
+	const uint8_t *header, *src, *dst;
+	bool offloaded;
+	struct rest rest;
+	enum decode_result r;
+	uint8_t proto;
+
+	cur_skip(&h, 1);
+	total_len = cur_be16(&h);
+	id = cur_be16(&h);
+	place = cur_be16(&h);
+	p->ttl = cur_u8(&h);
+	proto = cur_u8(&h);
+	checksum = cur_be16(&h);
+	src = cur_take(&h, 4);
+	dst = cur_take(&h, 4);
+	if (src == NULL || dst == NULL)
+		return DECODE_IP_TRUNCATED;
+	p->src = addr_from_v4(src);
+	p->dst = addr_from_v4(dst);
+
+	if (header_len < IPV4_HEADER_MIN)
+		return DECODE_IP_HEADER_LENGTH;
+	offloaded = total_len == 0 && proto == IP_PROTO_TCP && wire_len > ETHERNET_MTU;
+	if (offloaded)
+		total_len = wire_len;
+	if (total_len < header_len || total_len > wire_len)
+		return DECODE_IP_TOTAL_LENGTH;
+	header = cur_take(&c, header_len);
+	if (header == NULL)
+		return DECODE_IP_TRUNCATED;
+	/* Who leaves the length to the card leaves it the checksum too. */
+	if (!checksum_good(checksum_add(0, header, header_len)) &&
+	    !(offloaded && checksum == 0))
+		return DECODE_IP_CHECKSUM;
+	p->ip = header;
+	p->ip_len = (uint32_t)total_len;
+	rest = rest_init(c, total_len - header_len, proto);
+
+	if ((place & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) != 0) {
+		piece = (struct fragment){
+			.key = {.id = id, .proto = proto},
+			.offset = (place & IPV4_FRAGMENT_OFFSET) * FRAGMENT_UNIT,
+			.more = (place & IPV4_MORE_FRAGMENTS) != 0,
+			.bytes_max = IP_LENGTH_MAX - IPV4_HEADER_MIN,
+		};
+		r = reassemble(d, &piece, f->clock_us, &rest, p);
+		if (r != DECODE_OK)
+			return r;
+	}
+	return rest_deliver(&rest, p);
+}
+
+/*
+ * Take one extension header but Fragment: 0 u8 next header | 1 u8 length | ...
+ * Length counts 8 bytes without the first 8, in AH (RFC 4302) 4 bytes without the first 8.
+ */
+static enum decode_result extension_skip(struct rest *rest)
+{
+	const uint8_t kind = rest->next;
+	const uint8_t next = cur_u8(&rest->c);
+	const size_t units = cur_u8(&rest->c);
+	const size_t len =
+		kind == EXTENSION_AUTHENTICATION ? units * 4 + 8 : units * 8 + 8;
+
+	cur_skip(&rest->c, len - 2);
+	if (!cur_ok(&rest->c))
+		return DECODE_EXTENSION_TRUNCATED;
+	rest->wire_len -= len;
+	rest->next = next;
+	return DECODE_OK;
+}
+
+/*
+ * Walk the extension headers.  Ends at the upper-layer header, or behind the Fragment header
+ * of a real fragment: then piece->bytes_max is set.  An atomic fragment (RFC 6946) is a whole
+ * packet.  Hop-by-hop options anywhere but first are to a receiver a protocol it does not
+ * know (RFC 8200 section 4.1), so they are one here: the chain ends at them.
+ */
+static enum decode_result extensions_walk(struct rest *rest, struct fragment *piece)
+{
+	for (;;) {
+		enum decode_result r;
+		struct cursor h;
+		uint32_t place;
+
+		switch (rest->next) {
+		case EXTENSION_HOP_BY_HOP:
+			if (rest->extensions != 0)
+				return DECODE_OK;
+			break;
+		case EXTENSION_ROUTING:
+		case EXTENSION_FRAGMENT:
+		case EXTENSION_AUTHENTICATION:
+		case EXTENSION_DESTINATION:
+		case EXTENSION_MOBILITY:
+			break;
+		default:
+			return DECODE_OK;
+		}
+		if (rest->extensions == DECODE_EXTENSIONS_MAX)
+			return DECODE_EXTENSION_TOO_MANY;
+		rest->extensions++;
+		if (rest->next != EXTENSION_FRAGMENT) {
+			r = extension_skip(rest);
+			if (r != DECODE_OK)
+				return r;
+			continue;
+		}
+		/* 0 u8 next | 1 u8 0 | 2 be16 offset << 3 | more | 4 be32 id */
+		h = cur_sub(&rest->c, 8);
+		if (!cur_ok(&h))
+			return DECODE_EXTENSION_TRUNCATED;
+		rest->wire_len -= 8;
+		rest->next = cur_u8(&h);
+		cur_skip(&h, 1);
+		place = cur_be16(&h);
+		piece->key.id = cur_be32(&h);
+		piece->offset = place & ~(uint32_t)7;
+		piece->more = (place & 1) != 0;
+		if (piece->offset != 0 || piece->more) {
+			piece->bytes_max = IP_LENGTH_MAX;
+			return DECODE_OK;
+		}
+	}
+}
+
+/*
+ * RFC 8200 section 3:
+ *   0 be32 version << 28 | class | flow label | 4 be16 payload length | 6 u8 next header |
+ *   7 u8 hop limit | 8 u8[16] source | 24 u8[16] destination
+ */
+static enum decode_result ipv6_decode(struct decoder *d, const struct frame *f,
+				      struct cursor c, struct packet *p)
+{
+	const size_t wire_len = c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
+	struct fragment piece = {.bytes_max = 0};
+	struct rest rest;
+	size_t total_len;
+	const uint8_t *src, *dst;
+	enum decode_result r;
+	uint8_t next;
+
+	p->ip = c.p;
+	cur_skip(&c, 4);
+	total_len = (size_t)cur_be16(&c) + IPV6_HEADER;
+	next = cur_u8(&c);
+	p->ttl = cur_u8(&c);
+	src = cur_take(&c, 16);
+	dst = cur_take(&c, 16);
+	if (src == NULL || dst == NULL)
+		return DECODE_IP_TRUNCATED;
+	p->src = addr_from_v6(src);
+	p->dst = addr_from_v6(dst);
+
+	if (total_len == IPV6_HEADER) {
+		/* A jumbogram (RFC 2675), or the length was left to the card. */
+		if (next == EXTENSION_HOP_BY_HOP)
+			return DECODE_IP_TOTAL_LENGTH;
+		if (next == IP_PROTO_TCP && wire_len > ETHERNET_MTU)
+			total_len = wire_len;
+	}
+	if (total_len > wire_len)
+		return DECODE_IP_TOTAL_LENGTH;
+	/* Both forms would be one address to every table behind this. */
+	if (addr_is_v4(&p->src) || addr_is_v4(&p->dst))
+		return DECODE_IP_MAPPED;
+	p->ip_len = (uint32_t)total_len;
+	rest = rest_init(c, total_len - IPV6_HEADER, next);
+
+	r = extensions_walk(&rest, &piece);
+	if (r != DECODE_OK)
+		return r;
+	if (piece.bytes_max != 0) {
+		r = reassemble(d, &piece, f->clock_us, &rest, p);
+		if (r != DECODE_OK)
+			return r;
+		piece.bytes_max = 0;
+		r = extensions_walk(&rest, &piece);
+		if (r != DECODE_OK)
+			return r;
+		/* A fragment of a fragment: no sender makes one. */
+		if (piece.bytes_max != 0)
+			return DECODE_FRAGMENT_BAD;
+	}
+	return rest_deliver(&rest, p);
+}
+
+/* The version nibble of what the link layer carries, and whether the two agree. */
+static enum decode_result version_read(const struct cursor *c, enum link_family announced,
+				       unsigned *ret)
+{
+	struct cursor h = *c;
+	const unsigned version = cur_u8(&h) >> 4;
+
+	if (!cur_ok(&h))
+		return DECODE_IP_TRUNCATED;
+	if ((version != 4 && version != 6) ||
+	    (announced != LINK_FAMILY_ANY && (unsigned)announced != version))
+		return DECODE_IP_VERSION;
+	*ret = version;
+	return DECODE_OK;
+}
+
+static enum decode_result layers_decode(struct decoder *d, const struct frame *f,
+					struct packet *p)
+{
+	enum link_family family = LINK_FAMILY_ANY;
+	enum decode_result r;
+	unsigned version = 0;
+	struct cursor c;
+
+	r = link_decode(f, &c, &family);
+	if (r == DECODE_OK)
+		r = version_read(&c, family, &version);
+	if (r != DECODE_OK)
+		return r;
+	return version == 4 ? ipv4_decode(d, f, c, p) : ipv6_decode(d, f, c, p);
+}
+
+enum decode_result decode_frame(struct decoder *d, const struct frame *f,
+				struct packet *ret)
+{
+	enum decode_result r;
+
+	if (f->clock_us >= d->fragments.next_deadline_us)
+		d->counts[DECODE_FRAGMENT_TIMEOUT] +=
+			fragments_expire(&d->fragments, f->clock_us);
+	memset(ret, 0, sizeof(*ret));
+	r = layers_decode(d, f, ret);
+	d->counts[r]++;
+	return r;
+}
+
+const uint64_t *decoder_counts(const struct decoder *d)
+{
+	return d->counts;
+}
+
+bool decode_addresses(const struct frame *f, struct addr *ret_src, struct addr *ret_dst)
+{
+	enum link_family family = LINK_FAMILY_ANY;
+	const uint8_t *src, *dst;
+	unsigned version = 0;
+	struct cursor c;
+
+	if (link_decode(f, &c, &family) != DECODE_OK ||
+	    version_read(&c, family, &version) != DECODE_OK)
+		return false;
+	cur_skip(&c, version == 4 ? 12 : 8);
+	src = cur_take(&c, version == 4 ? 4 : 16);
+	dst = cur_take(&c, version == 4 ? 4 : 16);
+	if (src == NULL || dst == NULL)
+		return false;
+	*ret_src = version == 4 ? addr_from_v4(src) : addr_from_v6(src);
+	*ret_dst = version == 4 ? addr_from_v4(dst) : addr_from_v6(dst);
+	return true;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/head.h"
+
+#include <string.h>
+
+#include "flow/head_pools.h"
+
+/*
+ * Bytes [0, filled) are covered without looking at the map; the map is read and written only
+ * while there is a gap (highest > filled) and then speaks of [filled, highest), all bits from
+ * `highest` on being zero.  A stream in order never touches it.
+ */
+
+#define WORD 64 /* bytes of the stream that one word of the map covers */
+
+static uint8_t *map_of(const struct head *h)
+{
+	return h->bytes + h->size;
+}
+
+static uint64_t map_get(const struct head *h, uint32_t word)
+{
+	uint64_t w;
+
+	memcpy(&w, map_of(h) + (size_t)word * sizeof(w), sizeof(w));
+	return w;
+}
+
+static void map_put(struct head *h, uint32_t word, uint64_t w)
+{
+	memcpy(map_of(h) + (size_t)word * sizeof(w), &w, sizeof(w));
+}
+
+static void map_clear(struct head *h, uint32_t from_word)
+{
+	size_t skip = (size_t)from_word * sizeof(uint64_t);
+
+	memset(map_of(h) + skip, 0, head_map_bytes(h->size) - skip);
+}
+
+/* Bits [from, to) of a word, 0 <= from < to <= 64. */
+static uint64_t mask_of(uint32_t from, uint32_t to)
+{
+	uint64_t upto = to == WORD ? UINT64_MAX : ((uint64_t)1 << to) - 1;
+
+	return upto & ~(((uint64_t)1 << from) - 1);
+}
+
+static void put_back(struct head_pools *p, uint8_t *bytes, uint32_t size)
+{
+	pool_put(size == HEAD_SMALL ? p->small : p->large, bytes);
+}
+
+/* Room for `end` bytes; what was stored moves along.  False: the pool is empty. */
+static bool make_room(struct head *h, struct head_pools *p, uint32_t end)
+{
+	const struct head old = *h;
+	uint32_t size = end <= HEAD_SMALL ? HEAD_SMALL : HEAD_MAX;
+	uint8_t *bytes;
+
+	if (end <= h->size)
+		return true;
+	bytes = pool_get(size == HEAD_SMALL ? p->small : p->large);
+	if (bytes == NULL)
+		return false;
+	h->bytes = bytes;
+	h->size = size;
+	if (old.bytes == NULL)
+		return true;
+	memcpy(bytes, old.bytes, old.highest);
+	if (old.highest > old.filled) {
+		memcpy(map_of(h), map_of(&old), head_map_bytes(old.size));
+		map_clear(h, old.size / WORD);
+	}
+	put_back(p, old.bytes, old.size);
+	return true;
+}
+
+static void note_conflict(struct head *h, uint32_t at)
+{
+	if (!h->conflict || at < h->conflict_at)
+		h->conflict_at = at;
+	h->conflict = true;
+}
+
+/* All of [at, at + len) is covered. */
+static void compare(struct head *h, uint32_t at, const uint8_t *data, uint32_t len)
+{
+	if (memcmp(h->bytes + at, data, len) == 0)
+		return;
+	for (uint32_t i = 0; i < len; i++) {
+		if (h->bytes[at + i] != data[i]) {
+			note_conflict(h, at + i);
+			return;
+		}
+	}
+}
+
+/* [at, at + len) lies within one word of the map, beyond `filled`. */
+static void add_in_word(struct head *h, uint32_t at, const uint8_t *data, uint32_t len)
+{
+	const uint32_t word = at / WORD;
+	const uint32_t bit = at % WORD;
+	const uint64_t mask = mask_of(bit, bit + len);
+	const uint64_t had = map_get(h, word);
+	const uint64_t fresh = mask & ~had;
+
+	if (fresh != 0 && word * WORD + (uint32_t)__builtin_ctzll(fresh) < h->highest)
+		h->out_of_order = true;
+	if (fresh == mask) {
+		memcpy(h->bytes + at, data, len);
+	} else {
+		for (uint32_t i = 0; i < len; i++) {
+			if ((had >> (bit + i) & 1) == 0)
+				h->bytes[at + i] = data[i];
+			else if (h->bytes[at + i] != data[i])
+				note_conflict(h, at + i);
+		}
+	}
+	map_put(h, word, had | mask);
+}
+
+static void add_with_map(struct head *h, uint32_t at, const uint8_t *data, uint32_t len)
+{
+	while (len > 0) {
+		uint32_t n = WORD - at % WORD;
+
+		if (n > len)
+			n = len;
+		add_in_word(h, at, data, n);
+		at += n;
+		data += n;
+		len -= n;
+	}
+}
+
+/* The first uncovered byte at or after `from`, by the map. */
+static uint32_t first_hole(const struct head *h, uint32_t from)
+{
+	while (from < h->highest) {
+		uint64_t holes = ~map_get(h, from / WORD) & mask_of(from % WORD, WORD);
+
+		if (holes != 0)
+			return from / WORD * WORD + (uint32_t)__builtin_ctzll(holes);
+		from = (from / WORD + 1) * WORD;
+	}
+	return h->highest;
+}
+
+/* The part from `filled` on: at >= filled, len > 0, and there is room. */
+static void add_new(struct head *h, uint32_t at, const uint8_t *data, uint32_t len)
+{
+	const uint32_t end = at + len;
+
+	if (h->filled == h->highest && at == h->filled) {
+		memcpy(h->bytes + at, data, len);
+		h->filled = end;
+		h->highest = end;
+		return;
+	}
+	if (h->filled == h->highest)
+		map_clear(h, h->filled / WORD);
+	add_with_map(h, at, data, len);
+	if (end > h->highest)
+		h->highest = end;
+	if (at == h->filled)
+		h->filled = first_hole(h, end);
+}
+
+enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
+			  const uint8_t *data, size_t len)
+{
+	const uint32_t filled = h->filled;
+	const bool beyond = len > 0 && (at >= HEAD_MAX || len > HEAD_MAX - at);
+	uint32_t n, known = 0;
+
+	if (len == 0)
+		return HEAD_KEPT;
+	if (at >= HEAD_MAX) {
+		h->beyond = true;
+		return HEAD_KEPT;
+	}
+	n = beyond ? HEAD_MAX - at : (uint32_t)len;
+	if (!make_room(h, p, at + n))
+		return HEAD_NO_ROOM;
+	h->beyond |= beyond;
+	if (at < filled) {
+		known = n < filled - at ? n : filled - at;
+		compare(h, at, data, known);
+	}
+	if (n > known)
+		add_new(h, at + known, data + known, n - known);
+	return h->filled > filled ? HEAD_ADDED : HEAD_KEPT;
+}
+
+void head_clear(struct head *h, struct head_pools *p)
+{
+	if (h->bytes != NULL)
+		put_back(p, h->bytes, h->size);
+	memset(h, 0, sizeof(*h));
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "identify/dns.h"
+#include "identify/quic.h"
+
+#define DNS_PORT  53
+#define MDNS_PORT 5353
+#define QUIC_PORT 443 /* where datagrams of other shapes may precede a QUIC handshake */
+
+/* A client pads its first datagram to this size (RFC 9000 14.1). */
+#define QUIC_FIRST_MIN 1200
+
+/* Datagrams of versions that cannot be read, after which no other is expected. */
+#define UNKNOWN_VERSIONS_MAX 3
+
+enum kind { /* datagram_state.kind: what the client has shown so far, by rising proof */
+	KIND_NOTHING = 0,
+	KIND_JUNK,    /* on QUIC's port, no QUIC header */
+	KIND_SHORT,   /* short headers: a connection whose start was not seen */
+	KIND_VERSION, /* long headers of versions that are not read */
+	KIND_LONG,    /* long headers, no Initial */
+	KIND_INITIAL,
+};
+
+static bool is_dns(const uint8_t *data, size_t len, uint16_t port)
+{
+	struct dns_message m;
+
+	return (port == DNS_PORT || port == MDNS_PORT) &&
+	       dns_parse(data, len, &m) != DNS_NOT_DNS && len >= 12;
+}
+
+static enum identify_step settle(struct identify *id, struct facts *f,
+				 enum protocol protocol, enum undecidable why)
+{
+	f->protocol = protocol;
+	f->undecidable = why;
+	return identify_settle(id, f);
+}
+
+/* No more datagrams, or no patience for more. */
+static enum identify_step give_up(struct identify *id, const struct datagram_state *st,
+				  struct facts *f)
+{
+	switch ((enum kind)st->kind) {
+	case KIND_NOTHING:
+	case KIND_JUNK:
+		break;
+	case KIND_SHORT:
+	case KIND_LONG:
+		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_QUIC_MIDSTREAM);
+	case KIND_VERSION:
+		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_QUIC_VERSION);
+	case KIND_INITIAL:
+		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_INCOMPLETE);
+	}
+	return settle(id, f, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE);
+}
+
+static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
+			 struct quic_long *ret)
+{
+	if (quic_read_long(data, len, ret)) {
+		if (quic_version_find(ret->version) != NULL)
+			return KIND_LONG;
+		/* Unknown versions: only what is shaped like a first QUIC datagram. */
+		if (ret->version != 0 && (ret->first & 0x40) != 0 &&
+		    (len >= QUIC_FIRST_MIN || port == QUIC_PORT))
+			return KIND_VERSION;
+	}
+	if (port != QUIC_PORT)
+		return KIND_NOTHING;
+	/* RFC 9000 17.3: header form 0, fixed bit 1, at least 21 bytes to be sampled. */
+	return len >= 21 && (data[0] & 0xc0) == 0x40 ? KIND_SHORT : KIND_JUNK;
+}
+
+static enum identify_step client_datagram(struct identify *id, struct datagram_state *st,
+					  struct cursor data, uint16_t port,
+					  const struct crypto_sink *sink, struct facts *f)
+{
+	struct quic_long head;
+	enum kind kind = kind_of(data.p, data.left, port, &head);
+
+	if (kind == KIND_NOTHING && st->kind == KIND_NOTHING)
+		return settle(id, f, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE);
+	if (kind == KIND_LONG) {
+		enum quic_seen seen = quic_client_datagram(
+			id, st, quic_version_find(head.version), data, sink, f);
+
+		f->quic_version = head.version;
+		if (seen == QUIC_HELLO) {
+			f->protocol = PROTOCOL_QUIC;
+			return identify_settle(id, f);
+		}
+		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
+	} else if (kind == KIND_VERSION) {
+		st->unknown_versions++;
+		if (f->quic_version == 0)
+			f->quic_version = head.version;
+	}
+	if (kind > st->kind)
+		st->kind = (uint8_t)kind;
+	if (++st->datagrams >= IDENTIFY_DATAGRAMS_MAX ||
+	    (st->kind == KIND_VERSION && st->unknown_versions >= UNKNOWN_VERSIONS_MAX))
+		return give_up(id, st, f);
+	return IDENTIFY_MORE;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): a datagram, its flow's state and its facts */
+enum identify_step identify_datagram(struct identify *id, struct datagram_state *st,
+				     const uint8_t *data, size_t len, bool from_client,
+				     bool final, uint16_t port,
+				     const struct crypto_sink *sink, struct facts *f)
+{
+	if (data != NULL && len > 0) {
+		if (is_dns(data, len, port))
+			return settle(id, f, PROTOCOL_DNS, UNDECIDABLE_NONE);
+		if (!from_client)
+			quic_server_datagram(id, st, data, len, sink, f);
+		else if (client_datagram(id, st, cur_init(data, len), port, sink, f) ==
+			 IDENTIFY_DONE)
+			return IDENTIFY_DONE;
+	}
+	return final ? give_up(id, st, f) : IDENTIFY_MORE;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "identify/hello.h"
+
+#include "base/cursor.h"
+#include "identify/host.h"
+#include "identify/ja4.h"
+
+#define HANDSHAKE_CLIENT_HELLO 1
+#define HANDSHAKE_HEADER       4
+
+enum extension {
+	EXTENSION_SERVER_NAME = 0x0000,          /* RFC 6066 3 */
+	EXTENSION_SIGNATURE_ALGORITHMS = 0x000d, /* RFC 8446 4.2.3 */
+	EXTENSION_ALPN = 0x0010,                 /* RFC 7301 3.1 */
+	EXTENSION_PRE_SHARED_KEY = 0x0029,       /* RFC 8446 4.2.11 */
+	EXTENSION_EARLY_DATA = 0x002a,           /* RFC 8446 4.2.10 */
+	EXTENSION_SUPPORTED_VERSIONS = 0x002b,   /* RFC 8446 4.2.1 */
+	EXTENSION_ECH = 0xfe0d,                  /* RFC 9849 5 */
+};
+
+/*
+ * Public names of Encrypted ClientHello: with the extension beside it such a name hides the
+ * true one.  GREASE is no different on the wire, but comes with the true name.
+ */
+static const char *const ech_public_names[] = {
+	"cloudflare-ech.com", /* Cloudflare, every zone; seen in HTTPS records, 2026 */
+	"cover.defo.ie",      /* test servers of the DEfO project */
+	"public.tls-ech.dev", /* test server of the BoringSSL authors */
+};
+
+struct hello {
+	unsigned sni_count;
+	bool sni_bad;   /* its list is not exactly one host name */
+	struct str sni; /* as sent; absent when sni_bad */
+	bool ech, tds;
+	struct ja4_input ja4;
+};
+
+enum hello_state hello_measure(const uint8_t header[4], size_t have, size_t room,
+			       size_t *ret_len)
+{
+	struct cursor c = cur_init(header, HANDSHAKE_HEADER);
+
+	*ret_len = 0;
+	if (have >= 1 && header[0] != HANDSHAKE_CLIENT_HELLO)
+		return HELLO_NOT;
+	if (have < HANDSHAKE_HEADER)
+		return HELLO_MORE;
+	cur_skip(&c, 1);
+	*ret_len = HANDSHAKE_HEADER + (size_t)cur_be24(&c);
+	if (*ret_len > room)
+		return HELLO_TOO_BIG;
+	return have < *ret_len ? HELLO_MORE : HELLO_WHOLE;
+}
+
+/* ServerNameList: be16 length, then entries of u8 type | be16 length | name. */
+static void read_server_name(struct cursor e, struct hello *h)
+{
+	uint16_t list = cur_be16(&e);
+	uint8_t type = cur_u8(&e);
+	uint16_t len = cur_be16(&e);
+	const uint8_t *name = cur_take(&e, len);
+
+	h->sni_count++;
+	if (!cur_ok(&e) || e.left != 0 || list != len + 3 || type != 0 || len == 0 ||
+	    len > HOST_MAX) {
+		h->sni_bad = true;
+		return;
+	}
+	h->sni = (struct str){(const char *)name, len};
+}
+
+static bool read_versions(struct cursor e, struct facts *f)
+{
+	struct cursor list = cur_sub(&e, cur_u8(&e));
+	uint16_t highest = 0;
+
+	while (list.left > 0) {
+		uint16_t v = cur_be16(&list);
+
+		if (!tls_is_grease(v) && v > highest)
+			highest = v;
+	}
+	if (!cur_ok(&list) || e.left != 0)
+		return false;
+	f->tls_offered = highest;
+	return true;
+}
+
+/* Appends as much as fits, whole protocols only; other than printable bytes become '?'. */
+static void keep_alpn(struct facts *f, const uint8_t *p, uint8_t len)
+{
+	size_t at = f->alpn_len;
+
+	if (at + (at > 0) + len > ALPN_MAX)
+		return;
+	if (at > 0)
+		f->alpn[at++] = ',';
+	for (uint8_t i = 0; i < len; i++) {
+		char b = (char)p[i];
+
+		f->alpn[at++] = b > 0x20 && b < 0x7f && b != ',' ? b : '?';
+	}
+	f->alpn_len = (uint8_t)at;
+}
+
+static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
+{
+	static const char tds8[] = {'t', 'd', 's', '/', '8', '.', '0'};
+	struct cursor list = cur_sub(&e, cur_be16(&e));
+
+	while (list.left > 0) {
+		uint8_t len = cur_u8(&list);
+		const uint8_t *p = cur_take(&list, len);
+
+		if (p == NULL || len == 0)
+			return false;
+		if (h->ja4.alpn_len == 0) {
+			h->ja4.alpn_len = len;
+			h->ja4.alpn_first = p[0];
+			h->ja4.alpn_last = p[len - 1];
+		}
+		if (len == sizeof(tds8) && memcmp(p, tds8, len) == 0)
+			h->tds = true;
+		keep_alpn(f, p, len);
+	}
+	return cur_ok(&list) && e.left == 0;
+}
+
+static bool read_signatures(struct cursor e, struct ja4_values *to)
+{
+	struct cursor list = cur_sub(&e, cur_be16(&e));
+
+	while (list.left > 0)
+		ja4_push(to, cur_be16(&list));
+	return cur_ok(&list) && e.left == 0;
+}
+
+static bool read_extension(uint16_t type, struct cursor e, struct hello *h,
+			   struct facts *f)
+{
+	switch ((enum extension)type) {
+	case EXTENSION_SERVER_NAME:
+		read_server_name(e, h);
+		return true;
+	case EXTENSION_SIGNATURE_ALGORITHMS:
+		return read_signatures(e, &h->ja4.signatures);
+	case EXTENSION_ALPN:
+		return read_alpn(e, h, f);
+	case EXTENSION_PRE_SHARED_KEY:
+		f->flags |= 1u << FLAG_RESUMPTION;
+		return true;
+	case EXTENSION_EARLY_DATA:
+		f->flags |= 1u << FLAG_EARLY_DATA;
+		return true;
+	case EXTENSION_SUPPORTED_VERSIONS:
+		return read_versions(e, f);
+	case EXTENSION_ECH:
+		f->flags |= 1u << FLAG_ECH_EXT;
+		h->ech = true;
+		return true;
+	}
+	return true;
+}
+
+static bool read_body(struct cursor c, struct hello *h, struct facts *f)
+{
+	struct cursor ciphers, extensions;
+	uint8_t session_len, compression_len;
+
+	f->tls_offered = cur_be16(&c);
+	cur_skip(&c, 32);
+	session_len = cur_u8(&c);
+	cur_skip(&c, session_len);
+	ciphers = cur_sub(&c, cur_be16(&c));
+	if (session_len > 32 || ciphers.left < 2)
+		return false;
+	while (ciphers.left > 0)
+		ja4_push(&h->ja4.ciphers, cur_be16(&ciphers));
+	compression_len = cur_u8(&c);
+	cur_skip(&c, compression_len);
+	if (!cur_ok(&c) || !cur_ok(&ciphers) || compression_len == 0)
+		return false;
+	if (c.left == 0) /* TLS 1.2 and older may go without extensions (RFC 5246) */
+		return true;
+	extensions = cur_sub(&c, cur_be16(&c));
+	if (!cur_ok(&c) || c.left != 0)
+		return false;
+	while (extensions.left > 0) {
+		uint16_t type = cur_be16(&extensions);
+		struct cursor e = cur_sub(&extensions, cur_be16(&extensions));
+
+		if (!cur_ok(&extensions) || !read_extension(type, e, h, f))
+			return false;
+		ja4_push(&h->ja4.extensions, type);
+	}
+	return true;
+}
+
+static bool is_ech_public_name(const struct host *host)
+{
+	struct str name = {host->text, host->len};
+
+	for (size_t i = 0; i < sizeof(ech_public_names) / sizeof(ech_public_names[0]);
+	     i++)
+		if (str_equal(name, str_of(ech_public_names[i])))
+			return true;
+	return false;
+}
+
+static enum undecidable judge_name(const struct hello *h, struct facts *f)
+{
+	struct host host;
+
+	if (h->sni_count == 0)
+		return UNDECIDABLE_NO_SNI;
+	if (h->sni_count > 1 || h->sni_bad)
+		return UNDECIDABLE_MALFORMED_NAME;
+	if (host_printable(h->sni)) {
+		memcpy(f->sni, h->sni.p, h->sni.len);
+		f->sni_len = (uint16_t)h->sni.len;
+	}
+	switch (host_normalize(h->sni, &host)) {
+	case HOST_MALFORMED:
+		return UNDECIDABLE_MALFORMED_NAME;
+	case HOST_ADDRESS: /* RFC 6066 3 forbids literals */
+		f->flags |= 1u << FLAG_IP_LITERAL;
+		return UNDECIDABLE_MALFORMED_NAME;
+	case HOST_NAME:
+		break;
+	}
+	if (h->ech && is_ech_public_name(&host))
+		return UNDECIDABLE_ECH_USED;
+	memcpy(f->host, host.text, (size_t)host.len + 1);
+	f->host_len = host.len;
+	f->evidence = EVIDENCE_SNI;
+	return UNDECIDABLE_NONE;
+}
+
+void hello_read(const uint8_t *message, size_t len, char transport, struct facts *f)
+{
+	struct hello h;
+	struct cursor c = cur_init(message, len);
+
+	/* The lists are not cleared: only what is counted is ever read. */
+	h.sni_count = 0;
+	h.sni_bad = false;
+	h.sni = STR_NONE;
+	h.ech = false;
+	h.tds = false;
+	h.ja4.transport = transport;
+	h.ja4.alpn_len = h.ja4.alpn_first = h.ja4.alpn_last = 0;
+	h.ja4.ciphers.count = h.ja4.extensions.count = h.ja4.signatures.count = 0;
+	h.ja4.ciphers.more = h.ja4.extensions.more = h.ja4.signatures.more = false;
+
+	cur_skip(&c, HANDSHAKE_HEADER);
+	if (!read_body(c, &h, f)) {
+		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
+		return;
+	}
+	f->undecidable = judge_name(&h, f);
+	if (h.tds)
+		f->protocol = PROTOCOL_TDS;
+	h.ja4.version = f->tls_offered;
+	h.ja4.sni = h.sni_count > 0;
+	if (ja4_write(&h.ja4, f->ja4))
+		f->ja4_len = JA4_LEN;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http - the first request of an HTTP/1 connection (RFC 9112).
+ *
+ * Lenient where servers are (bare LF, empty lines in front, blanks between the parts of the
+ * request line, any method), and undecidable where servers differ on who is meant: two Host
+ * fields, folded lines, a blank before the colon, bare CR.
+ */
+#include "identify/context.h"
+#include "identify/host.h"
+#include "identify/url.h"
+
+#define EMPTY_LINES_MAX 4
+#define METHOD_MAX      64 /* more than any registered method */
+
+enum target_form {
+	TARGET_ORIGIN = 0, /* /path */
+	TARGET_ABSOLUTE,   /* http://host/path */
+	TARGET_ASTERISK,
+	TARGET_BAD,
+};
+
+enum version {
+	VERSION_NONE = 0, /* HTTP/0.9, or not HTTP at all */
+	VERSION_1,        /* HTTP/1.0 .. HTTP/1.9 */
+	VERSION_ODD,      /* "HTTP/" and something else: servers differ on it */
+};
+
+struct request {
+	struct str method;
+	struct str target;
+	enum version version;
+	size_t host_fields;
+	struct str host_field;
+	enum undecidable why; /* what stands against reading on */
+};
+
+struct lines {
+	const char *p;
+	size_t left;
+};
+
+/* The next line without its end; false when it is not all there. */
+static bool next_line(struct lines *l, struct str *ret)
+{
+	const char *lf = l->left == 0 ? NULL : memchr(l->p, '\n', l->left);
+	size_t len;
+
+	if (lf == NULL)
+		return false;
+	len = (size_t)(lf - l->p);
+	*ret = (struct str){l->p, len};
+	if (len > 0 && l->p[len - 1] == '\r')
+		ret->len--;
+	l->p += len + 1;
+	l->left -= len + 1;
+	return true;
+}
+
+/* RFC 9110 5.6.2. */
+static bool token_byte(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) ||
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct str word(struct str *line)
+{
+	struct str w = {line->p, 0};
+
+	while (w.len < line->len && !is_blank(line->p[w.len]))
+		w.len++;
+	line->p += w.len;
+	line->len -= w.len;
+	while (line->len > 0 && is_blank(*line->p)) {
+		line->p++;
+		line->len--;
+	}
+	return w;
+}
+
+/* Methods of RFC 9110, 5789 and 4918: with one of them an unfinished line is HTTP already. */
+static bool is_known_method(struct str method)
+{
+	static const struct str known[] = {
+		{"GET", 3},     {"HEAD", 4},     {"POST", 4},      {"PUT", 3},
+		{"DELETE", 6},  {"OPTIONS", 7},  {"PATCH", 5},     {"TRACE", 5},
+		{"CONNECT", 7}, {"PROPFIND", 8}, {"PROPPATCH", 9}, {"REPORT", 6},
+		{"MKCOL", 5},   {"COPY", 4},     {"MOVE", 4},      {"LOCK", 4},
+		{"UNLOCK", 6},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_equal(method, known[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What the bytes seen of the request line allow: a method token and a blank, and no binary
+ * bytes.  *ret_known: the method is one of HTTP's.
+ */
+static enum fit look_at_method(struct lines l, struct str *ret, bool *ret_known)
+{
+	size_t n = 0;
+
+	*ret_known = false;
+	while (n < l.left && n <= METHOD_MAX && token_byte(l.p[n]))
+		n++;
+	*ret = (struct str){l.p, n};
+	if (n > METHOD_MAX)
+		return FIT_NO;
+	if (n == l.left)
+		return FIT_MAYBE;
+	if (n == 0 || !is_blank(l.p[n]))
+		return FIT_NO;
+	*ret_known = is_known_method(*ret);
+	for (size_t i = n; i < l.left && l.p[i] != '\n'; i++) {
+		unsigned char c = (unsigned char)l.p[i];
+
+		if (c < 0x20 && c != '\t' && c != '\r' && !*ret_known)
+			return FIT_NO;
+	}
+	return FIT_MAYBE;
+}
+
+static enum version version_of(struct str word)
+{
+	if (word.len == 8 && memcmp(word.p, "HTTP/1.", 7) == 0 &&
+	    ascii_is_digit(word.p[7]))
+		return VERSION_1;
+	if (word.len >= 5 && str_equal_fold((struct str){word.p, 5}, STR("HTTP/")))
+		return VERSION_ODD;
+	return VERSION_NONE;
+}
+
+static void split_request_line(struct str line, struct request *r)
+{
+	struct str rest;
+
+	r->method = word(&line);
+	rest = line;
+	/* The version is the last word: lenient servers let blanks into the target. */
+	while (rest.len > 0 && is_blank(rest.p[rest.len - 1]))
+		rest.len--;
+	for (size_t i = rest.len; i > 0; i--) {
+		if (!is_blank(rest.p[i - 1]))
+			continue;
+		r->version = version_of((struct str){rest.p + i, rest.len - i});
+		if (r->version != VERSION_NONE)
+			rest = str_trim((struct str){rest.p, i - 1});
+		break;
+	}
+	r->target = rest;
+	for (size_t i = 0; i < rest.len; i++)
+		if (is_blank(rest.p[i]) || rest.p[i] == '\r' || rest.p[i] == '\0')
+			r->why = UNDECIDABLE_MALFORMED_NAME;
+}
+
+static void read_field(struct str line, struct request *r)
+{
+	struct str name = {line.p, 0};
+
+	if (memchr(line.p, '\r', line.len) != NULL || is_blank(*line.p)) {
+		r->why = UNDECIDABLE_MALFORMED_NAME;
+		return;
+	}
+	while (name.len < line.len && line.p[name.len] != ':')
+		name.len++;
+	if (!str_equal_fold(str_trim(name), STR("host")))
+		return;
+	if (name.len == line.len || str_trim(name).len != name.len ||
+	    ++r->host_fields > 1) {
+		r->why = UNDECIDABLE_MALFORMED_NAME;
+		return;
+	}
+	r->host_field =
+		str_trim((struct str){line.p + name.len + 1, line.len - name.len - 1});
+}
+
+/* Splits an absolute-form target into authority and what follows. */
+static enum target_form target_form(struct str target, struct url_parts *u,
+				    struct str *ret_authority)
+{
+	struct str rest = target;
+	size_t end = 0;
+
+	u->path = target;
+	if (target.len > 0 && target.p[0] == '/')
+		return TARGET_ORIGIN;
+	if (str_equal(target, STR("*"))) {
+		u->path.len = 0;
+		return TARGET_ASTERISK;
+	}
+	if (rest.len > 8 && str_equal_fold((struct str){rest.p, 8}, STR("https://")))
+		u->https = true;
+	else if (rest.len < 8 || !str_equal_fold((struct str){rest.p, 7}, STR("http://")))
+		return TARGET_BAD;
+	rest.p += u->https ? 8 : 7;
+	rest.len -= u->https ? 8 : 7;
+	while (end < rest.len && rest.p[end] != '/' && rest.p[end] != '?' &&
+	       rest.p[end] != '#' && rest.p[end] != '\\')
+		end++;
+	if (end < rest.len && rest.p[end] == '\\') /* clients and servers differ on it */
+		return TARGET_BAD;
+	*ret_authority = (struct str){rest.p, end};
+	u->path = (struct str){rest.p + end, rest.len - end};
+	for (size_t i = end; i > 0; i--) {
+		if (rest.p[i - 1] == '@') {
+			*ret_authority = (struct str){rest.p + i, end - i};
+			break;
+		}
+	}
+	return TARGET_ABSOLUTE;
+}
+
+static bool read_authority(struct str authority, struct host *ret, bool *ret_address,
+			   int32_t *ret_port)
+{
+	struct str name;
+	enum host_kind kind;
+
+	if (!host_split_port(authority, &name, ret_port))
+		return false;
+	kind = host_normalize(name, ret);
+	*ret_address = kind == HOST_ADDRESS;
+	return kind != HOST_MALFORMED;
+}
+
+static enum undecidable judge(const struct request *r, uint16_t port, struct facts *f)
+{
+	struct url_parts u = {.port = -1};
+	struct str authority = STR_NONE;
+	enum target_form form = target_form(r->target, &u, &authority);
+	struct host host, field;
+	int32_t field_port;
+	bool field_address;
+
+	if (r->why != UNDECIDABLE_NONE)
+		return r->why;
+	if (form == TARGET_BAD)
+		return UNDECIDABLE_MALFORMED_NAME;
+	if (r->host_field.len > 0 &&
+	    !read_authority(r->host_field, &field, &field_address, &field_port))
+		return UNDECIDABLE_MALFORMED_NAME;
+	if (form == TARGET_ABSOLUTE) {
+		if (!read_authority(authority, &host, &u.address, &u.port))
+			return UNDECIDABLE_MALFORMED_NAME;
+		/* RFC 9112 3.2.2 says that the target wins; not every server does so. */
+		if (r->host_field.len > 0 &&
+		    !str_equal((struct str){host.text, host.len},
+			       (struct str){field.text, field.len})) {
+			f->flags |= 1u << FLAG_HOST_MISMATCH;
+			return UNDECIDABLE_CONFLICT;
+		}
+	} else if (r->host_field.len > 0) {
+		host = field;
+		u.address = field_address;
+		u.port = field_port >= 0 ? field_port : port;
+	} else {
+		return UNDECIDABLE_NO_HOST;
+	}
+	memcpy(f->host, host.text, (size_t)host.len + 1);
+	f->host_len = host.len;
+	f->evidence = EVIDENCE_REQUEST;
+	if (u.address)
+		f->flags |= 1u << FLAG_IP_LITERAL;
+	u.host = (struct str){f->host, f->host_len};
+	(void)url_write(&u, f);
+	return UNDECIDABLE_NONE;
+}
+
+static enum fit done(struct facts *f, struct str method, enum undecidable why)
+{
+	f->protocol = PROTOCOL_HTTP;
+	f->flags |= 1u << FLAG_CLEAR_TEXT;
+	f->undecidable = why;
+	f->method_len = (uint8_t)(method.len < sizeof(f->method) ? method.len
+								 : sizeof(f->method));
+	memcpy(f->method, method.p, f->method_len);
+	return FIT_DONE;
+}
+
+enum fit http_read(const struct stream *s, struct facts *f)
+{
+	struct lines l = {(const char *)s->bytes, s->filled};
+	struct request r = {.why = UNDECIDABLE_NONE};
+	struct str line;
+	struct str method;
+	bool known;
+
+	for (int i = 0; i < EMPTY_LINES_MAX && l.left > 0; i++) {
+		size_t skip = l.p[0] == '\r' ? 1 : 0;
+
+		if (skip == l.left)
+			return s->final ? FIT_NO : FIT_MAYBE;
+		if (l.p[skip] != '\n')
+			break;
+		l.p += skip + 1;
+		l.left -= skip + 1;
+	}
+	if (look_at_method(l, &method, &known) == FIT_NO)
+		return FIT_NO;
+	if (known && str_equal(method, STR("CONNECT")))
+		return done(f, method, UNDECIDABLE_NO_READER);
+	if (!next_line(&l, &line)) {
+		if (s->final)
+			return known ? done(f, method, stream_unfinished(s)) : FIT_NO;
+		return known ? FIT_MINE : FIT_MAYBE;
+	}
+	split_request_line(line, &r);
+	if (r.version == VERSION_NONE)
+		return known ? done(f, method, UNDECIDABLE_NO_HOST) : FIT_NO;
+	if (r.version == VERSION_ODD)
+		return done(f, method, UNDECIDABLE_MALFORMED_HELLO);
+	while (next_line(&l, &line)) {
+		if (line.len == 0)
+			return done(f, method, judge(&r, s->port, f));
+		read_field(line, &r);
+	}
+	return s->final ? done(f, method, stream_unfinished(s)) : FIT_MINE;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "identify/quic.h"
+
+#include "identify/hello.h"
+
+#define TYPE_MASK  0x30 /* long packet type */
+#define TYPE_SHIFT 4
+
+/* A datagram of 1,500 bytes cannot hold more; real clients send one or two. */
+#define PACKETS_MAX 64
+
+enum frame { /* RFC 9000 12.4: all that an Initial may hold */
+	FRAME_PADDING = 0x00,
+	FRAME_PING = 0x01,
+	FRAME_ACK = 0x02,
+	FRAME_ACK_ECN = 0x03,
+	FRAME_CRYPTO = 0x06,
+	FRAME_CONNECTION_CLOSE = 0x1c,
+};
+
+/* One packet of a datagram. */
+struct packet_view {
+	struct quic_long head;
+	uint8_t type;
+	const uint8_t *start;
+	size_t number_at; /* offset of the packet number */
+	size_t len;       /* bytes of the packet, header included */
+};
+
+/* RFC 9000 16: the two highest bits of the first byte say 1, 2, 4 or 8 bytes. */
+static uint64_t cur_varint(struct cursor *c)
+{
+	uint8_t first = cur_u8(c);
+	uint64_t v = first & 0x3f;
+
+	for (unsigned more = (1u << (first >> 6)) - 1; more > 0; more--)
+		v = v << 8 | cur_u8(c);
+	return cur_ok(c) ? v : 0;
+}
+
+static void read_long(struct cursor *c, struct quic_long *ret)
+{
+	ret->first = cur_u8(c);
+	ret->version = cur_be32(c);
+	ret->dcid_len = cur_u8(c);
+	ret->dcid = cur_take(c, ret->dcid_len);
+	ret->scid_len = cur_u8(c);
+	ret->scid = cur_take(c, ret->scid_len);
+}
+
+bool quic_read_long(const uint8_t *data, size_t len, struct quic_long *ret)
+{
+	struct cursor c = cur_init(data, len);
+
+	read_long(&c, ret);
+	return cur_ok(&c) && (ret->first & 0x80) != 0;
+}
+
+/*
+ * RFC 9000 17.2: after the long header an Initial has varint token length | token, and all
+ * but Retry have varint length | packet number | payload.  false: nothing more to read here.
+ */
+static bool next_packet(struct cursor *c, const struct quic_version *v,
+			struct packet_view *ret)
+{
+	struct cursor at = *c;
+	uint64_t len;
+
+	ret->start = c->p;
+	read_long(&at, &ret->head);
+	if (!cur_ok(&at) || (ret->head.first & 0x80) == 0 ||
+	    ret->head.version != v->number || ret->head.dcid_len > QUIC_DCID_MAX ||
+	    ret->head.scid_len > QUIC_DCID_MAX)
+		return false;
+	ret->type = (ret->head.first & TYPE_MASK) >> TYPE_SHIFT;
+	if (ret->type == v->type_retry)
+		return false;
+	if (ret->type == v->type_initial) {
+		uint64_t token = cur_varint(&at);
+
+		if (token > at.left)
+			return false;
+		cur_skip(&at, (size_t)token);
+	}
+	len = cur_varint(&at);
+	if (!cur_ok(&at) || len > at.left)
+		return false;
+	ret->number_at = (size_t)(at.p - ret->start);
+	ret->len = ret->number_at + (size_t)len;
+	cur_skip(c, ret->len);
+	return true;
+}
+
+/* Remove header protection and open with these keys; *ret_len bytes in id->plain. */
+static bool open_packet(struct identify *id, const struct packet_view *p,
+			const struct quic_keys *keys, size_t *ret_len)
+{
+	uint8_t mask[5];
+	struct quic_sealed s;
+	const uint8_t *number = p->start + p->number_at;
+
+	/* The sample is 16 bytes, 4 after the start of the number (RFC 9001 5.4.2). */
+	if (p->len - p->number_at < 4 + 16 ||
+	    !quic_header_mask(&id->crypto, keys, number + 4, mask))
+		return false;
+	s.first = (uint8_t)(p->head.first ^ (mask[0] & 0x0f));
+	s.header = p->start + 1;
+	s.header_len = p->number_at - 1;
+	s.number_len = (s.first & 3u) + 1;
+	for (size_t i = 0; i < s.number_len; i++)
+		s.number[i] = number[i] ^ mask[1 + i];
+	s.payload = number + s.number_len;
+	s.payload_len = p->len - p->number_at - s.number_len;
+	*ret_len = s.payload_len - QUIC_TAG_LEN;
+	return quic_open(&id->crypto, keys, &s, id->plain);
+}
+
+enum opened {
+	OPENED_NOT = 0,
+	OPENED,
+	OPENED_OTHER, /* under a connection id of its own: a second connection */
+};
+
+static bool same_id(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	return a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
+/*
+ * The keys follow from the connection id that the client chose first, or from the one that a
+ * Retry gave it; they stay when the client goes over to the server's own id.
+ */
+static enum opened open_initial(struct identify *id, struct datagram_state *st,
+				const struct quic_version *v, const struct packet_view *p,
+				size_t *ret_len)
+{
+	const uint8_t *own = p->head.dcid;
+	size_t own_len = p->head.dcid_len;
+	const uint8_t *known = st->retry_dcid_len > 0 ? st->retry_dcid : st->dcid;
+	size_t known_len = st->retry_dcid_len > 0 ? st->retry_dcid_len : st->dcid_len;
+
+	if (st->opened) {
+		if (open_packet(id, p, quic_client_keys(&id->crypto, v, known, known_len),
+				ret_len))
+			return OPENED;
+		/* Under the known id the tag is wrong; under the one before a Retry it is late. */
+		if (same_id(known, known_len, own, own_len) ||
+		    same_id(st->dcid, st->dcid_len, own, own_len))
+			return OPENED_NOT;
+	}
+	if (!open_packet(id, p, quic_client_keys(&id->crypto, v, own, own_len), ret_len))
+		return OPENED_NOT;
+	if (st->opened)
+		return OPENED_OTHER;
+	memcpy(st->dcid, own, own_len);
+	st->dcid_len = (uint8_t)own_len;
+	return OPENED;
+}
+
+static void skip_ack(struct cursor *c, bool ecn)
+{
+	uint64_t ranges;
+
+	(void)cur_varint(c); /* largest acknowledged */
+	(void)cur_varint(c); /* delay */
+	ranges = cur_varint(c);
+	(void)cur_varint(c); /* first range */
+	for (; ranges > 0 && cur_ok(c); ranges--) {
+		(void)cur_varint(c);
+		(void)cur_varint(c);
+	}
+	for (int i = 0; ecn && i < 3; i++)
+		(void)cur_varint(c);
+}
+
+/* NONE: go on. */
+static enum undecidable add_crypto(struct cursor *c, const struct crypto_sink *sink)
+{
+	uint64_t at = cur_varint(c);
+	uint64_t len = cur_varint(c);
+	const uint8_t *data;
+
+	if (!cur_ok(c) || len > c->left) {
+		c->bad = true;
+		return UNDECIDABLE_NONE;
+	}
+	data = cur_take(c, (size_t)len);
+	if (at > HELLO_MAX || len > HELLO_MAX - at)
+		return UNDECIDABLE_HELLO_TOO_BIG;
+	if (len > 0 && !sink->add(sink->arg, (uint32_t)at, data, (size_t)len))
+		return UNDECIDABLE_BUDGET;
+	return sink->conflict(sink->arg) ? UNDECIDABLE_CONFLICT : UNDECIDABLE_NONE;
+}
+
+/*
+ * A frame that does not belong into an Initial, or a broken one, ends the reading: a server
+ * closes such a connection.
+ */
+static enum undecidable read_frames(const uint8_t *plain, size_t len,
+				    const struct crypto_sink *sink)
+{
+	struct cursor c = cur_init(plain, len);
+	enum undecidable why = UNDECIDABLE_NONE;
+
+	while (why == UNDECIDABLE_NONE && c.left > 0 && cur_ok(&c)) {
+		uint64_t type = cur_varint(&c);
+
+		switch (type) {
+		case FRAME_PADDING:
+		case FRAME_PING:
+			break;
+		case FRAME_ACK:
+		case FRAME_ACK_ECN:
+			skip_ack(&c, type == FRAME_ACK_ECN);
+			break;
+		case FRAME_CRYPTO:
+			why = add_crypto(&c, sink);
+			break;
+		case FRAME_CONNECTION_CLOSE:
+		default:
+			return UNDECIDABLE_NONE;
+		}
+	}
+	return why;
+}
+
+/* Is the hello whole by its own length?  true: the facts are final. */
+static bool read_hello(const struct crypto_sink *sink, struct facts *f)
+{
+	size_t filled = 0;
+	const uint8_t *bytes = sink->bytes(sink->arg, &filled);
+	uint8_t header[4] = {0};
+	size_t len;
+
+	if (filled == 0 || bytes == NULL)
+		return false;
+	memcpy(header, bytes, filled < sizeof(header) ? filled : sizeof(header));
+	switch (hello_measure(header, filled, HELLO_MAX, &len)) {
+	case HELLO_MORE:
+		return false;
+	case HELLO_NOT:
+		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
+		return true;
+	case HELLO_TOO_BIG:
+		f->undecidable = UNDECIDABLE_HELLO_TOO_BIG;
+		return true;
+	case HELLO_WHOLE:
+		break;
+	}
+	hello_read(bytes, len, 'q', f);
+	f->protocol = PROTOCOL_QUIC;
+	return true;
+}
+
+enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *st,
+				    const struct quic_version *v, struct cursor data,
+				    const struct crypto_sink *sink, struct facts *f)
+{
+	struct packet_view p;
+	const uint8_t *dcid = NULL; /* of the datagram's first packet */
+	size_t dcid_len = 0;
+	enum quic_seen seen = QUIC_NOTHING;
+	size_t plain_len;
+
+	for (int i = 0; i < PACKETS_MAX && data.left > 0 && next_packet(&data, v, &p);
+	     i++) {
+		if (i == 0) {
+			dcid = p.head.dcid;
+			dcid_len = p.head.dcid_len;
+		}
+		/* Receivers ignore packets of another connection (RFC 9000 12.2). */
+		if (p.type != v->type_initial ||
+		    !same_id(p.head.dcid, p.head.dcid_len, dcid, dcid_len))
+			continue;
+		seen = QUIC_INITIAL;
+		switch (open_initial(id, st, v, &p, &plain_len)) {
+		case OPENED_NOT:
+			id->stats.quic_failed++;
+			continue;
+		case OPENED_OTHER:
+			id->stats.quic_initials++;
+			f->undecidable = UNDECIDABLE_CONFLICT;
+			return QUIC_HELLO;
+		case OPENED:
+			break;
+		}
+		id->stats.quic_initials++;
+		st->opened = true;
+		st->version = v->number;
+		f->undecidable = read_frames(id->plain, plain_len, sink);
+		if (f->undecidable != UNDECIDABLE_NONE || read_hello(sink, f))
+			return QUIC_HELLO;
+	}
+	return seen;
+}
+
+void quic_server_datagram(struct identify *id, struct datagram_state *st,
+			  const uint8_t *data, size_t len, const struct crypto_sink *sink,
+			  struct facts *f)
+{
+	const struct quic_version *v;
+	struct quic_long head;
+
+	/* A client takes one Retry, and only before any other packet (RFC 9000 17.2.5.2). */
+	if (!st->opened || st->retry_dcid_len > 0 || !quic_read_long(data, len, &head))
+		return;
+	v = quic_version_find(head.version);
+	if (v == NULL || v->number != st->version ||
+	    (head.first & TYPE_MASK) >> TYPE_SHIFT != v->type_retry ||
+	    head.scid_len == 0 || head.scid_len > QUIC_DCID_MAX ||
+	    !quic_retry_genuine(&id->crypto, v, st->dcid, st->dcid_len, data, len))
+		return;
+	memcpy(st->retry_dcid, head.scid, head.scid_len);
+	st->retry_dcid_len = head.scid_len;
+	sink->reset(sink->arg);
+	f->flags |= 1u << FLAG_QUIC_RETRY;
+}

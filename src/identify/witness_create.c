@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "identify/witness_table.h"
+
+#define ENTRIES_DEFAULT 65536
+#define ENTRIES_LIMIT   (1u << 24)
+
+static uint32_t power_of_two(uint32_t at_least)
+{
+	uint32_t n = 1;
+
+	while (n < at_least)
+		n <<= 1;
+	return n;
+}
+
+static bool create_names(struct witness *w, uint32_t max)
+{
+	w->chain_count = power_of_two(max / 4 + 1);
+	for (size_t i = 0; i < WITNESS_CLASSES; i++) {
+		w->names[i] = pool_create(
+			sizeof(struct witness_name) + witness_class_max[i], max);
+		w->chains[i] = malloc(w->chain_count * sizeof(*w->chains[i]));
+		if (w->names[i] == NULL || w->chains[i] == NULL)
+			return false;
+		for (uint32_t k = 0; k < w->chain_count; k++)
+			w->chains[i][k] = POOL_NONE;
+	}
+	return true;
+}
+
+struct witness *witness_create(uint32_t max_entries)
+{
+	struct witness *w = calloc(1, sizeof(*w));
+	uint32_t max = max_entries == 0 ? ENTRIES_DEFAULT : max_entries;
+
+	if (w == NULL)
+		return NULL;
+	if (max > ENTRIES_LIMIT)
+		max = ENTRIES_LIMIT;
+	w->entry_buckets = power_of_two((max + WITNESS_WAYS - 1) / WITNESS_WAYS);
+	w->pending_buckets = power_of_two(w->entry_buckets / 4);
+	max = w->entry_buckets * WITNESS_WAYS;
+	w->entries = calloc(max, sizeof(*w->entries));
+	w->pending =
+		calloc((size_t)w->pending_buckets * WITNESS_WAYS, sizeof(*w->pending));
+	if (w->entries == NULL || w->pending == NULL || !create_names(w, max)) {
+		witness_destroy(w);
+		return NULL;
+	}
+	return w;
+}
+
+void witness_destroy(struct witness *w)
+{
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < WITNESS_CLASSES; i++) {
+		pool_destroy(w->names[i]);
+		free(w->chains[i]);
+	}
+	free(w->entries);
+	free(w->pending);
+	free(w);
+}

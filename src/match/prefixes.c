@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "match/prefixes.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define V4_BITS        96 /* an IPv4 prefix has at least so many in the 16-byte form */
+#define DEPTH_MAX      129
+#define INDEX_BITS_MAX 16
+#define NONE           UINT32_MAX
+
+/* What was added; gone once the table is sealed. */
+struct entry {
+	struct addr addr;
+	uint32_t value;
+	uint32_t order : 24; /* see ENTRIES_MAX */
+	uint32_t bits : 8;
+};
+
+#define ENTRIES_MAX (1u << 24)
+
+/*
+ * One distinct prefix: values[first .. first + count) in the order of adding, and the node of
+ * the next shorter prefix around it.  Walking to the parents yields every containing prefix,
+ * longest first, and no list is held twice.
+ */
+struct node {
+	uint32_t first;
+	uint32_t count;
+	uint32_t parent; /* NONE = no prefix around it */
+};
+
+/* A 128-bit address as two host-order numbers: comparing is two compares, not a memcmp. */
+struct wide {
+	uint64_t hi;
+	uint64_t lo;
+};
+
+/*
+ * Disjoint ranges: range i begins at starts[i] and ends before starts[i + 1]; the first
+ * begins at the lowest address.  nodes[i] is the longest prefix around all of range i.
+ */
+struct v4_ranges {
+	uint32_t *starts;
+	uint32_t *nodes;
+	uint32_t count;
+	/*
+	 * index[x] is the range that holds the first address whose top `index_bits` bits are
+	 * x; a last entry closes the table.  Sized by the number of ranges, so that a small
+	 * table stays small and a large one needs few steps of the binary search.
+	 */
+	uint32_t *index;
+	unsigned index_bits;
+};
+
+struct v6_ranges {
+	struct wide *starts;
+	uint32_t *nodes;
+	uint32_t count;
+};
+
+struct prefixes {
+	struct entry *entries;
+	uint32_t count, room;
+	bool sealed;
+	uint32_t *values;
+	struct node *nodes;
+	uint32_t node_count;
+	struct v4_ranges v4;
+	struct v6_ranges v6;
+};
+
+static uint64_t be64_at(const uint8_t *b)
+{
+	uint64_t v;
+
+	memcpy(&v, b, sizeof(v));
+	return be64toh(v);
+}
+
+static struct wide wide_of(const struct addr *a)
+{
+	return (struct wide){be64_at(a->b), be64_at(a->b + 8)};
+}
+
+static bool wide_less(struct wide a, struct wide b)
+{
+	return a.hi < b.hi || (a.hi == b.hi && a.lo < b.lo);
+}
+
+/* The first address after prefix `start`/`bits`; false when it reaches the last address. */
+static bool wide_after(struct wide start, unsigned bits, struct wide *ret)
+{
+	struct wide next = start;
+
+	if (bits == 0)
+		return false;
+	if (bits <= 64) {
+		next.hi += (uint64_t)1 << (64 - bits);
+		next.lo = 0;
+	} else {
+		next.lo += (uint64_t)1 << (128 - bits);
+		next.hi += next.lo == 0;
+	}
+	*ret = next;
+	return next.hi != 0 || next.lo != 0;
+}
+
+struct prefixes *prefixes_create(void)
+{
+	return calloc(1, sizeof(struct prefixes));
+}
+
+static void release_tables(struct prefixes *t)
+{
+	free(t->values);
+	free(t->nodes);
+	free(t->v4.starts);
+	free(t->v4.nodes);
+	free(t->v4.index);
+	free(t->v6.starts);
+	free(t->v6.nodes);
+	t->values = NULL;
+	t->nodes = NULL;
+	t->v4 = (struct v4_ranges){0};
+	t->v6 = (struct v6_ranges){0};
+}
+
+void prefixes_destroy(struct prefixes *t)
+{
+	if (t == NULL)
+		return;
+	release_tables(t);
+	free(t->entries);
+	free(t);
+}
+
+size_t prefixes_count(const struct prefixes *t)
+{
+	return t->count;
+}
+
+int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
+{
+	struct entry *e;
+
+	if (t->sealed || p->bits > 128)
+		return -EINVAL;
+	if (t->count == t->room) {
+		uint32_t room = t->room == 0 ? 64 : t->room * 2;
+		struct entry *more;
+
+		if (t->room >= ENTRIES_MAX)
+			return -ENOMEM;
+		more = realloc(t->entries, room * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		t->entries = more;
+		t->room = room;
+	}
+
+	e = &t->entries[t->count];
+	*e = (struct entry){.addr = p->addr,
+			    .value = value,
+			    .order = t->count & (ENTRIES_MAX - 1),
+			    .bits = p->bits};
+	for (unsigned i = p->bits / 8; i < 16; i++) {
+		unsigned keep = i == p->bits / 8 ? p->bits % 8u : 0;
+
+		e->addr.b[i] &= (uint8_t)(0xff00u >> keep);
+	}
+	t->count++;
+	return 0;
+}
+
+/* Address, then shorter first, then the order of adding: a prefix comes before those in it. */
+static int by_place(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+	int c = addr_compare(&a->addr, &b->addr);
+
+	if (c != 0)
+		return c;
+	if (a->bits != b->bits)
+		return a->bits < b->bits ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static bool entry_is_v4(const struct entry *e)
+{
+	return e->bits >= V4_BITS && addr_is_v4(&e->addr);
+}
+
+/* The prefixes around the place that the sweep has reached, shortest first. */
+struct sweep {
+	struct prefixes *t;
+	bool v4;
+	size_t depth;
+	struct {
+		uint32_t node;
+		bool ends; /* false: reaches the family's last address */
+		struct wide after;
+	} stack[DEPTH_MAX];
+};
+
+/* From `start` on, `node` is the longest prefix.  A later word about one start replaces it. */
+static void emit_v4(struct v4_ranges *r, uint32_t start, uint32_t node)
+{
+	if (r->count > 0 && r->starts[r->count - 1] == start)
+		r->count--;
+	if (r->count > 0 && r->nodes[r->count - 1] == node)
+		return;
+	r->starts[r->count] = start;
+	r->nodes[r->count++] = node;
+}
+
+static void emit_v6(struct v6_ranges *r, struct wide start, uint32_t node)
+{
+	if (r->count > 0 && r->starts[r->count - 1].hi == start.hi &&
+	    r->starts[r->count - 1].lo == start.lo)
+		r->count--;
+	if (r->count > 0 && r->nodes[r->count - 1] == node)
+		return;
+	r->starts[r->count] = start;
+	r->nodes[r->count++] = node;
+}
+
+static void emit(struct sweep *s, struct wide start, uint32_t node)
+{
+	if (s->v4)
+		emit_v4(&s->t->v4, (uint32_t)start.lo, node);
+	else
+		emit_v6(&s->t->v6, start, node);
+}
+
+static uint32_t sweep_top(const struct sweep *s)
+{
+	return s->depth == 0 ? NONE : s->stack[s->depth - 1].node;
+}
+
+/* Leave the prefixes that end at or before `start`; NULL: all of them. */
+static void sweep_leave(struct sweep *s, const struct wide *start)
+{
+	while (s->depth > 0) {
+		struct wide after = s->stack[s->depth - 1].after;
+		bool ends = s->stack[s->depth - 1].ends;
+
+		if (start != NULL && (!ends || wide_less(*start, after)))
+			return;
+		s->depth--;
+		if (ends)
+			emit(s, after, sweep_top(s));
+	}
+}
+
+static void sweep_enter(struct sweep *s, const struct entry *e, uint32_t node)
+{
+	struct wide start = wide_of(&e->addr);
+	struct wide after = {0, 0};
+	bool ends = wide_after(start, e->bits, &after);
+
+	/* ::ffff:255.255.255.255 is the last IPv4 address, but not the last of 16 bytes. */
+	if (s->v4 && (uint32_t)after.lo == 0)
+		ends = false;
+	emit(s, start, node);
+	s->stack[s->depth].node = node;
+	s->stack[s->depth].ends = ends;
+	s->stack[s->depth].after = after;
+	s->depth++;
+}
+
+/* Turn the sorted entries of one family into nodes and ranges. */
+static void build_family(struct prefixes *t, bool v4)
+{
+	struct sweep s = {.t = t, .v4 = v4};
+
+	emit(&s, (struct wide){0, 0}, NONE);
+	for (uint32_t i = 0; i < t->count;) {
+		const struct entry *e = &t->entries[i];
+		struct wide start = wide_of(&e->addr);
+		uint32_t first = i;
+
+		for (; i < t->count && addr_equal(&t->entries[i].addr, &e->addr) &&
+		       t->entries[i].bits == e->bits;
+		     i++)
+			t->values[i] = t->entries[i].value;
+		if (entry_is_v4(e) != v4)
+			continue;
+		sweep_leave(&s, &start);
+		t->nodes[t->node_count] = (struct node){
+			.first = first, .count = i - first, .parent = sweep_top(&s)};
+		sweep_enter(&s, e, t->node_count++);
+	}
+	sweep_leave(&s, NULL);
+}
+
+/* At most two range borders a prefix, and the one at the lowest address. */
+static int allocate_ranges(struct prefixes *t)
+{
+	size_t v4 = 1, v6 = 1;
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (entry_is_v4(&t->entries[i]))
+			v4 += 2;
+		else
+			v6 += 2;
+	}
+	t->values = malloc(((size_t)t->count + 1) * sizeof(*t->values));
+	t->nodes = malloc(((size_t)t->count + 1) * sizeof(*t->nodes));
+	t->v4.starts = malloc(v4 * sizeof(*t->v4.starts));
+	t->v4.nodes = malloc(v4 * sizeof(*t->v4.nodes));
+	t->v6.starts = malloc(v6 * sizeof(*t->v6.starts));
+	t->v6.nodes = malloc(v6 * sizeof(*t->v6.nodes));
+	while (t->v4.index_bits < INDEX_BITS_MAX && v4 >> t->v4.index_bits > 4)
+		t->v4.index_bits++;
+	t->v4.index = malloc((((size_t)1 << t->v4.index_bits) + 1) * sizeof(uint32_t));
+	if (t->values == NULL || t->nodes == NULL || t->v4.starts == NULL ||
+	    t->v4.nodes == NULL || t->v6.starts == NULL || t->v6.nodes == NULL ||
+	    t->v4.index == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+static void build_index(struct v4_ranges *r)
+{
+	uint32_t range = 0;
+	size_t size = (size_t)1 << r->index_bits;
+
+	for (size_t x = 0; x < size; x++) {
+		uint64_t first = (uint64_t)x << (32 - r->index_bits);
+
+		while (range + 1 < r->count && r->starts[range + 1] <= first)
+			range++;
+		r->index[x] = range;
+	}
+	r->index[size] = r->count - 1;
+}
+
+/* Give back what the estimate took too much; shrinking in place does not fail in practice. */
+static void *shrink(void *p, size_t size)
+{
+	void *smaller = realloc(p, size);
+
+	return smaller == NULL ? p : smaller;
+}
+
+static void shrink_tables(struct prefixes *t)
+{
+	t->nodes = shrink(t->nodes, ((size_t)t->node_count + 1) * sizeof(*t->nodes));
+	t->v4.starts = shrink(t->v4.starts, t->v4.count * sizeof(*t->v4.starts));
+	t->v4.nodes = shrink(t->v4.nodes, t->v4.count * sizeof(*t->v4.nodes));
+	t->v6.starts = shrink(t->v6.starts, t->v6.count * sizeof(*t->v6.starts));
+	t->v6.nodes = shrink(t->v6.nodes, t->v6.count * sizeof(*t->v6.nodes));
+}
+
+int prefixes_seal(struct prefixes *t)
+{
+	if (t->sealed)
+		return 0;
+	if (allocate_ranges(t) != 0) {
+		release_tables(t);
+		return -ENOMEM;
+	}
+	if (t->count > 1)
+		qsort(t->entries, t->count, sizeof(*t->entries), by_place);
+	build_family(t, false);
+	build_family(t, true);
+	build_index(&t->v4);
+	shrink_tables(t);
+	free(t->entries);
+	t->entries = NULL;
+	t->sealed = true;
+	return 0;
+}
+
+static uint32_t v4_node(const struct v4_ranges *r, uint32_t key)
+{
+	size_t x = (size_t)((uint64_t)key >> (32 - r->index_bits));
+	uint32_t low = r->index[x];
+	uint32_t n = r->index[x + 1] - low + 1; /* the answer is one of low .. low + n - 1 */
+
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		low += r->starts[low + half] <= key ? half : 0;
+		n -= half;
+	}
+	return r->nodes[low];
+}
+
+static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
+{
+	uint32_t low = 0;
+	uint32_t n = r->count;
+
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		low += wide_less(key, r->starts[low + half]) ? 0 : half;
+		n -= half;
+	}
+	return r->nodes[low];
+}
+
+/* The longest prefix around `a`, or NONE. */
+static uint32_t node_of(const struct prefixes *t, const struct addr *a)
+{
+	struct wide key = wide_of(a);
+
+	if (!t->sealed)
+		return NONE;
+	return addr_is_v4(a) ? v4_node(&t->v4, (uint32_t)key.lo) : v6_node(&t->v6, key);
+}
+
+size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
+		     size_t max)
+{
+	size_t count = 0;
+	uint32_t i = node_of(t, a);
+
+	for (; i != NONE && count < max; i = t->nodes[i].parent) {
+		const struct node *n = &t->nodes[i];
+
+		for (uint32_t v = 0; v < n->count && count < max; v++)
+			ret[count++] = t->values[n->first + v];
+	}
+	return count;
+}
+
+bool prefixes_contain(const struct prefixes *t, const struct addr *a)
+{
+	return node_of(t, a) != NONE;
+}

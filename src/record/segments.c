@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "record/form.h"
+#include "record/output.h"
+
+#define SEGMENT_MODE 0640
+#define LINE_MAX_ALL (FORM_HEAD_MAX + FORM_LINE_MAX)
+
+void segment_name(uint32_t number, const char *suffix, char buf[SEGMENT_NAME_MAX])
+{
+	(void)snprintf(buf, SEGMENT_NAME_MAX, "%06u.%s", number, suffix);
+}
+
+/* The number of a segment's name, or 0. */
+static uint32_t number_of(const char *name)
+{
+	struct str s = str_of(name);
+	uint64_t n;
+
+	if (!str_ends_with(s, STR(".jsonl")))
+		return 0;
+	s.len -= sizeof(".jsonl") - 1;
+	if (s.len < 6 || !parse_u64(s, UINT32_MAX - 1, &n))
+		return 0;
+	return (uint32_t)n;
+}
+
+int segments_last(int dir_fd, uint32_t *ret)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint32_t last = 0;
+	struct dirent *e;
+	DIR *d;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	d = fdopendir(fd);
+	if (d == NULL) {
+		rc = -errno;
+		(void)close(fd);
+		return rc;
+	}
+	/* readdir() shares nothing here: the stream is this function's own. */
+	errno = 0;
+	while ((e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe)
+		uint32_t n = number_of(e->d_name);
+
+		if (n > last)
+			last = n;
+	}
+	rc = -errno;
+	(void)closedir(d);
+	if (rc == 0)
+		*ret = last;
+	return rc;
+}
+
+int segment_create(int dir_fd, uint32_t number)
+{
+	char name[SEGMENT_NAME_MAX];
+	int fd;
+
+	segment_name(number, "jsonl", name);
+	fd = openat(dir_fd, name,
+		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    SEGMENT_MODE);
+	if (fd < 0)
+		return -errno;
+	/* The name must survive a power cut as well as the lines do. */
+	if (fsync(dir_fd) != 0) {
+		int rc = -errno;
+
+		(void)close(fd);
+		(void)unlinkat(dir_fd, name, 0);
+		return rc;
+	}
+	return fd;
+}
+
+static int read_at(int fd, char *buf, size_t len, uint64_t at)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, buf + done, len - done, (off_t)(at + done));
+
+		if (n == 0)
+			return -EIO; /* it shrank under us */
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+/* *ret: the offset behind the last newline before `end`, 0 when there is none. */
+static int behind_newline(int fd, uint64_t end, uint64_t *ret)
+{
+	char buf[4096];
+
+	while (end > 0) {
+		size_t n = end < sizeof(buf) ? (size_t)end : sizeof(buf);
+		const char *last;
+		int rc = read_at(fd, buf, n, end - n);
+
+		if (rc < 0)
+			return rc;
+		last = memrchr(buf, '\n', n);
+		if (last != NULL) {
+			*ret = end - n + (uint64_t)(last - buf) + 1;
+			return 0;
+		}
+		end -= n;
+	}
+	*ret = 0;
+	return 0;
+}
+
+/* Append the bytes [from, size) of `fd` to NNNNNN.torn, then cut them off. */
+static int move_torn(int dir_fd, uint32_t number, int fd, uint64_t from, uint64_t size)
+{
+	char name[SEGMENT_NAME_MAX], buf[4096];
+	int out, rc = 0;
+
+	segment_name(number, "torn", name);
+	out = openat(dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		     SEGMENT_MODE);
+	if (out < 0)
+		return -errno;
+	for (uint64_t at = from; at < size && rc == 0;) {
+		size_t n = size - at < sizeof(buf) ? (size_t)(size - at) : sizeof(buf);
+		size_t done;
+
+		rc = read_at(fd, buf, n, at);
+		if (rc == 0)
+			rc = output_write_all(out, buf, n, &done);
+		at += n;
+	}
+	if (rc == 0 && fsync(out) != 0)
+		rc = -errno;
+	if (close(out) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && fsync(dir_fd) != 0)
+		rc = -errno;
+	if (rc == 0 && ftruncate(fd, (off_t)from) != 0)
+		rc = -errno;
+	return rc;
+}
+
+/* Lines begin {"v":N,"seq":N, whatever their version. */
+static bool parse_seq(struct str line, uint64_t *ret)
+{
+	static const char before[] = "{\"v\":", between[] = ",\"seq\":";
+	const char *p, *end = line.p + line.len, *digits;
+	uint64_t version;
+
+	if (line.len < sizeof(before) || memcmp(line.p, before, sizeof(before) - 1) != 0)
+		return false;
+	if (line.p[line.len - 1] != '}')
+		return false;
+	digits = line.p + sizeof(before) - 1;
+	for (p = digits; p < end && ascii_is_digit(*p); p++)
+		;
+	if (!parse_u64((struct str){digits, (size_t)(p - digits)}, UINT32_MAX, &version))
+		return false;
+	if ((size_t)(end - p) < sizeof(between) ||
+	    memcmp(p, between, sizeof(between) - 1) != 0)
+		return false;
+	digits = p + sizeof(between) - 1;
+	for (p = digits; p < end && ascii_is_digit(*p); p++)
+		;
+	return parse_u64((struct str){digits, (size_t)(p - digits)}, UINT64_MAX - 1, ret);
+}
+
+/* The sequence number of the line that ends (with its newline) at `end` > 0. */
+static int last_line(int fd, uint64_t end, uint64_t *ret_seq)
+{
+	uint64_t from;
+	char *line;
+	size_t len;
+	int rc = behind_newline(fd, end - 1, &from);
+
+	if (rc < 0)
+		return rc;
+	if (end - 1 - from > LINE_MAX_ALL)
+		return -EBADMSG;
+	len = (size_t)(end - 1 - from);
+	line = malloc(len + 1);
+	if (line == NULL)
+		return -ENOMEM;
+	rc = read_at(fd, line, len, from);
+	if (rc == 0 && !parse_seq((struct str){line, len}, ret_seq))
+		rc = -EBADMSG;
+	free(line);
+	return rc;
+}
+
+static int examine(int dir_fd, uint32_t number, int fd, struct segment_end *ret)
+{
+	struct segment_end e = {.fd = fd};
+	uint64_t whole;
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	rc = behind_newline(fd, (uint64_t)st.st_size, &whole);
+	if (rc < 0)
+		return rc;
+	if (whole > 0) {
+		rc = last_line(fd, whole, &e.last_seq);
+		if (rc < 0)
+			return rc;
+		e.has_line = true;
+	}
+	if (whole < (uint64_t)st.st_size) {
+		rc = move_torn(dir_fd, number, fd, whole, (uint64_t)st.st_size);
+		if (rc < 0)
+			return rc;
+		e.torn_bytes = (uint64_t)st.st_size - whole;
+	}
+	e.size = whole;
+	*ret = e;
+	return 0;
+}
+
+int segment_reopen(int dir_fd, uint32_t number, struct segment_end *ret)
+{
+	char name[SEGMENT_NAME_MAX];
+	int fd, rc;
+
+	segment_name(number, "jsonl", name);
+	/* O_NONBLOCK: a FIFO in its place must not hold us up. */
+	fd = openat(dir_fd, name,
+		    O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = examine(dir_fd, number, fd, ret);
+	if (rc < 0)
+		(void)close(fd);
+	return rc;
+}

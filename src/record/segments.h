@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECORD_SEGMENTS_H
+#define RECORD_SEGMENTS_H
+
+/*
+ * segments - the files of a ledger's folder: names, the last one, its last whole line.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_NAME_MAX 32
+
+/* "000001.jsonl"; more digits when there are more segments. */
+void segment_name(uint32_t number, const char *suffix, char buf[SEGMENT_NAME_MAX]);
+
+/* *ret: the highest segment number in the folder, 0 = none.  0 or -errno. */
+int segments_last(int dir_fd, uint32_t *ret) __attribute__((warn_unused_result));
+
+/* Create a segment that does not exist yet; its entry is synced.  A descriptor or -errno. */
+int segment_create(int dir_fd, uint32_t number) __attribute__((warn_unused_result));
+
+struct segment_end {
+	int fd; /* open for appending; the caller's */
+	uint64_t size;
+	uint64_t torn_bytes; /* moved into NNNNNN.torn */
+	bool has_line;
+	uint64_t last_seq; /* of the last whole line */
+};
+
+/*
+ * Open a segment to go on behind its last whole line.  A torn last line is moved aside.
+ * 0 or -errno; -EBADMSG when the last whole line is not one of a ledger.
+ */
+int segment_reopen(int dir_fd, uint32_t number, struct segment_end *ret)
+	__attribute__((warn_unused_result));
+
+#endif /* RECORD_SEGMENTS_H */
