@@ -54,7 +54,8 @@ while (my $line = <$in>) {
 		: { country => { iso_code => $code }, registered_country => { iso_code => 'US' } });
 	$flat->insert_network($prefix, { country_code => $code eq '-' ? '' : $code });
 	$asn->insert_network($prefix,
-		{ autonomous_system_number => $number, autonomous_system_organization => $name });
+		{ autonomous_system_number => $number, autonomous_system_organization => $name })
+		if $number ne '-';
 }
 close $in;
 

@@ -64,6 +64,10 @@ EXTRA = [
     ("*.crm*.dynamics.com", "dataverse", "org", "tcp/443|tcp/1433|tcp/5558", "assumed",
      "a crmN that no source names yet: region unknown",
      "Azure/Connectors-NET-SDK and public fixtures; 13, 18 and 23 up unassigned 2026-11-23"),
+    ("*.operations.*.dynamics.com", "dynamics365-fo", "app", "tcp/443", "assumed",
+     "geo label after operations", SDK),
+    ("*.sandbox.operations.*.dynamics.com", "dynamics365-fo", "app", "tcp/443", "assumed",
+     "geo label after operations", SDK),
     ("*.windowsupdate.com", "windows-update", "update", "tcp/80|tcp/443", "assumed", "-",
      OWN_KNOWLEDGE),
     ("*.update.microsoft.com", "windows-update", "update", "tcp/80|tcp/443", "assumed", "-",
@@ -194,9 +198,9 @@ def best(a, b):
     return max(a, b, key=CONFIDENCES.index)
 
 
-def write(path, header, columns, rows):
+def write(path, date, header, columns, rows):
     with open(path, "w", encoding="utf-8", newline="\n") as out:
-        for line in header:
+        for line in header + ["date: " + date]:
             out.write(("# " + line).rstrip() + "\n")
         out.write("\t".join(columns) + "\n")
         for row in rows:
@@ -204,8 +208,9 @@ def write(path, header, columns, rows):
     print("%s: %d rows" % (path, len(rows)))
 
 
+FACTS_DATE = "2026-11-23"
 COMMON = [
-    "Made by scripts/import-catalog.py from the project's collected facts of 2026-11-23; do",
+    "Made by scripts/import-catalog.py from the project's collected facts; do",
     "not edit: write your own entries into a file of your own (docs/catalog.md).",
 ]
 
@@ -259,7 +264,7 @@ def services(rows, tree):
               "cloud: a list where the name does not tell (login.microsoftonline.com).",
               "confidence: verified = stated in Microsoft's documentation; published = in code",
               "that Microsoft published; assumed = all else.  '-' = nothing to say."]
-    write(os.path.join(tree, "rules/catalog/services.tsv"), header,
+    write(os.path.join(tree, "rules/catalog/services.tsv"), FACTS_DATE, header,
           ["pattern", "service", "cloud", "role", "ports", "confidence", "note", "source"], out)
 
 
@@ -328,7 +333,7 @@ def connectors(rows, names, tree):
               "confidence: verified = stated for that connector in Microsoft's or the vendor's",
               "documentation; published = only in a published connector definition",
               "(microsoft/PowerPlatformConnectors, 2024-10-23); assumed = all else."]
-    write(os.path.join(tree, "rules/catalog/connectors.tsv"), header,
+    write(os.path.join(tree, "rules/catalog/connectors.tsv"), FACTS_DATE, header,
           ["pattern", "connector", "confidence", "publisher", "note", "source"], out + bare)
 
 
@@ -358,7 +363,7 @@ def regions(facts, tree):
               "several countries: a country follows from a region only when there is one.",
               "Left out: %d rows (spellings that occur only inside the service-tag file," % left,
               "tokens that no source explains)."]
-    write(os.path.join(tree, "geo/regions.tsv"), header,
+    write(os.path.join(tree, "geo/regions.tsv"), FACTS_DATE, header,
           ["scheme", "token", "region", "countries", "name", "cloud", "confidence", "source"],
           out)
     return {t for s, t, *_ in out if s == "azure-region"}
@@ -432,7 +437,7 @@ def tags(facts, known, tree):
               "; ".join(origin) + ".",
               "A row with a region belongs to TAG.REGION and to TAG; TAG rows that a regional",
               "row repeats are left out."]
-    write(os.path.join(tree, "geo/service-tags.tsv"), header, ["prefix", "tag", "region"],
+    write(os.path.join(tree, "geo/service-tags.tsv"), origin[0][-10:], header, ["prefix", "tag", "region"],
           [(str(p), t, r) for p, t, r in out])
 
 

@@ -11,7 +11,7 @@ step() {
 		bad=1
 	}
 }
-sources=$(git ls-files --cached --others --exclude-standard 'src/*.[ch]' 'tests/*.[ch]')
+sources=$(git ls-files --cached --others --exclude-standard "src/*.[ch]" "tests/*.[ch]")
 # shellcheck disable=SC2086  # lists of words, here and below
 step clang-format --dry-run --Werror $sources
 step scripts/check-layers.sh

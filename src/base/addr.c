@@ -169,7 +169,7 @@ static char *put_v6(char *p, const struct addr *a)
 	int zeros;
 	int count;
 
-	for (int i = 0; i < GROUPS; i++)
+	for (size_t i = 0; i < GROUPS; i++)
 		group[i] = (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1];
 	zeros = longest_zeros(group, &count);
 	for (int i = 0; i < GROUPS; i++) {
@@ -210,10 +210,11 @@ static bool clear_host_bits(struct prefix *p)
 
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned keep = p->bits <= 8 * i ? 0 : p->bits - 8 * i;
-		uint8_t host = keep >= 8 ? 0 : (uint8_t)(0xffu >> keep);
+		unsigned host = keep >= 8 ? 0 : 0xffu >> keep;
+		unsigned byte = p->addr.b[i];
 
-		any = any || (p->addr.b[i] & host) != 0;
-		p->addr.b[i] = (uint8_t)(p->addr.b[i] & (uint8_t)~host);
+		any = any || (byte & host) != 0;
+		p->addr.b[i] = (uint8_t)(byte & ~host);
 	}
 	return any;
 }

@@ -256,7 +256,7 @@ static void sort_findings(const struct diag *d, const struct finding *ret[DIAG_M
 {
 	for (size_t i = 0; i < d->finding_count; i++)
 		ret[i] = &d->findings[i];
-	qsort(ret, d->finding_count, sizeof(ret[0]), compare_findings);
+	qsort(ret, d->finding_count, sizeof(struct finding *), compare_findings);
 }
 
 /* How one character of a text is shown: as it is, or each byte as \xNN. */

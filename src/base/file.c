@@ -94,6 +94,41 @@ int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
 	return rc;
 }
 
+/* "a/b/../c" to "a/c", by text alone; what begins with ".." stays. */
+static void fold_dots(char *path)
+{
+	char *up;
+
+	while ((up = strstr(path, "/../")) != NULL && up > path) {
+		char *from = up;
+
+		while (from > path && from[-1] != '/')
+			from--;
+		if (from == up || strncmp(from, "../", 3) == 0 ||
+		    strncmp(from, "./", 2) == 0)
+			return;
+		memmove(from, up + 4, strlen(up + 4) + 1);
+	}
+}
+
+/* Shorter and the same file?  A folder that is a link may make it another. */
+static char *shorten(char *path)
+{
+	char *folded = strdup(path);
+	struct stat a, b;
+
+	if (folded == NULL)
+		return path;
+	fold_dots(folded);
+	if (stat(path, &a) == 0 && stat(folded, &b) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino) {
+		free(path);
+		return folded;
+	}
+	free(folded);
+	return path;
+}
+
 char *file_beside(const char *base, const char *name)
 {
 	const char *slash = strrchr(base, '/');
@@ -108,5 +143,5 @@ char *file_beside(const char *base, const char *name)
 		return NULL;
 	memcpy(path, base, folder);
 	memcpy(path + folder, name, len + 1);
-	return path;
+	return shorten(path);
 }

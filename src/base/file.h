@@ -15,7 +15,10 @@
 int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
 	__attribute__((warn_unused_result));
 
-/* `name` seen from the folder of `base`: absolute names as they are.  malloc'd or NULL. */
+/*
+ * `name` seen from the folder of `base`: absolute names as they are; "x/.." is left out where
+ * that is the same file.  malloc'd or NULL.
+ */
 char *file_beside(const char *base, const char *name);
 
 #endif /* BASE_FILE_H */

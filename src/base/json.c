@@ -41,8 +41,7 @@ static void begin(struct json *j, const char *key)
 		*at++ = ',';
 	if (key != NULL) {
 		*at++ = '"';
-		memcpy(at, key, len);
-		at += len;
+		at = mempcpy(at, key, len);
 		*at++ = '"';
 		*at = ':';
 	}

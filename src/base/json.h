@@ -30,7 +30,8 @@ struct json {
 
 static inline void json_init(struct json *j, char *buf, size_t size)
 {
-	*j = (struct json){.buf = buf, .size = size};
+	*j = (struct json){.size = size};
+	j->buf = buf;
 }
 
 static inline bool json_ok(const struct json *j)

@@ -160,7 +160,7 @@ bool parse_share(struct str s, unsigned *ret_hundredths, const char **ret_why)
 	static const struct quantity share = {
 		.units = &percent,
 		.count = 1,
-		.max = 100 * 100,
+		.max = UINT64_C(100) * 100,
 		.no_number = "is no share: write 50% or 90%",
 		.no_unit = "has no unit: write 50% or 90%",
 		.bad_unit = "has a unit other than %: write 50% or 90%",

@@ -44,7 +44,7 @@ __attribute__((format(printf, 3, 4))) static void complain(char error[SOURCE_ERR
 							   const char *name,
 							   const char *format, ...)
 {
-	const size_t name_max = SOURCE_ERROR_MAX / 2;
+	const size_t name_max = SOURCE_ERROR_MAX / 3;
 	const size_t len = strlen(name);
 	const bool cut = len > name_max;
 	va_list args;
@@ -197,22 +197,36 @@ static void file_close(struct source *s)
 	free(fs);
 }
 
+/* libpcap takes one link type and snap length for a whole file; these are its words. */
+static const struct {
+	const char *word;
+	const char *why;
+	const char *remedy;
+} one_a_file[] = {
+	{"different from the type of the first interface",
+	 "an interface with another link type, of which libpcap reads one a file",
+	 "; for each interface N: tshark -r FILE -Y frame.interface_id==N -w N.pcapng; "
+	 "editcap -F pcap -T ether (or its type) N.pcapng N.pcap"},
+	{"different from the snapshot length of the first interface",
+	 "an interface with another snap length, of which libpcap reads one a file",
+	 "; rewrite it: editcap -F pcap FILE OUT"},
+};
+
 /* Write s->error: which frame, what is wrong, what to do if that can be said. */
 static enum source_result file_damaged(struct file_source *fs, const char *why)
 {
 	struct source *s = &fs->base;
-	const char *advice = "";
+	const char *remedy = "";
 
-	/* The words of libpcap's reader, which takes one type and length for all. */
-	if (strstr(why, "different from the type") != NULL)
-		advice =
-			"; libpcap reads one link type a file: split it, for each interface "
-			"N, by tshark -r FILE -Y frame.interface_id==N -w OUT";
-	else if (strstr(why, "snapshot length") != NULL &&
-		 strstr(why, "different") != NULL)
-		advice = "; rewrite it: editcap -F pcap FILE OUT";
+	for (size_t i = 0; i < sizeof(one_a_file) / sizeof(one_a_file[0]); i++) {
+		if (strstr(why, one_a_file[i].word) != NULL) {
+			why = one_a_file[i].why;
+			remedy = one_a_file[i].remedy;
+			break;
+		}
+	}
 	complain(s->error, s->name, "frame %" PRIu64 ": %s; frames before it were read%s",
-		 s->counted.frames + 1, why, advice);
+		 s->counted.frames + 1, why, remedy);
 	return SOURCE_DAMAGED;
 }
 

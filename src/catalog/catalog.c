@@ -149,6 +149,30 @@ static void add_tag(struct place *ret, uint16_t tag)
 		ret->tags[ret->tag_count++] = tag;
 }
 
+/* Services before the cloud that they stand in, also where both have the same prefix. */
+static void add_tags(const struct catalog *c, const uint32_t *hits, size_t n, bool cloud,
+		     struct place *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (c->places[hits[i]].cloud == cloud)
+			add_tag(ret, (uint16_t)hits[i]);
+	}
+}
+
+/* The first region met, of the longest prefix, counts. */
+static void set_region(struct place *ret, const struct tag_place *p)
+{
+	ret->microsoft_cloud = ret->microsoft_cloud || p->cloud;
+	ret->microsoft_service = ret->microsoft_service || !p->cloud;
+	if (ret->region.p != NULL || p->region.len == 0)
+		return;
+	ret->region = p->region;
+	if (p->countries.len == 2) { /* exactly one */
+		memcpy(ret->country, p->countries.p, 2);
+		ret->country_from_tag = true;
+	}
+}
+
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
 {
 	uint32_t hits[TAG_MATCHES];
@@ -157,20 +181,10 @@ void catalog_address(const struct catalog *c, const struct addr *a, struct place
 	*ret = (struct place){.country = ""};
 	if (c->prefixes != NULL)
 		n = prefixes_find(c->prefixes, a, hits, TAG_MATCHES);
-	for (size_t i = 0; i < n; i++) {
-		const struct tag_place *p = &c->places[hits[i]];
-
-		add_tag(ret, (uint16_t)hits[i]);
-		ret->microsoft_cloud = ret->microsoft_cloud || p->cloud;
-		ret->microsoft_service = ret->microsoft_service || !p->cloud;
-		if (ret->region.p != NULL || p->region.len == 0)
-			continue;
-		ret->region = p->region;
-		if (p->countries.len == 2) { /* exactly one */
-			memcpy(ret->country, p->countries.p, 2);
-			ret->country_from_tag = true;
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		set_region(ret, &c->places[hits[i]]);
+	add_tags(c, hits, n, false, ret);
+	add_tags(c, hits, n, true, ret);
 	for (size_t i = 0; i < n; i++)
 		add_tag(ret, c->places[hits[i]].whole);
 	if (ret->country[0] == '\0')

@@ -124,6 +124,7 @@ static bool probe(struct mmdb *m, enum mmdb_kind kind)
 	return false;
 }
 
+/* MMDB_SUCCESS, a code of libmaxminddb's (positive), or -errno. */
 static int open_sealed(const void *bytes, size_t len, MMDB_s *ret)
 {
 	char path[32];
@@ -131,7 +132,7 @@ static int open_sealed(const void *bytes, size_t len, MMDB_s *ret)
 	int rc;
 
 	if (fd < 0)
-		return -1;
+		return fd;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	rc = MMDB_open(path, MMDB_MODE_MMAP, ret);
 	(void)close(fd);
@@ -152,7 +153,7 @@ struct mmdb *mmdb_open(const char *name, const void *bytes, size_t len,
 	rc = open_sealed(bytes, len, &m->db);
 	if (rc != MMDB_SUCCESS) {
 		diag_error(d, whole, "is no sound MaxMind DB file: %s",
-			   rc < 0 ? strerrordesc_np(errno) : MMDB_strerror(rc));
+			   rc < 0 ? strerrordesc_np(-rc) : MMDB_strerror(rc));
 		diag_remedy(d, "fetch the file again; geo/README.md names sources");
 		free(m);
 		return NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/lexer.h"
 
+#include <string.h>
+
 void lexer_start(struct lexer *lx, const char *file, struct str text, struct diag *d)
 {
 	*lx = (struct lexer){.p = text.p,
@@ -41,6 +43,23 @@ static struct span span_of(const struct lexer *lx, const struct token *t)
 static bool looking_at(const struct lexer *lx, const char *two)
 {
 	return lx->end - lx->p >= 2 && lx->p[0] == two[0] && lx->p[1] == two[1];
+}
+
+bool lexer_is_text(struct lexer *lx)
+{
+	const char *nul = memchr(lx->p, '\0', (size_t)(lx->end - lx->p));
+	struct lexer to = *lx;
+	struct token t;
+
+	if (nul == NULL)
+		return true;
+	for (; to.p < nul; to.p++)
+		if (*to.p == '\n')
+			new_line(&to);
+	t = token_at(&to, TOKEN_BAD, 1);
+	diag_error(lx->diag, span_of(lx, &t), "a NUL byte: this is not a text file");
+	lx->failed = true;
+	return false;
 }
 
 static void skip_line(struct lexer *lx)
@@ -213,9 +232,6 @@ static struct token bad_token(struct lexer *lx)
 			  "one weir.conf is one file; rule files can include others");
 	} else if (*lx->p == '\'') {
 		diag_error(lx->diag, span_of(lx, &t), "strings stand in double quotes");
-	} else if (*lx->p == '\0') {
-		diag_error(lx->diag, span_of(lx, &t),
-			   "a NUL byte: this is not a text file");
 	} else {
 		diag_error(lx->diag, span_of(lx, &t), "'%.1s' cannot stand here",
 			   t.text.p);

@@ -50,6 +50,9 @@ struct lexer {
 	bool failed;
 };
 
+/* Reads nothing; false (and reported) when a NUL byte stands in the text. */
+bool lexer_is_text(struct lexer *lx);
+
 void lexer_start(struct lexer *lx, const char *file, struct str text, struct diag *d);
 struct token lexer_next(struct lexer *lx); /* TOKEN_END for ever at the end */
 void lexer_unread(struct lexer *lx, const struct token *t);

@@ -167,6 +167,20 @@ static void close_bracket(struct reader *r, const struct token *t)
 	r->expect = EXPECT_SEPARATOR;
 }
 
+static void no_value(struct reader *r, const struct token *t)
+{
+	if (r->name.text.len > 0) {
+		diag_error(r->lx.diag, token_span(r, &r->name), "'%.*s' has no value",
+			   shown(&r->name), r->name.text.p);
+	} else {
+		diag_error(r->lx.diag, token_span(r, t),
+			   "a value is expected, not '%.*s'", shown(t), t->text.p);
+		if (token_closes(t->kind))
+			diag_note(r->lx.diag, "no comma may follow the last element");
+	}
+	recover(r, *t);
+}
+
 static void read_value(struct reader *r, const struct token *t)
 {
 	static const enum node_kind kinds[] = {
@@ -189,16 +203,7 @@ static void read_value(struct reader *r, const struct token *t)
 	}
 	if (t->kind != TOKEN_STRING && t->kind != TOKEN_INTEGER &&
 	    t->kind != TOKEN_FLOAT && t->kind != TOKEN_BOOL) {
-		bool list = innermost(r)->kind != NODE_GROUP;
-
-		diag_error(r->lx.diag, token_span(r, t),
-			   t->kind == TOKEN_END
-				   ? "the file ends where a value is expected"
-				   : "a value is expected, not '%.*s'",
-			   shown(t), t->text.p);
-		if (list && token_closes(t->kind))
-			diag_note(r->lx.diag, "no comma may follow the last element");
-		recover(r, *t);
+		no_value(r, t);
 		return;
 	}
 	innermost(r)->count++;
@@ -372,6 +377,8 @@ bool outline_read(const char *file, struct str text, struct diag *d, struct outl
 
 	*ret = (struct outline){.file = file};
 	lexer_start(&r.lx, file, text, d);
+	if (!lexer_is_text(&r.lx))
+		return false;
 	t = (struct token){.kind = TOKEN_END, .line = 1, .col = 1};
 	if (add_node(&r, NODE_GROUP, &t) == NULL)
 		return false;
@@ -380,7 +387,9 @@ bool outline_read(const char *file, struct str text, struct diag *d, struct outl
 	if (r.stop || r.lx.failed)
 		return false;
 	finish(&r, &t);
-	for (uint32_t i = 0; i < ret->count && !r.failed; i++) {
+	if (r.failed)
+		return false;
+	for (uint32_t i = 0; i < ret->count; i++) {
 		if (ret->nodes[i].kind == NODE_GROUP)
 			find_twins(&r, &ret->nodes[i]);
 		else if (ret->nodes[i].kind == NODE_ARRAY)
@@ -440,9 +449,9 @@ const struct node *outline_member(const struct outline *o, const struct node *of
 const char *node_kind_name(enum node_kind kind)
 {
 	static const char *const names[] = {
-		[NODE_GROUP] = "a group { }",  [NODE_ARRAY] = "an array [ ]",
-		[NODE_LIST] = "a list ( )",    [NODE_STRING] = "a string",
-		[NODE_INTEGER] = "a number",   [NODE_FLOAT] = "a number with a point",
+		[NODE_GROUP] = "a group { }",      [NODE_ARRAY] = "an array [ ]",
+		[NODE_LIST] = "a list ( )",        [NODE_STRING] = "a string",
+		[NODE_INTEGER] = "a whole number", [NODE_FLOAT] = "a number with a point",
 		[NODE_BOOL] = "true or false",
 	};
 

@@ -69,26 +69,68 @@ static void store_list(const struct job *j, const void *list, size_t count)
 	walk_store(j->base, j->row->count_at, &count, sizeof(count));
 }
 
-/* Is `n` of the kind?  If not, say what to write. */
+/* In the largest unit that divides `v`: the last ones are 1. */
+static void quantity_format(int64_t v, bool is_size, char buf[QUANTITY_MAX])
+{
+	static const struct unit {
+		const char *name;
+		int64_t value;
+	} sizes[] = {{"GiB", INT64_C(1) << 30},
+		     {"MiB", 1 << 20},
+		     {"KiB", 1 << 10},
+		     {"B", 1}},
+	  durations[] = {{"d", 86400 * INT64_C(1000000)},
+			 {"h", 3600 * INT64_C(1000000)},
+			 {"min", 60 * INT64_C(1000000)},
+			 {"s", 1000000},
+			 {"us", 1}};
+	const struct unit *u = is_size ? sizes : durations;
+
+	while (v % u->value != 0)
+		u++;
+	(void)snprintf(buf, QUANTITY_MAX, "%lld%s", (long long)(v / u->value), u->name);
+}
+
+/* A quantity without its unit: bytes and seconds are what most people mean. */
+static void suggest_unit(const struct job *j, const struct node *n)
+{
+	const char *key = key_of(j->row);
+	bool is_size = j->row->type == SCHEMA_SIZE;
+	char text[QUANTITY_MAX];
+	uint64_t v;
+
+	diag_note(j->w->d, "a quantity is a string with its unit");
+	if (n->kind != NODE_INTEGER || !parse_u64(n->source, INT64_MAX / 1000000, &v)) {
+		diag_remedy(j->w->d, "%s = \"%s\";", key, is_size ? "64MiB" : "5min");
+		return;
+	}
+	quantity_format(is_size ? (int64_t)v : (int64_t)v * 1000000, is_size, text);
+	diag_remedy(j->w->d, "%s = \"%s\";", key, text);
+}
+
+static const char *kinds_name(enum node_kind kind)
+{
+	return kind == NODE_INTEGER ? "numbers" : "strings";
+}
+
+/* Is `n`, the setting or an element of it, of the kind?  If not, say what to write. */
 static bool is_kind(const struct job *j, const struct node *n, enum node_kind kind)
 {
 	struct diag *d = j->w->d;
-	const char *key = key_of(j->row);
 	int shown = n->source.len > 40 ? 40 : (int)n->source.len;
 
 	if (n->kind == kind)
 		return true;
-	diag_error(d, value_at(j, n), "'%s' is %s, not %s", j->row->path,
-		   node_kind_name(kind), node_kind_name(n->kind));
-	if (j->row->type == SCHEMA_SIZE)
-		diag_remedy(d, "%s = \"64MiB\"; (a quantity is a string with its unit)",
-			    key);
-	else if (j->row->type == SCHEMA_DURATION)
-		diag_remedy(d, "%s = \"5min\"; (a quantity is a string with its unit)",
-			    key);
+	if (n == j->n)
+		diag_error(d, value_at(j, n), "'%s' is %s, not %s", j->row->path,
+			   node_kind_name(kind), node_kind_name(n->kind));
+	else
+		diag_error(d, value_at(j, n), "'%s' holds %s, not %s", j->row->path,
+			   kinds_name(kind), node_kind_name(n->kind));
+	if (j->row->type == SCHEMA_SIZE || j->row->type == SCHEMA_DURATION)
+		suggest_unit(j, n);
 	else if (j->row->type == SCHEMA_SHARE)
-		diag_remedy(d, "%s = \"20%%\"; (a quantity is a string with its unit)",
-			    key);
+		diag_remedy(d, "%s = \"20%%\";", key_of(j->row));
 	else if (kind == NODE_STRING && n->kind > NODE_STRING)
 		diag_remedy(d, "\"%.*s\"", shown, n->source.p);
 	else if (kind == NODE_INTEGER && n->kind == NODE_STRING)
@@ -482,35 +524,13 @@ static void read_count(const struct job *j)
 	/* From the text: libconfig 1.5 cuts large integers without a word. */
 	if (!parse_u64(s, (uint64_t)max, &v) || v < (uint64_t)j->row->min) {
 		diag_error(j->w->d, value_at(j, j->n),
-			   "%.*s is out of range (%lld to %lld)",
+			   "'%.*s' is out of range (%lld to %lld)",
 			   s.len > 40 ? 40 : (int)s.len, s.p, (long long)j->row->min,
 			   (long long)max);
 		return;
 	}
 	fits = (uint32_t)v;
 	store(j, &fits, sizeof(fits));
-}
-
-/* The largest unit that divides `v`; the units end with {NULL, 1}-like last entry. */
-static void quantity_format(int64_t v, bool is_size, char buf[QUANTITY_MAX])
-{
-	static const struct unit {
-		const char *name;
-		int64_t value;
-	} sizes[] = {{"GiB", INT64_C(1) << 30},
-		     {"MiB", 1 << 20},
-		     {"KiB", 1 << 10},
-		     {"B", 1}},
-	  durations[] = {{"d", 86400 * INT64_C(1000000)},
-			 {"h", 3600 * INT64_C(1000000)},
-			 {"min", 60 * INT64_C(1000000)},
-			 {"s", 1000000},
-			 {"us", 1}};
-	const struct unit *u = is_size ? sizes : durations;
-
-	while (v % u->value != 0)
-		u++;
-	(void)snprintf(buf, QUANTITY_MAX, "%lld%s", (long long)(v / u->value), u->name);
 }
 
 static void read_quantity(const struct job *j)
@@ -535,7 +555,7 @@ static void read_quantity(const struct job *j)
 	if (bytes > INT64_MAX || us < j->row->min || us > j->row->max) {
 		quantity_format(j->row->min, is_size, low);
 		quantity_format(j->row->max, is_size, high);
-		diag_error(j->w->d, value_at(j, j->n), "%s is out of range (%s to %s)",
+		diag_error(j->w->d, value_at(j, j->n), "'%s' is out of range (%s to %s)",
 			   j->n->value, low, high);
 		return;
 	}

@@ -154,7 +154,9 @@ static bool element(struct walk *w, struct level *in, const struct node *n,
 
 	in->base += in->row->size;
 	if (n->kind != NODE_GROUP) {
-		wrong_shape(w, in->row, n);
+		diag_error(w->d, outline_value_span(w->o, n),
+			   "'%s' holds groups { }, not %s", in->row->path,
+			   node_kind_name(n->kind));
 		return false;
 	}
 	require_keys(w, in->row, n);

@@ -19,6 +19,10 @@ enum tcp_option {
 
 #define TCP_TIMESTAMP_LEN 10
 
+/* RFC 7323 appendix A: NOP, NOP, timestamp of 10 bytes; the options of almost every segment. */
+#define TCP_TIMESTAMP_USUAL     0x0101080au
+#define TCP_TIMESTAMP_USUAL_LEN 12
+
 /* The rest of `c` is payload; `wire_len` says how much of it there was on the wire. */
 static enum decode_result payload_set(struct packet *p, const struct cursor *c,
 				      size_t wire_len)
@@ -32,6 +36,14 @@ static enum decode_result payload_set(struct packet *p, const struct cursor *c,
 /* RFC 9293 section 3.1: a kind, and but for the first two a length that counts both. */
 static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 {
+	struct cursor usual = c;
+
+	if (c.left == TCP_TIMESTAMP_USUAL_LEN &&
+	    cur_be32(&usual) == TCP_TIMESTAMP_USUAL) {
+		p->tcp_timestamp = true;
+		p->ts_val = cur_be32(&usual);
+		return DECODE_OK;
+	}
 	while (c.left > 0) {
 		const uint8_t kind = cur_u8(&c);
 		struct cursor body;

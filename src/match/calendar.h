@@ -10,6 +10,8 @@
  * which it begins; "24:00" is the end of a day; "always" and "never" stand alone.
  * Holidays: a set of dates; a span that begins on a holiday is not working time, one that
  * began the evening before a holiday runs on to its end.
+ * The clock on the wall decides: where it is set back, the repeated hour is judged alike both
+ * times; where it is set forward, the skipped hour never comes.
  *
  * Threads: immutable after loading; readers need no lock.
  */
@@ -23,6 +25,7 @@
 #include "match/zone.h"
 
 #define HOURS_SPANS_MAX 16
+#define HOURS_TEXT_MAX  1024 /* holds every hours_format() */
 
 /* Plain value; copy freely. */
 struct hours {
@@ -35,8 +38,9 @@ struct hours {
 };
 
 /*
- * On false, *ret_at and *ret_len underline the fault in `text` and *ret_why (static) says
- * what to write.
+ * Items of the same times become one span, and spans are sorted, so equal hours compare equal
+ * span by span.  On false, *ret_at and *ret_len underline the fault in `text` and *ret_why
+ * (static) says what to write.
  */
 bool hours_parse(struct str text, struct hours *ret, size_t *ret_at, size_t *ret_len,
 		 const char **ret_why);
@@ -49,8 +53,8 @@ struct holidays;
 /*
  * Dates from text: one "2026-12-25 [name]" a line, "#" comments, or an iCalendar file
  * (RFC 5545: VEVENTs with DTSTART;VALUE=DATE and RRULE:FREQ=YEARLY without further parts;
- * DTEND as exclusive end).  On an error: -EINVAL, *ret_line and *ret_why (static) say where
- * and what; -ENOMEM.
+ * DTEND as exclusive end; cancelled ones are left out).  On an error: -EINVAL, *ret_line and
+ * *ret_why (static, a whole message) say where and what; -ENOMEM.
  */
 int holidays_parse(struct str text, struct holidays **ret, unsigned *ret_line,
 		   const char **ret_why) __attribute__((warn_unused_result));

@@ -14,11 +14,11 @@
 struct entry {
 	struct addr addr;
 	uint32_t value;
-	uint32_t order : 24; /* see ENTRIES_MAX */
-	uint32_t bits : 8;
+	uint32_t order; /* of adding */
+	uint8_t bits;
 };
 
-#define ENTRIES_MAX (1u << 24)
+#define ENTRIES_MAX (1u << 26)
 
 /*
  * One distinct prefix: values[first .. first + count) in the order of adding, and the node of
@@ -38,12 +38,16 @@ struct wide {
 };
 
 /*
- * Disjoint ranges: range i begins at starts[i] and ends before starts[i + 1]; the first
- * begins at the lowest address.  nodes[i] is the longest prefix around all of range i.
+ * Disjoint ranges in ascending order, the first from the lowest address on, each up to the
+ * next one's start.  `node` is the longest prefix around all of the range.
  */
+struct v4_range {
+	uint32_t start;
+	uint32_t node;
+};
+
 struct v4_ranges {
-	uint32_t *starts;
-	uint32_t *nodes;
+	struct v4_range *list;
 	uint32_t count;
 	/*
 	 * index[x] is the range that holds the first address whose top `index_bits` bits are
@@ -54,10 +58,19 @@ struct v4_ranges {
 	unsigned index_bits;
 };
 
+/*
+ * IPv6 prefixes crowd in a few /16, where an index by leading bits would not part them.
+ * Instead fences[i] is starts[i * FENCE]: the first steps of the search stay in few cache
+ * lines.
+ */
+#define FENCE 32
+
 struct v6_ranges {
 	struct wide *starts;
 	uint32_t *nodes;
 	uint32_t count;
+	struct wide *fences;
+	uint32_t fence_count;
 };
 
 struct prefixes {
@@ -116,11 +129,11 @@ static void release_tables(struct prefixes *t)
 {
 	free(t->values);
 	free(t->nodes);
-	free(t->v4.starts);
-	free(t->v4.nodes);
+	free(t->v4.list);
 	free(t->v4.index);
 	free(t->v6.starts);
 	free(t->v6.nodes);
+	free(t->v6.fences);
 	t->values = NULL;
 	t->nodes = NULL;
 	t->v4 = (struct v4_ranges){0};
@@ -161,10 +174,8 @@ int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
 	}
 
 	e = &t->entries[t->count];
-	*e = (struct entry){.addr = p->addr,
-			    .value = value,
-			    .order = t->count & (ENTRIES_MAX - 1),
-			    .bits = p->bits};
+	*e = (struct entry){
+		.addr = p->addr, .value = value, .order = t->count, .bits = p->bits};
 	for (unsigned i = p->bits / 8; i < 16; i++) {
 		unsigned keep = i == p->bits / 8 ? p->bits % 8u : 0;
 
@@ -207,12 +218,11 @@ struct sweep {
 /* From `start` on, `node` is the longest prefix.  A later word about one start replaces it. */
 static void emit_v4(struct v4_ranges *r, uint32_t start, uint32_t node)
 {
-	if (r->count > 0 && r->starts[r->count - 1] == start)
+	if (r->count > 0 && r->list[r->count - 1].start == start)
 		r->count--;
-	if (r->count > 0 && r->nodes[r->count - 1] == node)
+	if (r->count > 0 && r->list[r->count - 1].node == node)
 		return;
-	r->starts[r->count] = start;
-	r->nodes[r->count++] = node;
+	r->list[r->count++] = (struct v4_range){start, node};
 }
 
 static void emit_v6(struct v6_ranges *r, struct wide start, uint32_t node)
@@ -275,7 +285,13 @@ static void build_family(struct prefixes *t, bool v4)
 {
 	struct sweep s = {.t = t, .v4 = v4};
 
-	emit(&s, (struct wide){0, 0}, NONE);
+	if (v4) {
+		t->v4.list[0] = (struct v4_range){0, NONE};
+		t->v4.count = 1;
+	} else {
+		t->v6.nodes[0] = NONE;
+		t->v6.count = 1;
+	}
 	for (uint32_t i = 0; i < t->count;) {
 		const struct entry *e = &t->entries[i];
 		struct wide start = wide_of(&e->addr);
@@ -308,16 +324,16 @@ static int allocate_ranges(struct prefixes *t)
 	}
 	t->values = malloc(((size_t)t->count + 1) * sizeof(*t->values));
 	t->nodes = malloc(((size_t)t->count + 1) * sizeof(*t->nodes));
-	t->v4.starts = malloc(v4 * sizeof(*t->v4.starts));
-	t->v4.nodes = malloc(v4 * sizeof(*t->v4.nodes));
-	t->v6.starts = malloc(v6 * sizeof(*t->v6.starts));
+	t->v4.list = calloc(v4, sizeof(*t->v4.list));
+	t->v6.starts = calloc(v6, sizeof(*t->v6.starts));
 	t->v6.nodes = malloc(v6 * sizeof(*t->v6.nodes));
+	t->v6.fences = malloc((v6 / FENCE + 1) * sizeof(*t->v6.fences));
 	while (t->v4.index_bits < INDEX_BITS_MAX && v4 >> t->v4.index_bits > 4)
 		t->v4.index_bits++;
 	t->v4.index = malloc((((size_t)1 << t->v4.index_bits) + 1) * sizeof(uint32_t));
-	if (t->values == NULL || t->nodes == NULL || t->v4.starts == NULL ||
-	    t->v4.nodes == NULL || t->v6.starts == NULL || t->v6.nodes == NULL ||
-	    t->v4.index == NULL)
+	if (t->values == NULL || t->nodes == NULL || t->v4.list == NULL ||
+	    t->v4.index == NULL || t->v6.starts == NULL || t->v6.nodes == NULL ||
+	    t->v6.fences == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -330,28 +346,33 @@ static void build_index(struct v4_ranges *r)
 	for (size_t x = 0; x < size; x++) {
 		uint64_t first = (uint64_t)x << (32 - r->index_bits);
 
-		while (range + 1 < r->count && r->starts[range + 1] <= first)
+		while (range + 1 < r->count && r->list[range + 1].start <= first)
 			range++;
 		r->index[x] = range;
 	}
 	r->index[size] = r->count - 1;
 }
 
-/* Give back what the estimate took too much; shrinking in place does not fail in practice. */
-static void *shrink(void *p, size_t size)
+static void build_fences(struct v6_ranges *r)
 {
-	void *smaller = realloc(p, size);
+	for (uint32_t i = 0; i < r->count; i += FENCE)
+		r->fences[r->fence_count++] = r->starts[i];
+}
+
+/* Give back what the estimate took too much; shrinking in place does not fail in practice. */
+static void *shrink(void *p, size_t count, size_t width)
+{
+	void *smaller = count == 0 ? NULL : reallocarray(p, count, width);
 
 	return smaller == NULL ? p : smaller;
 }
 
 static void shrink_tables(struct prefixes *t)
 {
-	t->nodes = shrink(t->nodes, ((size_t)t->node_count + 1) * sizeof(*t->nodes));
-	t->v4.starts = shrink(t->v4.starts, t->v4.count * sizeof(*t->v4.starts));
-	t->v4.nodes = shrink(t->v4.nodes, t->v4.count * sizeof(*t->v4.nodes));
-	t->v6.starts = shrink(t->v6.starts, t->v6.count * sizeof(*t->v6.starts));
-	t->v6.nodes = shrink(t->v6.nodes, t->v6.count * sizeof(*t->v6.nodes));
+	t->nodes = shrink(t->nodes, t->node_count, sizeof(*t->nodes));
+	t->v4.list = shrink(t->v4.list, t->v4.count, sizeof(*t->v4.list));
+	t->v6.starts = shrink(t->v6.starts, t->v6.count, sizeof(*t->v6.starts));
+	t->v6.nodes = shrink(t->v6.nodes, t->v6.count, sizeof(*t->v6.nodes));
 }
 
 int prefixes_seal(struct prefixes *t)
@@ -367,6 +388,7 @@ int prefixes_seal(struct prefixes *t)
 	build_family(t, false);
 	build_family(t, true);
 	build_index(&t->v4);
+	build_fences(&t->v6);
 	shrink_tables(t);
 	free(t->entries);
 	t->entries = NULL;
@@ -378,29 +400,39 @@ static uint32_t v4_node(const struct v4_ranges *r, uint32_t key)
 {
 	size_t x = (size_t)((uint64_t)key >> (32 - r->index_bits));
 	uint32_t low = r->index[x];
-	uint32_t n = r->index[x + 1] - low + 1; /* the answer is one of low .. low + n - 1 */
+	uint32_t n = r->index[x + 1] - low + 1;
 
+	/* The answer is one of low .. low + n - 1. */
 	while (n > 1) {
 		uint32_t half = n / 2;
 
-		low += r->starts[low + half] <= key ? half : 0;
+		low += r->list[low + half].start <= key ? half : 0;
 		n -= half;
 	}
-	return r->nodes[low];
+	return r->list[low].node;
+}
+
+/* The last of `count` >= 1 ascending numbers that is not above `key`; the first is not. */
+static uint32_t last_not_above(const struct wide *list, uint32_t count, struct wide key)
+{
+	uint32_t low = 0;
+
+	while (count > 1) {
+		uint32_t half = count / 2;
+
+		low += wide_less(key, list[low + half]) ? 0 : half;
+		count -= half;
+	}
+	return low;
 }
 
 static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
 {
-	uint32_t low = 0;
-	uint32_t n = r->count;
+	uint32_t first = last_not_above(r->fences, r->fence_count, key) * FENCE;
+	uint32_t left = r->count - first;
 
-	while (n > 1) {
-		uint32_t half = n / 2;
-
-		low += wide_less(key, r->starts[low + half]) ? 0 : half;
-		n -= half;
-	}
-	return r->nodes[low];
+	left = left < FENCE ? left : FENCE;
+	return r->nodes[first + last_not_above(r->starts + first, left, key)];
 }
 
 /* The longest prefix around `a`, or NONE. */

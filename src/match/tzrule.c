@@ -180,8 +180,9 @@ static int64_t change_day(const struct tz_change *c, int year)
 	first = civil_days(year, c->month, 1);
 	next_month = c->month == 12 ? civil_days(year + 1, 1, 1)
 				    : civil_days(year, c->month + 1, 1);
-	/* 1970-01-01 was a Thursday (4); years are positive enough for `first` + 4 + 7n. */
-	day = first + (c->day - ((first + 4) % 7 + 7) % 7 + 7) % 7 + (c->week - 1) * 7;
+	/* 1970-01-01 was a Thursday (4), and `first` may be before it. */
+	day = first + (c->day - ((first + 4) % 7 + 7) % 7 + 7) % 7;
+	day += (int64_t)(c->week - 1) * 7;
 	while (day >= next_month)
 		day -= 7;
 	return day;

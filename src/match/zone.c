@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 #define ZONE_FOLDER    "/usr/share/zoneinfo"
 #define ZONE_NAME_MAX  63
+#define ZONE_PATH_MAX  4096
 #define ZONE_BYTES_MAX ((size_t)64 * 1024) /* real ones have at most 4 KiB */
 
 #define US_PER_SECOND 1000000
@@ -250,33 +252,20 @@ int zone_parse(const char *name, const uint8_t *data, size_t len, struct zone **
 	return 0;
 }
 
-/* `folder` "/" `name`; malloc'd or NULL. */
-static char *join(const char *folder, const char *name)
-{
-	size_t folder_len = strlen(folder), name_size = strlen(name) + 1;
-	char *path = malloc(folder_len + 1 + name_size);
-
-	if (path == NULL)
-		return NULL;
-	memcpy(path, folder, folder_len);
-	path[folder_len] = '/';
-	memcpy(path + folder_len + 1, name, name_size);
-	return path;
-}
-
 int zone_load(const char *folder, const char *name, struct zone **ret)
 {
-	char *path, *data = NULL;
+	char path[ZONE_PATH_MAX];
+	char *data = NULL;
 	size_t len = 0;
 	int rc;
 
 	if (!name_valid(name))
 		return -EINVAL;
-	path = join(folder == NULL ? ZONE_FOLDER : folder, name);
-	if (path == NULL)
-		return -ENOMEM;
+	rc = snprintf(path, sizeof(path), "%s/%s", folder == NULL ? ZONE_FOLDER : folder,
+		      name);
+	if (rc < 0 || (size_t)rc >= sizeof(path))
+		return -ENAMETOOLONG;
 	rc = file_read(path, ZONE_BYTES_MAX, &data, &len);
-	free(path);
 	if (rc == -EFBIG)
 		return -EBADMSG;
 	if (rc == -ENOTDIR || rc == -EISDIR) /* "UTC/x", "Europe" */

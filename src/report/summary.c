@@ -309,6 +309,19 @@ static void print_table(const struct summary *s, FILE *out)
 		      total.would_deny, total.undecidable);
 }
 
+/* A rule as it stands, runs of blanks as one. */
+static void print_line_text(struct str text, FILE *out)
+{
+	(void)fputs("    ", out);
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i] == '\t' ? ' ' : text.p[i];
+
+		if (c != ' ' || (i > 0 && text.p[i - 1] != ' ' && text.p[i - 1] != '\t'))
+			(void)fputc(c, out);
+	}
+	(void)fputc('\n', out);
+}
+
 static void print_rule_counts(const struct summary *s, const char *title,
 			      const uint64_t *counts, FILE *out)
 {
@@ -329,7 +342,7 @@ static void print_rule_counts(const struct summary *s, const char *title,
 		(void)fprintf(out, "%.*s:%" PRIu32, (int)at.file.len, at.file.p, at.line);
 		if (at.label.len > 0)
 			(void)fprintf(out, "  %.*s", (int)at.label.len, at.label.p);
-		(void)fprintf(out, "    %.*s\n", (int)at.text.len, at.text.p);
+		print_line_text(at.text, out);
 	}
 }
 

@@ -26,7 +26,7 @@ struct piece {
 struct model {
 	uint8_t bytes[HEAD_MAX];
 	bool seen[HEAD_MAX];
-	uint32_t highest, conflict_at;
+	uint32_t filled, highest, conflict_at;
 	bool conflict, out_of_order, beyond;
 };
 
@@ -41,9 +41,10 @@ static uint8_t stream_byte(uint32_t at)
 	return (uint8_t)(at * 167 + (at >> 8));
 }
 
+/* The bytes of a piece, as far as a head could ever look at them. */
 static const uint8_t *bytes_of(const struct piece *p, uint8_t buf[ROOM])
 {
-	for (uint32_t i = 0; i < p->len; i++)
+	for (uint32_t i = 0; i < p->len && i <= HEAD_MAX; i++)
 		buf[i] = stream_byte(p->at + i);
 	if (p->kind % 4 == 3 && p->len > 0)
 		buf[p->kind / 4 % p->len] ^= 0x55;
@@ -59,7 +60,7 @@ static void model_add(struct model *m, uint32_t at, const uint8_t *data, uint32_
 
 		if (o >= HEAD_MAX) {
 			m->beyond = true;
-			return;
+			break;
 		}
 		if (m->seen[o]) {
 			if (m->bytes[o] == data[i])
@@ -76,20 +77,13 @@ static void model_add(struct model *m, uint32_t at, const uint8_t *data, uint32_
 		if (o >= m->highest)
 			m->highest = (uint32_t)o + 1;
 	}
-}
-
-static uint32_t model_filled(const struct model *m)
-{
-	uint32_t n = 0;
-
-	while (n < HEAD_MAX && m->seen[n])
-		n++;
-	return n;
+	while (m->filled < HEAD_MAX && m->seen[m->filled])
+		m->filled++;
 }
 
 static void compare(const struct head *h, const struct model *m)
 {
-	check(h->filled == model_filled(m));
+	check(h->filled == m->filled);
 	check(h->filled == 0 || memcmp(h->bytes, m->bytes, h->filled) == 0);
 	check(h->highest == m->highest && h->highest <= h->size);
 	check(h->conflict == m->conflict && h->conflict_at == m->conflict_at);

@@ -140,12 +140,11 @@ def pcapng(link, nano=False):
     return out
 
 
-def pcapng_two(second):
+def pcapng_two(link, snaplen=SNAPLEN):
     """Two interfaces, the second declared behind the first frame, as dumpcap may do it."""
-    data = frames(EN10MB)
     stamps = list(times(2))
-    return (section() + interface(EN10MB) + enhanced(0, *stamps[0], data[0]) + second
-            + enhanced(1, *stamps[1], data[1]))
+    return (section() + interface(EN10MB) + enhanced(0, *stamps[0], frames(EN10MB)[0])
+            + interface(link, snaplen) + enhanced(1, *stamps[1], frames(link)[1]))
 
 
 def sound():
@@ -157,7 +156,7 @@ def sound():
     yield "ethernet_big_endian.pcap", pcap(EN10MB, order=">")
     yield "ethernet.pcapng", pcapng(EN10MB)
     yield "ethernet_nano.pcapng", pcapng(EN10MB, nano=True)
-    yield "two_interfaces.pcapng", pcapng_two(interface(EN10MB))
+    yield "two_interfaces.pcapng", pcapng_two(EN10MB)
     yield "raw_ip.pcap", pcap(RAW)
     yield "ipv4.pcap", pcap(IPV4)
     yield "ipv6.pcap", pcap(IPV6)
@@ -190,8 +189,8 @@ def unsound():
     yield "far_future.pcapng", (section() + interface(EN10MB)
                                 + enhanced(0, START_S, 0, first)
                                 + enhanced(0, 300000000000, 0, second))
-    yield "two_link_types.pcapng", pcapng_two(interface(RAW))
-    yield "two_snaplens.pcapng", pcapng_two(interface(EN10MB, snaplen=65535))
+    yield "two_link_types.pcapng", pcapng_two(RAW)
+    yield "two_snaplens.pcapng", pcapng_two(EN10MB, 65535)
     yield "radiotap.pcap", pcap(RADIOTAP)
     yield "empty.pcap", b""
     yield "not_a_capture.txt", b"This is not a capture file, whatever its neighbours are.\n"

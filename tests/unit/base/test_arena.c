@@ -15,7 +15,7 @@
 static void test_memory_is_zeroed_aligned_and_apart(void **state)
 {
 	static const size_t sizes[] = {0, 1, 15, 16, 17, 1000, 65536, 65537, 200000, 3};
-	struct arena *a = arena_create(1024 * 1024);
+	struct arena *a = arena_create((size_t)1 << 20);
 	unsigned char *got[sizeof(sizes) / sizeof(sizes[0])];
 
 	(void)state;
@@ -100,7 +100,7 @@ static bool build(struct arena *a, size_t count, struct entry **ret)
 
 static void test_every_shortage_is_reported(void **state)
 {
-	const size_t enough = 10 * (16 + 32);
+	const size_t enough = (size_t)10 * (16 + 32);
 
 	(void)state;
 	for (size_t limit = 0; limit <= enough + 64; limit++) {

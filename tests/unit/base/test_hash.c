@@ -111,7 +111,7 @@ static void test_number_hash_spreads_neighbours(void **state)
 	unsigned buckets[256] = {0};
 
 	(void)state;
-	for (uint64_t i = 0; i < 256 * 64; i++)
+	for (uint64_t i = 0; i < UINT64_C(256) * 64; i++)
 		buckets[hash_u64(i << 16) & 255]++;
 	for (size_t i = 0; i < 256; i++)
 		assert_in_range(buckets[i], 24, 120); /* 64 expected, deviation 8 */

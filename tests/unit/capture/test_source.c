@@ -211,9 +211,12 @@ static const struct damage_row damaged[] = {
 	{FORMS "far_future.pcapng", 1,
 	 "frame 2: its time is beyond the year 9999: the file is out of step" READ},
 	{FORMS "two_link_types.pcapng", 1,
-	 READ "; libpcap reads one link type a file: split it, for each interface N, by "
-	      "tshark -r FILE -Y frame.interface_id==N -w OUT"},
-	{FORMS "two_snaplens.pcapng", 1, READ "; rewrite it: editcap -F pcap FILE OUT"},
+	 "frame 2: an interface with another link type, of which libpcap reads one a "
+	 "file" READ "; for each interface N: tshark -r FILE -Y frame.interface_id==N -w "
+	 "N.pcapng; editcap -F pcap -T ether (or its type) N.pcapng N.pcap"},
+	{FORMS "two_snaplens.pcapng", 1,
+	 "frame 2: an interface with another snap length, of which libpcap reads one a "
+	 "file" READ "; rewrite it: editcap -F pcap FILE OUT"},
 };
 
 static void damage_keeps_the_frames_before_it(void **state)

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run scenario files: connections at given moments, and what Weir must say of each.
+
+usage: scenario.py WEIR FILE.scenario...
+
+A file holds, one a line (# comments):
+    conf NAME                    configuration beside the scenario file
+    at TIME SRC -> HOST ADDRESS[:PORT]  VERDICT  [SIGNAL[,SIGNAL]...]
+TIME is RFC 3339; the connection is a TLS handshake's first packets made here, at that packet
+time; no clock of the machine is read.  VERDICT is allow or deny; SIGNAL... are all signals
+that must be written for it, "-" for none.  Prints TAP.
+"""
+import ipaddress
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+
+
+def client_hello(host):
+    name = host.encode()
+    sni = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name
+    extensions = struct.pack(">HH", 0, len(sni)) + sni
+    extensions += bytes.fromhex("002b0003020304" "000a00040002001d" "000d0004000204030033")
+    extensions += bytes.fromhex("0026 0024 001d 0020".replace(" ", "")) + bytes(range(32))
+    body = b"\x03\x03" + bytes(32) + b"\x00" + struct.pack(">HH", 2, 0x1301) + b"\x01\x00"
+    body += struct.pack(">H", len(extensions)) + extensions
+    message = b"\x01" + struct.pack(">I", len(body))[1:] + body
+    return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def segment(source, target, sport, dport, seq, ack, flags, payload=b""):
+    src, dst = ipaddress.ip_address(source).packed, ipaddress.ip_address(target).packed
+    tcp = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 64240, 0, 0) + payload
+    pseudo = src + dst + struct.pack(">II", 6, len(tcp))
+    tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp)) + tcp[18:]
+    if len(src) == 4:
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, src, dst)
+        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+        kind = b"\x08\x00"
+    else:
+        ip = struct.pack(">IHBB16s16s", 0x60000000, len(tcp), 6, 64, src, dst)
+        kind = b"\x86\xdd"
+    return bytes(6) + b"\x02" + bytes(5) + kind + ip + tcp
+
+
+def connection(source, target, sport, dport, host):
+    yield segment(source, target, sport, dport, 1000, 0, 0x02)
+    yield segment(target, source, dport, sport, 5000, 1001, 0x12)
+    yield segment(source, target, sport, dport, 1001, 5001, 0x10)
+    yield segment(source, target, sport, dport, 1001, 5001, 0x18, client_hello(host))
+
+
+def parse(path):
+    conf, steps = None, []
+    with open(path, encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            words = line.split("#")[0].split()
+            if not words:
+                continue
+            if words[0] == "conf" and len(words) == 2:
+                conf = os.path.join(os.path.dirname(path), words[1])
+            elif words[0] == "at" and len(words) == 8 and words[3] == "->":
+                steps.append((number, *words[1:3], *words[4:]))
+            else:
+                sys.exit(f"{path}:{number}: not understood")
+    return conf, sorted(steps, key=lambda s: datetime.fromisoformat(s[1].replace("Z", "+00:00")))
+
+
+def run(weir, path):
+    conf, steps = parse(path)
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as capture:
+        capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        for k, (_, time, source, host, target, *_rest) in enumerate(steps):
+            moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
+            micro = int(moment.timestamp()) * 1000000 + moment.microsecond
+            address, _, port = target.partition("@")
+            for n, frame in enumerate(
+                connection(source, address, 20000 + k, int(port or 443), host)
+            ):
+                t = micro + n
+                capture.write(
+                    struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame
+                )
+        capture.flush()
+        done = subprocess.run(
+            [weir, "replay", "-q", "-c", conf, "--events", "-", capture.name],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+        )
+    name = os.path.basename(path)
+    if done.returncode != 0:
+        print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
+        return
+    verdicts, signals = {}, {}
+    for line in done.stdout.splitlines():
+        e = json.loads(line)
+        if e["type"] == "flow" and e["phase"] == "start":
+            verdicts[e["src_port"]] = e["verdict"]
+        elif e["type"] == "signal":
+            signals.setdefault(e["src_port"], []).append(e["signal"])
+    for k, (number, time, source, host, target, verdict, want) in enumerate(steps):
+        got = ",".join(sorted(signals.get(20000 + k, []))) or "-"
+        want = ",".join(sorted(want.split(",")))
+        ok = verdicts.get(20000 + k) == verdict and got == want
+        print(f"{'ok' if ok else 'not ok'} - {name}:{number} {time} {source} -> {host}")
+        if not ok:
+            print(f"# wanted {verdict} {want}, got {verdicts.get(20000 + k)} {got}")
+
+
+def main():
+    for path in sys.argv[2:]:
+        run(sys.argv[1], path)
+
+
+if __name__ == "__main__":
+    main()
