@@ -15,7 +15,17 @@ done
 git grep -nIE '\.\./shared|/work/' -- . ':!scripts/check-tree.sh' >/dev/null 2>&1 &&
 	complain "error: a path of somebody's machine is named: $(git grep -lIE '\.\./shared|/work/' -- . ':!scripts/check-tree.sh' | tr '\n' ' ')"
 # Every command has its place in the manual.
-for c in $(sed -n 's/.*\.name = "\([a-z]*\)".*/\1/p' src/app/*.c); do
+words=$(sed -n 's/.*\.name = "\([a-z]*\)".*/\1/p' src/app/*.c)
+for c in $words; do
 	grep -qw -- "$c" docs/man/weir.8 || complain "docs/man/weir.8: error: command $c is missing"
+done
+# Every reason and every decode result has its line.
+words=$(sed -n '/define UNDECIDABLES/,/^$/s/.*, "\([a-z_]*\)").*/\1/p' src/model/names.h)
+for w in $words; do
+	grep -q "^| .$w. |" docs/undecidable.md || complain "docs/undecidable.md: error: $w is missing"
+done
+words=$(sed -n '/define DECODE_RESULTS/,/^$/s/^.X([A-Z0-9_]*, "\([a-z0-9_]*\)".*/\1/p' src/decode/decode.h)
+for w in $words; do
+	grep -q "^| .$w. |" docs/counters.md || complain "docs/counters.md: error: $w is missing"
 done
 exit $bad

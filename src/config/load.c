@@ -96,7 +96,7 @@ static bool fill_defaults(struct config *c, const char *share)
 	       shipped(c, share, "geo/service-tags.tsv", &c->geo.tags);
 }
 
-/* The settings of `text`; a NUL follows it. */
+/* The settings of `text`; a newline and a NUL follow it. */
 static void read_settings(struct config *c, struct str text, struct diag *d)
 {
 	struct outline o;
@@ -122,10 +122,13 @@ struct config *config_parse(const char *path, const char *text, size_t len,
 	if (c == NULL)
 		return NULL;
 	c->path = arena_strndup(c->memory->arena, path, strlen(path));
-	copy = arena_strndup(c->memory->arena, text, len);
+	copy = arena_alloc(c->memory->arena, len + 2);
 	if (c->path == NULL || copy == NULL) {
 		diag_error(d, ((struct span){.file = path}), "out of memory");
 	} else {
+		/* libconfig 1.5 wants a newline after a comment in the last line. */
+		memcpy(copy, text, len);
+		copy[len] = '\n';
 		diag_source(d, c->path, copy, len);
 		read_settings(c, (struct str){copy, len}, d);
 		diag_forget_sources(d);

@@ -99,6 +99,7 @@ bool tree_read(const char *text, struct outline *o, struct arena *a, struct diag
 		diag_error(d, outline_value_span(o, odd),
 			   "libconfig %s reads this setting in another way",
 			   tree_library_version());
+		diag_note(d, "libconfig and weir differ here: this is a fault of weir");
 		ok = false;
 	}
 	config_destroy(&cf);

@@ -131,7 +131,8 @@ static bool is_kind(const struct job *j, const struct node *n, enum node_kind ki
 		suggest_unit(j, n);
 	else if (j->row->type == SCHEMA_SHARE)
 		diag_remedy(d, "%s = \"20%%\";", key_of(j->row));
-	else if (kind == NODE_STRING && n->kind > NODE_STRING)
+	else if (kind == NODE_STRING &&
+		 (n->kind == NODE_INTEGER || n->kind == NODE_FLOAT))
 		diag_remedy(d, "\"%.*s\"", shown, n->source.p);
 	else if (kind == NODE_INTEGER && n->kind == NODE_STRING)
 		diag_remedy(d, "the number without quotes");

@@ -28,7 +28,10 @@
 #define DECODE_TAGS_MAX       4
 #define DECODE_EXTENSIONS_MAX 10
 
-/* Word, and what it means; docs/counters.md and a golden case for each. */
+/*
+ * Word, and what it means; docs/counters.md and a golden case for each.  FRAGMENT_TIMEOUT
+ * alone counts datagrams and is no frame's result.
+ */
 #define DECODE_RESULTS(X)                                                              \
 	X(OK, "ok", "a packet")                                                        \
 	X(FRAGMENT_HELD, "fragment_held", "a fragment waiting for the others")         \
@@ -39,13 +42,15 @@
 	X(IP_TRUNCATED, "ip_truncated", "IP header cut off")                           \
 	X(IP_VERSION, "ip_version", "version nibble is neither 4 nor 6")               \
 	X(IP_HEADER_LENGTH, "ip_header_length", "IPv4 header length under 20 bytes")   \
-	X(IP_TOTAL_LENGTH, "ip_total_length", "total length under the header length")  \
+	X(IP_TOTAL_LENGTH, "ip_total_length",                                          \
+	  "total length under the header's or over the frame's; jumbograms")           \
 	X(IP_CHECKSUM, "ip_checksum", "IPv4 header checksum wrong")                    \
 	X(IP_MAPPED, "ip_mapped", "IPv6 packet with an IPv4-mapped address")           \
 	X(EXTENSION_TRUNCATED, "extension_truncated", "IPv6 extension header cut off") \
 	X(EXTENSION_TOO_MANY, "extension_too_many",                                    \
 	  "more IPv6 extension headers than read")                                     \
-	X(FRAGMENT_BAD, "fragment_bad", "offset or length of a fragment impossible")   \
+	X(FRAGMENT_BAD, "fragment_bad",                                                \
+	  "offset, length or end of a fragment impossible, or cut by the capture")     \
 	X(FRAGMENT_OVERLAP, "fragment_overlap",                                        \
 	  "fragments overlap: datagram dropped (RFC 5722)")                            \
 	X(FRAGMENT_CAP, "fragment_cap", "no room for another datagram in pieces")      \
@@ -65,7 +70,7 @@ const char *decode_result_name(enum decode_result r);
 const char *decode_result_text(enum decode_result r);
 
 struct decode_cfg {
-	uint32_t fragments_max;      /* datagrams in pieces at a time; 0 = 1,024 */
+	uint32_t fragments_max; /* datagrams of at most 64 KiB in pieces; 0 = 1,024 */
 	int64_t fragment_timeout_us; /* by frame clock; 0 = 30 s */
 };
 

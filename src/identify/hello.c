@@ -75,7 +75,7 @@ static bool read_versions(struct cursor e, struct facts *f)
 	struct cursor list = cur_sub(&e, cur_u8(&e));
 	uint16_t highest = 0;
 
-	while (list.left > 0) {
+	while (list.left > 0 && cur_ok(&list)) {
 		uint16_t v = cur_be16(&list);
 
 		if (!tls_is_grease(v) && v > highest)
@@ -109,7 +109,7 @@ static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
 	static const char tds8[] = {'t', 'd', 's', '/', '8', '.', '0'};
 	struct cursor list = cur_sub(&e, cur_be16(&e));
 
-	while (list.left > 0) {
+	while (list.left > 0 && cur_ok(&list)) {
 		uint8_t len = cur_u8(&list);
 		const uint8_t *p = cur_take(&list, len);
 
@@ -131,7 +131,7 @@ static bool read_signatures(struct cursor e, struct ja4_values *to)
 {
 	struct cursor list = cur_sub(&e, cur_be16(&e));
 
-	while (list.left > 0)
+	while (list.left > 0 && cur_ok(&list))
 		ja4_push(to, cur_be16(&list));
 	return cur_ok(&list) && e.left == 0;
 }
@@ -175,7 +175,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 	ciphers = cur_sub(&c, cur_be16(&c));
 	if (session_len > 32 || ciphers.left < 2)
 		return false;
-	while (ciphers.left > 0)
+	while (ciphers.left > 0 && cur_ok(&ciphers))
 		ja4_push(&h->ja4.ciphers, cur_be16(&ciphers));
 	compression_len = cur_u8(&c);
 	cur_skip(&c, compression_len);
@@ -186,7 +186,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 	extensions = cur_sub(&c, cur_be16(&c));
 	if (!cur_ok(&c) || c.left != 0)
 		return false;
-	while (extensions.left > 0) {
+	while (extensions.left > 0 && cur_ok(&extensions)) {
 		uint16_t type = cur_be16(&extensions);
 		struct cursor e = cur_sub(&extensions, cur_be16(&extensions));
 

@@ -59,18 +59,14 @@ struct v4_ranges {
 };
 
 /*
- * IPv6 prefixes crowd in a few /16, where an index by leading bits would not part them.
- * Instead fences[i] is starts[i * FENCE]: the first steps of the search stay in few cache
- * lines.
+ * No index: IPv6 prefixes crowd in a few /16, which leading bits would not part.  Wider fans
+ * and searches without jumps were measured and are slower: here the processor's guesses of
+ * the next step fetch memory ahead.
  */
-#define FENCE 32
-
 struct v6_ranges {
 	struct wide *starts;
-	uint32_t *nodes;
+	uint32_t *nodes; /* one a start */
 	uint32_t count;
-	struct wide *fences;
-	uint32_t fence_count;
 };
 
 struct prefixes {
@@ -133,9 +129,9 @@ static void release_tables(struct prefixes *t)
 	free(t->v4.index);
 	free(t->v6.starts);
 	free(t->v6.nodes);
-	free(t->v6.fences);
 	t->values = NULL;
 	t->nodes = NULL;
+	t->node_count = 0;
 	t->v4 = (struct v4_ranges){0};
 	t->v6 = (struct v6_ranges){0};
 }
@@ -327,13 +323,11 @@ static int allocate_ranges(struct prefixes *t)
 	t->v4.list = calloc(v4, sizeof(*t->v4.list));
 	t->v6.starts = calloc(v6, sizeof(*t->v6.starts));
 	t->v6.nodes = malloc(v6 * sizeof(*t->v6.nodes));
-	t->v6.fences = malloc((v6 / FENCE + 1) * sizeof(*t->v6.fences));
 	while (t->v4.index_bits < INDEX_BITS_MAX && v4 >> t->v4.index_bits > 4)
 		t->v4.index_bits++;
 	t->v4.index = malloc((((size_t)1 << t->v4.index_bits) + 1) * sizeof(uint32_t));
 	if (t->values == NULL || t->nodes == NULL || t->v4.list == NULL ||
-	    t->v4.index == NULL || t->v6.starts == NULL || t->v6.nodes == NULL ||
-	    t->v6.fences == NULL)
+	    t->v4.index == NULL || t->v6.starts == NULL || t->v6.nodes == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -351,12 +345,6 @@ static void build_index(struct v4_ranges *r)
 		r->index[x] = range;
 	}
 	r->index[size] = r->count - 1;
-}
-
-static void build_fences(struct v6_ranges *r)
-{
-	for (uint32_t i = 0; i < r->count; i += FENCE)
-		r->fences[r->fence_count++] = r->starts[i];
 }
 
 /* Give back what the estimate took too much; shrinking in place does not fail in practice. */
@@ -388,7 +376,6 @@ int prefixes_seal(struct prefixes *t)
 	build_family(t, false);
 	build_family(t, true);
 	build_index(&t->v4);
-	build_fences(&t->v6);
 	shrink_tables(t);
 	free(t->entries);
 	t->entries = NULL;
@@ -412,27 +399,18 @@ static uint32_t v4_node(const struct v4_ranges *r, uint32_t key)
 	return r->list[low].node;
 }
 
-/* The last of `count` >= 1 ascending numbers that is not above `key`; the first is not. */
-static uint32_t last_not_above(const struct wide *list, uint32_t count, struct wide key)
-{
-	uint32_t low = 0;
-
-	while (count > 1) {
-		uint32_t half = count / 2;
-
-		low += wide_less(key, list[low + half]) ? 0 : half;
-		count -= half;
-	}
-	return low;
-}
-
 static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
 {
-	uint32_t first = last_not_above(r->fences, r->fence_count, key) * FENCE;
-	uint32_t left = r->count - first;
+	uint32_t low = 0;
+	uint32_t n = r->count;
 
-	left = left < FENCE ? left : FENCE;
-	return r->nodes[first + last_not_above(r->starts + first, left, key)];
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		low += wide_less(key, r->starts[low + half]) ? 0 : half;
+		n -= half;
+	}
+	return r->nodes[low];
 }
 
 /* The longest prefix around `a`, or NONE. */

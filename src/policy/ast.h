@@ -172,8 +172,9 @@ struct endpoint_list {
 	uint32_t roles;	      /* 1u << role */
 	struct item *beside;  /* services that the list does not concern */
 	bool report_only;
-	struct rule *rules, **rules_end;
+	struct rule *rules, *last;
 	size_t rule_count;
+	bool faulty; /* a line of it was reported */
 	struct span at;
 };
 

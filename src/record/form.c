@@ -27,8 +27,8 @@ static struct str clip(struct line *l, struct str s)
 		return s;
 	l->was_cut = true;
 	s.len = l->cut;
-	/* Not within a character: its continuation bytes go with it. */
-	while (s.len > 0 && ((unsigned char)s.p[s.len] & 0xc0) == 0x80)
+	/* Not within a character; what is no character at all may be cut anywhere. */
+	for (unsigned i = 0; i < 3 && ((unsigned char)s.p[s.len] & 0xc0) == 0x80; i++)
 		s.len--;
 	return s;
 }

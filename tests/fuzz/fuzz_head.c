@@ -15,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define PIECE_BYTES 5
-#define PIECES_MAX  64
+#define PIECES_MAX  40
 #define ROOM        (HEAD_MAX + 65536)
 
 struct piece {
@@ -36,16 +36,16 @@ static void check(bool fine)
 		abort();
 }
 
-static uint8_t stream_byte(uint32_t at)
-{
-	return (uint8_t)(at * 167 + (at >> 8));
-}
-
-/* The bytes of a piece, as far as a head could ever look at them. */
+/* The bytes of a piece, cut from a stream that repeats itself every 64 KiB. */
 static const uint8_t *bytes_of(const struct piece *p, uint8_t buf[ROOM])
 {
-	for (uint32_t i = 0; i < p->len && i <= HEAD_MAX; i++)
-		buf[i] = stream_byte(p->at + i);
+	static uint8_t stream[2 * 65536];
+
+	if (stream[1] == 0) {
+		for (uint32_t i = 0; i < sizeof(stream); i++)
+			stream[i] = (uint8_t)(i * 167 + (i >> 8));
+	}
+	memcpy(buf, stream + p->at % 65536, p->len);
 	if (p->kind % 4 == 3 && p->len > 0)
 		buf[p->kind / 4 % p->len] ^= 0x55;
 	return buf;
@@ -103,8 +103,10 @@ static size_t read_pieces(const uint8_t *data, size_t size,
 		pieces[n].at = (uint32_t)d[0] | (uint32_t)d[1] << 8;
 		pieces[n].len = (uint32_t)d[2] | (uint32_t)d[3] << 8;
 		pieces[n].kind = d[4];
-		if (pieces[n].kind % 4 == 2) /* short pieces, where borders are */
+		if (pieces[n].kind % 4 >= 2) { /* short and near pieces meet */
+			pieces[n].at %= 300;
 			pieces[n].len %= 70;
+		}
 		if (pieces[n].kind % 4 == 1) /* far offsets, as sequence numbers give */
 			pieces[n].at = UINT32_MAX - pieces[n].at;
 	}

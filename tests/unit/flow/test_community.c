@@ -10,59 +10,59 @@
 #include "base/text.h"
 
 struct row {
-	uint8_t proto;
 	const char *src, *dst;
 	uint16_t src_port, dst_port; /* ICMP: mapped type and code */
+	uint8_t proto;
 	const char *seed0, *seed1;
 };
 
 /* baseline_deflt.json and baseline_seed1.json of corelight/community-id-spec. */
 static const struct row baseline[] = {
-	{58, "fe80::200:86ff:fe05:80da", "fe80::260:97ff:fe07:69ea", 135, 136,
+	{"fe80::200:86ff:fe05:80da", "fe80::260:97ff:fe07:69ea", 135, 136, 58,
 	 "1:dGHyGvjMfljg6Bppwm3bg0LO8TY=", "1:kHa1FhMYIT6Ym2Vm2AOtoOARDzY="},
-	{58, "fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 136, 135,
+	{"fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 136, 135, 58,
 	 "1:dGHyGvjMfljg6Bppwm3bg0LO8TY=", "1:kHa1FhMYIT6Ym2Vm2AOtoOARDzY="},
-	{58, "fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 135, 136,
+	{"fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 135, 136, 58,
 	 "1:zavyT/cezQr1fmImYCwYnMXbgck=", "1:2hSqmsDZ2kdcY9kbiUzOEBic0iM="},
-	{58, "fe80::200:86ff:fe05:80da", "fe80::260:97ff:fe07:69ea", 136, 135,
+	{"fe80::200:86ff:fe05:80da", "fe80::260:97ff:fe07:69ea", 136, 135, 58,
 	 "1:zavyT/cezQr1fmImYCwYnMXbgck=", "1:2hSqmsDZ2kdcY9kbiUzOEBic0iM="},
-	{58, "3ffe:501:1800:2345::2", "3ffe:507:0:1:200:86ff:fe05:80da", 3, 0,
+	{"3ffe:501:1800:2345::2", "3ffe:507:0:1:200:86ff:fe05:80da", 3, 0, 58,
 	 "1:2ObVBgIn28oZvibYZhZMBgh7WdQ=", "1:lVEtCZpYu84Xqaa++3lXFyuu2n4="},
-	{58, "3ffe:501:410:0:2c0:dfff:fe47:33e", "3ffe:507:0:1:200:86ff:fe05:80da", 1, 4,
+	{"3ffe:501:410:0:2c0:dfff:fe47:33e", "3ffe:507:0:1:200:86ff:fe05:80da", 1, 4, 58,
 	 "1:hLZd0XGWojozrvxqE0dWB1iM6R0=", "1:W8MHwXpWzpoSTD+cGcaJr4u0ys8="},
-	{58, "3ffe:507:0:1:200:86ff:fe05:80da", "3ffe:501:0:1001::2", 128, 129,
+	{"3ffe:507:0:1:200:86ff:fe05:80da", "3ffe:501:0:1001::2", 128, 129, 58,
 	 "1:+TW+HtLHvV1xnGhV1lv7XoJrqQg=", "1:GfZxjAkDk2MkegpBYHV6tadtFXQ="},
-	{58, "3ffe:501:0:1001::2", "3ffe:507:0:1:200:86ff:fe05:80da", 129, 128,
+	{"3ffe:501:0:1001::2", "3ffe:507:0:1:200:86ff:fe05:80da", 129, 128, 58,
 	 "1:+TW+HtLHvV1xnGhV1lv7XoJrqQg=", "1:GfZxjAkDk2MkegpBYHV6tadtFXQ="},
-	{58, "fe80::200:86ff:fe05:80da", "ff02::2", 133, 134,
+	{"fe80::200:86ff:fe05:80da", "ff02::2", 133, 134, 58,
 	 "1:hO+sN4H+MG5MY/8hIrXPqc4ZQz0=", "1:L7Ka0ZMYu+J3bL4ulW2PrqyXNo8="},
-	{58, "fe80::260:97ff:fe07:69ea", "ff02::1", 134, 133,
+	{"fe80::260:97ff:fe07:69ea", "ff02::1", 134, 133, 58,
 	 "1:pkvHqCL88/tg1k4cPigmZXUtL00=", "1:K/ee5UCqAMAQXDorP5nSa2CGLjc="},
-	{1, "192.168.0.89", "192.168.0.1", 8, 0,
+	{"192.168.0.89", "192.168.0.1", 8, 0, 1,
 	 "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=", "1:03g6IloqVBdcZlPyX8r0hgoE7kA="},
-	{1, "192.168.0.1", "192.168.0.89", 0, 8,
+	{"192.168.0.1", "192.168.0.89", 0, 8, 1,
 	 "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=", "1:03g6IloqVBdcZlPyX8r0hgoE7kA="},
-	{1, "10.0.0.1", "10.0.0.2", 11, 0,
+	{"10.0.0.1", "10.0.0.2", 11, 0, 1,
 	 "1:YHxtAirCG//0OzkcVAukqKQN9xM=", "1:XjUibYHaafLQ3pxQeiMI8g25q20="},
-	{6, "2001:470:e5bf:dead:4957:2174:e82c:4887", "2607:f8b0:400c:c03::1a", 63943, 25,
+	{"2001:470:e5bf:dead:4957:2174:e82c:4887", "2607:f8b0:400c:c03::1a", 63943, 25, 6,
 	 "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=", "1:eJYTW6AOzFLlSUoESovMjnu7rMw="},
-	{6, "2607:f8b0:400c:c03::1a", "2001:470:e5bf:dead:4957:2174:e82c:4887", 25, 63943,
+	{"2607:f8b0:400c:c03::1a", "2001:470:e5bf:dead:4957:2174:e82c:4887", 25, 63943, 6,
 	 "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=", "1:eJYTW6AOzFLlSUoESovMjnu7rMw="},
-	{132, "192.168.170.8", "192.168.170.56", 7, 7,
+	{"192.168.170.8", "192.168.170.56", 7, 7, 132,
 	 "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs=", "1:5w3ZRjeKBzqT3zsaEECDGjUbYeg="},
-	{132, "192.168.170.56", "192.168.170.8", 7, 7,
+	{"192.168.170.56", "192.168.170.8", 7, 7, 132,
 	 "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs=", "1:5w3ZRjeKBzqT3zsaEECDGjUbYeg="},
-	{6, "128.232.110.120", "66.35.250.204", 34855, 80,
+	{"128.232.110.120", "66.35.250.204", 34855, 80, 6,
 	 "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "1:3V71V58M3Ksw/yuFALMcW0LAHvc="},
-	{6, "66.35.250.204", "128.232.110.120", 80, 34855,
+	{"66.35.250.204", "128.232.110.120", 80, 34855, 6,
 	 "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "1:3V71V58M3Ksw/yuFALMcW0LAHvc="},
-	{17, "192.168.1.52", "8.8.8.8", 54585, 53,
+	{"192.168.1.52", "8.8.8.8", 54585, 53, 17,
 	 "1:d/FP5EW3wiY1vCndhwleRRKHowQ=", "1:Q9We8WO3piVF8yEQBNJF4uiSVrI="},
-	{17, "8.8.8.8", "192.168.1.52", 53, 54585,
+	{"8.8.8.8", "192.168.1.52", 53, 54585, 17,
 	 "1:d/FP5EW3wiY1vCndhwleRRKHowQ=", "1:Q9We8WO3piVF8yEQBNJF4uiSVrI="},
-	{46, "10.1.12.1", "10.1.12.2", 0, 0,
+	{"10.1.12.1", "10.1.12.2", 0, 0, 46,
 	 "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw=", "1:rYir8gphR31noO9iDRQmF/BteEI="},
-	{46, "10.1.12.2", "10.1.12.1", 0, 0,
+	{"10.1.12.2", "10.1.12.1", 0, 0, 46,
 	 "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw=", "1:rYir8gphR31noO9iDRQmF/BteEI="},
 };
 
@@ -95,8 +95,8 @@ static void ids_equal_the_published_baseline(void **state)
 /* "Time exceeded" has no answer: the two directions are two flows (spec, ICMP). */
 static void one_way_icmp_keeps_its_direction(void **state)
 {
-	static const struct row up = {1, "10.0.0.1", "10.0.0.2", 11, 0, NULL, NULL};
-	static const struct row down = {1, "10.0.0.2", "10.0.0.1", 11, 0, NULL, NULL};
+	static const struct row up = {"10.0.0.1", "10.0.0.2", 11, 0, 1, NULL, NULL};
+	static const struct row down = {"10.0.0.2", "10.0.0.1", 11, 0, 1, NULL, NULL};
 	char a[COMMUNITY_ID_LEN + 1], b[COMMUNITY_ID_LEN + 1];
 
 	(void)state;

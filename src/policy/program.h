@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_PROGRAM_H
+#define POLICY_PROGRAM_H
+
+/*
+ * program - the compiled policy: what deciding reads.
+ *
+ * Host patterns of all lines share one suffix table, prefixes one prefix table: a decision
+ * looks its name and its addresses up once and gets the sets that hold them; a condition
+ * then tests one bit.
+ *
+ * Memory:  in the policy's arena, but for the match tables.  Threads: immutable.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "match/prefixes.h"
+#include "match/suffix.h"
+#include "model/subject.h"
+#include "model/verdict.h"
+#include "policy/algebra.h"
+#include "policy/ast.h"
+
+#define SETS_MAX  16384 /* different lists of hosts, and of prefixes */
+#define SET_WORDS (SETS_MAX / 64)
+#define FOUND_MAX 256 /* patterns that one name may match at full speed */
+
+struct bitset {
+	uint32_t words;
+	uint64_t bits[];
+};
+
+static inline bool bitset_has(const struct bitset *b, uint32_t i)
+{
+	return i / 64 < b->words && (b->bits[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* Keys of a match table, each with the sets that hold it. */
+struct postings {
+	uint32_t key_count;
+	const uint32_t *first; /* key_count + 1 indexes of sets[] */
+	const uint32_t *sets;
+	uint32_t set_count; /* sets in use */
+};
+
+struct range {
+	uint16_t low, high;
+};
+
+struct number_set {
+	uint32_t count;
+	uint32_t numbers[]; /* sorted */
+};
+
+struct country_set {
+	uint64_t bits[11]; /* 26 * 26 countries */
+	bool unknown, not_expected;
+};
+
+/* Alternatives of one condition that are of one kind. */
+struct part {
+	enum field field;
+	uint32_t set;	   /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
+	uint32_t count;	   /* FIELD_PORT, JA4 */
+	uint64_t mask;	   /* roles, protocols, kinds, ...: 1 << id */
+	uint32_t transports[8]; /* FIELD_PROTO: 256 bits */
+	union {
+		const struct bitset *ids;
+		const struct service_set *services;
+		const struct country_set *countries;
+		const struct number_set *numbers;
+		const struct range *ranges;
+		const struct str *texts;
+		const struct schedule *schedule;
+	} u;
+};
+
+struct test {
+	bool negated;
+	uint32_t part_count;
+	const struct part *parts;
+};
+
+struct line {
+	enum action action;
+	bool report_only;
+	uint32_t rule; /* number */
+	int64_t expires_us; /* INT64_MAX = never */
+	uint32_t skip;	    /* exceptions: gates; 1u << gate */
+	uint32_t test_count;
+	const struct test *tests;
+	const struct bitset *connectors; /* gate connectors; NULL = any */
+};
+
+struct lines {
+	uint32_t count;
+	bool has_report; /* some line is report-only */
+	const struct line *list;
+};
+
+struct endpoint_line {
+	enum action action;
+	uint32_t rule;
+	struct str pattern; /* folded */
+};
+
+struct endpoints {
+	uint32_t connector;
+	enum family family;
+	uint32_t roles;
+	bool report_only;
+	const struct service_set *beside; /* NULL = none */
+	uint32_t count;
+	const struct endpoint_line *list;
+};
+
+/* What is ours, by GUID. */
+struct owned {
+	char guid[GUID_LEN + 1];
+	uint8_t ownership;	  /* enum ownership */
+	uint8_t tenant_ownership; /* environments: of their tenant; UNKNOWN = not said */
+	uint32_t index;		  /* environments: their number */
+};
+
+#define NAME_TENANT   0x80000000u /* value of the table of own names: a tenant's number */
+#define ENVIRONMENT_NONE UINT32_MAX
+
+struct program {
+	const struct rule **rules; /* by number; [0] is NULL */
+	uint32_t rule_count;
+	uint32_t unknown_owner_rule; /* gate own's header; RULE_NONE = none */
+
+	struct suffix_table *hosts; /* value = index of host_keys */
+	struct postings host_keys;
+	const struct str *host_patterns; /* by key */
+	struct prefixes *prefixes;
+	struct postings prefix_keys;
+
+	struct lines gates[GATE_COUNT]; /* not endpoints, not undecidable */
+	const struct endpoints *lists;
+	uint32_t list_count;
+	bool has_infrastructure;
+	bool infrastructure_is_hosts;
+	uint32_t infrastructure_set;
+
+	const struct owned *tenants, *environments, *organizations; /* sorted by GUID */
+	uint32_t tenant_count, environment_count, organization_count;
+	const struct owned *environment_by_index;
+	const struct owned *tenant_by_index;
+	struct suffix_table *own_hosts; /* value = environment, or NAME_TENANT | tenant */
+	uint32_t own_host_count;
+	bool tenants_have_hosts;
+	bool own_complete;
+
+	struct undecidable_policy undecidable[ROLE_COUNT][UNDECIDABLE_COUNT];
+	bool asks_name;
+};
+
+/* Compile `a`, which parsed without an error; faults of size go to `d`.  0 or -ENOMEM. */
+int program_compile(struct program *p, struct ast *a, struct diag *d)
+	__attribute__((warn_unused_result));
+void program_finish(struct program *p);
+
+/* ---- deciding: all of it on the packet path ---------------------------------------------- */
+
+enum tri {
+	TRI_NO = 0,
+	TRI_YES,
+	TRI_MAYBE, /* depends on something that is not known yet, or hidden */
+	TRI_BLANK  /* what is asked about is not known: matches neither way */
+};
+
+/* A subject with everything looked up once. */
+struct question {
+	const struct program *p;
+	const struct subject *s;
+	bool blank_host;    /* no host, and none is coming */
+	bool egress_known;
+	enum ownership own[OWN_KIND_COUNT]; /* OWNERSHIP_COUNT = the name has no such part */
+	uint32_t environment; /* its number, or ENVIRONMENT_NONE */
+	uint64_t host[SET_WORDS], inside[SET_WORDS], peer[SET_WORDS], egress[SET_WORDS];
+};
+
+static inline bool set_has(const uint64_t *sets, uint32_t i)
+{
+	return (sets[i / 64] >> (i % 64) & 1) != 0;
+}
+
+void question_init(struct question *q, const struct program *p, const struct subject *s);
+void question_own(struct question *q); /* own.c: ownership and environment */
+
+/* All conditions of the line, and its expiry. */
+enum tri line_match(const struct question *q, const struct line *l);
+
+/* For explain: why not?  The first test that fails, or NULL. */
+const struct test *line_failing(const struct question *q, const struct line *l);
+
+/* What a walk over a gate found. */
+struct walk {
+	enum answer answer;
+	enum undecidable why;
+	uint32_t rule;
+	bool by_report; /* a report-only line had a part in it */
+};
+
+/* Alert lines that matched, kept in order. */
+struct alerts {
+	uint8_t count;
+	bool lost;
+	uint32_t rules[ALERTS_MAX];
+};
+void alerts_add(struct alerts *a, uint32_t rule);
+
+/* Ask one gate; report-only lines take part with `report`.  `alerts` may be NULL. */
+struct walk walk_lines(const struct question *q, const struct lines *l, bool report,
+		       struct alerts *alerts);
+struct walk walk_connectors(const struct question *q, const struct lines *l, bool report);
+struct walk walk_endpoints(const struct question *q, bool report);
+
+struct policy {
+	struct arena *arena;
+	struct ast ast;
+	struct program program;
+	struct rule own_header; /* the line of gate own, as a rule */
+};
+
+#endif /* POLICY_PROGRAM_H */

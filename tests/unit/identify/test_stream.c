@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct bytes stream;
+
+struct opening {
+	const char *what;
+	const char *bytes;
+	size_t len;
+	uint16_t port;
+	enum protocol protocol;
+	enum undecidable why;
+};
+
+static const struct opening openings[] = {
+	{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", 21, 22, PROTOCOL_SSH, UNDECIDABLE_NONE},
+	{"SMTP", "ehlo me\r\n", 9, 587, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
+	{"SMTP HELO", "HELO me\r\n", 9, 25, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
+	{"HTTP/2 in clear", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24, 80, PROTOCOL_HTTP,
+	 UNDECIDABLE_NO_READER},
+	{"PROXY v1", "PROXY TCP4 10.0.0.1 10.0.0.2 1 443\r\n", 36, 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NO_READER},
+	{"PROXY v2", "\r\n\r\n\0\r\nQUIT\n\x21\x11", 14, 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NO_READER},
+	{"TDS PRELOGIN", "\x12\x01\x00\x2f\x00\x00\x01\x00\x00", 9, 1433, PROTOCOL_TDS,
+	 UNDECIDABLE_NO_READER},
+	{"SOCKS5", "\5\2\0\2", 4, 1080, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
+	{"SOCKS4", "\4\1\x01\xbb\x0a\0\0\1me", 11, 1080, PROTOCOL_SOCKS,
+	 UNDECIDABLE_NO_READER},
+	{"DNS", "\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1", 31, 53,
+	 PROTOCOL_DNS, UNDECIDABLE_NONE},
+	{"DNS elsewhere", "\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1", 31,
+	 8053, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"zeros", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"TDS type, odd length", "\x12\x01\x00\x02\x00\x00\x01\x00", 8, 1433,
+	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"SOCKS5 type, no method", "\5\0", 2, 1080, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"SOCKS5 type, method 0x20", "\5\1\x20", 3, 1080, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"SOCKS4 type, command 9", "\4\x09", 2, 1080, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"SOCKS4 type, binary user", "\4\1\1\xbb\x0a\0\0\1\xff\0", 10, 1080,
+	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"TLS type, version 2", "\x16\x02\0\0\5", 5, 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"alert type, version 3.9", "\x15\x03\x09\0\2\1\0", 7, 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+};
+
+static struct facts ask(struct identify *id, const uint8_t *p, size_t len, bool final,
+			uint16_t port, enum identify_step *ret)
+{
+	uint8_t *exact = malloc(len == 0 ? 1 : len);
+	struct facts f;
+
+	assert_non_null(exact);
+	if (len > 0)
+		memcpy(exact, p, len);
+	memset(&f, 0, sizeof(f));
+	*ret = identify_stream(id, exact, len, final, false, port, &f);
+	free(exact);
+	return f;
+}
+
+static void tells_protocols_by_their_first_bytes(void **state)
+{
+	for (size_t i = 0; i < COUNT(openings); i++) {
+		const struct opening *o = &openings[i];
+		enum identify_step step;
+		struct facts f = ask(*state, (const uint8_t *)o->bytes, o->len, false,
+				     o->port, &step);
+
+		if (step != IDENTIFY_DONE || f.protocol != o->protocol ||
+		    f.undecidable != o->why)
+			fail_msg("%s: %s %s", o->what, protocol_name(f.protocol),
+				 undecidable_name(f.undecidable));
+		assert_int_equal(f.host_len, 0);
+		assert_int_equal(f.visibility, VISIBILITY_ADDRESS);
+		assert_int_equal(f.evidence, EVIDENCE_NONE);
+	}
+}
+
+/* One byte at a time: once the answer is there it is the same, and no sooner another. */
+static void answers_the_same_however_the_bytes_come(void **state)
+{
+	for (size_t i = 0; i < COUNT(openings); i++) {
+		const struct opening *o = &openings[i];
+		enum identify_step step = IDENTIFY_MORE;
+		struct facts f;
+
+		for (size_t n = 1; n <= o->len && step == IDENTIFY_MORE; n++)
+			f = ask(*state, (const uint8_t *)o->bytes, n, false, o->port,
+				&step);
+		if (step != IDENTIFY_DONE || f.protocol != o->protocol)
+			fail_msg("%s: %s", o->what, protocol_name(f.protocol));
+	}
+}
+
+static void reads_real_openings(void **state)
+{
+	static const struct {
+		const char *file;
+		uint16_t port;
+		enum protocol protocol;
+	} rows[] = {
+		{"curl_h2c", 80, PROTOCOL_HTTP},
+		{"curl_connect", 3128, PROTOCOL_HTTP},
+		{"swaks_smtp", 25, PROTOCOL_SMTP},
+		{"tsql_tds7", 1433, PROTOCOL_TDS},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		enum identify_step step;
+		struct facts f;
+
+		load(rows[i].file, &stream);
+		f = ask(*state, stream.b, stream.len, false, rows[i].port, &step);
+		assert_int_equal(step, IDENTIFY_DONE);
+		assert_string_equal(protocol_name(f.protocol),
+				    protocol_name(rows[i].protocol));
+		assert_int_equal(f.undecidable, UNDECIDABLE_NO_READER);
+	}
+}
+
+static void an_end_always_answers(void **state)
+{
+	for (size_t i = 0; i < COUNT(openings); i++) {
+		for (size_t n = 0; n <= openings[i].len; n++) {
+			enum identify_step step;
+
+			(void)ask(*state, (const uint8_t *)openings[i].bytes, n, true,
+				  openings[i].port, &step);
+			assert_int_equal(step, IDENTIFY_DONE);
+		}
+	}
+}
+
+static void nothing_yet_is_more(void **state)
+{
+	enum identify_step step;
+
+	(void)ask(*state, NULL, 0, false, 443, &step);
+	assert_int_equal(step, IDENTIFY_MORE);
+}
+
+static void tls_on_port_53_is_tls(void **state)
+{
+	enum identify_step step;
+	struct facts f;
+
+	load("curl_tls13", &stream);
+	f = ask(*state, stream.b, stream.len, false, 53, &step);
+	assert_int_equal(step, IDENTIFY_DONE);
+	assert_int_equal(f.protocol, PROTOCOL_TLS);
+	assert_string_equal(f.host, "make.powerapps.com");
+}
+
+static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
+{
+	static const uint8_t query[] = {0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
+					0,    0,    1, 'a', 0, 0, 1, 0, 1};
+	static const struct {
+		uint16_t port;
+		enum protocol want;
+	} rows[] = {{53, PROTOCOL_DNS}, {5353, PROTOCOL_DNS}, {5300, PROTOCOL_UNKNOWN}};
+	static struct test_sink memory;
+	struct crypto_sink sink = test_sink_of(&memory);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct datagram_state st;
+		struct facts f;
+
+		memset(&st, 0, sizeof(st));
+		memset(&f, 0, sizeof(f));
+		assert_int_equal(identify_datagram(*state, &st, query, sizeof(query),
+						   true, false, rows[i].port, &sink, &f),
+				 IDENTIFY_DONE);
+		assert_int_equal(f.protocol, rows[i].want);
+		assert_int_equal(f.host_len, 0);
+	}
+}
+
+static int make(void **state)
+{
+	*state = identify_create();
+	return *state == NULL ? -1 : 0;
+}
+
+static int unmake(void **state)
+{
+	identify_destroy(*state);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(tells_protocols_by_their_first_bytes),
+		TEST(answers_the_same_however_the_bytes_come),
+		TEST(reads_real_openings),
+		TEST(an_end_always_answers),
+		TEST(nothing_yet_is_more),
+		TEST(tls_on_port_53_is_tls),
+		TEST(a_dns_datagram_is_dns_on_its_ports_only),
+	};
+
+	return cmocka_run_group_tests_name("identify/stream", tests, NULL, NULL);
+}
