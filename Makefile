@@ -122,6 +122,9 @@ $(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/standalone.o $(LIBS)
 fuzz-replay: $(REPLAY)
 	@for t in $(REPLAY); do n=$$(basename $$t); \
 	  [ ! -d tests/fuzz/corpus/$$n ] || $$t tests/fuzz/corpus/$$n/* || exit 1; done
+# The driver of `make garbage`: every reader of files, in one process.
+$(B)/garbage: $(patsubst %.c,$(B)/%.o,$(wildcard tests/garbage/*.c)) $(LIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPLIBS)
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
 

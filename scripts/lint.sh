@@ -19,7 +19,7 @@ step scripts/check-symbols.sh "$B"
 step scripts/check-tree.sh
 # shellcheck disable=SC2046
 step shellcheck $(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
-step codespell -q 3 --skip '*.tsv,*.pcap*,*.mmdb,*.ok,corpus,data' -L 'ans,te,fo,crate,seh,alle,ot,nd,sectio,mis,inout' src scripts docs README.md rules/*.rules
+step codespell -q 3 -I scripts/codespell.txt --skip '*.tsv,*.pcap*,*.mmdb,*.ok,codespell.txt' src scripts docs README.md rules/*.rules
 for m in docs/man/*.[58]; do
 	step mandoc -T lint -W warning "$m"
 done

@@ -24,7 +24,7 @@ static const struct command *const commands[] = {
 const char *share_folder(void)
 {
 	static char path[4096];
-	const char *set = getenv("WEIR_SHARE");
+	const char *set = getenv("WEIR_SHARE"); /* NOLINT(concurrency-mt-unsafe) */
 	char probe[4200];
 	ssize_t n;
 	char *slash;
@@ -75,6 +75,7 @@ int usage_error(const char *command, const char *fmt, ...)
 
 	(void)fprintf(stderr, "weir%s%s: ", command[0] != '\0' ? " " : "", command);
 	va_start(ap, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang 14 errs */
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	(void)fprintf(stderr, "\nTry: weir%s%s --help\n", command[0] != '\0' ? " " : "",
@@ -99,9 +100,8 @@ int finish_output(int code)
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return code;
 	if (errno != EPIPE)
-		(void)fprintf(
-			stderr, "weir: cannot write standard output: %s\n",
-			strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+		(void)fprintf(stderr, "weir: cannot write standard output: %s\n",
+			      strerrordesc_np(errno));
 	return EXIT_COULD_NOT;
 }
 
@@ -143,6 +143,7 @@ static int unknown_command(const char *name)
 int main(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
+	char title[32];
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
 	    strcmp(name, "help") == 0) {
@@ -155,6 +156,9 @@ int main(int argc, char *argv[])
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(name, commands[i]->name) != 0)
 			continue;
+		/* How getopt_long() begins its messages. */
+		(void)snprintf(title, sizeof(title), "weir %s", name);
+		argv[1] = title;
 		for (int k = 2; k < argc && strcmp(argv[k], "--") != 0; k++)
 			if (strcmp(argv[k], "--help") == 0) {
 				(void)fputs(commands[i]->help, stdout);

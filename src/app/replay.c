@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "capture/source.h"
 #include "match/zone.h"
 #include "report/summary.h"
 
@@ -24,6 +25,7 @@ struct options {
 	unsigned workers;
 	bool ndpi;
 	bool quiet;
+	struct zone *zone;   /* --tz; owned */
 	char chosen_dir[64]; /* when -o was not given */
 };
 
@@ -115,7 +117,37 @@ static int parse_options(int argc, char *argv[], struct options *o)
 				   "which capture?  Name files, or - for standard input");
 	if (o->out_dir != NULL && o->events_file != NULL)
 		return usage_error("replay", "-o and --events exclude each other");
+	if (o->common.zone != NULL && zone_load(NULL, o->common.zone, &o->zone) != 0)
+		return usage_error("replay",
+				   "--tz '%s' is no time zone; write one such as "
+				   "Europe/Berlin",
+				   o->common.zone);
 	return EXIT_FINE;
+}
+
+/*
+ * Is there one capture that can be read, so that a ledger is worth beginning?  If not, says
+ * why for each.  Files are not opened here: a pipe can be opened but once.
+ */
+static bool any_capture(const char *const *captures, size_t count)
+{
+	struct source_clock clock = {0};
+	char error[SOURCE_ERROR_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(captures[i], "-") == 0 ||
+		    (stat(captures[i], &st) == 0 && !S_ISDIR(st.st_mode) &&
+		     access(captures[i], R_OK) == 0))
+			return true;
+	for (size_t i = 0; i < count; i++) {
+		struct source *s = source_open_file(captures[i], &clock, error);
+
+		if (s == NULL)
+			(void)fprintf(stderr, "weir replay: %s\n", error);
+		source_close(s);
+	}
+	return false;
 }
 
 /* The first ./weir-ledger-N that is not there yet. */
@@ -151,9 +183,8 @@ static struct ledger *open_output(struct options *o, const struct config *cfg,
 		lc.fd = open(o->events_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 			     0640);
 		if (lc.fd < 0) {
-			(void)fprintf(
-				stderr, "weir replay: %s: %s\n", o->events_file,
-				strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+			(void)fprintf(stderr, "weir replay: %s: %s\n", o->events_file,
+				      strerrordesc_np(errno));
 			return NULL;
 		}
 	}
@@ -178,7 +209,6 @@ static int show_result(const struct options *o, const struct generation *g,
 		       const struct replay_cfg *rc, const struct replay_result *res,
 		       const struct summary *sum, const char *dir)
 {
-	struct zone *named = NULL;
 	struct summary_frame f = {
 		.captures = rc->captures,
 		.capture_count = rc->capture_count,
@@ -189,23 +219,16 @@ static int show_result(const struct options *o, const struct generation *g,
 		.damaged = res->damaged,
 		.first_us = res->first_us,
 		.last_us = res->last_us,
-		.zone = g->config->site_count > 0 ? g->config->sites[0].zone : NULL,
+		.zone = o->zone != NULL             ? o->zone
+			: g->config->site_count > 0 ? g->config->sites[0].zone
+						    : NULL,
 		.ledger = dir,
 	};
 
-	if (o->common.zone != NULL) {
-		if (zone_load(NULL, o->common.zone, &named) != 0)
-			return usage_error("replay",
-					   "--tz '%s' is no time zone; write one such "
-					   "as Europe/Berlin",
-					   o->common.zone);
-		f.zone = named;
-	}
 	if (o->common.json)
 		summary_print_json(sum, &f, stdout);
 	else
 		summary_print(sum, &f, stdout);
-	zone_destroy(named);
 	return finish_output(EXIT_FINE);
 }
 
@@ -223,15 +246,15 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 				stderr,
 				"weir replay: events could not be written after the first "
 				"%" PRIu64 ": %s\n",
-				res->events,
-				strerror(
-					-res->write_error)); /* NOLINT(concurrency-mt-unsafe) */
+				res->events, strerrordesc_np(-res->write_error));
 		return EXIT_COULD_NOT;
 	}
 	if (res->stats.forms_lost > 0)
 		(void)fprintf(stderr,
 			      "weir replay: %" PRIu64 " events did not fit a line\n",
 			      res->stats.forms_lost);
+	if (res->frames == 0 && res->damaged == 0)
+		(void)fprintf(stderr, "weir replay: no packet in any capture\n");
 	if (res->damaged == 0)
 		return EXIT_FINE;
 	return res->frames == 0 && res->damaged >= captures ? EXIT_COULD_NOT
@@ -287,21 +310,31 @@ out:
 	return code;
 }
 
+static int load_and_run(struct options *o, const char *const *captures, size_t count)
+{
+	struct generation *g;
+	int code;
+
+	if (!any_capture(captures, count))
+		return EXIT_COULD_NOT;
+	g = load_or_report(&o->common, o->quiet);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	code = run_with(o, g, captures, count);
+	generation_destroy(g);
+	return code;
+}
+
 static int run(int argc, char *argv[])
 {
 	struct options o = {.workers = 1, .ndpi = true};
-	struct generation *g;
 	int code = parse_options(argc, argv, &o);
 
-	if (code != EXIT_FINE)
-		return code;
 	(void)signal(SIGPIPE, SIG_IGN);
-	g = load_or_report(&o.common, o.quiet);
-	if (g == NULL)
-		return EXIT_FINDINGS;
-	code = run_with(&o, g, (const char *const *)&argv[optind],
-			(size_t)(argc - optind));
-	generation_destroy(g);
+	if (code == EXIT_FINE)
+		code = load_and_run(&o, (const char *const *)&argv[optind],
+				    (size_t)(argc - optind));
+	zone_destroy(o.zone);
 	return code;
 }
 

@@ -106,7 +106,7 @@ static void check_site_of(struct walk *w, const struct node *source)
 
 		if (n != NULL && strcmp(n->value, site->value) == 0)
 			return;
-		if (n != NULL)
+		if (n != NULL && walk_is_shown(w))
 			nearest_offer(&near, n->value);
 	}
 	diag_error(w->d, outline_value_span(w->o, site), "no site has the name '%s'",
@@ -266,6 +266,10 @@ void check_settings(struct walk *w)
 	const struct node *sources = root_member(w, "sources");
 	struct claims inside, claimed;
 
+	/* The walk has refused what is more; comparing all of it would take long. */
+	if ((sites != NULL && sites->count > SCHEMA_SITES_MAX) ||
+	    (sources != NULL && sources->count > SCHEMA_SOURCES_MAX))
+		return;
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");
 	if (sites != NULL && sites->kind == NODE_LIST)

@@ -95,6 +95,7 @@ static void skip_blanks(struct lexer *lx)
 		case ' ':
 		case '\t':
 		case '\r':
+		case '\f':
 			lx->p++;
 			break;
 		case '#':

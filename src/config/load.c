@@ -127,7 +127,8 @@ struct config *config_parse(const char *path, const char *text, size_t len,
 		diag_error(d, ((struct span){.file = path}), "out of memory");
 	} else {
 		/* libconfig 1.5 wants a newline after a comment in the last line. */
-		memcpy(copy, text, len);
+		if (len > 0)
+			memcpy(copy, text, len);
 		copy[len] = '\n';
 		diag_source(d, c->path, copy, len);
 		read_settings(c, (struct str){copy, len}, d);

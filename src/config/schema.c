@@ -6,6 +6,7 @@
 #include "config/config.h"
 
 #define SECOND  INT64_C(1000000)
+#define WEEK    INT64_C(604800000000)
 #define MIB     (INT64_C(1) << 20)
 #define AT(m)   offsetof(struct config, m)
 #define SITE(m) offsetof(struct site_cfg, m)
@@ -16,7 +17,6 @@
 		(path), (type), SCHEMA_LATER, 0, 0, 0, 0, 0, "", (meaning) \
 	}
 
-/* clang-format off: a table reads best as one. */
 const struct schema_row schema_rows[] = {
 	{"sensor", SCHEMA_NAME, 0, 0, 0, AT(sensor), 0, 0, "weir",
 	 "the name of this box in every event"},
@@ -25,7 +25,7 @@ const struct schema_row schema_rows[] = {
 	{"rules", SCHEMA_FILES, 0, 0, 0, AT(rules), AT(rule_count), 0, "",
 	 "rule files, read in this order"},
 
-	{"sites", SCHEMA_GROUPS, 0, 0, 0, AT(sites), AT(site_count),
+	{"sites", SCHEMA_GROUPS, 0, 0, SCHEMA_SITES_MAX, AT(sites), AT(site_count),
 	 sizeof(struct site_cfg), "one site named default with the private ranges inside",
 	 "places with an egress of their own"},
 	{"sites.name", SCHEMA_NAME, SCHEMA_REQUIRED, 0, 0, SITE(name), 0, 0, "",
@@ -48,8 +48,9 @@ const struct schema_row schema_rows[] = {
 	 SITE(country_count), 0, "any country is expected",
 	 "countries where this site's peers are expected"},
 
-	{"sources", SCHEMA_GROUPS, 0, 0, 0, AT(sources), AT(source_count),
-	 sizeof(struct source_cfg), "every inside address has the role user",
+	{"sources", SCHEMA_GROUPS, 0, 0, SCHEMA_SOURCES_MAX, AT(sources),
+	 AT(source_count), sizeof(struct source_cfg),
+	 "every inside address has the role user",
 	 "inside machines with a role of their own"},
 	{"sources.role", SCHEMA_ROLE, SCHEMA_REQUIRED, 0, 0, FROM(role), 0, 0, "",
 	 "user, gateway, desktop, subnet or published"},
@@ -98,10 +99,10 @@ const struct schema_row schema_rows[] = {
 	 0, 0, "built in", "IP fragments held at one time"},
 	{"limits.max_heads", SCHEMA_COUNT, 0, 100, 4000000, AT(limits.max_heads), 0, 0,
 	 "built in", "undecided connections at one time"},
-	{"limits.tcp_timeout", SCHEMA_DURATION, 0, SECOND, 7 * 86400 * SECOND,
+	{"limits.tcp_timeout", SCHEMA_DURATION, 0, SECOND, WEEK,
 	 AT(limits.tcp_timeout_us), 0, 0, "5min",
 	 "silence that ends an open TCP connection"},
-	{"limits.udp_timeout", SCHEMA_DURATION, 0, SECOND, 7 * 86400 * SECOND,
+	{"limits.udp_timeout", SCHEMA_DURATION, 0, SECOND, WEEK,
 	 AT(limits.udp_timeout_us), 0, 0, "60s", "silence that ends a UDP exchange"},
 
 	LATER_KEY("capture", SCHEMA_GROUP, "where packets come from"),
@@ -134,7 +135,6 @@ const struct schema_row schema_rows[] = {
 	LATER_KEY("control.operators", SCHEMA_TEXT, "group that may change things"),
 	LATER_KEY("control.readers", SCHEMA_TEXT, "group that may look"),
 };
-/* clang-format on */
 
 const size_t schema_count = sizeof(schema_rows) / sizeof(schema_rows[0]);
 

@@ -50,13 +50,16 @@ struct schema_row {
 	const char *path; /* "sites.inside"; groups of a list have no index */
 	enum schema_type type;
 	unsigned flags;
-	int64_t min, max;   /* SCHEMA_COUNT, _SIZE, _DURATION */
+	int64_t min, max;   /* SCHEMA_COUNT, _SIZE, _DURATION; max: elements of _GROUPS */
 	size_t at;          /* where the value goes: offset in its struct */
 	size_t count_at;    /* SCHEMA_GROUPS and lists: offset of the count */
 	size_t size;        /* SCHEMA_GROUPS: of one element's struct */
 	const char *normal; /* what holds without the key; "" = nothing */
 	const char *meaning;
 };
+
+#define SCHEMA_SITES_MAX   1024
+#define SCHEMA_SOURCES_MAX 16384
 
 extern const struct schema_row schema_rows[];
 extern const size_t schema_count;

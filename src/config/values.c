@@ -386,7 +386,6 @@ static void read_addresses(const struct job *j)
 static bool good_country(const struct job *j, const struct node *n)
 {
 	struct str s;
-	char upper[3];
 
 	if (!is_kind(j, n, NODE_STRING))
 		return false;
@@ -400,6 +399,8 @@ static bool good_country(const struct job *j, const struct node *n)
 		return false;
 	}
 	if (s.len == 2) {
+		char upper[3];
+
 		for (size_t i = 0; i < 2; i++)
 			upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - 32)
 								  : s.p[i];
@@ -456,7 +457,7 @@ static void read_zone(const struct job *j)
 		return;
 	}
 	diag_error(j->w->d, value_at(j, j->n), "unknown time zone '%s'", j->n->value);
-	near = hint_zone(j->n->value, buf);
+	near = walk_is_shown(j->w) ? hint_zone(j->n->value, buf) : NULL;
 	if (near != NULL)
 		diag_remedy(j->w->d, "zone = \"%s\";", near);
 	else
@@ -534,35 +535,44 @@ static void read_count(const struct job *j)
 	store(j, &fits, sizeof(fits));
 }
 
-static void read_quantity(const struct job *j)
+/* Is `v`, bytes or microseconds, within the row's range? */
+static bool in_range(const struct job *j, int64_t v)
 {
 	bool is_size = j->row->type == SCHEMA_SIZE;
 	char low[QUANTITY_MAX], high[QUANTITY_MAX];
+
+	if (v >= j->row->min && v <= j->row->max)
+		return true;
+	quantity_format(j->row->min, is_size, low);
+	quantity_format(j->row->max, is_size, high);
+	diag_error(j->w->d, value_at(j, j->n), "'%s' is out of range (%s to %s)",
+		   j->n->value, low, high);
+	return false;
+}
+
+static void read_size(const struct job *j)
+{
 	const char *why = "";
-	uint64_t bytes = 0;
-	int64_t us = 0;
+	uint64_t bytes;
 
 	if (!is_kind(j, j->n, NODE_STRING))
 		return;
-	if (is_size ? !parse_size(str_of(j->n->value), &bytes, &why)
-		    : !parse_duration(str_of(j->n->value), &us, &why)) {
+	if (!parse_size(str_of(j->n->value), &bytes, &why))
 		diag_error(j->w->d, value_at(j, j->n), "'%s' %s", j->n->value, why);
-		return;
-	}
-	if (later(j))
-		return;
-	if (is_size && bytes <= INT64_MAX)
-		us = (int64_t)bytes;
-	if (bytes > INT64_MAX || us < j->row->min || us > j->row->max) {
-		quantity_format(j->row->min, is_size, low);
-		quantity_format(j->row->max, is_size, high);
-		diag_error(j->w->d, value_at(j, j->n), "'%s' is out of range (%s to %s)",
-			   j->n->value, low, high);
-		return;
-	}
-	if (is_size)
+	else if (!later(j) && in_range(j, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes))
 		store(j, &bytes, sizeof(bytes));
-	else
+}
+
+static void read_duration(const struct job *j)
+{
+	const char *why = "";
+	int64_t us;
+
+	if (!is_kind(j, j->n, NODE_STRING))
+		return;
+	if (!parse_duration(str_of(j->n->value), &us, &why))
+		diag_error(j->w->d, value_at(j, j->n), "'%s' %s", j->n->value, why);
+	else if (!later(j) && in_range(j, us))
 		store(j, &us, sizeof(us));
 }
 
@@ -624,7 +634,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_ADDRESSES] = read_addresses, [SCHEMA_ZONE] = read_zone,
 		[SCHEMA_HOURS] = read_hours,         [SCHEMA_HOLIDAYS] = read_holidays,
 		[SCHEMA_COUNTRIES] = read_countries, [SCHEMA_COUNT] = read_count,
-		[SCHEMA_SIZE] = read_quantity,       [SCHEMA_DURATION] = read_quantity,
+		[SCHEMA_SIZE] = read_size,           [SCHEMA_DURATION] = read_duration,
 		[SCHEMA_TEXT] = read_text,           [SCHEMA_TEXTS] = read_texts,
 		[SCHEMA_SHARE] = read_share,         [SCHEMA_SWITCH] = read_switch,
 		[SCHEMA_SCORES] = read_scores,

@@ -20,9 +20,9 @@ void *walk_alloc(struct walk *w, size_t size)
 /* A group or a list of groups whose members are being read. */
 struct level {
 	const struct schema_row *row; /* NULL = the file */
-	bool list;                    /* members are groups without a name */
 	char *base;                   /* the struct that members go to */
 	uint32_t end;
+	bool list; /* members are groups without a name */
 };
 
 static const char *path_of(const struct schema_row *row)
@@ -36,7 +36,7 @@ static void unknown_key(struct walk *w, const struct level *in, const struct nod
 	struct nearest near;
 
 	nearest_start(&near, n->name);
-	for (size_t i = 0; i < schema_count; i++) {
+	for (size_t i = 0; i < schema_count && walk_is_shown(w); i++) {
 		const char *key = schema_key_in(&schema_rows[i], parent);
 		const char *last = strrchr(schema_rows[i].path, '.');
 
@@ -95,6 +95,11 @@ static char *list_memory(struct walk *w, const struct schema_row *row,
 
 	if (count == 0)
 		return NULL;
+	if (count > (size_t)row->max) {
+		diag_error(w->d, outline_name_span(w->o, n), "more than %lld %s",
+			   (long long)row->max, row->path);
+		return NULL;
+	}
 	structs = walk_alloc(w, count * row->size);
 	if (structs == NULL)
 		return NULL;

@@ -45,6 +45,12 @@ void walk_store(void *base, size_t at, const void *value, size_t size);
 /* arena_alloc(), said in w->d when it fails. */
 void *walk_alloc(struct walk *w, size_t size);
 
+/* Will a finding added now still be printed?  If not, no time goes into its suggestion. */
+static inline bool walk_is_shown(const struct walk *w)
+{
+	return diag_count(w->d, DIAG_ERROR) + diag_count(w->d, DIAG_WARNING) < DIAG_MAX;
+}
+
 /* Countries and zones by name, for messages; hints.c. */
 bool hint_country_known(const char *alpha2);
 /* A zone name near `wanted` in the system's list, or NULL; buf holds it. */

@@ -37,7 +37,7 @@ struct stream {
 /* What a reader says of a stream.  Only FIT_DONE may have changed the facts. */
 enum fit {
 	FIT_NO = 0, /* not my protocol */
-	FIT_MAYBE,  /* too few bytes to tell */
+	FIT_MAYBE,  /* too few bytes to tell; never at the end of the stream */
 	FIT_MINE,   /* my protocol, not all there */
 	FIT_DONE,   /* the facts are final */
 };

@@ -9,10 +9,10 @@
 
 #include <ndpi_api.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 #define IP4_HEADER 20
-#define IP6_HEADER 40
 #define IP_MAX     65535
 #define WORD_SIZE  24 /* of the contract's name[] */
 
@@ -90,34 +90,46 @@ static void put16(uint8_t *to, size_t v)
 	to[1] = (uint8_t)v;
 }
 
-/* A plain IP header and the transport as captured; the checksums stay empty. */
+/*
+ * A stand-in for one end's address, the same for all packets of a flow and never that of
+ * another flow.  nDPI 4.2 remembers addresses from flow to flow, and then calls one
+ * BitTorrent because of another; a flow's word has to follow from its own packets, not from
+ * which flows share a worker.  240.0.0.0/4 is in none of nDPI's address lists.
+ */
+static void put_stand_in(uint8_t to[4], const struct packet *p, bool source)
+{
+	uint8_t ends[2][sizeof(struct addr) + 2];
+	uint64_t here, there, both;
+
+	memcpy(ends[0], p->src.b, sizeof(p->src.b));
+	memcpy(ends[1], p->dst.b, sizeof(p->dst.b));
+	put16(ends[0] + sizeof(p->src.b), p->src_port);
+	put16(ends[1] + sizeof(p->dst.b), p->dst_port);
+	here = hash_bytes(ends[source ? 0 : 1], sizeof(ends[0]), 0);
+	there = hash_bytes(ends[source ? 1 : 0], sizeof(ends[0]), 0);
+	both = hash_u64(here + (here ^ there)); /* here ^ there is the flow's */
+	to[0] = (uint8_t)(240 + both % 15);
+	put16(to + 1, (size_t)(both >> 8 & 0xffff));
+	to[3] = (uint8_t)(both >> 24);
+}
+
+/* A plain IPv4 header and the transport as captured; the checksums stay empty. */
 static size_t rebuild(uint8_t *to, const struct packet *p)
 {
-	bool v4 = addr_is_v4(&p->src) && addr_is_v4(&p->dst);
-	size_t header = v4 ? IP4_HEADER : IP6_HEADER;
-	size_t l4_len = p->l4_len < IP_MAX - header ? p->l4_len : IP_MAX - header;
+	size_t l4_len = p->l4_len < IP_MAX - IP4_HEADER ? p->l4_len : IP_MAX - IP4_HEADER;
 
-	memset(to, 0, header);
-	if (v4) {
-		to[0] = 0x45;
-		put16(to + 2, header + l4_len);
-		to[8] = p->ttl;
-		to[9] = p->ip_proto;
-		memcpy(to + 12, p->src.b + 12, 4);
-		memcpy(to + 16, p->dst.b + 12, 4);
-	} else {
-		to[0] = 0x60;
-		put16(to + 4, l4_len);
-		to[6] = p->ip_proto;
-		to[7] = p->ttl;
-		memcpy(to + 8, p->src.b, 16);
-		memcpy(to + 24, p->dst.b, 16);
-	}
-	memcpy(to + header, p->l4, l4_len);
+	memset(to, 0, IP4_HEADER);
+	to[0] = 0x45;
+	put16(to + 2, IP4_HEADER + l4_len);
+	to[8] = p->ttl;
+	to[9] = p->ip_proto;
+	put_stand_in(to + 12, p, true);
+	put_stand_in(to + 16, p, false);
+	memcpy(to + IP4_HEADER, p->l4, l4_len);
 	/* A capture may have cut the datagram: its length must not promise more. */
 	if (p->ip_proto == IP_PROTO_UDP && l4_len >= 8)
-		put16(to + header + 4, l4_len);
-	return header + l4_len;
+		put16(to + IP4_HEADER + 4, l4_len);
+	return IP4_HEADER + l4_len;
 }
 
 bool ndpi_guess_feed(struct ndpi_adapter *a, struct ndpi_guess *g, const struct packet *p,
@@ -171,11 +183,12 @@ void ndpi_guess_finish(struct ndpi_adapter *a, struct ndpi_guess *g, char name[2
 				   ? found.master_protocol
 				   : found.app_protocol;
 		/*
-		 * Only what the bytes show.  Ports and addresses are no proof, and nDPI's
-		 * caches carry over from other flows, which the number of workers changes.
+		 * Only what the bytes show: ports and addresses are no proof.  BitTorrent
+		 * goes by the name of CACHE at its first packet already.
 		 */
 		if (guessed == 0 && protocol != NDPI_PROTOCOL_UNKNOWN &&
-		    g->flow.confidence == NDPI_CONFIDENCE_DPI)
+		    (g->flow.confidence == NDPI_CONFIDENCE_DPI ||
+		     g->flow.confidence == NDPI_CONFIDENCE_DPI_CACHE))
 			write_word(name, ndpi_get_proto_name(a->module, protocol));
 	}
 	ndpi_free_flow_data(&g->flow);

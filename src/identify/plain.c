@@ -136,28 +136,27 @@ enum fit plain_read(const struct stream *s, struct facts *f)
 		enum protocol protocol;
 		enum undecidable why;
 	} shapes[] = {
+		{dns_over_tcp, PROTOCOL_DNS, UNDECIDABLE_NONE},
 		{tds_prelogin, PROTOCOL_TDS, UNDECIDABLE_NO_READER},
 		{socks5, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
 		{socks4, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
-		{dns_over_tcp, PROTOCOL_DNS, UNDECIDABLE_NONE},
 	};
-	enum fit best = FIT_NO;
 
 	for (size_t i = 0; i < sizeof(openings) / sizeof(openings[0]); i++) {
 		enum fit fit = begins(s, openings[i].text);
 
 		if (fit == FIT_DONE)
 			return done(f, openings[i].protocol, openings[i].why);
-		if (fit == FIT_MAYBE)
-			best = FIT_MAYBE;
+		if (fit == FIT_MAYBE && !s->final)
+			return FIT_MAYBE;
 	}
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		enum fit fit = shapes[i].fits(s);
 
 		if (fit == FIT_DONE)
 			return done(f, shapes[i].protocol, shapes[i].why);
-		if (fit == FIT_MAYBE)
-			best = FIT_MAYBE;
+		if (fit == FIT_MAYBE && !s->final)
+			return FIT_MAYBE;
 	}
-	return s->final ? FIT_NO : best;
+	return FIT_NO;
 }

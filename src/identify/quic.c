@@ -72,7 +72,7 @@ static bool next_packet(struct cursor *c, const struct quic_version *v,
 	    ret->head.version != v->number || ret->head.dcid_len > QUIC_DCID_MAX ||
 	    ret->head.scid_len > QUIC_DCID_MAX)
 		return false;
-	ret->type = (ret->head.first & TYPE_MASK) >> TYPE_SHIFT;
+	ret->type = (uint8_t)((ret->head.first & TYPE_MASK) >> TYPE_SHIFT);
 	if (ret->type == v->type_retry)
 		return false;
 	if (ret->type == v->type_initial) {

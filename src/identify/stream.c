@@ -44,25 +44,22 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 				   uint16_t port, struct facts *f)
 {
 	struct stream s = {bytes, filled, final, beyond_cap, port};
-	enum fit best = FIT_MAYBE;
+	enum fit fit = FIT_NO;
 
+	/*
+	 * One reader after the other: a later one is asked when all before have said no, so
+	 * that the answer does not hang on how the bytes came in.
+	 */
 	if (filled > 0) {
-		best = tls_read(id, &s, f);
-		/* Once a reader owns the stream the others are not asked. */
-		if (best == FIT_NO || best == FIT_MAYBE) {
-			enum fit fit = plain_read(&s, f);
-
-			best = fit > best ? fit : best;
-		}
-		if (best == FIT_NO || best == FIT_MAYBE) {
-			enum fit fit = http_read(&s, f);
-
-			best = fit > best ? fit : best;
-		}
+		fit = tls_read(id, &s, f);
+		if (fit == FIT_NO)
+			fit = plain_read(&s, f);
+		if (fit == FIT_NO)
+			fit = http_read(&s, f);
 	}
-	if (best == FIT_DONE)
+	if (fit == FIT_DONE)
 		return identify_settle(id, f);
-	if (best == FIT_MINE || (best == FIT_MAYBE && !final))
+	if (!final && (fit != FIT_NO || filled == 0))
 		return IDENTIFY_MORE;
 	f->protocol = PROTOCOL_UNKNOWN;
 	return identify_settle(id, f);

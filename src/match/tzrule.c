@@ -13,6 +13,12 @@
 #define OFFSET_HOURS_MAX 24
 #define CHANGE_HOURS_MAX 167
 
+/*
+ * Years to look at on both sides: a change can lie a week before or after its year, so both
+ * of a year's changes can be over, or still to come, when the year begins or ends.
+ */
+#define AROUND 2
+
 /* Reads from the front of what is left; `bad` is sticky, as in base/cursor. */
 struct reader {
 	struct str left;
@@ -197,9 +203,9 @@ static int year_of(int64_t seconds)
 	if (__builtin_mul_overflow(seconds, (int64_t)US, &us))
 		us = seconds < 0 ? INT64_MIN : INT64_MAX;
 	year = civil_from_us(us).year;
-	if (year < 2)
-		return 2;
-	return year > 9998 ? 9998 : year;
+	if (year < 1 + AROUND)
+		return 1 + AROUND;
+	return year > 9999 - AROUND ? 9999 - AROUND : year;
 }
 
 const struct tz_offset *tzrule_at(const struct tzrule *r, int64_t seconds,
@@ -215,9 +221,8 @@ const struct tz_offset *tzrule_at(const struct tzrule *r, int64_t seconds,
 	if (!r->has_daylight)
 		return &r->standard;
 
-	/* Times of change reach a week into the years before and after. */
 	year = year_of(seconds);
-	for (int y = year - 1; y <= year + 1; y++) {
+	for (int y = year - AROUND; y <= year + AROUND; y++) {
 		int64_t begin = change_day(&r->begin, y) * DAY_SECONDS +
 				r->begin.seconds - r->standard.seconds;
 		int64_t end = change_day(&r->end, y) * DAY_SECONDS + r->end.seconds -
@@ -248,6 +253,6 @@ const struct tz_offset *tzrule_at(const struct tzrule *r, int64_t seconds,
 			before = &r->daylight;
 		}
 	}
-	/* Only at the ends of time is no change of three years at or before `seconds`. */
+	/* Only at the ends of time is no change of these years at or before `seconds`. */
 	return in_force == NULL ? before : in_force;
 }

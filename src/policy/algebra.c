@@ -160,8 +160,7 @@ void algebra_decide(const struct algebra_question *q, struct decision *ret)
 	ret->gate = is.gate;
 	ret->rule = is.rule;
 	ret->undecidable = is.why;
-	ret->undecidable_alert =
-		is.why != UNDECIDABLE_NONE && is.remedy == REMEDY_ALERT;
+	ret->undecidable_alert = is.why != UNDECIDABLE_NONE && is.remedy == REMEDY_ALERT;
 	ret->undecidable_rule = is.why == UNDECIDABLE_NONE ? RULE_NONE : is.why_rule;
 	ret->would = VERDICT_NONE;
 	ret->would_gate = GATE_COUNT;

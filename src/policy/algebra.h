@@ -28,7 +28,7 @@ enum remedy {
 /* What gate undecidable makes of one reason, for the role at hand. */
 struct undecidable_policy {
 	enum remedy remedy;
-	uint32_t rule;	   /* RULE_NONE: no line */
+	uint32_t rule;     /* RULE_NONE: no line */
 	bool has_report;   /* a report-only line comes first: */
 	enum remedy would; /* what it would make of the reason */
 	uint32_t would_rule;
@@ -37,9 +37,9 @@ struct undecidable_policy {
 struct algebra_question {
 	/* own .. default are read; default as if it were asked */
 	struct gate_answer gates[GATE_COUNT];
-	uint32_t skipped;	  /* 1u << gate, own .. default */
-	uint32_t exception;	  /* the line that skips them, or RULE_NONE */
-	enum undecidable name;	  /* why the name is not known, or NONE */
+	uint32_t skipped;      /* 1u << gate, own .. default */
+	uint32_t exception;    /* the line that skips them, or RULE_NONE */
+	enum undecidable name; /* why the name is not known, or NONE */
 	const struct undecidable_policy *undecidable; /* UNDECIDABLE_COUNT of them */
 };
 

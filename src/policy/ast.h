@@ -22,18 +22,18 @@
 #include "model/names.h"
 #include "model/service.h"
 
-#define POLICY_FILE_MAX     ((size_t)4 << 20) /* bytes of a rule or table file */
-#define POLICY_LINE_MAX     8192	      /* bytes of a line */
-#define POLICY_LIST_MAX     10000	      /* items between braces */
-#define POLICY_INCLUDE_MAX  16		      /* files that include each other */
-#define POLICY_FILES_MAX    1000	      /* files in all */
-#define POLICY_NAMES_MAX    1000	      /* macros; tables; tenants */
-#define POLICY_ENVS_MAX     4000	      /* environments */
-#define POLICY_RULES_MAX    100000	      /* lines with a number */
-#define POLICY_ITEMS_MAX    2000000	      /* items of all lists and tables together */
-#define POLICY_PATTERN_MAX  512		      /* bytes of an endpoint pattern */
-#define POLICY_TEXT_MAX     500		      /* bytes of a label, reason, note */
-#define POLICY_EXCEPTION_DAYS 366	      /* an exception lives at most that long */
+#define POLICY_FILE_MAX       ((size_t)4 << 20) /* bytes of a rule or table file */
+#define POLICY_LINE_MAX       8192              /* bytes of a line */
+#define POLICY_LIST_MAX       10000             /* items between braces */
+#define POLICY_INCLUDE_MAX    16                /* files that include each other */
+#define POLICY_FILES_MAX      1000              /* files in all */
+#define POLICY_NAMES_MAX      1000              /* macros; tables; tenants */
+#define POLICY_ENVS_MAX       4000              /* environments */
+#define POLICY_RULES_MAX      100000            /* lines with a number */
+#define POLICY_ITEMS_MAX      2000000 /* items of all lists and tables together */
+#define POLICY_PATTERN_MAX    512     /* bytes of an endpoint pattern */
+#define POLICY_TEXT_MAX       500     /* bytes of a label, reason, note */
+#define POLICY_EXCEPTION_DAYS 366     /* an exception lives at most that long */
 
 /* What an item of a condition is; the order is the canonical order of conditions. */
 enum field {
@@ -85,18 +85,18 @@ enum own_kind {
 };
 extern const char *const own_kind_words[OWN_KIND_COUNT];
 
-#define COUNTRY_UNKNOWN	     (26 * 26)
+#define COUNTRY_UNKNOWN      (26 * 26)
 #define COUNTRY_NOT_EXPECTED (26 * 26 + 1)
-#define CONNECTOR_ANY	     UINT32_MAX
+#define CONNECTOR_ANY        UINT32_MAX
 /* FIELD_PROTO ids: a protocol, or PROTO_TRANSPORT + an IP protocol number. */
 #define PROTO_TRANSPORT 256u
 
 struct item {
 	struct item *next;
 	enum field field;
-	struct str text;     /* canonical */
-	uint32_t id;	     /* number of the word; country; port; AS number; own_kind */
-	uint32_t high;	     /* last port of a range */
+	struct str text; /* canonical */
+	uint32_t id;     /* number of the word; country; port; AS number; own_kind */
+	uint32_t high;   /* last port of a range */
 	struct prefix prefix;
 	struct table *table; /* not NULL: the table's items stand here */
 };
@@ -104,8 +104,8 @@ struct item {
 struct schedule {
 	struct hours hours;
 	const struct zone *zone; /* NULL = the site's */
-	struct str text;	 /* canonical hours */
-	struct str zone_name;	 /* absent = the site's */
+	struct str text;         /* canonical hours */
+	struct str zone_name;    /* absent = the site's */
 };
 
 struct condition {
@@ -115,7 +115,7 @@ struct condition {
 	struct item *items;
 	size_t count;
 	const struct schedule *schedule; /* FIELD_DURING */
-	bool outside;			 /* FIELD_HOURS */
+	bool outside;                    /* FIELD_HOURS */
 };
 
 enum action {
@@ -127,7 +127,7 @@ enum action {
 enum rule_kind {
 	RULE_KIND_LINE = 0,
 	RULE_KIND_ENDPOINT, /* a numbered line of a list */
-	RULE_KIND_GATE,	    /* the header of gate own: what unknown owners alert */
+	RULE_KIND_GATE,     /* the header of gate own: what unknown owners alert */
 };
 
 struct rule {
@@ -143,16 +143,16 @@ struct rule {
 	uint32_t score;
 	bool has_score;
 	bool has_expires;
-	struct str expires;	/* YYYY-MM-DD */
-	int64_t expires_us;	/* the first instant after that day, UTC */
-	uint32_t skip;		/* exceptions: 1u << gate */
-	uint32_t order;		/* endpoint lines */
-	struct str pattern;	/* endpoint lines: as written, trimmed */
-	struct str folded;	/* endpoint lines: as matched */
+	struct str expires; /* YYYY-MM-DD */
+	int64_t expires_us; /* the first instant after that day, UTC */
+	uint32_t skip;      /* exceptions: 1u << gate */
+	uint32_t order;     /* endpoint lines */
+	struct str pattern; /* endpoint lines: as written, trimmed */
+	struct str folded;  /* endpoint lines: as matched */
 
-	struct span at;		/* first word */
+	struct span at;         /* first word */
 	struct span pattern_at; /* endpoint lines: between the quotes */
-	struct str text;	/* the source line */
+	struct str text;        /* the source line */
 };
 
 /* Connectors whose endpoints Microsoft's filter knows, by how the endpoint is written. */
@@ -169,8 +169,8 @@ struct endpoint_list {
 	uint32_t connector;
 	struct str name; /* the connector's */
 	enum family family;
-	uint32_t roles;	      /* 1u << role */
-	struct item *beside;  /* services that the list does not concern */
+	uint32_t roles;      /* 1u << role */
+	struct item *beside; /* services that the list does not concern */
 	bool report_only;
 	struct rule *rules, *last;
 	size_t rule_count;
@@ -232,7 +232,7 @@ struct expect {
 	uint16_t port;
 	enum protocol protocol;
 	uint8_t ip_proto;
-	bool has_proto;
+	bool has_proto, proto_is_transport;
 	bool has_weekday; /* weekday and minutes of local time, else an instant */
 	int weekday, minutes;
 	int64_t time_us;
@@ -240,7 +240,7 @@ struct expect {
 	bool has_gate;
 	enum gate gate;
 	struct str label; /* absent = any */
-	struct span at;	  /* the verdict word */
+	struct span at;   /* the verdict word */
 };
 
 /* A file that was read. */

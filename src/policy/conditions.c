@@ -49,10 +49,10 @@ bool is_condition_word(const struct token *t)
 const char *const *condition_words(size_t *ret_count)
 {
 	static const char *const words[STARTS] = {
-		"from",	       "to",	 "not",	      "inside", "outside",
-		"during",      "environment", "service", "connector", "country",
-		"tag",	       "asn",	 "host",      "port",	"proto",
-		"direction",   "evidence", "corroboration", "ja4",
+		"from",      "to",          "not",           "inside",    "outside",
+		"during",    "environment", "service",       "connector", "country",
+		"tag",       "asn",         "host",          "port",      "proto",
+		"direction", "evidence",    "corroboration", "ja4",
 	};
 
 	*ret_count = STARTS;
@@ -219,8 +219,8 @@ static bool looks_like_address(struct str s)
 
 	if (memchr(s.p, ':', s.len) != NULL)
 		return true;
-	while (digits < s.len && (ascii_is_digit(s.p[digits]) || s.p[digits] == '.' ||
-				  s.p[digits] == '/'))
+	while (digits < s.len &&
+	       (ascii_is_digit(s.p[digits]) || s.p[digits] == '.' || s.p[digits] == '/'))
 		digits++;
 	return s.len > 0 && digits == s.len;
 }
@@ -266,9 +266,10 @@ static bool read_element(struct parser *ps, enum side side, struct condition *c,
 		return append(ps, c, end, item_read(ps, plain, t), t);
 	if (!is_text(t)) {
 		complain(ps, t, "expected %s here",
-			 side == SIDE_FROM ? "any, role, source, site, a prefix or <table>"
-					   : "any, service, host, country, environment, a "
-					     "prefix or <table>");
+			 side == SIDE_FROM
+				 ? "any, role, source, site, a prefix or <table>"
+				 : "any, service, host, country, environment, a "
+				   "prefix or <table>");
 		return false;
 	}
 	if (looks_like_address(t->text))
@@ -280,7 +281,7 @@ static bool read_elements(struct parser *ps, enum side side, struct condition *c
 {
 	struct item **end = &c->items;
 	const struct token *open = peek(ps);
-	bool more = true;
+	bool more = true, fine = true;
 
 	if (open->type != TOKEN_OPEN)
 		return read_element(ps, side, c, &end, false);
@@ -289,11 +290,20 @@ static bool read_elements(struct parser *ps, enum side side, struct condition *c
 		complain(ps, open, "this list is empty");
 		return false;
 	}
-	while (more)
-		if (!read_element(ps, side, c, &end, true) ||
-		    !items_more(ps, open, &more))
+	while (more) {
+		size_t at = ps->at;
+
+		if (!read_element(ps, side, c, &end, true)) {
+			/* Go on behind one unknown word, so that the next is seen too. */
+			if (ps->no_memory || ps->at != at + 1 ||
+			    !is_text(&ps->tok.list[at]))
+				return false;
+			fine = false;
+		}
+		if (!items_more(ps, open, &more))
 			return false;
-	return true;
+	}
+	return fine;
 }
 
 /* Items of one kind stand together, kinds in the order of the fields. */
@@ -325,13 +335,16 @@ static bool read_side(struct parser *ps, struct rule *r, enum side side, bool ne
 {
 	struct condition *c;
 
+	bool twice = negated;
+
 	if (is_word(peek(ps), "not")) {
-		if (negated) {
-			complain(ps, peek(ps), "\"not\" twice");
-			return false;
-		}
 		negated = true;
 		(void)next(ps);
+		twice = twice || is_word(peek(ps), "not");
+		if (twice) {
+			complain(ps, &ps->tok.list[ps->at - 1], "\"not\" twice");
+			return false;
+		}
 	}
 	if (is_word(peek(ps), "any")) {
 		if (negated) {

@@ -38,7 +38,8 @@ static bool read_who(struct parser *ps, struct expect *e)
 		if (str_equal(str_of(l->words[i]), t->text))
 			e->source = (uint16_t)i;
 	if (!e->has_role && e->source == ID_NONE) {
-		complain(ps, t, "\"%.*s\" is neither a role nor a source", SHOWN(t->text));
+		complain(ps, t, "\"%.*s\" is neither a role nor a source",
+			 SHOWN(t->text));
 		if (addr_parse(t->text.p, t->text.len, &e->inside))
 			diag_remedy(ps->d, "user %.*s", SHOWN(t->text));
 		else
@@ -110,6 +111,7 @@ static bool read_protocol(struct parser *ps, struct expect *e)
 		return false;
 	if (it->id >= PROTO_TRANSPORT) {
 		e->protocol = PROTOCOL_OTHER;
+		e->proto_is_transport = true;
 		e->ip_proto = (uint8_t)(it->id - PROTO_TRANSPORT);
 	} else {
 		e->protocol = (enum protocol)it->id;
@@ -159,6 +161,14 @@ static bool parse_weekday(struct str s, struct expect *e)
 			return true;
 		}
 	return false;
+}
+
+/* Without `at`: noon of a working day. */
+static void default_time(struct expect *e)
+{
+	e->has_weekday = true;
+	e->weekday = 2;
+	e->minutes = 12 * 60;
 }
 
 static bool read_at(struct parser *ps, struct expect *e)
@@ -224,7 +234,7 @@ bool parse_expect(struct parser *ps)
 		bool (*read)(struct parser *ps, struct expect *e);
 	} parts[] = {
 		{"proto", read_protocol}, {"address", read_peer}, {"at", read_at},
-		{"gate", read_gate},	  {"label", read_label},
+		{"gate", read_gate},      {"label", read_label},
 	};
 	static const char *const words[] = {"proto", "address", "at", "gate", "label"};
 	struct expect *e = parser_take(ps, sizeof(*e));
@@ -253,6 +263,8 @@ bool parse_expect(struct parser *ps)
 		if (!parts[i].read(ps, e))
 			return false;
 	}
+	if (e->at_text.p == NULL)
+		default_time(e);
 	if (!e->has_proto)
 		guess_protocol(e);
 	*ps->ast->expects_end = e;

@@ -116,13 +116,17 @@ static struct item *read_enum(struct parser *ps, enum field f, const struct toke
 	complain(ps, t, "unknown %s \"%.*s\"",
 		 f == FIELD_REASON ? "undecidable reason" : field_word(f),
 		 SHOWN(t->text));
-	if (!parser_suggest(ps, t->text, words, n) && n <= 8) {
+	if (parser_suggest(ps, t->text, words, n))
+		return NULL;
+	if (n > 8) {
+		diag_note(ps->d, "weir.rules(5) lists the reasons");
+	} else {
 		char list[160];
 		size_t len = 0;
 
 		for (size_t i = 0; i < n; i++)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
-						i == 0		? ""
+						i == 0      ? ""
 						: i + 1 < n ? ", "
 							    : " or ",
 						words[i]);
@@ -555,7 +559,7 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 		const char *what)
 {
 	const struct token *open = next(ps);
-	bool more = true;
+	bool more = true, fine = true;
 
 	if (open->type == TOKEN_END) {
 		complain(ps, open, "expected %s here", what);
@@ -563,7 +567,7 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 	}
 	if (open->type == TOKEN_OPEN && peek(ps)->type == TOKEN_CLOSE) {
 		complain(ps, open, "this list is empty");
-		diag_remedy(ps->d, "{ %s, .. }", what);
+		diag_remedy(ps->d, "%s between the braces", what);
 		return false;
 	}
 	while (more) {
@@ -577,15 +581,18 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 			return false;
 		}
 		it = item_read(ps, f, t);
-		if (it == NULL)
-			return false;
-		**end = it;
-		*end = &it->next;
-		(*count)++;
+		if (it != NULL) {
+			**end = it;
+			*end = &it->next;
+			(*count)++;
+		}
+		fine = fine && it != NULL;
 		if (open->type != TOKEN_OPEN)
-			return true;
-		if (!items_more(ps, open, &more))
+			break;
+		/* A word that is not known does not hide the next one; a brace would. */
+		if ((it == NULL && !is_text(t) && t->type != TOKEN_TABLE) ||
+		    ps->no_memory || !items_more(ps, open, &more))
 			return false;
 	}
-	return true;
+	return fine;
 }

@@ -37,7 +37,7 @@ struct macro;
 struct token {
 	enum token_type type;
 	struct str text;
-	unsigned line, col, len; /* as written, quotes and brackets included */
+	unsigned line, col, len;   /* as written, quotes and brackets included */
 	const struct macro *macro; /* not NULL: stands for `$name` written here */
 };
 
@@ -63,7 +63,7 @@ struct reader {
 
 enum lex_result {
 	LEX_STATEMENT = 0, /* at least one token */
-	LEX_BAD,	   /* reported; go on with the next */
+	LEX_BAD,           /* reported; go on with the next */
 	LEX_EOF,
 	LEX_NO_MEMORY
 };

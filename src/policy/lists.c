@@ -59,8 +59,9 @@ static bool read_connector(struct parser *ps, struct endpoint_list *l)
 	if (l->family != FAMILY_COUNT)
 		return true;
 	complain(ps, t, "connector %.*s has no endpoint lists", SHOWN(it->text));
-	diag_note(ps->d, "lists exist for shared_sql, shared_smtp, shared_azureblob, Http, "
-			 "HttpWebhook, shared_webcontents and web automation");
+	diag_note(ps->d,
+		  "lists exist for shared_sql, shared_smtp, shared_azureblob, Http, "
+		  "HttpWebhook, shared_webcontents and web automation");
 	return false;
 }
 
@@ -277,8 +278,8 @@ static bool read_line(struct parser *ps, struct endpoint_list *l)
 		return false;
 	}
 	r = rule_new(ps, t);
-	if (r == NULL || !sound_order(ps, t, l->last == NULL ? 0 : l->last->order,
-				    &r->order) ||
+	if (r == NULL ||
+	    !sound_order(ps, t, l->last == NULL ? 0 : l->last->order, &r->order) ||
 	    !read_pattern(ps, r, l->family))
 		return false;
 	r->kind = RULE_KIND_ENDPOINT;

@@ -8,7 +8,7 @@
 
 static bool read_ownership(struct parser *ps, const struct token *t, enum ownership *ret)
 {
-	enum ownership o = is_word(t, "own")	   ? OWNERSHIP_OWN
+	enum ownership o = is_word(t, "own")       ? OWNERSHIP_OWN
 			   : is_word(t, "partner") ? OWNERSHIP_PARTNER
 						   : OWNERSHIP_UNKNOWN;
 
@@ -44,8 +44,9 @@ static bool read_hosts(struct parser *ps, struct item **list)
 		return false;
 	for (const struct item *it = *list; it != NULL; it = it->next)
 		if (it->table != NULL || memchr(it->text.p, '*', it->text.len) != NULL) {
-			complain(ps, t, "names are listed one by one here: no tables, "
-					"no stars");
+			complain(ps, t,
+				 "names are listed one by one here: no tables, "
+				 "no stars");
 			return false;
 		}
 	return true;

@@ -190,8 +190,8 @@ static bool splice(struct parser *ps, const struct token *t, const struct macro 
 		return false;
 	}
 	for (size_t i = 0; i < m->count; i++) {
-		bool brace = m->list[i].type == TOKEN_OPEN ||
-			     m->list[i].type == TOKEN_CLOSE;
+		bool brace =
+			m->list[i].type == TOKEN_OPEN || m->list[i].type == TOKEN_CLOSE;
 
 		if (brace && in_braces)
 			continue;
@@ -268,9 +268,10 @@ static bool macro_sound(struct parser *ps)
 		}
 	}
 	if (last < 4 || ps->tok.list[last].type != TOKEN_CLOSE) {
-		complain(ps, t, last == 3 && ps->tok.list[3].type == TOKEN_CLOSE
-					? "this list is empty"
-					: "this list has no \"}\" on its line");
+		complain(ps, t,
+			 last == 3 && ps->tok.list[3].type == TOKEN_CLOSE
+				 ? "this list is empty"
+				 : "this list has no \"}\" on its line");
 		return false;
 	}
 	return true;
@@ -348,10 +349,10 @@ static bool unknown_statement(struct parser *ps, const struct token *t)
 {
 	static const char *const words[] = {
 		"version", "tenant", "environment", "own",  "table", "include",
-		"gate",	   "list",   "allow",	    "deny", "alert", "expect",
+		"gate",    "list",   "allow",       "deny", "alert", "expect",
 	};
 	static const char *const foreign[][2] = {
-		{"block", "deny"}, {"drop", "deny"},	{"reject", "deny"},
+		{"block", "deny"}, {"drop", "deny"},    {"reject", "deny"},
 		{"pass", "allow"}, {"accept", "allow"}, {"permit", "allow"},
 		{"log", "alert"},
 	};

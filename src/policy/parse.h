@@ -36,28 +36,28 @@ struct parser {
 	const struct policy_cfg *cfg;
 
 	const struct source *file; /* of the statement at hand */
-	struct tokens raw;	   /* as written */
-	struct tokens tok;	   /* macros expanded */
-	size_t at;		   /* next token of tok */
+	struct tokens raw;         /* as written */
+	struct tokens tok;         /* macros expanded */
+	size_t at;                 /* next token of tok */
 	bool no_memory;
 
 	struct macro *macros;
 	size_t macro_count;
-	enum gate gate;	   /* GATE_COUNT = before the first */
-	bool lost_gate;	   /* the last header named no gate: its lines are skipped */
-	bool gate_report;  /* the header says report-only */
+	enum gate gate;      /* GATE_COUNT = before the first */
+	bool lost_gate;      /* the last header named no gate: its lines are skipped */
+	bool gate_report;    /* the header says report-only */
 	unsigned gates_seen; /* of this file of the configuration: 1u << gate */
 	struct endpoint_list *list; /* takes the numbered lines */
-	bool lone_list;	   /* a faulty list takes them: numbered lines are not reported */
+	bool lone_list; /* a faulty list takes them: numbered lines are not reported */
 };
 
 /* For "%.*s": what of a word is shown in a message. */
 #define SHOWN(s) (int)((s).len > 100 ? 100 : (s).len), (s).p
 
-#define complain(ps, t, ...)                                                  \
-	do {                                                                  \
-		diag_error((ps)->d, parser_span((ps), (t)), __VA_ARGS__);     \
-		parser_macro_note((ps), (t));                                 \
+#define complain(ps, t, ...)                                              \
+	do {                                                              \
+		diag_error((ps)->d, parser_span((ps), (t)), __VA_ARGS__); \
+		parser_macro_note((ps), (t));                             \
 	} while (0)
 
 static inline const struct token *peek(const struct parser *ps)

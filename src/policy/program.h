@@ -62,9 +62,9 @@ struct country_set {
 /* Alternatives of one condition that are of one kind. */
 struct part {
 	enum field field;
-	uint32_t set;	   /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
-	uint32_t count;	   /* FIELD_PORT, JA4 */
-	uint64_t mask;	   /* roles, protocols, kinds, ...: 1 << id */
+	uint32_t set;           /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
+	uint32_t count;         /* FIELD_PORT, JA4 */
+	uint64_t mask;          /* roles, protocols, kinds, ...: 1 << id */
 	uint32_t transports[8]; /* FIELD_PROTO: 256 bits */
 	union {
 		const struct bitset *ids;
@@ -86,9 +86,9 @@ struct test {
 struct line {
 	enum action action;
 	bool report_only;
-	uint32_t rule; /* number */
+	uint32_t rule;      /* number */
 	int64_t expires_us; /* INT64_MAX = never */
-	uint32_t skip;	    /* exceptions: gates; 1u << gate */
+	uint32_t skip;      /* exceptions: gates; 1u << gate */
 	uint32_t test_count;
 	const struct test *tests;
 	const struct bitset *connectors; /* gate connectors; NULL = any */
@@ -119,12 +119,12 @@ struct endpoints {
 /* What is ours, by GUID. */
 struct owned {
 	char guid[GUID_LEN + 1];
-	uint8_t ownership;	  /* enum ownership */
+	uint8_t ownership;        /* enum ownership */
 	uint8_t tenant_ownership; /* environments: of their tenant; UNKNOWN = not said */
-	uint32_t index;		  /* environments: their number */
+	uint32_t index;           /* environments: their number */
 };
 
-#define NAME_TENANT   0x80000000u /* value of the table of own names: a tenant's number */
+#define NAME_TENANT      0x80000000u /* value of the table of own names: a tenant's number */
 #define ENVIRONMENT_NONE UINT32_MAX
 
 struct program {
@@ -176,10 +176,11 @@ enum tri {
 struct question {
 	const struct program *p;
 	const struct subject *s;
-	bool blank_host;    /* no host, and none is coming */
+	bool blank_host; /* no host, and none is coming */
 	bool egress_known;
-	enum ownership own[OWN_KIND_COUNT]; /* OWNERSHIP_COUNT = the name has no such part */
-	uint32_t environment; /* its number, or ENVIRONMENT_NONE */
+	enum ownership
+		own[OWN_KIND_COUNT]; /* OWNERSHIP_COUNT = the name has no such part */
+	uint32_t environment;        /* its number, or ENVIRONMENT_NONE */
 	uint64_t host[SET_WORDS], inside[SET_WORDS], peer[SET_WORDS], egress[SET_WORDS];
 };
 
@@ -194,8 +195,10 @@ void question_own(struct question *q); /* own.c: ownership and environment */
 /* All conditions of the line, and its expiry. */
 enum tri line_match(const struct question *q, const struct line *l);
 
-/* For explain: why not?  The first test that fails, or NULL. */
-const struct test *line_failing(const struct question *q, const struct line *l);
+/* For explain: the number of the first test that fails, or one of these. */
+#define LINE_HOLDS   (-1)
+#define LINE_EXPIRED (-2)
+int line_failing(const struct question *q, const struct line *l);
 
 /* What a walk over a gate found. */
 struct walk {
@@ -223,7 +226,6 @@ struct policy {
 	struct arena *arena;
 	struct ast ast;
 	struct program program;
-	struct rule own_header; /* the line of gate own, as a rule */
 };
 
 #endif /* POLICY_PROGRAM_H */

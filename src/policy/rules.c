@@ -12,10 +12,14 @@
 #define YEAR_MAX 9998
 
 const char *const attribute_words[ATTRIBUTE_COUNT] = {
-	[ATTRIBUTE_REPORT_ONLY] = "report-only", [ATTRIBUTE_LABEL] = "label",
-	[ATTRIBUTE_SCORE] = "score",		 [ATTRIBUTE_SKIP] = "skip",
-	[ATTRIBUTE_OWNER] = "owner",		 [ATTRIBUTE_REASON] = "reason",
-	[ATTRIBUTE_TICKET] = "ticket",		 [ATTRIBUTE_EXPIRES] = "expires",
+	[ATTRIBUTE_REPORT_ONLY] = "report-only",
+	[ATTRIBUTE_LABEL] = "label",
+	[ATTRIBUTE_SCORE] = "score",
+	[ATTRIBUTE_SKIP] = "skip",
+	[ATTRIBUTE_OWNER] = "owner",
+	[ATTRIBUTE_REASON] = "reason",
+	[ATTRIBUTE_TICKET] = "ticket",
+	[ATTRIBUTE_EXPIRES] = "expires",
 	[ATTRIBUTE_NOTE] = "note",
 };
 
@@ -74,8 +78,9 @@ bool parse_gate(struct parser *ps)
 	if (ps->gate_report)
 		(void)next(ps);
 	if (ps->gate_report && g == GATE_EXCEPTIONS) {
-		complain(ps, t, "an exception is in force or is not there: gate "
-				"exceptions cannot be report-only");
+		complain(ps, t,
+			 "an exception is in force or is not there: gate "
+			 "exceptions cannot be report-only");
 		return false;
 	}
 	ps->ast->gates[g].seen = true;
@@ -159,8 +164,8 @@ static bool read_expires(struct parser *ps, struct rule *r)
 	r->has_expires = true;
 	if (ps->gate == GATE_EXCEPTIONS && now != 0 &&
 	    r->expires_us > now + POLICY_EXCEPTION_DAYS * DAY_US) {
-		struct civil last = civil_from_us(now + (POLICY_EXCEPTION_DAYS - 1) *
-								DAY_US);
+		struct civil last =
+			civil_from_us(now + (POLICY_EXCEPTION_DAYS - 1) * DAY_US);
 
 		complain(ps, t, "an exception lives at most a year");
 		diag_remedy(ps->d, "expires %04d-%02d-%02d, or earlier", last.year,
@@ -282,6 +287,13 @@ struct rule *rule_new(struct parser *ps, const struct token *t)
 	return r;
 }
 
+static bool no_scope(struct parser *ps, const struct token *t)
+{
+	complain(ps, t, "gate default asks about in-scope or other traffic only");
+	diag_remedy(ps->d, "in-scope or other; finer lines stand in gate rules");
+	return false;
+}
+
 /* The rest of the line that `r` begins; the words of gate default and undecidable. */
 static bool read_scope(struct parser *ps, struct rule *r)
 {
@@ -289,11 +301,8 @@ static bool read_scope(struct parser *ps, struct rule *r)
 	struct condition *c = parser_take(ps, sizeof(*c));
 	struct item *it;
 
-	if (!is_word(t, "in-scope") && !is_word(t, "other")) {
-		complain(ps, t, "gate default asks about in-scope or other traffic only");
-		diag_remedy(ps->d, "in-scope or other; finer lines stand in gate rules");
-		return false;
-	}
+	if (!is_word(t, "in-scope") && !is_word(t, "other"))
+		return no_scope(ps, t);
 	it = item_new(ps, FIELD_SCOPE);
 	if (c == NULL || it == NULL)
 		return false;
@@ -383,8 +392,9 @@ static bool sound_connectors(struct parser *ps, struct rule *r)
 				found += 2;
 	}
 	if (found != 1) {
-		diag_error(ps->d, r->at, "a line of gate connectors names connectors once, "
-					 "without \"not\" and nothing beside them");
+		diag_error(ps->d, r->at,
+			   "a line of gate connectors names connectors once, "
+			   "without \"not\" and nothing beside them");
 		diag_remedy(ps->d, "deny  connector { X, Y }, or connector any");
 		return false;
 	}
@@ -438,11 +448,12 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 	if (r->report_only &&
 	    (ps->gate == GATE_EXCEPTIONS ||
 	     (r->action == ACTION_ALERT && ps->gate != GATE_UNDECIDABLE))) {
-		diag_error(ps->d, r->at,
-			   ps->gate == GATE_EXCEPTIONS
-				   ? "an exception is in force or is not there: it cannot "
-				     "be report-only"
-				   : "an alert blocks nothing: it cannot be report-only");
+		diag_error(
+			ps->d, r->at,
+			ps->gate == GATE_EXCEPTIONS
+				? "an exception is in force or is not there: it cannot "
+				  "be report-only"
+				: "an alert blocks nothing: it cannot be report-only");
 		diag_remedy(ps->d, "the line without \"report-only\"");
 		return false;
 	}
@@ -491,6 +502,8 @@ static bool stray_word(struct parser *ps, const struct token *t)
 		words[m] = starts[m];
 	for (size_t a = 0; a < ATTRIBUTE_COUNT; a++)
 		words[m++] = attribute_words[a];
+	if (ps->gate == GATE_DEFAULT && is_condition_word(t))
+		return no_scope(ps, t);
 	if (is_word(t, "in-scope") || is_word(t, "other")) {
 		complain(ps, t, "\"%.*s\" belongs to gate default", SHOWN(t->text));
 		return false;
@@ -518,8 +531,9 @@ static bool sound_place(struct parser *ps, const struct token *t)
 	}
 	if (ps->gate == GATE_ENDPOINTS) {
 		complain(ps, t, "gate endpoints holds lists of numbered lines");
-		diag_remedy(ps->d, "list shared_sql for role gateway, and below it  1 %.*s "
-				   "\"server,*\"",
+		diag_remedy(ps->d,
+			    "list shared_sql for role gateway, and below it  1 %.*s "
+			    "\"server,*\"",
 			    SHOWN(t->text));
 		return false;
 	}
@@ -540,7 +554,7 @@ bool parse_rule(struct parser *ps)
 	r = rule_new(ps, t);
 	if (r == NULL)
 		return false;
-	r->action = is_word(t, "allow")	 ? ACTION_ALLOW
+	r->action = is_word(t, "allow")  ? ACTION_ALLOW
 		    : is_word(t, "deny") ? ACTION_DENY
 					 : ACTION_ALERT;
 	if (ps->gate == GATE_DEFAULT && !read_scope(ps, r))

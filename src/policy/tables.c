@@ -15,8 +15,7 @@ static enum table_kind kind_of(struct str s)
 
 	if (memchr(s.p, ':', s.len) != NULL)
 		return TABLE_PREFIXES;
-	while (i < s.len &&
-	       (ascii_is_digit(s.p[i]) || s.p[i] == '.' || s.p[i] == '/'))
+	while (i < s.len && (ascii_is_digit(s.p[i]) || s.p[i] == '.' || s.p[i] == '/'))
 		i++;
 	if (i == s.len || memchr(s.p, '/', s.len) != NULL)
 		return TABLE_PREFIXES;

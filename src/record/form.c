@@ -15,6 +15,8 @@
 #define CUT_TEXT 96 /* bytes; escaping makes at most six of one */
 #define CUT_LIST 48 /* entries of a list */
 
+#define RULE_FILE_MAX 1024 /* bytes of a rule file's name */
+
 struct line {
 	struct json j;
 	size_t cut; /* UNCUT, or the greatest length of a text */
@@ -118,13 +120,15 @@ static bool has_ports(uint8_t ip_proto)
 static void transport(struct line *l, uint8_t ip_proto)
 {
 	const char *name = transport_name(ip_proto);
-	char buf[3 + 20] = "ip-";
 
-	if (name != NULL)
-		word(l, "transport", name);
-	else
+	if (name == NULL) {
+		char buf[3 + 20] = "ip-";
+
 		json_string(&l->j, "transport",
 			    (struct str){buf, 3 + decimal(ip_proto, buf + 3)});
+	} else {
+		word(l, "transport", name);
+	}
 }
 
 static void tls_version(struct line *l, uint16_t version)
@@ -171,23 +175,27 @@ static void quic_version(struct line *l, uint32_t version)
 	}
 }
 
+/* As clip(), but keeps the end, where files of one folder differ. */
+static struct str clip_front(struct line *l, struct str s, size_t max)
+{
+	size_t keep = max < l->cut ? max : l->cut;
+
+	if (s.len <= keep)
+		return s;
+	l->was_cut = true;
+	return (struct str){s.p + (s.len - keep), keep};
+}
+
 /* "FILE:LINE"; a name too long for any file system is shortened at its front. */
 static void rule(struct line *l, const char *key, const struct rule_place *r)
 {
-	char buf[1024 + 1 + 20];
-	size_t max = l->cut < 1024 ? l->cut : 1024;
-	struct str f = r->file;
-	size_t n;
+	char buf[RULE_FILE_MAX + 1 + 20];
+	struct str f = clip_front(l, r->file, RULE_FILE_MAX);
+	size_t n = f.len;
 
-	if (r->line == 0 || f.len == 0)
+	if (r->line == 0 || n == 0)
 		return;
-	if (f.len > max) {
-		l->was_cut = true;
-		f.p += f.len - max;
-		f.len = max;
-	}
-	memcpy(buf, f.p, f.len);
-	n = f.len;
+	memcpy(buf, f.p, n);
 	buf[n++] = ':';
 	n += decimal(r->line, buf + n);
 	json_string(&l->j, key, (struct str){buf, n});

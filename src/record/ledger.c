@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,10 +102,10 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 	l->next_seq = e.last_seq + 1;
 	if (e.torn_bytes > 0 || before.torn_bytes > 0)
 		(void)snprintf(error, ERROR_MAX,
-			       "the last line of the ledger '%s' was torn: %llu bytes "
+			       "the last line of the ledger '%s' was torn: %" PRIu64
+			       " bytes "
 			       "moved to %06u.torn",
-			       dir,
-			       (unsigned long long)(e.torn_bytes + before.torn_bytes),
+			       dir, e.torn_bytes + before.torn_bytes,
 			       e.torn_bytes > 0 ? last : last - 1);
 	return 0;
 }

@@ -9,9 +9,11 @@
  * closes at segment_bytes.  Sequence numbers start at 1 and never skip.  Lines are buffered
  * and written in large pieces; ledger_sync() puts them on the disk (write, fdatasync).
  * Opening an existing ledger goes on after its last whole line; a torn last line is moved
- * aside into a .torn file and said in *ret_message.
+ * aside into a .torn file and said in `error`, though ledger_open() then returns 0.
  * On a write error (disk full) nothing half-written stays: the segment is cut back to the
- * last whole line and every further append fails with the same error until ledger_retry().
+ * last whole line and every further append fails with the same error until ledger_retry(),
+ * which writes what is still buffered.  A pipe cannot be cut back; its lines are whole only
+ * as far as its reader took them.
  *
  * Threads: one writer.
  */
@@ -29,7 +31,11 @@ struct ledger_cfg {
 	bool must_be_new;       /* -EEXIST when dir holds a ledger already */
 };
 
-/* 0 and *ret (caller owns: ledger_close), or -errno.  error: a sentence for the user. */
+/*
+ * 0 and *ret (caller owns: ledger_close), or -errno.  error: a sentence for the user, empty
+ * when there is nothing to say; -EBUSY when another process writes this ledger.
+ * The folder is made (0750) when it is missing, the one above it is not; files are 0640.
+ */
 int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[300])
 	__attribute__((warn_unused_result));
 

@@ -60,11 +60,12 @@ int segments_last(int dir_fd, uint32_t *ret)
 		if (n > last)
 			last = n;
 	}
-	rc = -errno;
+	rc = errno;
 	(void)closedir(d);
-	if (rc == 0)
-		*ret = last;
-	return rc;
+	if (rc != 0)
+		return -rc;
+	*ret = last;
+	return 0;
 }
 
 int segment_create(int dir_fd, uint32_t number)

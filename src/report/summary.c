@@ -12,7 +12,7 @@
 #define ROW_OTHER_HOST SERVICES_MAX       /* a name that no service row knows */
 #define ROW_NO_NAME    (SERVICES_MAX + 1) /* no name at all */
 #define ROW_COUNT      (SERVICES_MAX + 2)
-#define WORD_SLOTS     (SUMMARY_WORDS_MAX * 2)
+#define WORD_SLOTS     ((size_t)SUMMARY_WORDS_MAX * 2)
 #define SIGNALS_MAX    64
 #define SHOWN_WORDS    2
 

@@ -113,7 +113,7 @@ static void read_scalar(struct json_reader *r)
 }
 
 /* After a value: a comma, or the brackets that close here. */
-static void read_ends(struct json_reader *r, char *open, unsigned *depth)
+static void read_ends(struct json_reader *r, const uint8_t *open, unsigned *depth)
 {
 	while (*depth > 0 && (peek(r) == '}' || peek(r) == ']')) {
 		require(peek(r) == open[*depth - 1], "brackets do not match");
@@ -129,7 +129,7 @@ static void read_ends(struct json_reader *r, char *open, unsigned *depth)
 static void read_object(const char *text, size_t len)
 {
 	struct json_reader r = {(const uint8_t *)text, (const uint8_t *)text + len};
-	char open[DEPTH_MAX];
+	uint8_t open[DEPTH_MAX];
 	unsigned depth = 0;
 
 	do {

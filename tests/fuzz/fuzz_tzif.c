@@ -23,8 +23,8 @@ static void check_at(const struct zone *z, int64_t us)
 		abort();
 	if (c.year < 1 || c.year > 9999)
 		abort();
-	if (us < civil_days(2, 1, 1) * 86400 * US ||
-	    us > civil_days(9999, 1, 1) * 86400 * US)
+	if (us < civil_days(4, 1, 1) * 86400 * US ||
+	    us > civil_days(9997, 1, 1) * 86400 * US)
 		return;
 	/* A local time that exists leads back to its earliest instant. */
 	back = zone_instant(z, &c);

@@ -40,7 +40,7 @@ void cases_destroy(struct cases *c);
 const char *kind_name(enum kind k);
 size_t cases_seed_count(const struct cases *c, enum kind k);
 
-/* Run seed `i` as it is: it must be OUTCOME_READ, or it is no seed. */
+/* Run seed `i` as it is; OUTCOME_WRONG also when it is a sound one and is not read. */
 enum outcome cases_run_seed(struct cases *c, enum kind k, size_t i, char why[WHY_MAX]);
 
 /* Make case `number` and run it.  keep: write the file there too; NULL = no. */

@@ -4,12 +4,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define CHUNK_MAX     4096
-#define PCAP_HEAD     24
-#define PCAP_RECORD   16
-#define RECORDS_MAX   4096
-#define FRAME_FRONT   80 /* link, IP and transport headers */
-#define ROUND_MAX_LOG 5  /* at most 2^5 places */
+#define CHUNK_MAX       4096
+#define PCAP_HEAD       24
+#define PCAP_RECORD     16
+#define RECORDS_MAX     4096
+#define FRAME_FRONT     80 /* link, IP and transport headers */
+#define ROUNDS_LOG      5  /* at most 2^5 places */
+#define ROUNDS_LOG_TEXT 2  /* a reader of texts refuses at the first */
 
 uint64_t dice_roll(struct dice *d)
 {
@@ -238,6 +239,36 @@ static void insert_token(struct work *w)
 		replace(w->b, at, 0, t, strlen(t));
 }
 
+static bool is_word(uint8_t c)
+{
+	return c > ' ' && strchr("{}()[]<>\",;=#", c) == NULL;
+}
+
+static struct bytes pick_word(struct dice *d, const struct bytes *b)
+{
+	size_t from = dice_below(d, b->len), to;
+
+	while (from < b->len && !is_word(b->at[from]))
+		from++;
+	while (from > 0 && is_word(b->at[from - 1]))
+		from--;
+	for (to = from; to < b->len && is_word(b->at[to]) && to - from < CHUNK_MAX; to++)
+		;
+	return (struct bytes){b->at + from, to - from};
+}
+
+/* A word in the place of another: what is left is often sound, and means something else. */
+static void replace_word(struct work *w)
+{
+	struct bytes old = pick_word(w->dice, w->b);
+	struct bytes new =
+		pick_word(w->dice, dice_below(w->dice, 2) == 0 ? w->b : w->other);
+	uint8_t chunk[CHUNK_MAX];
+
+	memcpy(chunk, new.at, new.len);
+	replace(w->b, (size_t)(old.at - w->b->at), old.len, chunk, new.len);
+}
+
 static void insert_nul(struct work *w)
 {
 	replace(w->b, dice_below(w->dice, w->b->len + 1), 0, "", 1);
@@ -374,10 +405,11 @@ struct choice {
 static struct choice choices(enum form form)
 {
 	static mutator *const text[] = {
-		flip_bit,       overwrite_byte, cut_piece,      insert_random,
-		put_in_other,   extreme_number, extreme_number, insert_token,
-		insert_token,   insert_token,   insert_nul,     duplicate_piece,
-		duplicate_line, drop_line,
+		flip_bit,       overwrite_byte, cut_piece,       insert_random,
+		put_in_other,   extreme_number, extreme_number,  insert_token,
+		insert_token,   insert_nul,     duplicate_piece, duplicate_line,
+		duplicate_line, drop_line,      drop_line,       replace_word,
+		replace_word,   replace_word,   replace_word,    replace_word,
 	};
 	static mutator *const binary[] = {
 		flip_bit,  overwrite_byte, extreme_bytes, extreme_bytes,
@@ -401,7 +433,8 @@ void mutate(struct dice *d, enum form form, const struct bytes *other, struct by
 {
 	struct work w = {.dice = d, .b = b, .other = other};
 	struct choice c = choices(form);
-	size_t rounds = 1 + dice_below(d, (size_t)1 << dice_below(d, ROUND_MAX_LOG + 1));
+	size_t log = form == FORM_TEXT ? ROUNDS_LOG_TEXT : ROUNDS_LOG;
+	size_t rounds = 1 + dice_below(d, (size_t)1 << dice_below(d, log + 1));
 
 	/* These spoil the rest of a file, so they come seldom and once. */
 	if (dice_below(d, 8) == 0)

@@ -7,7 +7,8 @@
 Several files are the segments of one ledger, in order: seq begins at 1 and never skips
 (--first N: at N; --no-seq: not checked).  Every line is checked on its own for: UTF-8, one
 JSON object, no key twice, the fields and values that the schema allows for its type.  Prints
-FILE:LINE: REASON for each fault; exit 1 when there was one.
+FILE:LINE: REASON for each fault; exit 1 when there was one,
+3 when a file cannot be read.
 
 Only the part of JSON Schema (2020-12) that the schema uses is known; any other keyword in the
 schema is an error, so that a rule can never be there and not be checked.
@@ -261,4 +262,8 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except OSError as failure:
+        print("validate_events: %s" % failure, file=sys.stderr)
+        sys.exit(3)

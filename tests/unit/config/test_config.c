@@ -147,8 +147,8 @@ static void odd_but_sound_texts_load(void **state)
 		"sensor = \"\\x61\";",
 	};
 	/* Not sound: an unknown key, a sign and a suffix in numbers. */
-	static const bool sound[] = {true,  true,  false, true, true, true,
-				     false, false, true,  true, true, true};
+	static const bool sound[] = {true,  true, false, true, true, true, false,
+				     false, true, true,  true, true, true};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -211,6 +211,7 @@ static void too_much_of_anything_is_refused(void **state)
 	char *text = malloc(size + 1);
 	struct diag *d;
 	size_t n = 0;
+	char *out;
 
 	(void)state;
 	assert_non_null(text);
@@ -228,6 +229,14 @@ static void too_much_of_anything_is_refused(void **state)
 	text[n] = '\0';
 	assert_null(parse(text, &d));
 	free(printed(d));
+	n = (size_t)snprintf(text, size, "sites = ({}");
+	for (unsigned i = 0; i < 1024; i++)
+		n += (size_t)snprintf(text + n, size - n, ",{}");
+	(void)snprintf(text + n, size - n, ");");
+	assert_null(parse(text, &d));
+	out = printed(d);
+	assert_non_null(strstr(out, "more than 1024 sites"));
+	free(out);
 	free(text);
 }
 

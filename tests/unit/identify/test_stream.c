@@ -9,6 +9,7 @@
 #include "support.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define BYTES(s) s, sizeof(s) - 1
 
 static struct bytes stream;
 
@@ -22,37 +23,40 @@ struct opening {
 };
 
 static const struct opening openings[] = {
-	{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", 21, 22, PROTOCOL_SSH, UNDECIDABLE_NONE},
-	{"SMTP", "ehlo me\r\n", 9, 587, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
-	{"SMTP HELO", "HELO me\r\n", 9, 25, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
-	{"HTTP/2 in clear", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24, 80, PROTOCOL_HTTP,
+	{"SSH", BYTES("SSH-2.0-OpenSSH_9.2\r\n"), 22, PROTOCOL_SSH, UNDECIDABLE_NONE},
+	{"SMTP", BYTES("ehlo me\r\n"), 587, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
+	{"SMTP HELO", BYTES("HELO me\r\n"), 25, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
+	{"HTTP/2 in clear", BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 80, PROTOCOL_HTTP,
 	 UNDECIDABLE_NO_READER},
-	{"PROXY v1", "PROXY TCP4 10.0.0.1 10.0.0.2 1 443\r\n", 36, 443, PROTOCOL_UNKNOWN,
+	{"PROXY v1", BYTES("PROXY TCP4 10.0.0.1 10.0.0.2 1 443\r\n"), 443,
+	 PROTOCOL_UNKNOWN, UNDECIDABLE_NO_READER},
+	{"PROXY v2", BYTES("\r\n\r\n\0\r\nQUIT\n\x21\x11"), 443, PROTOCOL_UNKNOWN,
 	 UNDECIDABLE_NO_READER},
-	{"PROXY v2", "\r\n\r\n\0\r\nQUIT\n\x21\x11", 14, 443, PROTOCOL_UNKNOWN,
+	{"TDS PRELOGIN", BYTES("\x12\x01\x00\x2f\x00\x00\x01\x00\x00"), 1433,
+	 PROTOCOL_TDS, UNDECIDABLE_NO_READER},
+	{"SOCKS5", BYTES("\5\2\0\2"), 1080, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
+	{"SOCKS4", BYTES("\4\1\x01\xbb\x0a\0\0\1me\0"), 1080, PROTOCOL_SOCKS,
 	 UNDECIDABLE_NO_READER},
-	{"TDS PRELOGIN", "\x12\x01\x00\x2f\x00\x00\x01\x00\x00", 9, 1433, PROTOCOL_TDS,
-	 UNDECIDABLE_NO_READER},
-	{"SOCKS5", "\5\2\0\2", 4, 1080, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
-	{"SOCKS4", "\4\1\x01\xbb\x0a\0\0\1me", 11, 1080, PROTOCOL_SOCKS,
-	 UNDECIDABLE_NO_READER},
-	{"DNS", "\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1", 31, 53,
+	{"DNS", BYTES("\0\x1b\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1"), 53,
 	 PROTOCOL_DNS, UNDECIDABLE_NONE},
-	{"DNS elsewhere", "\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1", 31,
-	 8053, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"zeros", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, 443, PROTOCOL_UNKNOWN,
-	 UNDECIDABLE_NONE},
-	{"TDS type, odd length", "\x12\x01\x00\x02\x00\x00\x01\x00", 8, 1433,
+	{"DNS elsewhere",
+	 BYTES("\0\x1b\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1"), 8053,
 	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"SOCKS5 type, no method", "\5\0", 2, 1080, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"SOCKS5 type, method 0x20", "\5\1\x20", 3, 1080, PROTOCOL_UNKNOWN,
+	{"zeros", BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), 443, PROTOCOL_UNKNOWN,
 	 UNDECIDABLE_NONE},
-	{"SOCKS4 type, command 9", "\4\x09", 2, 1080, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"SOCKS4 type, binary user", "\4\1\1\xbb\x0a\0\0\1\xff\0", 10, 1080,
+	{"TDS type, odd length", BYTES("\x12\x01\x00\x02\x00\x00\x01\x00"), 1433,
 	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"TLS type, version 2", "\x16\x02\0\0\5", 5, 443, PROTOCOL_UNKNOWN,
+	{"SOCKS5 type, no method", BYTES("\5\0"), 1080, PROTOCOL_UNKNOWN,
 	 UNDECIDABLE_NONE},
-	{"alert type, version 3.9", "\x15\x03\x09\0\2\1\0", 7, 443, PROTOCOL_UNKNOWN,
+	{"SOCKS5 type, method 0x20", BYTES("\5\1\x20"), 1080, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"SOCKS4 type, command 9", BYTES("\4\x09"), 1080, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"SOCKS4 type, binary user", BYTES("\4\1\1\xbb\x0a\0\0\1\xff\0"), 1080,
+	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
+	{"TLS type, version 2", BYTES("\x16\x02\0\0\5"), 443, PROTOCOL_UNKNOWN,
+	 UNDECIDABLE_NONE},
+	{"alert type, version 3.9", BYTES("\x15\x03\x09\0\2\1\0"), 443, PROTOCOL_UNKNOWN,
 	 UNDECIDABLE_NONE},
 };
 

@@ -413,6 +413,12 @@ static const struct ical_row ical_rows[] = {
 			  "DTSTART;VALUE=DATE:20261225\r\n")),
 	 {{2026, 12, 25}},
 	 {{1601, 1, 1}}},
+	/* Events of another component, and in an event, are not the calendar's. */
+	{CALENDAR(
+		 "BEGIN:X-DRAFTS\r\n" EVENT("DTSTART:20261224\r\n") "END:X-DRAFTS\r\n" EVENT(
+			 EVENT("DTSTART:20261226\r\n") "DTSTART:20261225\r\n")),
+	 {{2026, 12, 25}},
+	 {{2026, 12, 24}, {2026, 12, 26}}},
 	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20261225\r\nSTATUS:CANCELLED\r\n")
 			  EVENT("DTSTART;VALUE=DATE:20261226\r\nSTATUS:CONFIRMED\r\n")),
 	 {{2026, 12, 26}},

@@ -31,9 +31,9 @@ static int make_folder(void **state)
 	char *name = strdup("/tmp/weir-ledger-XXXXXX");
 
 	(void)umask(022);
+	*state = name;
 	if (name == NULL || mkdtemp(name) == NULL)
 		return -1;
-	*state = name;
 	return 0;
 }
 

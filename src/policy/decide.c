@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * decide - ask all gates about a connection.  Packet path: nothing here allocates.
+ */
+#include <string.h>
+
+#include "policy/policy.h"
+#include "policy/program.h"
+
+static const struct undecidable_policy *undecidable_for(const struct program *p,
+							const struct subject *s)
+{
+	unsigned role = s->role < ROLE_COUNT ? s->role : ROLE_USER;
+
+	return p->undecidable[role];
+}
+
+/* The exception that is in force; *ret_maybe: gates that others might skip. */
+static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
+			       uint32_t *ret_maybe)
+{
+	const struct lines *l = &q->p->gates[GATE_EXCEPTIONS];
+
+	*ret_skip = 0;
+	*ret_maybe = 0;
+	for (uint32_t i = 0; i < l->count; i++) {
+		enum tri t = line_match(q, &l->list[i]);
+
+		if (t == TRI_MAYBE)
+			*ret_maybe |= l->list[i].skip;
+		if (t == TRI_YES) {
+			*ret_skip = l->list[i].skip;
+			return l->list[i].rule;
+		}
+	}
+	return RULE_NONE;
+}
+
+static struct walk ask_gate(const struct question *q, enum gate g, bool report,
+			    struct alerts *alerts)
+{
+	const struct lines *l = &q->p->gates[g];
+
+	if (g == GATE_CONNECTORS)
+		return walk_connectors(q, l, report);
+	if (g == GATE_ENDPOINTS)
+		return walk_endpoints(q, report);
+	return walk_lines(q, l, report, alerts);
+}
+
+static bool owner_unknown(const struct question *q)
+{
+	for (unsigned k = 0; k < OWN_KIND_COUNT; k++)
+		if (q->own[k] == OWNERSHIP_UNKNOWN)
+			return true;
+	return false;
+}
+
+static void ask(const struct question *q, enum gate g, struct gate_answer *ret,
+		struct alerts *alerts)
+{
+	struct walk w = ask_gate(q, g, false, alerts);
+
+	*ret = (struct gate_answer){.answer = w.answer, .why = w.why, .rule = w.rule};
+	if (g == GATE_OWN && q->p->unknown_owner_rule != RULE_NONE &&
+	    w.answer == ANSWER_NOT_CONCERNED && owner_unknown(q))
+		alerts_add(alerts, q->p->unknown_owner_rule);
+	if (!q->p->gates[g].has_report)
+		return;
+	w = ask_gate(q, g, true, NULL);
+	if (!w.by_report)
+		return;
+	ret->report = w.answer;
+	ret->report_rule = w.rule;
+	if (ret->answer != ANSWER_UNDECIDABLE)
+		ret->why = w.why;
+}
+
+static void ask_all(const struct question *q, struct algebra_question *a,
+		    struct alerts *alerts)
+{
+	for (enum gate g = GATE_OWN; g <= GATE_DEFAULT; g++)
+		if ((a->skipped >> g & 1) == 0)
+			ask(q, g, &a->gates[g], alerts);
+}
+
+static void keep_alerts(const struct alerts *a, struct decision *ret)
+{
+	ret->alert_count = a->count;
+	ret->alerts_lost = a->lost;
+	memcpy(ret->alerts, a->rules, a->count * sizeof(a->rules[0]));
+}
+
+void policy_decide(const struct policy *p, const struct subject *s, struct decision *ret)
+{
+	struct algebra_question a = {
+		.name = s->undecidable,
+		.undecidable = undecidable_for(&p->program, s),
+	};
+	struct alerts alerts = {.count = 0};
+	struct question q;
+	uint32_t maybe;
+
+	memset(ret, 0, sizeof(*ret));
+	question_init(&q, &p->program, s);
+	a.exception = ask_exceptions(&q, &a.skipped, &maybe);
+	ask_all(&q, &a, &alerts);
+	algebra_decide(&a, ret);
+	keep_alerts(&alerts, ret);
+}
+
+/*
+ * A deny is certain when some gate that no exception can skip denies for certain: the other
+ * answers, whatever the name makes of them, cannot take it back.
+ */
+static bool denied_for_certain(const struct algebra_question *a, uint32_t maybe)
+{
+	for (enum gate g = GATE_OWN; g <= GATE_DEFAULT; g++) {
+		uint32_t out = a->skipped | maybe;
+
+		if ((out >> g & 1) != 0 || a->gates[g].answer != ANSWER_DENY)
+			continue;
+		if (g != GATE_DEFAULT || (a->skipped >> GATE_RULES & 1) != 0 ||
+		    a->gates[GATE_RULES].answer == ANSWER_NOT_CONCERNED)
+			return true;
+	}
+	return false;
+}
+
+bool policy_decide_early(const struct policy *p, const struct subject *s,
+			 struct decision *ret)
+{
+	struct algebra_question a = {
+		.name = UNDECIDABLE_NONE,
+		.undecidable = undecidable_for(&p->program, s),
+	};
+	struct alerts alerts = {.count = 0};
+	struct decision d;
+	struct question q;
+	uint32_t maybe;
+
+	question_init(&q, &p->program, s);
+	a.exception = ask_exceptions(&q, &a.skipped, &maybe);
+	ask_all(&q, &a, &alerts);
+	if (!denied_for_certain(&a, maybe))
+		return false;
+	/* What waits for the name has no say: it was not waited for. */
+	for (size_t g = 0; g < GATE_COUNT; g++) {
+		if (a.gates[g].answer == ANSWER_UNDECIDABLE || (maybe >> g & 1) != 0)
+			a.gates[g] = (struct gate_answer){.answer = ANSWER_NOT_CONCERNED};
+		if (a.gates[g].report == ANSWER_UNDECIDABLE)
+			a.gates[g].report = ANSWER_NOT_CONCERNED;
+	}
+	memset(&d, 0, sizeof(d));
+	algebra_decide(&a, &d);
+	d.reason = VERDICT_REASON_ADDRESS;
+	keep_alerts(&alerts, &d);
+	*ret = d;
+	return d.verdict == VERDICT_DENY;
+}

@@ -1,0 +1,255 @@
+#!/bin/sh
+# The command line as its user meets it: exit statuses, messages, and what lies on the disk
+# when something stops a run.  TAP.  WEIR=PROGRAM tests another build.
+W=${WEIR:-./weir}
+t=$(mktemp -d) || exit 3
+trap 'rm -rf "$t"' EXIT
+demo=tests/demo/demo.pcap
+forms=tests/captures/forms
+
+ok() { echo "ok - $1"; }
+not_ok() {
+	echo "not ok - $1"
+	sed 's/^/    /' "$t/out" "$t/err" 2>/dev/null | head -20 >&2
+}
+check() {
+	name=$1
+	shift
+	if "$@" >&2; then ok "$name"; else not_ok "$name"; fi
+}
+# run WANTED_STATUS NAME ARGUMENTS...: standard output and error stay in $t/out and $t/err.
+run() {
+	want=$1
+	name=$2
+	shift 2
+	"$W" "$@" >"$t/out" 2>"$t/err" </dev/null
+	rc=$?
+	if [ $rc -eq "$want" ]; then ok "$name: status $want"; else not_ok "$name: status $rc, not $want"; fi
+}
+says() { check "$1 says '$2'" grep -qF -- "$2" "$t/err"; }
+quiet() { check "$1 says nothing" [ ! -s "$t/err" ]; }
+# jsonl FILE [torn]: whole lines of JSON, seq from 1 without a gap; prints their number.
+jsonl() {
+	python3 - "$@" <<'PY'
+import json, sys
+data = open(sys.argv[1], "rb").read()
+lines = data.split(b"\n")
+torn = lines.pop()
+if torn and len(sys.argv) < 3:
+    sys.exit("the last line is torn: %r" % torn[:80])
+for n, line in enumerate(lines, 1):
+    if json.loads(line)["seq"] != n:
+        sys.exit("line %d has another seq" % n)
+print(len(lines))
+PY
+}
+
+# ---- help and usage ------------------------------------------------------------------------
+run 0 "--help" --help
+for c in replay check explain lookup rules; do
+	check "--help lists $c" grep -q "^  $c " "$t/out"
+done
+for c in replay check explain lookup rules; do
+	"$W" $c --help >"$t/out" 2>"$t/err"
+	check "$c --help: status 0" [ $? -eq 0 ]
+	check "$c --help says how to use it" grep -q "^usage: weir $c" "$t/out"
+	check "$c --help names the exit statuses" grep -q "^Exit status: 0 " "$t/out"
+done
+run 2 "no command at all"
+run 0 "--version" --version
+for l in libpcap nDPI libmaxminddb libconfig; do
+	check "--version names $l" grep -qE "^$l .*[0-9]" "$t/out"
+done
+run 2 "an unknown command" chekc
+says "an unknown command" "did you mean 'check'?"
+run 2 "a command like none" zzzzzzzz
+check "a command like none is not guessed at" [ "$(grep -c "did you mean" "$t/err")" -eq 0 ]
+for c in replay lookup explain rules; do
+	run 2 "$c without an operand" $c
+	says "$c without an operand" "Try: weir $c --help"
+done
+run 2 "an unknown option" replay --evnets x $demo
+says "an unknown option" "--evnets"
+run 2 "a wrong number" replay -j 0 $demo
+says "a wrong number" "write a number from 1 to 64"
+run 2 "a wrong zone" replay --tz Mars/Olympus --events "$t/tz" $demo
+says "a wrong zone" "'Mars/Olympus' is no time zone"
+check "a wrong zone is found before anything runs" [ ! -e "$t/tz" ]
+run 2 "two outputs" replay -o "$t/x" --events "$t/y" $demo
+
+# ---- captures that cannot be read ------------------------------------------------------------
+run 3 "a missing capture" replay -o "$t/none" "$t/no.pcap"
+says "a missing capture" "no such file; check the name and the folder"
+check "a missing capture leaves no ledger" [ ! -e "$t/none" ]
+run 3 "a folder as capture" replay -o "$t/none" tests/captures
+says "a folder as capture" "is a directory"
+run 3 "an empty capture" replay -q --events "$t/e" $forms/empty.pcap
+says "an empty capture" "is empty"
+run 3 "a text as capture" replay -q --events "$t/e" README.md
+says "a text as capture" "is not a capture in pcap or pcapng form"
+run 3 "a compressed capture" replay -q --events "$t/e" $forms/ethernet.pcap.gz
+says "a compressed capture" "compressed"
+run 0 "a capture without packets" replay -q --events "$t/e" $forms/no_frames.pcap
+says "a capture without packets" "no packet"
+run 1 "one capture missing of two" replay -q --events "$t/e" "$t/no.pcap" $demo
+says "one capture missing of two" "no.pcap: no such file"
+check "one capture missing of two: the other is read" [ "$(wc -l <"$t/e")" -gt 500 ]
+
+head -c 300000 $demo >"$t/cut.pcap"
+run 1 "a truncated capture" replay -o "$t/cut" "$t/cut.pcap"
+says "a truncated capture" "truncated"
+check "a truncated capture: the summary says so" grep -q "1 captures not read to their end" "$t/out"
+check "a truncated capture: the events so far are whole lines" [ "$(jsonl "$t/cut/000001.jsonl")" -gt 300 ]
+check "a truncated capture: the ledger says so" grep -q '"what":"capture_damaged"' "$t/cut/000001.jsonl"
+check "a truncated capture: the frames are counted" grep -qE '"what":"replay_end".*"captures_damaged":1,"frames":[1-9][0-9]{2,}' "$t/cut/000001.jsonl"
+
+# ---- standard input and output -----------------------------------------------------------------
+run 0 "events of a file" replay -q --events "$t/a.jsonl" $demo
+"$W" replay -q --events - - <$demo >"$t/b.jsonl" 2>"$t/err"
+check "capture from standard input: status 0" [ $? -eq 0 ]
+check "capture from standard input gives the same events" cmp "$t/a.jsonl" "$t/b.jsonl"
+{
+	"$W" replay -q --events - $demo 2>"$t/err"
+	echo $? >"$t/rc"
+} | head -1 >"$t/first"
+check "events into a closed pipe: status 3" [ "$(cat "$t/rc")" -eq 3 ]
+quiet "events into a closed pipe"
+check "events into a closed pipe: the first line is whole" [ "$(jsonl "$t/first")" -eq 1 ]
+run 3 "events to a full device" replay -q --events /dev/full $demo
+says "events to a full device" "No space left on device"
+"$W" replay -q -o "$t/sum" --json $demo >/dev/full 2>"$t/err"
+"$W" lookup smtp.office365.com >/dev/full 2>"$t/err"
+check "standard output to a full device: status 3" [ $? -eq 3 ]
+says "standard output to a full device" "cannot write standard output: No space left on device"
+
+# ---- where the ledger goes --------------------------------------------------------------------
+run 0 "a new ledger" replay -q -o "$t/led" $demo
+check "a new ledger holds whole lines" [ "$(jsonl "$t/led/000001.jsonl")" -eq "$(wc -l <"$t/a.jsonl")" ]
+cp "$t/led/000001.jsonl" "$t/before"
+run 3 "a ledger that exists" replay -q -o "$t/led" $demo
+says "a ledger that exists" "$t/led"
+check "a ledger that exists is left as it is" cmp "$t/led/000001.jsonl" "$t/before"
+: >"$t/file"
+run 3 "a file in the ledger's place" replay -q -o "$t/file" $demo
+says "a file in the ledger's place" "$t/file"
+# Root may write everywhere, so it gives that right up first.
+mkdir "$t/locked" && chmod 0555 "$t/locked"
+plain=
+[ "$(id -u)" -ne 0 ] || plain="setpriv --bounding-set -all --inh-caps -all"
+$plain "$W" replay -q -o "$t/locked/led" $demo >"$t/out" 2>"$t/err"
+check "an unwritable folder: status 3" [ $? -eq 3 ]
+says "an unwritable folder" "Permission denied"
+$plain "$W" replay -q --events "$t/locked/e" $demo >"$t/out" 2>"$t/err"
+check "an unwritable event file: status 3" [ $? -eq 3 ]
+says "an unwritable event file" "Permission denied"
+
+# A full disk: a file system of 64 KiB that only these processes see.
+mkdir "$t/disk"
+if unshare -m true 2>/dev/null; then alone="unshare -m"; else alone="unshare -rm"; fi
+if $alone mount -t tmpfs -o size=64k none "$t/disk" 2>/dev/null; then
+	# shellcheck disable=SC2016  # $0 and $1 are the inner shell's
+	$alone sh -c 'mount -t tmpfs -o size=64k none "$1/disk" || exit 9
+		"$0" replay -q -o "$1/disk/led" tests/demo/demo.pcap 2>"$1/err"
+		echo $? >"$1/rc"
+		cp "$1/disk/led/000001.jsonl" "$1/full.jsonl"' "$W" "$t" >"$t/out"
+	check "a full disk: status 3" [ "$(cat "$t/rc")" -eq 3 ]
+	says "a full disk" "No space left on device"
+	check "a full disk: what was written is whole lines" [ "$(jsonl "$t/full.jsonl")" -gt 10 ]
+	head -c "$(stat -c %s "$t/full.jsonl")" "$t/before" >"$t/first"
+	check "a full disk: they are the first ones" cmp "$t/first" "$t/full.jsonl"
+else
+	ok "a full disk # SKIP no private mount is allowed here"
+fi
+
+# kill -9 while an endless capture is replayed.
+mkfifo "$t/pipe"
+{
+	head -c 24 $demo
+	while tail -c +25 $demo; do :; done
+} >"$t/pipe" 2>/dev/null &
+"$W" replay -q -o "$t/killed" - <"$t/pipe" 2>"$t/err" &
+pid=$!
+n=0
+while [ $n -lt 500 ] && [ "$(stat -c %s "$t/killed/000001.jsonl" 2>/dev/null || echo 0)" -lt 1000000 ]; do
+	sleep 0.02
+	n=$((n + 1))
+done
+kill -9 $pid
+wait $pid 2>/dev/null
+check "kill -9: it was killed, not finished" [ $? -eq 137 ]
+check "kill -9: all lines but a torn last one are whole" [ "$(jsonl "$t/killed/000001.jsonl" torn)" -gt 1000 ]
+
+# ---- rules and configuration with a fault ---------------------------------------------------------
+printf 'version 1\n\ngate rules\nallow  to service smpt\n' >"$t/typo.rules"
+run 1 "a rule file with a typing error" check "$t/typo.rules"
+cat >"$t/want" <<TEXT
+$t/typo.rules:4:19: error: unknown service "smpt"
+  4 | allow  to service smpt
+    |                   ^^^^
+    = write: smtp
+1 error, 0 warnings
+nothing was loaded
+TEXT
+check "a rule file with a typing error: place, caret and remedy" diff -u "$t/want" "$t/err"
+run 1 "replay with that rule file" replay -r "$t/typo.rules" -o "$t/none" $demo
+check "replay with that rule file says the same" cmp "$t/want" "$t/err"
+check "replay with that rule file writes nothing" [ ! -e "$t/none" ]
+printf 'sites = ( { name = "a";\n  inside = [ "10.10.0.0/33" ]; } );\n' >"$t/bad.conf"
+run 1 "a configuration with a wrong address" check -c "$t/bad.conf"
+says "a configuration with a wrong address" "$t/bad.conf:2:14: error: '10.10.0.0/33' has a bad length"
+says "a configuration with a wrong address" "nothing was loaded"
+check "a configuration with a wrong address: caret" grep -qE '^    \|              \^{14}$' "$t/err"
+run 1 "a missing rule file" check "$t/no.rules"
+says "a missing rule file" "no such file"
+run 1 "findings as JSON" check --json -c "$t/bad.conf"
+check "findings as JSON are one array with file, line and column" python3 -c '
+import json, sys
+f = json.load(open(sys.argv[1]))
+assert len(f) == 1 and f[0]["line"] == 2 and f[0]["column"] == 14 and f[0]["level"] == "error", f
+' "$t/out"
+quiet "findings as JSON"
+run 0 "no findings as JSON" check --json -c tests/demo/demo.conf
+check "no findings as JSON are an empty array" [ "$(tr -d '[:space:]' <"$t/out")" = "[]" ]
+run 0 "check of the demo" check -c tests/demo/demo.conf
+check "check of the demo counts rules and expectations" grep -qE '^fine: generation [0-9a-f]{16}, [1-9][0-9]* rules, [1-9][0-9]* expectations fulfilled$' "$t/out"
+run 0 "check --keys" check --keys
+check "check --keys lists the keys" grep -q "sensor" "$t/out"
+
+# ---- lookup, explain, rules print --------------------------------------------------------------------
+run 0 "lookup" lookup --json contoso.crm4.dynamics.com 4.210.128.200 no.such.host.example
+check "lookup --json has its keys" python3 -c '
+import json, sys
+name, address, unknown = [json.loads(line) for line in open(sys.argv[1])]
+assert name["service"] == "dataverse" and name["org"] == "contoso" and name["region"] == "EUR", name
+assert {"host", "cloud", "countries", "connectors", "rule", "confidence", "source"} <= set(name), name
+assert "shared_commondataserviceforapps" in name["connectors"], name
+assert address["country"] == "NL" and "AzureCloud" in address["tags"], address
+assert {"address", "region", "country_source"} <= set(address), address
+assert list(unknown) == ["host"], unknown
+' "$t/out"
+printf 'make.powerapps.com\r\n\nContoso.CRM4.Dynamics.com.\n' | "$W" lookup --json - >"$t/out" 2>"$t/err"
+check "lookup reads a list" [ "$(grep -c '"service"' "$t/out")" -eq 2 ]
+run 0 "lookup for people" lookup contoso.crm4.dynamics.com
+check "lookup for people tells the state of the catalogue" grep -q "^catalogue" "$t/out"
+explain="explain -c tests/demo/demo.conf --src 10.10.9.31 --dst 40.99.204.34 --host smtp.office365.com --at 2026-11-22T02:11:16+01:00"
+# shellcheck disable=SC2086  # a list of words
+{
+	run 0 "explain of an allowed connection" $explain --port 587
+	check "explain of an allowed connection begins with ALLOW" grep -q "^ALLOW " "$t/out"
+	run 1 "explain of a denied connection" $explain --port 465
+	check "explain of a denied connection begins with DENY" grep -q "^DENY " "$t/out"
+	check "explain of a denied connection names the line" grep -qE 'contoso\.rules:[0-9]+' "$t/out"
+	run 2 "explain with a wrong port" $explain --port 65536
+	run 2 "explain with a wrong time" $explain --at yesterday
+	run 1 "explain with a wrong rule file" $explain -r "$t/typo.rules"
+}
+run 2 "explain with a wrong address" explain --src 10.10.9.299 --dst 40.99.204.34
+says "explain with a wrong address" "'10.10.9.299' is no IP address"
+run 2 "rules without its word" rules list
+"$W" rules print -c tests/demo/demo.conf >"$t/a.rules" 2>"$t/err"
+"$W" rules print -c tests/demo/demo.conf -r "$t/a.rules" >"$t/b.rules" 2>"$t/err"
+check "rules print: contoso.rules prints as itself" cmp "$t/a.rules" "$t/b.rules"
+"$W" rules print rules/monitor.rules >"$t/a.rules" 2>"$t/err"
+"$W" rules print "$t/a.rules" >"$t/b.rules" 2>"$t/err"
+check "rules print: monitor.rules prints as itself" cmp "$t/a.rules" "$t/b.rules"
+check "rules print: something is printed" [ "$(wc -l <"$t/b.rules")" -gt 5 ]
