@@ -18,9 +18,10 @@ trap 'rm -rf "$t"' EXIT
 }
 
 # The seeds, as they lie in the tree, and shipped data cut down to what loads in a moment.
-# every N: all comments, the header row and each Nth row.
+# every N: all comments, the header row, each Nth row, and those that the rules' tests name.
 every() {
-	awk -v n="$1" '/^#/ { print; next } head++ == 0 || ++rows % n == 0'
+	awk -v n="$1" '/^#/ || /^(dns\.google|smtp\.office365\.com|make\.powerapps\.com)\t/ { print; next }
+		head++ == 0 || ++rows % n == 0'
 }
 w=$t/tree
 mkdir -p "$w/tests" "$w/share/rules/catalog" "$w/share/geo" "$w/events"

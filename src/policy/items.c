@@ -435,7 +435,6 @@ static struct item *read_table(struct parser *ps, enum field f, const struct tok
 		diag_remedy(ps->d, "table <%.*s> { .. }, above", SHOWN(t->text));
 		return NULL;
 	}
-	table->used = true;
 	/* `to <table>` is about addresses, names or countries, as the table is. */
 	if (f == FIELD_PEER && table->kind == TABLE_HOSTS)
 		f = FIELD_HOST;
@@ -452,6 +451,7 @@ static struct item *read_table(struct parser *ps, enum field f, const struct tok
 	it = item_new(ps, f);
 	if (it == NULL)
 		return NULL;
+	table->used = true;
 	it->table = table;
 	it->text = table->name;
 	return it;

@@ -29,6 +29,7 @@ static void check_url(const struct facts *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct identify *id;
+	static const uint8_t method[] = {'G', 'E', 'T', ' '};
 	static uint8_t request[8192];
 	struct facts f;
 
@@ -36,9 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		id = identify_create();
 	if (id == NULL || size > sizeof(request) - 4)
 		return 0;
-	memcpy(request, "GET ", 4);
+	memcpy(request, method, sizeof(method));
 	if (size > 0)
-		memcpy(request + 4, data, size);
+		memcpy(request + sizeof(method), data, size);
 	memset(&f, 0, sizeof(f));
 	if (identify_stream(id, request, size + 4, true, false, 80, &f) !=
 		    IDENTIFY_DONE ||

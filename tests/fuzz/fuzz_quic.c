@@ -30,7 +30,7 @@ static void make_datagram(unsigned kind, const uint8_t *p, size_t len)
 		break;
 	case 3:
 		if (len > 0)
-			put_crypto(&frames, 8u * p[0], p + 1, len - 1);
+			put_crypto(&frames, (uint64_t)p[0] * 8, p + 1, len - 1);
 		put_initial(&datagram, &seal, &frames);
 		break;
 	case 4:

@@ -91,13 +91,27 @@ static void print_text(const struct diag *d, FILE *out)
 	diag_print(d, out, false);
 }
 
-/* ret_first: the first line, for whoever asks why a file was refused; NULL = no. */
+/* The line of `text` in which `word` stands. */
+static struct str line_with(const char *text, const char *word)
+{
+	const char *at = strstr(text, word), *end;
+
+	if (at == NULL)
+		return STR_NONE;
+	while (at > text && at[-1] != '\n')
+		at--;
+	end = strchr(at, '\n');
+	return (struct str){at, end == NULL ? strlen(at) : (size_t)(end - at)};
+}
+
+/* ret_first: the first error, for whoever asks why a file was refused; NULL = no. */
 static bool prints_well(const struct diag *d, print_diag *print, const char *must_hold,
 			char *ret_first)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
+	struct str first;
 	bool fine;
 
 	if (f == NULL)
@@ -107,7 +121,8 @@ static bool prints_well(const struct diag *d, print_diag *print, const char *mus
 	       (diag_count(d, DIAG_ERROR) == 0 || strstr(text, must_hold) != NULL) &&
 	       is_plain_text(text, len, print != print_text);
 	if (ret_first != NULL)
-		(void)snprintf(ret_first, WHY_MAX, "%.*s", (int)strcspn(text, "\n"), text);
+		(void)snprintf(ret_first, WHY_MAX, "%.*s", (int)strcspn(text, "\n"),
+			       text);
 	free(text);
 	return fine;
 }

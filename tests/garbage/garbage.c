@@ -51,9 +51,9 @@ static void start_clocks(bool on)
 	(void)alarm(on ? CLOCK_S_MAX : 0);
 }
 
-static enum outcome run_case(struct cases *c, uint64_t number, const char *keep)
+static enum outcome run_case(struct cases *c, uint64_t number, const char *keep,
+			     char why[WHY_MAX])
 {
-	char why[WHY_MAX];
 	enum outcome o;
 
 	start_clocks(true);
@@ -70,7 +70,8 @@ static enum outcome run_case(struct cases *c, uint64_t number, const char *keep)
 static void run_batch(struct run *r, struct lane *l)
 {
 	for (; l->at < l->to; l->at++) {
-		enum outcome o = run_case(r->cases, l->at, NULL);
+		char why[WHY_MAX];
+		enum outcome o = run_case(r->cases, l->at, NULL, why);
 
 		l->counts[l->at % KIND_COUNT][o]++;
 	}
@@ -258,8 +259,9 @@ int main(int argc, char *argv[])
 	if (c == NULL)
 		return EXIT_FAILURE;
 	if (strcmp(argv[1], "--seed") == 0) {
-		enum outcome o =
-			run_case(c, number_of(argv[2]), argc > 3 ? argv[3] : "/dev/null");
+		char why[WHY_MAX];
+		enum outcome o = run_case(c, number_of(argv[2]),
+					  argc > 3 ? argv[3] : "/dev/null", why);
 
 		(void)printf("%s\n%s\n", words[o], why);
 		code = o == OUTCOME_WRONG ? EXIT_FAILURE : EXIT_SUCCESS;

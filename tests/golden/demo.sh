@@ -6,20 +6,20 @@ trap 'rm -rf "$t"' EXIT
 check() {
 	what=$1
 	shift
-	if "$@"; then echo "ok - $what"; else echo "not ok - $what"; fi
+	if "$@" >&2; then echo "ok - $what"; else echo "not ok - $what"; fi
 }
 python3 tests/tools/readdress.py tests/demo/plan.tsv tests/demo/servers.tsv tests/captures/real "$t/demo.pcap" >/dev/null
 check "demo.pcap is what the tool makes" cmp "$t/demo.pcap" tests/demo/demo.pcap
 ./weir replay -c tests/demo/demo.conf -o "$t/ledger" tests/demo/demo.pcap >"$t/summary" 2>"$t/err"
 check "replay ends well" [ $? -eq 0 ]
 check "no finding in the shipped files" [ ! -s "$t/err" ]
-check "events fit the schema" python3 tests/tools/validate_events.py "$t"/ledger/*.jsonl >&2
+check "events fit the schema" python3 tests/tools/validate_events.py "$t"/ledger/*.jsonl
 # What a person reviews: judged connections but DNS, and signals, without what changes with
 # every edit of a shipped file.
 grep -E '"phase":"start"|"type":"signal"' "$t/ledger/000001.jsonl" | grep -v '"protocol":"dns"' |
 	sed 's/"seq":[0-9]*,//; s/"generation":"[0-9a-f]*"/"generation":"-"/' >"$t/events"
 [ -z "${UPDATE:-}" ] || cp "$t/events" tests/golden/demo.want.jsonl
-check "events are the reviewed ones" diff -u tests/golden/demo.want.jsonl "$t/events" >&2
+check "events are the reviewed ones" diff -u tests/golden/demo.want.jsonl "$t/events"
 has() {
 	grep -E "$2" "$t/ledger/000001.jsonl" | grep -qE "$3" && echo "ok - holds $1" || echo "not ok - holds no $1"
 }

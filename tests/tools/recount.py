@@ -133,7 +133,7 @@ def main():
             continue
         words = source.split("#")[0].split()
         verb = next((w for w in words if w in ("allow", "deny", "alert")), None)
-        fits = verb == word or (verb in ("alert", "allow") and word == "allow")
+        fits = words[:1] == ["gate"] or verb == word or (verb in ("alert", "allow") and word == "allow")
         check(fits and (label is None or label in words), f"{rule} says {word}: {source.strip()}")
     sys.exit(failures > 0)
 

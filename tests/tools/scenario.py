@@ -104,13 +104,14 @@ def run(weir, path):
     if done.returncode != 0:
         print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
         return
-    verdicts, signals = {}, {}
+    verdicts, signals, ports = {}, {}, {}
     for line in done.stdout.splitlines():
         e = json.loads(line)
         if e["type"] == "flow" and e["phase"] == "start":
             verdicts[e["src_port"]] = e["verdict"]
+            ports[e["flow_id"]] = e["src_port"]
         elif e["type"] == "signal":
-            signals.setdefault(e["src_port"], []).append(e["signal"])
+            signals.setdefault(ports[e["flow_id"]], []).append(e["signal"])
     for k, (number, time, source, host, target, verdict, want) in enumerate(steps):
         got = ",".join(sorted(signals.get(20000 + k, []))) or "-"
         want = ",".join(sorted(want.split(",")))

@@ -290,7 +290,8 @@ static void a_long_row_of_pointers_is_malformed(void **state)
 		put_question("a", 16);
 		put_question("", 16); /* a TXT record of the root ... */
 		put_be(&m, 0, 4);
-		put_be(&m, 2 * (jumps - 1), 2); /* ... whose data is a row of pointers */
+		put_be(&m, 2 * ((uint64_t)jumps - 1),
+		       2); /* ... whose data is a row of pointers */
 		put_be(&m, 0xc00c, 2);
 		for (unsigned i = 2; i < jumps; i++)
 			put_be(&m, 0xc000u | (m.len - 2), 2);

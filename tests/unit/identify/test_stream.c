@@ -99,7 +99,7 @@ static void answers_the_same_however_the_bytes_come(void **state)
 	for (size_t i = 0; i < COUNT(openings); i++) {
 		const struct opening *o = &openings[i];
 		enum identify_step step = IDENTIFY_MORE;
-		struct facts f;
+		struct facts f = {.protocol = PROTOCOL_UNKNOWN};
 
 		for (size_t n = 1; n <= o->len && step == IDENTIFY_MORE; n++)
 			f = ask(*state, (const uint8_t *)o->bytes, n, false, o->port,
