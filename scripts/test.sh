@@ -46,6 +46,11 @@ plain() {
 	fi
 }
 
+# A Python unittest file as TAP.
+pyunit() {
+	python3 "$1" -v 2>&1 | sed -E 's/^(.*) \.\.\. ok$/ok - \1/; s/^(.*) \.\.\. (FAIL|ERROR)$/not ok - \1/'
+}
+
 units() {
 	for t in tests/unit/*/test_*.c; do
 		n=${t#tests/unit/}
@@ -66,7 +71,7 @@ if [ "$mode" != e2e ]; then
 		[ -e "$t" ] && tap "$(basename "$(dirname "$t")") $(basename "$t" .sh)" "$t"
 	done
 	for t in tests/tools/test_*.py; do
-		[ -e "$t" ] && tap "tool $(basename "$t" .py)" python3 "$t"
+		[ -e "$t" ] && tap "tool $(basename "$t" .py)" pyunit "$t"
 	done
 fi
 if [ "$mode" = all ]; then

@@ -227,17 +227,18 @@ bool generation_is_resolver(const struct generation *g, const struct addr *a)
 struct addr generation_anchor(const struct generation *g, const struct addr *a,
 			      const struct addr *b)
 {
-	bool a_in = prefixes_contain(g->memory->inside, a);
-	bool b_in = prefixes_contain(g->memory->inside, b);
+	bool a_first = prefixes_contain(g->memory->inside, a);
+	bool b_first = prefixes_contain(g->memory->inside, b);
 	bool any;
 
-	if (a_in != b_in)
-		return a_in ? *a : *b;
-	if (named_resolver(g->config, a, &any))
-		return *b;
-	if (any && named_resolver(g->config, b, &any))
-		return *a;
-	return addr_compare(a, b) <= 0 ? *a : *b;
+	if (a_first == b_first) {
+		a_first = !named_resolver(g->config, a, &any);
+		b_first = !named_resolver(g->config, b, &any);
+	}
+	/* Two of a kind: the same one whichever way the packet goes. */
+	if (a_first == b_first)
+		a_first = addr_compare(a, b) <= 0;
+	return a_first ? *a : *b;
 }
 
 static bool country_in(const char *const *list, size_t n, const char *country)

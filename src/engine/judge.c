@@ -337,6 +337,18 @@ static void put_signals(struct worker *w, const struct flow *fl, const struct co
 
 /* ---- judging ----------------------------------------------------------------------------- */
 
+/*
+ * Do the DNS answers to this flow's client come to the worker of this flow?  Where they may
+ * not, they count for nothing, or a run with more workers would know less.
+ */
+static bool sees_dns(const struct worker *w, const struct flow *fl)
+{
+	struct addr client = flow_client(fl), server = flow_server(fl);
+	struct addr anchor = generation_anchor(w->g, &client, &server);
+
+	return addr_equal(&anchor, &client);
+}
+
 /* A second witness for the name, or the name itself where the wire hides it. */
 static void ask_witness(const struct worker *w, struct conn *c, struct case_file *cf)
 {
@@ -393,7 +405,7 @@ void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts
 	keep_texts(w, c, f);
 	who(w, fl, c, &cf);
 	what(w, c, &cf);
-	if (c->client_inside)
+	if (c->client_inside && sees_dns(w, fl))
 		ask_witness(w, c, &cf);
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	if (cf.subject.evidence == EVIDENCE_NONE)

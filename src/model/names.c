@@ -12,6 +12,7 @@ static unsigned find(const char *const *words, unsigned count, struct str word)
 	return i;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `type` names a type */
 #define DEFINE(type, list, PREFIX)                                          \
 	static const char *const type##_words[] = {list(WORD)};             \
 	const char *type##_name(enum type v)                                \
@@ -22,6 +23,7 @@ static unsigned find(const char *const *words, unsigned count, struct str word)
 	{                                                                   \
 		return (enum type)find(type##_words, PREFIX##_COUNT, word); \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 DEFINE(protocol, PROTOCOLS, PROTOCOL)
 DEFINE(evidence, EVIDENCES, EVIDENCE)

@@ -36,7 +36,7 @@ static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
 	return RULE_NONE;
 }
 
-static struct walk ask_gate(const struct question *q, enum gate g, bool report,
+static struct walk ask_gate(struct question *q, enum gate g, bool report,
 			    struct alerts *alerts)
 {
 	const struct lines *l = &q->p->gates[g];
@@ -45,6 +45,8 @@ static struct walk ask_gate(const struct question *q, enum gate g, bool report,
 		return walk_connectors(q, l, report);
 	if (g == GATE_ENDPOINTS)
 		return walk_endpoints(q, report);
+	if (g == GATE_DEFAULT)
+		return walk_default(q, l, report);
 	return walk_lines(q, l, report, alerts);
 }
 
@@ -56,7 +58,7 @@ static bool owner_unknown(const struct question *q)
 	return false;
 }
 
-static void ask(const struct question *q, enum gate g, struct gate_answer *ret,
+static void ask(struct question *q, enum gate g, struct gate_answer *ret,
 		struct alerts *alerts)
 {
 	struct walk w = ask_gate(q, g, false, alerts);
@@ -76,8 +78,7 @@ static void ask(const struct question *q, enum gate g, struct gate_answer *ret,
 		ret->why = w.why;
 }
 
-static void ask_all(const struct question *q, struct algebra_question *a,
-		    struct alerts *alerts)
+static void ask_all(struct question *q, struct algebra_question *a, struct alerts *alerts)
 {
 	for (enum gate g = GATE_OWN; g <= GATE_DEFAULT; g++)
 		if ((a->skipped >> g & 1) == 0)

@@ -134,8 +134,11 @@ static void spell(const struct subject *s, enum family family, struct str server
 	e->spellings[e->count++] = (struct str){buf, len};
 }
 
-/* The URL as read, its query hidden: facts keep no query values. */
-static void spell_url(const struct subject *s, struct endpoint *e)
+/*
+ * The URL as read, or with `server` in place of the name (absent: as it is).  The query is
+ * hidden: facts keep no query values.
+ */
+static void spell_url(const struct subject *s, struct str server, struct endpoint *e)
 {
 	const char *mark = memchr(s->url.p, '?', s->url.len);
 	struct str url = s->url;
@@ -144,6 +147,18 @@ static void spell_url(const struct subject *s, struct endpoint *e)
 
 	if (mark != NULL)
 		url.len = (size_t)(mark - url.p) + 1;
+	if (server.len > 0) {
+		const char *colon = memmem(url.p, url.len, "://", 3);
+		size_t host = colon == NULL ? 0 : (size_t)(colon - url.p) + 3;
+		size_t end = host;
+
+		while (end < url.len && url.p[end] != '/' && url.p[end] != ':' &&
+		       url.p[end] != '?')
+			end++;
+		put(buf, &len, (struct str){url.p, host}, false);
+		put(buf, &len, server, true);
+		url = (struct str){url.p + end, url.len - end};
+	}
 	put(buf, &len, url, false);
 	if (mark != NULL)
 		put(buf, &len, STR("*"), false);
@@ -155,6 +170,7 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 	const struct subject *s = q->s;
 	char address[ADDR_TEXT_MAX];
 	struct str account = s->host;
+	struct str server = {address, addr_format(&s->peer, address)};
 	const char *dot;
 
 	e->count = 0;
@@ -163,10 +179,12 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 	if (q->blank_host)
 		e->why = s->undecidable != UNDECIDABLE_NONE ? s->undecidable
 							    : UNDECIDABLE_NO_HOST;
-	if (family == FAMILY_HTTP && s->visibility == VISIBILITY_URL && s->url.len > 0)
-		spell_url(s, e);
-	else
-		spell(s, family, q->blank_host ? STR("*") : s->host, e);
+	if (family == FAMILY_HTTP && s->visibility == VISIBILITY_URL && s->url.len > 0) {
+		spell_url(s, STR_NONE, e);
+		spell_url(s, server, e);
+		return;
+	}
+	spell(s, family, q->blank_host ? STR("*") : s->host, e);
 	if (family == FAMILY_BLOB) {
 		dot = memchr(account.p, '.', account.len);
 		if (dot != NULL)
@@ -174,7 +192,7 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 		spell(s, family, account, e);
 		return;
 	}
-	spell(s, family, (struct str){address, addr_format(&s->peer, address)}, e);
+	spell(s, family, server, e);
 }
 
 static enum tri match_pattern(const struct endpoint *e, struct str pattern)

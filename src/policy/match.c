@@ -70,6 +70,7 @@ void question_init(struct question *q, const struct program *p, const struct sub
 	q->s = s;
 	q->blank_host = s->host.len == 0 && !s->name_pending;
 	q->egress_known = !is_zero(&s->egress);
+	q->in_scope = s->in_scope;
 	find_host(q);
 	find_address(p, &s->inside, q->inside);
 	find_address(p, &s->peer, q->peer);
@@ -89,15 +90,6 @@ static enum tri yes_if(bool b)
 static bool mask_has(uint64_t mask, unsigned bit)
 {
 	return bit < 64 && (mask >> bit & 1) != 0;
-}
-
-static enum tri ask_scope(const struct question *q, const struct part *t)
-{
-	const struct subject *s = q->s;
-
-	if (s->name_pending && !s->in_scope && s->role == ROLE_USER)
-		return t->mask == 3 ? TRI_YES : TRI_MAYBE;
-	return yes_if(mask_has(t->mask, s->in_scope ? 0 : 1));
 }
 
 /* Is one of the kinds in the mask of this ownership?  Blank when the name has none of them. */
@@ -282,7 +274,7 @@ static enum tri ask_part(const struct question *q, const struct part *t)
 	case FIELD_EGRESS:
 		return !q->egress_known ? TRI_MAYBE : yes_if(set_has(q->egress, t->set));
 	case FIELD_SCOPE:
-		return ask_scope(q, t);
+		return yes_if(mask_has(t->mask, q->in_scope ? 0 : 1));
 	case FIELD_ENVIRONMENT:
 	case FIELD_OWN:
 	case FIELD_PARTNER:

@@ -178,6 +178,7 @@ struct question {
 	const struct subject *s;
 	bool blank_host; /* no host, and none is coming */
 	bool egress_known;
+	bool in_scope; /* walk_default() asks both ways while a name may still bring it */
 	enum ownership
 		own[OWN_KIND_COUNT]; /* OWNERSHIP_COUNT = the name has no such part */
 	uint32_t environment;        /* its number, or ENVIRONMENT_NONE */
@@ -219,6 +220,7 @@ void alerts_add(struct alerts *a, uint32_t rule);
 /* Ask one gate; report-only lines take part with `report`.  `alerts` may be NULL. */
 struct walk walk_lines(const struct question *q, const struct lines *l, bool report,
 		       struct alerts *alerts);
+struct walk walk_default(struct question *q, const struct lines *l, bool report);
 struct walk walk_connectors(const struct question *q, const struct lines *l, bool report);
 struct walk walk_endpoints(const struct question *q, bool report);
 

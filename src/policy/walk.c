@@ -89,6 +89,25 @@ struct walk walk_lines(const struct question *q, const struct lines *l, bool rep
 	return maybe_end(&m, &last, why_maybe(q));
 }
 
+/* While a name may still bring the connection into scope, both answers must agree. */
+struct walk walk_default(struct question *q, const struct lines *l, bool report)
+{
+	struct walk w = walk_lines(q, l, report, NULL);
+	struct walk other;
+
+	if (!q->s->name_pending || q->in_scope)
+		return w;
+	q->in_scope = true;
+	other = walk_lines(q, l, report, NULL);
+	q->in_scope = false;
+	w.by_report = w.by_report || other.by_report;
+	if (w.answer != other.answer) {
+		w.answer = ANSWER_UNDECIDABLE;
+		w.why = UNDECIDABLE_INCOMPLETE;
+	}
+	return w;
+}
+
 /* ---- gate connectors --------------------------------------------------------------------- */
 
 #define CONNECTORS_SEEN 64 /* of one host; further ones count as not listed */

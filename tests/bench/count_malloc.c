@@ -21,6 +21,7 @@ static void *next(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void *malloc(size_t n)
 {
 	if (real_malloc == NULL)
@@ -29,6 +30,7 @@ void *malloc(size_t n)
 	return real_malloc(n);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void *calloc(size_t n, size_t size)
 {
 	static int looking;
@@ -47,6 +49,7 @@ void *calloc(size_t n, size_t size)
 	return real_calloc(n, size);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void *realloc(void *old, size_t n)
 {
 	if (real_realloc == NULL)

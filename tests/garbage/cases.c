@@ -120,9 +120,10 @@ static bool prints_well(const struct diag *d, print_diag *print, const char *mus
 	fine = fclose(f) == 0 &&
 	       (diag_count(d, DIAG_ERROR) == 0 || strstr(text, must_hold) != NULL) &&
 	       is_plain_text(text, len, print != print_text);
+	first = line_with(text, must_hold);
 	if (ret_first != NULL)
-		(void)snprintf(ret_first, WHY_MAX, "%.*s", (int)strcspn(text, "\n"),
-			       text);
+		(void)snprintf(ret_first, WHY_MAX, "%.*s", (int)first.len,
+			       first.len == 0 ? "" : first.p);
 	free(text);
 	return fine;
 }

@@ -27,8 +27,9 @@ enum fixture_service {
 };
 
 static const char *const fixture_services[SVC_COUNT] = {
-	"dataverse", "power-apps", "power-automate", "entra", "sql",  "smtp",
-	"relay",     "graph",	   "doh",	     "dot",   "blob",
+	"dataverse", "power-apps", "power-automate", "entra",
+	"sql",       "smtp",       "relay",          "graph",
+	"doh",       "dot",        "blob",
 };
 
 enum fixture_connector {
@@ -45,9 +46,9 @@ enum fixture_connector {
 };
 
 static const char *const fixture_connectors[CON_COUNT] = {
-	"shared_sql",	      "shared_smtp", "shared_azureblob", "shared_dropbox",
-	"shared_webcontents", "Http",	     "shared_teams",	 "shared_office365",
-	"HttpWebhook",
+	"shared_sql",     "shared_smtp",        "shared_azureblob",
+	"shared_dropbox", "shared_webcontents", "Http",
+	"shared_teams",   "shared_office365",   "HttpWebhook",
 };
 
 enum fixture_tag {
