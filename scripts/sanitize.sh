@@ -4,6 +4,8 @@
 #   libraries are ours or libcrypto alone; nDPI, libpcap and libconfig are not instrumented).
 cd "$(dirname "$0")/.." || exit 3
 make=${MAKE:-make}
+# The programs under test do not stand beside their data.
+export WEIR_SHARE="$PWD"
 run() {
 	title=$1
 	shift

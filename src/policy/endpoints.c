@@ -216,6 +216,7 @@ static struct walk walk_list(const struct endpoint *e, const struct endpoints *l
 {
 	struct walk w = {.answer = ANSWER_NOT_CONCERNED, .by_report = l->report_only};
 	bool maybe_allow = false, maybe_deny = false;
+	uint32_t certain = RULE_NONE;
 
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct endpoint_line *line = &l->list[i];
@@ -229,6 +230,7 @@ static struct walk walk_list(const struct endpoint *e, const struct endpoints *l
 			maybe_allow = true;
 		if (w.rule == RULE_NONE)
 			w.rule = line->rule;
+		certain = line->rule;
 		if (t == TRI_YES)
 			break;
 	}
@@ -238,6 +240,7 @@ static struct walk walk_list(const struct endpoint *e, const struct endpoints *l
 		w.why = e->why;
 	} else {
 		w.answer = maybe_deny ? ANSWER_DENY : ANSWER_ALLOW;
+		w.rule = certain;
 	}
 	return w;
 }

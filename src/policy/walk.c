@@ -48,10 +48,12 @@ static struct walk maybe_end(struct maybe *m, const struct walk *last,
 	if (!m->any)
 		return *last;
 	maybe_add(m, last);
-	if (m->differ) {
-		m->first.answer = ANSWER_UNDECIDABLE;
-		m->first.why = why;
-	}
+	if (!m->differ)
+		return (struct walk){.answer = last->answer,
+				     .rule = last->rule,
+				     .by_report = m->first.by_report};
+	m->first.answer = ANSWER_UNDECIDABLE;
+	m->first.why = why;
 	return m->first;
 }
 

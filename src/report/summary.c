@@ -15,6 +15,7 @@
 #define WORD_SLOTS     ((size_t)SUMMARY_WORDS_MAX * 2)
 #define SIGNALS_MAX    64
 #define SHOWN_WORDS    2
+#define JSON_BYTES_MAX ((size_t)64 << 20)
 
 struct row {
 	uint64_t connections, allow, deny, would_deny, undecidable;
@@ -472,50 +473,61 @@ static void json_rows(const struct summary *s, struct json *j)
 	json_array_end(j);
 }
 
-void summary_print_json(const struct summary *s, const struct summary_frame *f, FILE *out)
+static void json_all(const struct summary *s, const struct summary_frame *f,
+		     struct json *j)
 {
-	static const size_t size = (size_t)1 << 20;
-	char *buf = malloc(size);
-	struct json j;
-
-	if (buf == NULL)
-		return;
-	json_init(&j, buf, size);
-	json_object_begin(&j, NULL);
-	json_cstring(&j, "generation", f->generation);
-	json_u64(&j, "frames", f->frames);
-	json_u64(&j, "bytes", f->bytes);
-	json_u64(&j, "malformed", f->malformed);
-	json_u64(&j, "damaged", f->damaged);
-	json_u64(&j, "flows", s->flows);
-	json_u64(&j, "dns", s->dns);
-	json_u64(&j, "connections", s->allow + s->deny);
-	json_u64(&j, "never_judged", s->never_judged);
-	json_u64(&j, "names_own", s->names_own);
-	json_u64(&j, "names_quic", s->names_quic);
-	json_u64(&j, "names_dns", s->names_dns);
-	json_u64(&j, "names_none", s->names_none);
-	json_u64(&j, "allow", s->allow);
-	json_u64(&j, "deny", s->deny);
-	json_u64(&j, "would_deny", s->would_deny);
-	json_rows(s, &j);
-	json_rules(s, &j, "denied", s->deny_rule);
-	json_rules(s, &j, "would_denied", s->would_rule);
-	json_object_begin(&j, "undecidable");
+	json_object_begin(j, NULL);
+	json_cstring(j, "generation", f->generation);
+	json_u64(j, "frames", f->frames);
+	json_u64(j, "bytes", f->bytes);
+	json_u64(j, "malformed", f->malformed);
+	json_u64(j, "damaged", f->damaged);
+	json_u64(j, "flows", s->flows);
+	json_u64(j, "dns", s->dns);
+	json_u64(j, "connections", s->allow + s->deny);
+	json_u64(j, "never_judged", s->never_judged);
+	json_u64(j, "names_own", s->names_own);
+	json_u64(j, "names_quic", s->names_quic);
+	json_u64(j, "names_dns", s->names_dns);
+	json_u64(j, "names_none", s->names_none);
+	json_u64(j, "allow", s->allow);
+	json_u64(j, "deny", s->deny);
+	json_u64(j, "would_deny", s->would_deny);
+	json_rows(s, j);
+	json_rules(s, j, "denied", s->deny_rule);
+	json_rules(s, j, "would_denied", s->would_rule);
+	json_object_begin(j, "undecidable");
 	for (unsigned i = 1; i < UNDECIDABLE_COUNT; i++)
 		if (s->undecidable[i] > 0)
-			json_u64(&j, undecidable_name((enum undecidable)i),
+			json_u64(j, undecidable_name((enum undecidable)i),
 				 s->undecidable[i]);
 	json_object_end(&j);
-	json_object_begin(&j, "signals");
+	json_object_begin(j, "signals");
 	for (size_t i = 0; i < s->signals; i++)
-		json_u64(&j, s->signal[i].name, s->signal[i].count);
+		json_u64(j, s->signal[i].name, s->signal[i].count);
 	json_object_end(&j);
 	if (f->ledger != NULL)
-		json_cstring(&j, "ledger", f->ledger);
+		json_cstring(j, "ledger", f->ledger);
 	json_object_end(&j);
-	json_raw(&j, "\n", 1);
-	if (json_ok(&j))
-		(void)fwrite(buf, 1, j.len, out);
-	free(buf);
+	json_raw(j, "\n", 1);
+}
+
+void summary_print_json(const struct summary *s, const struct summary_frame *f, FILE *out)
+{
+	bool done = false;
+
+	/* Thousands of rules that denied need more room than most runs. */
+	for (size_t size = (size_t)1 << 16; !done && size <= JSON_BYTES_MAX; size *= 4) {
+		char *buf = malloc(size);
+		struct json j;
+
+		if (buf == NULL)
+			return;
+		json_init(&j, buf, size);
+		json_all(s, f, &j);
+		done = json_ok(&j);
+		if (done)
+			(void)fwrite(buf, 1, j.len, out);
+		free(buf);
+	}
 }

@@ -584,7 +584,7 @@ static bool take_seeds(struct cases *c)
 		{"tests/captures/real/*.pcap", KIND_CAPTURE, true},
 		{"tests/captures/forms/*.*", KIND_CAPTURE, false},
 		{"rules/*.rules", KIND_RULES, true},
-		{"tests/rules/*/*.in", KIND_RULES, false},
+		{"tests/rules/ok/*.in", KIND_RULES, false},
 		{"tests/scenario/*.rules", KIND_RULES, false},
 		{"tests/demo/*.conf", KIND_CONFIG, true},
 		{"tests/config/ok/*.conf", KIND_CONFIG, true},

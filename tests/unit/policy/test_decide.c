@@ -594,7 +594,7 @@ static void an_unknown_egress_is_undecidable(void **state)
 	/* Where both ways say the same, it is not asked. */
 	memset(&c.s.egress, 0, sizeof(c.s.egress));
 	check("gate ip-firewall\ndeny from egress 203.0.113.0/24\ndeny to any\n", &c,
-	      "deny ip-firewall 2");
+	      "deny ip-firewall 3");
 	check_gate("gate ip-firewall\ndeny from not egress 203.0.113.0/24\n", &c,
 		   GATE_IP_FIREWALL, "undecidable egress_unknown");
 }
@@ -1078,7 +1078,7 @@ static void early_denies_are_certain_whatever_the_name(void **state)
 		{"gate rules\nallow to any\n", "later"},
 		{"gate rules\ndeny to host \"x.example\"\n", "later"},
 		{"gate rules\nallow to host \"x.example\"\ndeny to any\n", "later"},
-		{"gate rules\ndeny to host \"x.example\"\ndeny to any\n", "deny rules 2"},
+		{"gate rules\ndeny to host \"x.example\"\ndeny to any\n", "deny rules 3"},
 		{"gate rules\ndeny to not host \"x.example\"\n", "later"},
 		{"gate rules\ndeny to service sql port 22\ndeny to country DE\n",
 		 "deny rules 3"},

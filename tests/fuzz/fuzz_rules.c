@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rule files.  Whatever the bytes: a policy or a finding, never both nor neither of error and
+ * policy; what is printed parses, prints as itself, and decides the same.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../unit/policy/fixture.h"
+#include "policy/ast.h"
+#include "policy/policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A file in memory; named files that the rules include are looked for beside it. */
+static struct policy *load(const void *text, size_t len, struct diag *d)
+{
+	char path[64];
+	const char *files[] = {path};
+	struct policy_cfg cfg = {
+		.files = files,
+		.file_count = 1,
+		.vocabulary = &fixture_vocabulary,
+		.now_us = FIXTURE_NOW_US,
+	};
+	int fd = memfd_create("rules", MFD_CLOEXEC);
+	struct policy *p;
+
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		abort();
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	p = policy_load(&cfg, d);
+	(void)close(fd);
+	return p;
+}
+
+static char *print(const struct policy *p, size_t *ret_len)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_len);
+
+	if (out == NULL)
+		abort();
+	policy_print(p, out);
+	if (fclose(out) != 0)
+		abort();
+	return text;
+}
+
+static struct diag *new_diag(void)
+{
+	struct diag *d = diag_create();
+
+	if (d == NULL)
+		abort();
+	return d;
+}
+
+/* Connections that differ in everything that rules ask about. */
+static void subject_of(unsigned n, struct subject *s, struct service *v, struct place *p,
+		       struct connector_ref refs[2])
+{
+	static const char *const hosts[] = {"api.example.com", "a.example",
+					    "contososql.database.windows.net",
+					    "x.blob.core.windows.net"};
+	static const uint16_t ports[] = {443, 80, 1433, 587, 53};
+
+	memset(s, 0, sizeof(*s));
+	memset(v, 0, sizeof(*v));
+	memset(p, 0, sizeof(*p));
+	s->inside = addr_from_v4((const uint8_t[]){10, 10, (uint8_t)n, 41});
+	s->peer = addr_from_v4((const uint8_t[]){198, 51, 100, (uint8_t)(n * 7)});
+	s->server_port = ports[n % 5];
+	s->ip_proto = n % 3 == 0 ? 17 : 6;
+	s->direction = DIRECTION_OUTBOUND;
+	s->role = (enum role)(n % ROLE_COUNT);
+	s->site = (uint16_t)(n % 2);
+	s->source = n % 4 < SRC_COUNT ? (uint16_t)(n % 4) : ID_NONE;
+	s->protocol = (enum protocol)(n % PROTOCOL_COUNT);
+	s->undecidable = (enum undecidable)(n % 11 == 0 ? n % UNDECIDABLE_COUNT : 0);
+	if (n % 5 != 4)
+		s->host = str_of(hosts[n % 4]);
+	s->in_scope = n % 2 == 1;
+	s->time_us = FIXTURE_NOW_US + (int64_t)n * 7919 * 60 * 1000000;
+	s->in_hours = (enum known)(n % 3);
+	s->country_expected = (enum known)(n / 3 % 3);
+	s->service = v;
+	s->place = p;
+	v->service = n % 3 == 0 ? ID_NONE : (uint16_t)(n % SVC_COUNT);
+	refs[0] = (struct connector_ref){(uint16_t)(n % CON_COUNT), (uint8_t)(n % 3)};
+	refs[1] = (struct connector_ref){(uint16_t)(n / 2 % CON_COUNT),
+					 CONFIDENCE_VERIFIED};
+	v->connectors = refs;
+	v->connector_count = n % 3;
+	if (n % 7 == 0)
+		memset(v->tenant_id, '1' + (int)(n % 3), GUID_LEN);
+	if (n % 2 == 0)
+		memcpy(p->country, "DE", 3);
+}
+
+static void same_decisions(const struct policy *a, const struct policy *b)
+{
+	for (unsigned n = 0; n < 40; n++) {
+		struct connector_ref refs[2];
+		struct decision x, y;
+		struct subject s;
+		struct service v;
+		struct place p;
+
+		subject_of(n, &s, &v, &p, refs);
+		policy_decide(a, &s, &x);
+		policy_decide(b, &s, &y);
+		if (x.verdict != y.verdict || x.gate != y.gate || x.would != y.would ||
+		    x.alert_count != y.alert_count || x.undecidable != y.undecidable)
+			abort();
+		/* What is denied at the first packet stays denied. */
+		s.name_pending = true;
+		s.host = STR_NONE;
+		s.protocol = PROTOCOL_UNKNOWN;
+		v.service = ID_NONE;
+		v.connector_count = 0;
+		v.tenant_id[0] = '\0';
+		s.undecidable = UNDECIDABLE_NONE;
+		s.in_scope = s.role != ROLE_USER;
+		if (policy_decide_early(a, &s, &y) && x.verdict != VERDICT_DENY)
+			abort();
+	}
+}
+
+static void explain_all(const struct policy *p)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		abort();
+	for (unsigned n = 0; n < 4; n++) {
+		struct connector_ref refs[2];
+		struct decision d;
+		struct subject s;
+		struct service v;
+		struct place place;
+
+		subject_of(n * 13, &s, &v, &place, refs);
+		policy_decide(p, &s, &d);
+		policy_explain(p, &s, &d, out);
+	}
+	(void)fclose(out);
+	free(text);
+}
+
+static void describe(void *arg, struct subject *s, struct service *v, struct place *p)
+{
+	(void)arg;
+	(void)p;
+	v->service = ID_NONE;
+	s->in_hours = KNOWN_UNKNOWN;
+	s->country_expected = KNOWN_UNKNOWN;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct diag *d = new_diag();
+	struct policy *p = load(data, size, d);
+	size_t len = 0, again_len = 0;
+	struct policy *q;
+	char *text, *again;
+
+	if ((p == NULL) != (diag_count(d, DIAG_ERROR) > 0))
+		abort();
+	if (p == NULL) {
+		text = NULL;
+		FILE *out = open_memstream(&text, &len);
+
+		if (out == NULL)
+			abort();
+		diag_print(d, out, false);
+		(void)fclose(out);
+		free(text);
+		diag_destroy(d);
+		return 0;
+	}
+	text = print(p, &len);
+	if (len <= POLICY_FILE_MAX) {
+		q = load(text, len, d);
+		if (q == NULL)
+			abort();
+		again = print(q, &again_len);
+		if (len != again_len || memcmp(text, again, len) != 0)
+			abort();
+		same_decisions(p, q);
+		free(again);
+		policy_destroy(q);
+	}
+	explain_all(p);
+	(void)policy_expect(p, describe, NULL, d);
+	free(text);
+	policy_destroy(p);
+	diag_destroy(d);
+	return 0;
+}
