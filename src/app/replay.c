@@ -276,7 +276,9 @@ static int run_with(struct options *o, const struct generation *g,
 				.workers = o->workers,
 				.ndpi = o->ndpi,
 				.ledger = l,
-				.observe = observe,
+				/* Nobody looks at the sums: do not make them. */
+				.observe = o->quiet || o->events_file != NULL ? NULL
+									      : observe,
 				.progress = progress,
 				.arg = &show};
 	int code = EXIT_COULD_NOT, rc_run, rc_close;

@@ -161,11 +161,38 @@ static size_t put_special(struct json *j, const char *p, size_t left)
 	return len;
 }
 
+/* The usual case in one go: room for all of it, and nothing to escape. */
+static bool string_plain(struct json *j, const char *key, struct str s)
+{
+	size_t key_len = key == NULL ? 0 : strlen(key);
+	size_t space = j->size - j->len;
+	char *at = j->buf + j->len;
+
+	if (j->full || s.len > space || space - s.len < key_len + 6)
+		return false;
+	if (j->comma)
+		*at++ = ',';
+	if (key != NULL) {
+		*at++ = '"';
+		at = mempcpy(at, key, key_len);
+		*at++ = '"';
+		*at++ = ':';
+	}
+	*at++ = '"';
+	if (copy_plain(at, s.p, s.len) != s.len)
+		return false; /* what was written lies beyond len and counts for nothing */
+	at += s.len;
+	*at++ = '"';
+	j->len = (size_t)(at - j->buf);
+	j->comma = true;
+	return true;
+}
+
 void json_string(struct json *j, const char *key, struct str s)
 {
 	size_t done = 0;
 
-	if (s.p == NULL)
+	if (s.p == NULL || string_plain(j, key, s))
 		return;
 	begin(j, key);
 	put(j, "\"", 1);

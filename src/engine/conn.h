@@ -46,7 +46,6 @@ struct conn {
 	bool judged;
 	bool done; /* nothing more is wanted from the packets */
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
-	uint8_t answers[GATE_COUNT];
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
 };

@@ -91,8 +91,6 @@ static void keep_decision(struct conn *c, const struct decision *d)
 	c->would = (uint8_t)d->would;
 	c->would_gate = (uint8_t)d->would_gate;
 	c->would_rule = d->would_rule;
-	for (size_t i = 0; i < GATE_COUNT; i++)
-		c->answers[i] = (uint8_t)d->gates[i].answer;
 }
 
 static void recall_decision(const struct conn *c, struct decision *d)
@@ -106,8 +104,6 @@ static void recall_decision(const struct conn *c, struct decision *d)
 	d->would = (enum verdict)c->would;
 	d->would_gate = (enum gate)c->would_gate;
 	d->would_rule = c->would_rule;
-	for (size_t i = 0; i < GATE_COUNT; i++)
-		d->gates[i].answer = (enum answer)c->answers[i];
 }
 
 /* ---- events ------------------------------------------------------------------------------ */

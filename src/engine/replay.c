@@ -191,7 +191,7 @@ static void push(struct lane *l, const struct in_record *rec, const uint8_t *dat
 	while ((at = ring_reserve(l->in, len)) == NULL)
 		wait_a_little(&tries);
 	memcpy(at, rec, sizeof(*rec));
-	if (rec->frame.caplen > 0)
+	if (data != NULL)
 		memcpy(at + sizeof(*rec), data, rec->frame.caplen);
 	ring_commit(l->in, len);
 }
@@ -234,12 +234,13 @@ static void take_shared(struct replay *r, const struct frame *f)
 static void *reader_main(void *arg)
 {
 	struct replay *r = arg;
+	static const uint8_t no_bytes[1];
 	struct in_record end = {.end = true};
 
 	read_captures(r, take_shared);
 	end.frame.clock_us = r->result->clock_us;
 	for (unsigned i = 0; i < r->cfg->workers; i++)
-		push(&r->lanes[i], &end, NULL);
+		push(&r->lanes[i], &end, no_bytes);
 	return NULL;
 }
 

@@ -30,9 +30,20 @@ void *flow_extra(struct flow *f)
 	return (uint8_t *)f + FLOW_RECORD_BYTES;
 }
 
+static int64_t add_saturating(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 static void list_append(struct flow_table *t, unsigned list, uint32_t i)
 {
 	struct flow_list *l = &t->lists[list];
+	int64_t us = add_saturating(t->clock_us, t->timeout_us[list]);
+
+	if (us < t->earliest_us)
+		t->earliest_us = us;
 
 	t->links[i] = (struct flow_link){.prev = l->tail, .next = FLOW_NONE};
 	if (l->tail == FLOW_NONE)
@@ -281,13 +292,6 @@ void flow_touch(struct flow_table *t, const struct packet *p, const struct frame
 	ret->from_client = from_low == f->client_is_low;
 }
 
-static int64_t add_saturating(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
 /* The list whose head ends first, and when; LIST_COUNT: all are empty. */
 static unsigned first_to_end(const struct flow_table *t, int64_t *ret_us)
 {
@@ -336,6 +340,8 @@ struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_
 	release_given(t);
 	if (!at_end && clock_us > t->clock_us)
 		t->clock_us = clock_us;
+	if (!at_end && clock_us < t->earliest_us)
+		return NULL;
 	list = first_to_end(t, &us);
 	if (list == LIST_COUNT)
 		return NULL;
@@ -343,8 +349,10 @@ struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_
 		*ret_us = us;
 		return give(t, list, END_REASON_TIMEOUT);
 	}
-	if (!at_end)
+	if (!at_end) {
+		t->earliest_us = us;
 		return NULL;
+	}
 	*ret_us = add_saturating(t->clock_us, 1);
 	return give(t, oldest_list(t), END_REASON_CAPTURE_END);
 }

@@ -39,6 +39,8 @@ struct flow_table {
 	struct flow_list lists[LIST_COUNT];
 	int64_t timeout_us[LIST_COUNT];
 	int64_t clock_us; /* greatest seen */
+	/* No flow ends before: deadlines only move on, but for what a shorter list takes in. */
+	int64_t earliest_us;
 	uint64_t seed;
 	uint64_t created;
 	uint64_t evicted;

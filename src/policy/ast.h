@@ -85,8 +85,8 @@ enum own_kind {
 };
 extern const char *const own_kind_words[OWN_KIND_COUNT];
 
-#define COUNTRY_UNKNOWN      (26 * 26)
-#define COUNTRY_NOT_EXPECTED (26 * 26 + 1)
+#define COUNTRY_UNKNOWN      676u /* after 26 * 26 countries */
+#define COUNTRY_NOT_EXPECTED 677u
 #define CONNECTOR_ANY        UINT32_MAX
 /* FIELD_PROTO ids: a protocol, or PROTO_TRANSPORT + an IP protocol number. */
 #define PROTO_TRANSPORT 256u

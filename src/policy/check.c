@@ -39,12 +39,13 @@ static bool has_item(const struct condition *c, const struct item *wanted)
 	return false;
 }
 
-static bool has_all(const struct condition *wide, const struct condition *narrow)
+/* Are all items of `part` in `whole`? */
+static bool has_all(const struct condition *whole, const struct condition *part)
 {
-	if (wide->count * narrow->count > ITEMS_COMPARED)
+	if (whole->count * part->count > ITEMS_COMPARED)
 		return false;
-	for (const struct item *it = narrow->items; it != NULL; it = it->next)
-		if (!has_item(wide, it))
+	for (const struct item *it = part->items; it != NULL; it = it->next)
+		if (!has_item(whole, it))
 			return false;
 	return true;
 }
@@ -64,7 +65,10 @@ static bool condition_covers(const struct condition *wide, const struct conditio
 	if (wide->field == FIELD_DURING || narrow->field == FIELD_DURING)
 		return wide->field == narrow->field &&
 		       same_schedule(wide->schedule, narrow->schedule);
-	return wide->negated ? has_all(narrow, wide) : has_all(wide, narrow);
+	if (wide->negated) /* "none of these" is the narrower, the more there are */
+		return has_all(narrow,
+			       wide); /* NOLINT(readability-suspicious-call-argument) */
+	return has_all(wide, narrow);
 }
 
 static bool line_covers(const struct rule *wide, const struct rule *narrow)

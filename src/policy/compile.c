@@ -600,7 +600,7 @@ static void compile_all(struct compiler *c)
 
 	p->rule_count = c->a->rule_count;
 	/* One more: the header of gate own, see policy_load(). */
-	p->rules = take(c, ((size_t)p->rule_count + 2) * sizeof(*p->rules));
+	p->rules = take(c, ((size_t)p->rule_count + 2) * sizeof(void *));
 	p->own_hosts = suffix_create();
 	p->own_complete = c->a->own_complete;
 	if (p->rules == NULL || p->own_hosts == NULL) {

@@ -36,18 +36,17 @@ static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
 	return RULE_NONE;
 }
 
-static struct walk ask_gate(struct question *q, enum gate g, bool report,
-			    struct alerts *alerts)
+static struct walks ask_gate(struct question *q, enum gate g, struct alerts *alerts)
 {
 	const struct lines *l = &q->p->gates[g];
 
 	if (g == GATE_CONNECTORS)
-		return walk_connectors(q, l, report);
+		return walk_connectors(q, l);
 	if (g == GATE_ENDPOINTS)
-		return walk_endpoints(q, report);
+		return walk_endpoints(q);
 	if (g == GATE_DEFAULT)
-		return walk_default(q, l, report);
-	return walk_lines(q, l, report, alerts);
+		return walk_default(q, l);
+	return walk_lines(q, l, alerts);
 }
 
 static bool owner_unknown(const struct question *q)
@@ -61,21 +60,19 @@ static bool owner_unknown(const struct question *q)
 static void ask(struct question *q, enum gate g, struct gate_answer *ret,
 		struct alerts *alerts)
 {
-	struct walk w = ask_gate(q, g, false, alerts);
+	struct walks w = ask_gate(q, g, alerts);
 
-	*ret = (struct gate_answer){.answer = w.answer, .why = w.why, .rule = w.rule};
+	*ret = (struct gate_answer){
+		.answer = w.is.answer, .why = w.is.why, .rule = w.is.rule};
 	if (g == GATE_OWN && q->p->unknown_owner_rule != RULE_NONE &&
-	    w.answer == ANSWER_NOT_CONCERNED && owner_unknown(q))
+	    w.is.answer == ANSWER_NOT_CONCERNED && owner_unknown(q))
 		alerts_add(alerts, q->p->unknown_owner_rule);
-	if (!q->p->gates[g].has_report)
+	if (!w.would.by_report)
 		return;
-	w = ask_gate(q, g, true, NULL);
-	if (!w.by_report)
-		return;
-	ret->report = w.answer;
-	ret->report_rule = w.rule;
+	ret->report = w.would.answer;
+	ret->report_rule = w.would.rule;
 	if (ret->answer != ANSWER_UNDECIDABLE)
-		ret->why = w.why;
+		ret->why = w.would.why;
 }
 
 static void ask_all(struct question *q, struct algebra_question *a, struct alerts *alerts)

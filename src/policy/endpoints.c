@@ -311,7 +311,7 @@ static struct walk walk_family(const struct question *q, enum family family, boo
 	return all;
 }
 
-struct walk walk_endpoints(const struct question *q, bool report)
+static struct walk walk_lists(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
 	const struct program *p = q->p;
@@ -330,4 +330,12 @@ struct walk walk_endpoints(const struct question *q, bool report)
 		return none;
 	family = family_of(q->s);
 	return family == FAMILY_COUNT ? none : walk_family(q, family, report);
+}
+
+struct walks walk_endpoints(const struct question *q)
+{
+	struct walks w = {.is = walk_lists(q, false)};
+
+	w.would = q->p->gates[GATE_ENDPOINTS].has_report ? walk_lists(q, true) : w.is;
+	return w;
 }

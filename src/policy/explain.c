@@ -24,6 +24,20 @@ static void put_wire(FILE *out, struct str s)
 		(void)fputc(s.p[i] >= ' ' && s.p[i] < 0x7f ? s.p[i] : '?', out);
 }
 
+/* A source line without the blanks that align it. */
+static void put_line(FILE *out, struct str s)
+{
+	bool blank = false;
+
+	for (size_t i = 0; i < s.len && i < 200; i++) {
+		bool now = s.p[i] == ' ' || s.p[i] == '\t';
+
+		if (!(now && blank))
+			(void)fputc(now ? ' ' : s.p[i], out);
+		blank = now;
+	}
+}
+
 static void put_place(const struct explainer *x, uint32_t rule, int width)
 {
 	struct rule_place at = policy_rule(x->p, rule);
@@ -301,19 +315,18 @@ static void put_note(const struct explainer *x, const struct gate_answer *a)
 {
 	struct rule_place at = policy_rule(x->p, a->rule);
 
-	if (a->answer == ANSWER_UNDECIDABLE || a->why != UNDECIDABLE_NONE)
-		(void)fprintf(x->out, "  %s", undecidable_name(a->why));
-	if (at.line != 0)
-		(void)fprintf(x->out, "  %.*s",
-			      (int)(at.text.len > 160 ? 160 : at.text.len), at.text.p);
+	if (a->answer == ANSWER_UNDECIDABLE)
+		(void)fprintf(x->out, "  %s;", undecidable_name(a->why));
+	(void)fputs(at.line != 0 ? "  " : "", x->out);
+	put_line(x->out, at.text);
 	(void)fputc('\n', x->out);
 	if (a->report == ANSWER_NOT_CONCERNED)
 		return;
-	at = policy_rule(x->p, a->report_rule);
-	(void)fprintf(x->out, "     report-only %-15s ", answer_name(a->report));
+	(void)fprintf(x->out, "   report-only   %-14s ", answer_name(a->report));
 	put_place(x, a->report_rule, 28);
-	(void)fprintf(x->out, "  %.*s\n", (int)(at.text.len > 160 ? 160 : at.text.len),
-		      at.text.p);
+	(void)fputs("  ", x->out);
+	put_line(x->out, policy_rule(x->p, a->report_rule).text);
+	(void)fputc('\n', x->out);
 }
 
 static void put_gate(const struct explainer *x, enum gate g, const struct decision *d)
@@ -324,7 +337,8 @@ static void put_gate(const struct explainer *x, enum gate g, const struct decisi
 
 	(void)fprintf(x->out, "%s%u %-13s %-14s ", deciding ? ">" : " ", (unsigned)g,
 		      gate_name(g), answer_name(a->answer));
-	put_place(x, a->rule, 28);
+	put_place(x, a->rule,
+		  a->rule != RULE_NONE || a->answer == ANSWER_UNDECIDABLE ? 28 : 0);
 	put_note(x, a);
 	if (asked && g != GATE_UNDECIDABLE && g != GATE_ENDPOINTS)
 		put_misses(x, g, a->rule);
@@ -335,16 +349,17 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 	for (size_t i = 0; i < d->alert_count; i++) {
 		struct str name = policy_signal_name(x->p, d->alerts[i]);
 
-		(void)fprintf(x->out, "  alert %-20.*s      ", (int)name.len, name.p);
+		(void)fprintf(x->out, "   alert         %-14.*s ", (int)name.len, name.p);
 		put_place(x, d->alerts[i], 28);
-		(void)fprintf(x->out, "  %.*s\n",
-			      (int)policy_rule(x->p, d->alerts[i]).text.len,
-			      policy_rule(x->p, d->alerts[i]).text.p);
+		(void)fputs("  ", x->out);
+		put_line(x->out, policy_rule(x->p, d->alerts[i]).text);
+		(void)fputc('\n', x->out);
 	}
 	if (d->alerts_lost)
-		(void)fprintf(x->out, "  more than %d alert lines matched\n", ALERTS_MAX);
+		(void)fprintf(x->out, "   alert         more than %d lines matched\n",
+			      ALERTS_MAX);
 	if (d->undecidable_alert)
-		(void)fprintf(x->out, "  alert undecidable: %s\n",
+		(void)fprintf(x->out, "   alert         undecidable    %s\n",
 			      undecidable_name(d->undecidable));
 }
 
@@ -355,7 +370,7 @@ void policy_explain(const struct policy *p, const struct subject *s,
 	struct explainer x = {.p = p, .q = &q, .out = out};
 
 	question_init(&q, &p->program, s);
-	(void)fprintf(out, "  gate          answer         line\n");
+	(void)fprintf(out, "   gate          answer         line\n");
 	for (unsigned g = 0; g < GATE_COUNT; g++)
 		put_gate(&x, (enum gate)g, decision);
 	put_alerts(&x, decision);

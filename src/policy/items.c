@@ -135,16 +135,30 @@ static struct item *read_enum(struct parser *ps, enum field f, const struct toke
 	return NULL;
 }
 
-#define NAME_OF(type)                                 \
-	static const char *name_of_##type(unsigned v) \
-	{                                             \
-		return type##_name((enum type)v);     \
-	}
-NAME_OF(role)
-NAME_OF(evidence)
-NAME_OF(corroboration)
-NAME_OF(direction)
-NAME_OF(undecidable)
+static const char *name_of_role(unsigned v)
+{
+	return role_name((enum role)v);
+}
+
+static const char *name_of_evidence(unsigned v)
+{
+	return evidence_name((enum evidence)v);
+}
+
+static const char *name_of_corroboration(unsigned v)
+{
+	return corroboration_name((enum corroboration)v);
+}
+
+static const char *name_of_direction(unsigned v)
+{
+	return direction_name((enum direction)v);
+}
+
+static const char *name_of_undecidable(unsigned v)
+{
+	return undecidable_name((enum undecidable)v);
+}
 
 enum role role_read(struct parser *ps, const struct token *t)
 {
@@ -231,7 +245,7 @@ static struct item *read_country(struct parser *ps, const struct token *t)
 	it = item_new(ps, FIELD_COUNTRY);
 	if (it == NULL)
 		return NULL;
-	it->id = (uint32_t)(s.p[0] - 'A') * 26 + (uint32_t)(s.p[1] - 'A');
+	it->id = (uint32_t)(s.p[0] - 'A') * 26u + (uint32_t)(s.p[1] - 'A');
 	it->text = s;
 	return it;
 }

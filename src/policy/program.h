@@ -217,12 +217,17 @@ struct alerts {
 };
 void alerts_add(struct alerts *a, uint32_t rule);
 
-/* Ask one gate; report-only lines take part with `report`.  `alerts` may be NULL. */
-struct walk walk_lines(const struct question *q, const struct lines *l, bool report,
-		       struct alerts *alerts);
-struct walk walk_default(struct question *q, const struct lines *l, bool report);
-struct walk walk_connectors(const struct question *q, const struct lines *l, bool report);
-struct walk walk_endpoints(const struct question *q, bool report);
+/* As the lines in force say, and as it would be with the report-only ones in force. */
+struct walks {
+	struct walk is, would;
+};
+
+/* `alerts` may be NULL. */
+struct walks walk_lines(const struct question *q, const struct lines *l,
+			struct alerts *alerts);
+struct walks walk_default(struct question *q, const struct lines *l);
+struct walks walk_connectors(const struct question *q, const struct lines *l);
+struct walks walk_endpoints(const struct question *q);
 
 struct policy {
 	struct arena *arena;

@@ -57,22 +57,42 @@ static struct walk maybe_end(struct maybe *m, const struct walk *last,
 	return m->first;
 }
 
-struct walk walk_lines(const struct question *q, const struct lines *l, bool report,
-		       struct alerts *alerts)
-{
-	struct walk last = {.answer = ANSWER_NOT_CONCERNED};
-	struct maybe m = {.any = false};
+/* One of the two walks that are made side by side. */
+struct pass {
+	struct maybe maybe;
+	struct walk last; /* the line that ended it, or not concerned */
+	bool ended;
+};
 
-	for (uint32_t i = 0; i < l->count; i++) {
+static void pass_add(struct pass *d, const struct line *line, enum tri t)
+{
+	struct walk w = {
+		.answer = answer_for(line->action),
+		.rule = line->rule,
+		.by_report = line->report_only,
+	};
+
+	if (d->ended)
+		return;
+	if (t == TRI_YES) {
+		d->last = w;
+		d->ended = true;
+	} else {
+		maybe_add(&d->maybe, &w);
+	}
+}
+
+struct walks walk_lines(const struct question *q, const struct lines *l,
+			struct alerts *alerts)
+{
+	struct pass is = {.last.answer = ANSWER_NOT_CONCERNED};
+	struct pass would = {.last.answer = ANSWER_NOT_CONCERNED};
+
+	for (uint32_t i = 0; i < l->count && !is.ended; i++) {
 		const struct line *line = &l->list[i];
-		struct walk w = {
-			.answer = answer_for(line->action),
-			.rule = line->rule,
-			.by_report = line->report_only,
-		};
 		enum tri t;
 
-		if (line->report_only && !report)
+		if (line->report_only && would.ended)
 			continue;
 		t = line_match(q, line);
 		if (t == TRI_NO)
@@ -82,31 +102,38 @@ struct walk walk_lines(const struct question *q, const struct lines *l, bool rep
 				alerts_add(alerts, line->rule);
 			continue;
 		}
-		if (t == TRI_YES) {
-			last = w;
-			break;
-		}
-		maybe_add(&m, &w);
+		pass_add(&would, line, t);
+		if (!line->report_only)
+			pass_add(&is, line, t);
 	}
-	return maybe_end(&m, &last, why_maybe(q));
+	return (struct walks){
+		.is = maybe_end(&is.maybe, &is.last, why_maybe(q)),
+		.would = maybe_end(&would.maybe, &would.last, why_maybe(q)),
+	};
+}
+
+static void agree(struct walk *w, const struct walk *other)
+{
+	w->by_report = w->by_report || other->by_report;
+	if (w->answer == other->answer)
+		return;
+	w->answer = ANSWER_UNDECIDABLE;
+	w->why = UNDECIDABLE_INCOMPLETE;
 }
 
 /* While a name may still bring the connection into scope, both answers must agree. */
-struct walk walk_default(struct question *q, const struct lines *l, bool report)
+struct walks walk_default(struct question *q, const struct lines *l)
 {
-	struct walk w = walk_lines(q, l, report, NULL);
-	struct walk other;
+	struct walks w = walk_lines(q, l, NULL);
+	struct walks other;
 
 	if (!q->s->name_pending || q->in_scope)
 		return w;
 	q->in_scope = true;
-	other = walk_lines(q, l, report, NULL);
+	other = walk_lines(q, l, NULL);
 	q->in_scope = false;
-	w.by_report = w.by_report || other.by_report;
-	if (w.answer != other.answer) {
-		w.answer = ANSWER_UNDECIDABLE;
-		w.why = UNDECIDABLE_INCOMPLETE;
-	}
+	agree(&w.is, &other.is);
+	agree(&w.would, &other.would);
 	return w;
 }
 
@@ -187,7 +214,7 @@ static struct walk end_tally(const struct question *q, const struct tally *y)
 	return w;
 }
 
-struct walk walk_connectors(const struct question *q, const struct lines *l, bool report)
+static struct walk tally(const struct question *q, const struct lines *l, bool report)
 {
 	const struct service *v = q->s->service;
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
@@ -209,4 +236,12 @@ struct walk walk_connectors(const struct question *q, const struct lines *l, boo
 			count_line(v, line, t, &y);
 	}
 	return end_tally(q, &y);
+}
+
+struct walks walk_connectors(const struct question *q, const struct lines *l)
+{
+	struct walks w = {.is = tally(q, l, false)};
+
+	w.would = l->has_report ? tally(q, l, true) : w.is;
+	return w;
 }

@@ -379,7 +379,9 @@ static void flow_verdict(struct line *l, const struct flow_event *e)
 		word(l, "gate", gate_name(d->gate));
 	rule(l, "rule", &e->rule);
 	text(l, "rule_label", e->rule.label);
-	flow_gates(l, d);
+	/* They stand in the start event; only sums are new at the end. */
+	if (e->phase != PHASE_END)
+		flow_gates(l, d);
 }
 
 /* At its start a connection has no sums yet, and no end before its end. */

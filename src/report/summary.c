@@ -501,14 +501,14 @@ static void json_all(const struct summary *s, const struct summary_frame *f,
 		if (s->undecidable[i] > 0)
 			json_u64(j, undecidable_name((enum undecidable)i),
 				 s->undecidable[i]);
-	json_object_end(&j);
+	json_object_end(j);
 	json_object_begin(j, "signals");
 	for (size_t i = 0; i < s->signals; i++)
 		json_u64(j, s->signal[i].name, s->signal[i].count);
-	json_object_end(&j);
+	json_object_end(j);
 	if (f->ledger != NULL)
 		json_cstring(j, "ledger", f->ledger);
-	json_object_end(&j);
+	json_object_end(j);
 	json_raw(j, "\n", 1);
 }
 

@@ -54,12 +54,20 @@ def main():
     info = cpu([f"{bins}/genmix", mix])[1].strip()
     print(f"mix          {info}")
     counts = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", info)}
+    # The same 500 host rules for both; some of them are names of the mix.
+    hosts = [f"contoso{n}.crm{4 + n % 9}.dynamics.com" for n in range(500)]
     with open(rules, "w", encoding="utf-8") as f:
-        for n in range(500):
-            f.write(f'host:"bench{n}.crm4.dynamics.com"@PowerPlatform\n')
+        f.writelines(f'host:"{h}"@PowerPlatform\n' for h in hosts)
+    with open(os.path.join(work, "hosts.txt"), "w", encoding="utf-8") as f:
+        f.writelines(f"{h}\n" for h in hosts)
+    with open(os.path.join(work, "bench.rules"), "w", encoding="utf-8") as f:
+        f.write('version 1\ntable <hosts> file "hosts.txt"\ngate rules\n'
+                "deny to host <hosts> label listed\ngate default\nallow in-scope\nallow other\n"
+                "gate undecidable\nallow { no_sni, incomplete, midstream, no_reader }\n")
     tools = {
         "loop": [f"{bins}/loop", mix],
-        "weir": [weir, "replay", "-q", "-c", "tests/bench/bench.conf", "--events",
+        "weir": [weir, "replay", "-q", "-c", "tests/bench/bench.conf", "-r",
+                 f"{work}/bench.rules", "--events",
                  f"{work}/events.jsonl", mix],
         "ndpiReader": ["ndpiReader", "-i", mix, "-p", rules, "-C", f"{work}/ndpi.csv", "-q"],
     }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../unit/policy/fixture.h"
@@ -15,26 +14,47 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A file in memory; named files that the rules include are looked for beside it. */
+/* One file, alone in a folder of its own: what includes name is not there. */
+static const char *rules_path(void)
+{
+	static char folder[] = "/tmp/weir-fuzz-rules-XXXXXX";
+	static char path[sizeof(folder) + 8];
+
+	if (path[0] == '\0') {
+		if (mkdtemp(folder) == NULL)
+			abort();
+		(void)snprintf(path, sizeof(path), "%s/rules", folder);
+	}
+	return path;
+}
+
 static struct policy *load(const void *text, size_t len, struct diag *d)
 {
-	char path[64];
-	const char *files[] = {path};
+	const char *path = rules_path();
 	struct policy_cfg cfg = {
-		.files = files,
+		.files = &path,
 		.file_count = 1,
 		.vocabulary = &fixture_vocabulary,
 		.now_us = FIXTURE_NOW_US,
 	};
-	int fd = memfd_create("rules", MFD_CLOEXEC);
+	FILE *f = fopen(path, "wb");
 	struct policy *p;
 
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+	if (f == NULL || fwrite(text, 1, len, f) != len || fclose(f) != 0)
 		abort();
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	p = policy_load(&cfg, d);
-	(void)close(fd);
+	(void)remove(path);
 	return p;
+}
+
+/* Leaves no folder behind. */
+__attribute__((destructor)) static void clean_up(void)
+{
+	char folder[64];
+	size_t len = strlen(rules_path()) - strlen("/rules");
+
+	(void)snprintf(folder, sizeof(folder), "%.*s", (int)len, rules_path());
+	(void)rmdir(folder);
 }
 
 static char *print(const struct policy *p, size_t *ret_len)
@@ -83,7 +103,7 @@ static void subject_of(unsigned n, struct subject *s, struct service *v, struct 
 	s->undecidable = (enum undecidable)(n % 11 == 0 ? n % UNDECIDABLE_COUNT : 0);
 	if (n % 5 != 4)
 		s->host = str_of(hosts[n % 4]);
-	s->in_scope = n % 2 == 1;
+	s->in_scope = n % 2 == 1 || s->role != ROLE_USER;
 	s->time_us = FIXTURE_NOW_US + (int64_t)n * 7919 * 60 * 1000000;
 	s->in_hours = (enum known)(n % 3);
 	s->country_expected = (enum known)(n / 3 % 3);

@@ -76,7 +76,6 @@ BAD = [
     (FLOW, {"environment_id": "0f1e2d3c"}, "form"),
     (FLOW, {"verdict": "block"}, "words"),
     (FLOW, {"reason": None}, "reason is missing"),
-    (FLOW, {"gates": None}, "gates is missing"),
     (FLOW, {"gates": {"default": "not_asked"}}, "gates.default"),
     (FLOW, {"gates": {"firewall": "allow"}}, "gates.firewall is no field"),
     (FLOW, {"rule": "rules/a.rules"}, "form"),

@@ -1123,6 +1123,42 @@ static void early_denies_are_certain_whatever_the_name(void **state)
 	check_early("gate default\ndeny in-scope\n", &c, "deny default 2");
 }
 
+/* What a connection may turn out to be once its name and protocol are known. */
+static void sixth(struct scene *c, size_t n)
+{
+	static const char *const hosts[] = {"a.example", "b.example", NULL};
+
+	scene_init(c);
+	c->s.host = str_of(hosts[n % 3]);
+	c->s.protocol = n < 3 ? PROTOCOL_TLS : PROTOCOL_OTHER;
+	if (n % 3 == 1) {
+		c->service.service = SVC_SQL;
+		c->s.in_scope = true;
+		c->s.country_expected = KNOWN_NO;
+		add_connector(c, CON_SQL, CONFIDENCE_VERIFIED);
+	}
+}
+
+/* Is it denied early?  Then it is denied in each case. */
+static bool denied_both_ways(const struct policy *p, const char *rules)
+{
+	struct decision d;
+	struct scene c;
+
+	scene_init(&c);
+	first_packet(&c);
+	if (!policy_decide_early(p, &c.s, &d))
+		return false;
+	for (size_t n = 0; n < 6; n++) {
+		sixth(&c, n);
+		policy_decide(p, &c.s, &d);
+		if (d.verdict != VERDICT_DENY)
+			print_error("%s", rules);
+		assert_int_equal(d.verdict, VERDICT_DENY);
+	}
+	return true;
+}
+
 /* Soundness, by trying: what is denied early is denied for each of these names too. */
 static void early_denies_agree_with_later_ones(void **state)
 {
@@ -1140,42 +1176,20 @@ static void early_denies_agree_with_later_ones(void **state)
 		"deny not proto { tls, tcp }",
 		"allow to { host \"b.example\", country FR }",
 	};
-	static const char *const hosts[] = {"a.example", "b.example", NULL};
 	const size_t n = sizeof(lines) / sizeof(lines[0]);
 	size_t early = 0;
 
 	(void)state;
 	for (size_t i = 0; i < n * n * n; i++) {
-		char rules[400];
-		struct decision d, later;
 		struct policy *p;
-		struct scene c;
+		char rules[400];
 
 		(void)snprintf(rules, sizeof(rules),
 			       "gate rules\n%s\n%s\n%s\ngate default\n%s\n", lines[i % n],
 			       lines[i / n % n], lines[i / n / n],
 			       i % 2 == 0 ? "deny other" : "deny in-scope\ndeny other");
 		p = load(rules);
-		scene_init(&c);
-		first_packet(&c);
-		if (policy_decide_early(p, &c.s, &d)) {
-			early++;
-			for (size_t h = 0; h < 6; h++) {
-				scene_init(&c);
-				c.s.host = str_of(hosts[h % 3]);
-				c.s.protocol = h < 3 ? PROTOCOL_TLS : PROTOCOL_OTHER;
-				if (h % 3 == 1) {
-					c.service.service = SVC_SQL;
-					c.s.in_scope = true;
-					c.s.country_expected = KNOWN_NO;
-					add_connector(&c, CON_SQL, CONFIDENCE_VERIFIED);
-				}
-				policy_decide(p, &c.s, &later);
-				if (later.verdict != VERDICT_DENY)
-					print_error("%s", rules);
-				assert_int_equal(later.verdict, VERDICT_DENY);
-			}
-		}
+		early += denied_both_ways(p, rules);
 		policy_destroy(p);
 	}
 	assert_true(early > 100);

@@ -262,6 +262,52 @@ static void the_digest_follows_the_text(void **state)
 	assert_memory_not_equal(digests[0], digests[1], 32);
 }
 
+/* A literal display of the man page as the text that it shows. */
+static char *shown(const char *start, const char *end)
+{
+	char *text = malloc((size_t)(end - start) + 1);
+	size_t n = 0;
+
+	assert_non_null(text);
+	for (const char *p = start; p < end; p++) {
+		text[n++] = *p;
+		if (p[0] == '\\' && p[1] == 'e')
+			p++;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static void the_man_page_s_examples_are_tested(void **state)
+{
+	static const char mark[] = ".\\\" example: ";
+	static const char begin[] = ".Bd -literal -offset indent\n";
+	size_t len, count = 0;
+	char *page, *at;
+
+	(void)state;
+	assert_int_equal(file_read("docs/man/weir.rules.5", 1 << 20, &page, &len), 0);
+	for (at = strstr(page, mark); at != NULL; at = strstr(at, mark)) {
+		char name[64], path[PATH_BYTES];
+		char *start, *end, *text;
+
+		at += strlen(mark);
+		assert_int_equal(sscanf(at, "%60s", name), 1);
+		start = strstr(at, begin);
+		assert_non_null(start);
+		start += strlen(begin);
+		end = strstr(start, ".Ed\n");
+		assert_non_null(end);
+		text = shown(start, end);
+		(void)snprintf(path, sizeof(path), "%s%s.in", OK_FOLDER, name);
+		assert_true(is_golden(path, text));
+		free(text);
+		count++;
+	}
+	assert_int_equal(count, 3);
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +315,7 @@ int main(void)
 		cmocka_unit_test(wrong_files_give_exact_messages),
 		cmocka_unit_test(messages_are_many_and_different),
 		cmocka_unit_test(the_digest_follows_the_text),
+		cmocka_unit_test(the_man_page_s_examples_are_tested),
 	};
 
 	return cmocka_run_group_tests_name("policy/rules", tests, NULL, NULL);

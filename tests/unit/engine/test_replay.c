@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The events of a run are the same bytes whatever the number of workers, also for machines
+ * of one site that talk to each other, with resolvers of their own and of others.
+ */
+#include "engine/replay.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SITES    "tests/unit/engine/sites.conf"
+#define MACHINES 40u
+#define FILE_MAX ((size_t)1 << 20)
+
+/* A capture in the making: raw IPv4 frames, a millisecond apart. */
+struct tape {
+	uint8_t *at;
+	size_t len;
+	uint32_t frames;
+};
+
+static void put16(struct tape *t, unsigned v)
+{
+	t->at[t->len++] = (uint8_t)(v >> 8);
+	t->at[t->len++] = (uint8_t)v;
+}
+
+static void put32(struct tape *t, uint32_t v)
+{
+	put16(t, v >> 16);
+	put16(t, v & 0xffff);
+}
+
+static void put_bytes(struct tape *t, const void *in, size_t len)
+{
+	memcpy(t->at + t->len, in, len);
+	t->len += len;
+}
+
+static void begin(struct tape *t)
+{
+	t->len = 0;
+	t->frames = 0;
+	put32(t, 0xa1b2c3d4); /* big-endian pcap, microseconds */
+	put16(t, 2);
+	put16(t, 4);
+	put32(t, 0);
+	put32(t, 0);
+	put32(t, 65535);
+	put32(t, 101); /* LINKTYPE_RAW */
+}
+
+/* RFC 1071; `len` is even. */
+static unsigned checksum(const uint8_t *at, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)at[i] << 8 | at[i + 1];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+struct ends {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+};
+
+static struct ends swapped(struct ends e)
+{
+	return (struct ends){e.dst, e.src, e.dport, e.sport};
+}
+
+static void put_ip(struct tape *t, struct ends e, unsigned proto, size_t payload)
+{
+	size_t len = 20 + payload, head;
+	unsigned sum;
+
+	put32(t, 1763900000u);
+	put32(t, t->frames++ * 1000);
+	put32(t, (uint32_t)len);
+	put32(t, (uint32_t)len);
+	head = t->len;
+	put16(t, 0x4500);
+	put16(t, (unsigned)len);
+	put32(t, 0);
+	put16(t, 64u << 8 | proto);
+	put16(t, 0);
+	put32(t, e.src);
+	put32(t, e.dst);
+	sum = checksum(t->at + head, 20);
+	t->at[head + 10] = (uint8_t)(sum >> 8);
+	t->at[head + 11] = (uint8_t)sum;
+}
+
+/* Without checksums, which a capture on the sending machine does not have either. */
+static void put_udp(struct tape *t, struct ends e, const void *data, size_t len)
+{
+	put_ip(t, e, 17, 8 + len);
+	put16(t, e.sport);
+	put16(t, e.dport);
+	put16(t, (unsigned)(8 + len));
+	put16(t, 0);
+	put_bytes(t, data, len);
+}
+
+#define CLIENT_SEQ 1000u
+#define SERVER_SEQ 5000u
+
+enum side {
+	SIDE_CLIENT,
+	SIDE_SERVER
+};
+
+/* `at`: bytes that this side has sent, its SYN counting one. */
+static void put_tcp(struct tape *t, struct ends e, enum side side, uint32_t at,
+		    unsigned flags, const char *data)
+{
+	bool client = side == SIDE_CLIENT;
+	size_t len = strlen(data);
+
+	put_ip(t, client ? e : swapped(e), 6, 20 + len);
+	put16(t, client ? e.sport : e.dport);
+	put16(t, client ? e.dport : e.sport);
+	put32(t, at + (client ? CLIENT_SEQ : SERVER_SEQ));
+	put32(t, 1 + (client ? SERVER_SEQ : CLIENT_SEQ));
+	put16(t, 0x5000 | flags);
+	put16(t, 8192);
+	put32(t, 0);
+	put_bytes(t, data, len);
+}
+
+/* "dbNN.contoso.example" asked for, answered with `answer`. */
+static void put_dns(struct tape *t, struct ends e, unsigned number, uint32_t answer)
+{
+	uint8_t bytes[64];
+	struct tape m = {.at = bytes};
+	char label[8];
+
+	(void)snprintf(label, sizeof(label), "\4db%02u", number % 100);
+	put16(&m, number);
+	put16(&m, 0x0100);
+	put32(&m, 1u << 16);
+	put32(&m, 0);
+	put_bytes(&m, label, 5);
+	put_bytes(&m, "\7contoso\7example", 17);
+	put32(&m, 1u << 16 | 1);
+	put_udp(t, e, m.at, m.len);
+	bytes[2] = 0x81;
+	bytes[3] = 0x80;
+	bytes[7] = 1;
+	put16(&m, 0xc00c);
+	put32(&m, 1u << 16 | 1);
+	put32(&m, 300);
+	put16(&m, 4);
+	put32(&m, answer);
+	put_udp(t, swapped(e), m.at, m.len);
+}
+
+static void put_connection(struct tape *t, struct ends e)
+{
+	put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+	put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+	put_tcp(t, e, SIDE_CLIENT, 1, 0x10, "");
+	put_tcp(t, e, SIDE_CLIENT, 1, 0x18, "?\n nothing that a reader knows\n");
+}
+
+/*
+ * Machines of the north ask their resolver for a name, then connect to what it answered:
+ * a neighbour with a lower address, one with a higher, a server outside.
+ */
+static void record(struct tape *t)
+{
+	const uint32_t north = 0x0a010900, lower = 0x0a010700, higher = 0x0a010b00;
+	const uint32_t resolver = 0x0a010035, far_resolver = 0x0a020035;
+
+	begin(t);
+	for (uint16_t i = 1; i < MACHINES; i++) {
+		const uint32_t servers[] = {lower + i, higher + i, 0xc0000200u + i};
+		struct ends dns = {north + i, resolver, (uint16_t)(5000 + i), 53};
+		uint32_t server = servers[i % 3];
+
+		put_dns(t, dns, i, server);
+		put_connection(
+			t, (struct ends){north + i, server, (uint16_t)(40000 + i), 1521});
+		dns = (struct ends){resolver, far_resolver, (uint16_t)(6000 + i), 53};
+		put_dns(t, dns, i, server);
+	}
+}
+
+/* A file that ends with the process, and its name. */
+static int memory_file(char name[32])
+{
+	int fd = memfd_create("weir-test", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	(void)snprintf(name, 32, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static char *run(const struct generation *g, const char *capture, unsigned workers,
+		 size_t *ret_len)
+{
+	struct replay_result *res = calloc(1, sizeof(*res));
+	char name[32], error[300], *events = calloc(1, FILE_MAX);
+	int fd = memory_file(name);
+	struct ledger_cfg lc = {.fd = fd};
+	struct replay_cfg cfg = {.generation = g,
+				 .captures = &capture,
+				 .capture_count = 1,
+				 .workers = workers};
+	ssize_t n;
+
+	assert_non_null(res);
+	assert_non_null(events);
+	assert_int_equal(ledger_open(&lc, &cfg.ledger, error), 0);
+	assert_int_equal(replay_run(&cfg, res), 0);
+	assert_int_equal(res->damaged, 0);
+	assert_int_equal(ledger_close(cfg.ledger), 0);
+	n = pread(fd, events, FILE_MAX - 1, 0);
+	assert_true(n > 0);
+	*ret_len = (size_t)n;
+	(void)close(fd);
+	free(res);
+	return events;
+}
+
+static void events_do_not_depend_on_the_number_of_workers(void **state)
+{
+	struct generation_cfg gc = {.config = SITES, .share = "."};
+	struct tape t = {.at = malloc(FILE_MAX)};
+	struct diag *d = diag_create();
+	char name[32], *one, *more;
+	int fd = memory_file(name);
+	size_t one_len, more_len;
+	struct generation *g;
+
+	(void)state;
+	assert_non_null(t.at);
+	assert_non_null(d);
+	g = generation_load(&gc, d);
+	assert_non_null(g);
+	record(&t);
+	assert_int_equal(write(fd, t.at, t.len), t.len);
+	one = run(g, name, 1, &one_len);
+	/* Names from DNS: outside servers, and neighbours where the answers are seen. */
+	assert_non_null(strstr(one, "\"dst_ip\":\"192.0.2.2\",\"dst_port\":1521"));
+	assert_non_null(strstr(one, "\"host\":\"db02.contoso.example\""));
+	for (unsigned workers = 2; workers <= 7; workers++) {
+		more = run(g, name, workers, &more_len);
+		assert_int_equal(more_len, one_len);
+		assert_memory_equal(more, one, one_len);
+		free(more);
+	}
+	free(one);
+	free(t.at);
+	(void)close(fd);
+	generation_destroy(g);
+	diag_destroy(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_do_not_depend_on_the_number_of_workers),
+	};
+
+	return cmocka_run_group_tests_name("engine/replay", tests, NULL, NULL);
+}
