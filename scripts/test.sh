@@ -75,6 +75,7 @@ if [ "$mode" != e2e ]; then
 	done
 fi
 if [ "$mode" = all ]; then
+	plain "clang build" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 CC=clang B=build/clang build/clang/weir unit-build
 	tap "sanitize" scripts/sanitize.sh
 	tap "garbage" scripts/garbage.sh 10000
 fi
