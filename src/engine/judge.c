@@ -213,6 +213,12 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.word = summary_word(&cf->service, e.host),
 	};
 
+	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
+	       d.connector_count < cf->service.connector_count) {
+		d.connectors[d.connector_count] =
+			cf->service.connectors[d.connector_count].connector;
+		d.connector_count++;
+	}
 	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
 	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
 		e.host = e.sni;

@@ -129,6 +129,8 @@ enum event_type {
 	EVENT_LOSS
 };
 
+#define DIGEST_CONNECTORS_MAX 32
+
 struct event_digest {
 	enum event_type type;
 	enum phase phase;
@@ -150,6 +152,8 @@ struct event_digest {
 	uint64_t flow_id;
 	int64_t time_us;
 	char country[3];
+	uint8_t connector_count; /* of vocabulary.connectors; further ones are not told */
+	uint16_t connectors[DIGEST_CONNECTORS_MAX];
 	struct str host;
 	struct str
 		word; /* what the service's row lists: environment, organization, ... */

@@ -9,13 +9,16 @@
 #include "base/json.h"
 
 /* Rows of the table: a row a service, then those without one. */
-#define ROW_OTHER_HOST SERVICES_MAX       /* a name that no service row knows */
-#define ROW_NO_NAME    (SERVICES_MAX + 1) /* no name at all */
-#define ROW_COUNT      (SERVICES_MAX + 2)
-#define WORD_SLOTS     ((size_t)SUMMARY_WORDS_MAX * 2)
-#define SIGNALS_MAX    64
-#define SHOWN_WORDS    2
-#define JSON_BYTES_MAX ((size_t)64 << 20)
+#define ROW_OTHER_HOST  SERVICES_MAX       /* a name that no service row knows */
+#define ROW_NO_NAME     (SERVICES_MAX + 1) /* no name at all */
+#define ROW_COUNT       (SERVICES_MAX + 2)
+#define WORD_SLOTS      ((size_t)SUMMARY_WORDS_MAX * 2)
+#define SIGNALS_MAX     64
+#define SHOWN_WORDS     2
+#define CONNECTORS_TOLD 4 /* a host of more says little about which one is meant */
+#define PLACES_MAX      256
+#define SHOWN_PLACES    5
+#define JSON_BYTES_MAX  ((size_t)64 << 20)
 
 struct row {
 	uint64_t connections, allow, deny, would_deny, undecidable;
@@ -32,7 +35,16 @@ struct word {
 struct signal_count {
 	char name[64];
 	uint64_t count;
-	char example[80];
+	uint64_t not_listed; /* beyond the list below */
+};
+
+/* Of one signal: who went where, as often. */
+struct signal_place {
+	size_t signal; /* index */
+	uint64_t count;
+	uint16_t source; /* vocabulary.sources, or ID_NONE */
+	uint8_t role;    /* ROLE_COUNT = none */
+	char peer[256];
 };
 
 struct summary {
@@ -48,6 +60,10 @@ struct summary {
 	struct word slots[WORD_SLOTS];
 	size_t signals;
 	struct signal_count signal[SIGNALS_MAX];
+	size_t places;
+	struct signal_place place[PLACES_MAX];
+	uint64_t *connectors; /* connections by vocabulary.connectors */
+	uint64_t shared;      /* connections to hosts of more than CONNECTORS_TOLD */
 };
 
 struct summary *summary_create(const struct summary_cfg *cfg)
@@ -59,8 +75,10 @@ struct summary *summary_create(const struct summary_cfg *cfg)
 		return NULL;
 	s->cfg = *cfg;
 	s->deny_rule = calloc(rules, sizeof(*s->deny_rule));
+	s->connectors =
+		calloc(cfg->vocabulary->connectors.count + 1, sizeof(*s->connectors));
 	s->would_rule = calloc(rules, sizeof(*s->would_rule));
-	if (s->deny_rule == NULL || s->would_rule == NULL) {
+	if (s->deny_rule == NULL || s->would_rule == NULL || s->connectors == NULL) {
 		summary_destroy(s);
 		return NULL;
 	}
@@ -73,6 +91,7 @@ void summary_destroy(struct summary *s)
 		return;
 	free(s->deny_rule);
 	free(s->would_rule);
+	free(s->connectors);
 	free(s);
 }
 
@@ -118,6 +137,11 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 	if (d->protocol == PROTOCOL_DNS)
 		return;
 	r->connections++;
+	s->shared += d->connector_count > CONNECTORS_TOLD;
+	for (size_t i = 0;
+	     i < d->connector_count && d->connector_count <= CONNECTORS_TOLD; i++)
+		if (d->connectors[i] < s->cfg.vocabulary->connectors.count)
+			s->connectors[d->connectors[i]]++;
 	if (d->has_role && d->role < ROLE_COUNT)
 		r->roles[d->role]++;
 	count_word(s, n, d->word.len > 0 ? d->word : str_of(protocol_name(d->protocol)));
@@ -147,6 +171,33 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 	}
 }
 
+static void count_place(struct summary *s, size_t signal, const struct event_digest *d)
+{
+	uint8_t role = d->has_role ? (uint8_t)d->role : (uint8_t)ROLE_COUNT;
+	struct str peer = d->peer;
+	struct signal_place *p;
+
+	if (peer.len >= sizeof(p->peer))
+		peer.len = sizeof(p->peer) - 1;
+	for (size_t i = 0; i < s->places; i++) {
+		p = &s->place[i];
+		if (p->signal == signal && p->role == role && p->source == d->source &&
+		    str_equal(str_of(p->peer), peer)) {
+			p->count++;
+			return;
+		}
+	}
+	if (s->places == PLACES_MAX) {
+		s->signal[signal].not_listed++;
+		return;
+	}
+	p = &s->place[s->places++];
+	*p = (struct signal_place){
+		.signal = signal, .count = 1, .source = d->source, .role = role};
+	if (peer.len > 0)
+		memcpy(p->peer, peer.p, peer.len);
+}
+
 static void count_signal(struct summary *s, const struct event_digest *d)
 {
 	size_t i = 0;
@@ -156,15 +207,10 @@ static void count_signal(struct summary *s, const struct event_digest *d)
 	if (i == SIGNALS_MAX || d->signal.len >= sizeof(s->signal[0].name))
 		return;
 	if (i == s->signals) {
-		size_t n = d->peer.len < sizeof(s->signal[0].example)
-				   ? d->peer.len
-				   : sizeof(s->signal[0].example) - 1;
-
 		s->signals++;
 		memcpy(s->signal[i].name, d->signal.p, d->signal.len);
-		if (n > 0)
-			memcpy(s->signal[i].example, d->peer.p, n);
 	}
+	count_place(s, i, d);
 	s->signal[i].count++;
 }
 
@@ -347,10 +393,76 @@ static void print_rule_counts(const struct summary *s, const char *title,
 	}
 }
 
+/* Who went where: the most frequent first. */
+static void print_places(const struct summary *s, size_t signal, FILE *out)
+{
+	bool shown[PLACES_MAX] = {false};
+	uint64_t rest = s->signal[signal].not_listed;
+
+	for (size_t k = 0; k < SHOWN_PLACES; k++) {
+		const struct signal_place *best = NULL;
+
+		for (size_t i = 0; i < s->places; i++)
+			if (s->place[i].signal == signal && !shown[i] &&
+			    (best == NULL || s->place[i].count > best->count))
+				best = &s->place[i];
+		if (best == NULL)
+			break;
+		shown[best - s->place] = true;
+		(void)fprintf(out, "                     - %" PRIu64 "x", best->count);
+		if (best->role < ROLE_COUNT)
+			(void)fprintf(out, " %s", role_name((enum role)best->role));
+		if (best->source != ID_NONE)
+			(void)fprintf(out, " %s",
+				      s->cfg.vocabulary->sources.words[best->source]);
+		(void)fprintf(out, " -> %s\n", best->peer);
+	}
+	for (size_t i = 0; i < s->places; i++)
+		if (s->place[i].signal == signal && !shown[i])
+			rest += s->place[i].count;
+	if (rest > 0)
+		(void)fprintf(out, "                     - and %" PRIu64 " more\n", rest);
+}
+
+/* Connectors that the hosts seen belong to; a host of a few counts for each. */
+static void print_connectors(const struct summary *s, FILE *out)
+{
+	const struct word_list *words = &s->cfg.vocabulary->connectors;
+	size_t shown = 0, column = 0;
+
+	for (size_t i = 0; i < words->count; i++) {
+		char item[120];
+		int len;
+
+		if (s->connectors[i] == 0)
+			continue;
+		len = snprintf(item, sizeof(item), "%s %" PRIu64, words->words[i],
+			       s->connectors[i]);
+		if (shown == 0)
+			(void)fprintf(out, "connectors   ");
+		else if (column + (size_t)len > 100)
+			(void)fprintf(out, ",\n             ");
+		else
+			(void)fprintf(out, ", ");
+		column = column + (size_t)len > 100 ? (size_t)len
+						    : column + (size_t)len + 2;
+		(void)fputs(item, out);
+		shown++;
+	}
+	if (s->shared > 0)
+		(void)fprintf(
+			out, "%s%" PRIu64 " connections to hosts that more than %d share",
+			shown == 0 ? "connectors   " : ",\n             ", s->shared,
+			CONNECTORS_TOLD);
+	if (shown > 0 || s->shared > 0)
+		(void)fputc('\n', out);
+}
+
 static void print_findings(const struct summary *s, FILE *out)
 {
 	bool first = true;
 
+	print_connectors(s, out);
 	print_rule_counts(s, "why denied", s->deny_rule, out);
 	print_rule_counts(s, "would deny", s->would_rule, out);
 	for (unsigned i = 1; i < UNDECIDABLE_COUNT; i++)
@@ -362,9 +474,9 @@ static void print_findings(const struct summary *s, FILE *out)
 		}
 	first = true;
 	for (size_t i = 0; i < s->signals; i++) {
-		(void)fprintf(out, "%-13s%6" PRIu64 "  %s, first: %s\n",
-			      first ? "signals" : "", s->signal[i].count,
-			      s->signal[i].name, s->signal[i].example);
+		(void)fprintf(out, "%-13s%6" PRIu64 "  %s\n", first ? "signals" : "",
+			      s->signal[i].count, s->signal[i].name);
+		print_places(s, i, out);
 		first = false;
 	}
 }
@@ -502,6 +614,13 @@ static void json_all(const struct summary *s, const struct summary_frame *f,
 			json_u64(j, undecidable_name((enum undecidable)i),
 				 s->undecidable[i]);
 	json_object_end(j);
+	json_object_begin(j, "connectors");
+	for (size_t i = 0; i < s->cfg.vocabulary->connectors.count; i++)
+		if (s->connectors[i] > 0)
+			json_u64(j, s->cfg.vocabulary->connectors.words[i],
+				 s->connectors[i]);
+	json_object_end(j);
+	json_u64(j, "connector_shared", s->shared);
 	json_object_begin(j, "signals");
 	for (size_t i = 0; i < s->signals; i++)
 		json_u64(j, s->signal[i].name, s->signal[i].count);

@@ -773,8 +773,10 @@ int main(int argc, char *argv[])
 			p.flows = (uint32_t)number(argv[++i], 50000000);
 		else if (strcmp(argv[i], "--open") == 0)
 			p.open = true;
-		else
+		else if (argv[i][0] != '-')
 			p.path = argv[i];
+		else
+			p.path = NULL, i = argc; /* an option that is none: say how */
 	}
 	if (p.flows == 0 && !p.open)
 		p.flows = (uint32_t)(p.packets * 3 / 100);

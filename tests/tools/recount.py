@@ -97,8 +97,11 @@ def main():
     check(sorted(r.strip() for r in table_rows) == sorted(rows), "no row too many or too few")
 
     section = None
+    details = re.compile(r"^ +- ")
     listed = collections.defaultdict(dict)
     for line in text.splitlines():
+        if details.match(line):
+            continue
         m = re.match(r"^(why denied|would deny|cannot tell|signals| {11,13}) +(\d+)  (.*)$", line)
         if not m:
             section = None
@@ -115,7 +118,33 @@ def main():
     want = collections.Counter(e["undecidable"] for e in shown if "undecidable" in e)
     check(listed["cannot tell"] == want, "cannot tell")
     want = collections.Counter(e["signal"] for e in signals)
-    check({k.split(",")[0]: v for k, v in listed["signals"].items()} == want, "signals")
+    check(listed["signals"] == want, "signals")
+
+    m = re.search(r"^connectors   ((?:.|\n             )*)$", text, re.M)
+    got = {k: int(v) for k, v in re.findall(r"([A-Za-z_]\S*) (\d+)", m.group(1))} if m else {}
+    got.pop("than", None)
+    want = collections.Counter(c for e in shown if len(e.get("connectors", [])) <= 4
+                               for c in e.get("connectors", []))
+    check(got == want, f"{len(want)} connectors")
+    many = sum(len(e.get("connectors", [])) > 4 for e in shown)
+    m = re.search(r"(\d+) connections to hosts that more than 4 share", text)
+    check((int(m.group(1)) if m else 0) == many, f"{many} connections to shared hosts")
+    start = {e["flow_id"]: e for e in starts}
+    places = collections.Counter()
+    for e in signals:
+        of = start[e["flow_id"]]
+        places[(e["signal"], e.get("role"), e.get("host") or of["dst_ip"])] += 1
+    signal, listed_places, rest = None, collections.Counter(), 0
+    for line in text.splitlines():
+        m = re.match(r"^(?:signals|             ) +\d+  (\w+)$", line)
+        signal = m.group(1) if m else signal
+        m = re.match(r"^ +- (\d+)x(?: (\w+))?(?: \S+)? -> (\S+)$", line)
+        if m:
+            listed_places[(signal, m.group(2), m.group(3))] += int(m.group(1))
+        m = re.match(r"^ +- and (\d+) more$", line)
+        rest += int(m.group(1)) if m else 0
+    check(all(places[k] == v for k, v in listed_places.items()), "who went where")
+    check(sum(listed_places.values()) + rest == len(signals), "signals listed and not listed")
 
     for e in flows + signals:
         if "rule" in e:

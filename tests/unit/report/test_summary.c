@@ -326,11 +326,12 @@ static void undecidable_connections_are_told_by_reason(void **state)
 	assert_prints_json(x, "\"undecidable\":{\"no_sni\":2,\"ech_used\":1}");
 }
 
-static void signals_are_told_with_their_first_peer(void **state)
+static void signals_tell_who_went_where(void **state)
 {
 	struct fixture *x = *state;
 	struct event_digest d = {.type = EVENT_SIGNAL,
 				 .signal = STR("off_hours"),
+				 .source = ID_NONE,
 				 .peer = STR("first.example")};
 
 	add(x, d, 1);
@@ -338,9 +339,11 @@ static void signals_are_told_with_their_first_peer(void **state)
 	add(x, d, 2);
 	d.signal = STR("unexpected_country");
 	add(x, d, 1);
-	assert_prints(x,
-		      "signals           3  off_hours, first: first.example\n"
-		      "                  1  unexpected_country, first: second.example\n");
+	assert_prints(x, "signals           3  off_hours\n"
+			 "                     - 2x -> second.example\n"
+			 "                     - 1x -> first.example\n"
+			 "                  1  unexpected_country\n"
+			 "                     - 1x -> second.example\n");
 	assert_prints_json(x, "\"signals\":{\"off_hours\":3,\"unexpected_country\":1}");
 }
 
@@ -413,7 +416,8 @@ static void json_has_every_number(void **state)
 			   "\"services\":[{\"service\":\"graph\",\"connections\":2,"
 			   "\"allow\":2,\"deny\":0,\"would_deny\":0,\"undecidable\":0,"
 			   "\"roles\":{\"user\":2}}],\"denied\":[],\"would_denied\":[],"
-			   "\"undecidable\":{},\"signals\":{},\"ledger\":\"./led\"}\n");
+			   "\"undecidable\":{},\"connectors\":{},\"connector_shared\":0,"
+			   "\"signals\":{},\"ledger\":\"./led\"}\n");
 }
 
 /* Every row in use: more than the first buffer holds. */
@@ -450,7 +454,7 @@ int main(void)
 		TEST(denies_name_their_line),
 		TEST(a_rule_number_out_of_range_is_not_counted),
 		TEST(undecidable_connections_are_told_by_reason),
-		TEST(signals_are_told_with_their_first_peer),
+		TEST(signals_tell_who_went_where),
 		TEST(the_two_most_frequent_words_are_named),
 		TEST(a_connection_without_a_word_shows_its_protocol),
 		TEST(words_beyond_the_limit_are_only_counted),
