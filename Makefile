@@ -132,7 +132,7 @@ lint: all
 	scripts/lint.sh $(B)
 tidy:
 	printf '%s\n' $(filter %.c,$(SRCS)) | xargs -P$$(nproc) -I{} clang-tidy --quiet {} -- \
-	  -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"tidy"' -Isrc -Itests $(DEPINC)
+	  -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"tidy"' -Isrc -Itests $(DEPINC) 2>/dev/null
 format:
 	clang-format -i $(SRCS)
 
