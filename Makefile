@@ -7,11 +7,10 @@
 #   make lint       clang-format, layers, symbols, cppcheck, shellcheck, codespell, man pages
 #   make tidy       clang-tidy, one file a process
 #   make sanitize   unit tests under ASan+UBSan, TSan, and MSan (base, match, decode, flow)
-#   make test-e2e   tests with real clients in network namespaces
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
-#   make coverage   line coverage of the unit, rules and golden tests
+#   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make format     let clang-format rewrite the sources
@@ -23,7 +22,6 @@
 PKG_CONFIG ?= pkg-config
 PREFIX     ?= /usr/local
 DESTDIR    ?=
-SYSCONFDIR ?= /etc
 CFLAGS     ?= -O3 -g
 SAN        ?=
 WERROR     ?=
@@ -74,7 +72,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test check lint tidy sanitize test-e2e bench fuzz garbage coverage deps \
+.PHONY: all weir demo test check lint tidy sanitize bench fuzz garbage coverage deps \
         install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -149,8 +147,6 @@ check:
 	+scripts/test.sh quick
 sanitize:
 	+scripts/sanitize.sh
-test-e2e:
-	+scripts/test.sh e2e
 bench:
 	scripts/install-packages.sh build test bench
 	+scripts/bench.sh

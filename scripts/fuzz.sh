@@ -17,7 +17,8 @@ for b in "$bins"/fuzz_*; do
 	echo "== $n"
 	# shellcheck disable=SC2086
 	"$b" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-		-artifact_prefix="build/crashes/$n-" "$kept/$n" $seed 2>&1 | grep -E 'stat::number_of_executed_units|stat::average_exec|SUMMARY|ERROR|Test unit written' || true
+		-artifact_prefix="build/crashes/$n-" "$kept/$n" $seed 2>&1 |
+		grep -E 'stat::number_of_executed_units|stat::average_exec|SUMMARY|ERROR|Test unit written' || touch "build/crashes/$n-did-not-run"
 done
 found=$(find build/crashes -type f 2>/dev/null | wc -l)
 echo "$found findings in build/crashes"

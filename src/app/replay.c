@@ -249,6 +249,13 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 				res->events, strerrordesc_np(-res->write_error));
 		return EXIT_COULD_NOT;
 	}
+	if (res->late > 0)
+		(void)fprintf(
+			stderr,
+			"weir replay: %" PRIu64 " packets are older than packets before "
+			"them, and count as if they came with those; name captures in "
+			"the order of their time\n",
+			res->late);
 	if (res->stats.forms_lost > 0)
 		(void)fprintf(stderr,
 			      "weir replay: %" PRIu64 " events did not fit a line\n",

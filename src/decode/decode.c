@@ -321,14 +321,19 @@ static enum decode_result layers_decode(struct decoder *d, const struct frame *f
 	return version == 4 ? ipv4_decode(d, f, c, p) : ipv6_decode(d, f, c, p);
 }
 
+void decoder_tick(struct decoder *d, int64_t clock_us)
+{
+	if (clock_us >= d->fragments.next_deadline_us)
+		d->counts[DECODE_FRAGMENT_TIMEOUT] +=
+			fragments_expire(&d->fragments, clock_us);
+}
+
 enum decode_result decode_frame(struct decoder *d, const struct frame *f,
 				struct packet *ret)
 {
 	enum decode_result r;
 
-	if (f->clock_us >= d->fragments.next_deadline_us)
-		d->counts[DECODE_FRAGMENT_TIMEOUT] +=
-			fragments_expire(&d->fragments, f->clock_us);
+	decoder_tick(d, f->clock_us);
 	memset(ret, 0, sizeof(*ret));
 	r = layers_decode(d, f, ret);
 	d->counts[r]++;

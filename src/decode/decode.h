@@ -86,6 +86,9 @@ void decoder_destroy(struct decoder *d);
 enum decode_result decode_frame(struct decoder *d, const struct frame *f,
 				struct packet *ret);
 
+/* Give up what waits for fragments since too long; decode_frame() does so by itself. */
+void decoder_tick(struct decoder *d, int64_t clock_us);
+
 /* Verify the TCP or UDP checksum of `p` (just decoded) and store it in p->l4_checksum. */
 void decode_check_l4(struct packet *p);
 

@@ -41,6 +41,8 @@ struct conn {
 	uint16_t site, source;
 	uint8_t direction, role;
 	bool client_inside, inside_known;
+	bool client_is_low; /* as it was located */
+	bool server_spoke;  /* payload came from the server's side */
 	uint8_t protocol, evidence, corroboration, visibility;
 	uint8_t name_undecidable; /* why the name is not known */
 	bool judged;

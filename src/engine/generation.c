@@ -9,6 +9,8 @@
 #include "match/prefixes.h"
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
+/* One address lies in 129 prefixes at the most, each once a site's and once a source's. */
+#define NESTED_MAX (2 * 129)
 #define IS_SOURCE \
 	0x10000u /* values of the inside table: a source's number, or a site's */
 
@@ -165,8 +167,8 @@ void generation_destroy(struct generation *g)
 static bool whose(const struct generation *g, const struct addr *a,
 		  struct whereabouts *ret)
 {
-	uint32_t values[8];
-	size_t n = prefixes_find(g->memory->inside, a, values, 8);
+	uint32_t values[NESTED_MAX];
+	size_t n = prefixes_find(g->memory->inside, a, values, NESTED_MAX);
 
 	ret->site = ID_NONE;
 	ret->source = ID_NONE;

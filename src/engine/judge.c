@@ -35,8 +35,7 @@ static void name_principal(struct case_file *cf)
 	cf->principal_len = prefix_format(&p, cf->principal);
 }
 
-static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
-		struct case_file *cf)
+static void who(const struct flow *fl, const struct conn *c, struct case_file *cf)
 {
 	struct subject *s = &cf->subject;
 	struct addr client = flow_client(fl), server = flow_server(fl);
@@ -51,7 +50,7 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->role = (enum role)c->role;
 	s->site = c->site;
 	s->source = c->source;
-	s->time_us = w->now_us;
+	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
 	name_principal(cf);
 }
 
@@ -123,20 +122,28 @@ static struct str site_name(const struct worker *w, uint16_t site)
 	return site == ID_NONE ? STR_NONE : str_of(w->g->config->sites[site].name);
 }
 
-/* The word that a summary lists under a service: environment, organization, host. */
-static struct str summary_word(const struct service *svc, struct str host)
+#define WORD_MAX 64
+
+/* What a summary lists under a service: environment, tenant, or host. */
+static struct str summary_word(const struct service *svc, struct str host,
+			       char buf[WORD_MAX])
 {
-	if (svc->environment_id[0] != '\0')
-		return str_of(svc->environment_id);
-	if (svc->tenant_id[0] != '\0')
-		return str_of(svc->tenant_id);
-	return host;
+	bool environment = svc->environment_id[0] != '\0';
+	struct str kind = environment ? STR("environment ") : STR("tenant ");
+
+	if (!environment && svc->tenant_id[0] == '\0')
+		return host;
+	memcpy(buf, kind.p, kind.len);
+	memcpy(buf + kind.len, environment ? svc->environment_id : svc->tenant_id,
+	       GUID_LEN);
+	return (struct str){buf, kind.len + GUID_LEN};
 }
 
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
 {
+	char word[WORD_MAX];
 	struct flow_event e = {
 		.time_us = w->now_us,
 		.phase = phase,
@@ -210,7 +217,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.flow_id = fl->id,
 		.time_us = w->now_us,
 		.host = e.host,
-		.word = summary_word(&cf->service, e.host),
+		.word = summary_word(&cf->service, e.host, word),
 	};
 
 	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
@@ -359,7 +366,7 @@ static void ask_witness(const struct worker *w, struct conn *c, struct case_file
 
 	if (s->host.len > 0) {
 		if (witness_confirms(w->witness, &s->inside, &s->peer, s->host,
-				     w->key.clock_us))
+				     s->time_us))
 			s->corroboration = CORROBORATION_DNS_CLIENT;
 		return;
 	}
@@ -367,7 +374,7 @@ static void ask_witness(const struct worker *w, struct conn *c, struct case_file
 	    c->name_undecidable != UNDECIDABLE_NO_SNI &&
 	    c->name_undecidable != UNDECIDABLE_NO_READER)
 		return;
-	name = witness_name(w->witness, &s->inside, &s->peer, w->now_us);
+	name = witness_name(w->witness, &s->inside, &s->peer, s->time_us);
 	if (name.len == 0)
 		return;
 	s->host = name;
@@ -405,7 +412,7 @@ void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts
 
 	memset(&cf, 0, sizeof(cf));
 	keep_texts(w, c, f);
-	who(w, fl, c, &cf);
+	who(fl, c, &cf);
 	what(w, c, &cf);
 	if (c->client_inside && sees_dns(w, fl))
 		ask_witness(w, c, &cf);
@@ -431,7 +438,7 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(w, fl, c, &cf);
+	who(fl, c, &cf);
 	cf.subject.name_pending = true;
 	cf.subject.visibility = VISIBILITY_ADDRESS;
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
@@ -461,7 +468,7 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(w, fl, c, &cf);
+	who(fl, c, &cf);
 	cf.subject.host = intern_text(w->texts, c->host);
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	recall_decision(c, &cf.decision);

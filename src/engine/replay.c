@@ -15,6 +15,7 @@
 
 #define IN_RING_BYTES  ((size_t)8 << 20)
 #define OUT_RING_BYTES ((size_t)8 << 20)
+#define LATE_US        1000000
 #define PROGRESS_EVERY 65536u
 
 /* What the reader tells a worker; a frame's bytes follow. */
@@ -146,6 +147,7 @@ static void read_captures(struct replay *r, take_frame *take)
 			continue;
 		}
 		while ((res = source_read(s, &f)) == SOURCE_FRAME) {
+			r->result->late += f.clock_us - f.time_us > LATE_US;
 			take(r, &f);
 			if (r->cfg->progress != NULL && f.number % PROGRESS_EVERY == 0)
 				r->cfg->progress(r->cfg->arg, f.number, source_name(s));
@@ -477,7 +479,7 @@ static void write_end(struct replay *r)
 {
 	const struct replay_result *res = r->result;
 	const struct worker_stats *st = &res->stats;
-	struct event_counter counters[DECODE_RESULT_COUNT + 24];
+	struct event_counter counters[DECODE_RESULT_COUNT + 32];
 	size_t n = 0;
 
 	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
@@ -489,6 +491,7 @@ static void write_end(struct replay *r)
 	COUNT("bytes", res->bytes);
 	COUNT("frames_truncated", res->truncated);
 	COUNT("frames_odd_link", res->odd_link);
+	COUNT("frames_late", res->late);
 	for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
 		if (st->decode[i] > 0)
 			COUNT(decode_result_name((enum decode_result)i), st->decode[i]);
@@ -506,6 +509,8 @@ static void write_end(struct replay *r)
 	COUNT("ignored_no_ack", st->ignored_no_ack);
 	COUNT("ignored_syn_data", st->ignored_syn_data);
 	COUNT("ignored_tcp_md5", st->ignored_md5);
+	COUNT("ignored_reset_data", st->ignored_reset_data);
+	COUNT("ignored_bad_ack", st->ignored_bad_ack);
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("dns_answers_kept", st->dns_answers);

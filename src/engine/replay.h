@@ -40,6 +40,7 @@ struct replay_cfg {
 struct replay_result {
 	struct worker_stats stats;
 	uint64_t frames, bytes, truncated, odd_link;
+	uint64_t late;             /* frames over a second older than one before them */
 	int64_t first_us, last_us; /* capture times; first > last: no frame at all */
 	int64_t clock_us;
 	unsigned damaged; /* captures that could not be read to their end, or at all */

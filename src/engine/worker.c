@@ -121,13 +121,18 @@ static enum identify_step ask_datagram(struct worker *w, struct pending *p, uint
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
 
-/* Would a real server ignore this segment's bytes?  Counted. */
-static bool server_ignores(struct worker *w, struct conn *c, struct packet *p)
+/* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
+static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
+			   struct packet *p)
 {
 	uint64_t *counter = NULL;
 
 	if ((p->tcp_flags & TCP_SYN) != 0)
 		counter = &w->stats.ignored_syn_data;
+	else if ((p->tcp_flags & TCP_RST) != 0)
+		counter = &w->stats.ignored_reset_data;
+	else if (fl->in.has_seq && (int32_t)(p->ack - fl->in.next_seq) > 0)
+		counter = &w->stats.ignored_bad_ack;
 	else if ((p->tcp_flags & TCP_ACK) == 0)
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
@@ -161,7 +166,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	size_t len = pkt->payload_len;
 	enum head_result r;
 
-	if (len == 0 || server_ignores(w, c, pkt) || !fl->out.has_seq)
+	if (len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (at >=
 	    0x80000000u) { /* begins before the stream: keep-alive probe, old copy */
@@ -183,7 +188,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		p->facts.undecidable = UNDECIDABLE_BUDGET;
 		return IDENTIFY_DONE;
 	}
-	if (p->head.conflict) {
+	/* Whether the urgent byte is part of the stream depends on the server. */
+	if (p->head.conflict || (pkt->tcp_flags & TCP_URG) != 0) {
 		p->facts.undecidable = UNDECIDABLE_CONFLICT;
 		return IDENTIFY_DONE;
 	}
@@ -245,16 +251,12 @@ static void settle(struct worker *w, struct flow *fl, struct conn *c, struct pen
 	conn_release(w, c);
 }
 
-static void start_conn(struct worker *w, struct flow *fl, struct conn *c,
-		       struct packet *pkt)
+/* Which end is ours.  Again when a SYN shows that the ends were taken the wrong way. */
+static void locate(struct worker *w, const struct flow *fl, struct conn *c)
 {
 	struct addr client = flow_client(fl), server = flow_server(fl);
 	struct whereabouts at;
-	struct pending *p = pool_get(w->pendings);
 
-	w->stats.flows++;
-	c->gate = GATE_COUNT;
-	c->would_gate = GATE_COUNT;
 	generation_locate(w->g, &client, &server, &at);
 	c->direction = (uint8_t)at.direction;
 	c->site = at.site;
@@ -262,11 +264,44 @@ static void start_conn(struct worker *w, struct flow *fl, struct conn *c,
 	c->role = (uint8_t)at.role;
 	c->client_inside = at.client_inside;
 	c->inside_known = at.known;
-	if ((pkt->tcp_flags & TCP_SYN) != 0 && pkt->ip_proto == IP_PROTO_TCP) {
-		decode_check_l4(pkt);
-		c->strict_checksum = pkt->l4_checksum == CHECKSUM_GOOD;
+	c->client_is_low = fl->client_is_low;
+}
+
+static void turn(struct worker *w, const struct flow *fl, struct conn *c)
+{
+	struct pending *p = conn_pending(w, c);
+
+	locate(w, fl, c);
+	if (p == NULL || c->done)
+		return;
+	head_clear(&p->head, w->heads);
+	memset(&p->datagram, 0, sizeof(p->datagram));
+	memset(&p->facts, 0, sizeof(p->facts));
+}
+
+/*
+ * What a handshake tells of its client: one right checksum shows that they are not left to
+ * the network card, and only the server's answer makes TCP-MD5 part of the connection.
+ */
+static void note_syn(struct conn *c, struct packet *pkt, bool from_client)
+{
+	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
+		return;
 	}
+	decode_check_l4(pkt);
+	if (pkt->l4_checksum == CHECKSUM_GOOD)
+		c->strict_checksum = true;
+}
+
+static void start_conn(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct pending *p = pool_get(w->pendings);
+
+	w->stats.flows++;
+	c->gate = GATE_COUNT;
+	c->would_gate = GATE_COUNT;
+	locate(w, fl, c);
 	c->pending = POOL_NONE;
 	if (p == NULL) {
 		struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
@@ -291,6 +326,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (p == NULL)
 		return;
+	if (!from_client && pkt->payload_wire_len > 0)
+		c->server_spoke = true;
+	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
+		note_syn(c, pkt, from_client);
 	if (!c->done) {
 		if (pkt->ip_proto == IP_PROTO_TCP) {
 			if (from_client)
@@ -347,14 +386,15 @@ static void end_conn(struct worker *w, struct flow *fl)
 	if (p != NULL && !c->done) {
 		bool said = p->head.highest > 0;
 
-		if (fl->key.ip_proto == IP_PROTO_TCP && said) {
-			(void)ask_stream(w, fl, p, true);
-			if (p->facts.undecidable == UNDECIDABLE_NONE &&
+		/* Data is judged whoever sent it; a handshake alone is not. */
+		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {
+			if (said)
+				(void)ask_stream(w, fl, p, true);
+			if (said && p->facts.undecidable == UNDECIDABLE_NONE &&
 			    p->head.filled == 0)
 				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
 			settle(w, fl, c, p);
-		} else if (fl->key.ip_proto == IP_PROTO_UDP &&
-			   p->datagram.datagrams > 0) {
+		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
 			(void)ask_datagram(w, p, flow_server_port(fl), NULL, true);
 			settle(w, fl, c, p);
 		}
@@ -394,6 +434,7 @@ void worker_tick(struct worker *w, int64_t clock_us)
 
 void worker_finish(struct worker *w, int64_t clock_us)
 {
+	decoder_tick(w->decoder, clock_us);
 	end_timed_out(w, clock_us, clock_us);
 	end_timed_out(w, INT64_MAX, clock_us);
 }
@@ -418,7 +459,9 @@ void worker_frame(struct worker *w, const struct frame *f)
 		end_conn(w, fl);
 	c = flow_extra(touch.flow);
 	if (touch.is_new)
-		start_conn(w, touch.flow, c, &pkt);
+		start_conn(w, touch.flow, c);
+	else if (c->client_is_low != touch.flow->client_is_low)
+		turn(w, touch.flow, c);
 	watch_dns(w, touch.flow, &pkt, touch.from_client);
 	if (c->pending != POOL_NONE)
 		feed(w, touch.flow, c, &pkt, touch.from_client);

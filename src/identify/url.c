@@ -47,24 +47,37 @@ static void put_port(struct out *o, int32_t port)
 	put(o, text + at, sizeof(text) - at);
 }
 
+#define KEY_MAX 32
+
+/* A key, and not a token that ends in "=" or stands where a key should? */
+static bool is_key(struct str key, struct str value)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < value.len; i++)
+		any = any || value.p[i] != '=';
+	return any && key.len <= KEY_MAX;
+}
+
 /* "a=1&b&c=2" -> "?a=&c=" */
 static void put_query(struct out *o, struct str query)
 {
 	bool any = false;
 
 	for (size_t at = 0; at < query.len; at++) {
-		size_t key = at;
+		size_t from = at, equal = query.len;
 
-		while (at < query.len && query.p[at] != '&' && query.p[at] != '=')
-			at++;
-		if (at < query.len && query.p[at] == '=') {
-			put_byte(o, any ? '&' : '?');
-			any = true;
-			for (; key <= at; key++)
-				put_byte(o, query.p[key]);
-		}
-		while (at < query.len && query.p[at] != '&')
-			at++;
+		for (; at < query.len && query.p[at] != '&'; at++)
+			if (query.p[at] == '=' && equal == query.len)
+				equal = at;
+		if (equal == query.len ||
+		    !is_key((struct str){query.p + from, equal - from},
+			    (struct str){query.p + equal + 1, at - equal - 1}))
+			continue;
+		put_byte(o, any ? '&' : '?');
+		any = true;
+		for (; from <= equal; from++)
+			put_byte(o, query.p[from]);
 	}
 }
 

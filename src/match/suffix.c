@@ -105,10 +105,17 @@ enum suffix_fault suffix_check(struct str pattern, size_t *ret_at)
 	return SUFFIX_FINE;
 }
 
+static bool is_whole_label(struct str pattern, size_t star)
+{
+	return (star == 0 || pattern.p[star - 1] == '.') &&
+	       (star + 1 == pattern.len || pattern.p[star + 1] == '.');
+}
+
 /*
- * Anchored match in which each `*` takes one or more bytes but no dot.  `fold`: the pattern
- * may hold capitals.  Going back to the last star is enough: a dot that has been matched
- * fixes which label stands against which, and within a label leftmost is complete.
+ * Anchored match in which each `*` takes any bytes but a dot, also none, unless it is a whole
+ * label.  The pattern may hold capitals.  Going back to the last star is enough: a dot that
+ * has been matched fixes which label stands against which, and within a label leftmost is
+ * complete.
  */
 static bool labels_match(struct str pattern, struct str host)
 {
@@ -117,13 +124,13 @@ static bool labels_match(struct str pattern, struct str host)
 	bool star = false;
 
 	while (h < host.len || p < pattern.len) {
-		bool more = p < pattern.len && h < host.len;
-
-		if (more && pattern.p[p] == '*' && host.p[h] != '.') {
+		if (p < pattern.len && pattern.p[p] == '*' &&
+		    (!is_whole_label(pattern, p) || (h < host.len && host.p[h] != '.'))) {
+			h += is_whole_label(pattern, p);
 			star = true;
 			after_star = ++p;
-			resume = ++h;
-		} else if (more && pattern.p[p] != '*' &&
+			resume = h;
+		} else if (p < pattern.len && h < host.len &&
 			   ascii_lower(pattern.p[p]) == host.p[h]) {
 			p++;
 			h++;

@@ -10,7 +10,7 @@
  *   "*.host.example"     any name below it, not the name itself
  *   "a.*.example"        `*` as a whole label: exactly one label
  *   "flow-apim-*.x.example", "*-my.sharepoint.com", "crm*.x"
- *                        `*` inside a label: any bytes but a dot, at least one
+ *                        `*` inside a label: any bytes but a dot, also none
  * A leading "*." stands for one or more labels; every other `*` stays inside its label.
  *
  * Order of matches: more labels without `*` first, then an exact pattern before a wildcard

@@ -108,6 +108,17 @@ void policy_decide(const struct policy *p, const struct subject *s, struct decis
 }
 
 /*
+ * Default has a say when gate rules is skipped, which is sure only while no exception before
+ * that one may still match, or when it was asked and no line can match.
+ */
+static bool default_asked_for_certain(const struct algebra_question *a, uint32_t maybe)
+{
+	if ((a->skipped >> GATE_RULES & 1) != 0)
+		return maybe == 0;
+	return a->gates[GATE_RULES].answer == ANSWER_NOT_CONCERNED;
+}
+
+/*
  * A deny is certain when some gate that no exception can skip denies for certain: the other
  * answers, whatever the name makes of them, cannot take it back.
  */
@@ -118,8 +129,7 @@ static bool denied_for_certain(const struct algebra_question *a, uint32_t maybe)
 
 		if ((out >> g & 1) != 0 || a->gates[g].answer != ANSWER_DENY)
 			continue;
-		if (g != GATE_DEFAULT || (a->skipped >> GATE_RULES & 1) != 0 ||
-		    a->gates[GATE_RULES].answer == ANSWER_NOT_CONCERNED)
+		if (g != GATE_DEFAULT || default_asked_for_certain(a, maybe))
 			return true;
 	}
 	return false;

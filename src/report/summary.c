@@ -29,7 +29,7 @@ struct row {
 struct word {
 	uint32_t row;
 	uint64_t count;
-	char text[80];
+	char text[96];
 };
 
 struct signal_count {
@@ -44,6 +44,7 @@ struct signal_place {
 	uint64_t count;
 	uint16_t source; /* vocabulary.sources, or ID_NONE */
 	uint8_t role;    /* ROLE_COUNT = none */
+	char country[3]; /* of unexpected_country; "" = not that */
 	char peer[256];
 };
 
@@ -52,6 +53,7 @@ struct summary {
 	uint64_t flows, dns, judged, never_judged;
 	uint64_t names_own, names_dns, names_none, names_quic;
 	uint64_t allow, deny, would_deny;
+	uint64_t dns_allow, dns_deny, dns_would_deny;
 	uint64_t undecidable[UNDECIDABLE_COUNT];
 	uint64_t deny_gate[GATE_COUNT + 1];
 	uint64_t *deny_rule, *would_rule; /* by rule number */
@@ -126,6 +128,17 @@ static void count_word(struct summary *s, uint32_t row, struct str text)
 	}
 }
 
+/* Deciding lines, of DNS too. */
+static void count_rules(struct summary *s, const struct event_digest *d)
+{
+	uint32_t last = policy_rule_count(s->cfg.policy);
+
+	if (d->verdict == VERDICT_DENY && d->rule <= last)
+		s->deny_rule[d->rule]++;
+	if (d->would == VERDICT_DENY && d->would_rule <= last)
+		s->would_rule[d->would_rule]++;
+}
+
 static void count_judged(struct summary *s, const struct event_digest *d)
 {
 	uint32_t n = d->service != ID_NONE ? d->service
@@ -134,8 +147,13 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 	struct row *r = &s->rows[n];
 
 	s->judged++;
-	if (d->protocol == PROTOCOL_DNS)
+	count_rules(s, d);
+	if (d->protocol == PROTOCOL_DNS) {
+		s->dns_allow += d->verdict != VERDICT_DENY;
+		s->dns_deny += d->verdict == VERDICT_DENY;
+		s->dns_would_deny += d->would == VERDICT_DENY;
 		return;
+	}
 	r->connections++;
 	s->shared += d->connector_count > CONNECTORS_TOLD;
 	for (size_t i = 0;
@@ -157,8 +175,6 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 		s->deny++;
 		r->deny++;
 		s->deny_gate[d->gate <= GATE_COUNT ? d->gate : GATE_COUNT]++;
-		if (d->rule <= policy_rule_count(s->cfg.policy))
-			s->deny_rule[d->rule]++;
 	} else {
 		s->allow++;
 		r->allow++;
@@ -166,14 +182,14 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 	if (d->would == VERDICT_DENY) {
 		s->would_deny++;
 		r->would_deny++;
-		if (d->would_rule <= policy_rule_count(s->cfg.policy))
-			s->would_rule[d->would_rule]++;
 	}
 }
 
 static void count_place(struct summary *s, size_t signal, const struct event_digest *d)
 {
 	uint8_t role = d->has_role ? (uint8_t)d->role : (uint8_t)ROLE_COUNT;
+	bool by_country = str_equal(d->signal, STR("unexpected_country"));
+	const char *country = by_country ? d->country : "";
 	struct str peer = d->peer;
 	struct signal_place *p;
 
@@ -182,6 +198,7 @@ static void count_place(struct summary *s, size_t signal, const struct event_dig
 	for (size_t i = 0; i < s->places; i++) {
 		p = &s->place[i];
 		if (p->signal == signal && p->role == role && p->source == d->source &&
+		    strcmp(p->country, country) == 0 &&
 		    str_equal(str_of(p->peer), peer)) {
 			p->count++;
 			return;
@@ -194,6 +211,8 @@ static void count_place(struct summary *s, size_t signal, const struct event_dig
 	p = &s->place[s->places++];
 	*p = (struct signal_place){
 		.signal = signal, .count = 1, .source = d->source, .role = role};
+	if (by_country)
+		memcpy(p->country, d->country, sizeof(p->country));
 	if (peer.len > 0)
 		memcpy(p->peer, peer.p, peer.len);
 }
@@ -415,7 +434,10 @@ static void print_places(const struct summary *s, size_t signal, FILE *out)
 		if (best->source != ID_NONE)
 			(void)fprintf(out, " %s",
 				      s->cfg.vocabulary->sources.words[best->source]);
-		(void)fprintf(out, " -> %s\n", best->peer);
+		(void)fprintf(out, " -> %s", best->peer);
+		if (best->country[0] != '\0')
+			(void)fprintf(out, " in %s", best->country);
+		(void)fputc('\n', out);
 	}
 	for (size_t i = 0; i < s->places; i++)
 		if (s->place[i].signal == signal && !shown[i])
@@ -526,6 +548,10 @@ void summary_print(const struct summary *s, const struct summary_frame *f, FILE 
 		      " ended before their client said anything\n",
 		      s->dns, shown, s->never_judged);
 	(void)fprintf(out,
+		      "dns          %" PRIu64 " allowed, %" PRIu64 " denied, %" PRIu64
+		      " would be denied; not in the table below\n",
+		      s->dns_allow, s->dns_deny, s->dns_would_deny);
+	(void)fprintf(out,
 		      "names        %" PRIu64
 		      " from the client's hello or request (%" PRIu64 " QUIC), %" PRIu64
 		      " from DNS only, %" PRIu64 " without a name\n",
@@ -597,6 +623,8 @@ static void json_all(const struct summary *s, const struct summary_frame *f,
 	json_u64(j, "flows", s->flows);
 	json_u64(j, "dns", s->dns);
 	json_u64(j, "connections", s->allow + s->deny);
+	json_u64(j, "dns_deny", s->dns_deny);
+	json_u64(j, "dns_would_deny", s->dns_would_deny);
 	json_u64(j, "never_judged", s->never_judged);
 	json_u64(j, "names_own", s->names_own);
 	json_u64(j, "names_quic", s->names_quic);

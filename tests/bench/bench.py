@@ -53,7 +53,10 @@ def main():
     rules = os.path.join(work, "ndpi-rules.txt")
     info = cpu([f"{bins}/genmix", mix])[1].strip()
     print(f"mix          {info}")
-    counts = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", info)}
+    counts = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)\b", info)}
+    with open("tests/bench/mix.sha256", encoding="utf-8") as f:
+        if re.search(r"sha256=([0-9a-f]{64})", info).group(1) not in f.read():
+            sys.exit("the mix is not the committed one: tests/bench/mix.sha256")
     # The same 500 host rules for both; some of them are names of the mix.
     hosts = [f"contoso{n}.crm{4 + n % 9}.dynamics.com" for n in range(500)]
     with open(rules, "w", encoding="utf-8") as f:

@@ -41,6 +41,14 @@ def service_row(e):
     return "(other hosts)" if "host" in e and e.get("undecidable") != "ech_used" else "(no name)"
 
 
+def word(e):
+    if "environment_id" in e:
+        return f"environment {e['environment_id']}"
+    if "tenant_id" in e:
+        return f"tenant {e['tenant_id']}"
+    return e["host"] if "host" in e and e.get("undecidable") != "ech_used" else e["protocol"]
+
+
 def main():
     summary_path, folder, root = sys.argv[1:]
     with open(summary_path, encoding="utf-8") as f:
@@ -109,12 +117,28 @@ def main():
         section = m.group(1).strip() or section
         if section:
             listed[section][m.group(3)] = int(m.group(2))
-    want = collections.Counter(e.get("rule", "no line (built in)")
-                               for e in shown if e["verdict"] == "deny")
-    check({k.split("  ")[0]: v for k, v in listed["why denied"].items()} == want, "why denied")
-    would = collections.Counter(e.get("would_rule") for e in shown
-                                if e.get("would_verdict") == "deny")
-    check(sorted(listed["would deny"].values()) == sorted(would.values()), "would deny")
+    dns = [e for e in starts if e.get("protocol") == "dns"]
+    expect(r"^dns +(\d+) allowed, (\d+) denied, (\d+) would",
+           [sum(e["verdict"] == "allow" for e in dns), sum(e["verdict"] == "deny" for e in dns),
+            sum(e.get("would_verdict") == "deny" for e in dns)], "dns")
+
+    def place(rule, label):
+        return rule + (f"  {label}" if label else "")
+
+    want = collections.Counter(place(e.get("rule", "no line (built in)"), e.get("rule_label"))
+                               for e in starts if e["verdict"] == "deny")
+    check({k.split("    ")[0]: v for k, v in listed["why denied"].items()} == want, "why denied")
+    want = collections.Counter(place(e["would_rule"], e.get("would_rule_label"))
+                               for e in starts if e.get("would_verdict") == "deny")
+    check({k.split("    ")[0]: v for k, v in listed["would deny"].items()} == want, "would deny")
+    check(f"generation {events[0]['generation']}," in text, "generation")
+    check(len({e["generation"] for e in events}) == 1, "one generation")
+    for name, list_ in rows.items():
+        words = collections.Counter(word(e) for e in list_)
+        line = next((k for k in text.splitlines() if k.startswith(f"  {name} ")), "")
+        told = re.findall(r"(?:  |, )([^,]*?\S) \((\d+)\)", line.split("  ", 3)[-1][40:])
+        check(name == "total" or (told and all(words[k.strip()] == int(v) for k, v in told)),
+              f"words of row {name}")
     want = collections.Counter(e["undecidable"] for e in shown if "undecidable" in e)
     check(listed["cannot tell"] == want, "cannot tell")
     want = collections.Counter(e["signal"] for e in signals)
@@ -138,7 +162,7 @@ def main():
     for line in text.splitlines():
         m = re.match(r"^(?:signals|             ) +\d+  (\w+)$", line)
         signal = m.group(1) if m else signal
-        m = re.match(r"^ +- (\d+)x(?: (\w+))?(?: \S+)? -> (\S+)$", line)
+        m = re.match(r"^ +- (\d+)x(?: (\w+))?(?: \S+)? -> (\S+)(?: in [A-Z][A-Z])?$", line)
         if m:
             listed_places[(signal, m.group(2), m.group(3))] += int(m.group(1))
         m = re.match(r"^ +- and (\d+) more$", line)

@@ -407,17 +407,18 @@ static void json_has_every_number(void **state)
 	add(x, start_of(service(x, "graph"), "graph.microsoft.com"), 2);
 	end.phase = PHASE_END;
 	add(x, end, 1);
-	assert_prints_json(x,
-			   "{\"generation\":\"0123456789abcdef\",\"frames\":1234567,"
-			   "\"bytes\":999,\"malformed\":1000,\"damaged\":0,\"flows\":1,"
-			   "\"dns\":0,\"connections\":2,\"never_judged\":0,"
-			   "\"names_own\":2,\"names_quic\":0,\"names_dns\":0,"
-			   "\"names_none\":0,\"allow\":2,\"deny\":0,\"would_deny\":0,"
-			   "\"services\":[{\"service\":\"graph\",\"connections\":2,"
-			   "\"allow\":2,\"deny\":0,\"would_deny\":0,\"undecidable\":0,"
-			   "\"roles\":{\"user\":2}}],\"denied\":[],\"would_denied\":[],"
-			   "\"undecidable\":{},\"connectors\":{},\"connector_shared\":0,"
-			   "\"signals\":{},\"ledger\":\"./led\"}\n");
+	assert_prints_json(
+		x,
+		"{\"generation\":\"0123456789abcdef\",\"frames\":1234567,"
+		"\"bytes\":999,\"malformed\":1000,\"damaged\":0,\"flows\":1,"
+		"\"dns\":0,\"connections\":2,\"dns_deny\":0,\"dns_would_deny\":0,\"never_judged\":0,"
+		"\"names_own\":2,\"names_quic\":0,\"names_dns\":0,"
+		"\"names_none\":0,\"allow\":2,\"deny\":0,\"would_deny\":0,"
+		"\"services\":[{\"service\":\"graph\",\"connections\":2,"
+		"\"allow\":2,\"deny\":0,\"would_deny\":0,\"undecidable\":0,"
+		"\"roles\":{\"user\":2}}],\"denied\":[],\"would_denied\":[],"
+		"\"undecidable\":{},\"connectors\":{},\"connector_shared\":0,"
+		"\"signals\":{},\"ledger\":\"./led\"}\n");
 }
 
 /* Every row in use: more than the first buffer holds. */
