@@ -10,7 +10,7 @@
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
 /* One address lies in 129 prefixes at the most, each once a site's and once a source's. */
-#define NESTED_MAX (2 * 129)
+#define NESTED_MAX 258
 #define IS_SOURCE \
 	0x10000u /* values of the inside table: a source's number, or a site's */
 
