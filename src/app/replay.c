@@ -271,8 +271,7 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 static int run_with(struct options *o, const struct generation *g,
 		    const char *const *captures, size_t count)
 {
-	struct summary_cfg sc = {
-		.policy = g->policy, .vocabulary = &g->vocabulary, .config = g->config};
+	struct summary_cfg sc = {.policy = g->policy, .vocabulary = &g->vocabulary};
 	struct replay_result *res = calloc(1, sizeof(*res));
 	struct show show = {.summary = summary_create(&sc)};
 	const char *dir;

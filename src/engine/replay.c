@@ -514,6 +514,7 @@ static void write_end(struct replay *r)
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("dns_answers_kept", st->dns_answers);
+	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
 #undef COUNT
 	write_system(r, "replay_end", NULL, counters, n);
 }

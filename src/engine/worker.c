@@ -479,6 +479,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	memcpy(ret->decode, counts, sizeof(ret->decode));
 	flow_table_stats(w->flows, &flows);
 	ret->evicted = flows.evicted;
+	ret->witnesses_evicted = witness_stats(w->witness)->evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
 	ret->texts_refused = intern_refused(w->texts);

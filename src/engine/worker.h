@@ -57,7 +57,7 @@ struct worker_stats {
 	uint64_t ignored_reset_data, ignored_bad_ack;
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
 	uint64_t quic_initials, quic_failed;
-	uint64_t dns_answers;
+	uint64_t dns_answers, witnesses_evicted;
 	uint64_t ndpi_flows;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);

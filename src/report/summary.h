@@ -16,7 +16,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config/config.h"
 #include "match/zone.h"
 #include "model/event.h"
 #include "policy/policy.h"
@@ -28,7 +27,6 @@ struct summary;
 struct summary_cfg {
 	const struct policy *policy;
 	const struct vocabulary *vocabulary;
-	const struct config *config;
 };
 
 struct summary *summary_create(const struct summary_cfg *cfg); /* NULL: out of memory */

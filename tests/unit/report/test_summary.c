@@ -34,8 +34,7 @@ static int set_up(void **state)
 	assert_non_null(x->g);
 	diag_destroy(d);
 	sc = (struct summary_cfg){.policy = x->g->policy,
-				  .vocabulary = &x->g->vocabulary,
-				  .config = x->g->config};
+				  .vocabulary = &x->g->vocabulary};
 	x->s = summary_create(&sc);
 	assert_non_null(x->s);
 	*state = x;
