@@ -63,7 +63,7 @@ build() {
 	plain "build $1" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 "$@"
 }
 
-build weir unit-build
+build weir unit-build "$B/garbage"
 plain "lint" scripts/lint.sh "$B" "$mode"
 units "$B"
 for t in tests/golden/*.sh tests/scenario/*.sh; do

@@ -428,8 +428,7 @@ static struct ledger *open_events(const struct cases *c, int *ret_fd)
 static enum outcome run_capture(const struct cases *c)
 {
 	struct summary_cfg sc = {.policy = c->base->policy,
-				 .vocabulary = &c->base->vocabulary,
-				 .config = c->base->config};
+				 .vocabulary = &c->base->vocabulary};
 	struct replay_result *res = calloc(1, sizeof(*res));
 	struct summary *sum = summary_create(&sc);
 	const char *const path = c->path;
