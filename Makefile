@@ -30,7 +30,8 @@ FUZZ_SECONDS ?= 60
 comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
-PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash
+PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
+        libseccomp libcap-ng
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
 DEPLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lpthread

@@ -3,8 +3,8 @@
 #define CAPTURE_SOURCE_H
 
 /*
- * source - where frames come from: capture files now; live interface and NFQUEUE fit the
- * same interface.
+ * source - where frames come from: capture files and live interfaces.  Packets that wait for
+ * a verdict come by capture/nfqueue.h.
  *
  * Life: open -> read ... -> close.  Frames borrow memory of the source until the next read.
  * clock_us of a frame is the greatest time seen so far by this source, or by the sources
@@ -51,6 +51,21 @@ struct source;
  */
 struct source *source_open_file(const char *path, struct source_clock *clock,
 				char error[SOURCE_ERROR_MAX]);
+
+/*
+ * Watch a network interface with libpcap; needs CAP_NET_RAW.  source_read() answers
+ * SOURCE_WAIT when nothing came for a moment (100 ms at the most), SOURCE_DAMAGED when the
+ * interface went away.  Frames that the kernel dropped are counted (kernel_dropped).
+ */
+struct source_live_cfg {
+	const char *interface; /* "any" is refused: its frames have no direction */
+	uint32_t snaplen;      /* 0 = whole packets (65,535) */
+	uint32_t buffer_bytes; /* of the kernel's ring; 0 = 32 MiB */
+	bool promiscuous;
+};
+struct source *source_open_live(const struct source_live_cfg *cfg,
+				struct source_clock *clock, char error[SOURCE_ERROR_MAX]);
+int source_fd(const struct source *s); /* to poll; -1 = a file */
 
 enum source_result source_read(struct source *s, struct frame *ret);
 

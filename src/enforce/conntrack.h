@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENFORCE_CONNTRACK_H
+#define ENFORCE_CONNTRACK_H
+
+/*
+ * conntrack - counters, ends and translated addresses of connections that the kernel passes
+ * without us.
+ *
+ * Two netlink sockets by libnetfilter_conntrack.  One hears events, filtered in the kernel
+ * (BPF) to those that tell an end: TCP reaching TIME_WAIT or CLOSE, and every DESTROY.  A
+ * TCP connection's DESTROY comes two minutes late, so at its state change its counters are
+ * asked for (UPDATE events carry none) and the end is reported then.  The other socket asks:
+ * single entries, and the whole table (conntrack_dump), which finds what lost events hid and
+ * refreshes what lives.
+ *
+ * Accounting (nf_conntrack_acct) is switched on at conntrack_open() and set back at
+ * conntrack_close(); connections older than that have no counters.  Facts: 2026-11, Linux
+ * 6.18: UPDATE carries the state without counters, DESTROY and dumps carry both.
+ *
+ * Threads: one.  Needs CAP_NET_ADMIN.  Every read is bounded; nothing blocks.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/gateway.h"
+
+#define CONNTRACK_ERROR_MAX 300
+
+struct conntrack_cfg {
+	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
+};
+
+struct conntrack;
+
+/* What it can do here, found out by trying. */
+struct conntrack_abilities {
+	bool events;
+	bool accounting;
+};
+
+typedef void conntrack_take(void *arg, const struct conn_report *r);
+
+/*
+ * 0 and *ret, or -errno with a sentence in `error` when not even dumps work (module or right
+ * missing).  Lesser lacks are told by *ret_can.
+ */
+int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
+		   struct conntrack_abilities *ret_can, char error[CONNTRACK_ERROR_MAX])
+	__attribute__((warn_unused_result));
+void conntrack_close(struct conntrack *c); /* NULL is a no-op */
+
+/* Readable when there is something to read: poll both, then conntrack_read(). */
+int conntrack_event_fd(const struct conntrack *c); /* -1 = no events here */
+int conntrack_query_fd(const struct conntrack *c);
+
+/*
+ * Take what waits, a bounded burst of it, without blocking; `take` is called for each end
+ * and for each entry of a dump in progress.  Returns how many messages were read.
+ */
+int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg);
+
+/*
+ * Ask for the whole table (both families, TCP and UDP); the entries come by conntrack_read().
+ * False while an earlier dump goes on.
+ */
+bool conntrack_dump(struct conntrack *c);
+bool conntrack_dumping(const struct conntrack *c);
+
+/*
+ * The whole table now, waiting at most `timeout_ms` for it: for the end of a run.  0, or
+ * -ETIMEDOUT, or -errno.
+ */
+int conntrack_dump_now(struct conntrack *c, int timeout_ms, conntrack_take *take,
+		       void *arg);
+
+struct conntrack_stats {
+	uint64_t events; /* messages heard */
+	uint64_t
+		events_lost; /* times the buffer overflowed (ENOBUFS): some number of events */
+	uint64_t asked, answered, unknown; /* single entries: asked, told, gone already */
+	uint64_t dumps;
+};
+const struct conntrack_stats *conntrack_stats(const struct conntrack *c);
+
+#endif /* ENFORCE_CONNTRACK_H */
