@@ -13,10 +13,13 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "engine/hold.h"
+#include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/worker.h"
 #include "flow/head.h"
 #include "flow/table.h"
+#include "identify/dns.h"
 #include "identify/identify.h"
 #include "identify/ndpi.h"
 #include "identify/witness.h"
@@ -25,6 +28,10 @@
 #include "record/form.h"
 
 struct pending {
+	struct hold_list held; /* inline: packets that wait for the verdict */
+	int64_t held_since_us;
+	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
+	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
 	struct ndpi_guess *guess; /* NULL = not asked */
@@ -50,6 +57,22 @@ struct conn {
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
+	/* inline */
+	bool provisional;  /* judged by hold_budget: the name may still come */
+	uint8_t epoch;     /* the generation and mode that judged it */
+	uint16_t nat_port; /* translated source; 0 = none */
+	struct addr nat;
+};
+
+/* What only the inline worker has. */
+struct inline_state {
+	struct inline_cfg cfg;
+	struct hold *hold;
+	uint32_t wait_first, wait_last; /* pendings, index + 1 */
+	bool refused;                   /* the packet at hand must not go on */
+	uint32_t sweep_at;
+	bool sweeping;
+	struct inline_stats stats;
 };
 
 struct worker {
@@ -66,6 +89,8 @@ struct worker {
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
+	uint8_t epoch;
+	struct inline_state *inl; /* NULL = nothing waits for our answer */
 	char line[FORM_LINE_MAX];
 };
 
@@ -86,7 +111,68 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c);
 /* Keep what a connection judged early still told about its name. */
 void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f);
 
+/* The name came after hold_budget had judged: judge by it, write `update`. */
+void judge_again(struct worker *w, struct flow *fl, struct conn *c,
+		 const struct facts *f);
+
+/*
+ * Judge by what is kept, under the worker's present generation and mode; writes `update`
+ * when the answer changes and `tell`.  True when it changed.
+ */
+bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
+
 /* Write the `end` event. */
 void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
+
+/* One answer of a resolver as a `dns` event. */
+void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m);
+
+/* A packet's way through decode, flow and identify; false: it belongs to no connection. */
+struct taken {
+	struct flow *flow;
+	struct conn *conn;
+	bool from_client;
+};
+bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
+		 struct taken *ret);
+
+/* Which end is ours. */
+void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
+
+/* Decide now, whatever is known. */
+void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* Ends of flows that flow_finish() or a displacement has prepared. */
+void worker_end_gone(struct worker *w, int64_t clock_us);
+
+/* ---- inline.c, for the worker ---- */
+
+struct inline_state *inline_create(const struct inline_cfg *cfg);
+void inline_destroy(struct inline_state *s); /* NULL is a no-op */
+
+/* May these client bytes at stream offset `at` be looked at?  False: to be dropped. */
+bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
+		   const struct packet *pkt, uint32_t at, const uint8_t *data,
+		   size_t len);
+
+/* The verdict is there, or the connection is given up: answer for what is held. */
+void inline_release(struct worker *w, const struct flow *fl, const struct conn *c,
+		    struct pending *p);
+
+/* Drop what has been held too long. */
+void inline_tick(struct worker *w);
+
+/* Judged deny, and denials are carried out. */
+static inline bool conn_is_cut(const struct worker *w, const struct conn *c)
+{
+	return w->inl != NULL && w->inl->cfg.enforce && c->judged &&
+	       c->verdict == VERDICT_DENY;
+}
+
+/* Connections that began before Weir did pass for a while. */
+static inline bool adopts(const struct worker *w)
+{
+	return w->inl != NULL && w->now_us < w->inl->cfg.adopt_until_us;
+}
 
 #endif /* ENGINE_CONN_H */

@@ -117,6 +117,19 @@ static void put(struct worker *w, const struct event_digest *digest, size_t len)
 	w->key.sub++;
 }
 
+/* What became of the connection, as far as we had a hand in it. */
+static enum effect effect_of(const struct worker *w, const struct conn *c,
+			     const struct decision *d, uint8_t ip_proto)
+{
+	if (w->inl == NULL || !c->judged)
+		return EFFECT_NONE;
+	if (conn_is_cut(w, c))
+		return ip_proto == IP_PROTO_TCP ? EFFECT_RESET : EFFECT_REJECTED;
+	return d->undecidable == UNDECIDABLE_HOLD_BUDGET && w->inl->cfg.enforce
+		       ? EFFECT_HELD_DROPPED
+		       : EFFECT_PASSED;
+}
+
 static struct str site_name(const struct worker *w, uint16_t site)
 {
 	return site == ID_NONE ? STR_NONE : str_of(w->g->config->sites[site].name);
@@ -139,11 +152,27 @@ static struct str summary_word(const struct service *svc, struct str host,
 	return (struct str){buf, kind.len + GUID_LEN};
 }
 
+/* Community ID of the connection as it is behind the translation. */
+static struct str translated_id(const struct flow *fl, const struct conn *c,
+				char buf[COMMUNITY_ID_LEN + 1])
+{
+	struct packet p = {.src = c->nat,
+			   .src_port = c->nat_port,
+			   .dst = flow_server(fl),
+			   .dst_port = flow_server_port(fl),
+			   .ip_proto = fl->key.ip_proto};
+	bool from_low;
+	struct flow_key k = flow_key_of(&p, &from_low);
+
+	community_id(&k, from_low, 0, buf);
+	return (struct str){buf, COMMUNITY_ID_LEN};
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
 {
-	char word[WORD_MAX];
+	char word[WORD_MAX], translated[COMMUNITY_ID_LEN + 1];
 	struct flow_event e = {
 		.time_us = w->now_us,
 		.phase = phase,
@@ -153,7 +182,8 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.src_port = flow_client_port(fl),
 		.dst_port = flow_server_port(fl),
 		.ip_proto = fl->key.ip_proto,
-		.src_nat = cf->subject.egress,
+		.src_nat = c->nat_port != 0 ? c->nat : cf->subject.egress,
+		.src_nat_port = c->nat_port,
 		.site = site_name(w, c->site),
 		.principal = {cf->principal, cf->principal_len},
 		.role = (enum role)c->role,
@@ -183,7 +213,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.decision = &cf->decision,
 		.rule = policy_rule(w->g->policy, c->rule),
 		.would_rule = policy_rule(w->g->policy, c->would_rule),
-		.effect = EFFECT_NONE,
+		.effect = effect_of(w, c, &cf->decision, fl->key.ip_proto),
 		.packets_out = fl->out.packets,
 		.bytes_out = fl->out.bytes,
 		.packets_in = fl->in.packets,
@@ -232,6 +262,8 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 	memcpy(d.country, cf->place.country, sizeof(d.country));
 	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
+	if (c->nat_port != 0)
+		e.community_id_nat = translated_id(fl, c, translated);
 	put(w, &d, form_flow(&e, &w->cfg.origin, w->line, sizeof(w->line)));
 }
 
@@ -406,7 +438,26 @@ static void what(struct worker *w, struct conn *c, struct case_file *cf)
 	s->ja4 = intern_text(w->texts, c->ja4);
 }
 
-void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts *f)
+static bool is_midstream(enum undecidable u)
+{
+	return u == UNDECIDABLE_MIDSTREAM || u == UNDECIDABLE_QUIC_MIDSTREAM;
+}
+
+/* Older than our start: it passes, and the record says that nobody looked. */
+static void adopt(struct worker *w, struct decision *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->verdict = VERDICT_ALLOW;
+	d->reason = VERDICT_REASON_PREEXISTING;
+	d->gate = GATE_COUNT;
+	d->would_gate = GATE_COUNT;
+	for (unsigned i = 0; i < GATE_COUNT; i++)
+		d->gates[i].answer = ANSWER_NOT_ASKED;
+	w->inl->stats.adopted++;
+}
+
+static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
+		     const struct facts *f, enum phase phase)
 {
 	struct case_file cf;
 
@@ -425,12 +476,26 @@ void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts
 	c->corroboration = (uint8_t)cf.subject.corroboration;
 	c->visibility = (uint8_t)cf.subject.visibility;
 	c->name_undecidable = (uint8_t)cf.subject.undecidable;
-	policy_decide(w->g->policy, &cf.subject, &cf.decision);
+	if (adopts(w) && is_midstream((enum undecidable)c->name_undecidable))
+		adopt(w, &cf.decision);
+	else
+		policy_decide(w->g->policy, &cf.subject, &cf.decision);
 	keep_decision(c, &cf.decision);
 	w->stats.judged++;
 	w->stats.undecidable[c->name_undecidable]++;
-	form_and_put_flow(w, fl, c, &cf, PHASE_START);
+	form_and_put_flow(w, fl, c, &cf, phase);
 	put_signals(w, fl, c, &cf);
+}
+
+void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts *f)
+{
+	judge_by(w, fl, c, f, PHASE_START);
+}
+
+void judge_again(struct worker *w, struct flow *fl, struct conn *c, const struct facts *f)
+{
+	c->provisional = false;
+	judge_by(w, fl, c, f, PHASE_UPDATE);
 }
 
 bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
@@ -473,4 +538,84 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	recall_decision(c, &cf.decision);
 	form_and_put_flow(w, fl, c, &cf, PHASE_END);
+}
+
+bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
+{
+	const uint8_t verdict = c->verdict;
+	struct case_file cf;
+
+	c->epoch = w->epoch;
+	conn_locate(w, fl, c);
+	if (!c->judged || c->reason == VERDICT_REASON_PREEXISTING)
+		return false;
+	memset(&cf, 0, sizeof(cf));
+	who(fl, c, &cf);
+	what(w, c, &cf);
+	/* A calendar's edges concern new connections: by the hour when it began. */
+	cf.subject.time_us = fl->first_us;
+	cf.subject.name_pending = c->reason == VERDICT_REASON_ADDRESS && !c->done;
+	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
+	if (!cf.subject.name_pending) {
+		policy_decide(w->g->policy, &cf.subject, &cf.decision);
+	} else if (!policy_decide_early(w->g->policy, &cf.subject, &cf.decision)) {
+		c->judged = false; /* the name decides now */
+		return true;
+	}
+	keep_decision(c, &cf.decision);
+	w->inl->stats.redecided++;
+	if (verdict == c->verdict)
+		return false;
+	w->inl->stats.redecided_changed++;
+	if (tell)
+		form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
+	return true;
+}
+
+/* RFC 1035 4.1.1 and RFC 6895 2.3; other codes by number. */
+static struct str response_word(uint8_t rcode, char buf[8])
+{
+	static const char *const words[] = {"noerror",  "formerr", "servfail",
+					    "nxdomain", "notimp",  "refused"};
+
+	if (rcode < sizeof(words) / sizeof(words[0]))
+		return str_of(words[rcode]);
+	memcpy(buf, "rcode", 5);
+	buf[5] = (char)('0' + rcode / 10 % 10);
+	buf[6] = (char)('0' + rcode % 10);
+	return (struct str){buf, 7};
+}
+
+void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
+{
+	struct case_file cf;
+	char code[8];
+	struct dns_event e = {
+		.time_us = w->now_us,
+		.flow_id = fl->id,
+		.src = flow_client(fl),
+		.dst = flow_server(fl),
+		.src_port = flow_client_port(fl),
+		.dst_port = flow_server_port(fl),
+		.ip_proto = fl->key.ip_proto,
+		.host = {m->name, m->name_len},
+		.query_type = m->qtype,
+		.response_code = response_word(m->rcode, code),
+		.answer_count = m->address_count,
+	};
+	struct event_digest d = {.type = EVENT_DNS, .time_us = w->now_us};
+	const struct conn *c = flow_extra(fl);
+
+	if (m->name_len == 0)
+		return;
+	memset(&cf, 0, sizeof(cf));
+	who(fl, c, &cf);
+	e.site = site_name(w, c->site);
+	e.principal = (struct str){cf.principal, cf.principal_len};
+	for (size_t i = 0; i < m->address_count; i++)
+		e.answers[i] = m->addresses[i].addr;
+	community_id(&fl->key, fl->client_is_low, 0, cf.community);
+	e.community_id = (struct str){cf.community, COMMUNITY_ID_LEN};
+	w->stats.dns_events++;
+	put(w, &d, form_dns(&e, &w->cfg.origin, w->line, sizeof(w->line)));
 }

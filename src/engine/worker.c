@@ -32,6 +32,9 @@ static bool create_parts(struct worker *w)
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	if (w->cfg.ndpi)
 		w->ndpi = ndpi_adapter_create();
+	if (w->cfg.inline_cfg != NULL &&
+	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
+		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
 	       w->pendings != NULL && (w->ndpi != NULL || !w->cfg.ndpi);
@@ -57,6 +60,7 @@ void worker_destroy(struct worker *w)
 	if (w == NULL)
 		return;
 	ndpi_adapter_destroy(w->ndpi);
+	inline_destroy(w->inl);
 	pool_destroy(w->pendings);
 	intern_destroy(w->texts);
 	witness_destroy(w->witness);
@@ -145,6 +149,8 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 	if (counter == NULL)
 		return false;
 	(*counter)++;
+	if (w->inl != NULL)
+		w->inl->refused = true;
 	c->flags |= 1u << FLAG_DECOY_IGNORED;
 	return true;
 }
@@ -180,6 +186,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	}
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
+	if (w->inl != NULL && !inline_admits(w, c, p, pkt, at, data, len))
+		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, data, len);
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
@@ -204,6 +212,8 @@ void conn_release(struct worker *w, struct conn *c)
 
 	if (p == NULL)
 		return;
+	if (w->inl != NULL)
+		inline_release(w, p->flow, c, p);
 	head_clear(&p->head, w->heads);
 	if (p->guess != NULL)
 		return;
@@ -235,15 +245,16 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 		w->stats.ndpi_flows++;
 }
 
-/* The name is known, or never will be. */
-static void settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
+void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
 	    p->facts.undecidable == UNDECIDABLE_NONE)
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
 	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
-	if (c->judged)
+	if (c->provisional)
+		judge_again(w, fl, c, &p->facts);
+	else if (c->judged)
 		judge_keep_facts(w, c, &p->facts);
 	else
 		judge(w, fl, c, &p->facts);
@@ -252,7 +263,7 @@ static void settle(struct worker *w, struct flow *fl, struct conn *c, struct pen
 }
 
 /* Which end is ours.  Again when a SYN shows that the ends were taken the wrong way. */
-static void locate(struct worker *w, const struct flow *fl, struct conn *c)
+void conn_locate(struct worker *w, const struct flow *fl, struct conn *c)
 {
 	struct addr client = flow_client(fl), server = flow_server(fl);
 	struct whereabouts at;
@@ -271,7 +282,7 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 {
 	struct pending *p = conn_pending(w, c);
 
-	locate(w, fl, c);
+	conn_locate(w, fl, c);
 	if (p == NULL || c->done)
 		return;
 	head_clear(&p->head, w->heads);
@@ -283,12 +294,15 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
  * What a handshake tells of its client: one right checksum shows that they are not left to
  * the network card, and only the server's answer makes TCP-MD5 part of the connection.
  */
-static void note_syn(struct conn *c, struct packet *pkt, bool from_client)
+static void note_syn(const struct worker *w, struct conn *c, struct packet *pkt,
+		     bool from_client)
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
 		return;
 	}
+	if (w->inl != NULL) /* connection tracking has dropped the bad ones */
+		return;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
@@ -299,9 +313,10 @@ static void start_conn(struct worker *w, struct flow *fl, struct conn *c)
 	struct pending *p = pool_get(w->pendings);
 
 	w->stats.flows++;
+	c->epoch = w->epoch;
 	c->gate = GATE_COUNT;
 	c->would_gate = GATE_COUNT;
-	locate(w, fl, c);
+	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
 	if (p == NULL) {
 		struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
@@ -312,6 +327,7 @@ static void start_conn(struct worker *w, struct flow *fl, struct conn *c)
 		return;
 	}
 	memset(p, 0, sizeof(*p));
+	p->flow = fl;
 	c->pending = pool_index(w->pendings, p);
 	(void)judge_early(w, fl, c);
 }
@@ -322,18 +338,20 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	struct pending *p = conn_pending(w, c);
 	enum identify_step step = IDENTIFY_MORE;
 
-	if (pkt->was_fragmented)
-		c->flags |= 1u << FLAG_FRAGMENTS;
-	if (p == NULL)
-		return;
 	if (!from_client && pkt->payload_wire_len > 0)
 		c->server_spoke = true;
+	if (p == NULL)
+		return;
+	if (pkt->was_fragmented)
+		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
-		note_syn(c, pkt, from_client);
+		note_syn(w, c, pkt, from_client);
 	if (!c->done) {
 		if (pkt->ip_proto == IP_PROTO_TCP) {
 			if (from_client)
 				step = feed_stream(w, fl, c, p, pkt);
+			else if (w->inl != NULL && fl->midstream && c->server_spoke)
+				step = IDENTIFY_DONE; /* its client has spoken before */
 		} else if (pkt->ip_proto == IP_PROTO_UDP) {
 			step = ask_datagram(w, p, flow_server_port(fl), pkt, from_client);
 		} else {
@@ -343,7 +361,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			step = IDENTIFY_DONE;
 		}
 		if (step == IDENTIFY_DONE)
-			settle(w, fl, c, p);
+			conn_settle(w, fl, c, p);
 	}
 	p = conn_pending(w, c);
 	if (p != NULL && p->guess != NULL &&
@@ -352,7 +370,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 }
 
 /* What DNS tells our clients, for names that the wire hides and as a second witness. */
-static void watch_dns(struct worker *w, const struct flow *fl, const struct packet *pkt,
+static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
 		      bool from_client)
 {
 	struct addr client = flow_client(fl), resolver = flow_server(fl);
@@ -374,6 +392,8 @@ static void watch_dns(struct worker *w, const struct flow *fl, const struct pack
 		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
 				w->now_us))
 		w->stats.dns_answers++;
+	if (!from_client && m.is_answer && w->cfg.dns_events)
+		judge_dns(w, fl, &m);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -393,14 +413,16 @@ static void end_conn(struct worker *w, struct flow *fl)
 			if (said && p->facts.undecidable == UNDECIDABLE_NONE &&
 			    p->head.filled == 0)
 				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
-			settle(w, fl, c, p);
+			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
 			(void)ask_datagram(w, p, flow_server_port(fl), NULL, true);
-			settle(w, fl, c, p);
+			conn_settle(w, fl, c, p);
 		}
 	}
 	finish_guess(w, c);
 	conn_release(w, c);
+	if (c->epoch != w->epoch)
+		(void)judge_anew(w, fl, c, false);
 	if (!c->judged)
 		w->stats.never_judged++;
 	judge_end(w, fl, c);
@@ -427,9 +449,23 @@ static void end_timed_out(struct worker *w, int64_t clock_us, int64_t cap_us)
 	}
 }
 
+void worker_end_gone(struct worker *w, int64_t clock_us)
+{
+	struct flow *fl;
+	int64_t at;
+
+	while ((fl = flow_next_end(w->flows, clock_us, &at)) != NULL)
+		end_conn(w, fl);
+}
+
 void worker_tick(struct worker *w, int64_t clock_us)
 {
 	end_timed_out(w, clock_us, clock_us);
+	if (w->inl == NULL)
+		return;
+	w->now_us = clock_us;
+	w->key = (struct event_key){.clock_us = clock_us, .cause = CAUSE_TIMEOUT};
+	inline_tick(w);
 }
 
 void worker_finish(struct worker *w, int64_t clock_us)
@@ -439,32 +475,41 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
-void worker_frame(struct worker *w, const struct frame *f)
+bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
+		 struct taken *ret)
 {
 	struct flow_touch touch;
-	struct packet pkt;
-	struct flow *fl;
 	struct conn *c;
-	int64_t at;
 
 	end_timed_out(w, f->clock_us, f->clock_us);
-	if (decode_frame(w->decoder, f, &pkt) != DECODE_OK)
-		return;
+	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
-	flow_touch(w->flows, &pkt, f, &touch);
+	flow_touch(w->flows, pkt, f, &touch);
 	/* What the table gave up for this packet: a reused tuple, or the oldest when full. */
-	while ((fl = flow_next_end(w->flows, f->clock_us, &at)) != NULL)
-		end_conn(w, fl);
+	worker_end_gone(w, f->clock_us);
 	c = flow_extra(touch.flow);
 	if (touch.is_new)
 		start_conn(w, touch.flow, c);
 	else if (c->client_is_low != touch.flow->client_is_low)
 		turn(w, touch.flow, c);
-	watch_dns(w, touch.flow, &pkt, touch.from_client);
-	if (c->pending != POOL_NONE)
-		feed(w, touch.flow, c, &pkt, touch.from_client);
+	if (c->epoch != w->epoch)
+		(void)judge_anew(w, touch.flow, c, true);
+	watch_dns(w, touch.flow, pkt, touch.from_client);
+	if (c->pending != POOL_NONE || w->inl != NULL)
+		feed(w, touch.flow, c, pkt, touch.from_client);
+	*ret = (struct taken){touch.flow, c, touch.from_client};
+	return true;
+}
+
+void worker_frame(struct worker *w, const struct frame *f)
+{
+	struct packet pkt;
+	struct taken t;
+
+	(void)worker_take(w, f, &pkt, &t);
 }
 
 /* ---- counters -------------------------------------------------------------------------- */

@@ -23,11 +23,15 @@
 #include "identify/identify.h"
 #include "model/frame.h"
 
+struct inline_cfg; /* engine/inline.h */
+
 struct worker_cfg {
 	const struct generation *generation;
 	struct event_origin origin;
 	struct event_sink sink;
-	bool ndpi; /* name the protocol of unknown traffic */
+	bool ndpi;                           /* name the protocol of unknown traffic */
+	bool dns_events;                     /* write a `dns` event an answer */
+	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
 
 struct worker;
@@ -59,6 +63,7 @@ struct worker_stats {
 	uint64_t quic_initials, quic_failed;
 	uint64_t dns_answers, witnesses_evicted;
 	uint64_t ndpi_flows;
+	uint64_t dns_events;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one);

@@ -193,6 +193,19 @@ enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 	return h->filled > filled ? HEAD_ADDED : HEAD_KEPT;
 }
 
+bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len && at + i < h->highest; i++) {
+		const uint32_t k = at + (uint32_t)i;
+		const bool seen =
+			k < h->filled || (map_get(h, k / WORD) >> (k % WORD) & 1) != 0;
+
+		if (seen && h->bytes[k] != data[i])
+			return true;
+	}
+	return false;
+}
+
 void head_clear(struct head *h, struct head_pools *p)
 {
 	if (h->bytes != NULL)

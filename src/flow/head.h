@@ -51,6 +51,9 @@ enum head_result {
 enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 			  const uint8_t *data, size_t len);
 
+/* Would these bytes contradict what is stored?  Looks only. */
+bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len);
+
 /* Give the memory back; the head is empty again. */
 void head_clear(struct head *h, struct head_pools *p);
 

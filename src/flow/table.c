@@ -108,6 +108,7 @@ static void settle(struct flow *f, enum end_reason reason)
 
 static void release(struct flow_table *t, uint32_t i)
 {
+	t->links[i] = (struct flow_link){FLOW_FREE, FLOW_FREE};
 	pool_put(t->pool, flow_at(t, i));
 }
 
@@ -355,6 +356,76 @@ struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_
 	}
 	*ret_us = add_saturating(t->clock_us, 1);
 	return give(t, oldest_list(t), END_REASON_CAPTURE_END);
+}
+
+struct flow *flow_find(const struct flow_table *t, const struct flow_key *k)
+{
+	uint32_t i = find(t, k, tag_of(t, k));
+
+	return i == FLOW_NONE ? NULL : flow_at(t, i);
+}
+
+static void move_to(struct flow_table *t, struct flow *f, enum flow_state state)
+{
+	uint32_t i = pool_index(t->pool, f);
+
+	list_remove(t, f->state, i);
+	f->state = (uint8_t)state;
+	list_append(t, f->state, i);
+}
+
+void flow_refresh(struct flow_table *t, struct flow *f, int64_t clock_us)
+{
+	if (clock_us > t->clock_us)
+		t->clock_us = clock_us;
+	f->clock_us = t->clock_us;
+	move_to(t, f, (enum flow_state)f->state);
+}
+
+void flow_close(struct flow_table *t, struct flow *f, enum end_reason reason)
+{
+	if (!is_tcp(f) || f->state == FLOW_TCP_CLOSING)
+		return;
+	f->end_reason = (uint8_t)reason;
+	f->clock_us = t->clock_us;
+	move_to(t, f, FLOW_TCP_CLOSING);
+}
+
+void flow_finish(struct flow_table *t, struct flow *f, int64_t clock_us,
+		 enum end_reason reason)
+{
+	uint32_t i = pool_index(t->pool, f);
+
+	if (clock_us > t->clock_us)
+		t->clock_us = clock_us;
+	displace(t, i, f->last_frame, reason);
+}
+
+/* Links say which records are in use; a record never used has two neighbours 0. */
+static bool is_used(const struct flow_table *t, uint32_t i)
+{
+	const struct flow_link l = t->links[i];
+
+	return l.prev != FLOW_FREE && (l.prev != 0 || l.next != 0);
+}
+
+struct flow *flow_walk(const struct flow_table *t, uint32_t *at, uint32_t steps)
+{
+	const uint32_t records = pool_max(t->pool);
+
+	for (; *at < records && steps > 0; steps--) {
+		const uint32_t i = (*at)++;
+
+		/* What waits to be given out is in no slot any more. */
+		if (is_used(t, i) && flow_find(t, &flow_at(t, i)->key) == flow_at(t, i))
+			return flow_at(t, i);
+	}
+	return NULL;
+}
+
+bool flow_walk_done(const struct flow_table *t, uint32_t at)
+{
+	return at >= pool_max(t->pool);
 }
 
 void flow_table_stats(const struct flow_table *t, struct flow_stats *ret)

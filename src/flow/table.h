@@ -67,7 +67,8 @@ struct flow {
 	uint64_t id;         /* hash of first packet time and tuple; stable across runs */
 	bool client_is_low;  /* which end opened it */
 	bool midstream;      /* TCP of which neither SYN nor SYN-ACK was seen */
-	uint8_t state;       /* enum flow_state */
+	bool bypassed; /* the kernel passes it without us: packets are missing here */
+	uint8_t state; /* enum flow_state */
 	uint8_t end_reason;  /* enum end_reason, once closing */
 	uint32_t client_isn; /* TCP: first sequence number of the client's data, ... */
 	uint32_t server_isn; /* ... the server's; valid when that direction has_seq */
@@ -140,6 +141,26 @@ void flow_touch(struct flow_table *t, const struct packet *p, const struct frame
  * apart.
  */
 struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_us);
+
+/* The flow of a key, or NULL. */
+struct flow *flow_find(const struct flow_table *t, const struct flow_key *k);
+
+/* A bypassed flow is known to live at `clock_us`: its time-out counts from then. */
+void flow_refresh(struct flow_table *t, struct flow *f, int64_t clock_us);
+
+/* Weir cut it, with `reason`: what still comes is its rest, a new SYN another connection. */
+void flow_close(struct flow_table *t, struct flow *f, enum end_reason reason);
+
+/* It has ended, as others tell: flow_next_end() gives it out at `clock_us`. */
+void flow_finish(struct flow_table *t, struct flow *f, int64_t clock_us,
+		 enum end_reason reason);
+
+/*
+ * The next living flow at or after record `*at`, which moves past it; looks at `steps` records
+ * at the most.  NULL: none among them; flow_walk_done() tells whether that was all.
+ */
+struct flow *flow_walk(const struct flow_table *t, uint32_t *at, uint32_t steps);
+bool flow_walk_done(const struct flow_table *t, uint32_t at);
 
 struct flow_stats {
 	uint64_t created, ended, evicted;

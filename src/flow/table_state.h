@@ -15,6 +15,7 @@
 #include "flow/table.h"
 
 #define FLOW_NONE POOL_NONE
+#define FLOW_FREE (POOL_NONE - 1) /* both links of a record given back */
 
 /* Flows displaced or evicted wait here until flow_next_end() gives them out. */
 #define LIST_GONE  FLOW_STATE_COUNT

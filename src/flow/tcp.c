@@ -200,8 +200,9 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 
 	if ((p->tcp_flags & TCP_SYN) == 0 || (p->tcp_flags & TCP_RST) != 0)
 		return false;
-	if ((p->tcp_flags & TCP_ACK) == 0)
-		return f->state == FLOW_TCP_CLOSING;
+	if ((p->tcp_flags & TCP_ACK) == 0) /* of a bypassed one the end may be unseen */
+		return f->state == FLOW_TCP_CLOSING ||
+		       (f->bypassed && (!from_client || p->seq + 1 != isn));
 	return f->state == FLOW_TCP_OPEN && (!me->has_seq || p->seq + 1 != isn) &&
 	       peer->has_seq && p->ack != peer_isn;
 }

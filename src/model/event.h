@@ -41,7 +41,9 @@ struct flow_event {
 	struct addr src, dst; /* client, server */
 	uint16_t src_port, dst_port;
 	uint8_t ip_proto;
-	struct addr src_nat; /* all zero = unknown */
+	struct addr src_nat;         /* all zero = unknown */
+	uint16_t src_nat_port;       /* 0 = unknown */
+	struct str community_id_nat; /* of the translated connection */
 	struct str site, principal;
 	enum role role;
 	bool has_role; /* false: no inside source */
@@ -97,6 +99,32 @@ struct signal_event {
 	enum undecidable undecidable;
 };
 
+#define DNS_EVENT_ANSWERS_MAX 32
+
+/* One answer of a resolver. */
+struct dns_event {
+	int64_t time_us;
+	uint64_t flow_id;
+	struct str community_id;
+	struct addr src, dst; /* client, resolver */
+	uint16_t src_port, dst_port;
+	uint8_t ip_proto;
+	struct str site, principal;
+	struct str host;     /* the name asked for */
+	uint16_t query_type; /* RFC 1035 3.2.2, by number */
+	struct str response_code;
+	size_t answer_count;
+	struct addr answers[DNS_EVENT_ANSWERS_MAX];
+};
+
+/* Someone changed what the gateway does. */
+struct change_event {
+	int64_t time_us;
+	const char *what; /* "reload", "mode", ... */
+	struct str who, why, diff;
+	struct str old_generation, new_generation; /* absent: it stays */
+};
+
 /* Counters of a run or an interval: {name, value} pairs written into detail. */
 struct event_counter {
 	const char *name;
@@ -126,7 +154,9 @@ enum event_type {
 	EVENT_FLOW = 0,
 	EVENT_SIGNAL,
 	EVENT_SYSTEM,
-	EVENT_LOSS
+	EVENT_LOSS,
+	EVENT_DNS,
+	EVENT_CHANGE
 };
 
 #define DIGEST_CONNECTORS_MAX 32

@@ -116,13 +116,14 @@
 	X(DENY, "deny")
 
 /* What kind of line decided. */
-#define VERDICT_REASONS(X)                                                  \
-	X(NONE, "")                                                         \
-	X(RULE, "rule")                 /* a line of gate own .. rules */   \
-	X(DEFAULT, "default")           /* a line of gate default */        \
-	X(NO_OBJECTION, "no_objection") /* no line asked for more: allow */ \
-	X(UNDECIDABLE, "undecidable")   /* a line of gate undecidable */    \
-	X(ADDRESS, "address")           /* a deny that the first packet already proved */
+#define VERDICT_REASONS(X)                                                              \
+	X(NONE, "")                                                                     \
+	X(RULE, "rule")                 /* a line of gate own .. rules */               \
+	X(DEFAULT, "default")           /* a line of gate default */                    \
+	X(NO_OBJECTION, "no_objection") /* no line asked for more: allow */             \
+	X(UNDECIDABLE, "undecidable")   /* a line of gate undecidable */                \
+	X(ADDRESS, "address")         /* a deny that the first packet already proved */ \
+	X(PREEXISTING, "preexisting") /* older than Weir's start: passes, uninspected */
 
 #define EFFECTS(X)                      \
 	X(NONE, "none")                 \

@@ -240,6 +240,9 @@ static void flow_ends(struct line *l, const struct flow_event *e)
 		json_u64(&l->j, "dst_port", e->dst_port);
 	transport(l, e->ip_proto);
 	known_address(l, "src_nat_ip", &e->src_nat);
+	if (e->src_nat_port != 0)
+		json_u64(&l->j, "src_nat_port", e->src_nat_port);
+	text(l, "community_id_nat", e->community_id_nat);
 	word(l, "protocol", protocol_name(e->protocol));
 	text(l, "ndpi", e->ndpi);
 	text(l, "site", e->site);
@@ -527,6 +530,78 @@ size_t form_loss(const struct loss_event *e, const struct event_origin *o, char 
 	json_u64(&l.j, "count", e->count);
 	moment(&l, "from", e->from_us);
 	moment(&l, "to", e->to_us);
+	return line_end(&l);
+}
+
+/* RFC 1035 3.2.2, RFC 3596, RFC 9460; other types as RFC 3597 section 5 writes them. */
+static void query_type(struct line *l, uint16_t type)
+{
+	static const struct {
+		uint16_t type;
+		const char *word;
+	} known[] = {{1, "A"},    {2, "NS"},    {5, "CNAME"},  {6, "SOA"},
+		     {12, "PTR"}, {15, "MX"},   {16, "TXT"},   {28, "AAAA"},
+		     {33, "SRV"}, {64, "SVCB"}, {65, "HTTPS"}, {255, "ANY"}};
+	char buf[4 + 20] = "TYPE";
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].type == type) {
+			word(l, "query_type", known[i].word);
+			return;
+		}
+	json_string(&l->j, "query_type", (struct str){buf, 4 + decimal(type, buf + 4)});
+}
+
+static size_t dns_line(const struct dns_event *e, const struct event_origin *o,
+		       struct line *l)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	origin(l, e->time_us, "dns", o);
+	flow_id(l, e->flow_id);
+	text(l, "community_id", e->community_id);
+	address(l, "src_ip", &e->src);
+	json_u64(&l->j, "src_port", e->src_port);
+	address(l, "dst_ip", &e->dst);
+	json_u64(&l->j, "dst_port", e->dst_port);
+	transport(l, e->ip_proto);
+	text(l, "site", e->site);
+	text(l, "principal", e->principal);
+	text(l, "host", e->host);
+	query_type(l, e->query_type);
+	text(l, "response_code", e->response_code);
+	if (e->answer_count > 0) {
+		json_array_begin(&l->j, "answers");
+		for (size_t i = 0; i < e->answer_count && i < DNS_EVENT_ANSWERS_MAX; i++)
+			json_string(&l->j, NULL,
+				    (struct str){buf, addr_format(&e->answers[i], buf)});
+		json_array_end(&l->j);
+	}
+	return line_end(l);
+}
+
+size_t form_dns(const struct dns_event *e, const struct event_origin *o, char *buf,
+		size_t size)
+{
+	struct line l;
+
+	line_begin(&l, buf, size, UNCUT);
+	return dns_line(e, o, &l);
+}
+
+size_t form_change(const struct change_event *e, const struct event_origin *o, char *buf,
+		   size_t size)
+{
+	struct line l;
+
+	line_begin(&l, buf, size, CUT_TEXT * 4);
+	origin(&l, e->time_us, "change", o);
+	word(&l, "what", e->what);
+	text(&l, "who", e->who);
+	text(&l, "why", e->why);
+	text(&l, "diff", e->diff);
+	text(&l, "old_generation", e->old_generation);
+	text(&l, "new_generation", e->new_generation);
 	return line_end(&l);
 }
 

@@ -32,6 +32,11 @@ size_t form_system(const struct system_event *e, const struct event_origin *o, c
 size_t form_loss(const struct loss_event *e, const struct event_origin *o, char *buf,
 		 size_t size);
 
+size_t form_dns(const struct dns_event *e, const struct event_origin *o, char *buf,
+		size_t size);
+size_t form_change(const struct change_event *e, const struct event_origin *o, char *buf,
+		   size_t size);
+
 /* {"v":1,"seq":N, without NUL; returns its length. */
 size_t form_head(uint64_t seq, char buf[FORM_HEAD_MAX]);
 

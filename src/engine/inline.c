@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/inline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/conn.h"
+
+#define HOLD_US     INT64_C(3000000)
+#define DNS_PORT    53
+#define SWEEP_FLOWS 256u
+#define SWEEP_STEPS 8192u
+
+struct inline_state *inline_create(const struct inline_cfg *cfg)
+{
+	struct inline_state *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->cfg = *cfg;
+	if (s->cfg.hold_us == 0)
+		s->cfg.hold_us = HOLD_US;
+	s->hold = hold_create(&cfg->hold);
+	if (s->hold == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void inline_destroy(struct inline_state *s)
+{
+	if (s == NULL)
+		return;
+	hold_destroy(s->hold);
+	free(s);
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+static void pass(struct worker *w, uint32_t id, bool final)
+{
+	w->inl->stats.passed++;
+	w->inl->stats.final += final;
+	w->inl->cfg.sink.pass(w->inl->cfg.sink.arg, id, final);
+}
+
+static void drop(struct worker *w, uint32_t id, uint64_t *why)
+{
+	w->inl->stats.dropped++;
+	(*why)++;
+	w->inl->cfg.sink.drop(w->inl->cfg.sink.arg, id);
+}
+
+/* May the kernel pass the rest without us?  Not what may name another server later. */
+static bool is_final(const struct worker *w, const struct flow *fl, const struct conn *c)
+{
+	if (!c->done || !c->judged || flow_server_port(fl) == DNS_PORT ||
+	    c->protocol == PROTOCOL_HTTP || c->protocol == PROTOCOL_DNS)
+		return false;
+	return fl->key.ip_proto != IP_PROTO_TCP || !w->inl->cfg.see_server ||
+	       c->server_spoke;
+}
+
+/* ---- the packets that wait --------------------------------------------------------------- */
+
+static void enlist(struct worker *w, struct pending *p)
+{
+	struct inline_state *s = w->inl;
+	const uint32_t me = pool_index(w->pendings, p) + 1;
+
+	if (p->held_since_us != 0)
+		return;
+	p->held_since_us = w->now_us;
+	p->wait_prev = s->wait_last;
+	p->wait_next = 0;
+	if (s->wait_last == 0)
+		s->wait_first = me;
+	else
+		((struct pending *)pool_at(w->pendings, s->wait_last - 1))->wait_next =
+			me;
+	s->wait_last = me;
+}
+
+static void unlist(struct worker *w, struct pending *p)
+{
+	struct inline_state *s = w->inl;
+
+	if (p->held_since_us == 0)
+		return;
+	p->held_since_us = 0;
+	if (p->wait_prev == 0)
+		s->wait_first = p->wait_next;
+	else
+		((struct pending *)pool_at(w->pendings, p->wait_prev - 1))->wait_next =
+			p->wait_next;
+	if (p->wait_next == 0)
+		s->wait_last = p->wait_prev;
+	else
+		((struct pending *)pool_at(w->pendings, p->wait_next - 1))->wait_prev =
+			p->wait_prev;
+}
+
+/* Over a cap it is dropped: what it said is kept, and the client sends it again. */
+static void hold_packet(struct worker *w, const struct queued_packet *q,
+			const struct flow *fl, struct pending *p)
+{
+	const struct addr client = flow_client(fl);
+
+	enlist(w, p);
+	if (hold_add(w->inl->hold, &p->held, &client, q->id, q->frame.len))
+		w->inl->stats.held++;
+	else
+		drop(w, q->id, &w->inl->stats.over_cap);
+}
+
+static void answer_held(struct worker *w, const struct flow *fl, const struct conn *c,
+			struct pending *p, bool go_on)
+{
+	const struct addr client = flow_client(fl);
+	const bool final = go_on && is_final(w, fl, c);
+	uint32_t id;
+
+	while (hold_take(w->inl->hold, &p->held, &client, &id)) {
+		if (go_on)
+			pass(w, id, final);
+		else
+			drop(w, id, &w->inl->stats.denied);
+	}
+}
+
+void inline_release(struct worker *w, const struct flow *fl, const struct conn *c,
+		    struct pending *p)
+{
+	unlist(w, p);
+	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c));
+}
+
+bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
+		   const struct packet *pkt, uint32_t at, const uint8_t *data, size_t len)
+{
+	struct inline_state *s = w->inl;
+
+	if (pkt->ttl < s->cfg.min_ttl) {
+		s->stats.ttl_low++;
+		c->flags |= 1u << FLAG_TTL_LOW;
+	} else if (head_contradicts(&p->head, at, data, len)) {
+		s->stats.conflicting++;
+		c->flags |= 1u << FLAG_OVERLAP;
+	} else {
+		return true;
+	}
+	c->flags |= 1u << FLAG_DECOY_IGNORED;
+	s->refused = true;
+	return false;
+}
+
+/* ---- denied connections ------------------------------------------------------------------- */
+
+/*
+ * To the client: what it takes next is what it acknowledges.  To the server: what it last
+ * acknowledged, as far as its packets came by here; else the number of the packet at hand.
+ */
+static void reset_both(struct worker *w, const struct flow *fl, uint32_t to_client,
+		       uint32_t client_next, uint32_t to_server, bool server_knows)
+{
+	const struct inline_sink *sink = &w->inl->cfg.sink;
+	struct tcp_reset r = {.src = flow_client(fl),
+			      .dst = flow_server(fl),
+			      .src_port = flow_client_port(fl),
+			      .dst_port = flow_server_port(fl),
+			      .seq = to_server,
+			      .ack = to_client,
+			      .has_ack = true};
+
+	if (server_knows)
+		sink->reset(sink->arg, &r);
+	r = (struct tcp_reset){.src = flow_server(fl),
+			       .dst = flow_client(fl),
+			       .src_port = flow_server_port(fl),
+			       .dst_port = flow_client_port(fl),
+			       .seq = to_client,
+			       .ack = client_next,
+			       .has_ack = true};
+	sink->reset(sink->arg, &r);
+}
+
+static void cut_tcp(struct worker *w, struct flow *fl, const struct packet *pkt,
+		    bool from_client)
+{
+	const uint32_t control = (pkt->tcp_flags & TCP_SYN) != 0 ? 1 : 0;
+	const uint32_t fin = (pkt->tcp_flags & TCP_FIN) != 0 ? 1 : 0;
+	const uint32_t end = pkt->seq + control + (uint32_t)pkt->payload_wire_len + fin;
+
+	if ((pkt->tcp_flags & TCP_RST) == 0) {
+		if (!from_client)
+			reset_both(w, fl, pkt->seq, pkt->ack, pkt->ack, true);
+		else if ((pkt->tcp_flags & TCP_ACK) == 0)
+			reset_both(w, fl, 0, end, 0, false);
+		else
+			reset_both(w, fl, pkt->ack, end,
+				   fl->in.has_ack && !fl->bypassed ? fl->in.acked
+								   : pkt->seq,
+				   true);
+	}
+	flow_close(w->flows, fl, control != 0 ? END_REASON_REFUSED : END_REASON_RESET);
+}
+
+static void cut(struct worker *w, const struct queued_packet *q, const struct taken *t,
+		const struct packet *pkt)
+{
+	const struct inline_sink *sink = &w->inl->cfg.sink;
+
+	drop(w, q->id, &w->inl->stats.denied);
+	if (pkt->ip_proto == IP_PROTO_TCP && pkt->has_l4)
+		cut_tcp(w, t->flow, pkt, t->from_client);
+	else if (t->from_client)
+		sink->prohibit(sink->arg, q->frame.data, q->frame.caplen);
+}
+
+/* ---- packets ------------------------------------------------------------------------------ */
+
+static void answer(struct worker *w, const struct queued_packet *q, const struct taken *t,
+		   const struct packet *pkt)
+{
+	struct inline_state *s = w->inl;
+	struct conn *c = t->conn;
+	struct pending *p = conn_pending(w, c);
+	bool final;
+
+	if (conn_is_cut(w, c)) {
+		cut(w, q, t, pkt);
+		return;
+	}
+	if (s->cfg.enforce && s->refused) {
+		drop(w, q->id, &s->stats.ignored);
+		return;
+	}
+	if (s->cfg.enforce && p != NULL && !c->done && !c->judged && t->from_client &&
+	    pkt->payload_wire_len > 0) {
+		hold_packet(w, q, t->flow, p);
+		return;
+	}
+	final = is_final(w, t->flow, c);
+	t->flow->bypassed |= final;
+	pass(w, q->id, final);
+}
+
+void worker_packet(struct worker *w, const struct queued_packet *q)
+{
+	struct inline_state *s = w->inl;
+	struct packet pkt;
+	struct taken t;
+
+	s->refused = false;
+	inline_tick(w);
+	if (worker_take(w, &q->frame, &pkt, &t)) {
+		answer(w, q, &t, &pkt);
+	} else if (s->cfg.enforce) {
+		drop(w, q->id, &s->stats.undecodable);
+	} else {
+		s->stats.undecodable++;
+		pass(w, q->id, false);
+	}
+}
+
+/*
+ * Held too long.  The connection is judged as what it is, undecidable; where that may pass it
+ * stays under inspection, and where not, both ends are told.
+ */
+static void time_out(struct worker *w, struct pending *p)
+{
+	struct flow *fl = p->flow;
+	struct conn *c = flow_extra(fl);
+	struct facts f = p->facts;
+
+	unlist(w, p);
+	answer_held(w, fl, c, p, false);
+	w->inl->stats.timed_out++;
+	if (c->judged)
+		return;
+	f.undecidable = UNDECIDABLE_HOLD_BUDGET;
+	judge(w, fl, c, &f);
+	if (!conn_is_cut(w, c)) {
+		c->provisional = true;
+		return;
+	}
+	c->done = true;
+	conn_release(w, c);
+	if (fl->key.ip_proto != IP_PROTO_TCP)
+		return;
+	reset_both(w, fl, fl->in.next_seq, fl->out.next_seq,
+		   fl->in.has_ack ? fl->in.acked : fl->client_isn, fl->in.has_seq);
+	flow_close(w->flows, fl, END_REASON_RESET);
+}
+
+void inline_tick(struct worker *w)
+{
+	struct inline_state *s = w->inl;
+
+	while (s->wait_first != 0) {
+		struct pending *p = pool_at(w->pendings, s->wait_first - 1);
+
+		if (p->held_since_us + s->cfg.hold_us > w->now_us)
+			return;
+		time_out(w, p);
+	}
+}
+
+/* ---- what others tell ---------------------------------------------------------------------- */
+
+void worker_report(struct worker *w, const struct conn_report *r, int64_t clock_us)
+{
+	const struct packet p = {.src = r->src,
+				 .dst = r->dst,
+				 .src_port = r->src_port,
+				 .dst_port = r->dst_port,
+				 .ip_proto = r->ip_proto};
+	bool from_low;
+	const struct flow_key k = flow_key_of(&p, &from_low);
+	struct flow *fl = flow_find(w->flows, &k);
+	struct flow_direction *out, *in;
+	struct conn *c;
+
+	w->inl->stats.reports++;
+	if (fl == NULL || !fl->bypassed) {
+		w->inl->stats.reports_unknown++;
+		return;
+	}
+	c = flow_extra(fl);
+	if (r->nat_src_port != 0) {
+		c->nat = r->nat_src;
+		c->nat_port = r->nat_src_port;
+	}
+	out = from_low == fl->client_is_low ? &fl->out : &fl->in;
+	in = out == &fl->out ? &fl->in : &fl->out;
+	if (r->counted) {
+		out->packets = r->packets_out;
+		out->bytes = r->bytes_out;
+		in->packets = r->packets_in;
+		in->bytes = r->bytes_in;
+	}
+	w->now_us = clock_us;
+	w->key = (struct event_key){.clock_us = clock_us, .cause = CAUSE_TIMEOUT};
+	if (!r->ended) {
+		flow_refresh(w->flows, fl, clock_us);
+		return;
+	}
+	fl->last_us = clock_us;
+	flow_finish(w->flows, fl, clock_us, r->end_reason);
+	worker_end_gone(w, clock_us);
+}
+
+/* ---- another generation or mode ------------------------------------------------------------- */
+
+void worker_use(struct worker *w, const struct generation *g,
+		const struct event_origin *origin, bool enforce)
+{
+	struct inline_state *s = w->inl;
+
+	w->g = g;
+	w->cfg.generation = g;
+	w->cfg.origin = *origin;
+	w->epoch++;
+	if (s == NULL)
+		return;
+	s->cfg.enforce = enforce;
+	s->sweep_at = 0;
+	s->sweeping = true;
+	/* Nobody waits in mode monitor. */
+	for (uint32_t i = s->wait_first; !enforce && i != 0;) {
+		struct pending *p = pool_at(w->pendings, i - 1);
+
+		i = p->wait_next;
+		unlist(w, p);
+		answer_held(w, p->flow, flow_extra(p->flow), p, true);
+	}
+}
+
+bool worker_sweep(struct worker *w, int64_t clock_us)
+{
+	struct inline_state *s = w->inl;
+
+	if (s == NULL || !s->sweeping)
+		return false;
+	w->now_us = clock_us;
+	w->key = (struct event_key){.clock_us = clock_us, .cause = CAUSE_TIMEOUT};
+	for (unsigned n = 0; n < SWEEP_FLOWS; n++) {
+		struct flow *fl = flow_walk(w->flows, &s->sweep_at, SWEEP_STEPS);
+		struct conn *c;
+
+		if (fl == NULL)
+			break;
+		c = flow_extra(fl);
+		if (c->epoch != w->epoch)
+			(void)judge_anew(w, fl, c, true);
+	}
+	s->sweeping = !flow_walk_done(w->flows, s->sweep_at);
+	return s->sweeping;
+}
+
+void worker_inline_stats(const struct worker *w, struct inline_stats *ret)
+{
+	*ret = w->inl->stats;
+	ret->held_now = hold_stats(w->inl->hold)->now;
+}
