@@ -49,6 +49,37 @@ struct source_cfg {
 	const char *site; /* NULL = by address */
 };
 
+enum capture_source {
+	CAPTURE_NONE = 0, /* not given: nothing to run */
+	CAPTURE_NFQUEUE,
+	CAPTURE_INTERFACE
+};
+
+enum on_failure {
+	ON_FAILURE_NONE = 0, /* not given */
+	ON_FAILURE_OPEN,
+	ON_FAILURE_CLOSED
+};
+
+/* Where live packets come from, and what becomes of them when Weir does not answer. */
+struct capture_cfg {
+	enum capture_source source;
+	const char *const *interfaces;
+	size_t interface_count;
+	enum on_failure on_failure; /* always given with CAPTURE_NFQUEUE */
+	int64_t adopt_us;           /* adopt_established; 0 = at no time */
+	int64_t watchdog_us;
+	uint32_t queue;     /* number of the netfilter queue */
+	uint32_t mark_mask; /* 4 or more neighbouring bits */
+	uint32_t min_ttl;
+	const char *user; /* that the processes run as */
+};
+
+struct control_cfg {
+	const char *socket;
+	const char *operators, *readers; /* groups */
+};
+
 struct config {
 	const char *path; /* NULL = built-in defaults */
 	const char *sensor;
@@ -70,12 +101,18 @@ struct config {
 	struct {
 		const char *dir; /* NULL = none configured */
 		uint64_t segment_bytes;
+		bool dns_events;
 	} ledger;
+	struct capture_cfg capture;
+	struct control_cfg control;
 	struct {
 		uint32_t max_flows; /* 0 = default */
 		uint32_t max_fragments;
 		uint32_t max_heads; /* undecided connections at a time; 0 = default */
 		int64_t tcp_timeout_us, udp_timeout_us; /* 0 = default */
+		/* packets held back until the verdict; 0 = default (engine/hold.h) */
+		uint32_t hold_flow, hold_source, hold_total;
+		int64_t hold_time_us;
 	} limits;
 	struct config_memory *memory; /* the config's own */
 };
