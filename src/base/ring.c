@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * Positions count bytes since creation and never wrap in practice (64 bits); a position's
@@ -25,6 +26,7 @@ struct ring {
 	/* Written by nobody after creation. */
 	unsigned char *bytes;
 	size_t capacity; /* a power of two */
+	bool shared;     /* mapped, record and bytes in one piece */
 
 	/* The producer's line. */
 	alignas(CACHE_LINE) _Atomic uint64_t head; /* end of what is published */
@@ -53,28 +55,58 @@ static size_t to_end(const struct ring *r, uint64_t position)
 	return r->capacity - (size_t)(position & (r->capacity - 1));
 }
 
-struct ring *ring_create(size_t capacity)
+static size_t round_up(size_t capacity)
 {
 	size_t size = CAPACITY_LEAST;
-	struct ring *r;
 
-	if (capacity > SIZE_MAX / 4)
-		return NULL;
 	while (size < capacity)
 		size *= 2;
+	return size;
+}
 
-	r = aligned_alloc(CACHE_LINE, sizeof(*r));
-	if (r == NULL)
-		return NULL;
+static void init(struct ring *r, unsigned char *bytes, size_t size)
+{
 	memset(r, 0, sizeof(*r));
 	atomic_init(&r->head, 0);
 	atomic_init(&r->tail, 0);
 	r->capacity = size;
-	r->bytes = aligned_alloc(CACHE_LINE, size);
-	if (r->bytes == NULL) {
+	r->bytes = bytes;
+}
+
+struct ring *ring_create(size_t capacity)
+{
+	unsigned char *bytes;
+	struct ring *r;
+
+	if (capacity > SIZE_MAX / 4)
+		return NULL;
+	r = aligned_alloc(CACHE_LINE, sizeof(*r));
+	bytes = aligned_alloc(CACHE_LINE, round_up(capacity));
+	if (r == NULL || bytes == NULL) {
 		free(r);
+		free(bytes);
 		return NULL;
 	}
+	init(r, bytes, round_up(capacity));
+	return r;
+}
+
+struct ring *ring_create_shared(size_t capacity)
+{
+	size_t size;
+	void *at_all;
+	struct ring *r;
+
+	if (capacity > SIZE_MAX / 4)
+		return NULL;
+	size = round_up(capacity);
+	at_all = mmap(NULL, sizeof(*r) + size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at_all == MAP_FAILED)
+		return NULL;
+	r = at_all;
+	init(r, (unsigned char *)at_all + sizeof(*r), size);
+	r->shared = true;
 	return r;
 }
 
@@ -82,6 +114,10 @@ void ring_destroy(struct ring *r)
 {
 	if (r == NULL)
 		return;
+	if (r->shared) {
+		(void)munmap(r, sizeof(*r) + r->capacity);
+		return;
+	}
 	free(r->bytes);
 	free(r);
 }

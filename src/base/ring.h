@@ -3,7 +3,8 @@
 #define BASE_RING_H
 
 /*
- * ring - bounded queue of byte records between one producer and one consumer thread.
+ * ring - bounded queue of byte records between one producer and one consumer thread
+ * or process.
  *
  * Records have any length up to a quarter of the capacity and stay contiguous in memory (a
  * record that does not fit before the end starts anew at the front).  Lock-free: one release
@@ -19,6 +20,8 @@ struct ring;
 
 /* `capacity` bytes, rounded up to a power of two, at least 4096.  NULL: out of memory. */
 struct ring *ring_create(size_t capacity);
+/* The same in memory that processes forked later share with this one. */
+struct ring *ring_create_shared(size_t capacity);
 void ring_destroy(struct ring *r); /* NULL is a no-op */
 
 /*

@@ -69,6 +69,9 @@ int source_fd(const struct source *s); /* to poll; -1 = a file */
 
 enum source_result source_read(struct source *s, struct frame *ret);
 
+/* The same, but a live source never waits. */
+enum source_result source_read_now(struct source *s, struct frame *ret);
+
 /* Why the last read answered SOURCE_DAMAGED: frames read so far, place, what is wrong. */
 const char *source_error(const struct source *s);
 

@@ -15,7 +15,7 @@
 #define TOTAL_BYTES    ((uint64_t)64 << 20)
 
 struct held {
-	uint32_t id;
+	struct held_packet packet;
 	uint32_t bytes;
 	uint32_t next; /* record + 1; 0 = last */
 };
@@ -114,8 +114,8 @@ static void free_place(struct hold *h, uint32_t i)
 	}
 }
 
-bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source, uint32_t id,
-	      uint32_t bytes)
+bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source,
+	      struct held_packet p, uint32_t bytes)
 {
 	uint32_t place = place_of(h, source);
 	struct held *r;
@@ -133,7 +133,7 @@ bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source, ui
 		h->stats.over_total++;
 		return false;
 	}
-	*r = (struct held){.id = id, .bytes = bytes};
+	*r = (struct held){.packet = p, .bytes = bytes};
 	if (l->first == 0)
 		l->first = pool_index(h->records, r) + 1;
 	else
@@ -151,7 +151,7 @@ bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source, ui
 }
 
 bool hold_take(struct hold *h, struct hold_list *l, const struct addr *source,
-	       uint32_t *ret_id)
+	       struct held_packet *ret)
 {
 	uint32_t place;
 	struct held *r;
@@ -159,7 +159,7 @@ bool hold_take(struct hold *h, struct hold_list *l, const struct addr *source,
 	if (l->first == 0)
 		return false;
 	r = pool_at(h->records, l->first - 1);
-	*ret_id = r->id;
+	*ret = r->packet;
 	l->first = r->next;
 	if (l->first == 0)
 		l->last = 0;

@@ -37,13 +37,19 @@ struct hold_list {
 	uint32_t packets, bytes;
 };
 
-/* Keep packet `id` of `bytes` bytes from `source`.  False: it would go over a cap. */
-bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source, uint32_t id,
-	      uint32_t bytes) __attribute__((warn_unused_result));
+/* How the kernel knows a packet. */
+struct held_packet {
+	uint32_t id;
+	uint32_t mark; /* as it came */
+};
+
+/* Keep packet `p` of `bytes` bytes from `source`.  False: it would go over a cap. */
+bool hold_add(struct hold *h, struct hold_list *l, const struct addr *source,
+	      struct held_packet p, uint32_t bytes) __attribute__((warn_unused_result));
 
 /* Take the oldest out of the list.  False: the list is empty. */
 bool hold_take(struct hold *h, struct hold_list *l, const struct addr *source,
-	       uint32_t *ret_id);
+	       struct held_packet *ret);
 
 struct hold_stats {
 	uint64_t held;                               /* so far */

@@ -38,18 +38,23 @@ void inline_destroy(struct inline_state *s)
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
-static void pass(struct worker *w, uint32_t id, bool final)
+static void pass(struct worker *w, struct held_packet p, bool final)
 {
 	w->inl->stats.passed++;
 	w->inl->stats.final += final;
-	w->inl->cfg.sink.pass(w->inl->cfg.sink.arg, id, final);
+	w->inl->cfg.sink.pass(w->inl->cfg.sink.arg, p, final);
 }
 
-static void drop(struct worker *w, uint32_t id, uint64_t *why)
+static void drop(struct worker *w, struct held_packet p, uint64_t *why)
 {
 	w->inl->stats.dropped++;
 	(*why)++;
-	w->inl->cfg.sink.drop(w->inl->cfg.sink.arg, id);
+	w->inl->cfg.sink.drop(w->inl->cfg.sink.arg, p);
+}
+
+static struct held_packet name_of(const struct queued_packet *q)
+{
+	return (struct held_packet){.id = q->id, .mark = q->mark};
 }
 
 /* May the kernel pass the rest without us?  Not what may name another server later. */
@@ -108,10 +113,10 @@ static void hold_packet(struct worker *w, const struct queued_packet *q,
 	const struct addr client = flow_client(fl);
 
 	enlist(w, p);
-	if (hold_add(w->inl->hold, &p->held, &client, q->id, q->frame.len))
+	if (hold_add(w->inl->hold, &p->held, &client, name_of(q), q->frame.len))
 		w->inl->stats.held++;
 	else
-		drop(w, q->id, &w->inl->stats.over_cap);
+		drop(w, name_of(q), &w->inl->stats.over_cap);
 }
 
 static void answer_held(struct worker *w, const struct flow *fl, const struct conn *c,
@@ -119,13 +124,13 @@ static void answer_held(struct worker *w, const struct flow *fl, const struct co
 {
 	const struct addr client = flow_client(fl);
 	const bool final = go_on && is_final(w, fl, c);
-	uint32_t id;
+	struct held_packet held;
 
-	while (hold_take(w->inl->hold, &p->held, &client, &id)) {
+	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
 		if (go_on)
-			pass(w, id, final);
+			pass(w, held, final);
 		else
-			drop(w, id, &w->inl->stats.denied);
+			drop(w, held, &w->inl->stats.denied);
 	}
 }
 
@@ -211,7 +216,7 @@ static void cut(struct worker *w, const struct queued_packet *q, const struct ta
 {
 	const struct inline_sink *sink = &w->inl->cfg.sink;
 
-	drop(w, q->id, &w->inl->stats.denied);
+	drop(w, name_of(q), &w->inl->stats.denied);
 	if (pkt->ip_proto == IP_PROTO_TCP && pkt->has_l4)
 		cut_tcp(w, t->flow, pkt, t->from_client);
 	else if (t->from_client)
@@ -233,7 +238,7 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 		return;
 	}
 	if (s->cfg.enforce && s->refused) {
-		drop(w, q->id, &s->stats.ignored);
+		drop(w, name_of(q), &s->stats.ignored);
 		return;
 	}
 	if (s->cfg.enforce && p != NULL && !c->done && !c->judged && t->from_client &&
@@ -243,7 +248,7 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 	}
 	final = is_final(w, t->flow, c);
 	t->flow->bypassed |= final;
-	pass(w, q->id, final);
+	pass(w, name_of(q), final);
 }
 
 void worker_packet(struct worker *w, const struct queued_packet *q)
@@ -257,10 +262,10 @@ void worker_packet(struct worker *w, const struct queued_packet *q)
 	if (worker_take(w, &q->frame, &pkt, &t)) {
 		answer(w, q, &t, &pkt);
 	} else if (s->cfg.enforce) {
-		drop(w, q->id, &s->stats.undecodable);
+		drop(w, name_of(q), &s->stats.undecodable);
 	} else {
 		s->stats.undecodable++;
-		pass(w, q->id, false);
+		pass(w, name_of(q), false);
 	}
 }
 

@@ -30,8 +30,8 @@
 
 /* What becomes of packets.  All pointers are borrowed for the call. */
 struct inline_sink {
-	void (*pass)(void *arg, uint32_t id, bool final);
-	void (*drop)(void *arg, uint32_t id);
+	void (*pass)(void *arg, struct held_packet p, bool final);
+	void (*drop)(void *arg, struct held_packet p);
 	void (*reset)(void *arg, const struct tcp_reset *r);
 	void (*prohibit)(void *arg, const uint8_t *ip, size_t len);
 	void *arg;

@@ -563,10 +563,12 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 		return true;
 	}
 	keep_decision(c, &cf.decision);
-	w->inl->stats.redecided++;
+	if (w->inl != NULL)
+		w->inl->stats.redecided++;
 	if (verdict == c->verdict)
 		return false;
-	w->inl->stats.redecided_changed++;
+	if (w->inl != NULL)
+		w->inl->stats.redecided_changed++;
 	if (tell)
 		form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
 	return true;

@@ -530,6 +530,14 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->texts_refused = intern_refused(w->texts);
 }
 
+uint64_t worker_flows(const struct worker *w)
+{
+	struct flow_stats flows;
+
+	flow_table_stats(w->flows, &flows);
+	return flows.in_use;
+}
+
 void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one)
 {
 	/* The struct is counters and nothing else. */

@@ -66,6 +66,7 @@ struct worker_stats {
 	uint64_t dns_events;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
+uint64_t worker_flows(const struct worker *w); /* in being */
 void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one);
 
 #endif /* ENGINE_WORKER_H */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confine - what is left of a process that has opened what it needs.
+ *
+ * The lists of system calls hold what libc, nDPI and the readers of files use; everything
+ * else kills the process, and the supervisor starts a new one.  No process may run programs,
+ * make sockets or open files for writing, but for the writer its ledger.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "engine/gateway.h"
+
+static const int both[] = {
+	SCMP_SYS(read),          SCMP_SYS(write),
+	SCMP_SYS(readv),         SCMP_SYS(writev),
+	SCMP_SYS(pread64),       SCMP_SYS(close),
+	SCMP_SYS(fstat),         SCMP_SYS(newfstatat),
+	SCMP_SYS(stat),          SCMP_SYS(lstat),
+	SCMP_SYS(statx),         SCMP_SYS(access),
+	SCMP_SYS(faccessat),     SCMP_SYS(faccessat2),
+	SCMP_SYS(lseek),         SCMP_SYS(mmap),
+	SCMP_SYS(munmap),        SCMP_SYS(mremap),
+	SCMP_SYS(mprotect),      SCMP_SYS(madvise),
+	SCMP_SYS(brk),           SCMP_SYS(futex),
+	SCMP_SYS(poll),          SCMP_SYS(ppoll),
+	SCMP_SYS(nanosleep),     SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),          SCMP_SYS(getrandom),
+	SCMP_SYS(getpid),        SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),        SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),   SCMP_SYS(exit),
+	SCMP_SYS(exit_group),    SCMP_SYS(getrusage),
+	SCMP_SYS(readlink),      SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64),    SCMP_SYS(fcntl),
+	SCMP_SYS(rseq),          SCMP_SYS(set_robust_list),
+	SCMP_SYS(uname),         SCMP_SYS(sysinfo),
+	SCMP_SYS(getcwd),        SCMP_SYS(dup),
+};
+
+static const int for_enforcer[] = {
+	SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg),  SCMP_SYS(recvfrom),   SCMP_SYS(sendto),
+	SCMP_SYS(sendmsg),  SCMP_SYS(sendmmsg), SCMP_SYS(getsockopt), SCMP_SYS(ioctl),
+};
+
+static const int for_writer[] = {
+	SCMP_SYS(openat),    SCMP_SYS(pwrite64),  SCMP_SYS(fsync),    SCMP_SYS(fdatasync),
+	SCMP_SYS(ftruncate), SCMP_SYS(rename),    SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(unlink),    SCMP_SYS(unlinkat),  SCMP_SYS(link),     SCMP_SYS(linkat),
+	SCMP_SYS(flock),     SCMP_SYS(fallocate), SCMP_SYS(fchmod),   SCMP_SYS(mkdirat),
+	SCMP_SYS(mkdir),     SCMP_SYS(statfs),    SCMP_SYS(fstatfs),
+};
+
+static int allow(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+	return rc;
+}
+
+static int filter(enum confine_role role)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int rc;
+
+	if (f == NULL)
+		return -ENOMEM;
+	rc = allow(f, both, sizeof(both) / sizeof(both[0]));
+	if (rc == 0 && role == CONFINE_WRITER)
+		rc = allow(f, for_writer, sizeof(for_writer) / sizeof(for_writer[0]));
+	if (rc == 0 && role == CONFINE_ENFORCER)
+		rc = allow(f, for_enforcer,
+			   sizeof(for_enforcer) / sizeof(for_enforcer[0]));
+	/* Files of a new generation: to read, never to write. */
+	if (rc == 0 && role == CONFINE_ENFORCER)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ,
+					      O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+	/* All threads: the loader's too. */
+	if (rc == 0)
+		rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (rc == 0)
+		rc = seccomp_load(f);
+	seccomp_release(f);
+	return rc;
+}
+
+static int drop_rights(const char *user, bool net_admin)
+{
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (net_admin && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+				      CAP_NET_ADMIN) != 0)
+		return -EPERM;
+	if (user != NULL)
+		(void)getpwnam_r(user, &pw, buf, sizeof(buf), &found);
+	if (found != NULL)
+		return capng_change_id((int)pw.pw_uid, (int)pw.pw_gid,
+				       CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) == 0
+			       ? 0
+			       : -EPERM;
+	return capng_apply(CAPNG_SELECT_BOTH) == 0 ? 0 : -EPERM;
+}
+
+int confine(enum confine_role role, const char *user, bool net_admin, char error[300])
+{
+	int rc = drop_rights(user, net_admin);
+
+	if (rc != 0) {
+		(void)snprintf(error, 300,
+			       "cannot give up rights: start weir as root, or with "
+			       "CAP_SETPCAP, CAP_SETUID and CAP_SETGID");
+		return rc;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		rc = -errno;
+	else
+		rc = filter(role);
+	if (rc != 0)
+		(void)snprintf(error, 300, "cannot set the filter of system calls: %s",
+			       strerrordesc_np(-rc));
+	return rc;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enforcer - the process that sees packets: reads the queue (or the interfaces), lets the
+ * worker decide, and carries the answers out.
+ *
+ * One thread does everything in a loop around poll(); a second one loads generations.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/gateway.h"
+#include "engine/loader.h"
+
+#define TICK_US       10000
+#define STATS_US      250000
+#define DUMP_US       INT64_C(20000000) /* under the shortest time-out of a bypassed flow */
+#define CLOCK_STEP_US 1000000
+#define BURSTS        4 /* of the queue, before others have their turn */
+#define SOURCES_MAX   16
+#define STOP_DUMP_MS  1000
+
+struct enforcer {
+	const struct gateway_cfg *cfg;
+	struct gateway_shared *sh;
+	int order_fd;
+	struct generation *generation;
+	struct worker *worker;
+	struct loader *loader;
+	struct gateway_order order; /* being carried out: a load goes on */
+	bool loading;
+	struct event_origin origin;
+	char sensor[64], name[GENERATION_NAME_LEN + 1];
+
+	struct nfqueue *queue;
+	struct inject *inject;
+	struct conntrack *conntrack;
+	struct source *sources[SOURCES_MAX];
+	size_t source_count;
+	struct source_clock source_clock;
+	uint32_t mask, mark; /* of a packet that may pass without us */
+
+	int64_t offset_us; /* from monotonic to real time; only grows */
+	int64_t now_us;    /* real time, never going back */
+	int64_t mono_us;
+	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
+	bool stop;
+};
+
+/*
+ * Real time that never goes back and does not wait: the monotonic clock, moved on when the
+ * real one has been set ahead.
+ */
+static void read_clock(struct enforcer *e)
+{
+	const int64_t real = clock_real.now_us(clock_real.arg);
+
+	e->mono_us = gateway_monotonic_us();
+	if (real - e->mono_us > e->offset_us + CLOCK_STEP_US || e->offset_us == 0)
+		e->offset_us = real - e->mono_us;
+	e->now_us = e->mono_us + e->offset_us;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void put_event(void *arg, const struct event_key *key,
+		      const struct event_digest *d, const char *tail, size_t len)
+{
+	struct enforcer *e = arg;
+	void *at = ring_reserve(e->sh->events, len);
+
+	(void)key;
+	(void)d;
+	if (at == NULL) {
+		atomic_fetch_add(&e->sh->lost, 1);
+		return;
+	}
+	memcpy(at, tail, len);
+	ring_commit(e->sh->events, len);
+	atomic_fetch_add(&e->sh->put, 1);
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void pass(void *arg, struct held_packet p, bool final)
+{
+	struct enforcer *e = arg;
+
+	nfqueue_verdict(e->queue, p.id, true, final, (p.mark & ~e->mask) | e->mark);
+}
+
+static void drop(void *arg, struct held_packet p)
+{
+	struct enforcer *e = arg;
+
+	nfqueue_verdict(e->queue, p.id, false, false, 0);
+}
+
+static void reset(void *arg, const struct tcp_reset *r)
+{
+	struct enforcer *e = arg;
+
+	inject_reset(e->inject, r);
+}
+
+static void prohibit(void *arg, const uint8_t *ip, size_t len)
+{
+	struct enforcer *e = arg;
+
+	inject_prohibited(e->inject, ip, len, e->now_us);
+}
+
+static void take_packet(void *arg, const struct queued_packet *p)
+{
+	struct enforcer *e = arg;
+
+	worker_packet(e->worker, p);
+}
+
+static void take_report(void *arg, const struct conn_report *r)
+{
+	struct enforcer *e = arg;
+
+	worker_report(e->worker, r, e->now_us);
+}
+
+/* ---- orders of the supervisor ------------------------------------------------------------------ */
+
+static void reply(struct enforcer *e, bool ok, const char *text)
+{
+	struct gateway_reply r = {.ok = ok};
+
+	(void)snprintf(r.text, sizeof(r.text), "%s", text);
+	(void)send(e->order_fd, &r, sizeof(r), MSG_NOSIGNAL);
+}
+
+static void name_origin(struct enforcer *e, enum mode mode)
+{
+	const char *sensor = e->generation->config->sensor;
+
+	(void)snprintf(e->sensor, sizeof(e->sensor), "%s", sensor);
+	memcpy(e->name, e->generation->name, sizeof(e->name));
+	e->origin = (struct event_origin){
+		.sensor = str_of(e->sensor), .generation = str_of(e->name), .mode = mode};
+}
+
+static void use(struct enforcer *e, enum mode mode, uint32_t mark)
+{
+	name_origin(e, mode);
+	e->mark = mark;
+	worker_use(e->worker, e->generation, &e->origin, mode == MODE_ENFORCE);
+}
+
+static void end_load(struct enforcer *e)
+{
+	char *text = NULL;
+	struct generation *g = loader_take(e->loader, &text);
+	struct generation *old = e->generation;
+
+	e->loading = false;
+	if (g == NULL) {
+		reply(e, false, text == NULL ? "out of memory" : text);
+	} else if (strcmp(g->name, e->order.name) != 0) {
+		loader_discard(e->loader, g);
+		reply(e, false, "the files changed while they were read; try again");
+	} else {
+		e->generation = g;
+		use(e, e->order.mode, e->order.mark);
+		/* The one of the start is the supervisor's memory too: freed here, not there. */
+		loader_discard(e->loader, old);
+		reply(e, true, g->name);
+	}
+	free(text);
+}
+
+static void take_order(struct enforcer *e)
+{
+	struct gateway_order o;
+	ssize_t n = recv(e->order_fd, &o, sizeof(o), MSG_DONTWAIT);
+
+	if (n == 0) { /* the supervisor is gone */
+		e->stop = true;
+		return;
+	}
+	if (n != (ssize_t)sizeof(o))
+		return;
+	switch (o.kind) {
+	case GATEWAY_USE:
+		e->order = o;
+		e->loading = loader_start(e->loader, e->now_us);
+		if (!e->loading)
+			reply(e, false, "a load is going on");
+		return;
+	case GATEWAY_MODE:
+		use(e, o.mode, o.mark);
+		reply(e, true, e->name);
+		return;
+	case GATEWAY_STOP:
+		e->stop = true;
+		return;
+	}
+}
+
+/* ---- setting up ---------------------------------------------------------------------------------- */
+
+static int open_queue(struct enforcer *e, const struct capture_cfg *c, char error[300])
+{
+	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
+				      .fail_open = c->on_failure == ON_FAILURE_OPEN};
+	const struct conntrack_cfg ct = {0};
+	struct conntrack_abilities can = {0};
+	int rc = nfqueue_open(&q, &e->queue, error);
+
+	if (rc == 0)
+		rc = inject_open(&e->inject, error);
+	if (rc != 0)
+		return rc;
+	if (conntrack_open(&ct, &e->conntrack, &can, error) != 0)
+		log_warning("%s; what the kernel passes alone has no counts", error);
+	else if (!can.events || !can.accounting)
+		log_warning(
+			"connection tracking gives no %s here: `end` events of what the "
+			"kernel passes alone are %s",
+			can.events ? "counters" : "events",
+			can.events ? "without bytes" : "late");
+	e->sh->can_events = can.events;
+	e->sh->can_accounting = can.accounting;
+	return 0;
+}
+
+static int open_interfaces(struct enforcer *e, const struct capture_cfg *c,
+			   char error[300])
+{
+	for (size_t i = 0; i < c->interface_count && i < SOURCES_MAX; i++) {
+		const struct source_live_cfg live = {.interface = c->interfaces[i],
+						     .promiscuous = true};
+		struct source *s = source_open_live(&live, &e->source_clock, error);
+
+		if (s == NULL)
+			return -EIO;
+		e->sources[e->source_count++] = s;
+	}
+	return 0;
+}
+
+static int open_all(struct enforcer *e, char error[300])
+{
+	const struct config *c = e->generation->config;
+	const enum mode mode = (enum mode)atomic_load(&e->sh->mode);
+	const struct inline_cfg in = {
+		.sink = {.pass = pass,
+			 .drop = drop,
+			 .reset = reset,
+			 .prohibit = prohibit,
+			 .arg = e},
+		.hold = {.flow_packets = c->limits.hold_flow,
+			 .source_packets = c->limits.hold_source,
+			 .total_packets = c->limits.hold_total},
+		.hold_us = c->limits.hold_time_us,
+		.adopt_until_us = e->sh->adopt_until_us,
+		.min_ttl = (uint8_t)c->capture.min_ttl,
+		.see_server = true,
+		.enforce = mode == MODE_ENFORCE,
+	};
+	const bool queue = c->capture.source == CAPTURE_NFQUEUE;
+	struct worker_cfg wc = {.generation = e->generation,
+				.sink = {.put = put_event, .arg = e},
+				.ndpi = e->cfg->ndpi,
+				.dns_events = c->ledger.dns_events,
+				.inline_cfg = queue ? &in : NULL};
+	int rc;
+
+	name_origin(e, mode);
+	wc.origin = e->origin;
+	e->mask = c->capture.mark_mask;
+	e->mark = atomic_load(&e->sh->mark);
+	e->worker = worker_create(&wc);
+	e->loader = loader_create(&e->cfg->load);
+	if (e->worker == NULL || e->loader == NULL) {
+		(void)snprintf(error, 300, "out of memory");
+		return -ENOMEM;
+	}
+	rc = queue ? open_queue(e, &c->capture, error)
+		   : open_interfaces(e, &c->capture, error);
+	if (rc != 0)
+		return rc;
+	return confine(CONFINE_ENFORCER, c->capture.user, queue, error);
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------- */
+
+static void publish(struct enforcer *e)
+{
+	struct gateway_shared *sh = e->sh;
+	struct gateway_stats *st = &sh->stats;
+
+	atomic_fetch_add(&sh->stats_version, 1);
+	worker_stats(e->worker, &st->worker);
+	st->flows_now = worker_flows(e->worker);
+	if (e->queue != NULL) {
+		worker_inline_stats(e->worker, &st->in_line);
+		nfqueue_stats(e->queue, &st->queue);
+		st->inject = *inject_stats(e->inject);
+	}
+	if (e->conntrack != NULL)
+		st->conntrack = *conntrack_stats(e->conntrack);
+	memset(&st->source, 0, sizeof(st->source));
+	for (size_t i = 0; i < e->source_count; i++) {
+		struct source_stats one;
+
+		source_stats(e->sources[i], &one);
+		st->source.frames += one.frames;
+		st->source.bytes += one.bytes;
+		st->source.kernel_dropped += one.kernel_dropped;
+	}
+	atomic_fetch_add(&sh->stats_version, 1);
+}
+
+static void tick(struct enforcer *e)
+{
+	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
+	worker_tick(e->worker, e->now_us);
+	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
+		log_error("queue: cannot answer the kernel");
+	(void)worker_sweep(e->worker, e->now_us);
+	e->next_tick_us = e->mono_us + TICK_US;
+	if (e->mono_us >= e->next_stats_us) {
+		publish(e);
+		e->next_stats_us = e->mono_us + STATS_US;
+	}
+	if (e->conntrack != NULL && e->mono_us >= e->next_dump_us) {
+		(void)conntrack_dump(e->conntrack);
+		e->next_dump_us = e->mono_us + DUMP_US;
+	}
+}
+
+static int read_queue(struct enforcer *e)
+{
+	int n = NFQUEUE_BURST;
+
+	for (int i = 0; i < BURSTS && n == NFQUEUE_BURST; i++) {
+		n = nfqueue_read(e->queue, e->now_us, take_packet, e);
+		if (n >= 0 && nfqueue_flush(e->queue) != 0)
+			log_error("queue: cannot answer the kernel");
+	}
+	return n < 0 ? n : 0;
+}
+
+static int read_interfaces(struct enforcer *e)
+{
+	struct frame f;
+
+	for (size_t i = 0; i < e->source_count; i++) {
+		enum source_result r = SOURCE_FRAME;
+
+		for (int n = 0; n < NFQUEUE_BURST * BURSTS && r == SOURCE_FRAME; n++) {
+			r = source_read_now(e->sources[i], &f);
+			if (r == SOURCE_FRAME)
+				worker_frame(e->worker, &f);
+		}
+		if (r == SOURCE_DAMAGED || r == SOURCE_END) {
+			log_error("%s", source_error(e->sources[i]));
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
+#define FDS_MAX (4 + CONNTRACK_FDS_MAX + SOURCES_MAX)
+
+static int turn(struct enforcer *e)
+{
+	struct pollfd fds[FDS_MAX];
+	int ct[CONNTRACK_FDS_MAX];
+	size_t n = 0, cts = 0;
+	int rc = 0, wait_ms;
+
+	fds[n++] = (struct pollfd){.fd = e->order_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = loader_fd(e->loader), .events = POLLIN};
+	if (e->queue != NULL)
+		fds[n++] = (struct pollfd){.fd = nfqueue_fd(e->queue), .events = POLLIN};
+	for (size_t i = 0; i < e->source_count; i++)
+		fds[n++] =
+			(struct pollfd){.fd = source_fd(e->sources[i]), .events = POLLIN};
+	if (e->conntrack != NULL)
+		cts = conntrack_fds(e->conntrack, ct);
+	for (size_t i = 0; i < cts; i++)
+		fds[n++] = (struct pollfd){.fd = ct[i], .events = POLLIN};
+	wait_ms = (int)((e->next_tick_us - e->mono_us + 999) / 1000);
+	if (poll(fds, n, wait_ms > 0 ? wait_ms : 0) < 0 && errno != EINTR)
+		return -errno;
+	read_clock(e);
+	if (e->queue != NULL && fds[2].revents != 0)
+		rc = read_queue(e);
+	if (rc == 0 && e->source_count > 0)
+		rc = read_interfaces(e);
+	for (size_t i = n - cts; i < n; i++)
+		if (fds[i].revents != 0) {
+			(void)conntrack_read(e->conntrack, take_report, e);
+			break;
+		}
+	if (fds[0].revents != 0)
+		take_order(e);
+	if (fds[1].revents != 0)
+		end_load(e);
+	if (e->mono_us >= e->next_tick_us)
+		tick(e);
+	return rc;
+}
+
+/* Nothing more is queued: let go what is held, count what the kernel still passes. */
+static void wind_up(struct enforcer *e)
+{
+	read_clock(e);
+	if (e->queue != NULL) {
+		while (nfqueue_read(e->queue, e->now_us, take_packet, e) > 0)
+			(void)nfqueue_flush(e->queue);
+		worker_use(e->worker, e->generation, &e->origin, false);
+		(void)nfqueue_flush(e->queue);
+	}
+	if (e->conntrack != NULL)
+		(void)conntrack_dump_now(e->conntrack, STOP_DUMP_MS, take_report, e);
+	worker_finish(e->worker, e->now_us);
+	publish(e);
+}
+
+int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh, int order_fd)
+{
+	struct enforcer e = {.cfg = cfg,
+			     .sh = sh,
+			     .order_fd = order_fd,
+			     .generation = cfg->generation};
+	char error[600] = "";
+	int rc;
+
+	read_clock(&e);
+	rc = open_all(&e, error);
+	if (rc != 0) {
+		log_error("%s", error);
+		return 3;
+	}
+	e.next_dump_us = e.mono_us + DUMP_US;
+	atomic_store(&sh->enforcer.beat_us, gateway_monotonic_us());
+	atomic_store(&sh->enforcer.ready, true);
+	while (rc == 0 && !e.stop)
+		rc = turn(&e);
+	if (rc != 0)
+		log_error("enforcer: %s", strerrordesc_np(-rc));
+	wind_up(&e);
+	conntrack_close(e.conntrack);
+	nfqueue_close(e.queue);
+	inject_close(e.inject);
+	return rc == 0 ? 0 : 3;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_GATEWAY_H
+#define ENGINE_GATEWAY_H
+
+/*
+ * gateway - the running gateway: a supervisor and the processes that it keeps alive.
+ *
+ *   supervisor  loads generations, puts netfilter rules in place, restarts what dies or
+ *               hangs, answers the control socket; never sees a packet
+ *   enforcer    reads the queue (or the interfaces), decides, answers; CAP_NET_ADMIN and
+ *               nothing else, under seccomp
+ *   writer      owns the ledger; no rights
+ *
+ * Enforcer and supervisor give lines to the writer by rings in shared memory; a full ring
+ * loses events, counted, and never delays a packet.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ring.h"
+#include "capture/nfqueue.h"
+#include "capture/source.h"
+#include "enforce/conntrack.h"
+#include "enforce/inject.h"
+#include "enforce/netfilter.h"
+#include "engine/generation.h"
+#include "engine/inline.h"
+#include "engine/worker.h"
+
+struct gateway_cfg {
+	struct generation_cfg load;    /* borrowed for the run */
+	struct generation *generation; /* of `load`; the gateway owns it from now on */
+	bool ndpi;
+};
+
+/* Run until told to stop.  0, or -errno when it could not start (said in the log). */
+int gateway_run(const struct gateway_cfg *cfg);
+
+/* ---- between the processes; private to the gateway's files -------------------------------- */
+
+#define GATEWAY_REPLY_MAX 8192
+
+struct gateway_stats {
+	struct worker_stats worker;
+	struct inline_stats in_line;
+	struct nfqueue_stats queue;
+	struct inject_stats inject;
+	struct conntrack_stats conntrack;
+	struct source_stats source;
+	uint64_t flows_now;
+};
+
+struct gateway_process {
+	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC of the last sign of life */
+	_Atomic bool ready;
+};
+
+/* In shared memory; one writer a field. */
+struct gateway_shared {
+	struct gateway_process enforcer, writer;
+	struct ring *events;      /* enforcer -> writer: tails of lines */
+	struct ring *notes;       /* supervisor -> writer */
+	_Atomic uint64_t put;     /* events given to the ring */
+	_Atomic uint64_t written; /* events in the ledger's files */
+	_Atomic uint64_t lost;    /* events that found the ring full */
+	_Atomic int write_error;  /* 0 or -errno of the ledger */
+	_Atomic bool writer_stop; /* write what is there, then end */
+	_Atomic uint32_t mark;    /* allow mark in force, for a new enforcer */
+	_Atomic int mode;         /* enum mode */
+	int64_t adopt_until_us;
+	int64_t start_us;
+	bool can_events, can_accounting;
+	_Atomic uint64_t stats_version; /* even = stable */
+	struct gateway_stats stats;
+};
+
+enum gateway_order_kind {
+	GATEWAY_USE, /* load the files again: they must give `name`; use them, `mode`, `mark` */
+	GATEWAY_MODE, /* use `mode` and `mark` */
+	GATEWAY_STOP
+};
+
+struct gateway_order {
+	enum gateway_order_kind kind;
+	enum mode mode;
+	uint32_t mark;
+	char name[GENERATION_NAME_LEN + 1];
+};
+
+struct gateway_reply {
+	bool ok;
+	char text[GATEWAY_REPLY_MAX];
+};
+
+/* Monotonic microseconds. */
+int64_t gateway_monotonic_us(void);
+
+/* The enforcer's and the writer's whole life; what they return is the exit status. */
+int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh, int order_fd);
+int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh);
+
+/*
+ * Give up every right but those named, become `user` (NULL or unknown: stay, without rights)
+ * and let the kernel kill the process at any system call that it has no need of.
+ */
+enum confine_role {
+	CONFINE_ENFORCER,
+	CONFINE_WRITER
+};
+int confine(enum confine_role role, const char *user, bool net_admin, char error[300]);
+
+#endif /* ENGINE_GATEWAY_H */

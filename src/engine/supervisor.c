@@ -1,0 +1,784 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supervisor - keeps the gateway's processes alive, and makes changes in one step.
+ *
+ * A change (reload, mode) is: load aside, tell the enforcer, which judges by it from that
+ * moment on and marks with a new mark, then replace the netfilter rules by ones that honour
+ * the new mark only.  Whatever fails, the old state stays in force.
+ */
+#include "engine/supervisor.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "record/form.h"
+
+#define EVENTS_BYTES ((size_t)64 << 20)
+#define NOTES_BYTES  ((size_t)1 << 20)
+#define START_US     INT64_C(10000000) /* for a process to become ready */
+#define CHANGE_US    INT64_C(30000000)
+#define QUICK_US     INT64_C(5000000)
+#define LOSS_US      INT64_C(10000000)
+#define WAIT_MS      50
+#define STOP_US      INT64_C(5000000)
+
+int64_t gateway_monotonic_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t real_us(void)
+{
+	return clock_real.now_us(clock_real.arg);
+}
+
+static const struct capture_cfg *capture_of(const struct supervisor *s)
+{
+	return &s->generation->config->capture;
+}
+
+static bool is_inline(const struct supervisor *s)
+{
+	return capture_of(s)->source == CAPTURE_NFQUEUE;
+}
+
+/* ---- events of its own ---------------------------------------------------------------------- */
+
+static struct event_origin origin_of(const struct supervisor *s)
+{
+	return (struct event_origin){.sensor = str_of(s->generation->config->sensor),
+				     .generation = str_of(s->generation->name),
+				     .mode = s->mode};
+}
+
+static void note(struct supervisor *s, const char *line, size_t len)
+{
+	void *at = len == 0 ? NULL : ring_reserve(s->sh->notes, len);
+
+	if (at == NULL) {
+		atomic_fetch_add(&s->sh->lost, 1);
+		return;
+	}
+	memcpy(at, line, len);
+	ring_commit(s->sh->notes, len);
+}
+
+static void note_system(struct supervisor *s, const char *what, const char *message)
+{
+	char line[FORM_LINE_MAX];
+	const struct event_origin o = origin_of(s);
+	const struct system_event e = {
+		.time_us = real_us(), .what = what, .message = str_of(message)};
+
+	note(s, line, form_system(&e, &o, line, sizeof(line)));
+}
+
+static void note_loss(struct supervisor *s, const char *what, uint64_t count,
+		      int64_t from_us, int64_t to_us)
+{
+	char line[FORM_LINE_MAX];
+	const struct event_origin o = origin_of(s);
+	const struct loss_event e = {.time_us = to_us,
+				     .what = what,
+				     .count = count,
+				     .from_us = from_us,
+				     .to_us = to_us};
+
+	note(s, line, form_loss(&e, &o, line, sizeof(line)));
+}
+
+static void note_change(struct supervisor *s, const char *what, const char *diff,
+			const char *old_name, const char *new_name)
+{
+	char line[FORM_LINE_MAX];
+	const struct event_origin o = origin_of(s);
+	const struct change_event e = {.time_us = real_us(),
+				       .what = what,
+				       .who = str_of(s->asker.who),
+				       .why = str_of(s->asker.why),
+				       .diff = str_of(diff),
+				       .old_generation = str_of(old_name),
+				       .new_generation = str_of(new_name)};
+
+	note(s, line, form_change(&e, &o, line, sizeof(line)));
+}
+
+/* ---- marks ------------------------------------------------------------------------------------ */
+
+static unsigned mask_shift(uint32_t mask)
+{
+	return mask == 0 ? 0 : (unsigned)__builtin_ctz(mask);
+}
+
+/* Where the mark of the last run is kept: beside the control socket. */
+static void mark_path(const struct supervisor *s, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "%s.mark", s->generation->config->control.socket);
+}
+
+static void keep_mark(const struct supervisor *s)
+{
+	char path[4096];
+	FILE *f;
+
+	mark_path(s, path, sizeof(path));
+	f = fopen(path, "we");
+	if (f == NULL)
+		return;
+	(void)fprintf(f, "%s %s %08" PRIx32 "\n", s->generation->name, mode_name(s->mode),
+		      s->mark);
+	(void)fclose(f);
+}
+
+/* The mark that the last run of this machine left in connections, and what it stood for. */
+static bool last_mark(const struct supervisor *s, char name[64], char mode[16],
+		      uint32_t *ret)
+{
+	char path[4096];
+	bool ok = false;
+	FILE *f;
+
+	mark_path(s, path, sizeof(path));
+	f = fopen(path, "re");
+	if (f != NULL) {
+		ok = fscanf(f, "%63s %15s %8" SCNx32, name, mode, ret) == 3;
+		(void)fclose(f);
+	}
+	return ok;
+}
+
+/* A mark for this generation in this mode: never one that stands for something else. */
+static uint32_t choose_mark(const struct supervisor *s, const char *name, enum mode mode)
+{
+	const uint32_t mask = capture_of(s)->mark_mask;
+	const uint32_t values = mask >> mask_shift(mask); /* 1 .. values */
+	char old_name[64], old_mode[16];
+	uint32_t old = s->mark, v;
+	bool same = false;
+
+	if (old == 0 && last_mark(s, old_name, old_mode, &old))
+		same = strcmp(old_name, name) == 0 &&
+		       strcmp(old_mode, mode_name(mode)) == 0;
+	if (same && (old & ~mask) == 0 && old != 0)
+		return old;
+	v = (uint32_t)(hash_bytes(name, strlen(name), (uint64_t)mode) % values) + 1;
+	if (v << mask_shift(mask) == old)
+		v = v % values + 1;
+	return v << mask_shift(mask);
+}
+
+/* ---- netfilter ---------------------------------------------------------------------------------- */
+
+static struct netfilter_cfg rules_of(const struct supervisor *s, uint32_t mark)
+{
+	const struct capture_cfg *c = capture_of(s);
+
+	return (struct netfilter_cfg){.backend = s->backend,
+				      .queue = (uint16_t)c->queue,
+				      .mark_mask = c->mark_mask,
+				      .allow_mark = mark,
+				      .fail_open = c->on_failure == ON_FAILURE_OPEN,
+				      .interfaces = c->interfaces,
+				      .interface_count = c->interface_count};
+}
+
+static int put_rules(struct supervisor *s, uint32_t mark, char error[NETFILTER_ERROR_MAX])
+{
+	const struct netfilter_cfg cfg = rules_of(s, mark);
+	int rc;
+
+	if (!is_inline(s))
+		return 0;
+	rc = netfilter_install(&cfg, &s->backend, error);
+	if (rc == 0)
+		s->rules_in_place = true;
+	return rc;
+}
+
+static void take_rules_away(struct supervisor *s)
+{
+	char error[NETFILTER_ERROR_MAX];
+	bool found;
+
+	if (!s->rules_in_place)
+		return;
+	if (netfilter_remove(&found, error) != 0)
+		log_error("%s", error);
+	else
+		s->rules_in_place = false;
+}
+
+void supervisor_netfilter(const struct supervisor *s, FILE *out)
+{
+	const struct netfilter_cfg cfg = rules_of(s, s->mark);
+
+	if (!s->rules_in_place)
+		(void)fprintf(out, "# no rules are in place\n");
+	else
+		netfilter_print(&cfg, s->backend, out);
+}
+
+/* ---- children ------------------------------------------------------------------------------------- */
+
+static const char *child_name(enum child_kind k)
+{
+	return k == CHILD_ENFORCER ? "enforcer" : "writer";
+}
+
+static struct gateway_process *process_of(const struct supervisor *s, enum child_kind k)
+{
+	return k == CHILD_ENFORCER ? &s->sh->enforcer : &s->sh->writer;
+}
+
+static void leave_gracefully(int signo)
+{
+	(void)signo; /* the writer: reading its rings ends by writer_stop */
+}
+
+static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
+{
+	char title[16];
+
+	(void)snprintf(title, sizeof(title), "weir:%s", child_name(k));
+	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
+	/* Without its supervisor the enforcer must not go on, the writer has to finish. */
+	if (k == CHILD_ENFORCER) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		return enforcer_main(&s->cfg, s->sh, order_fd);
+	}
+	(void)signal(SIGUSR1, leave_gracefully);
+	return writer_main(&s->cfg, s->sh);
+}
+
+static void start_child(struct supervisor *s, enum child_kind k)
+{
+	struct child *c = &s->children[k];
+	int pair[2] = {-1, -1};
+
+	if (k == CHILD_ENFORCER) {
+		if (s->order_fd >= 0)
+			(void)close(s->order_fd);
+		s->order_fd = -1;
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+			return;
+		s->order_fd = pair[0];
+		s->cfg.generation = s->generation;
+		atomic_store(&s->sh->mark, s->mark);
+		atomic_store(&s->sh->mode, (int)s->mode);
+	}
+	atomic_store(&process_of(s, k)->ready, false);
+	c->started_us = gateway_monotonic_us();
+	c->pid = fork();
+	if (c->pid == 0) {
+		if (pair[0] >= 0)
+			(void)close(pair[0]);
+		(void)close(s->signal_fd);
+		control_close(s->control);
+		_exit(child_life(s, k, pair[1]));
+	}
+	if (pair[1] >= 0)
+		(void)close(pair[1]);
+	if (c->pid < 0) {
+		log_error("cannot start the %s: %s", child_name(k),
+			  strerrordesc_np(errno));
+		c->pid = 0;
+	}
+}
+
+static const char *how_it_ended(int status, char buf[64])
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(buf, 64, "killed by signal %d%s", WTERMSIG(status),
+			       WTERMSIG(status) == SIGSYS ? " (a forbidden system call)"
+							  : "");
+	else
+		(void)snprintf(buf, 64, "exit status %d", WEXITSTATUS(status));
+	return buf;
+}
+
+/* From the last packet that was surely judged to the first that will be again. */
+static void open_gap(struct supervisor *s)
+{
+	const int64_t quiet =
+		gateway_monotonic_us() - atomic_load(&s->sh->enforcer.beat_us);
+
+	if (s->uninspected_from_us == 0 && s->announced)
+		s->uninspected_from_us = real_us() - (quiet > 0 ? quiet : 0);
+}
+
+static void close_gap(struct supervisor *s)
+{
+	if (s->uninspected_from_us == 0)
+		return;
+	note_loss(s,
+		  !is_inline(s)                                  ? "not_captured"
+		  : capture_of(s)->on_failure == ON_FAILURE_OPEN ? "uninspected"
+								 : "blocked",
+		  0, s->uninspected_from_us, real_us());
+	s->uninspected_from_us = 0;
+}
+
+static void child_ended(struct supervisor *s, enum child_kind k, int status)
+{
+	struct child *c = &s->children[k];
+	const int64_t now = gateway_monotonic_us();
+	char how[64], text[160];
+
+	c->pid = 0;
+	if (s->stop)
+		return;
+	(void)snprintf(text, sizeof(text), "the %s has ended: %s; starting it again",
+		       child_name(k), how_it_ended(status, how));
+	log_error("%s", text);
+	note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended", text);
+	c->restarts++;
+	c->quick = now - c->started_us < QUICK_US ? c->quick + 1 : 0;
+	/* At once, but what cannot live is tried once a second. */
+	c->retry_us = c->quick < 3 ? now : now + 1000000;
+	if (k == CHILD_ENFORCER)
+		open_gap(s);
+	if (k == CHILD_ENFORCER && s->changing) {
+		s->changing = false;
+		generation_destroy(s->next);
+		s->next = NULL;
+		control_finish(s->control, &s->asker, false,
+			       "the enforcer ended during the change; nothing changed\n");
+	}
+}
+
+static void reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned k = 0; k < CHILD_COUNT; k++)
+			if (s->children[k].pid == pid)
+				child_ended(s, (enum child_kind)k, status);
+}
+
+static void watch_child(struct supervisor *s, enum child_kind k)
+{
+	struct child *c = &s->children[k];
+	const struct gateway_process *p = process_of(s, k);
+	const int64_t now = gateway_monotonic_us();
+	const int64_t limit = k == CHILD_ENFORCER ? capture_of(s)->watchdog_us : START_US;
+	int64_t quiet;
+
+	if (c->pid == 0) {
+		if (now >= c->retry_us)
+			start_child(s, k);
+		return;
+	}
+	if (!atomic_load(&p->ready)) {
+		if (now - c->started_us > START_US)
+			(void)kill(c->pid, SIGKILL);
+		return;
+	}
+	quiet = now - atomic_load(&p->beat_us);
+	if (quiet > limit) {
+		log_error("the %s has not moved for %" PRId64 " ms: killed",
+			  child_name(k), quiet / 1000);
+		(void)kill(c->pid, SIGKILL);
+	}
+}
+
+/* ---- changes ------------------------------------------------------------------------------------------ */
+
+static void end_change(struct supervisor *s, bool ok, const char *text)
+{
+	s->changing = false;
+	generation_destroy(s->next);
+	s->next = NULL;
+	control_finish(s->control, &s->asker, ok, text);
+}
+
+static bool begin_change(struct supervisor *s, const struct asker *who)
+{
+	if (s->changing)
+		return false;
+	s->changing = true;
+	s->asker = *who;
+	s->change_until_us = gateway_monotonic_us() + CHANGE_US;
+	s->next_mode = s->mode;
+	return true;
+}
+
+static bool order(struct supervisor *s, enum gateway_order_kind kind)
+{
+	struct gateway_order o = {
+		.kind = kind, .mode = s->next_mode, .mark = s->next_mark};
+
+	if (s->next != NULL)
+		memcpy(o.name, s->next->name, sizeof(o.name));
+	return s->order_fd >= 0 &&
+	       send(s->order_fd, &o, sizeof(o), MSG_NOSIGNAL) == (ssize_t)sizeof(o);
+}
+
+bool supervisor_reload(struct supervisor *s, const struct asker *who)
+{
+	if (!begin_change(s, who))
+		return false;
+	if (!loader_start(s->loader, real_us()))
+		end_change(s, false, "a load goes on already\n");
+	return true;
+}
+
+static void loaded(struct supervisor *s)
+{
+	char *text = NULL;
+
+	s->next = loader_take(s->loader, &text);
+	if (s->next == NULL) {
+		note_change(s, "reload_refused", "", s->generation->name, "");
+		log_error("reload refused:\n%s", text == NULL ? "out of memory" : text);
+		end_change(s, false, text == NULL ? "out of memory\n" : text);
+	} else if (s->next->config->capture.source != capture_of(s)->source ||
+		   s->next->config->capture.queue != capture_of(s)->queue ||
+		   s->next->config->capture.mark_mask != capture_of(s)->mark_mask) {
+		end_change(s, false,
+			   "capture.source, queue and mark_mask need a restart of weir; "
+			   "nothing changed\n");
+	} else {
+		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
+		if (!order(s, GATEWAY_USE))
+			end_change(s, false, "the enforcer is not there; try again\n");
+	}
+	free(text);
+}
+
+bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
+{
+	if (!begin_change(s, who))
+		return false;
+	s->next_mode = mode;
+	s->next_mark = choose_mark(s, s->generation->name, mode);
+	if (!order(s, GATEWAY_MODE))
+		end_change(s, false, "the enforcer is not there; try again\n");
+	return true;
+}
+
+/* The enforcer judges by it already: make it ours, and let the kernel honour its mark. */
+static void adopt_change(struct supervisor *s, const char *name)
+{
+	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 200], diff[64] = "";
+	const enum mode old_mode = s->mode;
+	char old_name[GENERATION_NAME_LEN + 1];
+	int rc = 0;
+
+	memcpy(old_name, s->generation->name, sizeof(old_name));
+	if (s->next != NULL) {
+		loader_discard(s->loader, s->generation);
+		s->generation = s->next;
+		s->cfg.generation = s->generation;
+		s->next = NULL;
+	}
+	s->mode = s->next_mode;
+	s->mark = s->next_mark;
+	atomic_store(&s->sh->mark, s->mark);
+	atomic_store(&s->sh->mode, (int)s->mode);
+	if (s->mode == MODE_PANIC)
+		take_rules_away(s);
+	else
+		rc = put_rules(s, s->mark, error);
+	keep_mark(s);
+	if (old_mode != s->mode)
+		(void)snprintf(diff, sizeof(diff), "%s -> %s", mode_name(old_mode),
+			       mode_name(s->mode));
+	note_change(s, old_mode != s->mode ? "mode" : "reload", diff, old_name,
+		    s->generation->name);
+	if (s->mode == MODE_PANIC)
+		log_error("panic: everything passes, nothing is judged");
+	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s\n",
+		       mode_name(s->mode), name, rc != 0 ? "; BUT " : "",
+		       rc != 0 ? error : "");
+	log_notice("%s", text);
+	end_change(s, rc == 0, text);
+}
+
+static void enforcer_answered(struct supervisor *s)
+{
+	struct gateway_reply r;
+	ssize_t n = recv(s->order_fd, &r, sizeof(r), MSG_DONTWAIT);
+
+	if (n != (ssize_t)sizeof(r)) {
+		if (n == 0) { /* it has ended: waitpid() tells the rest */
+			(void)close(s->order_fd);
+			s->order_fd = -1;
+		}
+		return;
+	}
+	r.text[sizeof(r.text) - 1] = '\0';
+	if (!s->changing)
+		return;
+	if (r.ok)
+		adopt_change(s, r.text);
+	else
+		end_change(s, false, r.text);
+}
+
+/* ---- losses ------------------------------------------------------------------------------------------ */
+
+static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
+		      uint64_t *told, int64_t from)
+{
+	if (now < *told) /* a new process counts from nothing */
+		*told = 0;
+	if (now > *told)
+		note_loss(s, what, now - *told, from, real_us());
+	*told = now;
+}
+
+static bool read_stats(const struct supervisor *s, struct gateway_stats *ret)
+{
+	for (int i = 0; i < 1000; i++) {
+		const uint64_t v = atomic_load(&s->sh->stats_version);
+
+		if ((v & 1) != 0)
+			continue;
+		*ret = s->sh->stats;
+		if (atomic_load(&s->sh->stats_version) == v)
+			return true;
+	}
+	return false;
+}
+
+static void tell_losses(struct supervisor *s)
+{
+	const int64_t now = gateway_monotonic_us(), from = real_us() - LOSS_US;
+	struct gateway_stats st;
+
+	if (now < s->next_loss_us)
+		return;
+	s->next_loss_us = now + LOSS_US;
+	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
+	if (!read_stats(s, &st))
+		return;
+	tell_loss(s, "queue", st.queue.queue_dropped + st.queue.user_dropped,
+		  &s->queue_lost_told, from);
+	tell_loss(s, "conntrack_events", st.conntrack.events_lost,
+		  &s->conntrack_lost_told, from);
+	tell_loss(s, "capture", st.source.kernel_dropped, &s->capture_lost_told, from);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static int prepare_ledger(const struct supervisor *s)
+{
+	const struct config *c = s->generation->config;
+	const struct passwd *pw =
+		getpwnam(c->capture.user); /* NOLINT(concurrency-mt-unsafe) */
+
+	if (c->ledger.dir == NULL) {
+		log_error(
+			"no ledger: write ledger = { dir = \"/var/lib/weir/ledger\"; };");
+		return -EINVAL;
+	}
+	if (mkdir(c->ledger.dir, 0750) != 0 && errno != EEXIST) {
+		log_error("%s: %s", c->ledger.dir, strerrordesc_np(errno));
+		return -errno;
+	}
+	if (pw == NULL)
+		log_warning("no user '%s': the processes stay uid %u, without rights",
+			    c->capture.user, (unsigned)getuid());
+	else if (chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
+		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
+			    c->capture.user, strerrordesc_np(errno));
+	return 0;
+}
+
+static int share_memory(struct supervisor *s)
+{
+	void *p = mmap(NULL, sizeof(*s->sh), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	s->sh = p;
+	s->sh->events = ring_create_shared(EVENTS_BYTES);
+	s->sh->notes = ring_create_shared(NOTES_BYTES);
+	s->sh->start_us = real_us();
+	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
+	return s->sh->events == NULL || s->sh->notes == NULL ? -ENOMEM : 0;
+}
+
+static int take_signals(struct supervisor *s)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -errno;
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signal_fd < 0 ? -errno : 0;
+}
+
+static void signalled(struct supervisor *s)
+{
+	struct signalfd_siginfo si;
+
+	while (read(s->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		const struct asker by_signal = {.fd = -1, .who = "signal"};
+
+		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
+			s->stop = true;
+		else if (si.ssi_signo == SIGHUP && !supervisor_reload(s, &by_signal))
+			log_warning("SIGHUP: a change goes on; send it again");
+		else if (si.ssi_signo == SIGCHLD)
+			reap(s);
+	}
+}
+
+/* Everything stands: rules go in last, so that nothing is queued that nobody reads. */
+static int become_ready(struct supervisor *s)
+{
+	char error[NETFILTER_ERROR_MAX];
+	int rc;
+
+	if (!atomic_load(&s->sh->enforcer.ready) || !atomic_load(&s->sh->writer.ready))
+		return 0;
+	close_gap(s);
+	if (s->announced)
+		return 0;
+	rc = s->mode == MODE_PANIC ? 0 : put_rules(s, s->mark, error);
+	if (rc != 0) {
+		log_error("%s", error);
+		return rc;
+	}
+	keep_mark(s);
+	s->announced = true;
+	note_system(s, "start", is_inline(s) ? "inline" : "mirror");
+	log_notice("ready: %s, mode %s, generation %s, %s, on failure %s",
+		   is_inline(s) ? "inline" : "mirror", mode_name(s->mode),
+		   s->generation->name,
+		   is_inline(s) ? netfilter_backend_name(s->backend) : "no rules",
+		   !is_inline(s)                                  ? "-"
+		   : capture_of(s)->on_failure == ON_FAILURE_OPEN ? "open"
+								  : "closed");
+	return 0;
+}
+
+static int turn(struct supervisor *s)
+{
+	struct pollfd fds[3 + CONTROL_FDS_MAX];
+	nfds_t n = 3;
+
+	fds[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = loader_fd(s->loader), .events = POLLIN};
+	fds[2] = (struct pollfd){.fd = s->order_fd, .events = POLLIN};
+	n += control_fds(s->control, fds + n);
+	(void)poll(fds, n, WAIT_MS);
+	if (fds[0].revents != 0)
+		signalled(s);
+	if (fds[1].revents != 0)
+		loaded(s);
+	if (fds[2].revents != 0 && s->order_fd >= 0)
+		enforcer_answered(s);
+	control_serve(s->control, s, gateway_monotonic_us());
+	if (s->stop)
+		return 0;
+	reap(s);
+	for (unsigned k = 0; k < CHILD_COUNT; k++)
+		watch_child(s, (enum child_kind)k);
+	if (s->changing && gateway_monotonic_us() > s->change_until_us)
+		end_change(s, false, "no answer from the enforcer\n");
+	tell_losses(s);
+	/* What never was ready will not be: say so and give up. */
+	if (!s->announced && s->children[CHILD_ENFORCER].quick > 2)
+		return -EIO;
+	if (!s->announced && s->children[CHILD_WRITER].quick > 2)
+		return -EIO;
+	return become_ready(s);
+}
+
+static void await(struct supervisor *s, enum child_kind k)
+{
+	const int64_t until = gateway_monotonic_us() + STOP_US;
+	const struct timespec little = {.tv_nsec = 5000000};
+	int status;
+
+	while (s->children[k].pid > 0 &&
+	       waitpid(s->children[k].pid, &status, WNOHANG) == 0) {
+		if (gateway_monotonic_us() > until)
+			(void)kill(s->children[k].pid, SIGKILL);
+		(void)nanosleep(&little, NULL);
+	}
+	s->children[k].pid = 0;
+}
+
+static void wind_up(struct supervisor *s)
+{
+	s->stop = true;
+	take_rules_away(s);
+	if (s->children[CHILD_ENFORCER].pid > 0) {
+		(void)order(s, GATEWAY_STOP);
+		await(s, CHILD_ENFORCER);
+	}
+	close_gap(s);
+	s->next_loss_us = 0;
+	tell_losses(s);
+	if (s->announced)
+		note_system(s, "stop", "");
+	atomic_store(&s->sh->writer_stop, true);
+	await(s, CHILD_WRITER);
+}
+
+int gateway_run(const struct gateway_cfg *cfg)
+{
+	struct supervisor s = {.cfg = *cfg,
+			       .generation = cfg->generation,
+			       .order_fd = -1,
+			       .signal_fd = -1};
+	char error[NETFILTER_ERROR_MAX] = "";
+	int rc;
+
+	s.mode = cfg->generation->config->mode;
+	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
+	rc = prepare_ledger(&s);
+	if (rc == 0)
+		rc = share_memory(&s);
+	if (rc == 0)
+		rc = take_signals(&s);
+	if (rc != 0)
+		return rc;
+	s.control = control_open(&cfg->generation->config->control,
+				 cfg->generation->config->capture.user, error);
+	if (s.control == NULL) {
+		log_error("%s", error);
+		return -EIO;
+	}
+	s.loader = loader_create(&cfg->load);
+	if (s.loader == NULL)
+		return -ENOMEM;
+	while (rc == 0 && !s.stop)
+		rc = turn(&s);
+	wind_up(&s);
+	control_close(s.control);
+	loader_destroy(s.loader);
+	generation_destroy(s.generation);
+	return rc;
+}

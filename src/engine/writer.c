@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer - the process that owns the ledger: takes lines from the rings and writes them.
+ *
+ * Lines are handed to the kernel every 20 ms and to the disk every second.  A full disk stops
+ * the writing, not the traffic: the rings hold what they can, then events are lost, counted,
+ * and the ledger goes on by itself when there is room.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "engine/gateway.h"
+#include "record/ledger.h"
+
+#define IDLE_US  20000
+#define SYNC_US  1000000
+#define RETRY_US 1000000
+#define BURST    4096u
+
+struct writer {
+	struct gateway_shared *sh;
+	struct ledger *ledger;
+	int error; /* of the ledger; 0 = fine */
+	int64_t retry_us, sync_us;
+	bool dirty;
+};
+
+static void rest(void)
+{
+	const struct timespec t = {.tv_nsec = IDLE_US * 1000L};
+
+	(void)nanosleep(&t, NULL);
+}
+
+static void note_error(struct writer *w, int rc, int64_t now)
+{
+	if (rc == w->error)
+		return;
+	if (rc != 0)
+		log_error("ledger: %s; events wait, then are lost, until there is room",
+			  strerrordesc_np(-rc));
+	else
+		log_notice("ledger: writing again");
+	w->error = rc;
+	w->retry_us = now + RETRY_US;
+	atomic_store(&w->sh->write_error, rc);
+}
+
+/* Lines of one ring; false: the ledger takes no more. */
+static bool take(struct writer *w, struct ring *r, unsigned *count, int64_t now)
+{
+	const void *line;
+	size_t len;
+
+	while (*count < BURST && (line = ring_peek(r, &len)) != NULL) {
+		int rc = ledger_append(w->ledger, line, len);
+
+		if (rc != 0) {
+			note_error(w, rc, now);
+			return false;
+		}
+		ring_release(r);
+		(*count)++;
+	}
+	return true;
+}
+
+static void hand_over(struct writer *w, unsigned count, int64_t now)
+{
+	int rc = 0;
+
+	if (count > 0) {
+		rc = ledger_flush(w->ledger);
+		w->dirty = true;
+		if (rc == 0)
+			atomic_fetch_add(&w->sh->written, count);
+	}
+	if (rc == 0 && w->dirty && now >= w->sync_us) {
+		rc = ledger_sync(w->ledger);
+		w->dirty = false;
+		w->sync_us = now + SYNC_US;
+	}
+	if (rc != 0)
+		note_error(w, rc, now);
+}
+
+int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
+{
+	const struct config *c = cfg->generation->config;
+	struct ledger_cfg lc = {
+		.dir = c->ledger.dir, .fd = -1, .segment_bytes = c->ledger.segment_bytes};
+	struct writer w = {.sh = sh};
+	char error[300] = "";
+	int rc = ledger_open(&lc, &w.ledger, error);
+
+	if (error[0] != '\0')
+		log_warning("%s", error);
+	if (rc != 0 || confine(CONFINE_WRITER, c->capture.user, false, error) != 0) {
+		if (rc == 0)
+			log_error("writer: %s", error);
+		return 3;
+	}
+	atomic_store(&sh->writer.ready, true);
+	for (;;) {
+		const bool last = atomic_load(&sh->writer_stop);
+		const int64_t now = gateway_monotonic_us();
+		unsigned count = 0;
+
+		atomic_store(&sh->writer.beat_us, now);
+		if (w.error != 0 && now >= w.retry_us) {
+			w.retry_us = now + RETRY_US;
+			note_error(&w, ledger_retry(w.ledger), now);
+		}
+		if (w.error == 0 && take(&w, sh->notes, &count, now))
+			(void)take(&w, sh->events, &count, now);
+		hand_over(&w, count, now);
+		if (count == 0 && last)
+			break;
+		if (count < BURST)
+			rest();
+	}
+	rc = ledger_close(w.ledger);
+	return rc == 0 ? 0 : 3;
+}
