@@ -57,9 +57,11 @@ struct command {
 };
 
 extern const struct command command_check;
+extern const struct command command_ctl;
 extern const struct command command_explain;
 extern const struct command command_lookup;
 extern const struct command command_replay;
 extern const struct command command_rules;
+extern const struct command command_run;
 
 #endif /* APP_COMMAND_H */

@@ -15,8 +15,8 @@
 #include "identify/ndpi.h"
 
 static const struct command *const commands[] = {
-	&command_replay, &command_check, &command_explain,
-	&command_lookup, &command_rules,
+	&command_replay, &command_check, &command_explain, &command_lookup,
+	&command_rules,  &command_run,   &command_ctl,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -373,13 +373,12 @@ static int read_interfaces(struct enforcer *e)
 	return 0;
 }
 
-#define FDS_MAX (4 + CONNTRACK_FDS_MAX + SOURCES_MAX)
+#define FDS_MAX (5 + SOURCES_MAX)
 
 static int turn(struct enforcer *e)
 {
 	struct pollfd fds[FDS_MAX];
-	int ct[CONNTRACK_FDS_MAX];
-	size_t n = 0, cts = 0;
+	size_t n = 0, tracking;
 	int rc = 0, wait_ms;
 
 	fds[n++] = (struct pollfd){.fd = e->order_fd, .events = POLLIN};
@@ -389,10 +388,13 @@ static int turn(struct enforcer *e)
 	for (size_t i = 0; i < e->source_count; i++)
 		fds[n++] =
 			(struct pollfd){.fd = source_fd(e->sources[i]), .events = POLLIN};
-	if (e->conntrack != NULL)
-		cts = conntrack_fds(e->conntrack, ct);
-	for (size_t i = 0; i < cts; i++)
-		fds[n++] = (struct pollfd){.fd = ct[i], .events = POLLIN};
+	tracking = n;
+	if (e->conntrack != NULL) { /* poll() leaves out an fd of -1 */
+		fds[n++] = (struct pollfd){.fd = conntrack_event_fd(e->conntrack),
+					   .events = POLLIN};
+		fds[n++] = (struct pollfd){.fd = conntrack_query_fd(e->conntrack),
+					   .events = POLLIN};
+	}
 	wait_ms = (int)((e->next_tick_us - e->mono_us + 999) / 1000);
 	if (poll(fds, n, wait_ms > 0 ? wait_ms : 0) < 0 && errno != EINTR)
 		return -errno;
@@ -401,7 +403,7 @@ static int turn(struct enforcer *e)
 		rc = read_queue(e);
 	if (rc == 0 && e->source_count > 0)
 		rc = read_interfaces(e);
-	for (size_t i = n - cts; i < n; i++)
+	for (size_t i = tracking; i < n; i++)
 		if (fds[i].revents != 0) {
 			(void)conntrack_read(e->conntrack, take_report, e);
 			break;

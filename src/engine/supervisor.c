@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -250,24 +249,14 @@ static struct gateway_process *process_of(const struct supervisor *s, enum child
 	return k == CHILD_ENFORCER ? &s->sh->enforcer : &s->sh->writer;
 }
 
-static void leave_gracefully(int signo)
-{
-	(void)signo; /* the writer: reading its rings ends by writer_stop */
-}
-
 static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 {
 	char title[16];
 
 	(void)snprintf(title, sizeof(title), "weir:%s", child_name(k));
 	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
-	/* Without its supervisor the enforcer must not go on, the writer has to finish. */
-	if (k == CHILD_ENFORCER) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		return enforcer_main(&s->cfg, s->sh, order_fd);
-	}
-	(void)signal(SIGUSR1, leave_gracefully);
-	return writer_main(&s->cfg, s->sh);
+	return k == CHILD_ENFORCER ? enforcer_main(&s->cfg, s->sh, order_fd)
+				   : writer_main(&s->cfg, s->sh);
 }
 
 static void start_child(struct supervisor *s, enum child_kind k)
@@ -549,7 +538,7 @@ static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
 	*told = now;
 }
 
-static bool read_stats(const struct supervisor *s, struct gateway_stats *ret)
+bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret)
 {
 	for (int i = 0; i < 1000; i++) {
 		const uint64_t v = atomic_load(&s->sh->stats_version);
@@ -572,7 +561,7 @@ static void tell_losses(struct supervisor *s)
 		return;
 	s->next_loss_us = now + LOSS_US;
 	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
-	if (!read_stats(s, &st))
+	if (!supervisor_read_stats(s, &st))
 		return;
 	tell_loss(s, "queue", st.queue.queue_dropped + st.queue.user_dropped,
 		  &s->queue_lost_told, from);
@@ -765,8 +754,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 		rc = take_signals(&s);
 	if (rc != 0)
 		return rc;
-	s.control = control_open(&cfg->generation->config->control,
-				 cfg->generation->config->capture.user, error);
+	s.control = control_open(&cfg->generation->config->control, error);
 	if (s.control == NULL) {
 		log_error("%s", error);
 		return -EIO;

@@ -7,6 +7,7 @@
  * ask of it.  Private to engine.
  */
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,6 +68,9 @@ struct supervisor {
 bool supervisor_reload(struct supervisor *s, const struct asker *who);
 bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who);
 
+/* A consistent copy of the enforcer's counters; false: it died while writing them. */
+bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret);
+
 /* {"key":value,...} or "key  value" lines. */
 void supervisor_status(const struct supervisor *s, bool json, FILE *out);
 enum stats_form {
@@ -80,11 +84,9 @@ void supervisor_netfilter(const struct supervisor *s, FILE *out);
 /* ---- control.c ---- */
 
 /* Listen at cfg's socket.  NULL with a sentence in `error`. */
-struct control *control_open(const struct control_cfg *cfg, const char *user,
-			     char error[300]);
+struct control *control_open(const struct control_cfg *cfg, char error[300]);
 void control_close(struct control *c);
 #define CONTROL_FDS_MAX 17
-struct pollfd;
 size_t control_fds(const struct control *c, struct pollfd fds[CONTROL_FDS_MAX]);
 void control_serve(struct control *c, struct supervisor *s, int64_t mono_us);
 /* The change that `a` asked for has ended. */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "engine/gateway.h"
@@ -93,6 +94,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 	struct ledger_cfg lc = {
 		.dir = c->ledger.dir, .fd = -1, .segment_bytes = c->ledger.segment_bytes};
 	struct writer w = {.sh = sh};
+	const pid_t parent = getppid();
 	char error[300] = "";
 	int rc = ledger_open(&lc, &w.ledger, error);
 
@@ -105,7 +107,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 	}
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
-		const bool last = atomic_load(&sh->writer_stop);
+		/* Without its supervisor there is nothing more to come. */
+		const bool last = atomic_load(&sh->writer_stop) || getppid() != parent;
 		const int64_t now = gateway_monotonic_us();
 		unsigned count = 0;
 

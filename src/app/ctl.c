@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/diag.h"
+#include "config/config.h"
+
+#define DEFAULT_CONFIG "/etc/weir/weir.conf"
+#define DEFAULT_SOCKET "/run/weir/control"
+#define LINE_MAX_BYTES 1000
+
+struct options {
+	const char *config, *socket, *reason;
+	bool json, prometheus;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char line[LINE_MAX_BYTES + 2];
+};
+
+static int parse_options(int argc, char *argv[], struct options *o)
+{
+	enum {
+		OPT_SOCKET = 256,
+		OPT_JSON,
+		OPT_PROMETHEUS,
+		OPT_REASON
+	};
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"json", no_argument, NULL, OPT_JSON},
+		{"prometheus", no_argument, NULL, OPT_PROMETHEUS},
+		{"reason", required_argument, NULL, OPT_REASON},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
+		if (c == 'c')
+			o->config = optarg;
+		else if (c == OPT_SOCKET)
+			o->socket = optarg;
+		else if (c == OPT_JSON)
+			o->json = true;
+		else if (c == OPT_PROMETHEUS)
+			o->prometheus = true;
+		else if (c == OPT_REASON)
+			o->reason = optarg;
+		else if (c == '?')
+			return usage_error("ctl", "see the options");
+	}
+	if (optind == argc)
+		return usage_error("ctl", "which request?  status, stats, netfilter, "
+					  "reload or mode");
+	return EXIT_FINE;
+}
+
+/* The line of the request; EXIT_USAGE when the words do not make one. */
+static int form_request(int argc, char *argv[], struct options *o)
+{
+	static const char *const words[] = {"status", "stats", "netfilter", "reload",
+					    "mode"};
+	const char *verb = argv[0], *word = argc > 1 ? argv[1] : "";
+	const bool mode = strcmp(verb, "mode") == 0;
+	const char *reason = o->reason == NULL ? "" : o->reason;
+	struct nearest n;
+	bool known = false;
+
+	nearest_start(&n, str_of(verb));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		known |= strcmp(words[i], verb) == 0;
+		nearest_offer(&n, words[i]);
+	}
+	if (!known && n.best != NULL)
+		return usage_error("ctl", "no request '%s'; did you mean '%s'?", verb,
+				   n.best);
+	if (!known)
+		return usage_error("ctl", "no request '%s'", verb);
+	if (argc > (mode ? 2 : 1))
+		return usage_error("ctl", "'%s': one word too many", argv[argc - 1]);
+	if (mode && strcmp(word, "monitor") != 0 && strcmp(word, "enforce") != 0 &&
+	    strcmp(word, "panic") != 0)
+		return usage_error("ctl", "mode: write monitor, enforce or panic");
+	if (strchr(reason, '\n') != NULL || strlen(reason) > 255)
+		return usage_error("ctl", "--reason: one line of at most 255 bytes");
+	if (mode)
+		(void)snprintf(o->line, sizeof(o->line), "mode %s %s\n", word, reason);
+	else if (strcmp(verb, "reload") == 0)
+		(void)snprintf(o->line, sizeof(o->line), "reload %s\n", reason);
+	else
+		(void)snprintf(o->line, sizeof(o->line), "%s %s\n", verb,
+			       o->json         ? "json"
+			       : o->prometheus ? "prometheus"
+					       : "text");
+	return EXIT_FINE;
+}
+
+/* The socket by option, by configuration, or where it usually is. */
+static int find_socket(struct options *o)
+{
+	const char *from = o->socket;
+	struct config *c = NULL;
+	struct diag *d = NULL;
+	int code = EXIT_FINE;
+
+	if (from == NULL && (o->config != NULL || access(DEFAULT_CONFIG, R_OK) == 0)) {
+		d = diag_create();
+		if (d == NULL)
+			return EXIT_COULD_NOT;
+		c = config_load(o->config != NULL ? o->config : DEFAULT_CONFIG,
+				share_folder(), d);
+		if (c == NULL) {
+			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			(void)fprintf(stderr, "weir ctl: name the socket by --socket\n");
+			code = EXIT_COULD_NOT;
+		} else {
+			from = c->control.socket;
+		}
+	}
+	if (from == NULL)
+		from = DEFAULT_SOCKET;
+	if (code == EXIT_FINE && strlen(from) >= sizeof(o->path))
+		code = usage_error("ctl", "the path of the socket is too long");
+	else
+		(void)snprintf(o->path, sizeof(o->path), "%s", from);
+	config_destroy(c);
+	diag_destroy(d);
+	return code;
+}
+
+static int ask(const struct options *o)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), code;
+	char word[4] = "";
+	FILE *in;
+	int ch;
+
+	memcpy(a.sun_path, o->path, sizeof(a.sun_path));
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
+		(void)fprintf(stderr, "weir ctl: %s: %s%s\n", o->path,
+			      strerrordesc_np(errno),
+			      errno == ENOENT || errno == ECONNREFUSED
+				      ? " (is weir running?  If it is not and traffic is "
+					"stuck: weir off)"
+				      : "");
+		if (fd >= 0)
+			(void)close(fd);
+		return EXIT_COULD_NOT;
+	}
+	if (send(fd, o->line, strlen(o->line), MSG_NOSIGNAL) < 0 ||
+	    (in = fdopen(fd, "r")) == NULL) {
+		(void)close(fd);
+		return EXIT_COULD_NOT;
+	}
+	if (fgets(word, sizeof(word), in) == NULL) {
+		(void)fprintf(stderr, "weir ctl: no answer\n");
+		(void)fclose(in);
+		return EXIT_COULD_NOT;
+	}
+	code = strcmp(word, "ok\n") == 0 ? EXIT_FINE : EXIT_FINDINGS;
+	while ((ch = fgetc(in)) != EOF)
+		(void)fputc(ch, code == EXIT_FINE ? stdout : stderr);
+	(void)fclose(in);
+	return finish_output(code);
+}
+
+static int run(int argc, char *argv[])
+{
+	struct options o = {0};
+	int code = parse_options(argc, argv, &o);
+
+	if (code == EXIT_FINE)
+		code = form_request(argc - optind, argv + optind, &o);
+	if (code == EXIT_FINE)
+		code = find_socket(&o);
+	return code == EXIT_FINE ? ask(&o) : code;
+}
+
+const struct command command_ctl = {
+	.name = "ctl",
+	.summary = "ask and steer the running gateway",
+	.run = run,
+	.help = "usage: weir ctl [options] status | stats | netfilter | reload | mode MODE\n"
+		"\n"
+		"  status             mode, generation, processes, ledger\n"
+		"  stats              counters\n"
+		"  netfilter          the rules that are in place\n"
+		"  reload             load configuration and rules anew; with an error nothing\n"
+		"                     changes and all findings are printed\n"
+		"  mode monitor       decide and log, block nothing\n"
+		"  mode enforce       block what is denied\n"
+		"  mode panic         take the netfilter rules away: everything passes\n"
+		"\n"
+		"      --reason TEXT  why, for the ledger (reload, mode)\n"
+		"      --json         status and stats as one JSON object\n"
+		"      --prometheus   stats in Prometheus' text form\n"
+		"      --socket PATH  the gateway's socket (default: as CONF says)\n"
+		"  -c, --config FILE  configuration (default /etc/weir/weir.conf)\n"
+		"\n"
+		"Group control.readers may ask, control.operators may change; root may both.\n"
+		"Exit status: 0 done, 1 refused, 2 usage, 3 the gateway does not answer.\n",
+};

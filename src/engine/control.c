@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - the socket by which people ask and steer the running gateway.
+ *
+ * A request is one line, "VERB [WORD...]"; the answer is "ok" or "no" on a line of its own,
+ * then text to the end.  Anybody may connect; who may do what is decided by the kernel's
+ * word on the other end (SO_PEERCRED, SO_PEERGROUPS).
+ */
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/supervisor.h"
+
+#define CLIENTS_MAX (CONTROL_FDS_MAX - 1)
+#define REQUEST_MAX 1024
+#define GROUPS_MAX  256
+#define REQUEST_US  INT64_C(2000000) /* to send the line */
+
+struct client {
+	int fd; /* -1 = free */
+	int64_t until_us;
+	bool waiting; /* for the end of a change */
+	size_t len;
+	char line[REQUEST_MAX];
+};
+
+struct control {
+	int fd;
+	pid_t owner;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *operators, *readers;
+	struct client clients[CLIENTS_MAX];
+};
+
+static bool make_folder(const char *path, char error[300])
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash == NULL || slash == dir)
+		return true;
+	*slash = '\0';
+	if (mkdir(dir, 0755) == 0 || errno == EEXIST)
+		return true;
+	(void)snprintf(error, 300, "control socket: cannot make %s: %s", dir,
+		       strerrordesc_np(errno));
+	return false;
+}
+
+/* Does somebody listen there?  A socket of a dead process may be taken over. */
+static bool is_served(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool served = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return served;
+}
+
+struct control *control_open(const struct control_cfg *cfg, char error[300])
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct control *c = calloc(1, sizeof(*c));
+
+	if (c == NULL || strlen(cfg->socket) >= sizeof(a.sun_path)) {
+		(void)snprintf(error, 300, "control socket: the path %s is too long",
+			       cfg->socket);
+		free(c);
+		return NULL;
+	}
+	memcpy(a.sun_path, cfg->socket, strlen(cfg->socket) + 1);
+	memcpy(c->path, a.sun_path, sizeof(c->path));
+	c->operators = cfg->operators;
+	c->readers = cfg->readers;
+	c->owner = getpid();
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		c->clients[i].fd = -1;
+	if (!make_folder(c->path, error)) {
+		free(c);
+		return NULL;
+	}
+	if (is_served(&a)) {
+		(void)snprintf(error, 300,
+			       "another weir runs already: it answers at %s (stop it, or "
+			       "give this one another control.socket)",
+			       c->path);
+		free(c);
+		return NULL;
+	}
+	(void)unlink(c->path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    chmod(c->path, 0666) != 0 || listen(c->fd, 16) != 0) {
+		(void)snprintf(error, 300, "control socket %s: %s", c->path,
+			       strerrordesc_np(errno));
+		if (c->fd >= 0)
+			(void)close(c->fd);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void hang_up(struct client *cl)
+{
+	if (cl->fd >= 0)
+		(void)close(cl->fd);
+	cl->fd = -1;
+}
+
+void control_close(struct control *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		hang_up(&c->clients[i]);
+	(void)close(c->fd);
+	if (getpid() == c->owner) /* not in a child */
+		(void)unlink(c->path);
+	free(c);
+}
+
+size_t control_fds(const struct control *c, struct pollfd fds[CONTROL_FDS_MAX])
+{
+	size_t n = 0;
+
+	fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (c->clients[i].fd >= 0 && !c->clients[i].waiting)
+			fds[n++] =
+				(struct pollfd){.fd = c->clients[i].fd, .events = POLLIN};
+	return n;
+}
+
+/* ---- who asks ----------------------------------------------------------------------------- */
+
+static bool in_group(int fd, gid_t primary, const char *name)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+	const struct group *g = getgrnam(name); /* NOLINT(concurrency-mt-unsafe) */
+
+	if (g == NULL)
+		return false;
+	if (g->gr_gid == primary)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == g->gr_gid)
+			return true;
+	return false;
+}
+
+static void name_user(uid_t uid, char buf[64])
+{
+	const struct passwd *pw = getpwuid(uid); /* NOLINT(concurrency-mt-unsafe) */
+
+	if (pw != NULL)
+		(void)snprintf(buf, 64, "%s", pw->pw_name);
+	else
+		(void)snprintf(buf, 64, "uid %u", (unsigned)uid);
+}
+
+/* The person who logged in, whoever they have become since: proc(5), loginuid. */
+static void name_login(pid_t pid, uid_t uid, char buf[64])
+{
+	char path[64];
+	unsigned login = UINT32_MAX;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)pid);
+	f = fopen(path, "re");
+	if (f != NULL) {
+		if (fscanf(f, "%u", &login) != 1)
+			login = UINT32_MAX;
+		(void)fclose(f);
+	}
+	name_user(login == UINT32_MAX ? uid : (uid_t)login, buf);
+}
+
+/* ---- what is asked -------------------------------------------------------------------------- */
+
+static void answer(struct client *cl, bool ok, const char *text)
+{
+	size_t left = strlen(text);
+
+	(void)send(cl->fd, ok ? "ok\n" : "no\n", 3, MSG_NOSIGNAL);
+	while (left > 0) {
+		ssize_t n = send(cl->fd, text, left, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			break;
+		text += n;
+		left -= (size_t)n;
+	}
+	hang_up(cl);
+}
+
+typedef void print_fn(const struct supervisor *s, int form, FILE *out);
+
+static void print_status(const struct supervisor *s, int form, FILE *out)
+{
+	supervisor_status(s, form == STATS_JSON, out);
+}
+
+static void print_stats(const struct supervisor *s, int form, FILE *out)
+{
+	supervisor_stats(s, (enum stats_form)form, out);
+}
+
+static void print_netfilter(const struct supervisor *s, int form, FILE *out)
+{
+	(void)form;
+	supervisor_netfilter(s, out);
+}
+
+static void answer_printed(struct client *cl, const struct supervisor *s, print_fn *print,
+			   const char *form)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL) {
+		answer(cl, false, "out of memory\n");
+		return;
+	}
+	print(s,
+	      strcmp(form, "json") == 0         ? STATS_JSON
+	      : strcmp(form, "prometheus") == 0 ? STATS_PROMETHEUS
+						: STATS_TEXT,
+	      out);
+	(void)fclose(out);
+	answer(cl, true, text == NULL ? "" : text);
+	free(text);
+}
+
+static void change(struct client *cl, struct supervisor *s, const struct ucred *peer,
+		   const char *mode, const char *why)
+{
+	struct asker a = {.fd = cl->fd};
+	enum mode m = mode == NULL ? s->mode : mode_find(str_of(mode));
+	bool begun;
+
+	name_login(peer->pid, peer->uid, a.who);
+	(void)snprintf(a.why, sizeof(a.why), "%s", why);
+	if (mode != NULL && m != MODE_MONITOR && m != MODE_ENFORCE && m != MODE_PANIC) {
+		answer(cl, false, "mode: write monitor, enforce or panic\n");
+		return;
+	}
+	cl->waiting = true;
+	begun = mode == NULL ? supervisor_reload(s, &a) : supervisor_mode(s, m, &a);
+	if (!begun)
+		answer(cl, false, "another change goes on; try again\n");
+}
+
+static void serve(const struct control *c, struct client *cl, struct supervisor *s)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+	char verb[32] = "", word[32] = "";
+	int at = 0;
+	bool operator, reader;
+
+	if (getsockopt(cl->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+		hang_up(cl);
+		return;
+	}
+	operator= peer.uid == 0 || peer.uid == geteuid() ||
+		in_group(cl->fd, peer.gid, c->operators);
+	reader = operator|| in_group(cl->fd, peer.gid, c->readers);
+	(void)sscanf(cl->line, "%31s %n", verb, &at);
+	if (!reader) {
+		answer(cl, false, "not allowed: you are in neither group of control\n");
+	} else if (strcmp(verb, "status") == 0) {
+		answer_printed(cl, s, print_status, cl->line + at);
+	} else if (strcmp(verb, "stats") == 0) {
+		answer_printed(cl, s, print_stats, cl->line + at);
+	} else if (strcmp(verb, "netfilter") == 0) {
+		answer_printed(cl, s, print_netfilter, "");
+	} else if (!operator) {
+		answer(cl, false,
+		       "not allowed: only the operators' group changes things\n");
+	} else if (strcmp(verb, "reload") == 0) {
+		change(cl, s, &peer, NULL, cl->line + at);
+	} else if (strcmp(verb, "mode") == 0) {
+		int more = 0;
+
+		(void)sscanf(cl->line + at, "%31s %n", word, &more);
+		change(cl, s, &peer, word, cl->line + at + more);
+	} else {
+		answer(cl, false,
+		       "unknown request: status, stats, netfilter, reload, mode\n");
+	}
+}
+
+static void accept_all(struct control *c, int64_t mono_us)
+{
+	int fd;
+
+	while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		struct client *cl = NULL;
+
+		for (size_t i = 0; i < CLIENTS_MAX && cl == NULL; i++)
+			if (c->clients[i].fd < 0)
+				cl = &c->clients[i];
+		if (cl == NULL) {
+			(void)close(fd);
+			continue;
+		}
+		*cl = (struct client){.fd = fd, .until_us = mono_us + REQUEST_US};
+	}
+}
+
+void control_serve(struct control *c, struct supervisor *s, int64_t mono_us)
+{
+	accept_all(c, mono_us);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *cl = &c->clients[i];
+		char *end;
+		ssize_t n;
+
+		if (cl->fd < 0 || cl->waiting)
+			continue;
+		n = recv(cl->fd, cl->line + cl->len, REQUEST_MAX - 1 - cl->len, 0);
+		if (n > 0)
+			cl->len += (size_t)n;
+		cl->line[cl->len] = '\0';
+		end = strchr(cl->line, '\n');
+		if (end != NULL) {
+			*end = '\0';
+			serve(c, cl, s);
+		} else if (n == 0 || cl->len == REQUEST_MAX - 1 ||
+			   (n < 0 && errno != EAGAIN) || mono_us > cl->until_us) {
+			hang_up(cl);
+		}
+	}
+}
+
+void control_finish(struct control *c, const struct asker *a, bool ok, const char *text)
+{
+	if (a->fd < 0) {
+		if (!ok)
+			log_error("%s", text);
+		return;
+	}
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (c->clients[i].fd == a->fd && c->clients[i].waiting)
+			answer(&c->clients[i], ok, text);
+}
