@@ -83,7 +83,7 @@ static const int for_writer[] = {
 	SCMP_SYS(ftruncate), SCMP_SYS(rename),    SCMP_SYS(renameat), SCMP_SYS(renameat2),
 	SCMP_SYS(unlink),    SCMP_SYS(unlinkat),  SCMP_SYS(link),     SCMP_SYS(linkat),
 	SCMP_SYS(flock),     SCMP_SYS(fallocate), SCMP_SYS(fchmod),   SCMP_SYS(mkdirat),
-	SCMP_SYS(mkdir),     SCMP_SYS(statfs),    SCMP_SYS(fstatfs),
+	SCMP_SYS(mkdir),     SCMP_SYS(statfs),    SCMP_SYS(fstatfs),  SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait),
 };
 
 static int allow(scmp_filter_ctx f, const int *calls, size_t n)

@@ -468,7 +468,7 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 }
 
 /* The enforcer judges by it already: make it ours, and let the kernel honour its mark. */
-static void adopt_change(struct supervisor *s, const char *name)
+static void adopt_change(struct supervisor *s)
 {
 	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 200], diff[64] = "";
 	const enum mode old_mode = s->mode;
@@ -499,7 +499,7 @@ static void adopt_change(struct supervisor *s, const char *name)
 	if (s->mode == MODE_PANIC)
 		log_error("panic: everything passes, nothing is judged");
 	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s\n",
-		       mode_name(s->mode), name, rc != 0 ? "; BUT " : "",
+		       mode_name(s->mode), s->generation->name, rc != 0 ? "; BUT " : "",
 		       rc != 0 ? error : "");
 	log_notice("%s", text);
 	end_change(s, rc == 0, text);
@@ -521,7 +521,7 @@ static void enforcer_answered(struct supervisor *s)
 	if (!s->changing)
 		return;
 	if (r.ok)
-		adopt_change(s, r.text);
+		adopt_change(s);
 	else
 		end_change(s, false, r.text);
 }
