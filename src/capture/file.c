@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,27 +38,7 @@ struct file_source {
 	enum link_type link;
 };
 
-/* Format a message: the name, cut from its front when it is long, a colon, the rest. */
-__attribute__((format(printf, 3, 4))) static void complain(char error[SOURCE_ERROR_MAX],
-							   const char *name,
-							   const char *format, ...)
-{
-	const size_t name_max = SOURCE_ERROR_MAX / 3;
-	const size_t len = strlen(name);
-	const bool cut = len > name_max;
-	va_list args;
-	int at;
-
-	at = snprintf(error, SOURCE_ERROR_MAX, "%s%s: ", cut ? "..." : "",
-		      cut ? name + len - name_max : name);
-	if (at < 0)
-		at = 0;
-	va_start(args, format);
-	(void)vsnprintf(error + at, SOURCE_ERROR_MAX - (size_t)at, format, args);
-	va_end(args);
-}
-
-static bool link_type_find(int datalink, enum link_type *ret)
+bool source_link_type_find(int datalink, enum link_type *ret)
 {
 	static const struct {
 		int datalink;
@@ -92,19 +71,22 @@ static void complain_errno(char error[SOURCE_ERROR_MAX], const char *name, int n
 
 	switch (number) {
 	case ENOENT:
-		complain(error, name, "no such file; check the name and the folder");
+		source_complain(error, name,
+				"no such file; check the name and the folder");
 		break;
 	case EACCES:
-		complain(error, name,
-			 "permission denied; run as a user who may read the file, or let "
-			 "its owner allow it (chmod g+r)");
+		source_complain(
+			error, name,
+			"permission denied; run as a user who may read the file, or let "
+			"its owner allow it (chmod g+r)");
 		break;
 	case EISDIR:
-		complain(error, name, "is a directory; name the capture files in it");
+		source_complain(error, name,
+				"is a directory; name the capture files in it");
 		break;
 	default:
-		complain(error, name, "cannot be read: %s",
-			 errno_text(number, text, sizeof(text)));
+		source_complain(error, name, "cannot be read: %s",
+				errno_text(number, text, sizeof(text)));
 		break;
 	}
 }
@@ -139,16 +121,16 @@ static void complain_unknown(char error[SOURCE_ERROR_MAX], const char *name, int
 	const char *unpack = packed_with(fd);
 
 	if (unpack != NULL)
-		complain(
+		source_complain(
 			error, name,
 			"is compressed; unpack it into standard input: %s FILE | weir replay -",
 			unpack);
 	else if (strstr(why, "truncated") != NULL)
-		complain(error, name,
-			 "is cut off within its header: nothing can be read");
+		source_complain(error, name,
+				"is cut off within its header: nothing can be read");
 	else
-		complain(error, name, "is not a capture in pcap or pcapng form (%s)",
-			 why);
+		source_complain(error, name,
+				"is not a capture in pcap or pcapng form (%s)", why);
 }
 
 /* A stream over `path`, or over a copy of standard input.  NULL after a complaint. */
@@ -171,8 +153,8 @@ static FILE *stream_open(const char *path, const char *name, char error[SOURCE_E
 		goto fail;
 	}
 	if (isatty(fd)) {
-		complain(error, name,
-			 "is a terminal; give a file, or pipe a capture into it");
+		source_complain(error, name,
+				"is a terminal; give a file, or pipe a capture into it");
 		goto fail;
 	}
 	stream = fdopen(fd, "rb");
@@ -225,8 +207,9 @@ static enum source_result file_damaged(struct file_source *fs, const char *why)
 			break;
 		}
 	}
-	complain(s->error, s->name, "frame %" PRIu64 ": %s; frames before it were read%s",
-		 s->counted.frames + 1, why, remedy);
+	source_complain(s->error, s->name,
+			"frame %" PRIu64 ": %s; frames before it were read%s",
+			s->counted.frames + 1, why, remedy);
 	return SOURCE_DAMAGED;
 }
 
@@ -297,7 +280,7 @@ static bool header_read(struct file_source *fs, FILE *stream,
 		if (ferror(stream))
 			complain_errno(error, name, errno);
 		else
-			complain(
+			source_complain(
 				error, name,
 				"is empty: not even the header of a capture was written");
 		(void)fclose(stream);
@@ -311,10 +294,10 @@ static bool header_read(struct file_source *fs, FILE *stream,
 		(void)fclose(stream);
 		return false;
 	}
-	if (link_type_find(pcap_datalink(fs->pcap), &fs->link))
+	if (source_link_type_find(pcap_datalink(fs->pcap), &fs->link))
 		return true;
 	type = pcap_datalink_val_to_name(pcap_datalink(fs->pcap));
-	complain(
+	source_complain(
 		error, name,
 		"link type %d (%s) is not read; capture on an Ethernet interface, or on 'any'",
 		pcap_datalink(fs->pcap), type != NULL ? type : "without a name");
@@ -329,15 +312,16 @@ struct source *source_open_file(const char *path, struct source_clock *clock,
 	FILE *stream;
 
 	if (fs == NULL) {
-		complain(error, name, "out of memory");
+		source_complain(error, name, "out of memory");
 		return NULL;
 	}
 	fs->base.ops = &file_ops;
 	fs->base.clock = clock;
+	fs->base.fd = -1;
 	fs->base.name = strdup(name);
 	fs->buffer = malloc(STREAM_BUFFER);
 	if (fs->base.name == NULL || fs->buffer == NULL) {
-		complain(error, name, "out of memory");
+		source_complain(error, name, "out of memory");
 		goto fail;
 	}
 	stream = stream_open(path, name, error);

@@ -1,9 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/source.h"
 
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "capture/source_impl.h"
+
+void source_complain(char error[SOURCE_ERROR_MAX], const char *name, const char *format,
+		     ...)
+{
+	const size_t name_max = SOURCE_ERROR_MAX / 3;
+	const size_t len = strlen(name);
+	const bool cut = len > name_max;
+	va_list args;
+	int at;
+
+	at = snprintf(error, SOURCE_ERROR_MAX, "%s%s: ", cut ? "..." : "",
+		      cut ? name + len - name_max : name);
+	if (at < 0)
+		at = 0;
+	va_start(args, format);
+	(void)vsnprintf(error + at, SOURCE_ERROR_MAX - (size_t)at, format, args);
+	va_end(args);
+}
 
 static void frame_finish(struct source *s, struct frame *f)
 {
@@ -45,6 +66,11 @@ enum source_result source_read(struct source *s, struct frame *ret)
 		break;
 	}
 	return r;
+}
+
+int source_fd(const struct source *s)
+{
+	return s->fd;
 }
 
 const char *source_error(const struct source *s)

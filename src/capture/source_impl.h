@@ -30,10 +30,19 @@ struct source {
 	const struct source_ops *ops;
 	struct source_clock *clock; /* borrowed */
 	char *name;                 /* owned by the kind */
+	int fd;                     /* to poll; -1 = none */
 	struct source_stats counted;
 	enum source_result
 		state; /* FRAME = may be read; else the last answer, for good */
 	char error[SOURCE_ERROR_MAX];
 };
+
+/* Format a message: the name, cut from its front when it is long, a colon, the rest. */
+__attribute__((format(printf, 3, 4))) void source_complain(char error[SOURCE_ERROR_MAX],
+							   const char *name,
+							   const char *format, ...);
+
+/* Is a link type of libpcap (DLT_...) one that Weir reads?  Then *ret is ours. */
+bool source_link_type_find(int datalink, enum link_type *ret);
 
 #endif /* CAPTURE_SOURCE_IMPL_H */
