@@ -77,7 +77,7 @@ endif
         install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
-	$(Q)cmp -s $< $@ || cp $< $@
+	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
 $(B)/weir: $(APPOBJ) $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $(APPOBJ) $(LIBS) $(DEPLIBS)
 

@@ -101,7 +101,7 @@ struct ring *ring_create_shared(size_t capacity)
 		return NULL;
 	size = round_up(capacity);
 	at_all = mmap(NULL, sizeof(*r) + size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (at_all == MAP_FAILED)
 		return NULL;
 	r = at_all;

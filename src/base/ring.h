@@ -20,7 +20,7 @@ struct ring;
 
 /* `capacity` bytes, rounded up to a power of two, at least 4096.  NULL: out of memory. */
 struct ring *ring_create(size_t capacity);
-/* The same in memory that processes forked later share with this one. */
+/* The same in memory that processes forked later share with this one; resident at once. */
 struct ring *ring_create_shared(size_t capacity);
 void ring_destroy(struct ring *r); /* NULL is a no-op */
 

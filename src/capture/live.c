@@ -209,7 +209,7 @@ static enum source_result live_read(struct source *s, struct frame *ret)
 	int rc = pcap_next_ex(ls->pcap, &h, &data);
 
 	if (rc == 0) {
-		if (poll(&wait, 1, POLL_MS) <= 0)
+		if (s->no_wait || poll(&wait, 1, POLL_MS) <= 0)
 			return SOURCE_WAIT; /* a signal is the caller's to look at */
 		rc = pcap_next_ex(ls->pcap, &h, &data);
 	}

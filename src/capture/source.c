@@ -68,6 +68,16 @@ enum source_result source_read(struct source *s, struct frame *ret)
 	return r;
 }
 
+enum source_result source_read_now(struct source *s, struct frame *ret)
+{
+	enum source_result r;
+
+	s->no_wait = true;
+	r = source_read(s, ret);
+	s->no_wait = false;
+	return r;
+}
+
 int source_fd(const struct source *s)
 {
 	return s->fd;

@@ -31,6 +31,7 @@ struct source {
 	struct source_clock *clock; /* borrowed */
 	char *name;                 /* owned by the kind */
 	int fd;                     /* to poll; -1 = none */
+	bool no_wait;               /* a read may not wait for a frame */
 	struct source_stats counted;
 	enum source_result
 		state; /* FRAME = may be read; else the last answer, for good */

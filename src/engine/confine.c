@@ -74,16 +74,20 @@ static const int both[] = {
 };
 
 static const int for_enforcer[] = {
-	SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg),  SCMP_SYS(recvfrom),   SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),  SCMP_SYS(sendmmsg), SCMP_SYS(getsockopt), SCMP_SYS(ioctl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(recvmmsg),
+	SCMP_SYS(recvmsg),    SCMP_SYS(recvfrom),    SCMP_SYS(sendto),
+	SCMP_SYS(sendmsg),    SCMP_SYS(sendmmsg),    SCMP_SYS(getsockopt),
+	SCMP_SYS(ioctl),
 };
 
 static const int for_writer[] = {
-	SCMP_SYS(openat),    SCMP_SYS(pwrite64),  SCMP_SYS(fsync),    SCMP_SYS(fdatasync),
-	SCMP_SYS(ftruncate), SCMP_SYS(rename),    SCMP_SYS(renameat), SCMP_SYS(renameat2),
-	SCMP_SYS(unlink),    SCMP_SYS(unlinkat),  SCMP_SYS(link),     SCMP_SYS(linkat),
-	SCMP_SYS(flock),     SCMP_SYS(fallocate), SCMP_SYS(fchmod),   SCMP_SYS(mkdirat),
-	SCMP_SYS(mkdir),     SCMP_SYS(statfs),    SCMP_SYS(fstatfs),  SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(openat),    SCMP_SYS(pwrite64),      SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync), SCMP_SYS(ftruncate),     SCMP_SYS(rename),
+	SCMP_SYS(renameat),  SCMP_SYS(renameat2),     SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),  SCMP_SYS(link),          SCMP_SYS(linkat),
+	SCMP_SYS(flock),     SCMP_SYS(fallocate),     SCMP_SYS(fchmod),
+	SCMP_SYS(mkdirat),   SCMP_SYS(mkdir),         SCMP_SYS(statfs),
+	SCMP_SYS(fstatfs),   SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait),
 };
 
 static int allow(scmp_filter_ctx f, const int *calls, size_t n)

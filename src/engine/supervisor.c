@@ -29,7 +29,7 @@
 #include "base/log.h"
 #include "record/form.h"
 
-#define EVENTS_BYTES ((size_t)64 << 20)
+#define EVENTS_BYTES ((size_t)16 << 20)
 #define NOTES_BYTES  ((size_t)1 << 20)
 #define START_US     INT64_C(10000000) /* for a process to become ready */
 #define CHANGE_US    INT64_C(30000000)
