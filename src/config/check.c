@@ -260,6 +260,30 @@ static void check_home(struct walk *w, const struct claims *sources,
 	}
 }
 
+/* A gateway whose behaviour on failure nobody chose is one that surprises. */
+static void check_capture(struct walk *w)
+{
+	const struct node *capture = root_member(w, "capture");
+	const struct node *source;
+
+	if (capture == NULL || capture->kind != NODE_GROUP)
+		return;
+	source = string_in(w, capture, "source");
+	if (w->c->capture.source == CAPTURE_NFQUEUE &&
+	    outline_member(w->o, capture, "on_failure") == NULL) {
+		diag_error(w->d, outline_value_span(w->o, source),
+			   "inline, 'on_failure' must be chosen: what becomes of packets "
+			   "when Weir does not answer");
+		diag_remedy(w->d, "on_failure = \"open\";");
+	}
+	if (w->c->capture.source == CAPTURE_INTERFACE &&
+	    outline_member(w->o, capture, "interfaces") == NULL) {
+		diag_error(w->d, outline_value_span(w->o, source),
+			   "'interfaces' must be given: which ones to watch");
+		diag_remedy(w->d, "interfaces = [ \"eth2\" ];");
+	}
+}
+
 void check_settings(struct walk *w)
 {
 	const struct node *sites = root_member(w, "sites");
@@ -270,6 +294,7 @@ void check_settings(struct walk *w)
 	if ((sites != NULL && sites->count > SCHEMA_SITES_MAX) ||
 	    (sources != NULL && sources->count > SCHEMA_SOURCES_MAX))
 		return;
+	check_capture(w);
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");
 	if (sites != NULL && sites->kind == NODE_LIST)

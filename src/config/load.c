@@ -28,6 +28,15 @@ static struct config *create(struct diag *d)
 	}
 	c->sensor = "weir";
 	c->mode = MODE_MONITOR;
+	c->capture = (struct capture_cfg){.adopt_us = INT64_C(600000000),
+					  .watchdog_us = 1000000,
+					  .queue = 7411,
+					  .mark_mask = 0x0fff0000,
+					  .min_ttl = 20,
+					  .user = "weir"};
+	c->control = (struct control_cfg){.socket = "/run/weir/control",
+					  .operators = "weir-admin",
+					  .readers = "weir-audit"};
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
 	return c;
 }

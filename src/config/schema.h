@@ -34,6 +34,12 @@ enum schema_type {
 	SCHEMA_COUNT,    /* uint32_t within min..max */
 	SCHEMA_SIZE,     /* "64MiB": uint64_t within min..max bytes */
 	SCHEMA_DURATION, /* "5min": int64_t within min..max microseconds */
+	SCHEMA_SOURCE,   /* enum capture_source */
+	SCHEMA_FAILURE,  /* enum on_failure */
+	SCHEMA_MASK,     /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
+	SCHEMA_PATH,     /* a path as it is: need not exist */
+	SCHEMA_NAMES,    /* a list of names */
+	SCHEMA_FLAG,     /* true or false: bool */
 	/* for keys of later versions only: checked, then forgotten */
 	SCHEMA_TEXT,
 	SCHEMA_TEXTS,

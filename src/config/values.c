@@ -617,6 +617,105 @@ static void read_scores(const struct job *j)
 		(void)is_kind(j, n, NODE_INTEGER);
 }
 
+/* One of two words, as an int. */
+static void read_word(const struct job *j, const char *const words[], int first)
+{
+	struct nearest near;
+
+	if (!is_kind(j, j->n, NODE_STRING))
+		return;
+	nearest_start(&near, str_of(j->n->value));
+	for (int i = 0; words[i] != NULL; i++) {
+		const int value = first + i;
+
+		if (strcmp(words[i], j->n->value) == 0) {
+			store(j, &value, sizeof(value));
+			return;
+		}
+		nearest_offer(&near, words[i]);
+	}
+	diag_error(j->w->d, value_at(j, j->n), "'%s' is neither \"%s\" nor \"%s\"",
+		   j->n->value, words[0], words[1]);
+	if (near.best != NULL)
+		diag_remedy(j->w->d, "%s = \"%s\";", key_of(j->row), near.best);
+}
+
+static void read_source(const struct job *j)
+{
+	static const char *const words[] = {"nfqueue", "interface", NULL};
+
+	read_word(j, words, CAPTURE_NFQUEUE);
+}
+
+static void read_failure(const struct job *j)
+{
+	static const char *const words[] = {"open", "closed", NULL};
+
+	read_word(j, words, ON_FAILURE_OPEN);
+}
+
+static void read_mask(const struct job *j)
+{
+	const char *text = j->n->value;
+	unsigned long v;
+	uint32_t mask, run;
+	char *end;
+
+	if (!is_kind(j, j->n, NODE_STRING))
+		return;
+	errno = 0;
+	v = strtoul(text, &end, 16);
+	mask = (uint32_t)v;
+	run = mask == 0 ? 0 : mask >> __builtin_ctz(mask);
+	if (strncmp(text, "0x", 2) == 0 && *end == '\0' && errno == 0 &&
+	    v <= UINT32_MAX && (run & (run + 1)) == 0 && run >= 15 &&
+	    mask != UINT32_MAX) {
+		store(j, &mask, sizeof(mask));
+		return;
+	}
+	diag_error(j->w->d, value_at(j, j->n),
+		   "'%s' is no mask: 4 to 31 neighbouring bits in hexadecimal", text);
+	diag_remedy(j->w->d, "%s = \"0x0fff0000\";", key_of(j->row));
+}
+
+static void read_path(const struct job *j)
+{
+	if (is_kind(j, j->n, NODE_STRING) && not_empty(j, j->n))
+		store_text(j, j->n->value);
+}
+
+static void read_names(const struct job *j)
+{
+	const struct outline *o = j->w->o;
+	const char **list;
+	size_t count = 0;
+
+	if (!is_list(j))
+		return;
+	list = walk_alloc(j->w, j->n->count * sizeof(*list));
+	if (list == NULL)
+		return;
+	for (const struct node *n = outline_first(o, j->n); n != NULL;
+	     n = outline_next(o, j->n, n)) {
+		if (!is_kind(j, n, NODE_STRING) || !not_empty(j, n))
+			continue;
+		if (strlen(n->value) > 15 || strpbrk(n->value, "/ \t\"'+") != NULL)
+			diag_error(j->w->d, value_at(j, n),
+				   "'%s' is no name of a network interface", n->value);
+		else
+			list[count++] = n->value;
+	}
+	store_list(j, list, count);
+}
+
+static void read_flag(const struct job *j)
+{
+	const bool on = str_equal_fold(j->n->source, STR("true"));
+
+	if (is_kind(j, j->n, NODE_BOOL))
+		store(j, &on, sizeof(on));
+}
+
 static void walked_elsewhere(const struct job *j)
 {
 	(void)j;
@@ -637,7 +736,10 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_SIZE] = read_size,           [SCHEMA_DURATION] = read_duration,
 		[SCHEMA_TEXT] = read_text,           [SCHEMA_TEXTS] = read_texts,
 		[SCHEMA_SHARE] = read_share,         [SCHEMA_SWITCH] = read_switch,
-		[SCHEMA_SCORES] = read_scores,
+		[SCHEMA_SCORES] = read_scores,       [SCHEMA_SOURCE] = read_source,
+		[SCHEMA_FAILURE] = read_failure,     [SCHEMA_MASK] = read_mask,
+		[SCHEMA_PATH] = read_path,           [SCHEMA_NAMES] = read_names,
+		[SCHEMA_FLAG] = read_flag,
 	};
 	struct job j = {.w = w, .n = n, .row = row, .base = base};
 

@@ -12,11 +12,13 @@
  *
  * Order, in mangle FORWARD, behind what the host has there (its TCPMSS rules still see SYNs):
  *   1. conntrack INVALID is dropped
- *   2. ICMP errors RELATED to a known connection pass
- *   3. connections whose conntrack mark equals allow_mark under mark_mask pass
- *   4. everything else goes to the queue, in fail-open with --queue-bypass
+ *   2. connections whose conntrack mark equals allow_mark under mark_mask pass
+ *   3. ICMP errors RELATED to a known connection pass
+ *   4. TCP segments that carry nothing (SYN-ACK, ACK; no payload by the lengths of the
+ *      headers, exactly) pass: they tell nothing, and cost as much as the others
+ *   5. everything else goes to the queue, in fail-open with --queue-bypass
  * and in mangle POSTROUTING, which a packet reaches only after the host's own filter:
- *   5. a packet mark that equals allow_mark under mark_mask is saved to the conntrack mark
+ *   6. a packet mark that equals allow_mark under mark_mask is saved to the conntrack mark
  * A mark of another generation equals nothing, so its connection is queued again.
  *
  * Runs the programs iptables-restore etc. by posix_spawn() with fixed arguments, no shell.
@@ -47,6 +49,7 @@ struct netfilter_cfg {
 	uint32_t mark_mask;  /* the bits that are ours; the others are never touched */
 	uint32_t allow_mark; /* within mark_mask, not 0 */
 	bool fail_open;
+	bool drop_invalid; /* else such packets pass: mode monitor blocks nothing */
 	const char *const *interfaces; /* packets that come in by these; none = by any */
 	size_t interface_count;
 };

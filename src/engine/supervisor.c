@@ -197,6 +197,7 @@ static struct netfilter_cfg rules_of(const struct supervisor *s, uint32_t mark)
 				      .mark_mask = c->mark_mask,
 				      .allow_mark = mark,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN,
+				      .drop_invalid = s->next_mode == MODE_ENFORCE,
 				      .interfaces = c->interfaces,
 				      .interface_count = c->interface_count};
 }
@@ -745,7 +746,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	char error[NETFILTER_ERROR_MAX] = "";
 	int rc;
 
-	s.mode = cfg->generation->config->mode;
+	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
 	rc = prepare_ledger(&s);
 	if (rc == 0)

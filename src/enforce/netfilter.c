@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/netfilter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforce/netfilter_rules.h"
+#include "enforce/program.h"
+
+#define SAID_MAX 160 /* of a program's words, in a message */
+
+struct tools {
+	const char *save[2], *restore[2]; /* IPv4, IPv6 */
+	const char *names[2];             /* lists the tables that exist; NULL = none */
+};
+
+static const struct tools tools[NETFILTER_BACKEND_COUNT] = {
+	[NETFILTER_IPTABLES_NFT] = {.save = {"iptables-nft-save", "ip6tables-nft-save"},
+				    .restore = {"iptables-nft-restore",
+						"ip6tables-nft-restore"}},
+	/* The legacy tools make a table by looking at it. */
+	[NETFILTER_IPTABLES_LEGACY] =
+		{.save = {"iptables-legacy-save", "ip6tables-legacy-save"},
+		 .restore = {"iptables-legacy-restore", "ip6tables-legacy-restore"},
+		 .names = {"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"}},
+};
+
+const char *netfilter_backend_name(enum netfilter_backend b)
+{
+	static const char *const names[NETFILTER_BACKEND_COUNT] = {
+		[NETFILTER_PROBE] = "none",
+		[NETFILTER_NFT] = "nft",
+		[NETFILTER_IPTABLES_NFT] = "iptables-nft",
+		[NETFILTER_IPTABLES_LEGACY] = "iptables-legacy",
+	};
+
+	return b < NETFILTER_BACKEND_COUNT ? names[b] : "none";
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+/* The first line of what a program said, added to the sentence in `error`. */
+static void add_said(char error[NETFILTER_ERROR_MAX], const char *program, int rc,
+		     const char *said)
+{
+	const size_t used = strlen(error);
+	const char *what = rc == -ENOENT      ? "not installed"
+			   : rc == -ETIMEDOUT ? "did not end within 10 s"
+			   : rc != 0          ? strerrordesc_np(-rc)
+			   : said == NULL     ? ""
+					      : said;
+	size_t len = strcspn(what, "\n");
+
+	if (len > SAID_MAX)
+		len = SAID_MAX;
+	(void)snprintf(error + used, NETFILTER_ERROR_MAX - used, "%s%s: %.*s",
+		       used > 0 ? "; " : "", program, (int)len, what);
+}
+
+/* Feed `text` to a program.  0, or -errno with what it said added to `error`. */
+static int feed(const char *const argv[], const char *text,
+		char error[NETFILTER_ERROR_MAX])
+{
+	char *said;
+	int status = 0, rc = program_run(argv, text, &status, &said);
+
+	if (rc == 0 && status != 0) {
+		add_said(error, argv[0], 0, said);
+		rc = -EIO;
+	} else if (rc != 0) {
+		add_said(error, argv[0], rc, NULL);
+	}
+	free(said);
+	return rc;
+}
+
+static int restore(const struct tools *t, unsigned family, const char *text,
+		   char error[NETFILTER_ERROR_MAX])
+{
+	const char *const argv[] = {t->restore[family], "--noflush", "--wait", "5", NULL};
+
+	return feed(argv, text, error);
+}
+
+static bool table_exists(const char *list)
+{
+	char line[64];
+	bool found = false;
+	FILE *f = list == NULL ? NULL : fopen(list, "re");
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = strcmp(line, "mangle\n") == 0;
+	if (f != NULL)
+		(void)fclose(f);
+	return found;
+}
+
+/* What iptables-save says of mangle; "" when there is no such table.  Never makes one. */
+static char *read_rules(const struct tools *t, unsigned family)
+{
+	const char *const argv[] = {t->save[family], "-t", "mangle", NULL};
+	char *said = NULL;
+	int status = 0;
+
+	if (t->names[family] != NULL && !table_exists(t->names[family]))
+		return strdup("");
+	if (program_run(argv, NULL, &status, &said) != 0 || status != 0) {
+		free(said);
+		return strdup("");
+	}
+	return said;
+}
+
+static bool has_family(unsigned family)
+{
+	return family == 0 || access("/proc/net/if_inet6", F_OK) == 0;
+}
+
+/* ---- installing ------------------------------------------------------------------------------- */
+
+static int install_family(const struct netfilter_cfg *cfg, enum netfilter_backend b,
+			  unsigned family, bool shortcut, char error[NETFILTER_ERROR_MAX])
+{
+	const struct tools *t = &tools[b];
+	char *saved = read_rules(t, family), *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int rc = -ENOMEM;
+
+	if (saved != NULL && out != NULL) {
+		/* A table of ours stays ours when it is filled anew. */
+		const bool made = b == NETFILTER_IPTABLES_NFT &&
+				  (strstr(saved, "*mangle") == NULL ||
+				   strstr(saved, MADE_TABLE) != NULL);
+
+		netfilter_iptables_text(cfg, family == 1, shortcut, made, saved, out);
+		rc = fclose(out) == 0 ? 0 : -ENOMEM;
+		out = NULL;
+	}
+	if (out != NULL)
+		(void)fclose(out);
+	if (rc == 0)
+		rc = restore(t, family, text, error);
+	free(text);
+	free(saved);
+	return rc;
+}
+
+static int remove_family(enum netfilter_backend b, unsigned family, bool *ret_found,
+			 char error[NETFILTER_ERROR_MAX]);
+
+/* Both families or neither. */
+static int install_iptables(const struct netfilter_cfg *cfg, enum netfilter_backend b,
+			    bool shortcut, char error[NETFILTER_ERROR_MAX])
+{
+	char ignored[NETFILTER_ERROR_MAX] = "";
+	bool found;
+	int rc = install_family(cfg, b, 0, shortcut, error);
+
+	if (rc != 0 || !has_family(1))
+		return rc;
+	rc = install_family(cfg, b, 1, shortcut, error);
+	if (rc != 0)
+		(void)remove_family(b, 0, &found, ignored);
+	return rc;
+}
+
+static int install_nft(const struct netfilter_cfg *cfg, char error[NETFILTER_ERROR_MAX])
+{
+	static const char *const argv[] = {"nft", "-f", "-", NULL};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int rc;
+
+	if (out == NULL)
+		return -ENOMEM;
+	netfilter_nft_text(cfg, out);
+	rc = fclose(out) == 0 ? feed(argv, text, error) : -ENOMEM;
+	free(text);
+	return rc;
+}
+
+static int install_by(const struct netfilter_cfg *cfg, enum netfilter_backend b,
+		      char error[NETFILTER_ERROR_MAX])
+{
+	int rc;
+
+	if (b == NETFILTER_NFT)
+		return install_nft(cfg, error);
+	/* Without the bpf match more packets come, and nothing else changes. */
+	rc = install_iptables(cfg, b, true, error);
+	if (rc == -EIO)
+		rc = install_iptables(cfg, b, false, error);
+	return rc;
+}
+
+int netfilter_install(const struct netfilter_cfg *cfg, enum netfilter_backend *ret_used,
+		      char error[NETFILTER_ERROR_MAX])
+{
+	char said[NETFILTER_ERROR_MAX] = "";
+	int rc = -ENOENT;
+
+	for (unsigned b = NETFILTER_NFT; b < NETFILTER_BACKEND_COUNT; b++) {
+		if (cfg->backend != NETFILTER_PROBE && cfg->backend != b)
+			continue;
+		rc = install_by(cfg, (enum netfilter_backend)b, said);
+		if (rc == 0) {
+			*ret_used = (enum netfilter_backend)b;
+			return 0;
+		}
+	}
+	(void)snprintf(
+		error, NETFILTER_ERROR_MAX,
+		"cannot put netfilter rules in place (%.*s); needs root and one of: "
+		"apt install iptables, apt install nftables",
+		NETFILTER_ERROR_MAX - 150, said);
+	return rc;
+}
+
+/* ---- removing ----------------------------------------------------------------------------------- */
+
+/* Nothing but base chains that accept: what iptables-nft leaves of a table. */
+static bool is_bare(const char *saved)
+{
+	for (const char *line = saved; line != NULL && *line != '\0';) {
+		if (line[0] == '-' ||
+		    (line[0] == ':' && strstr(line, " ACCEPT ") == NULL))
+			return false;
+		line = strchr(line, '\n');
+		line = line == NULL ? NULL : line + 1;
+	}
+	return true;
+}
+
+static void delete_made_table(const struct tools *t, unsigned family)
+{
+	const char *const argv[] = {
+		"nft", "delete", "table", family == 0 ? "ip" : "ip6", "mangle", NULL};
+	char *saved = read_rules(t, family), *said = NULL;
+	int status;
+
+	if (saved != NULL && is_bare(saved) &&
+	    program_run(argv, NULL, &status, &said) == 0)
+		free(said);
+	free(saved);
+}
+
+static int remove_family(enum netfilter_backend b, unsigned family, bool *ret_found,
+			 char error[NETFILTER_ERROR_MAX])
+{
+	const struct tools *t = &tools[b];
+	char *saved = read_rules(t, family), *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	bool any = false;
+	int rc = 0;
+
+	if (saved == NULL || out == NULL)
+		rc = -ENOMEM;
+	else
+		any = netfilter_iptables_remove_text(saved, out);
+	if (out != NULL && fclose(out) != 0)
+		rc = -ENOMEM;
+	if (rc == 0 && any) {
+		rc = restore(t, family, text, error);
+		if (rc == 0 && strstr(saved, MADE_TABLE) != NULL)
+			delete_made_table(t, family);
+	}
+	*ret_found |= any;
+	free(text);
+	free(saved);
+	return rc;
+}
+
+static int remove_nft(bool *ret_found, char error[NETFILTER_ERROR_MAX])
+{
+	static const char *const list[] = {"nft",  "list",    "table",
+					   "inet", NFT_TABLE, NULL};
+	static const char *const argv[] = {"nft",  "delete",  "table",
+					   "inet", NFT_TABLE, NULL};
+	char *said = NULL;
+	int status = 0;
+	bool there = program_run(list, NULL, &status, &said) == 0 && status == 0;
+
+	free(said);
+	if (!there)
+		return 0;
+	*ret_found = true;
+	return feed(argv, NULL, error);
+}
+
+int netfilter_remove(bool *ret_found, char error[NETFILTER_ERROR_MAX])
+{
+	int rc, first = 0;
+
+	error[0] = '\0';
+	*ret_found = false;
+	first = remove_nft(ret_found, error);
+	for (unsigned b = NETFILTER_IPTABLES_NFT; b < NETFILTER_BACKEND_COUNT; b++)
+		for (unsigned family = 0; family < 2; family++) {
+			rc = remove_family((enum netfilter_backend)b, family, ret_found,
+					   error);
+			first = first != 0 ? first : rc;
+		}
+	return first;
+}
+
+void netfilter_print(const struct netfilter_cfg *cfg, enum netfilter_backend b, FILE *out)
+{
+	if (b == NETFILTER_NFT) {
+		netfilter_nft_text(cfg, out);
+		return;
+	}
+	for (unsigned family = 0; family < 2; family++) {
+		(void)fprintf(out, "# %s\n", family == 0 ? "IPv4" : "IPv6");
+		netfilter_iptables_text(cfg, family == 1, true, false, "", out);
+	}
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/netfilter_rules.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * Classic BPF over the IP header (xt_bpf): true when header lengths and total length leave no
+ * payload.  IPv4: M0 = total length; X = IP header; A = TCP header + X; M0 - A == 0.
+ * IPv6 without extension headers: payload length - TCP header == 0.
+ */
+static const char no_payload_v4[] =
+	"13,40 0 0 2,2 0 0 0,177 0 0 0,80 0 0 12,116 0 0 4,100 0 0 2,12 0 0 0,7 0 0 0,"
+	"96 0 0 0,28 0 0 0,21 0 1 0,6 0 0 65535,6 0 0 0";
+static const char no_payload_v6[] =
+	"11,48 0 0 6,21 0 8 6,48 0 0 52,116 0 0 4,100 0 0 2,7 0 0 0,40 0 0 4,28 0 0 0,"
+	"21 0 1 0,6 0 0 65535,6 0 0 0";
+
+#define DOFF_MIN 5
+#define DOFF_MAX 15
+
+/* Lines of iptables-save that are jumps to `chain`, as -D lines.  How many. */
+static unsigned delete_jumps(const char *saved, const char *chain, FILE *out)
+{
+	unsigned n = 0;
+	char jump[64];
+
+	(void)snprintf(jump, sizeof(jump), "-j %s", chain);
+	for (const char *line = saved; line != NULL && *line != '\0';) {
+		const char *end = strchr(line, '\n');
+		const size_t len = end == NULL ? strlen(line) : (size_t)(end - line);
+		const size_t tail = strlen(jump);
+
+		if (len > tail && strncmp(line, "-A ", 3) == 0 &&
+		    memcmp(line + len - tail, jump, tail) == 0) {
+			(void)fprintf(out, "-D %.*s\n", (int)(len - 3), line + 3);
+			n++;
+		}
+		line = end == NULL ? NULL : end + 1;
+	}
+	return n;
+}
+
+static bool has_chain(const char *saved, const char *chain)
+{
+	char head[64];
+
+	(void)snprintf(head, sizeof(head), "\n:%s ", chain);
+	return saved != NULL && strstr(saved, head) != NULL;
+}
+
+static void add_jump(const char *interface, bool made_table, FILE *out)
+{
+	(void)fprintf(out, "-A FORWARD");
+	if (interface != NULL)
+		(void)fprintf(out, " -i %s", interface);
+	if (made_table)
+		(void)fprintf(out, " -m comment --comment \"" MADE_TABLE "\"");
+	(void)fprintf(out, " -j " CHAIN_FORWARD "\n");
+}
+
+void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
+			     bool made_table, const char *saved, FILE *out)
+{
+	const uint32_t mask = cfg->mark_mask, mark = cfg->allow_mark;
+
+	(void)fprintf(out,
+		      "*mangle\n:" CHAIN_FORWARD " - [0:0]\n:" CHAIN_SAVE " - [0:0]\n");
+	(void)delete_jumps(saved, CHAIN_FORWARD, out);
+	(void)delete_jumps(saved, CHAIN_SAVE, out);
+	(void)fprintf(out,
+		      "-A " CHAIN_FORWARD " -m conntrack --ctstate INVALID -j %s\n"
+		      "-A " CHAIN_FORWARD " -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j RETURN\n"
+		      "-A " CHAIN_FORWARD
+		      " -p %s -m conntrack --ctstate RELATED -j RETURN\n",
+		      cfg->drop_invalid ? "DROP" : "RETURN", mark, mask,
+		      ipv6 ? "ipv6-icmp" : "icmp");
+	if (shortcut)
+		(void)fprintf(out,
+			      "-A " CHAIN_FORWARD " -p tcp -m tcp --tcp-flags "
+			      "FIN,RST,ACK ACK -m bpf --bytecode \"%s\" -j RETURN\n",
+			      ipv6 ? no_payload_v6 : no_payload_v4);
+	(void)fprintf(out,
+		      "-A " CHAIN_FORWARD " -j NFQUEUE --queue-num %u%s\n"
+		      "-A " CHAIN_SAVE " -m mark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j CONNMARK --save-mark --nfmask 0x%" PRIx32
+		      " --ctmask 0x%" PRIx32 "\n",
+		      cfg->queue, cfg->fail_open ? " --queue-bypass" : "", mark, mask,
+		      mask, mask);
+	for (size_t i = 0; i < cfg->interface_count; i++)
+		add_jump(cfg->interfaces[i], made_table, out);
+	if (cfg->interface_count == 0)
+		add_jump(NULL, made_table, out);
+	(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\nCOMMIT\n");
+}
+
+bool netfilter_iptables_remove_text(const char *saved, FILE *out)
+{
+	static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE};
+	bool any = false;
+
+	(void)fprintf(out, "*mangle\n");
+	for (size_t i = 0; i < 2; i++)
+		any |= delete_jumps(saved, chains[i], out) > 0;
+	for (size_t i = 0; i < 2; i++) {
+		if (!has_chain(saved, chains[i]))
+			continue;
+		(void)fprintf(out, "-F %s\n-X %s\n", chains[i], chains[i]);
+		any = true;
+	}
+	(void)fprintf(out, "COMMIT\n");
+	return any;
+}
+
+/* nft compares fields but does not subtract them: a rule for each length of a header. */
+static void nft_no_payload(FILE *out)
+{
+	static const char flags[] = "tcp flags & (fin | rst | ack) == ack";
+
+	for (unsigned doff = DOFF_MIN; doff <= DOFF_MAX; doff++)
+		(void)fprintf(out,
+			      "\t\t%s ip hdrlength 5 tcp doff %u ip length %u return\n"
+			      "\t\t%s ip6 nexthdr tcp tcp doff %u ip6 length %u return\n",
+			      flags, doff, 20 + 4 * doff, flags, doff, 4 * doff);
+}
+
+void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
+{
+	const uint32_t mask = cfg->mark_mask, mark = cfg->allow_mark;
+
+	/* Made, so that it can be deleted, so that it is ours alone: all in one step. */
+	(void)fprintf(out, "table inet " NFT_TABLE "\ndelete table inet " NFT_TABLE
+			   "\ntable inet " NFT_TABLE " {\n\tchain forward {\n"
+			   "\t\ttype filter hook forward priority mangle + 1; policy "
+			   "accept;\n");
+	if (cfg->interface_count > 0) {
+		(void)fprintf(out, "\t\tiifname != { ");
+		for (size_t i = 0; i < cfg->interface_count; i++)
+			(void)fprintf(out, "%s\"%s\"", i == 0 ? "" : ", ",
+				      cfg->interfaces[i]);
+		(void)fprintf(out, " } return\n");
+	}
+	(void)fprintf(out,
+		      "\t\tct state invalid %s\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32 " return\n"
+		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
+		      cfg->drop_invalid ? "drop" : "return", mask, mark);
+	nft_no_payload(out);
+	(void)fprintf(
+		out,
+		"\t\tqueue num %u%s\n\t}\n\tchain save {\n"
+		"\t\ttype filter hook postrouting priority mangle + 1; policy "
+		"accept;\n"
+		"\t\tmeta mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		" ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32 "\n\t}\n}\n",
+		cfg->queue, cfg->fail_open ? " bypass" : "", mask, mark, ~mask, mark);
+}
