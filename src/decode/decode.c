@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "decode/checksum.h"
+#include "base/checksum.h"
 #include "decode/context.h"
 #include "decode/link.h"
 #include "decode/transport.h"

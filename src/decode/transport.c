@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode/transport.h"
 
-#include "decode/checksum.h"
+#include "base/checksum.h"
 
 #define TCP_HEADER_MIN 20
 #define UDP_HEADER     8

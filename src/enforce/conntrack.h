@@ -6,18 +6,27 @@
  * conntrack - counters, ends and translated addresses of connections that the kernel passes
  * without us.
  *
- * Two netlink sockets by libnetfilter_conntrack.  One hears events, filtered in the kernel
- * (BPF) to those that tell an end: TCP reaching TIME_WAIT or CLOSE, and every DESTROY.  A
- * TCP connection's DESTROY comes two minutes late, so at its state change its counters are
- * asked for (UPDATE events carry none) and the end is reported then.  The other socket asks:
- * single entries, and the whole table (conntrack_dump), which finds what lost events hid and
- * refreshes what lives.
+ * Two netlink sockets.  One hears what tells an end: TCP reaching TIME_WAIT or CLOSE, and
+ * every DESTROY; a filter in the kernel keeps the rest away.  A TCP connection's DESTROY comes
+ * two minutes late, so at its change of state its counters are asked for (such events carry
+ * none) and the end is reported then; the DESTROY that follows is known by the entry's id and
+ * not reported again.  The other socket asks: single entries, and the whole table
+ * (conntrack_dump), which finds what lost events hid and refreshes what lives.
+ *
+ * An end is reported once, unless events were lost or more than CONNTRACK_TOLD connections
+ * ended within two minutes.  Then it may come twice; whoever takes the reports ignores
+ * connections that it does not know.  ICMP is never reported.
  *
  * Accounting (nf_conntrack_acct) is switched on at conntrack_open() and set back at
- * conntrack_close(); connections older than that have no counters.  Facts: 2026-11, Linux
- * 6.18: UPDATE carries the state without counters, DESTROY and dumps carry both.
+ * conntrack_close(), unless someone else changed it.  What was there before conntrack_open()
+ * has no counters then, and the kernel may tell no events of it: dumps show it.
  *
- * Threads: one.  Needs CAP_NET_ADMIN.  Every read is bounded; nothing blocks.
+ * Facts, 2026-11, Linux 6.18: UPDATE carries the state without counters, DESTROY carries
+ * counters, state and id, dumps carry all; a refused TCP connection is only told by DESTROY
+ * (state CLOSE); the answer to a request is in the socket when its sending returns.
+ *
+ * Threads: one.  Memory: all at conntrack_open(), about 2 MiB.  Needs CAP_NET_ADMIN.  Every
+ * read is bounded; nothing blocks.
  */
 
 #include <stdbool.h>
@@ -27,6 +36,7 @@
 #include "model/gateway.h"
 
 #define CONNTRACK_ERROR_MAX 300
+#define CONNTRACK_TOLD      262144u /* ends remembered until their DESTROY */
 
 struct conntrack_cfg {
 	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
@@ -57,13 +67,14 @@ int conntrack_query_fd(const struct conntrack *c);
 
 /*
  * Take what waits, a bounded burst of it, without blocking; `take` is called for each end
- * and for each entry of a dump in progress.  Returns how many messages were read.
+ * and for each entry of a dump in progress.  Returns how many messages were read; 0 when
+ * none waits.
  */
 int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg);
 
 /*
  * Ask for the whole table (both families, TCP and UDP); the entries come by conntrack_read().
- * False while an earlier dump goes on.
+ * False while an earlier dump goes on, or when the kernel did not take the request.
  */
 bool conntrack_dump(struct conntrack *c);
 bool conntrack_dumping(const struct conntrack *c);

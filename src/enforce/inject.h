@@ -35,7 +35,8 @@ size_t inject_build_reset(const struct tcp_reset *r, uint8_t buf[INJECT_PACKET_M
  * 1812 4.3.2.3: 576 bytes, RFC 4443 2.4: 1,280 bytes, IP header counted) about the packet at
  * `ip`.  The ICMPv6 checksum is left 0: the kernel fills it.  0: `ip` is no IP packet, or is
  * one that must not be answered (ICMP error, multicast or broadcast destination, not a first
- * fragment, unspecified or multicast source; RFC 1122 3.2.2).  *ret_to: whom it goes to.
+ * fragment, a source that is not one host; RFC 1122 3.2.2, RFC 4443 2.4), or one of which
+ * this cannot be seen because it is cut before that.  *ret_to: whom it goes to.
  */
 size_t inject_build_prohibited(const uint8_t *ip, size_t len, struct addr *ret_to,
 			       uint8_t buf[INJECT_PACKET_MAX]);
