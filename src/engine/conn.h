@@ -68,6 +68,7 @@ struct conn {
 struct inline_state {
 	struct inline_cfg cfg;
 	struct hold *hold;
+	struct decoder *headers;        /* of worker_headers() */
 	uint32_t wait_first, wait_last; /* pendings, index + 1 */
 	bool refused;                   /* the packet at hand must not go on */
 	uint32_t sweep_at;

@@ -19,14 +19,16 @@
 #include "engine/gateway.h"
 #include "engine/loader.h"
 
-#define TICK_US       10000
-#define STATS_US      250000
-#define DUMP_US       INT64_C(20000000) /* under the shortest time-out of a bypassed flow */
-#define CLOCK_STEP_US 1000000
-#define BURSTS        4  /* of the queue, before others have their turn */
-#define REPORT_BURSTS 16 /* of connection tracking, a tick */
-#define SOURCES_MAX   16
-#define STOP_DUMP_MS  1000
+#define TICK_US         10000
+#define STATS_US        250000
+#define DUMP_US         INT64_C(20000000) /* under the shortest time-out of a bypassed flow */
+#define CLOCK_STEP_US   1000000
+#define BURSTS          4  /* of the queue, before others have their turn */
+#define REPORT_BURSTS   16 /* of connection tracking, a tick */
+#define SOURCES_MAX     16
+#define HEADERS_SNAPLEN 192 /* link, tags, IPv6 with extension headers, TCP */
+#define HEADERS_BURST   4096
+#define STOP_DUMP_MS    1000
 
 struct enforcer {
 	const struct gateway_cfg *cfg;
@@ -44,6 +46,7 @@ struct enforcer {
 	struct nfqueue *queue;
 	struct inject *inject;
 	struct conntrack *conntrack;
+	struct source *headers; /* counts where conntrack cannot; NULL = not needed */
 	struct source *sources[SOURCES_MAX];
 	size_t source_count;
 	struct source_clock source_clock;
@@ -122,8 +125,15 @@ static void prohibit(void *arg, const uint8_t *ip, size_t len)
 static void take_packet(void *arg, const struct queued_packet *p)
 {
 	struct enforcer *e = arg;
+	struct queued_packet copy;
 
-	worker_packet(e->worker, p);
+	if (e->headers == NULL) {
+		worker_packet(e->worker, p);
+		return;
+	}
+	copy = *p;
+	copy.frame.uncounted = true;
+	worker_packet(e->worker, &copy);
 }
 
 static void take_report(void *arg, const struct conn_report *r)
@@ -212,6 +222,29 @@ static void take_order(struct enforcer *e)
 
 /* ---- setting up ---------------------------------------------------------------------------------- */
 
+/* Connection tracking has no events or no counters: watch the inside interface. */
+static void count_by_headers(struct enforcer *e, const struct capture_cfg *c)
+{
+	char error[SOURCE_ERROR_MAX] =
+		"capture.interfaces names none; the first one named is watched";
+	const struct source_live_cfg live = {
+		.interface = c->interface_count > 0 ? c->interfaces[0] : NULL,
+		.snaplen = HEADERS_SNAPLEN};
+
+	if (live.interface != NULL)
+		e->headers = source_open_live(&live, &e->source_clock, error);
+	if (e->headers != NULL)
+		log_warning(
+			"connection tracking cannot count here: counting by the headers "
+			"on %s",
+			live.interface);
+	else
+		log_warning("connection tracking cannot count here, and headers neither: "
+			    "`end` events of what the kernel passes alone come late and "
+			    "without bytes (%s)",
+			    error);
+}
+
 static int open_queue(struct enforcer *e, const struct capture_cfg *c, char error[300])
 {
 	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
@@ -225,13 +258,9 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 	if (rc != 0)
 		return rc;
 	if (conntrack_open(&ct, &e->conntrack, &can, error) != 0)
-		log_warning("%s; what the kernel passes alone has no counts", error);
-	else if (!can.events || !can.accounting)
-		log_warning(
-			"connection tracking gives no %s here: `end` events of what the "
-			"kernel passes alone are %s",
-			can.events ? "counters" : "events",
-			can.events ? "without bytes" : "late");
+		log_warning("%s", error);
+	if (!can.events || !can.accounting)
+		count_by_headers(e, c);
 	e->sh->can_events = can.events;
 	e->sh->can_accounting = can.accounting;
 	return 0;
@@ -358,6 +387,18 @@ static void publish(struct enforcer *e)
 	atomic_fetch_add(&sh->stats_version, 1);
 }
 
+/* After the queue: what a header belongs to is known by then. */
+static void read_headers(struct enforcer *e)
+{
+	struct frame f;
+
+	for (int i = 0; e->headers != NULL && i < HEADERS_BURST; i++) {
+		if (source_read_now(e->headers, &f) != SOURCE_FRAME)
+			return;
+		worker_headers(e->worker, &f);
+	}
+}
+
 static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
@@ -368,6 +409,7 @@ static void tick(struct enforcer *e)
 	for (int i = 0; e->conntrack != NULL && i < REPORT_BURSTS; i++)
 		if (conntrack_read(e->conntrack, take_report, e) == 0)
 			break;
+	read_headers(e);
 	e->next_tick_us = e->mono_us + TICK_US;
 	if (e->mono_us >= e->next_stats_us) {
 		publish(e);
@@ -455,6 +497,7 @@ static void wind_up(struct enforcer *e)
 	}
 	if (e->conntrack != NULL)
 		(void)conntrack_dump_now(e->conntrack, STOP_DUMP_MS, take_report, e);
+	read_headers(e);
 	worker_finish(e->worker, e->now_us);
 	publish(e);
 }
@@ -483,6 +526,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh, int 
 		log_error("enforcer: %s", strerrordesc_np(-rc));
 	wind_up(&e);
 	conntrack_close(e.conntrack);
+	source_close(e.headers);
 	nfqueue_close(e.queue);
 	inject_close(e.inject);
 	return rc == 0 ? 0 : 3;

@@ -11,6 +11,9 @@
 #define SWEEP_FLOWS 256u
 #define SWEEP_STEPS 8192u
 
+/* Of headers nothing is put together: fragments are counted where they begin. */
+static const struct decode_cfg few_fragments = {.fragments_max = 16};
+
 struct inline_state *inline_create(const struct inline_cfg *cfg)
 {
 	struct inline_state *s = calloc(1, sizeof(*s));
@@ -21,8 +24,9 @@ struct inline_state *inline_create(const struct inline_cfg *cfg)
 	if (s->cfg.hold_us == 0)
 		s->cfg.hold_us = HOLD_US;
 	s->hold = hold_create(&cfg->hold);
-	if (s->hold == NULL) {
-		free(s);
+	s->headers = decoder_create(&few_fragments);
+	if (s->hold == NULL || s->headers == NULL) {
+		inline_destroy(s);
 		return NULL;
 	}
 	return s;
@@ -33,6 +37,7 @@ void inline_destroy(struct inline_state *s)
 	if (s == NULL)
 		return;
 	hold_destroy(s->hold);
+	decoder_destroy(s->headers);
 	free(s);
 }
 
@@ -354,6 +359,24 @@ void worker_report(struct worker *w, const struct conn_report *r, int64_t clock_
 	fl->last_us = clock_us;
 	flow_finish(w->flows, fl, clock_us, r->end_reason);
 	worker_end_gone(w, clock_us);
+}
+
+void worker_headers(struct worker *w, const struct frame *f)
+{
+	struct flow_touch touch;
+	struct packet pkt;
+	struct flow_key k;
+	bool from_low;
+
+	if (decode_frame(w->inl->headers, f, &pkt) != DECODE_OK)
+		return;
+	k = flow_key_of(&pkt, &from_low);
+	if (flow_find(w->flows, &k) == NULL)
+		return;
+	w->now_us = f->clock_us;
+	w->key = (struct event_key){.clock_us = f->clock_us, .cause = CAUSE_TIMEOUT};
+	flow_touch(w->flows, &pkt, f, &touch);
+	worker_end_gone(w, f->clock_us);
 }
 
 /* ---- another generation or mode ------------------------------------------------------------- */

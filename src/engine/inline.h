@@ -57,6 +57,12 @@ void worker_packet(struct worker *w, const struct queued_packet *q);
 void worker_report(struct worker *w, const struct conn_report *r, int64_t clock_us);
 
 /*
+ * The headers of a packet that passed, seen on an interface: where connection tracking cannot
+ * count.  Counts it to its connection, follows its state; decides nothing.
+ */
+void worker_headers(struct worker *w, const struct frame *f);
+
+/*
  * Decide by another generation, or in another mode, from now on.  The old generation may be
  * destroyed after the call.  Connections in being are decided again when their next packet
  * comes, when they end, or by worker_sweep(), whichever is first; a verdict that changes

@@ -245,10 +245,12 @@ static bool count(struct flow_table *t, struct flow *f, bool from_low,
 	const bool from_client = from_low == f->client_is_low;
 	struct flow_direction *d = from_client ? &f->out : &f->in;
 
-	if (d->packets == 0)
+	if (d->ttl == 0)
 		d->ttl = p->ttl;
-	d->packets++;
-	d->bytes += p->ip_len;
+	if (!fr->uncounted) {
+		d->packets++;
+		d->bytes += p->ip_len;
+	}
 	f->last_us = fr->time_us;
 	f->clock_us = t->clock_us;
 	f->last_frame = fr->number;

@@ -6,6 +6,7 @@
  * frame - what a capture source hands to decode: bytes of one link-layer frame.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum link_type {
@@ -26,6 +27,7 @@ struct frame {
 	int64_t time_us;  /* as captured: microseconds since 1970 UTC, may go backwards */
 	int64_t clock_us; /* greatest time_us of the frames so far: never goes backwards */
 	uint64_t number;  /* from 1, over all files of a run */
+	bool uncounted;   /* another copy of it is counted to its connection */
 };
 
 #endif /* MODEL_FRAME_H */
