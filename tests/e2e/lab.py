@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -77,6 +78,7 @@ class Lab:
 
     def open(self):
         sweep()
+        allow_files()
         atexit.register(self.close)
         try:
             self.dir = tempfile.mkdtemp(prefix="weir-e2e-")
@@ -374,14 +376,25 @@ class Lab:
                 if (m := re.search(r"mark=(\d+)", line))]
 
     def gateway_state(self):
-        """Netfilter rules and settings, to be compared with what they were."""
+        """Netfilter rules and settings, to be compared with what they were.
+
+        iptables makes standard tables and chains as they are used and never removes them;
+        those without a rule do nothing and are left out here.
+        """
         state = {}
         for program in ("iptables-save", "ip6tables-save", "iptables-legacy-save",
                         "ip6tables-legacy-save"):
             text = self.gateway.run(program, check=False).stdout
-            state[program] = [re.sub(r"\[\d+:\d+\]", "", line) for line in text.splitlines()
-                              if not line.startswith("#")]
-        state["nft"] = self.gateway.run("nft", "list", "ruleset", check=False).stdout.splitlines()
+            text = re.sub(r"\[\d+:\d+\]|^#.*\n", "", text, flags=re.M)
+            state[program] = [line for table in re.findall(r"^\*.*?^COMMIT$", text, re.M | re.S)
+                              if re.search(r"^(-A|:\S+ -)", table, re.M)
+                              for line in table.splitlines()]
+        text = self.gateway.run("nft", "list", "ruleset", check=False).stdout
+        text = re.sub(r"counter packets \d+ bytes \d+", "counter", text)
+        text = re.sub(r"\tchain [A-Z]+ \{\n\t\ttype .*\n\t\}\n", "", text)
+        state["nft"] = [line for table in re.findall(r"^table .*?^\}$", text, re.M | re.S)
+                        if not re.fullmatch(r"table .*\n\n*\}", table)
+                        for line in table.splitlines()]
         state["sysctl"] = self._settings()
         return state
 
@@ -396,6 +409,14 @@ class Lab:
                             with open(os.path.join(folder, name), "rb") as f:
                                 found[os.path.join(folder, name)] = f.read()
         return found
+
+
+def allow_files(count=60000):
+    """So many open files, for the servers too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(count, hard)))
 
 
 def read_addresses(reply, at):

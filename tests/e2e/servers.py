@@ -19,7 +19,6 @@ FILES = {"b1000": 1000, "b10000": 10000, "b100000": 100000, "b4000000": 4000000}
 
 NGINX = """
 daemon off; master_process off; user root; pid {dir}/nginx.pid; error_log {dir}/nginx.err warn;
-worker_rlimit_nofile 60000;
 events {{ worker_connections 30000; }}
 http {{
   log_format lab '$remote_addr $remote_port $server_addr $server_port $host $ssl_protocol '
