@@ -37,7 +37,7 @@ struct job {
 	SSL_CTX *tls;
 	struct sockaddr_storage to;
 	socklen_t to_len;
-	const char *name;
+	char *name; /* not const: OpenSSL's macro casts that away */
 	char request[600];
 	int64_t until_us;
 	long count; /* 0 = no limit */
@@ -142,7 +142,7 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void print(const struct worker *workers, int threads, int64_t took_us)
+static bool print(const struct worker *workers, int threads, int64_t took_us)
 {
 	struct worker sum = {0};
 	for (int i = 0; i < threads; i++) {
@@ -154,18 +154,20 @@ static void print(const struct worker *workers, int threads, int64_t took_us)
 	}
 	uint32_t *all = calloc(sum.times + 1, sizeof(*all));
 	if (all == NULL)
-		exit(3);
+		return false;
 	size_t n = 0;
 	for (int i = 0; i < threads; i++) {
 		memcpy(all + n, workers[i].times_us, workers[i].times * sizeof(*all));
 		n += workers[i].times;
 	}
 	qsort(all, n, sizeof(*all), by_value);
-	printf("{\"attempts\": %ld, \"failures\": %ld, \"reset\": %ld, \"timeout\": %ld, "
-	       "\"other\": %ld, \"seconds\": %.6f, \"median_us\": %u, \"p99_us\": %u}\n",
-	       sum.attempts, sum.reset + sum.timeout + sum.other, sum.reset, sum.timeout,
-	       sum.other, (double)took_us / 1e6, all[n / 2], all[n * 99 / 100]);
+	(void)printf(
+		"{\"attempts\": %ld, \"failures\": %ld, \"reset\": %ld, \"timeout\": %ld, "
+		"\"other\": %ld, \"seconds\": %.6f, \"median_us\": %u, \"p99_us\": %u}\n",
+		sum.attempts, sum.reset + sum.timeout + sum.other, sum.reset, sum.timeout,
+		sum.other, (double)took_us / 1e6, all[n / 2], all[n * 99 / 100]);
 	free(all);
+	return true;
 }
 
 static bool set_address(struct job *j, const char *address, const char *port)
@@ -187,44 +189,66 @@ static bool set_address(struct job *j, const char *address, const char *port)
 	return true;
 }
 
+static double number(const char *text)
+{
+	char *end;
+	const double value = strtod(text, &end);
+	return end == text || *end != '\0' ? -1 : value;
+}
+
+/* Start the clients, wait for them, print.  False when a thread or memory is lacking. */
+static bool run(struct job *j, int threads, double seconds)
+{
+	struct worker *workers = calloc((size_t)threads, sizeof(*workers));
+	const int64_t begin = now_us();
+	int started = 0;
+	bool good = workers != NULL;
+
+	j->until_us = begin + (int64_t)(seconds * 1e6);
+	for (int i = 0; good && i < threads; i++) {
+		workers[i].job = j;
+		workers[i].times_us = calloc(TIMES_MAX, sizeof(uint32_t));
+		good = workers[i].times_us != NULL &&
+		       pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+		started += good;
+	}
+	for (int i = 0; i < started; i++)
+		(void)pthread_join(workers[i].thread, NULL);
+	good = good && print(workers, threads, now_us() - begin);
+	for (int i = 0; workers != NULL && i < threads; i++)
+		free(workers[i].times_us);
+	free(workers);
+	return good;
+}
+
 int main(int argc, char **argv)
 {
-	static struct worker workers[THREADS_MAX];
 	struct job j = {0};
 	if (argc < 7 || argc > 9 || !set_address(&j, argv[1], argv[2])) {
-		fprintf(stderr, "usage: tlsload ADDRESS PORT NAME PATH THREADS SECONDS "
-				"[COUNT [CA_FILE]]\n");
+		(void)fprintf(stderr,
+			      "usage: tlsload ADDRESS PORT NAME PATH THREADS SECONDS "
+			      "[COUNT [CA_FILE]]\n");
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	j.name = argv[3];
 	(void)snprintf(j.request, sizeof(j.request),
 		       "GET %.250s HTTP/1.0\r\nHost: %.250s\r\n\r\n", argv[4], argv[3]);
-	const int threads = atoi(argv[5]);
-	j.count = argc > 7 ? atol(argv[7]) : 0;
-	j.tls = SSL_CTX_new(TLS_client_method());
-	if (j.tls == NULL || threads < 1 || threads > THREADS_MAX)
+	const int threads = (int)number(argv[5]);
+	const double seconds = number(argv[6]);
+	j.count = argc > 7 ? (long)number(argv[7]) : 0;
+	if (threads < 1 || threads > THREADS_MAX || seconds <= 0 || j.count < 0)
 		return 2;
+	j.tls = SSL_CTX_new(TLS_client_method());
+	if (j.tls == NULL)
+		return 3;
 	(void)SSL_CTX_set_session_cache_mode(j.tls, SSL_SESS_CACHE_OFF);
+	bool good = true;
 	if (argc > 8) {
-		if (SSL_CTX_load_verify_locations(j.tls, argv[8], NULL) != 1)
-			return 3;
+		good = SSL_CTX_load_verify_locations(j.tls, argv[8], NULL) == 1;
 		SSL_CTX_set_verify(j.tls, SSL_VERIFY_PEER, NULL);
 	}
-	const int64_t begin = now_us();
-	j.until_us = begin + (int64_t)(atof(argv[6]) * 1e6);
-	for (int i = 0; i < threads; i++) {
-		workers[i].job = &j;
-		workers[i].times_us = calloc(TIMES_MAX, sizeof(uint32_t));
-		if (workers[i].times_us == NULL ||
-		    pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
-			return 3;
-	}
-	for (int i = 0; i < threads; i++)
-		(void)pthread_join(workers[i].thread, NULL);
-	print(workers, threads, now_us() - begin);
-	for (int i = 0; i < threads; i++)
-		free(workers[i].times_us);
+	good = good && run(&j, threads, seconds);
 	SSL_CTX_free(j.tls);
-	return 0;
+	return good ? 0 : 3;
 }
