@@ -31,7 +31,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))
 import lab as places
 from case import in_parallel
 from gateway import ALLOWED, DENIED, Weir, dns_addresses
-from lab import Lab
+from lab import Lab, end_process
 from packets import application_record, client_hello, payload_to, server_hello
 from test_accounting import SIZES, counted
 
@@ -166,7 +166,7 @@ class Bench:
         pairs = []
         with Lab() as lab:
             server = child(lab.server, "serve-bulk", places.STREAM)
-            lab.stack.callback(lab._end, server)  # pylint: disable=protected-access
+            lab.stack.callback(end_process, server)
             if server.stdout.readline() != b"ready\n":
                 raise RuntimeError("the bulk server does not start")
             self.round(lab, None)  # caches warm

@@ -176,19 +176,9 @@ class Lab:
         """Start a server that lives until the lab is closed."""
         with open(os.path.join(self.dir, name + ".log"), "wb") as log:
             process = ns.popen(args, stdout=log, stderr=log, env=self.environment, cwd=self.dir)
-        self.stack.callback(self._end, process)
+        self.stack.callback(end_process, process)
         self.daemons[name] = process
         return process
-
-    @staticmethod
-    def _end(process):
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(3)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
 
     def server_logs(self):
         text = ""
@@ -409,6 +399,16 @@ class Lab:
                             with open(os.path.join(folder, name), "rb") as f:
                                 found[os.path.join(folder, name)] = f.read()
         return found
+
+
+def end_process(process):
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
 
 
 def allow_files(count=60000):

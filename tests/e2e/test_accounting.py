@@ -5,7 +5,7 @@ import unittest
 
 import lab as places
 from case import GatewayCase, in_parallel
-from gateway import ALLOWED, ALLOWED2, DENIED
+from gateway import ALLOWED, ALLOWED2, DENIED, MARK_MASK
 from packets import payload_to
 
 SIZES = ("/b1000", "/b10000", "/b100000")
@@ -38,6 +38,8 @@ class Accounting(GatewayCase):
         self.assertEqual([a.error for a in answers if not a.ok], [])
         ends = {a.port: self.weir.ledger.flow(a.port, "end", 15) for a in answers}
         sums = counted(capture.stop(), ends)
+        self.assertTrue(all(m & MARK_MASK for a in answers[:4] for m in self.lab.marks(a.port)),
+                        "the kernel passed them alone")
         for port, end in ends.items():
             for field, want in zip(("packets_out", "bytes_out", "packets_in", "bytes_in"),
                                    sums[port]):

@@ -9,6 +9,7 @@ import unittest
 import lab as places
 from case import Download, GatewayCase
 from gateway import ALLOWED, DENIED, WATCHDOG_S
+from netns import send_signal
 from packets import payload_to
 from servers import Keeper
 
@@ -37,7 +38,7 @@ class FailureCase(GatewayCase):
         status = self.weir.status()
         supervisor, enforcer = (int(status["pids"][p]) for p in ("supervisor", "enforcer"))
         os.kill(supervisor, signal.SIGSTOP)
-        self.addCleanup(os.kill, supervisor, signal.SIGCONT)
+        self.addCleanup(send_signal, supervisor, signal.SIGCONT)
         os.kill(enforcer, signal.SIGKILL)
         time.sleep(0.1)
 
