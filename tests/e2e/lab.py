@@ -81,7 +81,7 @@ class Lab:
         allow_files()
         atexit.register(self.close)
         try:
-            self.dir = tempfile.mkdtemp(prefix="weir-e2e-")
+            self.dir = tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}-")
             self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
             os.chmod(self.dir, 0o755)
             self.home = os.path.join(self.dir, "home")

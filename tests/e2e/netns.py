@@ -4,8 +4,10 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 RUN = "/run/netns"
@@ -129,10 +131,18 @@ class Namespace:
         command(["ip", "netns", "del", self.name], check=False)
 
 
-def sweep():
-    """Remove namespaces of runs that were killed: their process is gone, so nobody else can."""
+def left_behind(folder):
+    """Names there that bear the id of a process of ours that is gone."""
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(RUN):
-            owner = re.fullmatch(PREFIX + r"-(\d+)-\d+-[a-z]+", name)
+        for name in os.listdir(folder):
+            owner = re.fullmatch(PREFIX + r"-(\d+)-.*", name)
             if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
-                command(["ip", "netns", "del", name], check=False)
+                yield name
+
+
+def sweep():
+    """Remove what runs that were killed left: namespaces and scratch folders."""
+    for name in left_behind(RUN):
+        command(["ip", "netns", "del", name], check=False)
+    for name in left_behind(tempfile.gettempdir()):
+        shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
