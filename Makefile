@@ -4,10 +4,12 @@
 #   make test       install packages, build, run every test
 #   make            build ./weir (packages present)
 #   make check      format, layers, symbols, unit, rules and golden tests: under 3 minutes
+#   make test-e2e   real clients and servers in network namespaces (root); E2E="word ..." picks
 #   make lint       clang-format, layers, symbols, cppcheck, shellcheck, codespell, man pages
 #   make tidy       clang-tidy, one file a process
 #   make sanitize   unit tests under ASan+UBSan, TSan, and MSan (base, match, decode, flow)
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
+#   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
@@ -26,6 +28,7 @@ CFLAGS     ?= -O3 -g
 SAN        ?=
 WERROR     ?=
 FUZZ_SECONDS ?= 60
+E2E        ?=
 
 comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
@@ -73,8 +76,8 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test check lint tidy sanitize bench fuzz garbage coverage deps \
-        install format clean help unit unit-build replay-build fuzz-replay fuzz-build
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline fuzz garbage \
+        coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -142,8 +145,12 @@ demo:
 	+$(MAKE) --no-print-directory weir
 	scripts/demo.sh
 test:
-	scripts/install-packages.sh build test
+	scripts/install-packages.sh build test e2e
 	+scripts/test.sh
+test-e2e:
+	scripts/install-packages.sh build test e2e
+	+$(MAKE) --no-print-directory weir
+	tests/e2e/run.sh $(E2E)
 check:
 	+scripts/test.sh quick
 sanitize:
@@ -151,6 +158,14 @@ sanitize:
 bench:
 	scripts/install-packages.sh build test bench
 	+scripts/bench.sh
+# BENCH_INLINE holds options: --rounds 11 --quick --json FILE.
+bench-inline:
+	scripts/install-packages.sh build test e2e
+	+$(MAKE) --no-print-directory weir $(B)/bench/tlsload
+	tests/bench/inline.py --load $(B)/bench/tlsload $(BENCH_INLINE)
+$(B)/bench/tlsload: $(B)/tests/bench/tlsload.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< -lssl -lcrypto -lpthread
 garbage:
 	+scripts/garbage.sh 10000
 coverage:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian 12 packages that Weir needs.
-# usage: install-packages.sh SET...     sets: build test bench
+# usage: install-packages.sh SET...     sets: build test e2e bench
 # Nothing is asked of the network when all of them are there.
 set -eu
 build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev libconfig-dev
@@ -8,15 +8,18 @@ build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev li
        tzdata"
 test="$build git libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
       shellcheck codespell mandoc python3-minimal python3 binutils libmaxmind-db-writer-perl"
+e2e="$build python3 iproute2 procps iptables nftables conntrack ethtool tcpdump curl openssl
+     nginx-light dnsmasq-base bind9-dnsutils ngtcp2-client ngtcp2-server chromium"
 bench="$build python3 libndpi-bin valgrind"
 want=
 for s in "$@"; do
 	case $s in
 	build) want="$want $build" ;;
 	test) want="$want $test" ;;
+	e2e) want="$want $e2e" ;;
 	bench) want="$want $bench" ;;
 	*)
-		echo "install-packages.sh: unknown set '$s' (build, test, bench)" >&2
+		echo "install-packages.sh: unknown set '$s' (build, test, e2e, bench)" >&2
 		exit 2
 		;;
 	esac
@@ -40,6 +43,22 @@ if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
 fi
 echo "installing:$missing"
+# Some packages of the end-to-end tests are servers.  Installing must not start them: unless
+# the host has a policy of its own, ours forbids it for as long as the installation takes.
+policy=/usr/sbin/policy-rc.d
+ours=
+undo() {
+	[ -z "$ours" ] || $sudo rm -f "$policy"
+	ours=
+}
+trap undo EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+	ours=yes
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+	$sudo chmod 0755 "$policy"
+fi
 $sudo apt-get update -q >/dev/null
 # shellcheck disable=SC2086  # a list of words
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends $missing >/dev/null

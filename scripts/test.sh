@@ -76,6 +76,7 @@ if [ "$mode" = all ]; then
 	plain "clang build" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 CC=clang B=build/clang build/clang/weir unit-build
 	tap "sanitize" scripts/sanitize.sh
 	tap "garbage" scripts/garbage.sh 10000
+	tap "e2e" tests/e2e/run.sh
 fi
 
 # A skip that nobody allowed is a failure.

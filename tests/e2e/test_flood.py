@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One source that begins many connections and finishes none."""
+import contextlib
+import threading
+import time
+import unittest
+
+import lab as places
+from case import GatewayCase
+from gateway import ALLOWED, DENIED
+from packets import client_hello, payload_to
+
+COUNT = 500
+
+
+class Flood(GatewayCase):
+    on_failure = "closed"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.weir_options = {"on_failure": cls.on_failure}
+        super().setUpClass()
+
+    def test_half_hellos(self):
+        capture = self.lab.at_server()
+        half = client_hello(ALLOWED)[:100]
+        sockets = contextlib.ExitStack()
+        self.addCleanup(sockets.close)
+        others, stop = [], threading.Event()
+
+        def other_client():
+            while not stop.is_set():
+                others.append((self.lab.tls(ALLOWED), True))
+                others.append((self.lab.tls(DENIED), False))
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=other_client, daemon=True)
+        thread.start()
+        try:
+            for _ in range(COUNT):
+                s = sockets.enter_context(
+                    self.lab.socket_to(places.WEB, source=places.CROWD, timeout=10))
+                s.sendall(half)
+            time.sleep(1)
+        finally:
+            stop.set()
+            thread.join(10)
+        self.assertGreater(len(others), 20)
+        self.assertEqual([a for a, good in others if a.ok != good], [], "other clients suffer")
+        # They are held for 3 s, dropped, judged hold_budget, which these rules deny.
+        self.weir.ledger.wait(20, count=COUNT, type="flow", phase="start", src_ip=places.CROWD,
+                              verdict="deny")
+        self.assert_none_left(peer=places.CROWD, timeout=10)
+        self.assertEqual(payload_to(capture.stop(), src=places.CROWD), 0)
+        reasons = {e.get("undecidable") for e in self.weir.ledger.events(
+            type="flow", phase="start", src_ip=places.CROWD)}
+        self.assertLessEqual(reasons, {"hold_budget", "incomplete"})
+
+    def test_slow_hello_of_an_honest_client(self):
+        """A pause within the hello that is shorter than the hold time does no harm."""
+        hello = client_hello(ALLOWED)
+        with self.lab.socket_to(places.WEB, sport=(port := self.lab.next_port())) as s:
+            s.sendall(hello[:200])
+            time.sleep(1)
+            s.sendall(hello[200:])
+            self.assertEqual(s.recv(3), b"\x16\x03\x03", "the server's hello")
+        self.assert_passed(port, ALLOWED)
+
+
+class FloodOpen(Flood):
+    """Open on failure is about failures of Weir, not about what clients do."""
+
+    on_failure = "open"
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting and stopping: the host is left as it was, older connections live on."""
+import difflib
+import time
+import unittest
+
+import lab as places
+from case import GatewayCase
+from gateway import ALLOWED, DENIED, WEIR, Weir
+from packets import client_hello
+from servers import Keeper
+
+
+class Host(GatewayCase):
+    lab_options = {"snat": True}
+    auto_start = False
+
+    def assert_as_before(self, before):
+        after = self.lab.gateway_state()
+        for kind, was in before.items():
+            if kind == "sysctl":
+                changed = {k: (was.get(k), after[kind].get(k)) for k in {*was, *after[kind]}
+                           if was.get(k) != after[kind].get(k)}
+                self.assertEqual(changed, {})
+            else:
+                text = "\n".join(difflib.unified_diff(was, after[kind], "before", "after", n=1))
+                self.assertEqual(text, "", kind)
+
+    def test_stop_leaves_the_host_as_found(self):
+        self.lab.gateway.run("iptables", "-w", "-t", "mangle", "-A", "FORWARD", "-p", "tcp",
+                             "--tcp-flags", "SYN,RST", "SYN", "-j", "TCPMSS",
+                             "--clamp-mss-to-pmtu")
+        self.lab.gateway.run("ip6tables", "-w", "-A", "FORWARD", "-d", "fd02::99", "-j", "DROP")
+        before = self.lab.gateway_state()
+        for _ in range(2):
+            weir = self.new_weir().start()
+            self.assertNotEqual(self.lab.gateway_state()["iptables-save"]
+                                + self.lab.gateway_state()["nft"],
+                                before["iptables-save"] + before["nft"], "it has rules")
+            self.assertTrue(self.lab.tls(ALLOWED).ok)
+            self.assertFalse(self.lab.tls(DENIED).ok)
+            self.assertEqual(weir.stop(), 0)
+            self.assert_as_before(before)
+            self.assertEqual(weir.faults(), "")
+        self.assertTrue(self.lab.tls(DENIED).ok)
+
+    def test_a_start_that_fails_leaves_the_host_as_found(self):
+        before = self.lab.gateway_state()
+        weir = self.new_weir(rules="version 1\ngate rules\nallow  to service smpt\n")
+        done = self.lab.gateway.run(WEIR, "run", "-c", weir.conf, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("lab.rules:3", done.stderr)
+        self.assert_as_before(before)
+
+    def test_a_second_one_is_refused(self):
+        self.new_weir().start()
+        second = Weir(self.lab)
+        done = self.lab.gateway.run(WEIR, "run", "-c", second.conf, check=False, timeout=15)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertTrue(self.lab.tls(ALLOWED).ok, "the first one still works")
+        self.assertFalse(self.lab.tls(DENIED).ok)
+
+    def test_events_of_a_run(self):
+        """The ledger begins and ends with the program's own events, and fits the schema."""
+        weir = self.new_weir().start()
+        answer = self.lab.tls(ALLOWED)
+        self.assertTrue(answer.ok)
+        weir.ledger.flow(answer.port, "end", 10)
+        self.assertEqual(weir.stop(), 0)
+        events = weir.ledger.events()
+        self.assertEqual((events[0]["type"], events[-1]["type"]), ("system", "system"))
+        self.assertEqual({e["sensor"] for e in events}, {"lab-gw"})
+        self.assertEqual([e["seq"] for e in events], list(range(1, len(events) + 1)))
+        self.assertEqual(weir.faults(), "")
+
+    def test_adoption(self):
+        """A connection from before the start goes on, also a denied one, and is written down."""
+        keeper = Keeper(self.lab, places.STREAM, pause_s=0.02)
+        self.addCleanup(keeper.close)
+        port = self.lab.next_port()
+        with self.lab.socket_to(places.STREAM, sport=port) as s:
+            s.sendall(client_hello(DENIED))
+            self.assertGreater(len(s.recv(65536)), 0)
+            weir = self.new_weir(adopt="10s").start()
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                self.assertGreater(len(s.recv(65536)), 0, "the connection was cut")
+        events = weir.ledger.wait(10, type="flow", src_port=port)
+        self.assertEqual({(e["verdict"], e["reason"]) for e in events}, {("allow", "preexisting")})
+        weir.ledger.flow(port, "end", 10)
+
+    def test_without_adoption(self):
+        """A connection of which nothing is known is no allowed one once that time is over."""
+        keeper = Keeper(self.lab, places.STREAM, pause_s=0.5)
+        self.addCleanup(keeper.close)
+        rules = ("version 1\ngate rules\nallow  port 80\ngate undecidable\n"
+                 "deny   { midstream, incomplete }\n")
+        with self.lab.socket_to(places.STREAM) as s:
+            s.sendall(client_hello(ALLOWED))
+            self.assertGreater(len(s.recv(65536)), 0)
+            self.new_weir(adopt="0s", rules=rules).start()
+            with self.assertRaises(ConnectionError):
+                for _ in range(20):
+                    s.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+                    self.assertTrue(s.recv(65536), "closed in order")
+
+    def test_marks_of_an_earlier_run_are_not_believed(self):
+        """After a restart with other rules a connection is judged by those."""
+        keeper = Keeper(self.lab, places.STREAM, pause_s=0.02)
+        self.addCleanup(keeper.close)
+        weir = self.new_weir().start()
+        port = self.lab.next_port()
+        with self.lab.socket_to(places.STREAM, sport=port) as s:
+            s.sendall(client_hello(ALLOWED))
+            self.assertGreater(len(s.recv(65536)), 0)
+            self.assertEqual(weir.stop(), 0)
+            again = self.new_weir(
+                rules=f"version 1\ngate rules\ndeny to {places.STREAM}\n").start()
+            with self.assertRaises((ConnectionError, TimeoutError)):
+                s.settimeout(3)
+                for _ in range(500):
+                    if not s.recv(65536):
+                        raise ConnectionAbortedError("the end")
+            again.ledger.wait(5, type="flow", src_port=port)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules and modes that change while connections are open."""
+import signal
+import time
+import unittest
+
+import lab as places
+from case import Download, GatewayCase
+from gateway import ALLOWED, ALLOWED2, DENIED, RULES
+from servers import Keeper
+
+# As RULES, but the second allowed name is denied.
+STRICTER = RULES.replace("label barred-address",
+                         f'label barred-address\ndeny  host "{ALLOWED2}"  label denied-later')
+
+
+class Reload(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for address in (places.STREAM, places.STREAM6):
+            cls.addClassCleanup(Keeper(cls.lab, address, pause_s=0.01).close)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.restore)
+
+    def restore(self):
+        if self.weir.alive():
+            self.weir.write_rules(RULES)
+            self.weir.ctl("reload", check=False)
+            self.weir.ctl("mode", "enforce", check=False)
+
+    def stream(self, host, address=places.STREAM):
+        download = Download(self.lab, host, address)
+        self.addCleanup(download.close)
+        return download.wait_first()
+
+    def check_reload(self, reload):
+        """A rule change cuts what it denies, at once, and nothing else."""
+        streams = [(self.stream(ALLOWED, a), self.stream(ALLOWED2, a))
+                   for a in (places.STREAM, places.STREAM6)]
+        before = self.weir.status()["generation"]
+        self.weir.write_rules(STRICTER)
+        reload()
+        after = self.weir.wait_status(lambda s: s["generation"] != before, 5, "new rules")
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not all(cut.error for _, cut in streams):
+            time.sleep(0.02)
+        for stays, cut in streams:
+            self.assertRegex(cut.error or "nothing", "Reset|the end")
+            self.assertGreater(stays.progress(0.3), 2000, stays.error)
+            self.assertIsNone(stays.error)
+            event = self.weir.ledger.wait(type="flow", src_port=cut.sport, verdict="deny")[-1]
+            self.assertEqual(event["rule_label"], "denied-later")
+        cut_ports = tuple(f":{cut.sport}" for _, cut in streams)
+        self.assertEqual([s for s in self.lab.server_sockets() if s[2].endswith(cut_ports)], [],
+                         "what was cut is gone at the server too")
+        self.assertFalse(self.lab.tls(ALLOWED2).ok)
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        change = self.weir.ledger.wait(type="change", what="reload")[-1]
+        self.assertEqual((change["old_generation"], change["new_generation"]),
+                         (before, after["generation"]), change)
+
+    def test_reload_by_signal(self):
+        self.check_reload(lambda: self.weir.process.send_signal(signal.SIGHUP))
+
+    def test_reload_by_ctl(self):
+        self.check_reload(lambda: self.weir.ctl("reload"))
+
+    def test_broken_rules_change_nothing(self):
+        stream = self.stream(ALLOWED)
+        before = self.weir.status()
+        self.weir.write_rules(RULES + "\ngate rules\nallow  to service smpt\n")
+        line = RULES.count("\n") + 2
+        done = self.weir.ctl("reload", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stdout + done.stderr, rf"lab\.rules:{line}\b")
+        self.assertEqual(self.weir.status()["generation"], before["generation"])
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        self.assertTrue(self.lab.tls(ALLOWED2).ok)
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        self.assertGreater(stream.progress(), 2000, stream.error)
+
+    def test_broken_rules_by_signal(self):
+        before = self.weir.status()
+        self.weir.write_rules("version 1\ngate nothing\n")
+        self.weir.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        self.assertEqual(self.weir.status()["generation"], before["generation"])
+        self.assertIn("lab.rules:2", self.weir.said())
+        self.assertFalse(self.lab.tls(DENIED).ok)
+
+    def test_no_connection_is_lost_by_reloads(self):
+        for i in range(10):
+            self.weir.write_rules(STRICTER if i % 2 == 0 else RULES)
+            self.weir.process.send_signal(signal.SIGHUP)
+            for _ in range(5):
+                answer = self.lab.tls(ALLOWED)
+                self.assertTrue(answer.ok, answer)
+
+    def test_mode_monitor(self):
+        """All passes; what would be denied is said."""
+        self.weir.ctl("mode", "monitor")
+        self.assertEqual(self.weir.status()["mode"], "monitor")
+        answer = self.lab.curl(DENIED)
+        self.assertEqual(answer.status, 200, answer)
+        event = self.weir.ledger.flow(answer.port)
+        self.assertEqual((event["verdict"], event["effect"], event["mode"], event["host"]),
+                         ("deny", "passed", "monitor", DENIED), event)
+        self.assertTrue(self.lab.gtlsclient(DENIED)[0])
+        self.weir.ctl("mode", "enforce")
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        self.weir.ledger.wait(type="change", what="mode", count=2)
+
+    def test_mode_panic(self):
+        self.weir.ctl("mode", "panic")
+        self.assertTrue(self.lab.tls(DENIED).ok)
+        self.assertTrue(self.lab.tls(ALLOWED, places.BARRED).ok)
+        self.weir.ctl("mode", "enforce")
+        self.assertFalse(self.lab.tls(DENIED).ok)
+
+    def test_enforce_cuts_what_monitor_let_pass(self):
+        self.weir.ctl("mode", "monitor")
+        stream = self.stream(DENIED)
+        self.weir.ctl("mode", "enforce")
+        end = time.monotonic() + 5
+        while stream.error is None and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertRegex(stream.error or "nothing", "Reset|the end")
+
+    def test_stats_and_netfilter(self):
+        self.assertTrue(self.weir.ctl("stats").stdout.strip())
+        self.assertIn("7411", self.weir.ctl("netfilter").stdout)
+        self.assertIn("backend", self.weir.status())
+        done = self.weir.ctl("mode", "sideways", check=False)
+        self.assertEqual(done.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
