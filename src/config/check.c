@@ -260,14 +260,20 @@ static void check_home(struct walk *w, const struct claims *sources,
 	}
 }
 
+static bool is_empty_list(const struct node *n)
+{
+	return (n->kind == NODE_ARRAY || n->kind == NODE_LIST) && n->count == 0;
+}
+
 /* A gateway whose behaviour on failure nobody chose is one that surprises. */
 static void check_capture(struct walk *w)
 {
 	const struct node *capture = root_member(w, "capture");
-	const struct node *source;
+	const struct node *source, *interfaces;
 
 	if (capture == NULL || capture->kind != NODE_GROUP)
 		return;
+	interfaces = outline_member(w->o, capture, "interfaces");
 	source = string_in(w, capture, "source");
 	if (w->c->capture.source == CAPTURE_NFQUEUE &&
 	    outline_member(w->o, capture, "on_failure") == NULL) {
@@ -277,11 +283,15 @@ static void check_capture(struct walk *w)
 		diag_remedy(w->d, "on_failure = \"open\";");
 	}
 	if (w->c->capture.source == CAPTURE_INTERFACE &&
-	    outline_member(w->o, capture, "interfaces") == NULL) {
+	    (interfaces == NULL || is_empty_list(interfaces))) {
 		diag_error(w->d, outline_value_span(w->o, source),
 			   "'interfaces' must be given: which ones to watch");
 		diag_remedy(w->d, "interfaces = [ \"eth2\" ];");
 	}
+	if (w->c->capture.source == CAPTURE_INTERFACE &&
+	    w->c->capture.interface_count > CAPTURE_WATCHED_MAX)
+		diag_error(w->d, outline_value_span(w->o, interfaces),
+			   "more than %d interfaces to watch", CAPTURE_WATCHED_MAX);
 }
 
 void check_settings(struct walk *w)

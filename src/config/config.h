@@ -61,6 +61,8 @@ enum on_failure {
 	ON_FAILURE_CLOSED
 };
 
+#define CAPTURE_WATCHED_MAX 16 /* interfaces of CAPTURE_INTERFACE */
+
 /* Where live packets come from, and what becomes of them when Weir does not answer. */
 struct capture_cfg {
 	enum capture_source source;
@@ -110,7 +112,7 @@ struct config {
 		uint32_t max_fragments;
 		uint32_t max_heads; /* undecided connections at a time; 0 = default */
 		int64_t tcp_timeout_us, udp_timeout_us; /* 0 = default */
-		/* packets held back until the verdict; 0 = default (engine/hold.h) */
+		/* packets held back until the verdict, always given */
 		uint32_t hold_flow, hold_source, hold_total;
 		int64_t hold_time_us;
 	} limits;

@@ -38,6 +38,10 @@ static struct config *create(struct diag *d)
 					  .operators = "weir-admin",
 					  .readers = "weir-audit"};
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
+	c->limits.hold_flow = 32;
+	c->limits.hold_source = 2048;
+	c->limits.hold_total = 16384;
+	c->limits.hold_time_us = 3000000;
 	return c;
 }
 

@@ -31,15 +31,15 @@ enum schema_type {
 	SCHEMA_HOURS,
 	SCHEMA_HOLIDAYS,
 	SCHEMA_COUNTRIES,
-	SCHEMA_COUNT,    /* uint32_t within min..max */
-	SCHEMA_SIZE,     /* "64MiB": uint64_t within min..max bytes */
-	SCHEMA_DURATION, /* "5min": int64_t within min..max microseconds */
-	SCHEMA_SOURCE,   /* enum capture_source */
-	SCHEMA_FAILURE,  /* enum on_failure */
-	SCHEMA_MASK,     /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
-	SCHEMA_PATH,     /* a path as it is: need not exist */
-	SCHEMA_NAMES,    /* a list of names */
-	SCHEMA_FLAG,     /* true or false: bool */
+	SCHEMA_COUNT,      /* uint32_t within min..max */
+	SCHEMA_SIZE,       /* "64MiB": uint64_t within min..max bytes */
+	SCHEMA_DURATION,   /* "5min": int64_t within min..max microseconds */
+	SCHEMA_SOURCE,     /* enum capture_source */
+	SCHEMA_FAILURE,    /* enum on_failure */
+	SCHEMA_MASK,       /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
+	SCHEMA_PATH,       /* of at most max bytes; need not exist */
+	SCHEMA_INTERFACES, /* a list of at most max names; need not exist */
+	SCHEMA_FLAG,       /* true or false: bool */
 	/* for keys of later versions only: checked, then forgotten */
 	SCHEMA_TEXT,
 	SCHEMA_TEXTS,
@@ -56,7 +56,7 @@ struct schema_row {
 	const char *path; /* "sites.inside"; groups of a list have no index */
 	enum schema_type type;
 	unsigned flags;
-	int64_t min, max;   /* SCHEMA_COUNT, _SIZE, _DURATION; max: elements of _GROUPS */
+	int64_t min, max;   /* SCHEMA_COUNT, _SIZE, _DURATION; max: elements, bytes */
 	size_t at;          /* where the value goes: offset in its struct */
 	size_t count_at;    /* SCHEMA_GROUPS and lists: offset of the count */
 	size_t size;        /* SCHEMA_GROUPS: of one element's struct */
@@ -64,8 +64,10 @@ struct schema_row {
 	const char *meaning;
 };
 
-#define SCHEMA_SITES_MAX   1024
-#define SCHEMA_SOURCES_MAX 16384
+#define SCHEMA_SITES_MAX      1024
+#define SCHEMA_SOURCES_MAX    16384
+#define SCHEMA_INTERFACES_MAX 256
+#define SCHEMA_SOCKET_MAX     107 /* struct sockaddr_un.sun_path without its NUL */
 
 extern const struct schema_row schema_rows[];
 extern const size_t schema_count;

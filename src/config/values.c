@@ -8,9 +8,10 @@
 #include "base/file.h"
 #include "config/walk.h"
 
-#define NAME_MAX_BYTES     63
-#define HOLIDAYS_MAX_BYTES (1u << 20)
-#define QUANTITY_MAX       32
+#define NAME_MAX_BYTES      63
+#define HOLIDAYS_MAX_BYTES  (1u << 20)
+#define QUANTITY_MAX        32
+#define INTERFACE_MAX_BYTES 15 /* IFNAMSIZ without its NUL */
 
 /* One setting on its way into one field. */
 struct job {
@@ -83,10 +84,11 @@ static void quantity_format(int64_t v, bool is_size, char buf[QUANTITY_MAX])
 			 {"h", 3600 * INT64_C(1000000)},
 			 {"min", 60 * INT64_C(1000000)},
 			 {"s", 1000000},
+			 {"ms", 1000},
 			 {"us", 1}};
 	const struct unit *u = is_size ? sizes : durations;
 
-	while (v % u->value != 0)
+	while (v % u->value != 0 || (v == 0 && u->value > 1000000))
 		u++;
 	(void)snprintf(buf, QUANTITY_MAX, "%lld%s", (long long)(v / u->value), u->name);
 }
@@ -617,41 +619,38 @@ static void read_scores(const struct job *j)
 		(void)is_kind(j, n, NODE_INTEGER);
 }
 
-/* One of two words, as an int. */
-static void read_word(const struct job *j, const char *const words[], int first)
+/* The words of enumerations that are written in weir.conf alone; the first has value 1. */
+static const char *const words_of[SCHEMA_TYPE_COUNT][2] = {
+	[SCHEMA_SOURCE] = {[CAPTURE_NFQUEUE - 1] = "nfqueue",
+			   [CAPTURE_INTERFACE - 1] = "interface"},
+	[SCHEMA_FAILURE] = {[ON_FAILURE_OPEN - 1] = "open",
+			    [ON_FAILURE_CLOSED - 1] = "closed"},
+};
+
+_Static_assert(sizeof(enum capture_source) == sizeof(int) &&
+		       sizeof(enum on_failure) == sizeof(int),
+	       "read_word() stores an int");
+
+static void read_word(const struct job *j)
 {
-	struct nearest near;
+	const char *const *words = words_of[j->row->type];
+	const char *near;
 
 	if (!is_kind(j, j->n, NODE_STRING))
 		return;
-	nearest_start(&near, str_of(j->n->value));
-	for (int i = 0; words[i] != NULL; i++) {
-		const int value = first + i;
+	for (int i = 0; i < 2; i++) {
+		const int value = i + 1;
 
 		if (strcmp(words[i], j->n->value) == 0) {
 			store(j, &value, sizeof(value));
 			return;
 		}
-		nearest_offer(&near, words[i]);
 	}
 	diag_error(j->w->d, value_at(j, j->n), "'%s' is neither \"%s\" nor \"%s\"",
 		   j->n->value, words[0], words[1]);
-	if (near.best != NULL)
-		diag_remedy(j->w->d, "%s = \"%s\";", key_of(j->row), near.best);
-}
-
-static void read_source(const struct job *j)
-{
-	static const char *const words[] = {"nfqueue", "interface", NULL};
-
-	read_word(j, words, CAPTURE_NFQUEUE);
-}
-
-static void read_failure(const struct job *j)
-{
-	static const char *const words[] = {"open", "closed", NULL};
-
-	read_word(j, words, ON_FAILURE_OPEN);
+	near = text_nearest(str_of(j->n->value), words, 2);
+	if (near != NULL)
+		diag_remedy(j->w->d, "%s = \"%s\";", key_of(j->row), near);
 }
 
 static void read_mask(const struct job *j)
@@ -680,11 +679,54 @@ static void read_mask(const struct job *j)
 
 static void read_path(const struct job *j)
 {
-	if (is_kind(j, j->n, NODE_STRING) && not_empty(j, j->n))
-		store_text(j, j->n->value);
+	const char *name;
+
+	if (!is_kind(j, j->n, NODE_STRING) || !not_empty(j, j->n))
+		return;
+	name = resolve(j, j->n);
+	if (name == NULL)
+		return;
+	if (strlen(name) > (size_t)j->row->max)
+		diag_error(j->w->d, value_at(j, j->n),
+			   "'%s' has %zu bytes: a socket's path has at most %lld", name,
+			   strlen(name), (long long)j->row->max);
+	else
+		store_text(j, name);
 }
 
-static void read_names(const struct job *j)
+/*
+ * What the kernel takes for a name (dev_valid_name() in Linux 6.1, net/core/dev.c), less what
+ * the rules of netfilter, where it goes, would read as something else: quotes, '\\' and the
+ * final '+' that stands for any rest.
+ */
+static bool good_interface(const struct job *j, const struct node *n)
+{
+	const char *name = n->value;
+	size_t i = 0;
+
+	if (!is_kind(j, n, NODE_STRING) || !not_empty(j, n))
+		return false;
+	if (strlen(name) > INTERFACE_MAX_BYTES) {
+		diag_error(j->w->d, value_at(j, n),
+			   "'%s' is no network interface: a name has at most %d bytes",
+			   name, INTERFACE_MAX_BYTES);
+		return false;
+	}
+	while (name[i] > ' ' && name[i] <= '~' && strchr("/:\"'\\+", name[i]) == NULL)
+		i++;
+	if (name[i] != '\0')
+		diag_error(j->w->d, within(j, n, i, 1),
+			   "'%s' is no network interface: no spaces, quotes, '/', ':', "
+			   "'+' or '\\' in a name",
+			   name);
+	else if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		diag_error(j->w->d, value_at(j, n), "'%s' is no network interface", name);
+	else
+		return true;
+	return false;
+}
+
+static void read_interfaces(const struct job *j)
 {
 	const struct outline *o = j->w->o;
 	const char **list;
@@ -692,18 +734,27 @@ static void read_names(const struct job *j)
 
 	if (!is_list(j))
 		return;
+	if (j->n->count > (size_t)j->row->max) {
+		diag_error(j->w->d, value_at(j, j->n), "more than %lld interfaces",
+			   (long long)j->row->max);
+		return;
+	}
 	list = walk_alloc(j->w, j->n->count * sizeof(*list));
 	if (list == NULL)
 		return;
 	for (const struct node *n = outline_first(o, j->n); n != NULL;
 	     n = outline_next(o, j->n, n)) {
-		if (!is_kind(j, n, NODE_STRING) || !not_empty(j, n))
+		size_t i = 0;
+
+		if (!good_interface(j, n))
 			continue;
-		if (strlen(n->value) > 15 || strpbrk(n->value, "/ \t\"'+") != NULL)
-			diag_error(j->w->d, value_at(j, n),
-				   "'%s' is no name of a network interface", n->value);
-		else
+		while (i < count && strcmp(list[i], n->value) != 0)
+			i++;
+		if (i == count)
 			list[count++] = n->value;
+		else
+			diag_error(j->w->d, value_at(j, n), "'%s' stands twice",
+				   n->value);
 	}
 	store_list(j, list, count);
 }
@@ -725,20 +776,34 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		 void *base)
 {
 	static void (*const readers[SCHEMA_TYPE_COUNT])(const struct job *) = {
-		[SCHEMA_GROUP] = walked_elsewhere,   [SCHEMA_GROUPS] = walked_elsewhere,
-		[SCHEMA_NAME] = read_name,           [SCHEMA_SITE_NAME] = read_name,
-		[SCHEMA_MODE] = read_mode,           [SCHEMA_ROLE] = read_role,
-		[SCHEMA_FILE] = read_file,           [SCHEMA_FILES] = read_files,
-		[SCHEMA_FOLDER] = read_folder,       [SCHEMA_PREFIXES] = read_prefixes,
-		[SCHEMA_ADDRESSES] = read_addresses, [SCHEMA_ZONE] = read_zone,
-		[SCHEMA_HOURS] = read_hours,         [SCHEMA_HOLIDAYS] = read_holidays,
-		[SCHEMA_COUNTRIES] = read_countries, [SCHEMA_COUNT] = read_count,
-		[SCHEMA_SIZE] = read_size,           [SCHEMA_DURATION] = read_duration,
-		[SCHEMA_TEXT] = read_text,           [SCHEMA_TEXTS] = read_texts,
-		[SCHEMA_SHARE] = read_share,         [SCHEMA_SWITCH] = read_switch,
-		[SCHEMA_SCORES] = read_scores,       [SCHEMA_SOURCE] = read_source,
-		[SCHEMA_FAILURE] = read_failure,     [SCHEMA_MASK] = read_mask,
-		[SCHEMA_PATH] = read_path,           [SCHEMA_NAMES] = read_names,
+		[SCHEMA_GROUP] = walked_elsewhere,
+		[SCHEMA_GROUPS] = walked_elsewhere,
+		[SCHEMA_NAME] = read_name,
+		[SCHEMA_SITE_NAME] = read_name,
+		[SCHEMA_MODE] = read_mode,
+		[SCHEMA_ROLE] = read_role,
+		[SCHEMA_FILE] = read_file,
+		[SCHEMA_FILES] = read_files,
+		[SCHEMA_FOLDER] = read_folder,
+		[SCHEMA_PREFIXES] = read_prefixes,
+		[SCHEMA_ADDRESSES] = read_addresses,
+		[SCHEMA_ZONE] = read_zone,
+		[SCHEMA_HOURS] = read_hours,
+		[SCHEMA_HOLIDAYS] = read_holidays,
+		[SCHEMA_COUNTRIES] = read_countries,
+		[SCHEMA_COUNT] = read_count,
+		[SCHEMA_SIZE] = read_size,
+		[SCHEMA_DURATION] = read_duration,
+		[SCHEMA_TEXT] = read_text,
+		[SCHEMA_TEXTS] = read_texts,
+		[SCHEMA_SHARE] = read_share,
+		[SCHEMA_SWITCH] = read_switch,
+		[SCHEMA_SCORES] = read_scores,
+		[SCHEMA_SOURCE] = read_word,
+		[SCHEMA_FAILURE] = read_word,
+		[SCHEMA_MASK] = read_mask,
+		[SCHEMA_PATH] = read_path,
+		[SCHEMA_INTERFACES] = read_interfaces,
 		[SCHEMA_FLAG] = read_flag,
 	};
 	struct job j = {.w = w, .n = n, .row = row, .base = base};

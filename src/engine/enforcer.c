@@ -25,7 +25,7 @@
 #define CLOCK_STEP_US   1000000
 #define BURSTS          4  /* of the queue, before others have their turn */
 #define REPORT_BURSTS   16 /* of connection tracking, a tick */
-#define SOURCES_MAX     16
+#define SOURCES_MAX     CAPTURE_WATCHED_MAX
 #define HEADERS_SNAPLEN 192 /* link, tags, IPv6 with extension headers, TCP */
 #define HEADERS_BURST   4096
 #define STOP_DUMP_MS    1000

@@ -584,25 +584,41 @@ size_t form_dns(const struct dns_event *e, const struct event_origin *o, char *b
 		size_t size)
 {
 	struct line l;
+	size_t n;
 
 	line_begin(&l, buf, size, UNCUT);
+	n = dns_line(e, o, &l);
+	if (n > 0)
+		return n;
+	line_begin(&l, buf, size, CUT_TEXT);
 	return dns_line(e, o, &l);
+}
+
+static size_t change_line(const struct change_event *e, const struct event_origin *o,
+			  struct line *l)
+{
+	origin(l, e->time_us, "change", o);
+	word(l, "what", e->what);
+	text(l, "who", e->who);
+	text(l, "why", e->why);
+	text(l, "diff", e->diff);
+	text(l, "old_generation", e->old_generation);
+	text(l, "new_generation", e->new_generation);
+	return line_end(l);
 }
 
 size_t form_change(const struct change_event *e, const struct event_origin *o, char *buf,
 		   size_t size)
 {
 	struct line l;
+	size_t n;
 
-	line_begin(&l, buf, size, CUT_TEXT * 4);
-	origin(&l, e->time_us, "change", o);
-	word(&l, "what", e->what);
-	text(&l, "who", e->who);
-	text(&l, "why", e->why);
-	text(&l, "diff", e->diff);
-	text(&l, "old_generation", e->old_generation);
-	text(&l, "new_generation", e->new_generation);
-	return line_end(&l);
+	line_begin(&l, buf, size, UNCUT);
+	n = change_line(e, o, &l);
+	if (n > 0)
+		return n;
+	line_begin(&l, buf, size, CUT_TEXT);
+	return change_line(e, o, &l);
 }
 
 size_t form_head(uint64_t seq, char buf[FORM_HEAD_MAX])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random fields through form_flow(), form_signal() and form_system(): whatever the wire
- * said, a line is one JSON object in valid UTF-8, on one line, without an empty string.
+ * Random fields through form_flow(), form_signal(), form_system(), form_dns() and
+ * form_change(): whatever the wire or a person said, a line is one JSON object in valid UTF-8, on one line, without an empty string.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +229,29 @@ static void take_flow(struct cursor *c, struct flow_event *e)
 	e->bytes_in = cur_be64(c);
 	for (size_t i = 0; i < sizeof(e->src.b); i++)
 		e->src.b[i] = cur_u8(c);
+	e->src_nat = e->src;
+	e->src_nat_port = cur_be16(c);
+	e->community_id_nat = e->alpn;
+}
+
+static void take_dns(struct cursor *c, const struct flow_event *e, struct dns_event *ret)
+{
+	*ret = (struct dns_event){.time_us = e->time_us,
+				  .flow_id = cur_be64(c),
+				  .community_id = e->sni,
+				  .src = e->src,
+				  .dst = e->src,
+				  .src_port = cur_be16(c),
+				  .dst_port = cur_be16(c),
+				  .ip_proto = e->ip_proto,
+				  .site = e->site,
+				  .principal = e->principal,
+				  .host = e->host,
+				  .query_type = cur_be16(c),
+				  .response_code = e->url,
+				  .answer_count = cur_u8(c)};
+	for (size_t i = 0; i < DNS_EVENT_ANSWERS_MAX; i++)
+		ret->answers[i] = e->src;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -246,6 +269,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.vocabulary = &v, .service = &s, .place = &p, .decision = &d};
 	struct signal_event g;
 	struct system_event y;
+	struct dns_event n;
+	struct change_event h;
 
 	for (size_t i = 0; i < WORDS; i++)
 		words[i] = "shared_a_connector_with_a_long_name";
@@ -253,6 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_words(&c, &s, refs);
 	take_decision(&c, &d);
 	p.as_org = take(&c);
+	take_dns(&c, &e, &n);
 	check_line(buf, form_flow(&e, &o, buf, sizeof(buf)));
 	g = (struct signal_event){.time_us = e.time_us,
 				  .signal = STR("off_hours"),
@@ -265,5 +291,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_line(buf, form_signal(&g, &o, buf, sizeof(buf)));
 	y = (struct system_event){.what = "stop", .message = e.url};
 	check_line(buf, form_system(&y, &o, buf, sizeof(buf)));
+	check_line(buf, form_dns(&n, &o, buf, sizeof(buf)));
+	h = (struct change_event){.time_us = e.time_us,
+				  .what = "reload",
+				  .who = e.principal,
+				  .why = e.url,
+				  .diff = e.endpoint,
+				  .old_generation = e.sni,
+				  .new_generation = p.as_org};
+	check_line(buf, form_change(&h, &o, buf, sizeof(buf)));
 	return 0;
 }

@@ -240,6 +240,121 @@ static void too_much_of_anything_is_refused(void **state)
 	free(text);
 }
 
+/* The defaults of the struct are those that --keys and the man page show. */
+static void the_gateways_defaults_are_those_of_the_table(void **state)
+{
+	static const char *const groups[] = {"capture", "control", "limits"};
+	char text[4096];
+	size_t n = 0;
+	struct diag *d;
+	struct config *c, *none;
+
+	(void)state;
+	for (size_t g = 0; g < 3; g++) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s = {\n", groups[g]);
+		for (size_t i = 0; i < schema_count; i++) {
+			const struct schema_row *r = &schema_rows[i];
+			const char *key = schema_key_in(r, groups[g]);
+			const char *quote = r->type == SCHEMA_COUNT ? "" : "\"";
+
+			if (key == NULL || r->normal[0] == '\0' ||
+			    r->type == SCHEMA_FAILURE || r->type == SCHEMA_INTERFACES ||
+			    (g == 2 && strncmp(key, "hold_", 5) != 0))
+				continue;
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+					      "%s = %s%s%s;\n", key, quote, r->normal,
+					      quote);
+		}
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s};\n",
+				      g == 0 ? "source = \"nfqueue\";\n"
+					       "on_failure = \"open\";\n"
+					     : "");
+	}
+	c = parse(text, &d);
+	if (c == NULL)
+		fail_msg("%s\n%s", text, printed(d));
+	none = config_load(NULL, NULL, d);
+	assert_non_null(none);
+	assert_int_equal(none->capture.source, CAPTURE_NONE);
+	assert_int_equal(none->capture.on_failure, ON_FAILURE_NONE);
+	assert_int_equal(none->capture.interface_count, 0);
+	assert_int_equal(none->capture.adopt_us, c->capture.adopt_us);
+	assert_int_equal(none->capture.watchdog_us, c->capture.watchdog_us);
+	assert_int_equal(none->capture.queue, c->capture.queue);
+	assert_int_equal(none->capture.mark_mask, c->capture.mark_mask);
+	assert_int_equal(none->capture.min_ttl, c->capture.min_ttl);
+	assert_string_equal(none->capture.user, c->capture.user);
+	assert_string_equal(none->control.socket, c->control.socket);
+	assert_string_equal(none->control.operators, c->control.operators);
+	assert_string_equal(none->control.readers, c->control.readers);
+	assert_false(none->ledger.dns_events);
+	assert_int_equal(none->limits.hold_flow, c->limits.hold_flow);
+	assert_int_equal(none->limits.hold_source, c->limits.hold_source);
+	assert_int_equal(none->limits.hold_total, c->limits.hold_total);
+	assert_int_equal(none->limits.hold_time_us, c->limits.hold_time_us);
+	config_unload(none);
+	config_unload(c);
+	diag_destroy(d);
+}
+
+static void masks_are_neighbouring_bits(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t mask; /* 0 = refused */
+	} rows[] = {
+		{"0x0fff0000", 0x0fff0000},
+		{"0xF", 0xf},
+		{"0x780", 0x780},
+		{"0xf0000000", 0xf0000000},
+		{"0x7fffffff", 0x7fffffff},
+		{"0x00000000ff", 0xff},
+		{"0xffffffff", 0},
+		{"0x1fffffffe", 0},
+		{"0x0", 0},
+		{"0x7", 0},
+		{"0x70000", 0},
+		{"0xf0f", 0},
+		{"0x1e1", 0},
+		{"0xffff0ff0", 0},
+		{"268369920", 0},
+		{"fff0", 0},
+		{"0x", 0},
+		{"0xff ", 0},
+		{"0x0fffg", 0},
+		{"0x-f", 0},
+		{"0x+f", 0},
+		{" 0xf0", 0},
+		{"-0xf0", 0},
+		{"", 0},
+		{"0xfffffffffffffffff", 0},
+		{"0xff00000000000000f0", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *c;
+		struct diag *d;
+		char text[200], *out;
+
+		(void)snprintf(text, sizeof(text),
+			       "capture = { source = \"nfqueue\"; on_failure = \"open\"; "
+			       "mark_mask = \"%s\"; };",
+			       rows[i].text);
+		c = parse(text, &d);
+		if ((c != NULL) != (rows[i].mask != 0))
+			fail_msg("'%s': %s", rows[i].text, printed(d));
+		if (c != NULL)
+			assert_int_equal(c->capture.mark_mask, rows[i].mask);
+		config_unload(c);
+		out = printed(d);
+		if (c == NULL)
+			assert_non_null(strstr(out, "is no mask: 4 to 31 neighbouring "
+						    "bits in hexadecimal\n"));
+		free(out);
+	}
+}
+
 static void every_key_has_its_meaning(void **state)
 {
 	(void)state;
@@ -321,6 +436,8 @@ int main(void)
 		cmocka_unit_test(odd_but_sound_texts_load),
 		cmocka_unit_test(broken_texts_are_refused_at_their_place),
 		cmocka_unit_test(too_much_of_anything_is_refused),
+		cmocka_unit_test(the_gateways_defaults_are_those_of_the_table),
+		cmocka_unit_test(masks_are_neighbouring_bits),
 		cmocka_unit_test(every_key_has_its_meaning),
 		cmocka_unit_test(the_man_page_has_every_key_and_no_other),
 		cmocka_unit_test(keys_are_printed_with_default_and_meaning),

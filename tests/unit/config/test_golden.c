@@ -69,6 +69,25 @@ static void dump_site(FILE *out, const struct site_cfg *s)
 	dump_texts(out, "  country", s->countries, s->country_count);
 }
 
+static void dump_gateway(FILE *out, const struct config *c)
+{
+	static const char *const sources[] = {"none", "nfqueue", "interface"};
+	static const char *const failures[] = {"none", "open", "closed"};
+
+	(void)fprintf(out,
+		      "hold %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRId64 "\n"
+		      "capture %s on_failure %s adopt %" PRId64 " watchdog %" PRId64
+		      " queue %" PRIu32 " mask %08" PRIx32 " ttl %" PRIu32 " user %s\n",
+		      c->limits.hold_flow, c->limits.hold_source, c->limits.hold_total,
+		      c->limits.hold_time_us, sources[c->capture.source],
+		      failures[c->capture.on_failure], c->capture.adopt_us,
+		      c->capture.watchdog_us, c->capture.queue, c->capture.mark_mask,
+		      c->capture.min_ttl, c->capture.user);
+	dump_texts(out, "  interface", c->capture.interfaces, c->capture.interface_count);
+	(void)fprintf(out, "control %s %s %s\n", c->control.socket, c->control.operators,
+		      c->control.readers);
+}
+
 static void dump(FILE *out, const struct config *c)
 {
 	(void)fprintf(out, "path %s\nsensor %s\nmode %s\n", c->path, c->sensor,
@@ -91,12 +110,14 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "geo.asn", c->geo.asn);
 	dump_text(out, "geo.tags", c->geo.tags);
 	dump_text(out, "ledger.dir", c->ledger.dir);
-	(void)fprintf(out, "ledger.segment %" PRIu64 "\n", c->ledger.segment_bytes);
+	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
+		      c->ledger.dns_events ? " dns_events" : "");
 	(void)fprintf(out,
 		      "limits %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRId64
 		      "\n",
 		      c->limits.max_flows, c->limits.max_fragments, c->limits.max_heads,
 		      c->limits.tcp_timeout_us, c->limits.udp_timeout_us);
+	dump_gateway(out, c);
 }
 
 /* What loading `path` gives: the findings, then the configuration if there is one. */

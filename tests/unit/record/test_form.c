@@ -299,6 +299,145 @@ static void system_and_loss(void **state)
 	expect_line(state, buf, form_loss(&l, &o, buf, sizeof(buf)));
 }
 
+static void the_translated_client_has_a_port_and_an_id_of_its_own(void **state)
+{
+	struct sample s;
+
+	sample_fill(&s);
+	s.flow.src_nat_port = 61001;
+	s.flow.community_id_nat = STR("1:zjGM746aZkpYb2mVIlsgLrUG59k=");
+	expect_flow(state, &s);
+	/* The port is known from connection tracking only; without it neither stands. */
+	s.flow.src_nat_port = 0;
+	s.flow.community_id_nat = STR_NONE;
+	s.flow.src_nat = (struct addr){{0}};
+	expect_flow(state, &s);
+}
+
+static struct dns_event sample_dns(const struct sample *s)
+{
+	static const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x35};
+
+	return (struct dns_event){
+		.time_us = s->flow.time_us,
+		.flow_id = s->flow.flow_id,
+		.community_id = s->flow.community_id,
+		.src = s->flow.src,
+		.dst = addr_from_v6(v6),
+		.src_port = 40000,
+		.dst_port = 53,
+		.ip_proto = 17,
+		.site = s->flow.site,
+		.principal = s->flow.principal,
+		.host = s->flow.host,
+		.query_type = 1,
+		.response_code = STR("noerror"),
+		.answer_count = 2,
+		.answers = {s->flow.dst, addr_from_v6(v6)},
+	};
+}
+
+static void expect_dns(void **state, const struct sample *s, const struct dns_event *e)
+{
+	char buf[FORM_LINE_MAX];
+
+	expect_line(state, buf, form_dns(e, &s->origin, buf, sizeof(buf)));
+}
+
+static void answers_of_resolvers(void **state)
+{
+	static const uint16_t types[] = {0,  2,  5,  6,  12, 15,  16,
+					 28, 33, 64, 65, 99, 255, UINT16_MAX};
+	struct sample s;
+	struct dns_event e;
+
+	sample_fill(&s);
+	e = sample_dns(&s);
+	expect_dns(state, &s, &e);
+	e.answer_count = 0;
+	e.response_code = STR("nxdomain");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		e.query_type = types[i];
+		expect_dns(state, &s, &e);
+	}
+	/* What is not known is left out; DNS over TCP has its own word. */
+	e = (struct dns_event){.host = STR("a.example"),
+			       .src = s.flow.src,
+			       .dst = s.flow.dst,
+			       .ip_proto = 6};
+	expect_dns(state, &s, &e);
+}
+
+static void answers_that_are_many_or_hostile(void **state)
+{
+	static char control[8192];
+	struct sample s;
+	struct dns_event e;
+
+	sample_fill(&s);
+	e = sample_dns(&s);
+	for (size_t i = 0; i < DNS_EVENT_ANSWERS_MAX; i++)
+		e.answers[i] = e.dst;
+	e.answer_count = DNS_EVENT_ANSWERS_MAX;
+	expect_dns(state, &s, &e);
+	e.answer_count = SIZE_MAX; /* more than there is room for: the first ones */
+	e.host = STR("\"},\n{\xff.example");
+	expect_dns(state, &s, &e);
+	memset(control, 2, sizeof(control));
+	e.host = (struct str){control, sizeof(control)};
+	e.answer_count = 1;
+	expect_dns(state, &s, &e);
+}
+
+static void changes(void **state)
+{
+	static char control[8192];
+	char buf[FORM_LINE_MAX];
+	struct sample s;
+	struct change_event e;
+
+	sample_fill(&s);
+	e = (struct change_event){
+		.time_us = s.flow.time_us,
+		.what = "reload",
+		.who = STR("m.keller"),
+		.why = STR("CHG-4711: \"partner\" upload\n"),
+		.diff = STR("rules"),
+		.old_generation = STR("3f9a12cd77aa0011"),
+		.new_generation = STR("0011223344556677"),
+	};
+	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
+	e = (struct change_event){
+		.what = "mode", .who = STR("signal"), .diff = STR("monitor -> enforce")};
+	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
+	/* Long is no reason to cut; only what does not fit is. */
+	memset(control, 'x', 600);
+	e.why = (struct str){control, 600};
+	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
+	memset(control, 3, sizeof(control));
+	e.why = e.who = e.diff = (struct str){control, sizeof(control)};
+	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
+}
+
+static void no_room_is_said_of_dns_and_changes_too(void **state)
+{
+	char buf[FORM_LINE_MAX];
+	struct sample s;
+	struct dns_event d;
+	struct change_event c = {.what = "mode", .who = STR("root")};
+	size_t need;
+
+	(void)state;
+	sample_fill(&s);
+	d = sample_dns(&s);
+	need = form_dns(&d, &s.origin, buf, sizeof(buf));
+	assert_int_equal(form_dns(&d, &s.origin, buf, need), need);
+	assert_int_equal(form_dns(&d, &s.origin, buf, need - 1), 0);
+	need = form_change(&c, &s.origin, buf, sizeof(buf));
+	assert_int_equal(form_change(&c, &s.origin, buf, need), need);
+	assert_int_equal(form_change(&c, &s.origin, buf, need - 1), 0);
+}
+
 static void the_file_of_lines_holds_no_more(void **state)
 {
 	const struct state *s = *state;
@@ -343,6 +482,11 @@ int main(void)
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(signals),
 		cmocka_unit_test(system_and_loss),
+		cmocka_unit_test(the_translated_client_has_a_port_and_an_id_of_its_own),
+		cmocka_unit_test(answers_of_resolvers),
+		cmocka_unit_test(answers_that_are_many_or_hostile),
+		cmocka_unit_test(changes),
+		cmocka_unit_test(no_room_is_said_of_dns_and_changes_too),
 		cmocka_unit_test(the_file_of_lines_holds_no_more),
 		cmocka_unit_test(heads),
 	};
