@@ -8,10 +8,15 @@ command -v gcovr >/dev/null || {
 }
 B=build/coverage
 "${MAKE:-make}" -j"$(nproc)" --no-print-directory B=$B COVERAGE=1 CFLAGS="-O0 -g" unit-build $B/weir
+bad=0
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
-	$B/tests/"${n%.c}" >/dev/null 2>&1 || echo "failed: $n"
+	$B/tests/"${n%.c}" >/dev/null 2>&1 || {
+		echo "failed: $n"
+		bad=1
+	}
 done
 $B/weir replay -q -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 $B/weir replay -q -j 2 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 gcovr -r . --object-directory $B -f 'src/' --print-summary
+exit $bad

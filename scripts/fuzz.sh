@@ -7,6 +7,7 @@ bins=$1
 seconds=$2
 shift 2
 kept=build/fuzz-corpus
+ran=0
 for b in "$bins"/fuzz_*; do
 	n=$(basename "$b")
 	[ -x "$b" ] || continue
@@ -15,11 +16,18 @@ for b in "$bins"/fuzz_*; do
 	seed=
 	[ -d "tests/fuzz/corpus/$n" ] && seed=tests/fuzz/corpus/$n
 	echo "== $n"
+	ran=$((ran + 1))
 	# shellcheck disable=SC2086
-	"$b" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-		-artifact_prefix="build/crashes/$n-" "$kept/$n" $seed 2>&1 |
-		grep -E 'stat::number_of_executed_units|stat::average_exec|SUMMARY|ERROR|Test unit written' || touch "build/crashes/$n-did-not-run"
+	if "$b" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix="build/crashes/$n-" "$kept/$n" $seed >"$kept/$n.log" 2>&1; then
+		ended=well
+	else
+		ended=badly
+	fi
+	grep -E 'stat::number_of_executed_units|stat::average_exec|SUMMARY|ERROR|Test unit written' "$kept/$n.log" || ended=badly
+	[ $ended = well ] || cp "$kept/$n.log" "build/crashes/$n-ended-badly.log"
 done
 found=$(find build/crashes -type f 2>/dev/null | wc -l)
 echo "$found findings in build/crashes"
-[ "$found" -eq 0 ]
+[ "$ran" -gt 0 ] || echo "no target was run"
+[ "$ran" -gt 0 ] && [ "$found" -eq 0 ]

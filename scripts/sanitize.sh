@@ -4,8 +4,10 @@
 #   libraries are ours or libcrypto alone; nDPI, libpcap and libconfig are not instrumented).
 cd "$(dirname "$0")/.." || exit 3
 make=${MAKE:-make}
+jobs=$(nproc)
 # The programs under test do not stand beside their data.
 export WEIR_SHARE="$PWD"
+bad=0
 run() {
 	title=$1
 	shift
@@ -14,17 +16,26 @@ run() {
 	else
 		echo "not ok - $title"
 		tail -40 "${TMPDIR:-/tmp}/san.$$" >&2
+		bad=1
+		rm -f "${TMPDIR:-/tmp}/san.$$"
+		return 1
 	fi
 	rm -f "${TMPDIR:-/tmp}/san.$$"
 }
+# Programs of an earlier build prove nothing: without the build nothing is run.
+build() {
+	title=$1
+	shift
+	run "build with $title" "$make" -j"$jobs" --no-print-directory "$@" || exit 1
+}
+# shellcheck disable=SC2317  # run calls it
 each() {
 	for t in "$@"; do
 		"$t" || return 1
 	done
 }
-jobs=$(nproc)
 a=build/address-undefined
-run "build with ASan and UBSan" "$make" -j"$jobs" --no-print-directory SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir
+build "ASan and UBSan" SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
 	run "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
@@ -40,7 +51,7 @@ for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$
 run "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null $(cat "${TMPDIR:-/tmp}/real.$$")
 rm -f "${TMPDIR:-/tmp}/real.$$"
 t=build/thread
-run "build with TSan" "$make" -j"$jobs" --no-print-directory SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring
+build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring
 run "TSan ring" $t/tests/base/test_ring
 run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 m=build/memory
@@ -49,6 +60,7 @@ list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/de
 	echo "$m/tests/${n%.c}"
 done)
 # shellcheck disable=SC2086
-run "build with MSan" "$make" -j"$jobs" --no-print-directory CC=clang SAN=memory B=$m CFLAGS="-O1 -g" $list
+build "MSan" CC=clang SAN=memory B=$m CFLAGS="-O1 -g" $list
 # shellcheck disable=SC2086
 run "MSan base, match, decode, flow" each $list
+exit $bad

@@ -46,9 +46,12 @@ plain() {
 	fi
 }
 
-# A Python unittest file as TAP.
+# A Python unittest file as TAP, with its exit status.
 pyunit() {
-	python3 "$1" -v 2>&1 | sed -E 's/^(.*) \.\.\. ok$/ok - \1/; s/^(.*) \.\.\. (FAIL|ERROR)$/not ok - \1/; s/^(.*) \.\.\. skipped (.*)$/ok - \1 # SKIP \2/'
+	python3 "$1" -v >"$out/unit" 2>&1
+	status=$?
+	sed -E 's/^(.*) \.\.\. ok$/ok - \1/; s/^(.*) \.\.\. (FAIL|ERROR)$/not ok - \1/; s/^(.*) \.\.\. skipped (.*)$/ok - \1 # SKIP \2/' "$out/unit"
+	return $status
 }
 
 units() {

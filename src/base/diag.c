@@ -14,8 +14,9 @@
 #define NOTES_MAX     4
 #define TEXT_BYTES    1024 /* of a message, a remedy, a file name */
 #define NAME_BYTES    32   /* of a finding's tag */
-#define LINE_SHOWN    240  /* bytes of a source line that are printed */
-#define LINE_BEFORE   80   /* of them before the span, when the line is longer */
+#define LINE_SHOWN    200  /* columns of a source line that are printed */
+#define LINE_BEFORE   60   /* of them before the span, when the line is longer */
+#define LINE_CUT      "..."
 #define NUMBER_WIDTH  3
 #define ESCAPED_BYTES 4 /* \xNN */
 
@@ -276,6 +277,12 @@ static struct glyph glyph_at(struct str s, size_t at)
 	return g;
 }
 
+/* Columns that the character takes; a tab is printed as it is. */
+static size_t glyph_width(struct str s, size_t at, struct glyph g)
+{
+	return g.escaped && s.p[at] != '\t' ? g.bytes * ESCAPED_BYTES : 1;
+}
+
 static void print_escaped(struct str s, bool keep_tabs, FILE *out)
 {
 	for (size_t i = 0; i < s.len;) {
@@ -319,8 +326,7 @@ static void print_carets(struct str line, size_t start, size_t end, FILE *out)
 		if (tab && !under)
 			(void)fputc('\t', out);
 		else
-			repeat(under ? '^' : ' ',
-			       g.escaped && !tab ? g.bytes * ESCAPED_BYTES : 1, out);
+			repeat(under ? '^' : ' ', glyph_width(line, i, g), out);
 		i += g.bytes;
 	}
 	/* The place right after the line: something is missing there. */
@@ -354,37 +360,59 @@ static const char *level_word(enum diag_level level)
 	return level == DIAG_ERROR ? "error" : "warning";
 }
 
+/* The characters from `at` on that fit into `columns`: where they end. */
+static size_t fit(struct str s, size_t at, size_t columns)
+{
+	while (at < s.len) {
+		struct glyph g = glyph_at(s, at);
+		size_t width = glyph_width(s, at, g);
+
+		if (width > columns)
+			break;
+		columns -= width;
+		at += g.bytes;
+	}
+	return at;
+}
+
+/* Where to begin, so that at most `columns` stand before `start`. */
+static size_t fit_before(struct str s, size_t start, size_t columns)
+{
+	size_t at = start > columns ? start - columns : 0;
+
+	while (at < start && is_continuation(s.p[at]))
+		at++;
+	while (at < start && fit(s, at, columns) < start)
+		at += glyph_at(s, at).bytes;
+	return at < start ? at : start;
+}
+
 /* The source line and what is meant in it.  Of a long line only the part around that. */
 static void print_source(const struct finding *f, struct str line,
 			 const struct paint *paint, FILE *out)
 {
 	size_t start = f->col == 0 ? 0 : f->col - 1;
-	size_t end;
-	struct str shown = line;
+	size_t cut = 0, end;
+	struct str shown;
+	bool more;
 
 	if (start > line.len)
 		start = line.len;
-	if (line.len > LINE_SHOWN) {
-		size_t cut = start > LINE_BEFORE ? start - LINE_BEFORE : 0;
-
-		while (cut < start && is_continuation(line.p[cut]))
-			cut++;
-		shown = (struct str){line.p + cut, line.len - cut};
-		if (shown.len > LINE_SHOWN)
-			shown.len = LINE_SHOWN;
-		while (shown.len > 0 && shown.len < line.len - cut &&
-		       is_continuation(shown.p[shown.len]))
-			shown.len--;
-		start -= cut;
-	}
+	if (fit(line, 0, LINE_SHOWN) < line.len)
+		cut = fit_before(line, start, LINE_BEFORE);
+	end = fit(line, cut, LINE_SHOWN);
+	more = end < line.len;
+	shown = (struct str){line.p + cut, end - cut};
+	start -= cut;
 	end = start + (f->len == 0 ? 1 : f->len);
 
-	(void)fprintf(out, "%*u | ", NUMBER_WIDTH, f->line);
+	(void)fprintf(out, "%*u | %s", NUMBER_WIDTH, f->line, cut > 0 ? LINE_CUT : "");
 	print_escaped(shown, true, out);
-	(void)fputc('\n', out);
+	(void)fprintf(out, "%s\n", more ? LINE_CUT : "");
 	if (f->col == 0)
 		return;
 	(void)fprintf(out, "%*s | %s", number_width(f->line), "", paint->caret);
+	repeat(' ', cut > 0 ? strlen(LINE_CUT) : 0, out);
 	print_carets(shown, start, end, out);
 	(void)fprintf(out, "%s\n", paint->off);
 }

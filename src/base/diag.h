@@ -15,8 +15,8 @@
  *
  * Columns count bytes from 1 (a tab is one column; the caret line repeats the tabs of the
  * source line).  Control bytes of source lines and messages are printed escaped.  Of source
- * lines over 240 bytes the part around the column is printed; messages, remedies and file
- * names end after 1023 bytes.
+ * lines that take over 200 columns the part around the column is printed, with "..." where
+ * something is left out; messages, remedies and file names end after 1023 bytes.
  *
  * Memory:   everything is copied; bounded by DIAG_MAX findings kept, further ones counted.
  * Threads:  one thread at a time.

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/country.h"
 #include "base/diag.h"
 #include "config/config.h"
 #include "config/outline.h"
@@ -51,8 +52,11 @@ static inline bool walk_is_shown(const struct walk *w)
 	return diag_count(w->d, DIAG_ERROR) + diag_count(w->d, DIAG_WARNING) < DIAG_MAX;
 }
 
-/* Countries and zones by name, for messages; hints.c. */
-bool hint_country_known(const char *alpha2);
+/* Zones by name, for messages; hints.c. */
+static inline bool hint_country_known(const char *alpha2)
+{
+	return country_known(str_of(alpha2));
+}
 /* A zone name near `wanted` in the system's list, or NULL; buf holds it. */
 #define HINT_ZONE_MAX 64
 const char *hint_zone(const char *wanted, char buf[HINT_ZONE_MAX]);

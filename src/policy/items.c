@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/country.h"
 #include "match/suffix.h"
 #include "policy/parse.h"
 
@@ -222,10 +223,15 @@ static struct item *read_prefix(struct parser *ps, enum field f, const struct to
 	return NULL;
 }
 
+#define CODE_WANTED \
+	"two letters of ISO 3166-1 such as DE, unknown, not-expected or a <table>"
+
 static struct item *read_country(struct parser *ps, const struct token *t)
 {
 	struct str s = t->text;
+	const char *meant;
 	struct item *it;
+	char buf[3];
 
 	if (t->type == TOKEN_WORD && str_equal(s, STR("unknown")))
 		return word_item(ps, FIELD_COUNTRY, COUNTRY_UNKNOWN, "unknown");
@@ -233,13 +239,17 @@ static struct item *read_country(struct parser *ps, const struct token *t)
 		return word_item(ps, FIELD_COUNTRY, COUNTRY_NOT_EXPECTED, "not-expected");
 	if (s.len != 2 || !ascii_is_alpha(s.p[0]) || !ascii_is_alpha(s.p[1])) {
 		complain(ps, t, "\"%.*s\" is no country", SHOWN(s));
-		diag_remedy(ps->d, "two letters of ISO 3166-1 such as DE, unknown, "
-				   "not-expected or a <table>");
+		diag_remedy(ps->d, CODE_WANTED);
 		return NULL;
 	}
-	if (s.p[0] > 'Z' || s.p[1] > 'Z') {
-		complain(ps, t, "\"%.*s\": countries are written in capitals", SHOWN(s));
-		diag_remedy(ps->d, "%c%c", s.p[0] & ~0x20, s.p[1] & ~0x20);
+	if (!country_known(s)) {
+		meant = country_meant(s, buf);
+		if (meant != NULL && str_equal_fold(str_of(meant), s))
+			complain(ps, t, "\"%.*s\": countries are written in capitals",
+				 SHOWN(s));
+		else
+			complain(ps, t, "\"%.*s\" is no country of ISO 3166-1", SHOWN(s));
+		diag_remedy(ps->d, "%s", meant != NULL ? meant : CODE_WANTED);
 		return NULL;
 	}
 	it = item_new(ps, FIELD_COUNTRY);

@@ -434,6 +434,25 @@ static const char *why_not(int rc)
 	}
 }
 
+/* A NUL byte stands in no text: one finding for all of such a file. */
+static bool has_no_nul(struct parser *ps, const struct source *s)
+{
+	const char *nul = s->len == 0 ? NULL : memchr(s->text, '\0', s->len);
+	const char *from = s->text;
+	struct span at = {.file = s->name, .line = 1, .len = 1};
+
+	if (nul == NULL)
+		return true;
+	for (const char *p = from; p < nul; p++)
+		if (*p == '\n') {
+			at.line++;
+			from = p + 1;
+		}
+	at.col = (unsigned)(nul - from) + 1;
+	diag_error(ps->d, at, "a NUL byte: this is not a text file");
+	return false;
+}
+
 const struct source *parser_open(struct parser *ps, const char *path, struct span at)
 {
 	struct source *s;
@@ -464,7 +483,7 @@ const struct source *parser_open(struct parser *ps, const char *path, struct spa
 	ps->ast->sources_end = &s->next;
 	ps->ast->source_count++;
 	diag_source(ps->d, s->name, s->text, s->len);
-	return s;
+	return has_no_nul(ps, s) ? s : NULL;
 }
 
 static void push_file(struct files *f, const struct source *s)

@@ -7,8 +7,10 @@ trap 'rm -rf "$t"' EXIT
 demo=tests/demo/demo.pcap
 forms=tests/captures/forms
 
+bad=0
 ok() { echo "ok - $1"; }
 not_ok() {
+	bad=1
 	echo "not ok - $1"
 	sed 's/^/    /' "$t/out" "$t/err" 2>/dev/null | head -20 >&2
 }
@@ -117,7 +119,8 @@ quiet "events into a closed pipe"
 check "events into a closed pipe: the first line is whole" [ "$(jsonl "$t/first")" -eq 1 ]
 run 3 "events to a full device" replay -q --events /dev/full $demo
 says "events to a full device" "No space left on device"
-"$W" replay -q -o "$t/sum" --json $demo >/dev/full 2>"$t/err"
+"$W" replay -o "$t/sum" --json $demo >/dev/full 2>"$t/err"
+check "a summary to a full device: status 3" [ $? -eq 3 ]
 "$W" lookup smtp.office365.com >/dev/full 2>"$t/err"
 check "standard output to a full device: status 3" [ $? -eq 3 ]
 says "standard output to a full device" "cannot write standard output: No space left on device"
@@ -246,10 +249,21 @@ explain="explain -c tests/demo/demo.conf --src 10.10.9.31 --dst 40.99.204.34 --h
 run 2 "explain with a wrong address" explain --src 10.10.9.299 --dst 40.99.204.34
 says "explain with a wrong address" "'10.10.9.299' is no IP address"
 run 2 "rules without its word" rules list
-"$W" rules print -c tests/demo/demo.conf >"$t/a.rules" 2>"$t/err"
-"$W" rules print -c tests/demo/demo.conf -r "$t/a.rules" >"$t/b.rules" 2>"$t/err"
+# prints ARGUMENTS...: what it prints stays in $t/a.rules; loading that again in $t/b.rules.
+prints() {
+	name=$1
+	shift
+	"$W" rules print "$@" >"$t/a.rules" 2>"$t/err"
+	check "$name: status 0" [ $? -eq 0 ]
+	case $1 in
+	-c) "$W" rules print "$@" -r "$t/a.rules" >"$t/b.rules" 2>"$t/err" ;;
+	*) "$W" rules print "$t/a.rules" >"$t/b.rules" 2>"$t/err" ;;
+	esac
+	check "$name: what was printed loads" [ $? -eq 0 ]
+}
+prints "rules print" -c tests/demo/demo.conf
 check "rules print: contoso.rules prints as itself" cmp "$t/a.rules" "$t/b.rules"
-"$W" rules print rules/monitor.rules >"$t/a.rules" 2>"$t/err"
-"$W" rules print "$t/a.rules" >"$t/b.rules" 2>"$t/err"
+prints "rules print of monitor.rules" rules/monitor.rules
 check "rules print: monitor.rules prints as itself" cmp "$t/a.rules" "$t/b.rules"
 check "rules print: something is printed" [ "$(wc -l <"$t/b.rules")" -gt 5 ]
+exit $bad

@@ -3,10 +3,16 @@
 # summary recounted from the ledger by a script that shares no code with Weir.
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
+bad=0
+ok() { echo "ok - $1"; }
+not_ok() {
+	echo "not ok - $1"
+	bad=1
+}
 check() {
 	what=$1
 	shift
-	if "$@" >&2; then echo "ok - $what"; else echo "not ok - $what"; fi
+	if "$@" >&2; then ok "$what"; else not_ok "$what"; fi
 }
 python3 tests/tools/readdress.py tests/demo/plan.tsv tests/demo/servers.tsv tests/captures/real "$t/demo.pcap" >/dev/null
 check "demo.pcap is what the tool makes" cmp "$t/demo.pcap" tests/demo/demo.pcap
@@ -21,7 +27,7 @@ grep -E '"phase":"start"|"type":"signal"' "$t/ledger/000001.jsonl" | grep -v '"p
 [ -z "${UPDATE:-}" ] || cp "$t/events" tests/golden/demo.want.jsonl
 check "events are the reviewed ones" diff -u tests/golden/demo.want.jsonl "$t/events"
 has() {
-	grep -E "$2" "$t/ledger/000001.jsonl" | grep -qE "$3" && echo "ok - holds $1" || echo "not ok - holds no $1"
+	if grep -E "$2" "$t/ledger/000001.jsonl" | grep -qE "$3"; then ok "holds $1"; else not_ok "holds no $1"; fi
 }
 for gate in own rules default; do
 	has "a deny by gate $gate" '"verdict":"deny"' "\"gate\":\"$gate\""
@@ -30,7 +36,11 @@ has "an undecidable" '"type":"flow"' '"undecidable":"'
 has "an off_hours signal" '"type":"signal"' '"signal":"off_hours"'
 has "an unexpected_country signal" '"type":"signal"' '"signal":"unexpected_country"'
 has "a report-only would_verdict" '"type":"flow"' '"would_verdict":"deny"'
-python3 tests/tools/recount.py "$t/summary" "$t/ledger" .
+python3 tests/tools/recount.py "$t/summary" "$t/ledger" . tests/demo/demo.pcap
+check "the summary was recounted to its end" [ $? -eq 0 ]
 ./weir rules print -c tests/demo/demo.conf >"$t/a.rules"
+check "rules print ends well" [ $? -eq 0 ]
 ./weir rules print -c tests/demo/demo.conf -r "$t/a.rules" >"$t/b.rules"
+check "rules print of what it printed ends well" [ $? -eq 0 ]
 check "rules print parses to itself" cmp "$t/a.rules" "$t/b.rules"
+exit $bad

@@ -14,6 +14,14 @@ import subprocess
 import sys
 
 NAMED = {"tls", "quic-v1", "http", "tds8"}
+failed = []
+
+
+def check(ok, what):
+    print(f"{'ok' if ok else 'not ok'} - {what}")
+    if not ok:
+        failed.append(what)
+    return ok
 
 
 def flows(weir, path):
@@ -21,7 +29,7 @@ def flows(weir, path):
         [weir, "replay", "-q", "--events", "-", path], stdout=subprocess.PIPE, check=False
     )
     if run.returncode != 0:
-        print(f"not ok - {path}: exit status {run.returncode}")
+        check(False, f"{path}: exit status {run.returncode}")
     found = {}
     for line in run.stdout.splitlines():
         e = json.loads(line)
@@ -51,14 +59,14 @@ def main():
                 ok = e.get("host") == want.lower() and (
                     e.get("undecidable") == "ech_used" if hidden else "undecidable" not in e
                 )
-                print(f"{'ok' if ok else 'not ok'} - {where} is {want}")
-                if not ok:
+                if not check(ok, f"{where} is {want}"):
                     print(f"# got {e}")
             if row["client"] in ("chromium", "firefox") and row["proto"] in NAMED:
                 reason = e.get("undecidable")
                 ok = reason is None or (hidden and reason == "ech_used")
-                print(f"{'ok' if ok else 'not ok'} - {where} decidable ({reason})")
-    print(f"{'ok' if named > 40 else 'not ok'} - {named} named rows in the truth table")
+                check(ok, f"{where} decidable ({reason})")
+    check(named > 40, f"{named} named rows in the truth table")
+    sys.exit(bool(failed))
 
 
 if __name__ == "__main__":

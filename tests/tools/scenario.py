@@ -103,7 +103,7 @@ def run(weir, path):
     name = os.path.basename(path)
     if done.returncode != 0:
         print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
-        return
+        return False
     verdicts, signals, ports = {}, {}, {}
     for line in done.stdout.splitlines():
         e = json.loads(line)
@@ -112,18 +112,20 @@ def run(weir, path):
             ports[e["flow_id"]] = e["src_port"]
         elif e["type"] == "signal":
             signals.setdefault(ports[e["flow_id"]], []).append(e["signal"])
+    good = True
     for k, (number, time, source, host, target, verdict, want) in enumerate(steps):
         got = ",".join(sorted(signals.get(20000 + k, []))) or "-"
         want = ",".join(sorted(want.split(",")))
         ok = verdicts.get(20000 + k) == verdict and got == want
         print(f"{'ok' if ok else 'not ok'} - {name}:{number} {time} {source} -> {host}")
         if not ok:
+            good = False
             print(f"# wanted {verdict} {want}, got {verdicts.get(20000 + k)} {got}")
+    return good
 
 
 def main():
-    for path in sys.argv[2:]:
-        run(sys.argv[1], path)
+    sys.exit(not all([run(sys.argv[1], path) for path in sys.argv[2:]]))
 
 
 if __name__ == "__main__":

@@ -218,9 +218,37 @@ static void test_long_line_is_shown_around_the_place(void **state)
 	got = printed(d, PLAIN);
 	line = strchr(got, '\n') + 1;
 	caret = strchr(line, '\n') + 1;
-	assert_int_equal(strcspn(line, "\n"), 6 + 240);
+	assert_int_equal(strcspn(line, "\n"), 6 + 3 + 200 + 3);
+	assert_memory_equal(line + 6, "...x", 4);
+	assert_memory_equal(line + 6 + 3 + 199, "x...\n", 5);
 	assert_int_equal(strcspn(caret, "^"), strcspn(line, "!"));
 	free(got);
+}
+
+/* The width counts as it is printed: 4 columns for a byte that is no text. */
+static void test_long_line_of_bytes(void **state)
+{
+	static char text[70000];
+	char *got, *line, *caret;
+
+	(void)state;
+	memset(text, 1, sizeof(text));
+	text[499] = '!';
+	for (unsigned col = 1; col <= sizeof(text); col += col == 1 ? 499 : 69500) {
+		struct diag *d = diag_create();
+
+		diag_source(d, "corp.rules", text, sizeof(text));
+		diag_error(d, span(1, col, 70000), "here");
+		got = printed(d, PLAIN);
+		line = strchr(got, '\n') + 1;
+		caret = strchr(line, '\n') + 1;
+		assert_in_range(strcspn(line, "\n"), 60, 6 + 3 + 200 + 3);
+		assert_in_range(strcspn(caret, "\n"), 6, 6 + 3 + 200);
+		if (col == 500)
+			assert_int_equal(strcspn(caret, "^"), strcspn(line, "!"));
+		assert_int_equal(strncmp(line + 6, "...", 3) == 0, col > 1);
+		free(got);
+	}
 }
 
 static void test_long_line_is_not_cut_inside_a_character(void **state)
@@ -400,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_line_numbers_are_right_aligned),
 		cmocka_unit_test(test_control_bytes_are_escaped_and_carets_follow),
 		cmocka_unit_test(test_long_line_is_shown_around_the_place),
+		cmocka_unit_test(test_long_line_of_bytes),
 		cmocka_unit_test(test_long_line_is_not_cut_inside_a_character),
 		cmocka_unit_test(test_sources_may_go_before_printing),
 		cmocka_unit_test(test_findings_over_the_cap_are_counted),

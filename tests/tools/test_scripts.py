@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The scripts that run something end with a status other than 0 when a part of it failed."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Scripts(unittest.TestCase):
+    """Each script in a tree of its own, with programs that only end with a status."""
+
+    def setUp(self):
+        self.tree = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.tree)
+        shutil.copytree(os.path.join(ROOT, "scripts"), os.path.join(self.tree, "scripts"))
+        self.program("bin/gcovr", 0)
+
+    def program(self, name, status, text=""):
+        path = os.path.join(self.tree, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\n{text}\nexit {status}\n")
+        os.chmod(path, 0o755)
+
+    def source(self, name):
+        path = os.path.join(self.tree, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii"):
+            pass
+
+    def status(self, *command, make="true"):
+        env = dict(os.environ, MAKE=make, TMPDIR=self.tree,
+                   PATH=os.path.join(self.tree, "bin") + ":" + os.environ["PATH"])
+        done = subprocess.run(["sh", *command], cwd=self.tree, env=env, check=False,
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def sanitize_tree(self):
+        for folder in ("address-undefined", "thread", "memory"):
+            self.program(f"build/{folder}/weir", 0)
+            for part in ("base", "match", "decode", "flow"):
+                self.source(f"tests/unit/{part}/test_ring.c")
+                self.program(f"build/{folder}/tests/{part}/test_ring", 0)
+        self.source("tests/captures/real/a.pcap")
+
+    def test_sanitize(self):
+        self.sanitize_tree()
+        status, text = self.status("scripts/sanitize.sh")
+        self.assertEqual(status, 0, text)
+        self.assertNotIn("not ok", text)
+        for program in ("address-undefined/tests/match/test_ring", "thread/weir",
+                        "memory/tests/flow/test_ring"):
+            self.program(f"build/{program}", 1)
+            status, text = self.status("scripts/sanitize.sh")
+            self.assertEqual(text.count("not ok"), 1, text)
+            self.assertEqual(status, 1, program)
+            self.program(f"build/{program}", 0)
+
+    def test_sanitize_without_a_build(self):
+        self.sanitize_tree()
+        status, text = self.status("scripts/sanitize.sh", make="false")
+        self.assertEqual(status, 1, text)
+        # What lies there from before proves nothing.
+        self.assertNotIn("\nok", "\n" + text)
+
+    def test_no_build(self):
+        for script in ("garbage.sh", "bench.sh", "coverage.sh"):
+            self.assertNotEqual(self.status(f"scripts/{script}", make="false")[0], 0, script)
+        self.assertNotEqual(self.status("scripts/demo.sh")[0], 0)
+
+    def test_coverage(self):
+        self.source("tests/unit/base/test_ring.c")
+        self.program("build/coverage/weir", 0)
+        self.program("build/coverage/tests/base/test_ring", 0)
+        self.assertEqual(self.status("scripts/coverage.sh")[0], 0)
+        self.program("build/coverage/tests/base/test_ring", 1)
+        self.assertEqual(self.status("scripts/coverage.sh")[0], 1)
+
+    def test_fuzz(self):
+        runs = "echo stat::number_of_executed_units: 1"
+        self.program("fuzz/fuzz_a", 0, runs)
+        self.assertEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
+        self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1", "fuzz_b")[0], 0)
+        self.assertNotEqual(self.status("scripts/fuzz.sh", "nothing", "1")[0], 0)
+        self.program("fuzz/fuzz_a", 1, runs)
+        self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
+        # The finding stays one until somebody looks at it.
+        self.program("fuzz/fuzz_a", 0, runs)
+        self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
