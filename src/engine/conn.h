@@ -58,9 +58,10 @@ struct conn {
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
 	/* inline */
-	bool provisional;  /* judged by hold_budget: the name may still come */
-	uint8_t epoch;     /* the generation and mode that judged it */
-	uint16_t nat_port; /* translated source; 0 = none */
+	bool provisional;    /* judged by hold_budget: the name may still come */
+	bool payload_passed; /* of the client: the server is past its first byte */
+	uint8_t epoch;       /* the generation and mode that judged it */
+	uint16_t nat_port;   /* translated source; 0 = none */
 	struct addr nat;
 };
 
@@ -157,8 +158,7 @@ bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
 		   size_t len);
 
 /* The verdict is there, or the connection is given up: answer for what is held. */
-void inline_release(struct worker *w, const struct flow *fl, const struct conn *c,
-		    struct pending *p);
+void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
 
 /* Drop what has been held too long. */
 void inline_tick(struct worker *w);

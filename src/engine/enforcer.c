@@ -492,7 +492,7 @@ static void wind_up(struct enforcer *e)
 	if (e->queue != NULL) {
 		while (nfqueue_read(e->queue, e->now_us, take_packet, e) > 0)
 			(void)nfqueue_flush(e->queue);
-		worker_use(e->worker, e->generation, &e->origin, false);
+		worker_let_go(e->worker);
 		(void)nfqueue_flush(e->queue);
 	}
 	if (e->conntrack != NULL)

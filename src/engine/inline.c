@@ -124,13 +124,15 @@ static void hold_packet(struct worker *w, const struct queued_packet *q,
 		drop(w, name_of(q), &w->inl->stats.over_cap);
 }
 
-static void answer_held(struct worker *w, const struct flow *fl, const struct conn *c,
+static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 			struct pending *p, bool go_on)
 {
 	const struct addr client = flow_client(fl);
 	const bool final = go_on && is_final(w, fl, c);
 	struct held_packet held;
 
+	c->payload_passed |= go_on && p->held.packets > 0;
+	fl->bypassed |= final;
 	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
 		if (go_on)
 			pass(w, held, final);
@@ -139,8 +141,7 @@ static void answer_held(struct worker *w, const struct flow *fl, const struct co
 	}
 }
 
-void inline_release(struct worker *w, const struct flow *fl, const struct conn *c,
-		    struct pending *p)
+void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	unlist(w, p);
 	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c));
@@ -168,8 +169,9 @@ bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
 /* ---- denied connections ------------------------------------------------------------------- */
 
 /*
- * To the client: what it takes next is what it acknowledges.  To the server: what it last
- * acknowledged, as far as its packets came by here; else the number of the packet at hand.
+ * To the client: what it takes next is what it acknowledges.  To the server: the first byte of
+ * the client while nothing has passed, then the number of the packet at hand.  (Segments
+ * without payload do not come by here, so what the server acknowledged is not known.)
  */
 static void reset_both(struct worker *w, const struct flow *fl, uint32_t to_client,
 		       uint32_t client_next, uint32_t to_server, bool server_knows)
@@ -195,8 +197,8 @@ static void reset_both(struct worker *w, const struct flow *fl, uint32_t to_clie
 	sink->reset(sink->arg, &r);
 }
 
-static void cut_tcp(struct worker *w, struct flow *fl, const struct packet *pkt,
-		    bool from_client)
+static void cut_tcp(struct worker *w, struct flow *fl, const struct conn *c,
+		    const struct packet *pkt, bool from_client)
 {
 	const uint32_t control = (pkt->tcp_flags & TCP_SYN) != 0 ? 1 : 0;
 	const uint32_t fin = (pkt->tcp_flags & TCP_FIN) != 0 ? 1 : 0;
@@ -209,9 +211,7 @@ static void cut_tcp(struct worker *w, struct flow *fl, const struct packet *pkt,
 			reset_both(w, fl, 0, end, 0, false);
 		else
 			reset_both(w, fl, pkt->ack, end,
-				   fl->in.has_ack && !fl->bypassed ? fl->in.acked
-								   : pkt->seq,
-				   true);
+				   c->payload_passed ? pkt->seq : fl->client_isn, true);
 	}
 	flow_close(w->flows, fl, control != 0 ? END_REASON_REFUSED : END_REASON_RESET);
 }
@@ -223,7 +223,7 @@ static void cut(struct worker *w, const struct queued_packet *q, const struct ta
 
 	drop(w, name_of(q), &w->inl->stats.denied);
 	if (pkt->ip_proto == IP_PROTO_TCP && pkt->has_l4)
-		cut_tcp(w, t->flow, pkt, t->from_client);
+		cut_tcp(w, t->flow, t->conn, pkt, t->from_client);
 	else if (t->from_client)
 		sink->prohibit(sink->arg, q->frame.data, q->frame.caplen);
 }
@@ -253,6 +253,7 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 	}
 	final = is_final(w, t->flow, c);
 	t->flow->bypassed |= final;
+	c->payload_passed |= t->from_client && pkt->payload_wire_len > 0;
 	pass(w, name_of(q), final);
 }
 
@@ -299,8 +300,7 @@ static void time_out(struct worker *w, struct pending *p)
 	conn_release(w, c);
 	if (fl->key.ip_proto != IP_PROTO_TCP)
 		return;
-	reset_both(w, fl, fl->in.next_seq, fl->out.next_seq,
-		   fl->in.has_ack ? fl->in.acked : fl->client_isn, fl->in.has_seq);
+	reset_both(w, fl, fl->out.acked, fl->out.next_seq, fl->client_isn, true);
 	flow_close(w->flows, fl, END_REASON_RESET);
 }
 
@@ -395,8 +395,13 @@ void worker_use(struct worker *w, const struct generation *g,
 	s->cfg.enforce = enforce;
 	s->sweep_at = 0;
 	s->sweeping = true;
-	/* Nobody waits in mode monitor. */
-	for (uint32_t i = s->wait_first; !enforce && i != 0;) {
+	if (!enforce) /* nobody waits in mode monitor */
+		worker_let_go(w);
+}
+
+void worker_let_go(struct worker *w)
+{
+	for (uint32_t i = w->inl->wait_first; i != 0;) {
 		struct pending *p = pool_at(w->pendings, i - 1);
 
 		i = p->wait_next;

@@ -72,6 +72,9 @@ void worker_headers(struct worker *w, const struct frame *f);
 void worker_use(struct worker *w, const struct generation *g,
 		const struct event_origin *origin, bool enforce);
 
+/* Nobody will ask any more: let everything go that is held. */
+void worker_let_go(struct worker *w);
+
 /* Some of that work; false when nothing is left. */
 bool worker_sweep(struct worker *w, int64_t clock_us);
 
