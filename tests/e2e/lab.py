@@ -340,7 +340,8 @@ class Lab:
     def at_server(self, port=443):
         return self.capture("server", "eth0", f"port {port}")
 
-    def server_sockets(self, port=443, peer=None, local=None, states=("ESTAB", "SYN-RECV")):
+    def server_sockets(self, port=443, peer=None, local=None, peer_port=None,
+                       states=("ESTAB", "SYN-RECV")):
         """Connections that the server still has, as (state, local, peer)."""
         # SYN-RECV: connections that a half-open handshake keeps.
         done = self.server.run("ss", "-Htan", f"sport = :{port}")
@@ -348,6 +349,8 @@ class Lab:
         for line in done.stdout.splitlines():
             state, _, _, here, there = line.split()[:5]
             here_ip, there_ip = (x.rpartition(":")[0].strip("[]") for x in (here, there))
+            if peer_port is not None and there.rpartition(":")[2] != str(peer_port):
+                continue
             if state in states and peer in (None, there_ip) and local in (None, here_ip):
                 found.append((state, here, there))
         return found

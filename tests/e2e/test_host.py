@@ -24,7 +24,7 @@ class Host(GatewayCase):
                 self.assertEqual(changed, {})
             else:
                 text = "\n".join(difflib.unified_diff(was, after[kind], "before", "after", n=1))
-                self.assertEqual(text, "", kind)
+                self.assertEqual(text, "", kind + text)
 
     def test_stop_leaves_the_host_as_found(self):
         self.lab.gateway.run("iptables", "-w", "-t", "mangle", "-A", "FORWARD", "-p", "tcp",
@@ -87,7 +87,7 @@ class Host(GatewayCase):
                 self.assertGreater(len(s.recv(65536)), 0, "the connection was cut")
         events = weir.ledger.wait(10, type="flow", src_port=port)
         self.assertEqual({(e["verdict"], e["reason"]) for e in events}, {("allow", "preexisting")})
-        weir.ledger.flow(port, "end", 10)
+        weir.ledger.flow(port, "end", 30)  # the kernel tells of it only in dumps, every 20 s
 
     def test_without_adoption(self):
         """A connection of which nothing is known is no allowed one once that time is over."""
