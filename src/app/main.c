@@ -16,7 +16,7 @@
 
 static const struct command *const commands[] = {
 	&command_replay, &command_check, &command_explain, &command_lookup,
-	&command_rules,  &command_run,   &command_ctl,
+	&command_rules,  &command_run,   &command_ctl,     &command_off,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -67,6 +67,7 @@ class GatewayCase(unittest.TestCase):
     def new_weir(self, **options):
         """Another weir, in a test that starts it itself."""
         type(self).weir = Weir(self.lab, **{**self.weir_options, **options})
+        self.addCleanup(self.weir.off)  # a killed one leaves its rules
         self.addCleanup(self.weir.kill)
         return self.weir
 
