@@ -8,7 +8,7 @@ import unittest
 
 import lab as places
 from case import GatewayCase
-from gateway import ALLOWED, DENIED
+from gateway import ALLOWED, DENIED, RULES
 from packets import client_hello, payload_to
 
 COUNT = 500
@@ -58,16 +58,50 @@ class Flood(GatewayCase):
         self.assertLessEqual(reasons, {"hold_budget", "incomplete"})
 
     def test_slow_hello_of_an_honest_client(self):
-        """A pause within the hello that is shorter than the hold time does no harm."""
+        """A pause within the hello that is shorter than a retransmission time-out does no harm."""
         hello = client_hello(ALLOWED)
         with self.lab.socket_to(places.WEB, sport=(port := self.lab.next_port())) as s:
             # What is held is not acknowledged: a client that waits for that would wait in vain.
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             s.sendall(hello[:200])
-            time.sleep(1)
+            time.sleep(0.1)
             s.sendall(hello[200:])
             self.assertEqual(s.recv(3), b"\x16\x03\x03", "the server's hello")
         self.assert_passed(port, ALLOWED)
+
+
+class SlowHellos(GatewayCase):
+    """Where the rules let `hold_budget` pass, the name still decides when it comes."""
+
+    weir_options = {"rules": RULES.replace("{ hold_budget, ", "{ ").replace(
+        "gate undecidable\n", "gate undecidable\nallow  hold_budget\n")}
+
+    def slowly(self, host, port):
+        hello = client_hello(host)
+        s = self.lab.socket_to(places.WEB, sport=port)
+        self.addCleanup(s.close)
+        s.settimeout(20)
+        s.sendall(hello[:200])
+        time.sleep(1)
+        s.sendall(hello[200:])
+        return s.recv(3)
+
+    def test_allowed_name_gets_through_after_the_hold_time(self):
+        port = self.lab.next_port()
+        self.assertEqual(self.slowly(ALLOWED, port), b"\x16\x03\x03")
+        first = self.weir.ledger.flow(port, "start")
+        self.assertEqual((first["undecidable"], first["effect"]), ("hold_budget", "held_dropped"))
+        later = self.weir.ledger.flow(port, "update")
+        self.assertEqual((later["host"], later["verdict"]), (ALLOWED, "allow"))
+
+    def test_denied_name_is_cut_when_it_is_known(self):
+        port = self.lab.next_port()
+        with self.assertRaises(ConnectionError):
+            self.slowly(DENIED, port)
+        later = self.weir.ledger.flow(port, "update")
+        self.assertEqual((later["host"], later["verdict"], later["effect"]),
+                         (DENIED, "deny", "reset"))
+        self.assert_none_left(peer=places.CLIENT)
 
 
 class FloodOpen(Flood):
