@@ -52,6 +52,23 @@ bool parse_u64(struct str s, uint64_t max, uint64_t *ret)
 	return true;
 }
 
+bool parse_hex_u32(struct str s, uint32_t *ret)
+{
+	uint32_t v = 0;
+
+	if (s.len < 3 || s.len > 10 || s.p[0] != '0' || s.p[1] != 'x')
+		return false;
+	for (size_t i = 2; i < s.len; i++) {
+		const char c = ascii_lower(s.p[i]);
+
+		if (!ascii_is_hex(c))
+			return false;
+		v = v << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*ret = v;
+	return true;
+}
+
 struct unit {
 	const char *word;
 	uint64_t factor;

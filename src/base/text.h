@@ -59,6 +59,9 @@ static inline bool ascii_is_hex(char c)
 /* Decimal digits only, no sign, no blanks, at most `max`.  False leaves *ret untouched. */
 bool parse_u64(struct str s, uint64_t max, uint64_t *ret);
 
+/* "0x" and 1 to 8 hexadecimal digits.  False leaves *ret untouched. */
+bool parse_hex_u32(struct str s, uint32_t *ret);
+
 /*
  * Quantities: digits followed by one unit, nothing else; the unit is required.
  *   duration: us ms s min h d      -> microseconds

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/nfqueue.h"
 
+#include "base/text.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,9 +65,9 @@ struct nfqueue {
 
 /* One line of STATUS_FILE. */
 struct queue_status {
-	unsigned long
-		port; /* netlink port of who serves the queue: mostly its process id */
-	unsigned long waiting, queue_dropped, user_dropped;
+	/* netlink port of who serves the queue: mostly its process id */
+	uint64_t port;
+	uint64_t waiting, queue_dropped, user_dropped;
 };
 
 static bool status_parse(char *line, uint16_t number, struct queue_status *ret)
@@ -80,15 +82,16 @@ static bool status_parse(char *line, uint16_t number, struct queue_status *ret)
 		USER_DROPPED,
 		COLUMNS
 	};
-	unsigned long column[COLUMNS];
+	uint64_t column[COLUMNS];
 
 	for (size_t i = 0; i < COLUMNS; i++) {
-		char *end;
+		size_t len;
 
-		column[i] = strtoul(line, &end, 10);
-		if (end == line)
+		line += strspn(line, " ");
+		len = strcspn(line, " ");
+		if (!parse_u64((struct str){line, len}, UINT64_MAX, &column[i]))
 			return false;
-		line = end;
+		line += len;
 	}
 	if (column[NUMBER] != number)
 		return false;

@@ -656,19 +656,13 @@ static void read_word(const struct job *j)
 static void read_mask(const struct job *j)
 {
 	const char *text = j->n->value;
-	unsigned long v;
-	uint32_t mask, run;
-	char *end;
+	uint32_t mask = 0, run;
 
 	if (!is_kind(j, j->n, NODE_STRING))
 		return;
-	errno = 0;
-	v = strtoul(text, &end, 16);
-	mask = (uint32_t)v;
+	(void)parse_hex_u32(str_of(text), &mask);
 	run = mask == 0 ? 0 : mask >> __builtin_ctz(mask);
-	if (strncmp(text, "0x", 2) == 0 && *end == '\0' && errno == 0 &&
-	    v <= UINT32_MAX && (run & (run + 1)) == 0 && run >= 15 &&
-	    mask != UINT32_MAX) {
+	if ((run & (run + 1)) == 0 && run >= 15 && mask != UINT32_MAX) {
 		store(j, &mask, sizeof(mask));
 		return;
 	}

@@ -71,6 +71,7 @@ static int spawn(const char *path, const char *const argv[], int in, int out, pi
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
+	char *const *args, *const *env;
 	sigset_t none;
 	int rc;
 
@@ -82,8 +83,9 @@ static int spawn(const char *path, const char *const argv[], int in, int out, pi
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	rc = posix_spawn(ret, path, &files, &attr, (char *const *)(uintptr_t)argv,
-			 (char *const *)(uintptr_t)environment);
+	memcpy(&args, &argv, sizeof(args)); /* posix_spawn() does not write there */
+	memcpy(&env, &(const char *const *){environment}, sizeof(env));
+	rc = posix_spawn(ret, path, &files, &attr, args, env);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&files);
 	return -rc;

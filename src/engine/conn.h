@@ -153,9 +153,8 @@ struct inline_state *inline_create(const struct inline_cfg *cfg);
 void inline_destroy(struct inline_state *s); /* NULL is a no-op */
 
 /* May these client bytes at stream offset `at` be looked at?  False: to be dropped. */
-bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
-		   const struct packet *pkt, uint32_t at, const uint8_t *data,
-		   size_t len);
+bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
+		   struct str bytes);
 
 /* The verdict is there, or the connection is given up: answer for what is held. */
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);

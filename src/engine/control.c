@@ -178,14 +178,16 @@ static void name_user(uid_t uid, char buf[64])
 static void name_login(pid_t pid, uid_t uid, char buf[64])
 {
 	char path[64];
-	unsigned login = UINT32_MAX;
+	uint64_t login = UINT32_MAX;
+	char line[16];
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)pid);
 	f = fopen(path, "re");
 	if (f != NULL) {
-		if (fscanf(f, "%u", &login) != 1)
-			login = UINT32_MAX;
+		if (fgets(line, sizeof(line), f) != NULL)
+			(void)parse_u64((struct str){line, strcspn(line, "\n")},
+					UINT32_MAX, &login);
 		(void)fclose(f);
 	}
 	name_user(login == UINT32_MAX ? uid : (uid_t)login, buf);

@@ -147,15 +147,16 @@ void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pe
 	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c));
 }
 
-bool inline_admits(struct worker *w, struct conn *c, const struct pending *p,
-		   const struct packet *pkt, uint32_t at, const uint8_t *data, size_t len)
+bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
+		   struct str bytes)
 {
+	const struct pending *p = conn_pending(w, c);
 	struct inline_state *s = w->inl;
 
-	if (pkt->ttl < s->cfg.min_ttl) {
+	if (ttl < s->cfg.min_ttl) {
 		s->stats.ttl_low++;
 		c->flags |= 1u << FLAG_TTL_LOW;
-	} else if (head_contradicts(&p->head, at, data, len)) {
+	} else if (head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len)) {
 		s->stats.conflicting++;
 		c->flags |= 1u << FLAG_OVERLAP;
 	} else {

@@ -582,7 +582,7 @@ static struct str response_word(uint8_t rcode, char buf[8])
 
 	if (rcode < sizeof(words) / sizeof(words[0]))
 		return str_of(words[rcode]);
-	memcpy(buf, "rcode", 5);
+	memcpy(buf, "rcode00", 8);
 	buf[5] = (char)('0' + rcode / 10 % 10);
 	buf[6] = (char)('0' + rcode % 10);
 	return (struct str){buf, 7};

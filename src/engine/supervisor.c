@@ -84,7 +84,7 @@ static void note(struct supervisor *s, const char *line, size_t len)
 
 static void note_system(struct supervisor *s, const char *what, const char *message)
 {
-	char line[FORM_LINE_MAX];
+	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
 	const struct system_event e = {
 		.time_us = real_us(), .what = what, .message = str_of(message)};
@@ -95,7 +95,7 @@ static void note_system(struct supervisor *s, const char *what, const char *mess
 static void note_loss(struct supervisor *s, const char *what, uint64_t count,
 		      int64_t from_us, int64_t to_us)
 {
-	char line[FORM_LINE_MAX];
+	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
 	const struct loss_event e = {.time_us = to_us,
 				     .what = what,
@@ -109,7 +109,7 @@ static void note_loss(struct supervisor *s, const char *what, uint64_t count,
 static void note_change(struct supervisor *s, const char *what, const char *diff,
 			const char *old_name, const char *new_name)
 {
-	char line[FORM_LINE_MAX];
+	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
 	const struct change_event e = {.time_us = real_us(),
 				       .what = what,
@@ -144,8 +144,8 @@ static void keep_mark(const struct supervisor *s)
 	f = fopen(path, "we");
 	if (f == NULL)
 		return;
-	(void)fprintf(f, "%s %s %08" PRIx32 "\n", s->generation->name, mode_name(s->mode),
-		      s->mark);
+	(void)fprintf(f, "%s %s 0x%08" PRIx32 "\n", s->generation->name,
+		      mode_name(s->mode), s->mark);
 	(void)fclose(f);
 }
 
@@ -153,24 +153,26 @@ static void keep_mark(const struct supervisor *s)
 static bool last_mark(const struct supervisor *s, char name[64], char mode[16],
 		      uint32_t *ret)
 {
-	char path[4096];
-	bool ok = false;
+	char path[4096], line[128] = "", mark[16];
 	FILE *f;
 
 	mark_path(s, path, sizeof(path));
 	f = fopen(path, "re");
-	if (f != NULL) {
-		ok = fscanf(f, "%63s %15s %8" SCNx32, name, mode, ret) == 3;
-		(void)fclose(f);
-	}
-	return ok;
+	if (f == NULL)
+		return false;
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
+	(void)fclose(f);
+	return sscanf(line, "%63s %15s %15s", name, mode, mark) == 3 &&
+	       parse_hex_u32(str_of(mark), ret);
 }
 
 /* A mark for this generation in this mode: never one that stands for something else. */
 static uint32_t choose_mark(const struct supervisor *s, const char *name, enum mode mode)
 {
 	const uint32_t mask = capture_of(s)->mark_mask;
-	const uint32_t values = mask >> mask_shift(mask); /* 1 .. values */
+	/* 1 .. values; weir.conf has seen to it that there are some */
+	const uint32_t values = mask == 0 ? 1 : mask >> mask_shift(mask);
 	char old_name[64], old_mode[16];
 	uint32_t old = s->mark, v;
 	bool same = false;
@@ -414,7 +416,7 @@ static bool begin_change(struct supervisor *s, const struct asker *who)
 	return true;
 }
 
-static bool order(struct supervisor *s, enum gateway_order_kind kind)
+static bool give_order(struct supervisor *s, enum gateway_order_kind kind)
 {
 	struct gateway_order o = {
 		.kind = kind, .mode = s->next_mode, .mark = s->next_mark};
@@ -451,7 +453,7 @@ static void loaded(struct supervisor *s)
 			   "nothing changed\n");
 	} else {
 		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
-		if (!order(s, GATEWAY_USE))
+		if (!give_order(s, GATEWAY_USE))
 			end_change(s, false, "the enforcer is not there; try again\n");
 	}
 	free(text);
@@ -463,7 +465,7 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 		return false;
 	s->next_mode = mode;
 	s->next_mark = choose_mark(s, s->generation->name, mode);
-	if (!order(s, GATEWAY_MODE))
+	if (!give_order(s, GATEWAY_MODE))
 		end_change(s, false, "the enforcer is not there; try again\n");
 	return true;
 }
@@ -576,8 +578,8 @@ static void tell_losses(struct supervisor *s)
 static int prepare_ledger(const struct supervisor *s)
 {
 	const struct config *c = s->generation->config;
-	const struct passwd *pw =
-		getpwnam(c->capture.user); /* NOLINT(concurrency-mt-unsafe) */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	const struct passwd *pw = getpwnam(c->capture.user);
 
 	if (c->ledger.dir == NULL) {
 		log_error(
@@ -725,7 +727,7 @@ static void wind_up(struct supervisor *s)
 	s->stop = true;
 	take_rules_away(s);
 	if (s->children[CHILD_ENFORCER].pid > 0) {
-		(void)order(s, GATEWAY_STOP);
+		(void)give_order(s, GATEWAY_STOP);
 		await(s, CHILD_ENFORCER);
 	}
 	close_gap(s);

@@ -186,7 +186,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	}
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl != NULL && !inline_admits(w, c, p, pkt, at, data, len))
+	if (w->inl != NULL &&
+	    !inline_admits(w, c, pkt->ttl, at, (struct str){(const char *)data, len}))
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, data, len);
 	if (p->head.out_of_order)

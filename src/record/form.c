@@ -555,7 +555,7 @@ static void query_type(struct line *l, uint16_t type)
 static size_t dns_line(const struct dns_event *e, const struct event_origin *o,
 		       struct line *l)
 {
-	char buf[ADDR_TEXT_MAX];
+	char buf[ADDR_TEXT_MAX] = "";
 
 	origin(l, e->time_us, "dns", o);
 	flow_id(l, e->flow_id);
