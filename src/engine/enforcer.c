@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -312,8 +313,19 @@ static int wait_for_all(struct enforcer *e)
 	return rc;
 }
 
+/* Senders choose addresses and ports: what they collide with must not be theirs to choose. */
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		seed = (uint64_t)clock_real.now_us(clock_real.arg);
+	return seed;
+}
+
 static int open_all(struct enforcer *e, char error[300])
 {
+	const uint64_t seed = random_seed();
 	const struct config *c = e->generation->config;
 	const enum mode mode = (enum mode)atomic_load(&e->sh->mode);
 	const struct inline_cfg in = {
@@ -324,7 +336,8 @@ static int open_all(struct enforcer *e, char error[300])
 			 .arg = e},
 		.hold = {.flow_packets = c->limits.hold_flow,
 			 .source_packets = c->limits.hold_source,
-			 .total_packets = c->limits.hold_total},
+			 .total_packets = c->limits.hold_total,
+			 .seed = seed},
 		.hold_us = c->limits.hold_time_us,
 		.adopt_until_us = e->sh->adopt_until_us,
 		.min_ttl = (uint8_t)c->capture.min_ttl,
@@ -334,6 +347,7 @@ static int open_all(struct enforcer *e, char error[300])
 	const bool queue = c->capture.source == CAPTURE_NFQUEUE;
 	struct worker_cfg wc = {.generation = e->generation,
 				.sink = {.put = put_event, .arg = e},
+				.seed = seed,
 				.ndpi = e->cfg->ndpi,
 				.dns_events = c->ledger.dns_events,
 				.inline_cfg = queue ? &in : NULL};

@@ -53,6 +53,7 @@ struct hold *hold_create(const struct hold_cfg *cfg)
 		.source_packets = or_default(cfg->source_packets, SOURCE_PACKETS),
 		.total_packets = or_default(cfg->total_packets, TOTAL_PACKETS),
 		.total_bytes = cfg->total_bytes == 0 ? TOTAL_BYTES : cfg->total_bytes,
+		.seed = cfg->seed,
 	};
 	if (h->cfg.total_packets > TOTAL_MAX)
 		h->cfg.total_packets = TOTAL_MAX;
@@ -79,7 +80,7 @@ void hold_destroy(struct hold *h)
 
 static uint32_t home_of(const struct hold *h, const struct addr *a)
 {
-	return (uint32_t)hash_bytes(a->b, sizeof(a->b), 0) & h->source_mask;
+	return (uint32_t)hash_bytes(a->b, sizeof(a->b), h->cfg.seed) & h->source_mask;
 }
 
 /* The place of `a`, or the free one where it would go. */

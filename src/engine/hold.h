@@ -24,6 +24,7 @@ struct hold_cfg {                /* 0 = the default in brackets */
 	uint32_t source_packets; /* [2,048] */
 	uint32_t total_packets;  /* [16,384]; at most 1,000,000 */
 	uint64_t total_bytes;    /* [64 MiB] */
+	uint64_t seed;           /* of the sources' hash */
 };
 
 struct hold;

@@ -447,9 +447,11 @@ static void loaded(struct supervisor *s)
 		end_change(s, false, text == NULL ? "out of memory\n" : text);
 	} else if (s->next->config->capture.source != capture_of(s)->source ||
 		   s->next->config->capture.queue != capture_of(s)->queue ||
-		   s->next->config->capture.mark_mask != capture_of(s)->mark_mask) {
+		   s->next->config->capture.mark_mask != capture_of(s)->mark_mask ||
+		   s->next->config->capture.on_failure != capture_of(s)->on_failure) {
 		end_change(s, false,
-			   "capture.source, queue and mark_mask need a restart of weir; "
+			   "capture.source, on_failure, queue and mark_mask need a "
+			   "restart of weir; "
 			   "nothing changed\n");
 	} else {
 		s->next_mark = choose_mark(s, s->next->name, s->next_mode);

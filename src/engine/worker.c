@@ -19,7 +19,8 @@ static bool create_parts(struct worker *w)
 		c->limits.max_heads != 0 ? c->limits.max_heads : PENDING_DEFAULT;
 	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments};
 	struct flow_cfg flows = {.max_flows = c->limits.max_flows,
-				 .extra_bytes = sizeof(struct conn)};
+				 .extra_bytes = sizeof(struct conn),
+				 .seed = w->cfg.seed};
 
 	flows.timeout_us[FLOW_TCP_OPEN] = c->limits.tcp_timeout_us;
 	flows.timeout_us[FLOW_UDP] = c->limits.udp_timeout_us;

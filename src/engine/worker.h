@@ -29,7 +29,8 @@ struct worker_cfg {
 	const struct generation *generation;
 	struct event_origin origin;
 	struct event_sink sink;
-	bool ndpi;                           /* name the protocol of unknown traffic */
+	uint64_t seed; /* of the flow table's hash: random where senders choose tuples */
+	bool ndpi;     /* name the protocol of unknown traffic */
 	bool dns_events;                     /* write a `dns` event an answer */
 	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
