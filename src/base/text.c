@@ -56,12 +56,12 @@ bool parse_hex_u32(struct str s, uint32_t *ret)
 {
 	uint32_t v = 0;
 
-	if (s.len < 3 || s.len > 10 || s.p[0] != '0' || s.p[1] != 'x')
+	if (s.len < 3 || s.p[0] != '0' || s.p[1] != 'x')
 		return false;
 	for (size_t i = 2; i < s.len; i++) {
 		const char c = ascii_lower(s.p[i]);
 
-		if (!ascii_is_hex(c))
+		if (!ascii_is_hex(c) || v >> 28 != 0)
 			return false;
 		v = v << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 	}

@@ -59,7 +59,7 @@ static inline bool ascii_is_hex(char c)
 /* Decimal digits only, no sign, no blanks, at most `max`.  False leaves *ret untouched. */
 bool parse_u64(struct str s, uint64_t max, uint64_t *ret);
 
-/* "0x" and 1 to 8 hexadecimal digits.  False leaves *ret untouched. */
+/* "0x" and hexadecimal digits, of any number but at most 32 bits.  False leaves *ret untouched. */
 bool parse_hex_u32(struct str s, uint32_t *ret);
 
 /*

@@ -438,9 +438,16 @@ static void what(struct worker *w, struct conn *c, struct case_file *cf)
 	s->ja4 = intern_text(w->texts, c->ja4);
 }
 
-static bool is_midstream(enum undecidable u)
+#define UNREAD                                                             \
+	(1u << UNDECIDABLE_MIDSTREAM | 1u << UNDECIDABLE_MALFORMED_HELLO | \
+	 1u << UNDECIDABLE_HELLO_TOO_BIG | 1u << UNDECIDABLE_INCOMPLETE |  \
+	 1u << UNDECIDABLE_HOLD_BUDGET)
+
+/* Nobody saw its beginning, and what came then says nothing of itself. */
+static bool was_under_way(const struct flow *fl, enum undecidable u)
 {
-	return u == UNDECIDABLE_MIDSTREAM || u == UNDECIDABLE_QUIC_MIDSTREAM;
+	return u == UNDECIDABLE_QUIC_MIDSTREAM ||
+	       (fl->midstream && (UNREAD & 1u << u) != 0);
 }
 
 /* Older than our start: it passes, and the record says that nobody looked. */
@@ -476,7 +483,7 @@ static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 	c->corroboration = (uint8_t)cf.subject.corroboration;
 	c->visibility = (uint8_t)cf.subject.visibility;
 	c->name_undecidable = (uint8_t)cf.subject.undecidable;
-	if (adopts(w) && is_midstream((enum undecidable)c->name_undecidable))
+	if (adopts(w) && was_under_way(fl, (enum undecidable)c->name_undecidable))
 		adopt(w, &cf.decision);
 	else
 		policy_decide(w->g->policy, &cf.subject, &cf.decision);

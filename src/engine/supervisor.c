@@ -275,6 +275,9 @@ static void start_child(struct supervisor *s, enum child_kind k)
 			return;
 		s->order_fd = pair[0];
 		s->cfg.generation = s->generation;
+		/* What began while nobody looked, and was let pass, goes on. */
+		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
+			s->sh->adopt_until_us = real_us() + capture_of(s)->adopt_us;
 		atomic_store(&s->sh->mark, s->mark);
 		atomic_store(&s->sh->mode, (int)s->mode);
 	}
