@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,8 @@ int main(int argc, char *argv[])
 	const char *name = argc > 1 ? argv[1] : "--help";
 	char title[32];
 
+	/* Who reads our output may go: a write that failed says so, in every command. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
 	    strcmp(name, "help") == 0) {
 		int code = print_help();

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +231,12 @@ static int show_result(const struct options *o, const struct generation *g,
 	return finish_output(EXIT_FINE);
 }
 
+/* Not one packet came from captures that all are damaged: there is nothing to sum up. */
+static bool nothing_read(const struct replay_result *res, size_t captures)
+{
+	return res->frames == 0 && res->damaged >= captures;
+}
+
 static int report_trouble(const struct replay_result *res, size_t captures)
 {
 	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
@@ -264,8 +269,7 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 		(void)fprintf(stderr, "weir replay: no packet in any capture\n");
 	if (res->damaged == 0)
 		return EXIT_FINE;
-	return res->frames == 0 && res->damaged >= captures ? EXIT_COULD_NOT
-							    : EXIT_FINDINGS;
+	return nothing_read(res, captures) ? EXIT_COULD_NOT : EXIT_FINDINGS;
 }
 
 static int run_with(struct options *o, const struct generation *g,
@@ -293,6 +297,14 @@ static int run_with(struct options *o, const struct generation *g,
 	if (l == NULL || res == NULL || show.summary == NULL)
 		goto out;
 	rc_run = replay_run(&rc, res);
+	if (nothing_read(res, count)) {
+		if (show.progress)
+			(void)fprintf(stderr, "\r\033[K");
+		ledger_discard(l, dir);
+		l = NULL;
+		code = report_trouble(res, count);
+		goto out;
+	}
 	rc_close = ledger_close(l);
 	l = NULL;
 	if (show.progress)
@@ -338,7 +350,6 @@ static int run(int argc, char *argv[])
 	struct options o = {.workers = 1, .ndpi = true};
 	int code = parse_options(argc, argv, &o);
 
-	(void)signal(SIGPIPE, SIG_IGN);
 	if (code == EXIT_FINE)
 		code = load_and_run(&o, (const char *const *)&argv[optind],
 				    (size_t)(argc - optind));
@@ -366,5 +377,5 @@ const struct command command_replay = {
 		"  -q               no summary, no warnings\n"
 		"\n"
 		"Exit status: 0 fine; 1 rule or configuration errors, or a capture damaged (what\n"
-		"came before is kept); 2 usage; 3 could not read or write.\n",
+		"came before is kept); 2 usage; 3 no capture could be read, or no output written.\n",
 };

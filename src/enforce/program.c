@@ -72,17 +72,21 @@ static int spawn(const char *path, const char *const argv[], int in, int out, pi
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	char *const *args, *const *env;
-	sigset_t none;
+	sigset_t none, normal;
 	int rc;
 
 	(void)sigemptyset(&none);
+	(void)sigemptyset(&normal);
+	(void)sigaddset(&normal, SIGPIPE);
 	(void)posix_spawn_file_actions_init(&files);
 	(void)posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	(void)posix_spawnattr_setsigdefault(&attr, &normal);
+	(void)posix_spawnattr_setflags(&attr,
+				       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	memcpy(&args, &argv, sizeof(args)); /* posix_spawn() does not write there */
 	memcpy(&env, &(const char *const *){environment}, sizeof(env));
 	rc = posix_spawn(ret, path, &files, &attr, args, env);

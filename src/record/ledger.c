@@ -26,18 +26,20 @@ struct ledger {
 	uint64_t segment_bytes;
 	uint64_t next_seq;
 	uint64_t bytes;
-	int error;       /* sticky -errno; 0 = fine */
+	int error; /* sticky -errno; 0 = fine */
+	bool made_dir;
 	bool sync_lost;  /* a sync failed: what the segment holds is not known */
 	size_t buffered; /* bytes of whole lines in buf */
 	char buf[BUFFER_BYTES];
 };
 
 /* The lock is the folder itself: nothing to clean up, gone with the process. */
-static int open_dir(const char *dir, char error[ERROR_MAX])
+static int open_dir(const char *dir, bool *ret_made, char error[ERROR_MAX])
 {
 	int fd, rc;
 
-	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+	*ret_made = mkdir(dir, 0750) == 0;
+	if (!*ret_made && errno != EEXIST) {
 		rc = -errno;
 		(void)snprintf(error, ERROR_MAX, "cannot create the ledger '%s': %s", dir,
 			       strerrordesc_np(-rc));
@@ -129,7 +131,7 @@ static int open_folder(struct ledger *l, const struct ledger_cfg *cfg,
 		       char error[ERROR_MAX])
 {
 	uint32_t last = 0;
-	int rc = open_dir(cfg->dir, error);
+	int rc = open_dir(cfg->dir, &l->made_dir, error);
 
 	if (rc < 0)
 		return rc;
@@ -298,6 +300,23 @@ int ledger_retry(struct ledger *l)
 	if (l->error == 0)
 		l->error = write_buffer(l);
 	return l->error;
+}
+
+void ledger_discard(struct ledger *l, const char *dir)
+{
+	char name[SEGMENT_NAME_MAX];
+	bool made;
+
+	if (l == NULL)
+		return;
+	for (uint32_t i = 1; l->dir_fd >= 0 && i <= l->segment; i++) {
+		segment_name(i, "jsonl", name);
+		(void)unlinkat(l->dir_fd, name, 0);
+	}
+	made = l->made_dir;
+	(void)ledger_close(l);
+	if (made)
+		(void)rmdir(dir);
 }
 
 int ledger_close(struct ledger *l)

@@ -55,4 +55,10 @@ int ledger_retry(struct ledger *l) __attribute__((warn_unused_result));
 /* Flush, sync and close.  0 or -errno of what was lost; the ledger is gone either way. */
 int ledger_close(struct ledger *l);
 
+/*
+ * Close and take back a ledger that was opened with must_be_new: its segments are removed, and
+ * `dir` (as it was opened) if ledger_open() made it.
+ */
+void ledger_discard(struct ledger *l, const char *dir);
+
 #endif /* RECORD_LEDGER_H */

@@ -87,6 +87,12 @@ run 3 "a folder as capture" replay -o "$t/none" tests/captures
 says "a folder as capture" "is a directory"
 run 3 "an empty capture" replay -q --events "$t/e" $forms/empty.pcap
 says "an empty capture" "is empty"
+run 3 "an empty capture into a ledger" replay -o "$t/none" $forms/empty.pcap
+check "nothing read leaves no ledger" [ ! -e "$t/none" ]
+check "nothing read prints no summary" [ ! -s "$t/out" ]
+mkdir "$t/mine"
+run 3 "an empty capture into a folder" replay -o "$t/mine" $forms/empty.pcap
+check "a folder of the user stays, and is empty" rmdir "$t/mine"
 run 3 "a text as capture" replay -q --events "$t/e" README.md
 says "a text as capture" "is not a capture in pcap or pcapng form"
 run 3 "a compressed capture" replay -q --events "$t/e" $forms/ethernet.pcap.gz
@@ -117,6 +123,20 @@ check "capture from standard input gives the same events" cmp "$t/a.jsonl" "$t/b
 check "events into a closed pipe: status 3" [ "$(cat "$t/rc")" -eq 3 ]
 quiet "events into a closed pipe"
 check "events into a closed pipe: the first line is whole" [ "$(jsonl "$t/first")" -eq 1 ]
+# No shell starts it: some of them ignore the signal for their children, or do not.
+for command in "lookup" "check --keys" "--version" "rules print"; do
+	python3 - "$W" "$command" >"$t/rc" 2>"$t/err" <<'PY'
+import os, signal, subprocess, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+r, w = os.pipe()
+os.close(r)
+names = ["a.crm.dynamics.com"] if sys.argv[2] == "lookup" else []
+done = subprocess.run([sys.argv[1], *sys.argv[2].split(), *names], stdout=w,
+                      stderr=subprocess.PIPE, check=False, restore_signals=True)
+print(done.returncode, "Broken" if b"roken pipe" in done.stderr else "")
+PY
+	check "$command into a closed pipe: status 3" [ "$(cat "$t/rc")" = "3 " ]
+done
 run 3 "events to a full device" replay -q --events /dev/full $demo
 says "events to a full device" "No space left on device"
 "$W" replay -o "$t/sum" --json $demo >/dev/full 2>"$t/err"

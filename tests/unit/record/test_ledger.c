@@ -201,6 +201,25 @@ static void lines_wait_in_the_buffer_until_flushed(void **state)
 	assert_int_equal(ledger_close(l), 0);
 }
 
+static void a_discarded_ledger_leaves_nothing_of_its_own(void **state)
+{
+	char *dir = path_in(*state, "l");
+	struct stat st;
+	struct ledger *l = open_in(state, 2 * sizeof(LINE(1)));
+
+	append(l, 5); /* several segments */
+	ledger_discard(l, dir);
+	assert_int_not_equal(stat(dir, &st), 0);
+
+	assert_int_equal(mkdir(dir, 0700), 0); /* somebody's folder */
+	l = open_in(state, 0);
+	append(l, 1);
+	ledger_discard(l, dir);
+	assert_int_equal(rmdir(dir), 0);
+	ledger_discard(NULL, dir);
+	free(dir);
+}
+
 static void files_are_for_owner_and_group_only(void **state)
 {
 	char *dir = path_in(*state, "l"), *file = path_in(*state, "l/000001.jsonl");
@@ -599,6 +618,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(a_new_ledger_numbers_lines_from_one),
 		FOLDER_TEST(lines_wait_in_the_buffer_until_flushed),
+		FOLDER_TEST(a_discarded_ledger_leaves_nothing_of_its_own),
 		FOLDER_TEST(files_are_for_owner_and_group_only),
 		FOLDER_TEST(an_existing_ledger_goes_on),
 		FOLDER_TEST(must_be_new_refuses_an_existing_one),
