@@ -63,8 +63,9 @@ struct gateway_shared {
 	struct ring *events;      /* enforcer -> writer: tails of lines */
 	struct ring *notes;       /* supervisor -> writer */
 	_Atomic uint64_t put;     /* events given to the ring */
-	_Atomic uint64_t written; /* events in the ledger's files */
-	_Atomic uint64_t lost;    /* events that found the ring full */
+	_Atomic uint64_t taken;   /* events that left the rings for the writer's buffer */
+	_Atomic uint64_t written; /* of these, handed to the kernel */
+	_Atomic uint64_t lost;    /* found the ring full, or died with a writer */
 	_Atomic int write_error;  /* 0 or -errno of the ledger */
 	_Atomic bool writer_stop; /* write what is there, then end */
 	_Atomic uint32_t mark;    /* allow mark in force, for a new enforcer */

@@ -3,9 +3,11 @@
  * status - what the running gateway tells about itself, for people, programs and Prometheus.
  */
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "engine/supervisor.h"
 
 static const char *failure_word(const struct capture_cfg *c)
@@ -15,51 +17,115 @@ static const char *failure_word(const struct capture_cfg *c)
 						  : "closed";
 }
 
-void supervisor_status(const struct supervisor *s, bool json, FILE *out)
+/* What is asked for at one moment. */
+struct standing {
+	const struct config *config;
+	char since[RFC3339_LEN + 1], mark[11], mark_mask[11];
+	const char *source, *on_failure, *backend, *ledger_error; /* "" = fine */
+	int64_t uptime_s;
+	bool judging;
+};
+
+static struct standing standing_of(const struct supervisor *s)
 {
 	const struct capture_cfg *c = &s->generation->config->capture;
 	const struct gateway_shared *sh = s->sh;
-	const int64_t now = clock_real.now_us(clock_real.arg);
-	const char *source = c->source == CAPTURE_NFQUEUE ? "nfqueue" : "interface";
-	const char *backend =
-		s->rules_in_place ? netfilter_backend_name(s->backend) : "none";
-	char since[RFC3339_LEN + 1];
-	const bool ready = atomic_load(&sh->enforcer.ready);
+	const int rc = atomic_load(&sh->write_error);
+	struct standing st = {
+		.config = s->generation->config,
+		.source = c->source == CAPTURE_NFQUEUE ? "nfqueue" : "interface",
+		.on_failure = failure_word(c),
+		.backend =
+			s->rules_in_place ? netfilter_backend_name(s->backend) : "none",
+		.ledger_error = rc == 0 ? "" : strerrordesc_np(-rc),
+		.uptime_s = (clock_real.now_us(clock_real.arg) - sh->start_us) / 1000000,
+		.judging = atomic_load(&sh->enforcer.ready)};
 
-	clock_format_rfc3339(sh->start_us, since);
-	(void)fprintf(
-		out,
-		json ? "{\"mode\":\"%s\",\"generation\":\"%s\",\"source\":\"%s\","
-		       "\"on_failure\":\"%s\",\"backend\":\"%s\",\"judging\":%s,"
-		       "\"since\":\"%s\",\"uptime_s\":%" PRId64 ",\"queue\":%" PRIu32
-		       ",\"mark\":\"0x%08" PRIx32 "\",\"mark_mask\":\"0x%08" PRIx32 "\","
-		     : "mode         %s\ngeneration   %s\nsource       %s\non failure   %s\n"
-		       "netfilter    %s\njudging      %s\nsince        %s (%" PRId64
-		       " s)\nqueue        %" PRIu32 "\nmark         0x%08" PRIx32
-		       " under 0x%08" PRIx32 "\n",
-		mode_name(s->mode), s->generation->name, source, failure_word(c), backend,
-		ready ? "true" : "false", since, (now - sh->start_us) / 1000000, c->queue,
-		s->mark, c->mark_mask);
-	(void)fprintf(
-		out,
-		json ? "\"pids\":{\"supervisor\":%d,\"enforcer\":%d,\"writer\":%d},"
-		       "\"restarts\":{\"enforcer\":%" PRIu32 ",\"writer\":%" PRIu32 "},"
-		     : "processes    supervisor %d, enforcer %d, writer %d\n"
-		       "restarts     enforcer %" PRIu32 ", writer %" PRIu32 "\n",
-		(int)getpid(), (int)s->children[CHILD_ENFORCER].pid,
-		(int)s->children[CHILD_WRITER].pid, s->children[CHILD_ENFORCER].restarts,
-		s->children[CHILD_WRITER].restarts);
+	clock_format_rfc3339(sh->start_us, st.since);
+	(void)snprintf(st.mark, sizeof(st.mark), "0x%08" PRIx32, s->mark);
+	(void)snprintf(st.mark_mask, sizeof(st.mark_mask), "0x%08" PRIx32, c->mark_mask);
+	return st;
+}
+
+static void print_standing_json(const struct supervisor *s, const struct standing *st,
+				FILE *out)
+{
+	const struct gateway_shared *sh = s->sh;
+	char text[8192];
+	struct json j;
+
+	json_init(&j, text, sizeof(text));
+	json_object_begin(&j, NULL);
+	json_cstring(&j, "mode", mode_name(s->mode));
+	json_cstring(&j, "generation", s->generation->name);
+	json_cstring(&j, "source", st->source);
+	json_cstring(&j, "on_failure", st->on_failure);
+	json_cstring(&j, "backend", st->backend);
+	json_bool(&j, "judging", st->judging);
+	json_cstring(&j, "since", st->since);
+	json_i64(&j, "uptime_s", st->uptime_s);
+	json_u64(&j, "queue", st->config->capture.queue);
+	json_cstring(&j, "mark", st->mark);
+	json_cstring(&j, "mark_mask", st->mark_mask);
+	json_object_begin(&j, "pids");
+	json_i64(&j, "supervisor", getpid());
+	json_i64(&j, "enforcer", s->children[CHILD_ENFORCER].pid);
+	json_i64(&j, "writer", s->children[CHILD_WRITER].pid);
+	json_object_end(&j);
+	json_object_begin(&j, "restarts");
+	json_u64(&j, "enforcer", s->children[CHILD_ENFORCER].restarts);
+	json_u64(&j, "writer", s->children[CHILD_WRITER].restarts);
+	json_object_end(&j);
+	json_bool(&j, "conntrack_events", sh->can_events);
+	json_bool(&j, "conntrack_accounting", sh->can_accounting);
+	json_object_begin(&j, "ledger");
+	json_cstring(&j, "dir", st->config->ledger.dir);
+	json_cstring(&j, "error", st->ledger_error);
+	json_u64(&j, "events", atomic_load(&sh->put));
+	json_u64(&j, "lost", atomic_load(&sh->lost));
+	json_object_end(&j);
+	json_object_end(&j);
+	if (json_ok(&j))
+		(void)fprintf(out, "%.*s\n", (int)j.len, text);
+}
+
+static void print_standing(const struct supervisor *s, const struct standing *st,
+			   FILE *out)
+{
+	const struct gateway_shared *sh = s->sh;
+
 	(void)fprintf(out,
-		      json ? "\"conntrack_events\":%s,\"conntrack_accounting\":%s,"
-			     "\"ledger\":\"%s\",\"ledger_error\":%d,"
-			     "\"events\":%" PRIu64 ",\"events_lost\":%" PRIu64 "}\n"
-			   : "conntrack    events %s, accounting %s\n"
-			     "ledger       %s, error %d, %" PRIu64 " events, %" PRIu64
-			     " lost\n",
-		      sh->can_events ? "true" : "false",
-		      sh->can_accounting ? "true" : "false",
-		      s->generation->config->ledger.dir, -atomic_load(&sh->write_error),
-		      atomic_load(&sh->put), atomic_load(&sh->lost));
+		      "mode         %s\ngeneration   %s\nsource       %s\n"
+		      "on failure   %s\nnetfilter    %s\njudging      %s\n"
+		      "since        %s (%" PRId64 " s)\nqueue        %" PRIu32 "\n"
+		      "mark         %s under %s\n",
+		      mode_name(s->mode), s->generation->name, st->source, st->on_failure,
+		      st->backend, st->judging ? "yes" : "no", st->since, st->uptime_s,
+		      st->config->capture.queue, st->mark, st->mark_mask);
+	(void)fprintf(out,
+		      "processes    supervisor %d, enforcer %d, writer %d\n"
+		      "restarts     enforcer %" PRIu32 ", writer %" PRIu32 "\n"
+		      "conntrack    events %s, accounting %s\n",
+		      (int)getpid(), (int)s->children[CHILD_ENFORCER].pid,
+		      (int)s->children[CHILD_WRITER].pid,
+		      s->children[CHILD_ENFORCER].restarts,
+		      s->children[CHILD_WRITER].restarts, sh->can_events ? "yes" : "no",
+		      sh->can_accounting ? "yes" : "no");
+	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
+		      st->config->ledger.dir, atomic_load(&sh->put),
+		      atomic_load(&sh->lost),
+		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
+		      st->ledger_error);
+}
+
+void supervisor_status(const struct supervisor *s, bool json, FILE *out)
+{
+	const struct standing st = standing_of(s);
+
+	if (json)
+		print_standing_json(s, &st, out);
+	else
+		print_standing(s, &st, out);
 }
 
 struct line {

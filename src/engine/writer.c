@@ -63,6 +63,7 @@ static bool take(struct writer *w, struct ring *r, unsigned *count, int64_t now)
 			note_error(w, rc, now);
 			return false;
 		}
+		atomic_fetch_add(&w->sh->taken, 1);
 		ring_release(r);
 		(*count)++;
 	}
@@ -77,7 +78,7 @@ static void hand_over(struct writer *w, unsigned count, int64_t now)
 		rc = ledger_flush(w->ledger);
 		w->dirty = true;
 		if (rc == 0)
-			atomic_fetch_add(&w->sh->written, count);
+			atomic_store(&w->sh->written, atomic_load(&w->sh->taken));
 	}
 	if (rc == 0 && w->dirty && now >= w->sync_us) {
 		rc = ledger_sync(w->ledger);
@@ -86,6 +87,25 @@ static void hand_over(struct writer *w, unsigned count, int64_t now)
 	}
 	if (rc != 0)
 		note_error(w, rc, now);
+}
+
+static void try_again(struct writer *w, int64_t now)
+{
+	const int rc = ledger_retry(w->ledger);
+
+	if (rc == 0)
+		atomic_store(&w->sh->written, atomic_load(&w->sh->taken));
+	w->retry_us = now + RETRY_US;
+	note_error(w, rc, now);
+}
+
+/* What a writer that was killed had taken and not handed over; at most that is lost. */
+static void count_lost(struct gateway_shared *sh)
+{
+	const uint64_t written = atomic_load(&sh->written);
+
+	atomic_fetch_add(&sh->lost, atomic_load(&sh->taken) - written);
+	atomic_store(&sh->taken, written);
 }
 
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
@@ -105,6 +125,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 			log_error("writer: %s", error);
 		return 3;
 	}
+	count_lost(sh);
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
 		/* Without its supervisor there is nothing more to come. */
@@ -113,10 +134,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 		unsigned count = 0;
 
 		atomic_store(&sh->writer.beat_us, now);
-		if (w.error != 0 && now >= w.retry_us) {
-			w.retry_us = now + RETRY_US;
-			note_error(&w, ledger_retry(w.ledger), now);
-		}
+		if (w.error != 0 && now >= w.retry_us)
+			try_again(&w, now);
 		if (w.error == 0 && take(&w, sh->notes, &count, now))
 			(void)take(&w, sh->events, &count, now);
 		hand_over(&w, count, now);
@@ -126,5 +145,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 			rest();
 	}
 	rc = ledger_close(w.ledger);
+	if (rc != 0)
+		log_error("ledger: %s; events that waited for room are lost",
+			  strerrordesc_np(-rc));
 	return rc == 0 ? 0 : 3;
 }

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger of a running gateway when its disk is full, and when its writer is killed."""
+import os
+import signal
+import time
+import unittest
+
+from case import GatewayCase, in_parallel
+from gateway import ALLOWED, DENIED
+from netns import command
+
+SMALL, LARGE = "96k", "16m"
+
+
+class LedgerFull(GatewayCase):
+    auto_start = False
+
+    def test_full_disk(self):
+        """Traffic is judged as before; what waited is written when there is room, all of it."""
+        weir = self.new_weir()
+        folder = weir.ledger.folder
+        os.mkdir(folder, 0o750)
+        command(["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=0750", "none", folder])
+        self.addCleanup(command, ["umount", "-l", folder], check=False)
+        weir.start()
+        results = in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 150)
+        self.assertEqual([r for r in results if not r.ok], [])
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        status = weir.wait_status(lambda s: s["ledger"]["error"] != "", 5, "the full disk is told")
+        self.assertIn("No space left", status["ledger"]["error"])
+        self.assertIn("No space left", weir.said())
+        before = len(weir.ledger.events())
+        self.assertLess(before, 150)
+
+        command(["mount", "-o", f"remount,size={LARGE}", folder])
+        weir.wait_status(lambda s: s["ledger"]["error"] == "", 5, "writing again")
+        for result in results:
+            weir.ledger.flow(result.port)
+        self.assertEqual(weir.ledger.events(type="loss"), [])
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
+
+
+class WriterKilled(GatewayCase):
+    def test_kill_writer(self):
+        """Another goes on behind the last whole line; what died in its buffer is counted."""
+        ports = []
+        for _ in range(3):
+            writer = self.weir.pid("writer")
+            ports += [self.lab.tls(ALLOWED).port for _ in range(5)]
+            os.kill(writer, signal.SIGKILL)
+            self.weir.wait_status(lambda s, old=writer: int(s["pids"]["writer"]) not in (0, old),
+                                  10, "another writer works")
+            ports += [r.port for r in in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 10)]
+        time.sleep(0.5)
+        written = {e["src_port"] for e in self.weir.ledger.events(type="flow", phase="start")}
+        lost = sum(e["count"] for e in self.weir.ledger.events(type="loss", what="events"))
+        self.assertLessEqual(len([p for p in ports if p not in written]), lost)
+        self.assertEqual(self.weir.faults(), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
