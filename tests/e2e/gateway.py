@@ -45,9 +45,9 @@ sensor = "lab-gw";
 mode   = "{mode}";
 rules  = [ "lab.rules" ];
 capture = {{
-  source = "nfqueue"; interfaces = [ "c0", "s0" ]; on_failure = "{on_failure}";
+  source = "{source}"; interfaces = [ {interfaces} ]; on_failure = "{on_failure}";
   adopt_established = "{adopt}"; queue = {queue}; mark_mask = "0x{mask:08x}"; min_ttl = 20;
-  watchdog = "{watchdog}s";
+  watchdog = "{watchdog}s"; user = "{user}";
 }};
 sites = ( {{
   name = "lab"; inside = [ "10.1.0.0/16", "fd01::/64" ];
@@ -102,9 +102,11 @@ class Weir:
 
     numbers = iter(range(1, 10**6))
 
-    def __init__(self, lab, mode="enforce", on_failure="closed", adopt="10s", rules=RULES):
+    def __init__(self, lab, mode="enforce", on_failure="closed", adopt="10s", rules=RULES,
+                 source="nfqueue", user="weir", program=WEIR):
         self.lab = lab
         self.mode, self.on_failure, self.adopt = mode, on_failure, adopt
+        self.source, self.user, self.program = source, user, program
         # A new folder for each: a ledger is not written twice.
         self.folder = os.path.join(lab.dir, f"weir{next(Weir.numbers)}")
         os.mkdir(self.folder, 0o755)
@@ -120,7 +122,9 @@ class Weir:
 
     def write_conf(self, **other):
         with open(self.conf, "w", encoding="ascii") as f:
+            interfaces = '"c0", "s0"' if self.source == "nfqueue" else '"c0"'
             f.write(CONF.format(mode=other.get("mode", self.mode), on_failure=self.on_failure,
+                                source=self.source, interfaces=interfaces, user=self.user,
                                 adopt=self.adopt, queue=QUEUE, mask=MARK_MASK,
                                 watchdog=WATCHDOG_S, web=places.WEB, web6=places.WEB6,
                                 folder=self.folder))
@@ -140,10 +144,10 @@ class Weir:
 
     def start(self, timeout=20):
         """Start it and wait until it judges traffic."""
-        if not os.access(WEIR, os.X_OK):
-            raise LabError(f"{WEIR} is missing: run make")
+        if not os.access(self.program, os.X_OK):
+            raise LabError(f"{self.program} is missing: run make")
         with open(self.log, "wb") as log:
-            self.process = self.lab.gateway.popen([WEIR, "run", "-c", self.conf], stdout=log,
+            self.process = self.lab.gateway.popen([self.program, "run", "-c", self.conf], stdout=log,
                                                   stderr=log, cwd=TOP,
                                                   env=self.lab.environment)
         try:
@@ -189,12 +193,12 @@ class Weir:
     def _is_ours(self, pid):
         """Not one that got the number later: it runs our program."""
         try:
-            return os.readlink(f"/proc/{pid}/exe").split(" ")[0] == WEIR and is_running(pid)
+            return os.readlink(f"/proc/{pid}/exe").split(" ")[0] == self.program and is_running(pid)
         except OSError:
             return False
 
     def ctl(self, *words, check=True, timeout=10):
-        done = self.lab.gateway.run(WEIR, "ctl", "-c", self.conf, *words, check=False,
+        done = self.lab.gateway.run(self.program, "ctl", "-c", self.conf, *words, check=False,
                                     timeout=timeout, env=self.lab.environment, cwd=TOP)
         if check and done.returncode != 0:
             raise LabError(f"weir ctl {' '.join(words)}: exit {done.returncode}: "
