@@ -77,8 +77,9 @@ struct scene {
 	uint32_t reset_count;
 	struct bytes prohibited; /* the last one */
 	uint32_t prohibited_count;
-	void (*passed)(void *arg, uint32_t id); /* NULL = nobody asks */
-	void *passed_arg;
+	void (*passed)(void *arg, uint32_t id);                  /* NULL = nobody asks */
+	void (*was_reset)(void *arg, const struct tcp_reset *r); /* the same */
+	void *watcher;                                           /* arg of both */
 	char events[SCENE_EVENTS];
 	size_t events_len;
 };
@@ -96,7 +97,7 @@ static inline void scene_answer(struct scene *s, struct held_packet p,
 	s->answers[p.id - 1] = answer;
 	s->order[s->answered++] = p.id;
 	if (answer != GOT_DROP && s->passed != NULL)
-		s->passed(s->passed_arg, p.id);
+		s->passed(s->watcher, p.id);
 }
 
 static inline void scene_pass(void *arg, struct held_packet p, bool final)
@@ -116,6 +117,8 @@ static inline void scene_reset(void *arg, const struct tcp_reset *r)
 	if (s->reset_count < SCENE_RESETS)
 		s->resets[s->reset_count] = *r;
 	s->reset_count++;
+	if (s->was_reset != NULL)
+		s->was_reset(s->watcher, r);
 }
 
 static inline void scene_prohibit(void *arg, const uint8_t *ip, size_t len)
