@@ -40,7 +40,7 @@
 #include "base/diag.h"
 #include "engine/gateway.h"
 
-#define TICK_US       10000 /* as in engine/enforcer.c, like the four below */
+#define TICK_US       10000 /* as in engine/enforcer.c, like the two below */
 #define BURSTS        4
 #define REPORT_BURSTS 16
 #define EVENTS_BYTES  ((size_t)16 << 20)
@@ -410,7 +410,7 @@ static int inspector_life(struct hop *h)
 		}
 		if (count < ANSWERS_BURST && lane_may_sleep(&h->to_inspector)) {
 			if (poll(&wait, 1, INSPECTOR_MS) == 0)
-				h->now_us += INSPECTOR_MS * 1000;
+				h->now_us += INT64_C(1000) * INSPECTOR_MS;
 			lane_woken(&h->to_inspector);
 		}
 	}
@@ -517,6 +517,13 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static double percentile_us(const struct hop *h, size_t percent)
+{
+	const size_t n = h->sample_count;
+
+	return n == 0 ? 0 : (double)h->samples_ns[n * percent / 100] / 1e3;
+}
+
 static void tell(struct hop *h, struct usage other)
 {
 	const struct usage self = usage_of_self();
@@ -524,19 +531,18 @@ static void tell(struct hop *h, struct usage other)
 	const size_t n = h->sample_count;
 
 	qsort(h->samples_ns, n, sizeof(*h->samples_ns), by_value);
-	(void)printf(
-		"{\"enforcer_us\": %" PRId64 ", \"inspector_us\": %" PRId64
-		", \"writer_us\": %" PRId64 ", \"user_us\": %" PRId64
-		", \"system_us\": %" PRId64 ", \"packets\": %" PRIu64
-		", \"answered\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f"
-		", \"wakes\": %" PRIu64 ", \"full\": %" PRIu64 ", \"lost\": %" PRIu64
-		", \"put\": %" PRIu64 ", \"resets\": %" PRIu64 "}\n",
-		self.user_us + self.system_us, other.user_us + other.system_us, writer_us,
-		self.user_us + other.user_us, self.system_us + other.system_us,
-		h->packets, n, n == 0 ? 0 : h->samples_ns[n / 2] / 1e3,
-		n == 0 ? 0 : h->samples_ns[n * 99 / 100] / 1e3, h->to_inspector.wakes,
-		h->to_inspector.full, atomic_load(&h->sh->gateway.lost),
-		atomic_load(&h->sh->gateway.put), h->resets);
+	(void)printf("{\"enforcer_us\": %" PRId64 ", \"inspector_us\": %" PRId64
+		     ", \"writer_us\": %" PRId64 ", \"user_us\": %" PRId64
+		     ", \"system_us\": %" PRId64 ", \"packets\": %" PRIu64
+		     ", \"answered\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f"
+		     ", \"wakes\": %" PRIu64 ", \"full\": %" PRIu64 ", \"lost\": %" PRIu64
+		     ", \"put\": %" PRIu64 ", \"resets\": %" PRIu64 "}\n",
+		     self.user_us + self.system_us, other.user_us + other.system_us,
+		     writer_us, self.user_us + other.user_us,
+		     self.system_us + other.system_us, h->packets, n,
+		     percentile_us(h, 50), percentile_us(h, 99), h->to_inspector.wakes,
+		     h->to_inspector.full, atomic_load(&h->sh->gateway.lost),
+		     atomic_load(&h->sh->gateway.put), h->resets);
 	(void)fflush(stdout);
 	h->sample_count = 0;
 	h->packets = 0;

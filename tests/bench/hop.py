@@ -173,8 +173,9 @@ class HopBench(Bench):
         under = [c for c, f in figures.items() if f["ratio"]["cpu_us"]["high"] <= LIMIT]
         self.say(f"\nfailed connections {faults['failures']}, rings full {faults['full']}, events "
                  f"lost {faults['lost']}")
-        self.say(f"two processes cost more than {LIMIT - 1:.0%} CPU a connection (whole interval): "
-                 f"with {over or 'no number of'} clients; at most that: with {under or 'no number of'}")
+        for how, which in (("more than", over), ("at most", under)):
+            self.say(f"two processes cost {how} {LIMIT - 1:.0%} more CPU a connection, by the whole "
+                     f"interval, with {', '.join(map(str, which)) or 'no number of'} clients")
         self.figures.update(over=over, under=under, faults=faults)
         if self.options.json:
             os.makedirs(os.path.dirname(os.path.abspath(self.options.json)), exist_ok=True)
