@@ -519,9 +519,9 @@ static int by_value(const void *a, const void *b)
 
 static double percentile_us(const struct hop *h, size_t percent)
 {
-	const size_t n = h->sample_count;
+	const size_t n = h->sample_count, at = n * percent / 100;
 
-	return n == 0 ? 0 : (double)h->samples_ns[n * percent / 100] / 1e3;
+	return n == 0 ? 0 : (double)h->samples_ns[at] / 1e3;
 }
 
 static void tell(struct hop *h, struct usage other)

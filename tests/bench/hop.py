@@ -174,8 +174,8 @@ class HopBench(Bench):
         self.say(f"\nfailed connections {faults['failures']}, rings full {faults['full']}, events "
                  f"lost {faults['lost']}")
         for how, which in (("more than", over), ("at most", under)):
-            self.say(f"two processes cost {how} {LIMIT - 1:.0%} more CPU a connection, by the whole "
-                     f"interval, with {', '.join(map(str, which)) or 'no number of'} clients")
+            self.say(f"two processes cost {how} {LIMIT - 1:.0%} of CPU a connection more, by the "
+                     f"whole interval, with {', '.join(map(str, which)) or 'no number of'} clients")
         self.figures.update(over=over, under=under, faults=faults)
         if self.options.json:
             os.makedirs(os.path.dirname(os.path.abspath(self.options.json)), exist_ok=True)
