@@ -169,10 +169,16 @@ class HopBench(Bench):
         self.figures["machine"]["load_after"] = os.getloadavg()
         faults = {k: sum(r[f][c][k] for r in rounds for f in FORMS for c in self.options.clients)
                   for k in ("failures", "full", "lost")}
+        each = [sum(r["two"][c]["cpu_us"] for c in figures)
+                / sum(r["one"][c]["cpu_us"] for c in figures) for r in rounds]
+        low, high = interval(each)
+        self.figures["all"] = {"median": statistics.median(each), "low": low, "high": high}
         over = [c for c, f in figures.items() if f["ratio"]["cpu_us"]["low"] > LIMIT]
         under = [c for c, f in figures.items() if f["ratio"]["cpu_us"]["high"] <= LIMIT]
         self.say(f"\nfailed connections {faults['failures']}, rings full {faults['full']}, events "
                  f"lost {faults['lost']}")
+        self.say("CPU a connection, all numbers of clients alike: two/one {median:.3f} "
+                 "({low:.3f} - {high:.3f})".format(**self.figures["all"]))
         for how, which in (("more than", over), ("at most", under)):
             self.say(f"two processes cost {how} {LIMIT - 1:.0%} of CPU a connection more, by the "
                      f"whole interval, with {', '.join(map(str, which)) or 'no number of'} clients")
