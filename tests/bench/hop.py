@@ -179,9 +179,9 @@ class HopBench(Bench):
                  f"lost {faults['lost']}")
         self.say("CPU a connection, all numbers of clients alike: two/one {median:.3f} "
                  "({low:.3f} - {high:.3f})".format(**self.figures["all"]))
-        for how, which in (("more than", over), ("at most", under)):
-            self.say(f"two processes cost {how} {LIMIT - 1:.0%} of CPU a connection more, by the "
-                     f"whole interval, with {', '.join(map(str, which)) or 'no number of'} clients")
+        for how, which in (("surely over", over), ("surely within", under)):
+            self.say(f"{how} the limit of {LIMIT:.2f}, by the whole interval: with "
+                     f"{', '.join(map(str, which)) or 'no number of'} clients")
         self.figures.update(over=over, under=under, faults=faults)
         if self.options.json:
             os.makedirs(os.path.dirname(os.path.abspath(self.options.json)), exist_ok=True)
