@@ -10,6 +10,7 @@
 #   make sanitize   unit tests under ASan+UBSan, TSan, and MSan (base, match, decode, flow)
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
+#   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
@@ -76,8 +77,8 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline fuzz garbage \
-        coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz \
+        garbage coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -166,6 +167,14 @@ bench-inline:
 $(B)/bench/tlsload: $(B)/tests/bench/tlsload.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< -lssl -lcrypto -lpthread
+# BENCH_HOP holds options: --rounds 11 --quick --json FILE.
+bench-hop:
+	scripts/install-packages.sh build test e2e
+	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
+	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
+$(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
 	+scripts/garbage.sh 10000
 coverage:

@@ -8,7 +8,7 @@
  * Ends after SECONDS or COUNT connections (0 = no limit), whichever is first.  NAME is sent as
  * server name and verified with CA_FILE.  Prints one JSON object: attempts, failures,
  * by kind: refused or reset, timeout, other; seconds; and the median and 99th percentile of the
- * time of a whole connection.  Sockets are blocking with 5 s of patience; a thread a client.
+ * time of a whole connection, and of its part up to the end of the handshake.  Sockets are blocking with 5 s of patience; a thread a client.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,8 +48,9 @@ struct worker {
 	pthread_t thread;
 	struct job *job;
 	long attempts, reset, timeout, other;
-	uint32_t *times_us;
+	uint32_t *times_us, *tls_us; /* whole; up to the end of the handshake */
 	size_t times;
+	int64_t tls_at_us; /* end of the last handshake */
 };
 
 static int64_t now_us(void)
@@ -80,7 +81,7 @@ static int dial(const struct job *j)
 }
 
 /* Handshake, request, answer up to its end.  True when all of it came. */
-static bool exchange(const struct job *j, int fd)
+static bool exchange(const struct job *j, int fd, int64_t *ret_tls_at_us)
 {
 	char answer[ANSWER_BYTES];
 	SSL *s = SSL_new(j->tls);
@@ -90,8 +91,9 @@ static bool exchange(const struct job *j, int fd)
 	if (SSL_set_fd(s, fd) == 1 && SSL_set_tlsext_host_name(s, j->name) == 1 &&
 	    SSL_set1_host(s, j->name) == 1) {
 		errno = 0;
-		if (SSL_connect(s) == 1 &&
-		    SSL_write(s, j->request, (int)strlen(j->request)) > 0) {
+		const bool agreed = SSL_connect(s) == 1;
+		*ret_tls_at_us = now_us();
+		if (agreed && SSL_write(s, j->request, (int)strlen(j->request)) > 0) {
 			int n = SSL_read(s, answer, sizeof(answer));
 			good = n > 12 && memcmp(answer + 9, "200", 3) == 0;
 			while (good && n > 0)
@@ -109,14 +111,16 @@ static void one_connection(struct worker *w)
 {
 	const int64_t begin = now_us();
 	int fd = dial(w->job);
-	bool good = fd >= 0 && exchange(w->job, fd);
+	bool good = fd >= 0 && exchange(w->job, fd, &w->tls_at_us);
 	int e = errno;
 	if (fd >= 0)
 		(void)close(fd);
 	w->attempts++;
 	if (good) {
-		if (w->times < TIMES_MAX)
+		if (w->times < TIMES_MAX) {
+			w->tls_us[w->times] = (uint32_t)(w->tls_at_us - begin);
 			w->times_us[w->times++] = (uint32_t)(now_us() - begin);
+		}
 	} else if (e == ECONNRESET || e == ECONNREFUSED || e == EPIPE) {
 		w->reset++;
 	} else if (e == EAGAIN || e == EINPROGRESS || e == ETIMEDOUT) {
@@ -153,20 +157,29 @@ static bool print(const struct worker *workers, int threads, int64_t took_us)
 		sum.times += workers[i].times;
 	}
 	uint32_t *all = calloc(sum.times + 1, sizeof(*all));
-	if (all == NULL)
+	uint32_t *tls = calloc(sum.times + 1, sizeof(*tls));
+	if (all == NULL || tls == NULL) {
+		free(all);
+		free(tls);
 		return false;
+	}
 	size_t n = 0;
 	for (int i = 0; i < threads; i++) {
 		memcpy(all + n, workers[i].times_us, workers[i].times * sizeof(*all));
+		memcpy(tls + n, workers[i].tls_us, workers[i].times * sizeof(*tls));
 		n += workers[i].times;
 	}
+	qsort(tls, n, sizeof(*tls), by_value);
 	qsort(all, n, sizeof(*all), by_value);
 	(void)printf(
 		"{\"attempts\": %ld, \"failures\": %ld, \"reset\": %ld, \"timeout\": %ld, "
-		"\"other\": %ld, \"seconds\": %.6f, \"median_us\": %u, \"p99_us\": %u}\n",
+		"\"other\": %ld, \"seconds\": %.6f, \"median_us\": %u, \"p99_us\": %u, "
+		"\"tls_median_us\": %u, \"tls_p99_us\": %u}\n",
 		sum.attempts, sum.reset + sum.timeout + sum.other, sum.reset, sum.timeout,
-		sum.other, (double)took_us / 1e6, all[n / 2], all[n * 99 / 100]);
+		sum.other, (double)took_us / 1e6, all[n / 2], all[n * 99 / 100],
+		tls[n / 2], tls[n * 99 / 100]);
 	free(all);
+	free(tls);
 	return true;
 }
 
@@ -208,15 +221,18 @@ static bool run(struct job *j, int threads, double seconds)
 	for (int i = 0; good && i < threads; i++) {
 		workers[i].job = j;
 		workers[i].times_us = calloc(TIMES_MAX, sizeof(uint32_t));
-		good = workers[i].times_us != NULL &&
+		workers[i].tls_us = calloc(TIMES_MAX, sizeof(uint32_t));
+		good = workers[i].times_us != NULL && workers[i].tls_us != NULL &&
 		       pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
 		started += good;
 	}
 	for (int i = 0; i < started; i++)
 		(void)pthread_join(workers[i].thread, NULL);
 	good = good && print(workers, threads, now_us() - begin);
-	for (int i = 0; workers != NULL && i < threads; i++)
+	for (int i = 0; workers != NULL && i < threads; i++) {
 		free(workers[i].times_us);
+		free(workers[i].tls_us);
+	}
 	free(workers);
 	return good;
 }

@@ -31,6 +31,8 @@ class Host(GatewayCase):
                              "--tcp-flags", "SYN,RST", "SYN", "-j", "TCPMSS",
                              "--clamp-mss-to-pmtu")
         self.lab.gateway.run("ip6tables", "-w", "-A", "FORWARD", "-d", "fd02::99", "-j", "DROP")
+        # Not as a gateway that ran here before may have left it.
+        self.lab.gateway.sysctl(netfilter__nf_conntrack_acct=0)
         before = self.lab.gateway_state()
         for _ in range(2):
             weir = self.new_weir().start()
