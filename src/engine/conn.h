@@ -33,6 +33,8 @@ struct pending {
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
 	bool lost;    /* bytes of the head were dropped: the server does not have them */
 	bool guarded; /* judged, passes, and the server has not acknowledged the head */
+	bool has_isn; /* inline: the first SYN was seen; isn is what its data begins with */
+	uint32_t isn;
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;

@@ -299,18 +299,40 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 }
 
 /*
+ * Inline, the answer to the first SYN passes without us: a second one with other numbers, which
+ * its server ignores, must not move the stream.  (In a capture the SYN-ACK tells which counts.)
+ */
+static void keep_first_syn(struct worker *w, struct flow *fl, struct conn *c,
+			   struct pending *p)
+{
+	if (!p->has_isn) {
+		p->has_isn = fl->out.has_seq;
+		p->isn = fl->client_isn;
+	} else if (fl->client_isn != p->isn) {
+		fl->client_isn = p->isn;
+		fl->out.next_seq = p->isn;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		w->inl->refused = &w->inl->stats.ignored;
+	}
+}
+
+/*
  * What a handshake tells of its client: one right checksum shows that they are not left to
  * the network card, and only the server's answer makes TCP-MD5 part of the connection.
  */
-static void note_syn(const struct worker *w, struct conn *c, struct packet *pkt,
-		     bool from_client)
+static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		     struct packet *pkt, bool from_client)
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
+		p->has_isn = fl->out.has_seq;
+		p->isn = fl->client_isn;
 		return;
 	}
-	if (w->inl != NULL) /* connection tracking has dropped the bad ones */
+	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
+		keep_first_syn(w, fl, c, p);
 		return;
+	}
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
@@ -367,7 +389,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
-		note_syn(w, c, pkt, from_client);
+		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
 		if (pkt->ip_proto == IP_PROTO_TCP) {
 			if (from_client)

@@ -258,7 +258,11 @@ static void play(const struct generation *g, uint64_t seed, bool time_goes_on,
 	for (uint32_t i = 0; i < FLOWS; i++) {
 		make_client(w, i);
 		note(w, i, 3);
-		(void)open_tcp(w->s, &w->clients[i].ends);
+		/* Segments without payload are not queued (architecture.md). */
+		if (below(w, 2) == 0)
+			(void)open_tcp(w->s, &w->clients[i].ends);
+		else
+			(void)send_syn(w->s, &w->clients[i].ends);
 	}
 	for (unsigned n = 0; n < STEPS; n++) {
 		const uint32_t flow = below(w, FLOWS);
