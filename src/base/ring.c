@@ -20,24 +20,35 @@
 #define CACHE_LINE     64
 #define CAPACITY_LEAST ((size_t)4096)
 
-/* Padded on purpose: a line that two threads write to would travel at every record. */
+/* What the two sides tell each other.  In shared memory it is all that is believed, and checked. */
+struct marks {
+	alignas(CACHE_LINE) _Atomic uint64_t head; /* end of what is published */
+	alignas(CACHE_LINE) _Atomic uint64_t tail; /* end of what is released */
+};
+
+/*
+ * Padded on purpose: a line that two threads write to would travel at every record.  Memory of
+ * the process: what a hostile process on the other side can write to leads no pointer astray.
+ */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct ring {
 	/* Written by nobody after creation. */
+	struct marks *marks;
 	unsigned char *bytes;
 	size_t capacity; /* a power of two */
-	bool shared;     /* mapped, record and bytes in one piece */
+	bool shared;     /* marks and bytes are one mapping */
 
 	/* The producer's line. */
-	alignas(CACHE_LINE) _Atomic uint64_t head; /* end of what is published */
+	alignas(CACHE_LINE) uint64_t head;
 	uint64_t tail_seen;  /* the consumer's tail when last read: spares its line */
 	uint64_t reserve_at; /* where the reserved record starts */
 
 	/* The consumer's line. */
-	alignas(CACHE_LINE) _Atomic uint64_t tail; /* end of what is released */
+	alignas(CACHE_LINE) uint64_t tail;
 	uint64_t head_seen; /* the producer's head when last read */
-	uint64_t peek_at;   /* where the record returned by ring_peek() starts */
+	uint64_t peek_end;  /* where the record returned by ring_peek() ends */
 	bool peeked;
+	uint64_t faults;
 };
 
 static size_t record_bytes(size_t len)
@@ -64,30 +75,37 @@ static size_t round_up(size_t capacity)
 	return size;
 }
 
-static void init(struct ring *r, unsigned char *bytes, size_t size)
+static struct ring *create(struct marks *marks, unsigned char *bytes, size_t size)
 {
+	struct ring *r = aligned_alloc(CACHE_LINE, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
 	memset(r, 0, sizeof(*r));
-	atomic_init(&r->head, 0);
-	atomic_init(&r->tail, 0);
-	r->capacity = size;
+	r->marks = marks;
 	r->bytes = bytes;
+	r->capacity = size;
+	atomic_init(&marks->head, 0);
+	atomic_init(&marks->tail, 0);
+	return r;
 }
 
 struct ring *ring_create(size_t capacity)
 {
 	unsigned char *bytes;
-	struct ring *r;
+	struct marks *marks;
+	struct ring *r = NULL;
 
 	if (capacity > SIZE_MAX / 4)
 		return NULL;
-	r = aligned_alloc(CACHE_LINE, sizeof(*r));
+	marks = aligned_alloc(CACHE_LINE, sizeof(*marks));
 	bytes = aligned_alloc(CACHE_LINE, round_up(capacity));
-	if (r == NULL || bytes == NULL) {
-		free(r);
+	if (marks != NULL && bytes != NULL)
+		r = create(marks, bytes, round_up(capacity));
+	if (r == NULL) {
+		free(marks);
 		free(bytes);
-		return NULL;
 	}
-	init(r, bytes, round_up(capacity));
 	return r;
 }
 
@@ -100,13 +118,15 @@ struct ring *ring_create_shared(size_t capacity)
 	if (capacity > SIZE_MAX / 4)
 		return NULL;
 	size = round_up(capacity);
-	at_all = mmap(NULL, sizeof(*r) + size, PROT_READ | PROT_WRITE,
+	at_all = mmap(NULL, sizeof(struct marks) + size, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (at_all == MAP_FAILED)
 		return NULL;
-	r = at_all;
-	init(r, (unsigned char *)at_all + sizeof(*r), size);
-	r->shared = true;
+	r = create(at_all, (unsigned char *)at_all + sizeof(struct marks), size);
+	if (r == NULL)
+		(void)munmap(at_all, sizeof(struct marks) + size);
+	else
+		r->shared = true;
 	return r;
 }
 
@@ -115,26 +135,40 @@ void ring_destroy(struct ring *r)
 	if (r == NULL)
 		return;
 	if (r->shared) {
-		(void)munmap(r, sizeof(*r) + r->capacity);
-		return;
+		(void)munmap(r->marks, sizeof(struct marks) + r->capacity);
+	} else {
+		free(r->marks);
+		free(r->bytes);
 	}
-	free(r->bytes);
 	free(r);
+}
+
+void ring_attach(struct ring *r)
+{
+	r->head = atomic_load_explicit(&r->marks->head, memory_order_acquire);
+	r->tail = atomic_load_explicit(&r->marks->tail, memory_order_acquire);
+	/* Whoever died may have been hostile: positions are multiples of 8. */
+	r->head &= ~(uint64_t)7;
+	r->tail &= ~(uint64_t)7;
+	r->reserve_at = r->head;
+	r->tail_seen = r->tail;
+	r->head_seen = r->tail;
+	r->peeked = false;
 }
 
 void *ring_reserve(struct ring *r, size_t len)
 {
-	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-	uint64_t start = head;
+	uint64_t start = r->head;
 	size_t need;
 
 	if (len > r->capacity / 4)
 		return NULL;
 	need = record_bytes(len);
-	if (need > to_end(r, head))
-		start += to_end(r, head);
+	if (need > to_end(r, start))
+		start += to_end(r, start);
 	if (start + need - r->tail_seen > r->capacity) {
-		r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
+		r->tail_seen =
+			atomic_load_explicit(&r->marks->tail, memory_order_acquire);
 		if (start + need - r->tail_seen > r->capacity)
 			return NULL;
 	}
@@ -144,47 +178,76 @@ void *ring_reserve(struct ring *r, size_t len)
 
 void ring_commit(struct ring *r, size_t len)
 {
-	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	const uint64_t wrap = WRAP;
 	const uint64_t length = len;
 
-	if (r->reserve_at != head)
-		memcpy(at(r, head), &wrap, sizeof(wrap));
+	if (r->reserve_at != r->head)
+		memcpy(at(r, r->head), &wrap, sizeof(wrap));
 	memcpy(at(r, r->reserve_at), &length, sizeof(length));
-	head = r->reserve_at + record_bytes(len);
-	r->reserve_at = head;
-	atomic_store_explicit(&r->head, head, memory_order_release);
+	r->head = r->reserve_at + record_bytes(len);
+	r->reserve_at = r->head;
+	atomic_store_explicit(&r->marks->head, r->head, memory_order_release);
+}
+
+/* What lies there is no record: go on behind all that is published. */
+static const void *skip_all(struct ring *r, uint64_t head)
+{
+	r->faults++;
+	r->tail = head & ~(uint64_t)7;
+	r->head_seen = r->tail;
+	atomic_store_explicit(&r->marks->tail, r->tail, memory_order_release);
+	return NULL;
+}
+
+static uint64_t length_at(const struct ring *r, uint64_t position)
+{
+	uint64_t length;
+
+	memcpy(&length, at(r, position), sizeof(length));
+	return length;
 }
 
 const void *ring_peek(struct ring *r, size_t *ret_len)
 {
-	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-	uint64_t length;
+	uint64_t from = r->tail, length;
 
-	if (tail == r->head_seen) {
-		r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
-		if (tail == r->head_seen)
+	if (from == r->head_seen) {
+		const uint64_t head =
+			atomic_load_explicit(&r->marks->head, memory_order_acquire);
+
+		if (head == from)
 			return NULL;
+		if (head - from > r->capacity || (head & 7) != 0)
+			return skip_all(r, head);
+		r->head_seen = head;
 	}
-	memcpy(&length, at(r, tail), sizeof(length));
+	length = length_at(r, from);
 	if (length == WRAP) { /* published together with the record at the front */
-		tail += to_end(r, tail);
-		memcpy(&length, at(r, tail), sizeof(length));
+		if (r->head_seen - from <= to_end(r, from))
+			return skip_all(r, r->head_seen);
+		from += to_end(r, from);
+		length = length_at(r, from);
 	}
-	r->peek_at = tail;
+	if (length > r->capacity / 4 ||
+	    record_bytes((size_t)length) > r->head_seen - from ||
+	    record_bytes((size_t)length) > to_end(r, from))
+		return skip_all(r, r->head_seen);
+	r->peek_end = from + record_bytes((size_t)length);
 	r->peeked = true;
 	*ret_len = (size_t)length;
-	return at(r, tail) + LENGTH_BYTES;
+	return at(r, from) + LENGTH_BYTES;
 }
 
 void ring_release(struct ring *r)
 {
-	uint64_t length;
-
 	if (!r->peeked)
 		return;
 	r->peeked = false;
-	memcpy(&length, at(r, r->peek_at), sizeof(length));
-	atomic_store_explicit(&r->tail, r->peek_at + record_bytes((size_t)length),
-			      memory_order_release);
+	r->tail = r->peek_end;
+	atomic_store_explicit(&r->marks->tail, r->tail, memory_order_release);
+}
+
+uint64_t ring_faults(const struct ring *r)
+{
+	return r->faults;
 }

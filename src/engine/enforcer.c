@@ -34,6 +34,7 @@
 struct enforcer {
 	const struct gateway_cfg *cfg;
 	struct gateway_shared *sh;
+	struct ring *events;
 	int order_fd;
 	int epoll_fd;
 	struct generation *generation;
@@ -80,7 +81,7 @@ static void put_event(void *arg, const struct event_key *key,
 		      const struct event_digest *d, const char *tail, size_t len)
 {
 	struct enforcer *e = arg;
-	void *at = ring_reserve(e->sh->events, len);
+	void *at = ring_reserve(e->events, len);
 
 	(void)key;
 	(void)d;
@@ -89,7 +90,7 @@ static void put_event(void *arg, const struct event_key *key,
 		return;
 	}
 	memcpy(at, tail, len);
-	ring_commit(e->sh->events, len);
+	ring_commit(e->events, len);
 	atomic_fetch_add(&e->sh->put, 1);
 }
 
@@ -516,15 +517,19 @@ static void wind_up(struct enforcer *e)
 	publish(e);
 }
 
-int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh, int order_fd)
+int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
+		  const struct gateway_rings *rings, int order_fd)
 {
 	struct enforcer e = {.cfg = cfg,
 			     .sh = sh,
+			     .events = rings->events,
 			     .order_fd = order_fd,
 			     .generation = cfg->generation};
 	char error[600] = "";
 	int rc;
 
+	ring_attach(e.events);
+	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
 	rc = open_all(&e, error);
 	if (rc != 0) {

@@ -57,11 +57,15 @@ struct gateway_process {
 	_Atomic bool ready;
 };
 
-/* In shared memory; one writer a field. */
+/* Each process has its own: a child takes over where the one before it ended. */
+struct gateway_rings {
+	struct ring *events; /* enforcer -> writer: tails of lines */
+	struct ring *notes;  /* supervisor -> writer */
+};
+
+/* In shared memory; one writer a field.  No pointers: whoever writes here is not believed. */
 struct gateway_shared {
 	struct gateway_process enforcer, writer;
-	struct ring *events;      /* enforcer -> writer: tails of lines */
-	struct ring *notes;       /* supervisor -> writer */
 	_Atomic uint64_t put;     /* events given to the ring */
 	_Atomic uint64_t taken;   /* events that left the rings for the writer's buffer */
 	_Atomic uint64_t written; /* of these, handed to the kernel */
@@ -99,8 +103,10 @@ struct gateway_reply {
 int64_t gateway_monotonic_us(void);
 
 /* The enforcer's and the writer's whole life; what they return is the exit status. */
-int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh, int order_fd);
-int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh);
+int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
+		  const struct gateway_rings *rings, int order_fd);
+int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
+		const struct gateway_rings *rings);
 
 /*
  * Give up every right but those named, become `user` (NULL or unknown: stay, without rights)

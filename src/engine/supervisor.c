@@ -72,14 +72,14 @@ static struct event_origin origin_of(const struct supervisor *s)
 
 static void note(struct supervisor *s, const char *line, size_t len)
 {
-	void *at = len == 0 ? NULL : ring_reserve(s->sh->notes, len);
+	void *at = len == 0 ? NULL : ring_reserve(s->rings.notes, len);
 
 	if (at == NULL) {
 		atomic_fetch_add(&s->sh->lost, 1);
 		return;
 	}
 	memcpy(at, line, len);
-	ring_commit(s->sh->notes, len);
+	ring_commit(s->rings.notes, len);
 }
 
 static void note_system(struct supervisor *s, const char *what, const char *message)
@@ -258,8 +258,8 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 
 	(void)snprintf(title, sizeof(title), "weir:%s", child_name(k));
 	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
-	return k == CHILD_ENFORCER ? enforcer_main(&s->cfg, s->sh, order_fd)
-				   : writer_main(&s->cfg, s->sh);
+	return k == CHILD_ENFORCER ? enforcer_main(&s->cfg, s->sh, &s->rings, order_fd)
+				   : writer_main(&s->cfg, s->sh, &s->rings);
 }
 
 static void start_child(struct supervisor *s, enum child_kind k)
@@ -612,11 +612,11 @@ static int share_memory(struct supervisor *s)
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	s->sh = p;
-	s->sh->events = ring_create_shared(EVENTS_BYTES);
-	s->sh->notes = ring_create_shared(NOTES_BYTES);
+	s->rings.events = ring_create_shared(EVENTS_BYTES);
+	s->rings.notes = ring_create_shared(NOTES_BYTES);
 	s->sh->start_us = real_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
-	return s->sh->events == NULL || s->sh->notes == NULL ? -ENOMEM : 0;
+	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
 }
 
 static int take_signals(struct supervisor *s)

@@ -42,6 +42,7 @@ struct asker {
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
+	struct gateway_rings rings;
 	struct generation *generation; /* in force */
 	struct generation *next;       /* loaded, not in force yet */
 	struct loader *loader;

@@ -23,10 +23,12 @@
 
 struct writer {
 	struct gateway_shared *sh;
+	struct ring *events, *notes;
 	struct ledger *ledger;
 	int error; /* of the ledger; 0 = fine */
 	int64_t retry_us, sync_us;
 	bool dirty;
+	uint64_t faults; /* told of the rings */
 };
 
 static void rest(void)
@@ -108,12 +110,25 @@ static void count_lost(struct gateway_shared *sh)
 	atomic_store(&sh->taken, written);
 }
 
-int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
+/* Somebody wrote into a ring what no record is: at least one event went. */
+static void look_for_faults(struct writer *w)
+{
+	const uint64_t faults = ring_faults(w->events) + ring_faults(w->notes);
+
+	if (faults == w->faults)
+		return;
+	log_error("events: what a process left in shared memory is damaged; dropped");
+	atomic_fetch_add(&w->sh->lost, faults - w->faults);
+	w->faults = faults;
+}
+
+int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
+		const struct gateway_rings *rings)
 {
 	const struct config *c = cfg->generation->config;
 	struct ledger_cfg lc = {
 		.dir = c->ledger.dir, .fd = -1, .segment_bytes = c->ledger.segment_bytes};
-	struct writer w = {.sh = sh};
+	struct writer w = {.sh = sh, .events = rings->events, .notes = rings->notes};
 	const pid_t parent = getppid();
 	char error[300] = "";
 	int rc = ledger_open(&lc, &w.ledger, error);
@@ -125,6 +140,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 			log_error("writer: %s", error);
 		return 3;
 	}
+	ring_attach(w.events);
+	ring_attach(w.notes);
 	count_lost(sh);
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
@@ -136,8 +153,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh)
 		atomic_store(&sh->writer.beat_us, now);
 		if (w.error != 0 && now >= w.retry_us)
 			try_again(&w, now);
-		if (w.error == 0 && take(&w, sh->notes, &count, now))
-			(void)take(&w, sh->events, &count, now);
+		if (w.error == 0 && take(&w, w.notes, &count, now))
+			(void)take(&w, w.events, &count, now);
+		look_for_faults(&w);
 		hand_over(&w, count, now);
 		if (count == 0 && last)
 			break;

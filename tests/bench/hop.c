@@ -107,6 +107,7 @@ struct hop {
 	enum form form;
 	struct gateway_cfg cfg;
 	struct hop_shared *sh;
+	struct gateway_rings rings;
 	struct event_origin origin;
 	struct lane to_inspector, to_enforcer;
 	pid_t writer, inspector, enforcer;
@@ -263,8 +264,9 @@ static void flush(struct hop *h)
 static void put_event(void *arg, const struct event_key *key,
 		      const struct event_digest *d, const char *tail, size_t len)
 {
-	struct gateway_shared *sh = &((struct hop *)arg)->sh->gateway;
-	void *at = ring_reserve(sh->events, len);
+	struct hop *h = arg;
+	struct gateway_shared *sh = &h->sh->gateway;
+	void *at = ring_reserve(h->rings.events, len);
 
 	(void)key;
 	(void)d;
@@ -273,7 +275,7 @@ static void put_event(void *arg, const struct event_key *key,
 		return;
 	}
 	memcpy(at, tail, len);
-	ring_commit(sh->events, len);
+	ring_commit(h->rings.events, len);
 	atomic_fetch_add(&sh->put, 1);
 }
 
@@ -718,20 +720,19 @@ static int share_memory(struct hop *h)
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	h->sh = p;
-	h->sh->gateway.events = ring_create_shared(EVENTS_BYTES);
-	h->sh->gateway.notes = ring_create_shared(NOTES_BYTES);
+	h->rings.events = ring_create_shared(EVENTS_BYTES);
+	h->rings.notes = ring_create_shared(NOTES_BYTES);
 	h->sh->gateway.start_us = clock_real.now_us(clock_real.arg);
 	h->sh->gateway.adopt_until_us = h->sh->gateway.start_us;
 	rc = lane_open(&h->to_inspector, &h->sh->inspector_sleeps);
 	if (rc == 0)
 		rc = lane_open(&h->to_enforcer, &h->sh->enforcer_sleeps);
-	return h->sh->gateway.events == NULL || h->sh->gateway.notes == NULL ? -ENOMEM
-									     : rc;
+	return h->rings.events == NULL || h->rings.notes == NULL ? -ENOMEM : rc;
 }
 
 static int writer_life(struct hop *h)
 {
-	return writer_main(&h->cfg, &h->sh->gateway);
+	return writer_main(&h->cfg, &h->sh->gateway, &h->rings);
 }
 
 static pid_t start(struct hop *h, int (*life)(struct hop *h))

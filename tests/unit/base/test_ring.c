@@ -340,8 +340,10 @@ static void test_records_outlive_their_producer(void **state)
 	/* The next producer goes on where the last one published. */
 	pid = fork();
 	assert_true(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
+		ring_attach(r);
 		_exit(push(r, 10, 50) ? 0 : 1);
+	}
 	assert_int_equal(status_of(pid), 0);
 	assert_next(r, 8, 200);
 	assert_next(r, 10, 50);
@@ -377,8 +379,119 @@ static void test_room_comes_back_from_another_process(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(push(r, (unsigned char)(n + i), 120));
 	assert_false(push(r, 99, 120));
+	ring_attach(r); /* this process takes the consumer's side over */
 	for (unsigned char i = 3; i < n + 3; i++)
 		assert_next(r, i, 120);
+	ring_destroy(r);
+}
+
+/* ---- a hostile process on the other side ------------------------------------------------------ */
+
+/* The first word of a shared ring's mapping is the head, that at 64 the tail; bytes at 128. */
+static uint64_t *map_of(struct ring *r)
+{
+	unsigned char *first = ring_reserve(r, 8);
+
+	assert_non_null(first);
+	return (uint64_t *)(void *)(first - 8 - 128);
+}
+
+static void test_marks_that_cannot_be_are_faults(void **state)
+{
+	static const uint64_t heads[] = {
+		1, 7, LEAST + 8, UINT64_MAX, UINT64_MAX - 7, UINT64_C(1) << 63, 12};
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		struct ring *r = ring_create_shared(LEAST);
+		uint64_t *map = map_of(r);
+
+		map[0] = heads[i];
+		assert_null(ring_peek(r, &len));
+		assert_int_equal(ring_faults(r), 1);
+		assert_null(ring_peek(r, &len)); /* skipped: told once */
+		ring_destroy(r);
+	}
+}
+
+static void test_lengths_that_cannot_be_are_faults(void **state)
+{
+	static const uint64_t lengths[] = {
+		9,          LEAST / 4 + 1,     LEAST, UINT64_MAX - 1,
+		UINT64_MAX, UINT64_C(1) << 32, 17};
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct ring *r = ring_create_shared(LEAST);
+		uint64_t *map = map_of(r);
+
+		assert_true(push(r, 1, 8));
+		map[128 / 8] = lengths[i];
+		assert_null(ring_peek(r, &len));
+		assert_int_equal(ring_faults(r), 1);
+		assert_true(push(r, 2, 8)); /* and goes on behind it */
+		assert_next(r, 2, 8);
+		ring_destroy(r);
+	}
+}
+
+/* Whatever stands in shared memory, neither side leaves the ring. */
+static void test_random_marks_and_lengths_stay_inside(void **state)
+{
+	uint64_t x = 88172645463325252;
+	struct ring *r = ring_create_shared(LEAST);
+	uint64_t *map = map_of(r);
+	const unsigned char *bytes = (unsigned char *)&map[128 / 8];
+	unsigned seen = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 200000; n++) {
+		const unsigned char *at;
+		unsigned char *to;
+		size_t len;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		switch (x >> 61) {
+		case 0:
+			map[0] += (x >> 8 & 511) * 8;
+			break;
+		case 1:
+			map[8] += (x >> 8 & 511) * 8;
+			break;
+		case 2:
+			map[x >> 8 & 8] = x;
+			break;
+		case 3:
+			map[16 + (x >> 8 & 511)] = x >> 20 & 1023;
+			break;
+		case 4:
+			map[16 + (x >> 8 & 511)] = UINT64_MAX;
+			break;
+		case 5:
+			to = ring_reserve(r, x & 1023);
+			if (to == NULL)
+				break;
+			assert_true(to >= bytes + 8 && to + (x & 1023) <= bytes + LEAST);
+			ring_commit(r, x & 1023);
+			break;
+		default:
+			at = ring_peek(r, &len);
+			if (at == NULL)
+				break;
+			assert_true(at >= bytes + 8 && len <= LEAST / 4 &&
+				    at + len <= bytes + LEAST);
+			ring_release(r);
+			seen++;
+		}
+		if (n % 1000 == 999)
+			ring_attach(r);
+	}
+	assert_true(seen > 100);
+	assert_true(ring_faults(r) > 100);
 	ring_destroy(r);
 }
 
@@ -398,6 +511,9 @@ int main(void)
 		cmocka_unit_test(test_two_processes_lose_and_tear_nothing),
 		cmocka_unit_test(test_records_outlive_their_producer),
 		cmocka_unit_test(test_room_comes_back_from_another_process),
+		cmocka_unit_test(test_marks_that_cannot_be_are_faults),
+		cmocka_unit_test(test_lengths_that_cannot_be_are_faults),
+		cmocka_unit_test(test_random_marks_and_lengths_stay_inside),
 	};
 
 	return cmocka_run_group_tests_name("base/ring", tests, NULL, NULL);
