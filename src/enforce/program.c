@@ -82,6 +82,7 @@ static int spawn(const char *path, const char *const argv[], int in, int out, pi
 	(void)posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setsigdefault(&attr, &normal);
@@ -112,7 +113,8 @@ static int await(pid_t pid, int *ret_status)
 		(void)nanosleep(&step, NULL);
 	}
 	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
 	return -ETIMEDOUT;
 }
 

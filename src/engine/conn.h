@@ -31,6 +31,10 @@ struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
+	bool lost;    /* bytes of the head were dropped: the server does not have them */
+	bool guarded; /* judged, passes, and the server has not acknowledged the head */
+	bool has_isn; /* inline: the first SYN was seen; isn is what its data begins with */
+	uint32_t isn;
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
@@ -71,7 +75,7 @@ struct inline_state {
 	struct hold *hold;
 	struct decoder *headers;        /* of worker_headers() */
 	uint32_t wait_first, wait_last; /* pendings, index + 1 */
-	bool refused;                   /* the packet at hand must not go on */
+	uint64_t *refused; /* the packet at hand must not go on: its counter, or NULL */
 	uint32_t sweep_at;
 	bool sweeping;
 	struct inline_stats stats;
@@ -101,7 +105,7 @@ static inline struct pending *conn_pending(const struct worker *w, const struct 
 	return c->pending == POOL_NONE ? NULL : pool_at(w->pendings, c->pending);
 }
 
-/* Give back what judging needed; a running nDPI guess keeps its part. */
+/* Give back what judging needed; a running nDPI guess and a guarded head keep their part. */
 void conn_release(struct worker *w, struct conn *c);
 
 /* Judge by what `f` says, write `start` and the signals.  Once a connection. */
@@ -138,6 +142,9 @@ struct taken {
 bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
 		 struct taken *ret);
 
+/* The first packet of a flow. */
+void conn_start(struct worker *w, struct flow *fl, struct conn *c);
+
 /* Which end is ours. */
 void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
 
@@ -155,6 +162,13 @@ void inline_destroy(struct inline_state *s); /* NULL is a no-op */
 /* May these client bytes at stream offset `at` be looked at?  False: to be dropped. */
 bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
 		   struct str bytes);
+
+/*
+ * Was something of the head dropped before the verdict?  Then the client sends it again, and
+ * until the server has it only the bytes that were judged may pass.
+ */
+bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
+		   const struct pending *p);
 
 /* The verdict is there, or the connection is given up: answer for what is held. */
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);

@@ -65,8 +65,12 @@ static struct held_packet name_of(const struct queued_packet *q)
 /* May the kernel pass the rest without us?  Not what may name another server later. */
 static bool is_final(const struct worker *w, const struct flow *fl, const struct conn *c)
 {
+	const struct pending *p = conn_pending(w, c);
+
 	if (!c->done || !c->judged || flow_server_port(fl) == DNS_PORT ||
 	    c->protocol == PROTOCOL_HTTP || c->protocol == PROTOCOL_DNS)
+		return false;
+	if (p != NULL && p->guarded)
 		return false;
 	return fl->key.ip_proto != IP_PROTO_TCP || !w->inl->cfg.see_server ||
 	       c->server_spoke;
@@ -111,19 +115,6 @@ static void unlist(struct worker *w, struct pending *p)
 			p->wait_prev;
 }
 
-/* Over a cap it is dropped: what it said is kept, and the client sends it again. */
-static void hold_packet(struct worker *w, const struct queued_packet *q,
-			const struct flow *fl, struct pending *p)
-{
-	const struct addr client = flow_client(fl);
-
-	enlist(w, p);
-	if (hold_add(w->inl->hold, &p->held, &client, name_of(q), q->frame.len))
-		w->inl->stats.held++;
-	else
-		drop(w, name_of(q), &w->inl->stats.over_cap);
-}
-
 static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 			struct pending *p, bool go_on)
 {
@@ -141,6 +132,45 @@ static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 	}
 }
 
+/*
+ * What is held of it was dropped or will be.  The head of a stream stays, and is guarded after
+ * the verdict (inline_guards); QUIC's frames move between datagrams, so they count no more.
+ */
+static void lose(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
+{
+	p->lost = true;
+	if (fl->key.ip_proto == IP_PROTO_TCP)
+		return;
+	answer_held(w, fl, c, p, false);
+	head_clear(&p->head, w->heads);
+	memset(&p->datagram, 0, sizeof(p->datagram));
+	memset(&p->facts, 0, sizeof(p->facts));
+}
+
+/* The client sends again what is over a cap. */
+static void hold_packet(struct worker *w, const struct queued_packet *q, struct flow *fl,
+			struct conn *c, struct pending *p)
+{
+	const struct addr client = flow_client(fl);
+
+	enlist(w, p);
+	if (hold_add(w->inl->hold, &p->held, &client, name_of(q), q->frame.len)) {
+		w->inl->stats.held++;
+		return;
+	}
+	drop(w, name_of(q), &w->inl->stats.over_cap);
+	lose(w, fl, c, p);
+}
+
+bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
+		   const struct pending *p)
+{
+	const uint32_t end = fl->client_isn + p->head.highest;
+
+	return p->lost && !conn_is_cut(w, c) && fl->key.ip_proto == IP_PROTO_TCP &&
+	       (!fl->in.has_ack || (int32_t)(fl->in.acked - end) < 0);
+}
+
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	unlist(w, p);
@@ -154,16 +184,15 @@ bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
 	struct inline_state *s = w->inl;
 
 	if (ttl < s->cfg.min_ttl) {
-		s->stats.ttl_low++;
+		s->refused = &s->stats.ttl_low;
 		c->flags |= 1u << FLAG_TTL_LOW;
 	} else if (head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len)) {
-		s->stats.conflicting++;
+		s->refused = &s->stats.conflicting;
 		c->flags |= 1u << FLAG_OVERLAP;
 	} else {
 		return true;
 	}
 	c->flags |= 1u << FLAG_DECOY_IGNORED;
-	s->refused = true;
 	return false;
 }
 
@@ -243,13 +272,13 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 		cut(w, q, t, pkt);
 		return;
 	}
-	if (s->cfg.enforce && s->refused) {
-		drop(w, name_of(q), &s->stats.ignored);
+	if (s->cfg.enforce && s->refused != NULL) {
+		drop(w, name_of(q), s->refused);
 		return;
 	}
 	if (s->cfg.enforce && p != NULL && !c->done && !c->judged && t->from_client &&
 	    pkt->payload_wire_len > 0) {
-		hold_packet(w, q, t->flow, p);
+		hold_packet(w, q, t->flow, c, p);
 		return;
 	}
 	final = is_final(w, t->flow, c);
@@ -264,7 +293,7 @@ void worker_packet(struct worker *w, const struct queued_packet *q)
 	struct packet pkt;
 	struct taken t;
 
-	s->refused = false;
+	s->refused = NULL;
 	inline_tick(w);
 	if (worker_take(w, &q->frame, &pkt, &t)) {
 		answer(w, q, &t, &pkt);
@@ -295,6 +324,7 @@ static void time_out(struct worker *w, struct pending *p)
 	judge(w, fl, c, &f);
 	if (!conn_is_cut(w, c)) {
 		c->provisional = true;
+		lose(w, fl, c, p);
 		return;
 	}
 	c->done = true;
@@ -378,6 +408,8 @@ void worker_headers(struct worker *w, const struct frame *f)
 	w->key = (struct event_key){.clock_us = f->clock_us, .cause = CAUSE_TIMEOUT};
 	flow_touch(w->flows, &pkt, f, &touch);
 	worker_end_gone(w, f->clock_us);
+	if (touch.is_new) /* the kernel passed a SYN without asking us */
+		conn_start(w, touch.flow, flow_extra(touch.flow));
 }
 
 /* ---- another generation or mode ------------------------------------------------------------- */

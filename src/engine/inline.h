@@ -15,8 +15,12 @@
  *
  * In mode monitor everything passes at once and is judged all the same.
  *
+ * What was dropped over a cap of the hold or after hold_us is sent again.  Until the server has
+ * acknowledged all the bytes that were judged, others in their place are dropped; of QUIC a
+ * dropped datagram counts for nothing.
+ *
  * `final` tells that the kernel may pass the rest of the connection alone.  Never final: port
- * 53 and HTTP in clear.
+ * 53, HTTP in clear, and while the server lacks judged bytes that were dropped.
  *
  * Threads: as the worker's.  No allocation per packet.
  */

@@ -151,7 +151,7 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		return false;
 	(*counter)++;
 	if (w->inl != NULL)
-		w->inl->refused = true;
+		w->inl->refused = &w->inl->stats.ignored;
 	c->flags |= 1u << FLAG_DECOY_IGNORED;
 	return true;
 }
@@ -165,32 +165,35 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
 }
 
+/* The bytes that lie in the stream, and where.  None: keep-alive probe, old copy. */
+static struct str stream_bytes(const struct flow *fl, const struct packet *pkt,
+			       uint32_t *ret_at)
+{
+	const uint32_t at = pkt->seq - fl->client_isn;
+	const size_t before = at >= 0x80000000u ? (size_t)(0u - at) : 0;
+
+	*ret_at = before > 0 ? 0 : at;
+	if (before >= pkt->payload_len)
+		return STR_NONE;
+	return (struct str){(const char *)pkt->payload + before,
+			    pkt->payload_len - before};
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
-	uint32_t at = pkt->seq - fl->client_isn;
-	const uint8_t *data = pkt->payload;
-	size_t len = pkt->payload_len;
+	uint32_t at;
+	const struct str bytes = stream_bytes(fl, pkt, &at);
 	enum head_result r;
 
-	if (len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq ||
+	    bytes.len == 0)
 		return IDENTIFY_MORE;
-	if (at >=
-	    0x80000000u) { /* begins before the stream: keep-alive probe, old copy */
-		size_t before = (size_t)(0u - at);
-
-		if (before >= len)
-			return IDENTIFY_MORE;
-		data += before;
-		len -= before;
-		at = 0;
-	}
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl != NULL &&
-	    !inline_admits(w, c, pkt->ttl, at, (struct str){(const char *)data, len}))
+	if (w->inl != NULL && !inline_admits(w, c, pkt->ttl, at, bytes))
 		return IDENTIFY_MORE;
-	r = head_add(&p->head, w->heads, at, data, len);
+	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
@@ -216,6 +219,8 @@ void conn_release(struct worker *w, struct conn *c)
 		return;
 	if (w->inl != NULL)
 		inline_release(w, p->flow, c, p);
+	if (p->guarded)
+		return;
 	head_clear(&p->head, w->heads);
 	if (p->guess != NULL)
 		return;
@@ -261,6 +266,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	else
 		judge(w, fl, c, &p->facts);
 	start_guess(w, fl, p);
+	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	conn_release(w, c);
 }
 
@@ -293,24 +299,46 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 }
 
 /*
+ * Inline, the answer to the first SYN passes without us: a second one with other numbers, which
+ * its server ignores, must not move the stream.  (In a capture the SYN-ACK tells which counts.)
+ */
+static void keep_first_syn(struct worker *w, struct flow *fl, struct conn *c,
+			   struct pending *p)
+{
+	if (!p->has_isn) {
+		p->has_isn = fl->out.has_seq;
+		p->isn = fl->client_isn;
+	} else if (fl->client_isn != p->isn) {
+		fl->client_isn = p->isn;
+		fl->out.next_seq = p->isn;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		w->inl->refused = &w->inl->stats.ignored;
+	}
+}
+
+/*
  * What a handshake tells of its client: one right checksum shows that they are not left to
  * the network card, and only the server's answer makes TCP-MD5 part of the connection.
  */
-static void note_syn(const struct worker *w, struct conn *c, struct packet *pkt,
-		     bool from_client)
+static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		     struct packet *pkt, bool from_client)
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
+		p->has_isn = fl->out.has_seq;
+		p->isn = fl->client_isn;
 		return;
 	}
-	if (w->inl != NULL) /* connection tracking has dropped the bad ones */
+	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
+		keep_first_syn(w, fl, c, p);
 		return;
+	}
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
 }
 
-static void start_conn(struct worker *w, struct flow *fl, struct conn *c)
+void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 {
 	struct pending *p = pool_get(w->pendings);
 
@@ -334,6 +362,20 @@ static void start_conn(struct worker *w, struct flow *fl, struct conn *c)
 	(void)judge_early(w, fl, c);
 }
 
+/* A judged head of which the server lacks something: no other bytes in its place. */
+static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct pending *p, const struct packet *pkt, bool from_client)
+{
+	uint32_t at;
+	const struct str bytes = stream_bytes(fl, pkt, &at);
+
+	if (from_client && bytes.len > 0)
+		(void)inline_admits(w, c, pkt->ttl, at, bytes);
+	p->guarded = inline_guards(w, fl, c, p);
+	if (!p->guarded)
+		conn_release(w, c);
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -347,7 +389,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
-		note_syn(w, c, pkt, from_client);
+		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
 		if (pkt->ip_proto == IP_PROTO_TCP) {
 			if (from_client)
@@ -364,6 +406,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		}
 		if (step == IDENTIFY_DONE)
 			conn_settle(w, fl, c, p);
+	} else if (p->guarded) {
+		guard_stream(w, fl, c, p, pkt, from_client);
 	}
 	p = conn_pending(w, c);
 	if (p != NULL && p->guess != NULL &&
@@ -422,6 +466,9 @@ static void end_conn(struct worker *w, struct flow *fl)
 		}
 	}
 	finish_guess(w, c);
+	p = conn_pending(w, c);
+	if (p != NULL)
+		p->guarded = false;
 	conn_release(w, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, fl, c, false);
@@ -494,7 +541,7 @@ bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
 	worker_end_gone(w, f->clock_us);
 	c = flow_extra(touch.flow);
 	if (touch.is_new)
-		start_conn(w, touch.flow, c);
+		conn_start(w, touch.flow, c);
 	else if (c->client_is_low != touch.flow->client_is_low)
 		turn(w, touch.flow, c);
 	if (c->epoch != w->epoch)

@@ -57,7 +57,9 @@ class Lab:
 
     numbers = itertools.count(1)
 
-    def __init__(self, offloads=True, snat=False, dnat=False, dns_names=None, web=True):
+    def __init__(self, offloads=True, snat=False, dnat=False, dns_names=None, web=True,
+                 apart=False):
+        self.apart = apart
         self.offloads, self.snat, self.dnat = offloads, snat, dnat
         self.dns_names = dns_names or {}
         self.web = web
@@ -146,6 +148,10 @@ class Lab:
             for ns, interface in ((c, "eth0"), (g, "c0"), (g, "s0"), (s, "eth0")):
                 ns.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off",
                        "tx", "off", "rx", "off")
+        if self.apart:
+            for ns in (c, s):  # a mount of their own shows their interfaces
+                command(["ip", "netns", "exec", ns.name, "sh", "-c",
+                         "echo 1 >/sys/class/net/eth0/queues/rx-0/rps_cpus"])
 
     def _translate(self):
         """What the owner of the gateway has of his own: SNAT, DNAT."""

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -210,6 +211,69 @@ static void test_shares(void **state)
 	}
 }
 
+static void test_hexadecimal_words_have_32_bits(void **state)
+{
+	static const struct {
+		const char *in;
+		bool want;
+		uint32_t value;
+	} cases[] = {
+		{"0x0", true, 0},
+		{"0xf", true, 0xf},
+		{"0x0ff00000", true, 0x0ff00000},
+		{"0xffffffff", true, UINT32_MAX},
+		{"0xDeadBeef", true, 0xdeadbeef},
+		{"0x00000000000000000000001", true, 1}, /* of any number */
+		{"0x0000000ffffffff", true, UINT32_MAX},
+		{"0x100000000", false, 0}, /* 33 bits */
+		{"0x1ffffffff", false, 0},
+		{"0xfffffffff", false, 0},
+		{"0x1000000000000000000000000", false, 0},
+		{"0x", false, 0},
+		{"0", false, 0},
+		{"", false, 0},
+		{"0X1", false, 0},
+		{"x1", false, 0},
+		{"1x1", false, 0},
+		{"00x1", false, 0},
+		{"10", false, 0},
+		{"0xg", false, 0},
+		{"0x1g", false, 0},
+		{"0x:", false, 0}, /* around the digits */
+		{"0x/", false, 0},
+		{"0x@", false, 0},
+		{"0x`", false, 0},
+		{"0x1 ", false, 0},
+		{" 0x1", false, 0},
+		{"0x 1", false, 0},
+		{"0x+1", false, 0},
+		{"-0x1", false, 0},
+		{"0x0x1", false, 0},
+		{"0x\xb1", false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint32_t got = 4711;
+
+		assert_int_equal(parse_hex_u32(str_of(cases[i].in), &got), cases[i].want);
+		assert_int_equal(got, cases[i].want ? cases[i].value : 4711);
+	}
+	for (unsigned bit = 0; bit < 32; bit++) {
+		const uint32_t want = (uint32_t)1 << bit;
+		char text[16];
+		uint32_t got = 0;
+
+		(void)snprintf(text, sizeof(text), "0x%x", want);
+		assert_true(parse_hex_u32(str_of(text), &got));
+		assert_int_equal(got, want);
+	}
+	assert_false(parse_hex_u32(STR_NONE, NULL));
+	/* What follows the string is not looked at. */
+	for (size_t len = 0; len < 3; len++)
+		assert_false(parse_hex_u32((struct str){"0x1", len}, NULL));
+}
+
 static void test_nearest_word(void **state)
 {
 	static const char *const words[] = {"connector", "endpoint", "tls", "dns",
@@ -283,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_hexadecimal_words_have_32_bits),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_nearest_takes_the_first_of_equals),
 		cmocka_unit_test(test_nearest_leaves_long_words_alone),

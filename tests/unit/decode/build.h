@@ -126,7 +126,7 @@ static inline void put_ipv6(struct build *b, unsigned next)
 }
 
 /* An extension header of `len` bytes (a multiple of 8) but Fragment and AH. */
-static inline void put_extension(struct build *b, unsigned next, size_t len)
+static inline void put_extension_header(struct build *b, unsigned next, size_t len)
 {
 	put8(b, next);
 	put8(b, (unsigned)(len / 8 - 1));

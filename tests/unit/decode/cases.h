@@ -349,7 +349,7 @@ static void jumbogram(void)
 {
 	build_start(&b, LINK_RAW_IP);
 	put_ipv6(&b, 0);
-	put_extension(&b, 17, 8);
+	put_extension_header(&b, 17, 8);
 	put_udp(&b, 1600);
 	put_pattern(&b, 1600, 0);
 }
@@ -384,13 +384,13 @@ static void every_extension(void)
 {
 	build_start(&b, LINK_RAW_IP);
 	put_ipv6(&b, 0);
-	put_extension(&b, 60, 16); /* hop-by-hop */
-	put_extension(&b, 43, 8);  /* destination */
-	put_extension(&b, 44, 24); /* routing */
+	put_extension_header(&b, 60, 16); /* hop-by-hop */
+	put_extension_header(&b, 43, 8);  /* destination */
+	put_extension_header(&b, 44, 24); /* routing */
 	put_fragment(&b, 51, 0, false, 9);
 	put_ah(&b, 135);
-	put_extension(&b, 60, 8); /* mobility */
-	put_extension(&b, 6, 264);
+	put_extension_header(&b, 60, 8); /* mobility */
+	put_extension_header(&b, 6, 264);
 	put_tcp(&b, 0);
 	put_pattern(&b, 3, 1);
 	build_end(&b);
@@ -401,8 +401,8 @@ static void extensions(unsigned count)
 	build_start(&b, LINK_RAW_IP);
 	put_ipv6(&b, 60);
 	for (unsigned i = 1; i < count; i++)
-		put_extension(&b, 60, 8);
-	put_extension(&b, 17, 8);
+		put_extension_header(&b, 60, 8);
+	put_extension_header(&b, 17, 8);
 	put_udp(&b, 0);
 	build_end(&b);
 }
@@ -421,7 +421,7 @@ static void extension_past_the_end(void)
 {
 	build_start(&b, LINK_RAW_IP);
 	put_ipv6(&b, 60);
-	put_extension(&b, 17, 8);
+	put_extension_header(&b, 17, 8);
 	b.b[41] = 200;
 	put_udp(&b, 0);
 	build_end(&b);

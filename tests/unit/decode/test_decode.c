@@ -251,8 +251,8 @@ static void late_hop_by_hop_is_an_unknown_protocol(void **state)
 	(void)state;
 	build_start(&b, LINK_RAW_IP);
 	put_ipv6(&b, 60);
-	put_extension(&b, 0, 8);
-	put_extension(&b, 6, 8);
+	put_extension_header(&b, 0, 8);
+	put_extension_header(&b, 6, 8);
 	put_tcp(&b, 0);
 	build_end(&b);
 	assert_int_equal(decode_built(d, &p), DECODE_OK);

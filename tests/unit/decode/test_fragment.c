@@ -443,7 +443,7 @@ static void extensions_go_on_behind_the_fragments(void **state)
 	/* Fragments whose content starts with destination options, then UDP. */
 	build_start(&whole, LINK_RAW_IP);
 	put_ipv6(&whole, 60);
-	put_extension(&whole, 17, 8);
+	put_extension_header(&whole, 17, 8);
 	put_udp(&whole, 16);
 	put_pattern(&whole, 16, 3);
 	build_end(&whole);

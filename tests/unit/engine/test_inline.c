@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is held, passed and dropped, and what both ends are told. */
+#include "play.h"
+
+/* ---- allowed ----------------------------------------------------------------------------------- */
+
+static void an_allowed_hello_passes_for_good(void **state)
+{
+	const struct ends *const all[] = {&v4, &v6};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene *s = start(closed);
+		uint32_t id = open_tcp(s, all[i]);
+
+		assert_answers(s, id - 2, 3, GOT_PASS);
+		id = say(s, all[i], &good);
+		assert_answer(s, id, GOT_FINAL);
+		assert_lines(s, "\"phase\":\"start\"", "\"verdict\":\"allow\"", 1);
+		assert_lines(s, "\"host\":\"good.example\"", "\"effect\":\"passed\"", 1);
+		assert_int_equal(s->reset_count, 0);
+		assert_int_equal(scene_stats(s).final, 1);
+		assert_true(scene_end(s));
+	}
+}
+
+/* `order` of the `n` pieces; the last of them makes the name whole. */
+static void check_pieces(const struct ends *e, const size_t *order, size_t n)
+{
+	struct scene *s = start(closed);
+	uint32_t first = open_tcp(s, e) + 1, before = s->answered;
+
+	for (size_t i = 0; i + 1 < n; i++) {
+		(void)say_part(s, e, &good, order[i], n);
+		assert_int_equal(s->answered, before);
+		assert_int_equal(scene_stats(s).held_now, i + 1);
+	}
+	(void)say_part(s, e, &good, order[n - 1], n);
+	assert_answers(s, first, (uint32_t)n, GOT_FINAL);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(s->order[before + i], first + i);
+	assert_int_equal(scene_stats(s).held, n - 1);
+	assert_true(scene_end(s));
+}
+
+static void pieces_wait_for_the_last_and_keep_their_order(void **state)
+{
+	static const size_t in_order[] = {0, 1, 2, 3, 4};
+	static const size_t backwards[] = {4, 3, 2, 1, 0};
+	static const size_t mixed[] = {2, 0, 4, 1, 3};
+
+	(void)state;
+	check_pieces(&v4, in_order, 5);
+	check_pieces(&v4, backwards, 5);
+	check_pieces(&v4, mixed, 5);
+	check_pieces(&v6, in_order, 5);
+	check_pieces(&v6, backwards, 5);
+	check_pieces(&v6, mixed, 5);
+}
+
+static void what_is_not_payload_is_never_held(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	id = say_part(s, &v4, &good, 0, 2);
+	assert_answer(s, send_data(s, &v4, 0, NULL, 0), GOT_PASS);
+	assert_answer(s, id, GOT_NOTHING);
+	assert_true(scene_end(s));
+}
+
+static void final_waits_for_the_server_where_asked(void **state)
+{
+	struct scene *s = scene_create(closed);
+	uint32_t len = (uint32_t)good.len;
+
+	(void)state;
+	s->cfg.see_server = true;
+	scene_start(s);
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say(s, &v4, &good), GOT_PASS);
+	assert_answer(s, send_data(s, &v4, len, "more", 4), GOT_PASS);
+	assert_answer(s, send_reply(s, &v4, 0, len + 4, "hello"), GOT_FINAL);
+	assert_answer(s, send_data(s, &v4, len + 4, "more", 4), GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+/* ---- denied -------------------------------------------------------------------------------------- */
+
+static void a_denied_name_is_dropped_and_both_ends_are_told(void **state)
+{
+	const struct ends *const all[] = {&v4, &v6};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const uint32_t len = (uint32_t)evil.len;
+		struct scene *s = start(closed);
+		uint32_t id = open_tcp(s, all[i]) + 1;
+
+		for (size_t k = 0; k < 3; k++)
+			(void)say_part(s, all[i], &evil, k, 3);
+		assert_answers(s, id, 3, GOT_DROP);
+		assert_int_equal(s->reset_count, 2);
+		assert_reset(&s->resets[0], all[i], FROM_CLIENT, CLIENT_FIRST,
+			     SERVER_FIRST);
+		assert_reset(&s->resets[1], all[i], FROM_SERVER, SERVER_FIRST,
+			     CLIENT_FIRST + len);
+		assert_int_equal(scene_stats(s).denied, 3);
+		assert_lines(s, "\"phase\":\"start\"", "\"verdict\":\"deny\"", 1);
+		assert_lines(s, "\"effect\":\"reset\"", "\"host\":\"evil.example\"", 1);
+		worker_tick(s->w, s->now_us + 60 * SECOND);
+		assert_lines(s, "\"phase\":\"end\"", "\"end_reason\":\"reset\"", 1);
+		assert_true(scene_end(s));
+	}
+}
+
+static void what_comes_after_a_denial_fares_the_same(void **state)
+{
+	const uint32_t len = (uint32_t)evil.len;
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &evil);
+	assert_int_equal(s->reset_count, 2);
+	id = send_data(s, &v4, len, "more", 4);
+	assert_answer(s, id, GOT_DROP);
+	assert_int_equal(s->reset_count, 4);
+	assert_reset(&s->resets[2], &v4, FROM_CLIENT, CLIENT_FIRST, SERVER_FIRST);
+	assert_reset(&s->resets[3], &v4, FROM_SERVER, SERVER_FIRST,
+		     CLIENT_FIRST + len + 4);
+	/* From the server: what it acknowledges is what it takes next. */
+	assert_answer(s, send_reply(s, &v4, 7, 0, "hi"), GOT_DROP);
+	assert_int_equal(s->reset_count, 6);
+	assert_reset(&s->resets[4], &v4, FROM_CLIENT, CLIENT_FIRST, SERVER_FIRST + 7);
+	assert_reset(&s->resets[5], &v4, FROM_SERVER, SERVER_FIRST + 7, CLIENT_FIRST);
+	/* Nobody answers a reset. */
+	id = send_segment(
+		s, &v4, (struct segment){FROM_CLIENT, TCP_RST, CLIENT_FIRST, 0, NULL, 0});
+	assert_answer(s, id, GOT_DROP);
+	assert_int_equal(s->reset_count, 6);
+	assert_true(scene_end(s));
+}
+
+static void a_denied_address_is_refused_at_once(void **state)
+{
+	const struct ends *const all[] = {&bad_v4, &bad_v6};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene *s = start(open_to_all);
+
+		assert_answer(s, send_syn(s, all[i]), GOT_DROP);
+		assert_int_equal(s->reset_count, 1);
+		assert_reset(&s->resets[0], all[i], FROM_SERVER, 0, CLIENT_FIRST);
+		assert_lines(s, "\"phase\":\"start\"", "\"verdict\":\"deny\"", 1);
+		/* Again: another connection, as refused as the first. */
+		s->now_us += SECOND;
+		assert_answer(s, send_syn(s, all[i]), GOT_DROP);
+		assert_int_equal(s->reset_count, 2);
+		assert_lines(s, "\"end_reason\":\"refused\"", NULL, 1);
+		assert_true(scene_end(s));
+	}
+}
+
+/* ---- decoys ---------------------------------------------------------------------------------------- */
+
+static void other_bytes_than_those_held_are_dropped(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t first, decoy;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	first = say_part(s, &v4, &evil, 1, 2); /* with the name */
+	decoy = say_part(s, &v4, &good, 1, 2);
+	assert_answer(s, decoy, GOT_DROP);
+	assert_answer(s, first, GOT_NOTHING);
+	assert_int_equal(scene_stats(s).conflicting, 1);
+	(void)say_part(s, &v4, &evil, 0, 2);
+	assert_answer(s, first, GOT_DROP);
+	assert_lines(s, "\"verdict\":\"deny\"", "\"host\":\"evil.example\"", 1);
+	assert_lines(s, "\"overlap\"", "\"decoy_ignored\"", 1);
+	assert_true(scene_end(s));
+}
+
+static void the_same_bytes_again_are_no_conflict(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t first;
+
+	(void)state;
+	first = open_tcp(s, &v4) + 1;
+	(void)say_part(s, &v4, &good, 0, 2);
+	(void)say_part(s, &v4, &good, 0, 2);
+	(void)say(s, &v4, &good);
+	assert_answers(s, first, 3, GOT_FINAL);
+	assert_int_equal(scene_stats(s).conflicting, 0);
+	assert_lines(s, "\"overlap\"", NULL, 0);
+	assert_true(scene_end(s));
+}
+
+static void a_low_hop_limit_is_dropped(void **state)
+{
+	const struct ends *const all[] = {&v4, &v6};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene *s = start(closed);
+		uint32_t id;
+
+		(void)open_tcp(s, all[i]);
+		s->ttl = 19;
+		id = say(s, all[i], &good);
+		assert_answer(s, id, GOT_DROP);
+		assert_int_equal(scene_stats(s).ttl_low, 1);
+		assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+		s->ttl = 20;
+		assert_answer(s, say(s, all[i], &good), GOT_FINAL);
+		assert_lines(s, "\"ttl_low\"", "\"decoy_ignored\"", 1);
+		assert_true(scene_end(s));
+	}
+}
+
+struct ignored_row {
+	unsigned flags;
+	uint32_t ack;
+};
+
+static void what_a_server_ignores_is_dropped(void **state)
+{
+	static const struct ignored_row rows[] = {
+		{TCP_PSH, SERVER_FIRST},
+		{TCP_ACK, SERVER_FIRST + 1},
+		{TCP_RST | TCP_ACK, SERVER_FIRST},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scene *s = start(closed);
+		uint32_t id;
+
+		(void)open_tcp(s, &v4);
+		id = send_segment(s, &v4,
+				  (struct segment){FROM_CLIENT, rows[i].flags,
+						   CLIENT_FIRST + 3, rows[i].ack, good.b,
+						   good.len});
+		assert_answer(s, id, GOT_DROP);
+		assert_int_equal(scene_stats(s).ignored, 1);
+		(void)say(s, &v4, &evil);
+		assert_lines(s, "\"decoy_ignored\"", "\"verdict\":\"deny\"", 1);
+		assert_true(scene_end(s));
+	}
+}
+
+/*
+ * A second SYN with other numbers, which a server that has answered the first ignores: bytes
+ * by its numbers may not be judged in the place of those that the server reads.
+ */
+static void check_second_syn(uint32_t isn)
+{
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)send_syn(s, &v4);
+	/* The server's answer is not queued (architecture.md). */
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_SYN, isn, 0, NULL, 0});
+	assert_answer(s, id, GOT_DROP);
+	assert_int_equal(scene_stats(s).ignored, 1);
+	/* The first one again is fine. */
+	assert_answer(s, send_syn(s, &v4), GOT_PASS);
+	(void)say(s, &v4, &evil);
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_ACK, isn + 1, SERVER_FIRST,
+					   good.b, good.len});
+	assert_lines(s, "\"phase\":\"start\"", NULL, 1);
+	assert_lines(s, "\"decoy_ignored\"", "\"host\":\"evil.example\"", 1);
+	assert_answers(s, id - 1, 2, GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+static void a_second_syn_moves_nothing(void **state)
+{
+	(void)state;
+	check_second_syn(CLIENT_FIRST - 1 + 2000);
+	check_second_syn(CLIENT_FIRST - 1 - 2000);
+}
+
+/* Unless the first one came to nothing. */
+static void a_syn_after_a_silence_is_the_first(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	(void)send_syn(s, &v4);
+	s->now_us += 31 * SECOND;
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_SYN, 77000, 0, NULL, 0});
+	assert_answer(s, id, GOT_PASS);
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_ACK, 77001, SERVER_FIRST,
+					   good.b, good.len});
+	assert_answer(s, id, GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+/* Each drop has one reason. */
+static void reasons_of_drops_add_up(void **state)
+{
+	struct scene *s = start(closed);
+	struct inline_stats st;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	(void)say_part(s, &v4, &good, 1, 2);
+	(void)say_part(s, &v4, &evil, 1, 2);
+	s->ttl = 3;
+	(void)say_part(s, &v4, &good, 0, 2);
+	s->ttl = 64;
+	(void)send_segment(s, &v4,
+			   (struct segment){FROM_CLIENT, TCP_PSH, CLIENT_FIRST,
+					    SERVER_FIRST, "?", 1});
+	(void)say_part(s, &v4, &good, 0, 2);
+	(void)send_rubbish(s);
+	st = scene_stats(s);
+	assert_int_equal(st.conflicting, 1);
+	assert_int_equal(st.ttl_low, 1);
+	assert_int_equal(st.dropped, st.denied + st.conflicting + st.ttl_low +
+					     st.ignored + st.undecodable + st.over_cap);
+	assert_true(scene_end(s));
+}
+
+/* ---- caps ------------------------------------------------------------------------------------------- */
+
+static void a_connection_over_its_cap_waits_for_the_client(void **state)
+{
+	struct scene *s = scene_create(closed);
+	uint32_t first;
+
+	(void)state;
+	s->cfg.hold.flow_packets = 2;
+	scene_start(s);
+	first = open_tcp(s, &v4) + 1;
+	(void)say_part(s, &v4, &good, 0, 4);
+	(void)say_part(s, &v4, &good, 1, 4);
+	assert_answer(s, say_part(s, &v4, &good, 2, 4), GOT_DROP);
+	assert_int_equal(scene_stats(s).over_cap, 1);
+	assert_int_equal(scene_stats(s).held_now, 2);
+	assert_answers(s, first, 2, GOT_NOTHING);
+	assert_true(scene_end(s));
+}
+
+/* A place set free by one connection is the next one's. */
+static void a_source_over_its_cap_is_decided_by_the_retransmission(void **state)
+{
+	struct scene *s = scene_create(closed);
+	uint32_t held, other;
+
+	(void)state;
+	s->cfg.hold.source_packets = 1;
+	scene_start(s);
+	for (size_t i = 0; i < 3; i++)
+		(void)open_tcp(s, &of_source[i]);
+	held = say_part(s, &of_source[0], &good, 0, 2);
+	assert_answer(s, say_part(s, &of_source[1], &good, 0, 2), GOT_DROP);
+	other = say_part(s, &of_source[2], &good, 0, 2);
+	assert_answer(s, other, GOT_NOTHING);
+	assert_int_equal(scene_stats(s).over_cap, 1);
+	(void)say_part(s, &of_source[0], &good, 1, 2);
+	assert_answer(s, held, GOT_FINAL);
+	held = say_part(s, &of_source[1], &good, 0, 2);
+	assert_answer(s, held, GOT_NOTHING);
+	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_PASS);
+	assert_answer(s, held, GOT_PASS);
+	assert_answer(s, send_reply(s, &of_source[1], 0, (uint32_t)good.len, "all"),
+		      GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+static void all_together_have_a_cap(void **state)
+{
+	struct scene *s = scene_create(closed);
+
+	(void)state;
+	s->cfg.hold.total_packets = 2;
+	scene_start(s);
+	for (size_t i = 0; i < 3; i++) {
+		(void)open_tcp(s, &of_source[i]);
+		assert_answer(s, say_part(s, &of_source[i], &good, 0, 2),
+			      i < 2 ? GOT_NOTHING : GOT_DROP);
+	}
+	assert_int_equal(scene_stats(s).over_cap, 1);
+	/* A name that is whole needs no place. */
+	assert_answer(s, say(s, &of_source[2], &good), GOT_PASS);
+	(void)open_tcp(s, &v6);
+	assert_answer(s, say(s, &v6, &good), GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+/*
+ * The hello went over a cap in part, and passes.  Until the server has it whole, no other bytes
+ * may take the place of those judged.
+ */
+static void check_guard(struct scene *s, uint32_t name_at)
+{
+	const uint32_t len = (uint32_t)good.len;
+	const size_t rest = len - name_at;
+	uint64_t before = scene_stats(s).conflicting;
+
+	assert_lines(s, "\"host\":\"good.example\"", "\"verdict\":\"allow\"", 1);
+	assert_int_equal(scene_stats(s).final, 0);
+	assert_answer(s, send_data(s, &v4, name_at, evil.b + name_at, rest), GOT_DROP);
+	assert_int_equal(scene_stats(s).conflicting, before + 1);
+	/* Not even as the end of a segment that begins before the stream. */
+	assert_answer(s, send_data(s, &v4, 0u - 1, "x", 1), GOT_PASS);
+	assert_answer(s, send_reply(s, &v4, 0, name_at, "part"), GOT_PASS);
+	assert_answer(s, say(s, &v4, &evil), GOT_DROP);
+	assert_answer(s, send_data(s, &v4, name_at, good.b + name_at, rest), GOT_PASS);
+	assert_answer(s, send_data(s, &v4, len, "more", 4), GOT_PASS);
+	assert_answer(s, send_reply(s, &v4, 4, len, "all"), GOT_FINAL);
+	assert_answer(s, send_data(s, &v4, len + 4, "more", 4), GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+static void bytes_over_a_cap_are_not_replaced(void **state)
+{
+	struct scene *s = scene_create(closed);
+
+	(void)state;
+	s->cfg.hold.flow_packets = 2;
+	scene_start(s);
+	(void)open_tcp(s, &v4);
+	(void)send_data(s, &v4, 0, good.b, 1);
+	(void)send_data(s, &v4, 1, good.b + 1, 1);
+	/* The part with the name goes over the cap. */
+	assert_answer(s, send_data(s, &v4, 3, good.b + 3, good.len - 3), GOT_DROP);
+	assert_answer(s, send_data(s, &v4, 2, good.b + 2, 1), GOT_PASS);
+	check_guard(s, 3);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------- */
+
+static void who_waits_too_long_is_denied(void **state)
+{
+	struct scene *s = start(patient);
+	uint32_t id;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	id = say_part(s, &v4, &good, 0, 2);
+	s->now_us += 3 * SECOND - 1;
+	worker_tick(s->w, s->now_us);
+	assert_answer(s, id, GOT_NOTHING);
+	s->now_us += 1;
+	worker_tick(s->w, s->now_us);
+	assert_answer(s, id, GOT_DROP);
+	assert_int_equal(scene_stats(s).timed_out, 1);
+	assert_lines(s, "\"undecidable\":\"hold_budget\"", "\"verdict\":\"deny\"", 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_reset(&s->resets[0], &v4, FROM_CLIENT, CLIENT_FIRST, SERVER_FIRST);
+	assert_reset(&s->resets[1], &v4, FROM_SERVER, SERVER_FIRST,
+		     CLIENT_FIRST + (uint32_t)good.len / 2);
+	assert_answer(s, say(s, &v4, &good), GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+static void a_name_that_comes_late_still_decides(void **state)
+{
+	const struct bytes *const names[] = {&good, &evil};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene *s = start(open_to_all);
+		uint32_t id;
+
+		(void)open_tcp(s, &v4);
+		id = say_part(s, &v4, names[i], 0, 2);
+		s->now_us += 3 * SECOND;
+		worker_tick(s->w, s->now_us);
+		assert_answer(s, id, GOT_DROP);
+		assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"hold_budget\"",
+			     1);
+		assert_lines(s, "\"effect\":\"held_dropped\"", "\"verdict\":\"allow\"",
+			     1);
+		/* The client sends it again; it passes, and is looked at. */
+		assert_answer(s, say_part(s, &v4, names[i], 0, 2), GOT_PASS);
+		id = say_part(s, &v4, names[i], 1, 2);
+		assert_answer(s, id, i == 0 ? GOT_PASS : GOT_DROP);
+		assert_lines(s, "\"phase\":\"update\"",
+			     i == 0 ? "\"verdict\":\"allow\"" : "\"verdict\":\"deny\"",
+			     1);
+		assert_int_equal(s->reset_count, i == 0 ? 0 : 2);
+		if (i == 1) /* the first half is with the server */
+			assert_reset(&s->resets[0], &v4, FROM_CLIENT,
+				     CLIENT_FIRST + (uint32_t)evil.len / 2, SERVER_FIRST);
+		assert_true(scene_end(s));
+	}
+}
+
+static void bytes_held_too_long_are_not_replaced(void **state)
+{
+	struct scene *s = start(open_to_all);
+	const uint32_t name_at = (uint32_t)(good.len * 3 / 4);
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say_part(s, &v4, &good, 3, 4), GOT_NOTHING);
+	s->now_us += 3 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_answer(s, s->ids, GOT_DROP);
+	for (size_t i = 0; i < 3; i++)
+		assert_answer(s, say_part(s, &v4, &good, i, 4), GOT_PASS);
+	check_guard(s, name_at);
+}
+
+static void each_connection_has_its_own_clock(void **state)
+{
+	struct scene *s = start(patient);
+	uint32_t ids[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		(void)open_tcp(s, &of_source[i]);
+		ids[i] = say_part(s, &of_source[i], &good, 0, 2);
+		s->now_us += SECOND;
+	}
+	/* The middle one is decided in time. */
+	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_FINAL);
+	worker_tick(s->w, s->now_us);
+	assert_answer(s, ids[0], GOT_DROP);
+	assert_answer(s, ids[1], GOT_FINAL);
+	assert_answer(s, ids[2], GOT_NOTHING);
+	worker_tick(s->w, s->now_us + 2 * SECOND);
+	assert_answer(s, ids[2], GOT_DROP);
+	assert_int_equal(scene_stats(s).timed_out, 2);
+	assert_true(scene_end(s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_allowed_hello_passes_for_good),
+		cmocka_unit_test(pieces_wait_for_the_last_and_keep_their_order),
+		cmocka_unit_test(what_is_not_payload_is_never_held),
+		cmocka_unit_test(final_waits_for_the_server_where_asked),
+		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
+		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),
+		cmocka_unit_test(a_denied_address_is_refused_at_once),
+		cmocka_unit_test(other_bytes_than_those_held_are_dropped),
+		cmocka_unit_test(the_same_bytes_again_are_no_conflict),
+		cmocka_unit_test(a_low_hop_limit_is_dropped),
+		cmocka_unit_test(what_a_server_ignores_is_dropped),
+		cmocka_unit_test(a_second_syn_moves_nothing),
+		cmocka_unit_test(a_syn_after_a_silence_is_the_first),
+		cmocka_unit_test(reasons_of_drops_add_up),
+		cmocka_unit_test(a_connection_over_its_cap_waits_for_the_client),
+		cmocka_unit_test(a_source_over_its_cap_is_decided_by_the_retransmission),
+		cmocka_unit_test(all_together_have_a_cap),
+		cmocka_unit_test(bytes_over_a_cap_are_not_replaced),
+		cmocka_unit_test(who_waits_too_long_is_denied),
+		cmocka_unit_test(a_name_that_comes_late_still_decides),
+		cmocka_unit_test(bytes_held_too_long_are_not_replaced),
+		cmocka_unit_test(each_connection_has_its_own_clock),
+	};
+
+	return cmocka_run_group_tests_name("engine/inline", tests, prepare, tidy);
+}
