@@ -712,28 +712,39 @@ static int turn(struct supervisor *s)
 	return become_ready(s);
 }
 
-static void await(struct supervisor *s, enum child_kind k)
+/* 0, or -EIO when it did not end as it should: what it had to finish may be left. */
+static int await(struct supervisor *s, enum child_kind k)
 {
 	const int64_t until = gateway_monotonic_us() + STOP_US;
 	const struct timespec little = {.tv_nsec = 5000000};
-	int status;
+	const pid_t pid = s->children[k].pid;
+	int status = 0;
+	char how[64];
 
-	while (s->children[k].pid > 0 &&
-	       waitpid(s->children[k].pid, &status, WNOHANG) == 0) {
+	s->children[k].pid = 0;
+	if (pid <= 0)
+		return 0;
+	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (gateway_monotonic_us() > until)
-			(void)kill(s->children[k].pid, SIGKILL);
+			(void)kill(pid, SIGKILL);
 		(void)nanosleep(&little, NULL);
 	}
-	s->children[k].pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	log_error("the %s did not stop as it should: %s", child_name(k),
+		  how_it_ended(status, how));
+	return -EIO;
 }
 
-static void wind_up(struct supervisor *s)
+static int wind_up(struct supervisor *s)
 {
+	int rc = 0, rc_writer;
+
 	s->stop = true;
 	take_rules_away(s);
 	if (s->children[CHILD_ENFORCER].pid > 0) {
 		(void)give_order(s, GATEWAY_STOP);
-		await(s, CHILD_ENFORCER);
+		rc = await(s, CHILD_ENFORCER);
 	}
 	close_gap(s);
 	s->next_loss_us = 0;
@@ -741,7 +752,8 @@ static void wind_up(struct supervisor *s)
 	if (s->announced)
 		note_system(s, "stop", "");
 	atomic_store(&s->sh->writer_stop, true);
-	await(s, CHILD_WRITER);
+	rc_writer = await(s, CHILD_WRITER);
+	return rc == 0 ? rc_writer : rc;
 }
 
 int gateway_run(const struct gateway_cfg *cfg)
@@ -751,7 +763,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 			       .order_fd = -1,
 			       .signal_fd = -1};
 	char error[NETFILTER_ERROR_MAX] = "";
-	int rc;
+	int rc, rc_stop;
 
 	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
@@ -772,9 +784,9 @@ int gateway_run(const struct gateway_cfg *cfg)
 		return -ENOMEM;
 	while (rc == 0 && !s.stop)
 		rc = turn(&s);
-	wind_up(&s);
+	rc_stop = wind_up(&s);
 	control_close(s.control);
 	loader_destroy(s.loader);
 	generation_destroy(s.generation);
-	return rc;
+	return rc == 0 ? rc_stop : rc;
 }
