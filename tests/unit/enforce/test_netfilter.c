@@ -345,7 +345,7 @@ static void jumps_of_ours_are_taken_out_first(void **state)
 
 	(void)state;
 	assert_string_equal(text, want);
-	assert_true(netfilter_iptables_remove_text(saved, out));
+	assert_true(netfilter_iptables_revert_text(saved, "", out));
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(
 		removal,
@@ -370,7 +370,7 @@ static void nothing_of_ours_is_nothing_to_remove(void **state)
 		char *text;
 		FILE *out = text_open(&text);
 
-		assert_false(netfilter_iptables_remove_text(saved[i], out));
+		assert_false(netfilter_iptables_revert_text(saved[i], "", out));
 		assert_int_equal(fclose(out), 0);
 		free(text);
 	}
