@@ -587,8 +587,8 @@ static void put16(uint8_t *at, size_t value)
 /* The packet, on a ground of bytes that are nowhere 0; its length. */
 static size_t segment_build(const struct segment *s, uint8_t *packet)
 {
-	const size_t tcp = s->tcp_words * 4, more = s->extension != 0 ? 8 : 0;
-	const size_t ip = s->version == 4 ? s->ip_words * 4 : 40 + more;
+	const size_t tcp = (size_t)s->tcp_words * 4, more = s->extension != 0 ? 8 : 0;
+	const size_t ip = s->version == 4 ? (size_t)s->ip_words * 4 : 40 + more;
 	uint8_t *t = packet + ip;
 
 	memset(packet, 0xa5, PACKET_MAX);

@@ -424,8 +424,7 @@ static void half_of_the_rules_is_taken_away(void **state)
 		"iptables-$t -t mangle -D FORWARD -j WEIR-FORWARD",
 		"ip6tables-$t -t mangle -D POSTROUTING -j WEIR-SAVE",
 		"iptables-$t -t mangle -F WEIR-FORWARD",
-		"ip6tables-$t -t mangle -D POSTROUTING -j WEIR-SAVE;"
-		"ip6tables-$t -t mangle -F WEIR-SAVE; ip6tables-$t -t mangle -X WEIR-SAVE",
+		"for c in \"-D POSTROUTING -j\" -F -X; do ip6tables-$t -t mangle $c WEIR-SAVE; done",
 		"iptables-$t -t mangle -I FORWARD -i lo -j WEIR-FORWARD",
 	};
 
