@@ -2,8 +2,10 @@
 #include "enforce/netfilter.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "enforce/netfilter_rules.h"
@@ -46,11 +48,11 @@ static void add_said(char error[NETFILTER_ERROR_MAX], const char *program, int r
 		     const char *said)
 {
 	const size_t used = strlen(error);
-	const char *what = rc == -ENOENT      ? "not installed"
-			   : rc == -ETIMEDOUT ? "did not end within 10 s"
-			   : rc != 0          ? strerrordesc_np(-rc)
-			   : said == NULL     ? ""
-					      : said;
+	const char *what = rc == -ENOENT                   ? "not installed"
+			   : rc == -ETIMEDOUT              ? "did not end within 10 s"
+			   : rc != 0                       ? strerrordesc_np(-rc)
+			   : said == NULL || *said == '\0' ? "failed without a word"
+							   : said;
 	size_t len = strcspn(what, "\n");
 
 	if (len > SAID_MAX)
@@ -97,20 +99,55 @@ static bool table_exists(const char *list)
 	return found;
 }
 
-/* What iptables-save says of mangle; "" when there is no such table.  Never makes one. */
-static char *read_rules(const struct tools *t, unsigned family)
+/*
+ * What iptables-save says of mangle; "" when there is no such table, or neither the tool nor
+ * the kernel has this backend.  Never makes a table.  The caller frees.
+ */
+static int read_rules(const struct tools *t, unsigned family, char **ret,
+		      char error[NETFILTER_ERROR_MAX])
 {
 	const char *const argv[] = {t->save[family], "-t", "mangle", NULL};
+	const char *const list = t->names[family];
+	char *said = NULL;
+	int status = 0, rc = 0;
+
+	if (list == NULL || table_exists(list)) {
+		rc = program_run(argv, NULL, &status, &said);
+		if (rc == 0 && status == 0 && said == NULL)
+			rc = -ENOMEM;
+		else if (rc == 0 && status == 0 && strlen(said) >= PROGRAM_OUTPUT_MAX)
+			rc = -EFBIG; /* a part of it would hide rules of ours */
+		else if (list == NULL && (rc == -ENOENT || status != 0))
+			rc = 0;
+		else if (rc == 0 && status != 0)
+			rc = -EIO;
+		else if (rc == 0) {
+			*ret = said;
+			return 0;
+		}
+	}
+	if (rc != 0)
+		add_said(error, argv[0], rc == -EIO ? 0 : rc, said);
+	free(said);
+	if (rc == 0) {
+		*ret = strdup("");
+		rc = *ret == NULL ? -ENOMEM : 0;
+	}
+	return rc;
+}
+
+/* True only when nft is there to say so: iptables-nft-save shows a table where none is. */
+static bool lacks_nft_table(unsigned family)
+{
+	const char *const argv[] = {"nft", "list", "tables", family == 0 ? "ip" : "ip6",
+				    NULL};
 	char *said = NULL;
 	int status = 0;
+	bool lacks = program_run(argv, NULL, &status, &said) == 0 && status == 0 &&
+		     said != NULL && strstr(said, " mangle\n") == NULL;
 
-	if (t->names[family] != NULL && !table_exists(t->names[family]))
-		return strdup("");
-	if (program_run(argv, NULL, &status, &said) != 0 || status != 0) {
-		free(said);
-		return strdup("");
-	}
-	return said;
+	free(said);
+	return lacks;
 }
 
 static bool has_family(unsigned family)
@@ -124,46 +161,81 @@ static int install_family(const struct netfilter_cfg *cfg, enum netfilter_backen
 			  unsigned family, bool shortcut, char error[NETFILTER_ERROR_MAX])
 {
 	const struct tools *t = &tools[b];
-	char *saved = read_rules(t, family), *text = NULL;
+	char *saved = NULL, *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	int rc = -ENOMEM;
+	FILE *out;
+	bool made;
+	int rc = read_rules(t, family, &saved, error);
 
-	if (saved != NULL && out != NULL) {
-		/* A table of ours stays ours when it is filled anew. */
-		const bool made = b == NETFILTER_IPTABLES_NFT &&
-				  (strstr(saved, "*mangle") == NULL ||
-				   strstr(saved, MADE_TABLE) != NULL);
-
-		netfilter_iptables_text(cfg, family == 1, shortcut, made, saved, out);
-		rc = fclose(out) == 0 ? 0 : -ENOMEM;
-		out = NULL;
+	if (rc != 0)
+		return rc;
+	/* A table of ours stays ours when it is filled anew. */
+	made = b == NETFILTER_IPTABLES_NFT &&
+	       (strstr(saved, MADE_TABLE) != NULL || lacks_nft_table(family));
+	out = open_memstream(&text, &size);
+	if (out == NULL) {
+		free(saved);
+		return -ENOMEM;
 	}
-	if (out != NULL)
-		(void)fclose(out);
-	if (rc == 0)
-		rc = restore(t, family, text, error);
+	netfilter_iptables_text(cfg, family == 1, shortcut, made, saved, out);
+	rc = fclose(out) == 0 ? restore(t, family, text, error) : -ENOMEM;
 	free(text);
 	free(saved);
 	return rc;
 }
 
-static int remove_family(enum netfilter_backend b, unsigned family, bool *ret_found,
-			 char error[NETFILTER_ERROR_MAX]);
+static void delete_made_table(const struct tools *t, unsigned family);
 
-/* Both families or neither. */
+/*
+ * Of ours, leave what `was` (iptables-save's words) holds; "" = nothing.  *ret_found tells
+ * whether anything of ours was there.
+ */
+static int revert_family(enum netfilter_backend b, unsigned family, const char *was,
+			 bool *ret_found, char error[NETFILTER_ERROR_MAX])
+{
+	const struct tools *t = &tools[b];
+	char *now = NULL, *text = NULL;
+	size_t size = 0;
+	FILE *out;
+	bool any;
+	int rc = read_rules(t, family, &now, error);
+
+	if (rc != 0)
+		return rc;
+	out = open_memstream(&text, &size);
+	if (out == NULL) {
+		free(now);
+		return -ENOMEM;
+	}
+	any = netfilter_iptables_revert_text(now, was, out);
+	rc = fclose(out) == 0 ? 0 : -ENOMEM;
+	if (rc == 0 && any) {
+		rc = restore(t, family, text, error);
+		if (rc == 0 && strstr(now, MADE_TABLE) != NULL)
+			delete_made_table(t, family);
+	}
+	*ret_found |= any;
+	free(text);
+	free(now);
+	return rc;
+}
+
+/* Both families or neither: when the second fails, the first gets back what it had. */
 static int install_iptables(const struct netfilter_cfg *cfg, enum netfilter_backend b,
 			    bool shortcut, char error[NETFILTER_ERROR_MAX])
 {
-	char ignored[NETFILTER_ERROR_MAX] = "";
-	bool found;
-	int rc = install_family(cfg, b, 0, shortcut, error);
+	char ignored[NETFILTER_ERROR_MAX] = "", *was = NULL;
+	bool found = false;
+	int rc = read_rules(&tools[b], 0, &was, error);
 
-	if (rc != 0 || !has_family(1))
-		return rc;
-	rc = install_family(cfg, b, 1, shortcut, error);
-	if (rc != 0)
-		(void)remove_family(b, 0, &found, ignored);
+	if (rc == 0)
+		rc = install_family(cfg, b, 0, shortcut, error);
+	if (rc == 0 && has_family(1)) {
+		rc = install_family(cfg, b, 1, shortcut, error);
+		if (rc != 0)
+			(void)revert_family(b, 0, was, &found, ignored);
+	}
+	free(was);
 	return rc;
 }
 
@@ -183,6 +255,9 @@ static int install_nft(const struct netfilter_cfg *cfg, char error[NETFILTER_ERR
 	return rc;
 }
 
+static int remove_all_but(enum netfilter_backend keep, bool *ret_found,
+			  char error[NETFILTER_ERROR_MAX]);
+
 static int install_by(const struct netfilter_cfg *cfg, enum netfilter_backend b,
 		      char error[NETFILTER_ERROR_MAX])
 {
@@ -200,7 +275,8 @@ static int install_by(const struct netfilter_cfg *cfg, enum netfilter_backend b,
 int netfilter_install(const struct netfilter_cfg *cfg, enum netfilter_backend *ret_used,
 		      char error[NETFILTER_ERROR_MAX])
 {
-	char said[NETFILTER_ERROR_MAX] = "";
+	char said[NETFILTER_ERROR_MAX] = "", ignored[NETFILTER_ERROR_MAX] = "";
+	bool found = false;
 	int rc = -ENOENT;
 
 	for (unsigned b = NETFILTER_NFT; b < NETFILTER_BACKEND_COUNT; b++) {
@@ -208,6 +284,8 @@ int netfilter_install(const struct netfilter_cfg *cfg, enum netfilter_backend *r
 			continue;
 		rc = install_by(cfg, (enum netfilter_backend)b, said);
 		if (rc == 0) {
+			/* What another one left would queue every packet once more. */
+			(void)remove_all_but((enum netfilter_backend)b, &found, ignored);
 			*ret_used = (enum netfilter_backend)b;
 			return 0;
 		}
@@ -239,40 +317,13 @@ static void delete_made_table(const struct tools *t, unsigned family)
 {
 	const char *const argv[] = {
 		"nft", "delete", "table", family == 0 ? "ip" : "ip6", "mangle", NULL};
-	char *saved = read_rules(t, family), *said = NULL;
+	char ignored[NETFILTER_ERROR_MAX] = "", *saved = NULL, *said = NULL;
 	int status;
 
-	if (saved != NULL && is_bare(saved) &&
+	if (read_rules(t, family, &saved, ignored) == 0 && is_bare(saved) &&
 	    program_run(argv, NULL, &status, &said) == 0)
 		free(said);
 	free(saved);
-}
-
-static int remove_family(enum netfilter_backend b, unsigned family, bool *ret_found,
-			 char error[NETFILTER_ERROR_MAX])
-{
-	const struct tools *t = &tools[b];
-	char *saved = read_rules(t, family), *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	bool any = false;
-	int rc = 0;
-
-	if (saved == NULL || out == NULL)
-		rc = -ENOMEM;
-	else
-		any = netfilter_iptables_remove_text(saved, out);
-	if (out != NULL && fclose(out) != 0)
-		rc = -ENOMEM;
-	if (rc == 0 && any) {
-		rc = restore(t, family, text, error);
-		if (rc == 0 && strstr(saved, MADE_TABLE) != NULL)
-			delete_made_table(t, family);
-	}
-	*ret_found |= any;
-	free(text);
-	free(saved);
-	return rc;
 }
 
 static int remove_nft(bool *ret_found, char error[NETFILTER_ERROR_MAX])
@@ -292,20 +343,42 @@ static int remove_nft(bool *ret_found, char error[NETFILTER_ERROR_MAX])
 	return feed(argv, NULL, error);
 }
 
-int netfilter_remove(bool *ret_found, char error[NETFILTER_ERROR_MAX])
+/* What other backends than `keep` hold of ours; NETFILTER_PROBE = of all. */
+static int remove_all_but(enum netfilter_backend keep, bool *ret_found,
+			  char error[NETFILTER_ERROR_MAX])
 {
-	int rc, first = 0;
+	int rc, first = keep == NETFILTER_NFT ? 0 : remove_nft(ret_found, error);
 
-	error[0] = '\0';
-	*ret_found = false;
-	first = remove_nft(ret_found, error);
 	for (unsigned b = NETFILTER_IPTABLES_NFT; b < NETFILTER_BACKEND_COUNT; b++)
-		for (unsigned family = 0; family < 2; family++) {
-			rc = remove_family((enum netfilter_backend)b, family, ret_found,
-					   error);
+		for (unsigned family = 0; family < 2 && b != keep; family++) {
+			rc = revert_family((enum netfilter_backend)b, family, "",
+					   ret_found, error);
 			first = first != 0 ? first : rc;
 		}
 	return first;
+}
+
+/* Without this right the tools fail as they do where there is nothing. */
+static bool may_change_rules(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       (data[0].effective & 1u << CAP_NET_ADMIN) != 0;
+}
+
+int netfilter_remove(bool *ret_found, char error[NETFILTER_ERROR_MAX])
+{
+	error[0] = '\0';
+	*ret_found = false;
+	if (!may_change_rules()) {
+		(void)snprintf(error, NETFILTER_ERROR_MAX,
+			       "cannot look for netfilter rules: needs root "
+			       "(CAP_NET_ADMIN)");
+		return -EPERM;
+	}
+	return remove_all_but(NETFILTER_PROBE, ret_found, error);
 }
 
 void netfilter_print(const struct netfilter_cfg *cfg, enum netfilter_backend b, FILE *out)

@@ -57,8 +57,8 @@ struct netfilter_cfg {
 /*
  * Put the rules in place, or replace ours by new ones, in one step a family: at no moment is
  * a packet seen by neither.  0 and *ret_used, or -errno with a sentence in `error` that names
- * the program, what it said and what to do; then nothing of ours is left that was not there
- * before.
+ * the program, what it said and what to do; then what of ours was there before is there
+ * again, and nothing else.  Rules of ours that another backend made are taken away afterwards.
  */
 int netfilter_install(const struct netfilter_cfg *cfg, enum netfilter_backend *ret_used,
 		      char error[NETFILTER_ERROR_MAX])

@@ -19,20 +19,26 @@ static const char no_payload_v6[] =
 #define DOFF_MIN 5
 #define DOFF_MAX 15
 
+/* Is this line of iptables-save a jump to `chain`? */
+static bool is_jump(const char *line, size_t len, const char *chain)
+{
+	char jump[64];
+	const int tail = snprintf(jump, sizeof(jump), " -j %s", chain);
+
+	return len > (size_t)tail && strncmp(line, "-A ", 3) == 0 &&
+	       memcmp(line + len - (size_t)tail, jump, (size_t)tail) == 0;
+}
+
 /* Lines of iptables-save that are jumps to `chain`, as -D lines.  How many. */
 static unsigned delete_jumps(const char *saved, const char *chain, FILE *out)
 {
 	unsigned n = 0;
-	char jump[64];
 
-	(void)snprintf(jump, sizeof(jump), "-j %s", chain);
 	for (const char *line = saved; line != NULL && *line != '\0';) {
 		const char *end = strchr(line, '\n');
 		const size_t len = end == NULL ? strlen(line) : (size_t)(end - line);
-		const size_t tail = strlen(jump);
 
-		if (len > tail && strncmp(line, "-A ", 3) == 0 &&
-		    memcmp(line + len - tail, jump, tail) == 0) {
+		if (is_jump(line, len, chain)) {
 			(void)fprintf(out, "-D %.*s\n", (int)(len - 3), line + 3);
 			n++;
 		}
@@ -95,18 +101,45 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\nCOMMIT\n");
 }
 
-bool netfilter_iptables_remove_text(const char *saved, FILE *out)
+static bool starts(const char *line, const char *with)
+{
+	return strncmp(line, with, strlen(with)) == 0;
+}
+
+/* Our rules and the jumps to them, as iptables-save wrote them, at the places they have. */
+static void put_back(const char *was, FILE *out)
+{
+	for (const char *line = was; line != NULL && *line != '\0';) {
+		const char *end = strchr(line, '\n');
+		const int len = end == NULL ? (int)strlen(line) : (int)(end - line);
+
+		if (starts(line, "-A " CHAIN_FORWARD " ") ||
+		    starts(line, "-A " CHAIN_SAVE " ") ||
+		    is_jump(line, (size_t)len, CHAIN_FORWARD))
+			(void)fprintf(out, "%.*s\n", len, line);
+		line = end == NULL ? NULL : end + 1;
+	}
+	if (strstr(was, "\n-A POSTROUTING -j " CHAIN_SAVE "\n") != NULL)
+		(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\n");
+}
+
+bool netfilter_iptables_revert_text(const char *now, const char *was, FILE *out)
 {
 	static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE};
 	bool any = false;
 
 	(void)fprintf(out, "*mangle\n");
 	for (size_t i = 0; i < 2; i++)
-		any |= delete_jumps(saved, chains[i], out) > 0;
+		if (has_chain(was, chains[i]))
+			(void)fprintf(out, ":%s - [0:0]\n", chains[i]);
+	for (size_t i = 0; i < 2; i++)
+		any |= delete_jumps(now, chains[i], out) > 0;
+	put_back(was, out);
 	for (size_t i = 0; i < 2; i++) {
-		if (!has_chain(saved, chains[i]))
+		if (!has_chain(now, chains[i]))
 			continue;
-		(void)fprintf(out, "-F %s\n-X %s\n", chains[i], chains[i]);
+		if (!has_chain(was, chains[i]))
+			(void)fprintf(out, "-F %s\n-X %s\n", chains[i], chains[i]);
 		any = true;
 	}
 	(void)fprintf(out, "COMMIT\n");

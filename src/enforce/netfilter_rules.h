@@ -22,8 +22,11 @@
 void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
 			     bool made_table, const char *saved, FILE *out);
 
-/* The transaction that takes away what of ours `saved` holds; false: nothing of ours. */
-bool netfilter_iptables_remove_text(const char *saved, FILE *out);
+/*
+ * The transaction that takes away what of ours `now` holds and puts back what of ours `was`
+ * held ("" = nothing); both are words of iptables-save.  False: `now` holds nothing of ours.
+ */
+bool netfilter_iptables_revert_text(const char *now, const char *was, FILE *out);
 
 /* One transaction of nft -f for both families. */
 void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out);

@@ -100,10 +100,10 @@ static int await(pid_t pid, int *ret_status)
 {
 	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
 	int status = 0;
+	pid_t r;
 
 	for (int i = 0; i < WAIT_STEPS; i++) {
-		pid_t r = waitpid(pid, &status, WNOHANG);
-
+		r = waitpid(pid, &status, WNOHANG);
 		if (r == pid) {
 			*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 			return 0;
@@ -113,8 +113,9 @@ static int await(pid_t pid, int *ret_status)
 		(void)nanosleep(&step, NULL);
 	}
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
+	do
+		r = waitpid(pid, &status, 0);
+	while (r < 0 && errno == EINTR);
 	return -ETIMEDOUT;
 }
 

@@ -48,10 +48,10 @@ PY
 
 # ---- help and usage ------------------------------------------------------------------------
 run 0 "--help" --help
-for c in replay check explain lookup rules; do
+for c in replay check explain lookup rules run ctl off; do
 	check "--help lists $c" grep -q "^  $c " "$t/out"
 done
-for c in replay check explain lookup rules; do
+for c in replay check explain lookup rules run ctl off; do
 	"$W" $c --help >"$t/out" 2>"$t/err"
 	check "$c --help: status 0" [ $? -eq 0 ]
 	check "$c --help says how to use it" grep -q "^usage: weir $c" "$t/out"
@@ -286,4 +286,86 @@ check "rules print: contoso.rules prints as itself" cmp "$t/a.rules" "$t/b.rules
 prints "rules print of monitor.rules" rules/monitor.rules
 check "rules print: monitor.rules prints as itself" cmp "$t/a.rules" "$t/b.rules"
 check "rules print: something is printed" [ "$(wc -l <"$t/b.rules")" -gt 5 ]
+
+# ---- the gateway: run, ctl, off --------------------------------------------------------------------------
+for c in run ctl off; do
+	run 2 "$c with an unknown option" $c --verbsoe
+	says "$c with an unknown option" "--verbsoe"
+	says "$c with an unknown option" "Try: weir $c --help"
+done
+run 2 "run with an operand" run eth0
+says "run with an operand" "'eth0': no operand is expected"
+run 2 "run -c without its file" run -c
+run 1 "run with a missing configuration" run -c "$t/no.conf"
+says "run with a missing configuration" "$t/no.conf: error: cannot read it: No such file or directory"
+if [ ! -e /etc/weir/weir.conf ]; then
+	run 1 "run without -c" run
+	says "run without -c" "/etc/weir/weir.conf"
+fi
+printf 'capture = { source = "nfqueue"; };\nledger = { dir = "%s/inline"; };\n' "$t" >"$t/inline.conf"
+run 1 "run inline without on_failure" run -c "$t/inline.conf"
+cat >"$t/want" <<TEXT
+$t/inline.conf:1:22: error: inline, 'on_failure' must be chosen: what becomes of packets when Weir does not answer
+  1 | capture = { source = "nfqueue"; };
+    |                      ^^^^^^^^^
+    = write: on_failure = "open";
+1 error, 0 warnings
+nothing was loaded
+TEXT
+check "run inline without on_failure: place, caret and remedy" diff -u "$t/want" "$t/err"
+check "run inline without on_failure makes no ledger" [ ! -e "$t/inline" ]
+printf 'ledger = { dir = "%s/inline"; };\n' "$t" >"$t/blind.conf"
+run 1 "run without a source" run -c "$t/blind.conf"
+says "run without a source" "does not say where packets come from"
+says "run without a source" 'on_failure = "open"'
+printf 'capture = { source = "nfqueue"; on_failure = "open"; };\n' >"$t/mute.conf"
+run 1 "run without a ledger" run -c "$t/mute.conf"
+says "run without a ledger" "names no ledger"
+
+run 2 "ctl without a request" ctl --socket "$t/no.sock"
+says "ctl without a request" "which request?"
+run 2 "ctl with an unknown request" ctl --socket "$t/no.sock" statsu
+says "ctl with an unknown request" "did you mean 'stat"
+run 2 "ctl with a wrong mode" ctl --socket "$t/no.sock" mode off
+says "ctl with a wrong mode" "write monitor, enforce or panic"
+run 2 "ctl with a word too many" ctl --socket "$t/no.sock" reload now
+says "ctl with a word too many" "'now': one word too many"
+run 2 "ctl with a reason of two lines" ctl --socket "$t/no.sock" reload --reason "a
+b"
+for request in status stats netfilter reload "mode panic"; do
+	# shellcheck disable=SC2086  # a list of words
+	run 3 "ctl $request without a gateway" ctl --socket "$t/no.sock" $request
+	says "ctl $request without a gateway" "weir ctl: $t/no.sock: No such file or directory (is weir running?  If it is not and traffic is stuck: weir off)"
+done
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$t/dead.sock"
+run 3 "ctl with the socket of a dead gateway" ctl --socket "$t/dead.sock" status
+says "ctl with the socket of a dead gateway" "Connection refused (is weir running?"
+printf 'control = { socket = "%s/conf.sock"; };\n' "$t" >"$t/ctl.conf"
+run 3 "ctl with a socket by configuration" ctl -c "$t/ctl.conf" status
+says "ctl with a socket by configuration" "$t/conf.sock: No such file"
+run 3 "ctl with a missing configuration" ctl -c "$t/no.conf" status
+says "ctl with a missing configuration" "name the socket by --socket"
+run 2 "ctl with a long path" ctl --socket "$t/$(printf '%0200d' 0)" status
+says "ctl with a long path" "the path of the socket is too long"
+
+run 2 "off with an operand" off now
+says "off with an operand" "'now': no operand is expected"
+# Without rights nobody can tell what is there.
+if [ "$(id -u)" -eq 0 ]; then plain="setpriv --bounding-set -all --inh-caps -all"; else plain=; fi
+$plain "$W" off >"$t/out" 2>"$t/err"
+check "off without rights: status 3" [ $? -eq 3 ]
+says "off without rights" "needs root"
+check "off without rights claims nothing" [ ! -s "$t/out" ]
+# Never in the network of the host.
+if unshare -n true 2>/dev/null; then alone="unshare -n"; else alone="unshare -rn"; fi
+if $alone true 2>/dev/null; then
+	for n in first second; do
+		$alone "$W" off >"$t/out" 2>"$t/err"
+		check "off where nothing is, $n time: status 0" [ $? -eq 0 ]
+		check "off where nothing is, $n time, says so" grep -qx "There are no netfilter rules of Weir here." "$t/out"
+		quiet "off where nothing is, $n time"
+	done
+else
+	ok "off where nothing is # SKIP no private network is allowed here"
+fi
 exit $bad
