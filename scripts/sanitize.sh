@@ -51,8 +51,9 @@ for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$
 run "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null $(cat "${TMPDIR:-/tmp}/real.$$")
 rm -f "${TMPDIR:-/tmp}/real.$$"
 t=build/thread
-build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring
+build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader
 run "TSan ring" $t/tests/base/test_ring
+run "TSan loader" $t/tests/engine/test_loader
 run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 m=build/memory
 list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/decode/test_*.c tests/unit/flow/test_*.c; do
