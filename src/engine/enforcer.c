@@ -342,7 +342,6 @@ static int open_all(struct enforcer *e, char error[300])
 		.hold_us = c->limits.hold_time_us,
 		.adopt_until_us = e->sh->adopt_until_us,
 		.min_ttl = (uint8_t)c->capture.min_ttl,
-		.see_server = false,
 		.enforce = mode == MODE_ENFORCE,
 	};
 	const bool queue = c->capture.source == CAPTURE_NFQUEUE;

@@ -70,10 +70,7 @@ static bool is_final(const struct worker *w, const struct flow *fl, const struct
 	if (!c->done || !c->judged || flow_server_port(fl) == DNS_PORT ||
 	    c->protocol == PROTOCOL_HTTP || c->protocol == PROTOCOL_DNS)
 		return false;
-	if (p != NULL && p->guarded)
-		return false;
-	return fl->key.ip_proto != IP_PROTO_TCP || !w->inl->cfg.see_server ||
-	       c->server_spoke;
+	return p == NULL || !p->guarded;
 }
 
 /* ---- the packets that wait --------------------------------------------------------------- */

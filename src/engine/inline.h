@@ -47,7 +47,6 @@ struct inline_cfg {
 	int64_t hold_us;        /* 0 = 3 s */
 	int64_t adopt_until_us; /* connections in mid-stream pass unjudged until then */
 	uint8_t min_ttl;        /* 0 = any */
-	bool see_server;        /* wait for the server's first bytes before `final` */
 	bool enforce;           /* else monitor */
 	bool dns_events;
 };

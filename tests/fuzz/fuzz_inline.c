@@ -214,7 +214,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_shared(&sh);
 	s = scene_create(sh.rules[data[0] % RULES]);
 	s->cfg.enforce = (data[0] & 0x80) == 0;
-	s->cfg.see_server = (data[0] & 0x40) != 0;
 	s->cfg.dns_events = true;
 	s->cfg.adopt_until_us = (data[0] & 0x20) != 0 ? SCENE_T0 + SECOND : 0;
 	s->cfg.hold = (struct hold_cfg){.flow_packets = 3,

@@ -71,22 +71,6 @@ static void what_is_not_payload_is_never_held(void **state)
 	assert_true(scene_end(s));
 }
 
-static void final_waits_for_the_server_where_asked(void **state)
-{
-	struct scene *s = scene_create(closed);
-	uint32_t len = (uint32_t)good.len;
-
-	(void)state;
-	s->cfg.see_server = true;
-	scene_start(s);
-	(void)open_tcp(s, &v4);
-	assert_answer(s, say(s, &v4, &good), GOT_PASS);
-	assert_answer(s, send_data(s, &v4, len, "more", 4), GOT_PASS);
-	assert_answer(s, send_reply(s, &v4, 0, len + 4, "hello"), GOT_FINAL);
-	assert_answer(s, send_data(s, &v4, len + 4, "more", 4), GOT_FINAL);
-	assert_true(scene_end(s));
-}
-
 /* ---- denied -------------------------------------------------------------------------------------- */
 
 static void a_denied_name_is_dropped_and_both_ends_are_told(void **state)
@@ -547,7 +531,6 @@ int main(void)
 		cmocka_unit_test(an_allowed_hello_passes_for_good),
 		cmocka_unit_test(pieces_wait_for_the_last_and_keep_their_order),
 		cmocka_unit_test(what_is_not_payload_is_never_held),
-		cmocka_unit_test(final_waits_for_the_server_where_asked),
 		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
 		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),
 		cmocka_unit_test(a_denied_address_is_refused_at_once),
