@@ -391,7 +391,7 @@ class Lab:
         text = re.sub(r"\tchain [A-Z]+ \{\n\t\ttype .*\n\t\}\n", "", text)
         state["nft"] = [line for table in re.findall(r"^table .*?^\}$", text, re.M | re.S)
                         if not re.fullmatch(r"table .*\n\n*\}", table)
-                        for line in table.splitlines()]
+                        for line in table.splitlines() if line]
         state["sysctl"] = self._settings()
         return state
 
