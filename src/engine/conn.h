@@ -62,10 +62,11 @@ struct conn {
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
 	/* inline */
-	bool provisional;    /* judged by hold_budget: the name may still come */
-	bool payload_passed; /* of the client: the server is past its first byte */
-	uint8_t epoch;       /* the generation and mode that judged it */
-	uint16_t nat_port;   /* translated source; 0 = none */
+	bool provisional; /* judged by hold_budget: the name may still come */
+	bool asked; /* judged by whom a proxy was asked for; the hello is yet to come */
+	uint32_t passed;   /* bytes of the client that went to the server */
+	uint8_t epoch;     /* the generation and mode that judged it */
+	uint16_t nat_port; /* translated source; 0 = none */
 	struct addr nat;
 };
 
@@ -75,6 +76,7 @@ struct inline_state {
 	struct hold *hold;
 	struct decoder *headers;        /* of worker_headers() */
 	uint32_t wait_first, wait_last; /* pendings, index + 1 */
+	bool go_on; /* the packet at hand ends a message: it and what is held pass */
 	uint64_t *refused; /* the packet at hand must not go on: its counter, or NULL */
 	uint32_t sweep_at;
 	bool sweeping;
@@ -169,6 +171,13 @@ bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
  */
 bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
 		   const struct pending *p);
+
+/*
+ * The client's bytes so far are whole messages in front of its hello: unless it is denied they
+ * go to the server.  `asked`: the facts say whom it asks a proxy for; judge by that for now.
+ */
+void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		   bool asked);
 
 /* The verdict is there, or the connection is given up: answer for what is held. */
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);

@@ -112,6 +112,13 @@ static void unlist(struct worker *w, struct pending *p)
 			p->wait_prev;
 }
 
+/* Up to `end` in the client's stream. */
+static void note_passed(struct conn *c, uint32_t end)
+{
+	if ((int32_t)(end - c->passed) > 0)
+		c->passed = end;
+}
+
 static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 			struct pending *p, bool go_on)
 {
@@ -119,7 +126,8 @@ static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 	const bool final = go_on && is_final(w, fl, c);
 	struct held_packet held;
 
-	c->payload_passed |= go_on && p->held.packets > 0;
+	if (go_on && p->held.packets > 0 && fl->key.ip_proto == IP_PROTO_TCP)
+		note_passed(c, p->head.highest);
 	fl->bypassed |= final;
 	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
 		if (go_on)
@@ -172,6 +180,24 @@ void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pe
 {
 	unlist(w, p);
 	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c));
+}
+
+void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		   bool asked)
+{
+	if (asked && c->provisional) {
+		judge_again(w, fl, c, &p->facts);
+		c->provisional = true;
+	} else if (asked && !c->judged) {
+		judge(w, fl, c, &p->facts);
+		c->provisional = true;
+	}
+	c->asked |= asked;
+	if (conn_is_cut(w, c))
+		return;
+	unlist(w, p);
+	answer_held(w, fl, c, p, true);
+	w->inl->go_on = true;
 }
 
 bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
@@ -237,8 +263,8 @@ static void cut_tcp(struct worker *w, struct flow *fl, const struct conn *c,
 		else if ((pkt->tcp_flags & TCP_ACK) == 0)
 			reset_both(w, fl, 0, end, 0, false);
 		else
-			reset_both(w, fl, pkt->ack, end,
-				   c->payload_passed ? pkt->seq : fl->client_isn, true);
+			reset_both(w, fl, pkt->ack, end, fl->client_isn + c->passed,
+				   true);
 	}
 	flow_close(w->flows, fl, control != 0 ? END_REASON_REFUSED : END_REASON_RESET);
 }
@@ -273,14 +299,16 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 		drop(w, name_of(q), s->refused);
 		return;
 	}
-	if (s->cfg.enforce && p != NULL && !c->done && !c->judged && t->from_client &&
-	    pkt->payload_wire_len > 0) {
+	if (s->cfg.enforce && p != NULL && !c->done && (!c->judged || c->asked) &&
+	    !s->go_on && t->from_client && pkt->payload_wire_len > 0) {
 		hold_packet(w, q, t->flow, c, p);
 		return;
 	}
 	final = is_final(w, t->flow, c);
 	t->flow->bypassed |= final;
-	c->payload_passed |= t->from_client && pkt->payload_wire_len > 0;
+	if (t->from_client && pkt->payload_wire_len > 0 && pkt->ip_proto == IP_PROTO_TCP)
+		note_passed(c, pkt->seq - t->flow->client_isn +
+				       (uint32_t)pkt->payload_wire_len);
 	pass(w, name_of(q), final);
 }
 
@@ -291,6 +319,7 @@ void worker_packet(struct worker *w, const struct queued_packet *q)
 	struct taken t;
 
 	s->refused = NULL;
+	s->go_on = false;
 	inline_tick(w);
 	if (worker_take(w, &q->frame, &pkt, &t)) {
 		answer(w, q, &t, &pkt);
@@ -310,15 +339,21 @@ static void time_out(struct worker *w, struct pending *p)
 {
 	struct flow *fl = p->flow;
 	struct conn *c = flow_extra(fl);
-	struct facts f = p->facts;
+	struct facts f;
 
 	unlist(w, p);
 	answer_held(w, fl, c, p, false);
 	w->inl->stats.timed_out++;
-	if (c->judged)
+	if (c->judged && !c->asked)
 		return;
+	memset(&f, 0, sizeof(f));
+	f.protocol = p->facts.protocol;
 	f.undecidable = UNDECIDABLE_HOLD_BUDGET;
-	judge(w, fl, c, &f);
+	if (c->judged)
+		judge_again(w, fl, c, &f);
+	else
+		judge(w, fl, c, &f);
+	c->asked = false;
 	if (!conn_is_cut(w, c)) {
 		c->provisional = true;
 		lose(w, fl, c, p);

@@ -179,6 +179,13 @@ static struct str stream_bytes(const struct flow *fl, const struct packet *pkt,
 			    pkt->payload_len - before};
 }
 
+/* Nothing that was read before counts any more. */
+static enum identify_step cannot_tell(struct pending *p, enum undecidable why)
+{
+	p->facts = (struct facts){.protocol = p->facts.protocol, .undecidable = why};
+	return IDENTIFY_DONE;
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -198,13 +205,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		p->facts.undecidable = UNDECIDABLE_BUDGET;
-		return IDENTIFY_DONE;
+		return cannot_tell(p, UNDECIDABLE_BUDGET);
 	}
 	/* Whether the urgent byte is part of the stream depends on the server. */
 	if (p->head.conflict || (pkt->tcp_flags & TCP_URG) != 0) {
-		p->facts.undecidable = UNDECIDABLE_CONFLICT;
-		return IDENTIFY_DONE;
+		return cannot_tell(p, UNDECIDABLE_CONFLICT);
 	}
 	return r == HEAD_ADDED ? ask_stream(w, fl, p, false) : IDENTIFY_MORE;
 }
@@ -406,6 +411,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		}
 		if (step == IDENTIFY_DONE)
 			conn_settle(w, fl, c, p);
+		else if (w->inl != NULL && step != IDENTIFY_MORE &&
+			 p->head.highest == p->head.filled &&
+			 pkt->payload_len == pkt->payload_wire_len)
+			inline_let_on(w, fl, c, p, step == IDENTIFY_ASKED);
 	} else if (p->guarded) {
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
