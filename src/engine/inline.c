@@ -527,6 +527,12 @@ void worker_let_go(struct worker *w)
 	}
 }
 
+void worker_forget_held(struct worker *w)
+{
+	while (w->inl->wait_first != 0)
+		inline_forget(w, pool_at(w->pendings, w->inl->wait_first - 1));
+}
+
 bool worker_sweep(struct worker *w, int64_t clock_us)
 {
 	struct inline_state *s = w->inl;
