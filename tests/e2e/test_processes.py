@@ -24,7 +24,7 @@ class OtherUser(GatewayCase):
     def installed(self):
         """The program with its data where nobody may read them."""
         at = self.lab.dir
-        while os.stat(at).st_uid == os.getuid() and at != "/" and not os.stat(at).st_mode & 0o001:
+        while at not in ("/", "/tmp"):
             os.chmod(at, os.stat(at).st_mode | 0o111)
             at = os.path.dirname(at)
         place = os.path.join(self.lab.dir, "installed")
