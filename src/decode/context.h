@@ -16,6 +16,7 @@ struct decoder {
 	struct fragments fragments;
 	uint64_t counts[DECODE_RESULT_COUNT];
 	bool tunnels;
+	bool peeks; /* has no table: every fragment is held */
 };
 
 #endif /* DECODE_CONTEXT_H */

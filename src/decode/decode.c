@@ -61,7 +61,7 @@ static enum decode_result rest_deliver(const struct rest *rest, struct packet *p
 
 /*
  * Give the table a fragment, whose place and identity `piece` has already.  On DECODE_OK
- * *rest is the whole datagram.  Without a decoder every fragment is held.
+ * *rest is the whole datagram.
  */
 static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 				     int64_t clock_us, struct rest *rest,
@@ -70,7 +70,7 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 	struct datagram_whole whole;
 	enum decode_result r;
 
-	if (d == NULL)
+	if (d->peeks)
 		return DECODE_FRAGMENT_HELD;
 	/* Bytes that the capture left out cannot be put together. */
 	if (rest->c.left < rest->wire_len)
@@ -97,6 +97,13 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 	return DECODE_OK;
 }
 
+/* Almost no packet has options: the usual sum is one without a loop. */
+static uint64_t header_sum(const uint8_t *header, size_t len)
+{
+	return checksum_add(checksum_add(0, header, IPV4_HEADER_MIN),
+			    header + IPV4_HEADER_MIN, len - IPV4_HEADER_MIN);
+}
+
 /*
  * RFC 791 section 3.1:
  *   0 u8 version << 4 | header words | 1 u8 service | 2 be16 total length | 4 be16 id |
@@ -108,15 +115,18 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 				      struct rest *ret)
 {
 	struct cursor c = l->c;
-	struct cursor h = c;
-	const size_t header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
-	size_t total_len;
+	struct cursor at = c;
+	struct cursor h = cur_sub(&at, IPV4_HEADER_MIN);
+	size_t header_len, total_len;
 	uint32_t id, place, checksum;
 	struct fragment piece;
-	const uint8_t *header, *src, *dst;
+	const uint8_t *header;
 	bool offloaded;
 	uint8_t proto;
 
+	if (!cur_ok(&h))
+		return DECODE_IP_TRUNCATED;
+	header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
 	cur_skip(&h, 1);
 	total_len = cur_be16(&h);
 	id = cur_be16(&h);
@@ -124,12 +134,8 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 	p->ttl = cur_u8(&h);
 	proto = cur_u8(&h);
 	checksum = cur_be16(&h);
-	src = cur_take(&h, 4);
-	dst = cur_take(&h, 4);
-	if (src == NULL || dst == NULL)
-		return DECODE_IP_TRUNCATED;
-	p->src = addr_from_v4(src);
-	p->dst = addr_from_v4(dst);
+	p->src = addr_from_v4(cur_take(&h, 4));
+	p->dst = addr_from_v4(cur_take(&h, 4));
 
 	if (header_len < IPV4_HEADER_MIN)
 		return DECODE_IP_HEADER_LENGTH;
@@ -143,7 +149,7 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 	if (header == NULL)
 		return DECODE_IP_TRUNCATED;
 	/* Who leaves the length to the card leaves it the checksum too. */
-	if (!checksum_good(checksum_add(0, header, header_len)) &&
+	if (!checksum_good(header_sum(header, header_len)) &&
 	    !(offloaded && checksum == 0))
 		return DECODE_IP_CHECKSUM;
 	p->ip = header;
@@ -247,22 +253,20 @@ static enum decode_result ipv6_decode(struct decoder *d, int64_t clock_us,
 {
 	struct fragment piece = {.bytes_max = 0};
 	struct cursor c = l->c;
+	struct cursor h = cur_sub(&c, IPV6_HEADER);
 	size_t total_len;
-	const uint8_t *src, *dst;
 	enum decode_result r;
 	uint8_t next;
 
-	p->ip = c.p;
-	cur_skip(&c, 4);
-	total_len = (size_t)cur_be16(&c) + IPV6_HEADER;
-	next = cur_u8(&c);
-	p->ttl = cur_u8(&c);
-	src = cur_take(&c, 16);
-	dst = cur_take(&c, 16);
-	if (src == NULL || dst == NULL)
+	if (!cur_ok(&h))
 		return DECODE_IP_TRUNCATED;
-	p->src = addr_from_v6(src);
-	p->dst = addr_from_v6(dst);
+	p->ip = h.p;
+	cur_skip(&h, 4);
+	total_len = (size_t)cur_be16(&h) + IPV6_HEADER;
+	next = cur_u8(&h);
+	p->ttl = cur_u8(&h);
+	p->src = addr_from_v6(cur_take(&h, 16));
+	p->dst = addr_from_v6(cur_take(&h, 16));
 
 	if (total_len == IPV6_HEADER) {
 		/* A jumbogram (RFC 2675), or the length was left to the card. */
@@ -331,9 +335,9 @@ static bool rest_enter(const struct rest *rest, struct layer *l, enum decode_res
 	return tunnel_enter(rest->next, l, ret);
 }
 
-/* From the link layer to the innermost transport.  `d` may be NULL: see reassemble(). */
-static enum decode_result layers_decode(struct decoder *d, bool tunnels,
-					const struct frame *f, struct packet *p)
+/* From the link layer to the innermost transport. */
+static enum decode_result layers_decode(struct decoder *d, const struct frame *f,
+					struct packet *p)
 {
 	struct layer l = {.family = LINK_FAMILY_ANY};
 	enum decode_result r = link_decode(f, &l.c, &l.family);
@@ -345,12 +349,12 @@ static enum decode_result layers_decode(struct decoder *d, bool tunnels,
 			return DECODE_TUNNEL_TOO_DEEP;
 		p->tunnels = (uint8_t)depth;
 		if (l.family == LINK_FAMILY_MPLS || l.family == LINK_FAMILY_PPPOE) {
-			r = tunnels ? tunnel_enter_link(&l) : DECODE_NOT_IP;
+			r = d->tunnels ? tunnel_enter_link(&l) : DECODE_NOT_IP;
 			continue;
 		}
 		p->was_fragmented = false;
 		r = network_decode(d, f->clock_us, &l, p, &rest);
-		if (r == DECODE_OK && (!tunnels || !rest_enter(&rest, &l, &r)))
+		if (r == DECODE_OK && (!d->tunnels || !rest_enter(&rest, &l, &r)))
 			return rest_deliver(&rest, p);
 	}
 	return r;
@@ -370,7 +374,7 @@ enum decode_result decode_frame(struct decoder *d, const struct frame *f,
 
 	decoder_tick(d, f->clock_us);
 	memset(ret, 0, sizeof(*ret));
-	r = layers_decode(d, d->tunnels, f, ret);
+	r = layers_decode(d, f, ret);
 	d->counts[r]++;
 	return r;
 }
@@ -408,6 +412,7 @@ enum decode_place decode_addresses(const struct frame *f, bool tunnels,
 	enum link_family family = LINK_FAMILY_ANY;
 	enum decode_result r;
 	unsigned version = 0;
+	struct decoder none;
 	struct packet p;
 	struct cursor c;
 
@@ -416,8 +421,11 @@ enum decode_place decode_addresses(const struct frame *f, bool tunnels,
 	if (version_read(&c, family, &version) == DECODE_OK &&
 	    addresses_of_tcp(c, version, ret_src, ret_dst))
 		return DECODE_PLACE_ADDRESSES;
-	memset(&p, 0, sizeof(p));
-	r = layers_decode(NULL, tunnels, f, &p);
+	memset(&none, 0, sizeof(none));
+	none.fragments.next_deadline_us = INT64_MAX;
+	none.tunnels = tunnels;
+	none.peeks = true;
+	r = decode_frame(&none, f, &p);
 	if (r == DECODE_FRAGMENT_HELD)
 		return DECODE_PLACE_FRAGMENT;
 	if (r != DECODE_OK)

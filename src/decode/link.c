@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode/link.h"
 
+#define ETHERNET_HEADER 14
+
 #define SLL_PROTOCOL_LLC 0x0004 /* LINUX_SLL_P_802_2: an LLC header follows */
 
 /* Address families of the BSD loopback headers; Linux uses its own 10. */
@@ -108,10 +110,17 @@ static enum decode_result family_decode(struct cursor *c, bool host_order,
 /* 0 u8[6] to | 6 u8[6] from | 12 be16 ethertype */
 enum decode_result link_decode_ethernet(struct cursor *c, enum link_family *ret_family)
 {
+	struct cursor h = cur_sub(c, ETHERNET_HEADER);
 	uint16_t type;
 
-	cur_skip(c, 12);
-	type = cur_be16(c);
+	if (!cur_ok(&h))
+		return DECODE_LINK_TRUNCATED;
+	cur_skip(&h, 12);
+	type = cur_be16(&h);
+	if (type == ETHERTYPE_IPV4) {
+		*ret_family = LINK_FAMILY_IPV4;
+		return DECODE_OK;
+	}
 	return ethertype_follow(c, type, ret_family);
 }
 
