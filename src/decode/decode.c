@@ -384,25 +384,28 @@ const uint64_t *decoder_counts(const struct decoder *d)
 	return d->counts;
 }
 
-/* A whole packet that cannot be a tunnel: almost all of them. */
-static bool addresses_of_tcp(struct cursor c, unsigned version, struct addr *ret_src,
-			     struct addr *ret_dst)
+/* A whole TCP or UDP packet that cannot be a tunnel: almost all of them. */
+static bool addresses_of_plain(struct cursor c, unsigned version, struct addr *ret_src,
+			       struct addr *ret_dst)
 {
 	const uint8_t *h = cur_take(&c, version == 4 ? IPV4_HEADER_MIN : IPV6_HEADER);
+	size_t header_len;
+	uint8_t proto;
 
 	if (h == NULL)
 		return false;
+	proto = h[version == 4 ? 9 : 6];
 	if (version == 4) {
-		if (h[9] != IP_PROTO_TCP || (h[6] & 0x3f) != 0 || h[7] != 0)
+		header_len = (size_t)(h[0] & 0x0f) * 4;
+		if ((h[6] & 0x3f) != 0 || h[7] != 0 || header_len < IPV4_HEADER_MIN)
 			return false;
-		*ret_src = addr_from_v4(h + 12);
-		*ret_dst = addr_from_v4(h + 16);
-	} else {
-		if (h[6] != IP_PROTO_TCP)
-			return false;
-		*ret_src = addr_from_v6(h + 8);
-		*ret_dst = addr_from_v6(h + 24);
+		cur_skip(&c, header_len - IPV4_HEADER_MIN);
 	}
+	if ((proto != IP_PROTO_TCP && proto != IP_PROTO_UDP) ||
+	    tunnel_possible(proto, &c))
+		return false;
+	*ret_src = version == 4 ? addr_from_v4(h + 12) : addr_from_v6(h + 8);
+	*ret_dst = version == 4 ? addr_from_v4(h + 16) : addr_from_v6(h + 24);
 	return true;
 }
 
@@ -419,7 +422,7 @@ enum decode_place decode_addresses(const struct frame *f, bool tunnels,
 	if (link_decode(f, &c, &family) != DECODE_OK)
 		return DECODE_PLACE_NONE;
 	if (version_read(&c, family, &version) == DECODE_OK &&
-	    addresses_of_tcp(c, version, ret_src, ret_dst))
+	    addresses_of_plain(c, version, ret_src, ret_dst))
 		return DECODE_PLACE_ADDRESSES;
 	memset(&none, 0, sizeof(none));
 	none.fragments.next_deadline_us = INT64_MAX;
