@@ -34,7 +34,8 @@ static bool create_parts(struct worker *w)
 	const struct config *c = w->g->config;
 	uint32_t pendings =
 		c->limits.max_heads != 0 ? c->limits.max_heads : PENDING_DEFAULT;
-	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments};
+	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments,
+				    .tunnels = w->cfg.inline_cfg == NULL};
 	struct flow_cfg flows = {.max_flows = c->limits.max_flows,
 				 .extra_bytes = sizeof(struct conn),
 				 .client_sends = inside_sends,
@@ -586,15 +587,12 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret)
+static void take_packet(struct worker *w, const struct frame *f, struct packet *pkt,
+			struct taken *ret)
 {
 	struct flow_touch touch;
 	struct conn *c;
 
-	end_timed_out(w, f->clock_us, f->clock_us);
-	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
-		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
@@ -612,6 +610,15 @@ bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
+}
+
+bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
+		 struct taken *ret)
+{
+	end_timed_out(w, f->clock_us, f->clock_us);
+	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
+	take_packet(w, f, pkt, ret);
 	return true;
 }
 
@@ -621,6 +628,14 @@ void worker_frame(struct worker *w, const struct frame *f)
 	struct taken t;
 
 	(void)worker_take(w, f, &pkt, &t);
+}
+
+void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
+{
+	struct taken t;
+
+	end_timed_out(w, f->clock_us, f->clock_us);
+	take_packet(w, f, pkt, &t);
 }
 
 /* ---- counters -------------------------------------------------------------------------- */
