@@ -94,7 +94,7 @@ class Decoys(GatewayCase):
         away[1] = "-D"
         self.lab.server.run(*away)
         second = self.client()
-        second.sport = first.sport
+        second.sport, second.seq = first.sport, first.seq + 100000  # RFC 9293 3.4.1: larger
         second.connect()
         self.assert_goes_on(second)
 
