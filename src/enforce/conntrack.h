@@ -40,6 +40,7 @@
 
 struct conntrack_cfg {
 	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
+	bool acct_was_off;       /* an earlier process switched accounting on, for us */
 };
 
 struct conntrack;
@@ -48,6 +49,7 @@ struct conntrack;
 struct conntrack_abilities {
 	bool events;
 	bool accounting;
+	bool acct_was_off; /* accounting was off before us: conntrack_close() sets it back */
 };
 
 typedef void conntrack_take(void *arg, const struct conn_report *r);
@@ -60,6 +62,12 @@ int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
 		   struct conntrack_abilities *ret_can, char error[CONNTRACK_ERROR_MAX])
 	__attribute__((warn_unused_result));
 void conntrack_close(struct conntrack *c); /* NULL is a no-op */
+
+/* Settings of this network namespace: 0, 1, or -1 when they cannot be read. */
+int conntrack_accounting(void);
+int conntrack_checksum(void); /* 0: segments with wrong checksums are taken for good */
+/* Accounting off, if it is on: for who finds it left behind.  False: could not. */
+bool conntrack_accounting_off(void);
 
 /* Readable when there is something to read: poll both, then conntrack_read(). */
 int conntrack_event_fd(const struct conntrack *c); /* -1 = no events here */

@@ -251,7 +251,8 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 {
 	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN};
-	const struct conntrack_cfg ct = {0};
+	const struct conntrack_cfg ct = {.acct_was_off =
+						 atomic_load(&e->sh->acct_was_off)};
 	struct conntrack_abilities can = {0};
 	int rc = nfqueue_open(&q, &e->queue, error);
 
@@ -265,6 +266,7 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 		count_by_headers(e, c);
 	e->sh->can_events = can.events;
 	e->sh->can_accounting = can.accounting;
+	atomic_store(&e->sh->acct_was_off, can.acct_was_off);
 	return 0;
 }
 
