@@ -163,10 +163,10 @@ static int ask(const struct options *o)
 		return EXIT_COULD_NOT;
 	}
 	if (fgets(word, sizeof(word), in) == NULL) {
-		(void)fprintf(stderr,
-			      "weir ctl: %s: %s\n", o->path,
-			      sent ? "no answer: the gateway hung up"
-				   : "the gateway hung up before it was asked; try again");
+		(void)fprintf(
+			stderr, "weir ctl: %s: %s\n", o->path,
+			sent ? "no answer: the gateway hung up"
+			     : "the gateway hung up before it was asked; try again");
 		(void)fclose(in);
 		return EXIT_COULD_NOT;
 	}

@@ -225,14 +225,14 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
 		      cfg->drop_invalid ? "drop" : "return", mask, mark);
 	nft_no_payload(out);
-	(void)fprintf(
-		out,
-		"\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"
-		"\t\ttype filter hook postrouting priority mangle + 1; policy "
-		"accept;\n"
-		"\t\tmeta mark & 0x%08" PRIx32 " == 0x%08" PRIx32
-		" ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32 "\n\t}\n}\n",
-		cfg->queue, cfg->fail_open ? " bypass" : "",
-		cfg->acct_was_off ? "\tchain " NFT_NOTE " {\n\t}\n" : "", mask, mark,
-		~mask, mark);
+	(void)fprintf(out,
+		      "\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"
+		      "\t\ttype filter hook postrouting priority mangle + 1; policy "
+		      "accept;\n"
+		      "\t\tmeta mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32
+		      "\n\t}\n}\n",
+		      cfg->queue, cfg->fail_open ? " bypass" : "",
+		      cfg->acct_was_off ? "\tchain " NFT_NOTE " {\n\t}\n" : "", mask,
+		      mark, ~mask, mark);
 }

@@ -368,8 +368,7 @@ static void hear(const struct control *c, struct client *cl, struct supervisor *
 static void accept_all(struct control *c, struct supervisor *s, int64_t mono_us)
 {
 	for (unsigned n = 0; n < ACCEPT_MAX; n++) {
-		const int fd =
-			accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		const int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		struct client *cl = fd < 0 ? NULL : place_for(c);
 
 		if (cl == NULL) {

@@ -419,6 +419,8 @@ static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
 	worker_tick(e->worker, e->now_us);
+	if (e->queue != NULL)
+		nfqueue_watch(e->queue, e->now_us);
 	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
 		log_error("queue: cannot answer the kernel");
 	(void)worker_sweep(e->worker, e->now_us);
@@ -443,6 +445,8 @@ static int read_queue(struct enforcer *e)
 
 	for (int i = 0; i < BURSTS && n == NFQUEUE_BURST; i++) {
 		n = nfqueue_read(e->queue, e->now_us, take_packet, e);
+		if (n == NFQUEUE_BURST) /* more wait: how many, before there is room */
+			nfqueue_watch(e->queue, e->now_us);
 		if (n >= 0 && nfqueue_flush(e->queue) != 0)
 			log_error("queue: cannot answer the kernel");
 	}

@@ -171,8 +171,9 @@ void supervisor_netfilter(const struct supervisor *s, FILE *out)
 	else if (netfilter_read(s->backend, &now, error) != 0)
 		(void)fprintf(out, "# cannot look: %s\n", error);
 	else if (*now == '\0')
-		(void)fprintf(out, "# MISSING: another program removed Weir's rules; they "
-				   "are put back within 5 s\n");
+		(void)fprintf(out,
+			      "# MISSING: another program removed Weir's rules; they "
+			      "are put back within 5 s\n");
 	else
 		(void)fprintf(out, "%s%s",
 			      s->guard.rules != NULL && strcmp(now, s->guard.rules) != 0

@@ -9,14 +9,14 @@ struct held {
 	size_t at, size;
 };
 
-#define VALUE(key, member)                                                               \
-	{                                                                                \
-		key, offsetof(struct config, member),                                    \
-			sizeof(((struct config *)0)->member)                             \
+#define VALUE(key, member)                                   \
+	{                                                    \
+		key, offsetof(struct config, member),        \
+			sizeof(((struct config *)0)->member) \
 	}
-#define TEXT(key, member)                                                                \
-	{                                                                                \
-		key, offsetof(struct config, member), 0                                  \
+#define TEXT(key, member)                               \
+	{                                               \
+		key, offsetof(struct config, member), 0 \
 	}
 
 static const struct held held[] = {

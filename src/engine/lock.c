@@ -47,7 +47,8 @@ int lock_take(int *ret_fd, char error[300])
 {
 	struct sockaddr_un a;
 	const socklen_t len = address(&a);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc, other;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc,
+	    other;
 	struct ucred peer = {0};
 
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&a, len) == 0 &&

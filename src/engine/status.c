@@ -35,10 +35,9 @@ static struct standing standing_of(const struct supervisor *s)
 		.config = s->generation->config,
 		.source = c->source == CAPTURE_NFQUEUE ? "nfqueue" : "interface",
 		.on_failure = failure_word(c),
-		.backend =
-			s->rules_in_place && s->guard.missing_from_us == 0
-				? netfilter_backend_name(s->backend)
-				: "none",
+		.backend = s->rules_in_place && s->guard.missing_from_us == 0
+				   ? netfilter_backend_name(s->backend)
+				   : "none",
 		.ledger_error = rc == 0 ? "" : strerrordesc_np(-rc),
 		.uptime_s = (clock_real.now_us(clock_real.arg) - sh->start_us) / 1000000,
 		.judging = atomic_load(&sh->enforcer.ready)};
@@ -216,6 +215,8 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"queue_dropped", st.queue.queue_dropped},
 		{"queue_user_dropped", st.queue.user_dropped},
 		{"queue_receive_lost", st.queue.receive_lost},
+		{"queue_full_seen", st.queue.full},
+		{"queue_unread", st.queue.unread},
 		{"queue_truncated", st.queue.truncated},
 		{"verdicts_refused", st.queue.verdict_failed},
 		{"resets_sent", st.inject.resets},

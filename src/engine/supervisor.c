@@ -36,6 +36,7 @@
 #define CHANGE_US    INT64_C(30000000)
 #define QUICK_US     INT64_C(5000000)
 #define LOSS_US      INT64_C(10000000)
+#define OVER_US      INT64_C(1000000)
 #define WAIT_MS      50
 #define STOP_US      INT64_C(5000000)
 
@@ -87,14 +88,15 @@ void supervisor_note_system(struct supervisor *s, const char *what, const char *
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
-	const struct system_event e = {
-		.time_us = supervisor_real_us(), .what = what, .message = str_of(message)};
+	const struct system_event e = {.time_us = supervisor_real_us(),
+				       .what = what,
+				       .message = str_of(message)};
 
 	note(s, line, form_system(&e, &o, line, sizeof(line)));
 }
 
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
-		      int64_t from_us, int64_t to_us)
+			  int64_t from_us, int64_t to_us)
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
@@ -296,7 +298,8 @@ static void start_child(struct supervisor *s, enum child_kind k)
 		s->cfg.generation = s->generation;
 		/* What began while nobody looked, and was let pass, goes on. */
 		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
-			s->sh->adopt_until_us = supervisor_real_us() + capture_of(s)->adopt_us;
+			s->sh->adopt_until_us =
+				supervisor_real_us() + capture_of(s)->adopt_us;
 		atomic_store(&s->sh->mark, s->mark);
 		atomic_store(&s->sh->mode, (int)s->mode);
 	}
@@ -348,10 +351,11 @@ static void close_gap(struct supervisor *s)
 	if (s->uninspected_from_us == 0)
 		return;
 	supervisor_note_loss(s,
-		  !is_inline(s)                                  ? "not_captured"
-		  : capture_of(s)->on_failure == ON_FAILURE_OPEN ? "uninspected"
-								 : "blocked",
-		  0, s->uninspected_from_us, supervisor_real_us());
+			     !is_inline(s) ? "not_captured"
+			     : capture_of(s)->on_failure == ON_FAILURE_OPEN
+				     ? "uninspected"
+				     : "blocked",
+			     0, s->uninspected_from_us, supervisor_real_us());
 	s->uninspected_from_us = 0;
 }
 
@@ -397,7 +401,8 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 		       how_it_ended(status, how),
 		       !s->announced && c->quick > 2 ? "" : "; starting it again");
 	log_error("%s", text);
-	supervisor_note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended", text);
+	supervisor_note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended",
+			       text);
 	c->restarts++;
 	/* At once, but what cannot live is tried once a second. */
 	c->retry_us = c->quick < 3 ? now : now + 1000000;
@@ -529,7 +534,8 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 /* The enforcer judges by it already: make it ours, and let the kernel honour its mark. */
 static void adopt_change(struct supervisor *s)
 {
-	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 2400], diff[1600] = "";
+	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 2400],
+		diff[1600] = "";
 	const char *held = s->held == NULL ? "" : s->held;
 	const enum mode old_mode = s->mode;
 	char old_name[GENERATION_NAME_LEN + 1];
@@ -619,11 +625,36 @@ bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret
 	return false;
 }
 
+/*
+ * An open gateway whose queue was full: packets passed that nobody saw.  Told when it is over,
+ * and every 10 s as long as it goes on.
+ */
+static void tell_overflow(struct supervisor *s, const struct nfqueue_stats *q)
+{
+	const int64_t now = supervisor_real_us();
+
+	if (q->full < s->full_told || q->unread < s->unread_told)
+		s->full_told = s->unread_told = 0;
+	if (q->full == s->full_told || (!s->stop && now - q->full_until_us < OVER_US &&
+					now - s->full_told_us < LOSS_US))
+		return;
+	supervisor_note_loss(s, "uninspected", q->unread - s->unread_told,
+			     q->full_from_us > s->full_told_us ? q->full_from_us
+							       : s->full_told_us,
+			     q->full_until_us);
+	log_warning("queue: it was full: packets passed that were not judged");
+	s->full_told = q->full;
+	s->unread_told = q->unread;
+	s->full_told_us = q->full_until_us;
+}
+
 static void tell_losses(struct supervisor *s)
 {
 	const int64_t now = gateway_monotonic_us(), from = supervisor_real_us() - LOSS_US;
 	struct gateway_stats st;
 
+	if (supervisor_read_stats(s, &st))
+		tell_overflow(s, &st.queue);
 	if (now < s->next_loss_us)
 		return;
 	s->next_loss_us = now + LOSS_US;

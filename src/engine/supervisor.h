@@ -41,8 +41,8 @@ struct asker {
 
 /* What guard.c knows of the host. */
 struct guard {
-	char *rules;             /* ours, as the kernel told them when they were put; NULL */
-	int64_t seen_us;         /* real time: they were in place then */
+	char *rules;     /* ours, as the kernel told them when they were put; NULL */
+	int64_t seen_us; /* real time: they were in place then */
 	int64_t missing_from_us; /* real time; 0 = they are in place */
 	int64_t next_us;         /* monotonic: of the next look */
 	bool put_failed, unreadable, checksum_off;
@@ -73,7 +73,9 @@ struct supervisor {
 	uint64_t lost_told;          /* of sh->lost */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
-	bool announced; /* "ready" was said */
+	uint64_t full_told, unread_told; /* of the queue's counters */
+	int64_t full_told_us;            /* real time: told up to here */
+	bool announced;                  /* "ready" was said */
 	bool stop;
 };
 
