@@ -22,6 +22,7 @@
 
 #define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
 #define REQUEST_MAX 1024
+#define BACKLOG     128
 #define ACCEPT_MAX  64 /* a turn */
 #define GROUPS_MAX  256
 #define REQUEST_US  INT64_C(2000000) /* to send the line */
@@ -105,7 +106,7 @@ struct control *control_open(const struct control_cfg *cfg, char error[300])
 	(void)unlink(c->path);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    chmod(c->path, 0666) != 0 || listen(c->fd, 16) != 0) {
+	    chmod(c->path, 0666) != 0 || listen(c->fd, BACKLOG) != 0) {
 		(void)snprintf(error, 300, "control socket %s: %s", c->path,
 			       strerrordesc_np(errno));
 		if (c->fd >= 0)

@@ -264,20 +264,23 @@ static int prepare_ledger(const struct supervisor *s)
 	const struct config *c = s->generation->config;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
 	const struct passwd *pw = getpwnam(c->capture.user);
+	bool made;
 
 	if (c->ledger.dir == NULL) {
 		log_error(
 			"no ledger: write ledger = { dir = \"/var/lib/weir/ledger\"; };");
 		return -EINVAL;
 	}
-	if (mkdir(c->ledger.dir, 0750) != 0 && errno != EEXIST) {
+	made = mkdir(c->ledger.dir, 0750) == 0;
+	if (!made && errno != EEXIST) {
 		log_error("%s: %s", c->ledger.dir, strerrordesc_np(errno));
 		return -errno;
 	}
 	if (pw == NULL && s->sh == NULL)
 		log_warning("no user '%s': the processes stay uid %u, without rights",
 			    c->capture.user, (unsigned)getuid());
-	else if (pw != NULL && chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
+	else if (pw != NULL && (made || s->sh == NULL) &&
+		 chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
 		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
 			    c->capture.user, strerrordesc_np(errno));
 	return 0;
@@ -385,6 +388,51 @@ static void end_change(struct supervisor *s, bool ok, const char *text)
 	control_finish(s->control, &s->asker, ok, text);
 }
 
+bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret)
+{
+	for (int i = 0; i < 1000; i++) {
+		const uint64_t v = atomic_load(&s->sh->stats_version);
+
+		if ((v & 1) != 0)
+			continue;
+		*ret = s->sh->stats;
+		if (atomic_load(&s->sh->stats_version) == v)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An open gateway whose queue was full: packets passed that nobody saw.  Told when it is over,
+ * every 10 s as long as it goes on, and `now` when the counters are about to begin anew.
+ */
+static void tell_overflow(struct supervisor *s, bool now)
+{
+	const int64_t real = supervisor_real_us();
+	struct gateway_stats st;
+	const struct nfqueue_stats *q = &st.queue;
+
+	if (!supervisor_read_stats(s, &st))
+		return;
+	if (q->full < s->full_told || q->unread < s->unread_told)
+		s->full_told = s->unread_told = 0;
+	if (q->full == s->full_told)
+		return;
+	if (s->full_wait_us == 0)
+		s->full_wait_us = real + LOSS_US;
+	if (!now && real - q->full_until_us < OVER_US && real < s->full_wait_us)
+		return;
+	supervisor_note_loss(s, "uninspected", q->unread - s->unread_told,
+			     q->full_from_us > s->full_told_us ? q->full_from_us
+							       : s->full_told_us,
+			     q->full_until_us);
+	log_warning("queue: it was full: packets passed that were not judged");
+	s->full_told = q->full;
+	s->unread_told = q->unread;
+	s->full_told_us = q->full_until_us;
+	s->full_wait_us = 0;
+}
+
 static void adopt_change(struct supervisor *s);
 
 static void child_ended(struct supervisor *s, enum child_kind k, int status)
@@ -406,8 +454,10 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->restarts++;
 	/* At once, but what cannot live is tried once a second. */
 	c->retry_us = c->quick < 3 ? now : now + 1000000;
-	if (k == CHILD_ENFORCER)
+	if (k == CHILD_ENFORCER) {
+		tell_overflow(s, true);
 		open_gap(s);
+	}
 	if (k == CHILD_ENFORCER && s->changing && s->next_mode == MODE_PANIC)
 		adopt_change(s);
 	else if (k == CHILD_ENFORCER && s->changing)
@@ -611,50 +661,12 @@ static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
 	*told = now;
 }
 
-bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret)
-{
-	for (int i = 0; i < 1000; i++) {
-		const uint64_t v = atomic_load(&s->sh->stats_version);
-
-		if ((v & 1) != 0)
-			continue;
-		*ret = s->sh->stats;
-		if (atomic_load(&s->sh->stats_version) == v)
-			return true;
-	}
-	return false;
-}
-
-/*
- * An open gateway whose queue was full: packets passed that nobody saw.  Told when it is over,
- * and every 10 s as long as it goes on.
- */
-static void tell_overflow(struct supervisor *s, const struct nfqueue_stats *q)
-{
-	const int64_t now = supervisor_real_us();
-
-	if (q->full < s->full_told || q->unread < s->unread_told)
-		s->full_told = s->unread_told = 0;
-	if (q->full == s->full_told || (!s->stop && now - q->full_until_us < OVER_US &&
-					now - s->full_told_us < LOSS_US))
-		return;
-	supervisor_note_loss(s, "uninspected", q->unread - s->unread_told,
-			     q->full_from_us > s->full_told_us ? q->full_from_us
-							       : s->full_told_us,
-			     q->full_until_us);
-	log_warning("queue: it was full: packets passed that were not judged");
-	s->full_told = q->full;
-	s->unread_told = q->unread;
-	s->full_told_us = q->full_until_us;
-}
-
 static void tell_losses(struct supervisor *s)
 {
 	const int64_t now = gateway_monotonic_us(), from = supervisor_real_us() - LOSS_US;
 	struct gateway_stats st;
 
-	if (supervisor_read_stats(s, &st))
-		tell_overflow(s, &st.queue);
+	tell_overflow(s, s->stop);
 	if (now < s->next_loss_us)
 		return;
 	s->next_loss_us = now + LOSS_US;

@@ -75,7 +75,8 @@ struct supervisor {
 	int64_t next_loss_us;
 	uint64_t full_told, unread_told; /* of the queue's counters */
 	int64_t full_told_us;            /* real time: told up to here */
-	bool announced;                  /* "ready" was said */
+	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
+	bool announced;       /* "ready" was said */
 	bool stop;
 };
 
