@@ -41,17 +41,22 @@ void guard_close_gap(struct supervisor *s)
 	s->guard.put_failed = false;
 }
 
+static void note_missing(struct supervisor *s)
+{
+	static const char text[] =
+		"another program removed or changed Weir's netfilter rules";
+
+	if (s->guard.missing_from_us != 0)
+		return;
+	s->guard.missing_from_us = s->guard.seen_us;
+	log_error("netfilter: %s", text);
+	supervisor_note_system(s, "rules_missing", text);
+}
+
 static void put_back(struct supervisor *s)
 {
-	static const char text[] = "another program removed or changed Weir's netfilter "
-				   "rules: putting them back";
 	char error[NETFILTER_ERROR_MAX];
 
-	if (s->guard.missing_from_us == 0) {
-		s->guard.missing_from_us = s->guard.seen_us;
-		log_error("netfilter: %s", text);
-		supervisor_note_system(s, "rules_missing", text);
-	}
 	if (supervisor_put_rules(s, error) == 0) {
 		log_notice("netfilter: the rules are in place again");
 		supervisor_note_system(s, "rules_restored", "");
@@ -62,26 +67,29 @@ static void put_back(struct supervisor *s)
 	}
 }
 
-static void look_at_rules(struct supervisor *s)
+bool guard_rules_stand(struct supervisor *s)
 {
 	char error[NETFILTER_ERROR_MAX], *now = NULL;
+	bool stand;
 
 	if (!s->rules_in_place || s->guard.rules == NULL)
-		return;
+		return true;
 	if (netfilter_read(s->backend, &now, error) != 0) {
 		if (!s->guard.unreadable)
 			log_warning("netfilter: cannot look at the rules: %s", error);
 		s->guard.unreadable = true;
-		return;
+		return true;
 	}
 	s->guard.unreadable = false;
-	if (strcmp(now, s->guard.rules) != 0) {
-		put_back(s);
-	} else {
+	stand = strcmp(now, s->guard.rules) == 0;
+	free(now);
+	if (stand) {
 		guard_close_gap(s); /* somebody else put them back */
 		s->guard.seen_us = supervisor_real_us();
+	} else {
+		note_missing(s);
 	}
-	free(now);
+	return stand;
 }
 
 static void look_at_settings(struct supervisor *s)
@@ -133,7 +141,8 @@ void guard_look(struct supervisor *s)
 	if (!s->announced || s->changing || now < s->guard.next_us ||
 	    s->generation->config->capture.source != CAPTURE_NFQUEUE)
 		return;
-	look_at_rules(s);
+	if (!guard_rules_stand(s))
+		put_back(s);
 	look_at_settings(s);
 	s->guard.next_us = gateway_monotonic_us() + LOOK_US;
 }

@@ -215,6 +215,9 @@ int supervisor_put_rules(struct supervisor *s, char error[NETFILTER_ERROR_MAX])
 
 	if (!is_inline(s))
 		return 0;
+	/* What somebody did since the last look would be overwritten, and never told. */
+	if (s->guard.missing_from_us == 0)
+		(void)guard_rules_stand(s);
 	rc = netfilter_install(&cfg, &s->backend, error);
 	if (rc == 0) {
 		s->rules_in_place = true;
@@ -230,6 +233,7 @@ static void take_rules_away(struct supervisor *s)
 
 	if (!s->rules_in_place)
 		return;
+	(void)guard_rules_stand(s);
 	guard_close_gap(s);
 	if (netfilter_remove(&found, error) != 0)
 		log_error("%s", error);

@@ -110,6 +110,8 @@ void supervisor_netfilter(const struct supervisor *s, FILE *out);
 
 void guard_start(struct supervisor *s);
 void guard_look(struct supervisor *s); /* now and then: every 5 s it does something */
+/* Are they as they were put?  If not, the gap has begun, to be told when they are again. */
+bool guard_rules_stand(struct supervisor *s);
 void guard_remember(struct supervisor *s);
 void guard_close_gap(struct supervisor *s);
 typedef void guard_tell(void *arg, const char *text);

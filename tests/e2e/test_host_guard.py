@@ -40,6 +40,10 @@ class HostGuard(GatewayCase):
         weir.ledger.wait(LOOK_S + 4, type="loss", what="uninspected", count=2)
         time.sleep(LOOK_S + 1)
         self.assertEqual(len(weir.ledger.events(type="loss")), 2)
+        # A reload that comes before the next look does not hide it.
+        self.lab.gateway.run("iptables", "-w", "-t", "mangle", "-F", "FORWARD")
+        weir.ctl("reload")
+        weir.ledger.wait(1, type="loss", what="uninspected", count=3)
         self.assertEqual(weir.stop(), 0)
         self.assertEqual(weir.faults(), "")
 
