@@ -302,6 +302,7 @@ static void start_child(struct supervisor *s, enum child_kind k)
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 			return;
 		s->order_fd = pair[0];
+		s->answers_due = 0;
 		s->cfg.generation = s->generation;
 		/* What began while nobody looked, and was let pass, goes on. */
 		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
@@ -437,7 +438,16 @@ static void tell_overflow(struct supervisor *s, bool now)
 	s->full_wait_us = 0;
 }
 
-static void adopt_change(struct supervisor *s);
+/* Nothing changed, and why; who asked is told, the log and the ledger too. */
+static void refuse_change(struct supervisor *s, const char *text)
+{
+	const bool mode = s->next_mode != s->mode;
+
+	log_error("%s refused, nothing changed:", mode ? "change of mode" : "reload");
+	note_change(s, mode ? "mode_refused" : "reload_refused", "", s->generation->name,
+		    "");
+	end_change(s, false, text);
+}
 
 static void child_ended(struct supervisor *s, enum child_kind k, int status)
 {
@@ -462,11 +472,9 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 		tell_overflow(s, true);
 		open_gap(s);
 	}
-	if (k == CHILD_ENFORCER && s->changing && s->next_mode == MODE_PANIC)
-		adopt_change(s);
-	else if (k == CHILD_ENFORCER && s->changing)
-		end_change(s, false,
-			   "the enforcer ended during the change; nothing changed\n");
+	if (k == CHILD_ENFORCER && s->changing)
+		refuse_change(s,
+			      "the enforcer ended during the change; nothing changed\n");
 }
 
 static void reap(struct supervisor *s)
@@ -526,8 +534,11 @@ static bool give_order(struct supervisor *s, enum gateway_order_kind kind)
 
 	if (s->next != NULL)
 		memcpy(o.name, s->next->name, sizeof(o.name));
-	return s->order_fd >= 0 &&
-	       send(s->order_fd, &o, sizeof(o), MSG_NOSIGNAL) == (ssize_t)sizeof(o);
+	if (s->order_fd < 0 || send(s->order_fd, &o, sizeof(o),
+				    MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(o))
+		return false;
+	s->answers_due += kind != GATEWAY_STOP;
+	return true;
 }
 
 bool supervisor_reload(struct supervisor *s, const struct asker *who)
@@ -535,7 +546,7 @@ bool supervisor_reload(struct supervisor *s, const struct asker *who)
 	if (!begin_change(s, who))
 		return false;
 	if (!loader_start(s->loader, supervisor_real_us()))
-		end_change(s, false, "a load goes on already\n");
+		refuse_change(s, "a load goes on already\n");
 	return true;
 }
 
@@ -558,31 +569,14 @@ static void loaded(struct supervisor *s)
 
 	s->next = loader_take(s->loader, &text);
 	if (s->next == NULL) {
-		note_change(s, "reload_refused", "", s->generation->name, "");
-		log_error("reload refused, nothing changed:");
-		end_change(s, false, text == NULL ? "out of memory\n" : text);
+		refuse_change(s, text == NULL ? "out of memory\n" : text);
 	} else {
 		hold_keys(s);
 		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
 		if (!give_order(s, GATEWAY_USE))
-			end_change(s, false, "the enforcer is not there; try again\n");
+			refuse_change(s, "the enforcer is not there; try again\n");
 	}
 	free(text);
-}
-
-bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
-{
-	if (!begin_change(s, who))
-		return false;
-	s->next_mode = mode;
-	s->next_mark = choose_mark(s, s->generation->name, mode);
-	if (give_order(s, GATEWAY_MODE))
-		return true;
-	if (mode == MODE_PANIC) /* the way out needs nobody: the next one starts in it */
-		adopt_change(s);
-	else
-		end_change(s, false, "the enforcer is not there; try again\n");
-	return true;
 }
 
 /* The enforcer judges by it already: make it ours, and let the kernel honour its mark. */
@@ -632,6 +626,21 @@ static void adopt_change(struct supervisor *s)
 	end_change(s, rc == 0, text);
 }
 
+bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
+{
+	if (!begin_change(s, who))
+		return false;
+	s->next_mode = mode;
+	s->next_mark = choose_mark(s, s->generation->name, mode);
+	if (mode == MODE_PANIC) { /* the way out waits for nobody who may hang */
+		(void)give_order(s, GATEWAY_MODE);
+		adopt_change(s);
+	} else if (!give_order(s, GATEWAY_MODE)) {
+		refuse_change(s, "the enforcer is not there; try again\n");
+	}
+	return true;
+}
+
 static void enforcer_answered(struct supervisor *s)
 {
 	struct gateway_reply r;
@@ -645,12 +654,15 @@ static void enforcer_answered(struct supervisor *s)
 		return;
 	}
 	r.text[sizeof(r.text) - 1] = '\0';
-	if (!s->changing)
+	if (s->answers_due > 0)
+		s->answers_due--;
+	/* To an order that was given up, or not waited for. */
+	if (!s->changing || s->answers_due > 0)
 		return;
 	if (r.ok)
 		adopt_change(s);
 	else
-		end_change(s, false, r.text);
+		refuse_change(s, r.text);
 }
 
 /* ---- losses ------------------------------------------------------------------------------------------ */
@@ -785,7 +797,7 @@ static int turn(struct supervisor *s)
 	for (unsigned k = 0; k < CHILD_COUNT; k++)
 		watch_child(s, (enum child_kind)k);
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
-		end_change(s, false, "no answer from the enforcer\n");
+		refuse_change(s, "no answer from the enforcer\n");
 	tell_losses(s);
 	guard_look(s);
 	/* What never was ready will not be: say so and give up. */

@@ -59,7 +59,8 @@ struct supervisor {
 	struct loader *loader;
 	struct control *control;
 	struct child children[CHILD_COUNT];
-	int order_fd; /* to the enforcer; -1 = none */
+	int order_fd;         /* to the enforcer; -1 = none */
+	unsigned answers_due; /* to orders that it was given */
 	int signal_fd;
 	enum mode mode, next_mode;
 	uint32_t mark, next_mark; /* allow mark */

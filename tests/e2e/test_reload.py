@@ -76,6 +76,7 @@ class Reload(GatewayCase):
         line = RULES.count("\n") + 2
         done = self.weir.ctl("reload", check=False)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.weir.ledger.wait(5, type="change", what="reload_refused")
         self.assertRegex(done.stdout + done.stderr, rf"lab\.rules:{line}\b")
         self.assertEqual(self.weir.status()["generation"], before["generation"])
         self.assertTrue(self.lab.tls(ALLOWED).ok)
