@@ -18,6 +18,7 @@
 #include "enforce/conntrack_message.h"
 
 #define PROC_ACCT   "/proc/sys/net/netfilter/nf_conntrack_acct"
+#define PROC_SUM    "/proc/sys/net/netfilter/nf_conntrack_checksum"
 #define PROC_EVENTS "/proc/sys/net/netfilter/nf_conntrack_events"
 
 #define EVENT_BUFFER (8u << 20)
@@ -142,6 +143,28 @@ static bool accounting_on(struct conntrack *c)
 	return digit_read(c->acct_fd) == 1;
 }
 
+int conntrack_accounting(void)
+{
+	return setting_read(PROC_ACCT);
+}
+
+int conntrack_checksum(void)
+{
+	return setting_read(PROC_SUM);
+}
+
+bool conntrack_accounting_off(void)
+{
+	const int fd = open(PROC_ACCT, O_RDWR | O_CLOEXEC);
+	bool done;
+
+	if (fd < 0)
+		return setting_read(PROC_ACCT) == 0;
+	done = digit_read(fd) == 0 || pwrite(fd, "0\n", 2, 0) == 2;
+	(void)close(fd);
+	return done;
+}
+
 static void accounting_back(struct conntrack *c)
 {
 	if (c->acct_fd < 0)
@@ -240,7 +263,9 @@ int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
 	}
 	c->patience_us = cfg->patience_us;
 	ret_can->events = events_open(c, cfg->receive_buffer);
+	c->acct_ours = cfg->acct_was_off;
 	ret_can->accounting = accounting_on(c);
+	ret_can->acct_was_off = c->acct_ours;
 	*ret = c;
 	return 0;
 }

@@ -43,6 +43,7 @@ struct conntrack_cfg {
 	/* From a TCP connection's change of state to the question for its counters, at least,
 	 * and at most twice that: late acknowledgements count, too.  0 = ask at once. */
 	int64_t patience_us;
+	bool acct_was_off; /* an earlier process switched accounting on, for us */
 };
 
 struct conntrack;
@@ -51,6 +52,7 @@ struct conntrack;
 struct conntrack_abilities {
 	bool events;
 	bool accounting;
+	bool acct_was_off; /* accounting was off before us: conntrack_close() sets it back */
 };
 
 typedef void conntrack_take(void *arg, const struct conn_report *r);
@@ -63,6 +65,12 @@ int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
 		   struct conntrack_abilities *ret_can, char error[CONNTRACK_ERROR_MAX])
 	__attribute__((warn_unused_result));
 void conntrack_close(struct conntrack *c); /* NULL is a no-op */
+
+/* Settings of this network namespace: 0, 1, or -1 when they cannot be read. */
+int conntrack_accounting(void);
+int conntrack_checksum(void); /* 0: segments with wrong checksums are taken for good */
+/* Accounting off, if it is on: for who finds it left behind.  False: could not. */
+bool conntrack_accounting_off(void);
 
 /* Readable when there is something to read: poll both, then conntrack_read(). */
 int conntrack_event_fd(const struct conntrack *c); /* -1 = no events here */

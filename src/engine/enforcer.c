@@ -253,7 +253,9 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 {
 	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN};
-	const struct conntrack_cfg ct = {.patience_us = PATIENCE_US};
+	const struct conntrack_cfg ct = {.patience_us = PATIENCE_US,
+					 .acct_was_off =
+						 atomic_load(&e->sh->acct_was_off)};
 	struct conntrack_abilities can = {0};
 	int rc = nfqueue_open(&q, &e->queue, error);
 
@@ -267,6 +269,7 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 		count_by_headers(e, c);
 	e->sh->can_events = can.events;
 	e->sh->can_accounting = can.accounting;
+	atomic_store(&e->sh->acct_was_off, can.acct_was_off);
 	return 0;
 }
 
@@ -419,6 +422,8 @@ static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
 	worker_tick(e->worker, e->now_us);
+	if (e->queue != NULL)
+		nfqueue_watch(e->queue, e->now_us);
 	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
 		log_error("queue: cannot answer the kernel");
 	(void)worker_sweep(e->worker, e->now_us);
@@ -443,6 +448,8 @@ static int read_queue(struct enforcer *e)
 
 	for (int i = 0; i < BURSTS && n == NFQUEUE_BURST; i++) {
 		n = nfqueue_read(e->queue, e->now_us, take_packet, e);
+		if (n == NFQUEUE_BURST) /* more wait: how many, before there is room */
+			nfqueue_watch(e->queue, e->now_us);
 		if (n >= 0 && nfqueue_flush(e->queue) != 0)
 			log_error("queue: cannot answer the kernel");
 	}

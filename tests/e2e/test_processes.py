@@ -62,6 +62,24 @@ class OtherUser(GatewayCase):
         self.assertEqual(weir.faults(), "")
 
 
+class NeverReady(GatewayCase):
+    auto_start = False
+
+    def test_gives_up_and_says_so(self):
+        """A part that ends three times before it was ready ends weir, with the reason."""
+        weir = self.new_weir(source="interface")
+        with open(weir.conf, encoding="ascii") as f:
+            text = f.read().replace('"c0"', '"nope0"')
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        done = self.lab.gateway.run(WEIR, "run", "-c", weir.conf, check=False, timeout=20)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("nope0", done.stderr)
+        self.assertIn("the enforcer ended three times before it was ready", done.stderr)
+        self.assertIn("giving up", done.stderr)
+        self.assertEqual(done.stderr.count("starting it again"), 2)
+
+
 class Listener(GatewayCase):
     """`source = "interface"`: everything passes and is written down, and no rule is set."""
 
