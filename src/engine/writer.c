@@ -16,10 +16,11 @@
 #include "engine/gateway.h"
 #include "record/ledger.h"
 
-#define IDLE_US  20000
-#define SYNC_US  1000000
-#define RETRY_US 1000000
-#define BURST    4096u
+#define IDLE_US   20000
+#define SYNC_US   1000000
+#define RETRY_US  1000000
+#define BURST     4096u
+#define ORPHAN_US 3000000 /* what the enforcer winds up with takes no longer */
 
 struct writer {
 	struct gateway_shared *sh;
@@ -122,6 +123,13 @@ static void look_for_faults(struct writer *w)
 	w->faults = faults;
 }
 
+/* The supervisor is gone: is the enforcer done with what it had, or gone, too? */
+static bool nobody_writes(const struct gateway_shared *sh, int64_t now)
+{
+	return !atomic_load(&sh->enforcer.ready) ||
+	       now - atomic_load(&sh->enforcer.beat_us) > ORPHAN_US;
+}
+
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings)
 {
@@ -145,9 +153,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	count_lost(sh);
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
-		/* Without its supervisor there is nothing more to come. */
-		const bool last = atomic_load(&sh->writer_stop) || getppid() != parent;
 		const int64_t now = gateway_monotonic_us();
+		const bool last = atomic_load(&sh->writer_stop) ||
+				  (getppid() != parent && nobody_writes(sh, now));
 		unsigned count = 0;
 
 		atomic_store(&sh->writer.beat_us, now);
