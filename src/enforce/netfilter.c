@@ -101,9 +101,10 @@ static bool table_exists(const char *list)
 
 /*
  * What iptables-save says of mangle; "" when there is no such table, or neither the tool nor
- * the kernel has this backend.  Never makes a table.  The caller frees.
+ * the kernel has this backend (`in_use`: that is an error, our rules are there).  Never makes a
+ * table.  The caller frees.
  */
-static int read_rules(const struct tools *t, unsigned family, char **ret,
+static int read_rules(const struct tools *t, unsigned family, bool in_use, char **ret,
 		      char error[NETFILTER_ERROR_MAX])
 {
 	const char *const argv[] = {t->save[family], "-t", "mangle", NULL};
@@ -117,7 +118,7 @@ static int read_rules(const struct tools *t, unsigned family, char **ret,
 			rc = -ENOMEM;
 		else if (rc == 0 && status == 0 && strlen(said) >= PROGRAM_OUTPUT_MAX)
 			rc = -EFBIG; /* a part of it would hide rules of ours */
-		else if (list == NULL && (rc == -ENOENT || status != 0))
+		else if (!in_use && list == NULL && (rc == -ENOENT || status != 0))
 			rc = 0;
 		else if (rc == 0 && status != 0)
 			rc = -EIO;
@@ -165,7 +166,7 @@ static int install_family(const struct netfilter_cfg *cfg, enum netfilter_backen
 	size_t size = 0;
 	FILE *out;
 	bool made;
-	int rc = read_rules(t, family, &saved, error);
+	int rc = read_rules(t, family, false, &saved, error);
 
 	if (rc != 0)
 		return rc;
@@ -198,7 +199,7 @@ static int revert_family(enum netfilter_backend b, unsigned family, const char *
 	size_t size = 0;
 	FILE *out;
 	bool any;
-	int rc = read_rules(t, family, &now, error);
+	int rc = read_rules(t, family, false, &now, error);
 
 	if (rc != 0)
 		return rc;
@@ -226,7 +227,7 @@ static int install_iptables(const struct netfilter_cfg *cfg, enum netfilter_back
 {
 	char ignored[NETFILTER_ERROR_MAX] = "", *was = NULL;
 	bool found = false;
-	int rc = read_rules(&tools[b], 0, &was, error);
+	int rc = read_rules(&tools[b], 0, false, &was, error);
 
 	if (rc == 0)
 		rc = install_family(cfg, b, 0, shortcut, error);
@@ -320,7 +321,7 @@ static void delete_made_table(const struct tools *t, unsigned family)
 	char ignored[NETFILTER_ERROR_MAX] = "", *saved = NULL, *said = NULL;
 	int status;
 
-	if (read_rules(t, family, &saved, ignored) == 0 && is_bare(saved) &&
+	if (read_rules(t, family, false, &saved, ignored) == 0 && is_bare(saved) &&
 	    program_run(argv, NULL, &status, &said) == 0)
 		free(said);
 	free(saved);
@@ -433,7 +434,7 @@ int netfilter_read(enum netfilter_backend b, char **ret, char error[NETFILTER_ER
 	for (unsigned family = 0; family < 2 && rc == 0; family++) {
 		char *saved = NULL;
 
-		rc = read_rules(&tools[b], family, &saved, error);
+		rc = read_rules(&tools[b], family, family == 0, &saved, error);
 		if (rc == 0)
 			netfilter_iptables_ours(
 				saved, family == 0 ? "# IPv4\n" : "# IPv6\n", out);
@@ -460,7 +461,7 @@ bool netfilter_acct_noted(void)
 	for (unsigned b = NETFILTER_IPTABLES_NFT; b < NETFILTER_BACKEND_COUNT; b++)
 		for (unsigned family = 0; family < 2 && !noted; family++) {
 			text = NULL;
-			if (read_rules(&tools[b], family, &text, ignored) == 0)
+			if (read_rules(&tools[b], family, false, &text, ignored) == 0)
 				noted = netfilter_iptables_noted(text);
 			free(text);
 		}

@@ -226,19 +226,34 @@ int supervisor_put_rules(struct supervisor *s, char error[NETFILTER_ERROR_MAX])
 	return rc;
 }
 
-static void take_rules_away(struct supervisor *s)
+/* Can the tools that put our rules there still be run? */
+static int look_at_rules(const struct supervisor *s, char error[NETFILTER_ERROR_MAX])
 {
-	char error[NETFILTER_ERROR_MAX];
+	char *now = NULL;
+	int rc = s->rules_in_place ? netfilter_read(s->backend, &now, error) : 0;
+
+	free(now);
+	return rc;
+}
+
+/* 0, or -errno with `error`: then they stand as they stood. */
+static int take_rules_away(struct supervisor *s, char error[NETFILTER_ERROR_MAX])
+{
 	bool found;
+	int rc;
 
 	if (!s->rules_in_place)
-		return;
+		return 0;
 	(void)guard_rules_stand(s);
 	guard_close_gap(s);
-	if (netfilter_remove(&found, error) != 0)
-		log_error("%s", error);
-	else
+	rc = look_at_rules(s, error);
+	if (rc == 0)
+		rc = netfilter_remove(&found, error);
+	if (rc == 0)
 		s->rules_in_place = false;
+	else
+		log_error("the netfilter rules are still in place: %s", error);
+	return rc;
 }
 
 /* ---- children ------------------------------------------------------------------------------------- */
@@ -563,6 +578,17 @@ static void hold_keys(struct supervisor *s)
 	held_keep(s->start->config, s->next->config);
 }
 
+/* Nothing is begun that the netfilter tools cannot bring to its end. */
+static void order_change(struct supervisor *s, enum gateway_order_kind kind)
+{
+	char error[NETFILTER_ERROR_MAX] = "";
+
+	if (look_at_rules(s, error) != 0)
+		refuse_change(s, error);
+	else if (!give_order(s, kind))
+		refuse_change(s, "the enforcer is not there; try again\n");
+}
+
 static void loaded(struct supervisor *s)
 {
 	char *text = NULL;
@@ -573,8 +599,7 @@ static void loaded(struct supervisor *s)
 	} else {
 		hold_keys(s);
 		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
-		if (!give_order(s, GATEWAY_USE))
-			refuse_change(s, "the enforcer is not there; try again\n");
+		order_change(s, GATEWAY_USE);
 	}
 	free(text);
 }
@@ -602,7 +627,7 @@ static void adopt_change(struct supervisor *s)
 	atomic_store(&s->sh->mark, s->mark);
 	atomic_store(&s->sh->mode, (int)s->mode);
 	if (s->mode == MODE_PANIC)
-		take_rules_away(s);
+		rc = take_rules_away(s, error);
 	else
 		rc = supervisor_put_rules(s, error);
 	keep_mark(s);
@@ -615,7 +640,7 @@ static void adopt_change(struct supervisor *s)
 	}
 	note_change(s, old_mode != s->mode ? "mode" : "reload", diff, old_name,
 		    s->generation->name);
-	if (s->mode == MODE_PANIC)
+	if (s->mode == MODE_PANIC && rc == 0)
 		log_error("panic: everything passes, nothing is judged");
 	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s",
 		       mode_name(s->mode), s->generation->name, rc != 0 ? "; BUT " : "",
@@ -635,8 +660,8 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 	if (mode == MODE_PANIC) { /* the way out waits for nobody who may hang */
 		(void)give_order(s, GATEWAY_MODE);
 		adopt_change(s);
-	} else if (!give_order(s, GATEWAY_MODE)) {
-		refuse_change(s, "the enforcer is not there; try again\n");
+	} else {
+		order_change(s, GATEWAY_MODE);
 	}
 	return true;
 }
@@ -837,14 +862,17 @@ static int await(struct supervisor *s, enum child_kind k)
 
 static int wind_up(struct supervisor *s)
 {
-	int rc = 0, rc_writer;
+	char error[NETFILTER_ERROR_MAX] = "";
+	int rc, rc_enforcer = 0, rc_writer;
 
 	s->stop = true;
-	take_rules_away(s);
+	rc = take_rules_away(s, error);
 	if (s->children[CHILD_ENFORCER].pid > 0) {
 		(void)give_order(s, GATEWAY_STOP);
-		rc = await(s, CHILD_ENFORCER);
+		rc_enforcer = await(s, CHILD_ENFORCER);
 	}
+	if (rc == 0)
+		rc = rc_enforcer;
 	/* One that was killed could not set it back. */
 	if (atomic_load(&s->sh->acct_was_off) && conntrack_accounting() == 1)
 		(void)conntrack_accounting_off();
