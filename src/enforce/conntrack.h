@@ -41,6 +41,9 @@
 struct conntrack_cfg {
 	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
 	bool acct_was_off;       /* an earlier process switched accounting on, for us */
+	/* From a TCP connection's change of state to the question for its counters, at least,
+	 * and at most twice that: late acknowledgements count, too.  0 = ask at once. */
+	int64_t patience_us;
 };
 
 struct conntrack;
@@ -74,11 +77,12 @@ int conntrack_event_fd(const struct conntrack *c); /* -1 = no events here */
 int conntrack_query_fd(const struct conntrack *c);
 
 /*
- * Take what waits, a bounded burst of it, without blocking; `take` is called for each end
+ * Take what waits, a bounded burst of it, without blocking; `now_us` is of any clock that only
+ * goes on (unused without patience); `take` is called for each end
  * and for each entry of a dump in progress.  Returns how many messages were read; 0 when
  * none waits.
  */
-int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg);
+int conntrack_read(struct conntrack *c, int64_t now_us, conntrack_take *take, void *arg);
 
 /*
  * Ask for the whole table (both families, TCP and UDP); the entries come by conntrack_read().

@@ -7,23 +7,46 @@
 #include "engine/conn.h"
 #include "identify/dns.h"
 
+#define SILENT_US \
+	INT64_C(900000000) /* inline: 15 min, over the default of adopt_established */
 #define PENDING_DEFAULT   65536u
 #define LARGE_HEADS_SHARE 8u /* one large head for so many pending connections */
 #define TEXTS_MAX         (1u << 20)
 #define DNS_PORT          53
+
+/*
+ * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
+ * verdict whatever port it sends from.  In a capture ports tell more.
+ */
+static bool inside_sends(void *arg, const struct packet *p)
+{
+	const struct worker *w = arg;
+	struct whereabouts at;
+
+	if (w->inl == NULL)
+		return false;
+	generation_locate(w->g, &p->src, &p->dst, &at);
+	return at.direction != DIRECTION_INBOUND;
+}
 
 static bool create_parts(struct worker *w)
 {
 	const struct config *c = w->g->config;
 	uint32_t pendings =
 		c->limits.max_heads != 0 ? c->limits.max_heads : PENDING_DEFAULT;
-	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments};
+	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments,
+				    .tunnels = w->cfg.inline_cfg == NULL};
 	struct flow_cfg flows = {.max_flows = c->limits.max_flows,
 				 .extra_bytes = sizeof(struct conn),
+				 .client_sends = inside_sends,
 				 .seed = w->cfg.seed};
 
+	flows.arg = w;
 	flows.timeout_us[FLOW_TCP_OPEN] = c->limits.tcp_timeout_us;
 	flows.timeout_us[FLOW_UDP] = c->limits.udp_timeout_us;
+	/* A client may wait long before it speaks; where its stream begins must be known then. */
+	if (w->cfg.inline_cfg != NULL)
+		flows.timeout_us[FLOW_TCP_OPENING] = SILENT_US;
 	w->decoder = decoder_create(&decode);
 	w->flows = flow_table_create(&flows);
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
@@ -186,19 +209,29 @@ static enum identify_step cannot_tell(struct pending *p, enum undecidable why)
 	return IDENTIFY_DONE;
 }
 
+/* Inline: drop what is held of it, and begin to read anew. */
+static void forget(struct worker *w, struct pending *p)
+{
+	inline_forget(w, p);
+	head_clear(&p->head, w->heads);
+	memset(&p->facts, 0, sizeof(p->facts));
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl, pkt, &at);
+	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq ||
-	    bytes.len == 0)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl != NULL && !inline_admits(w, c, pkt->ttl, at, bytes))
+	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
+		return IDENTIFY_MORE;
+	if (bytes.len == 0)
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->head.out_of_order)
@@ -211,7 +244,13 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (p->head.conflict || (pkt->tcp_flags & TCP_URG) != 0) {
 		return cannot_tell(p, UNDECIDABLE_CONFLICT);
 	}
-	return r == HEAD_ADDED ? ask_stream(w, fl, p, false) : IDENTIFY_MORE;
+	if (r != HEAD_ADDED)
+		return IDENTIFY_MORE;
+	step = ask_stream(w, fl, p, false);
+	if (step != IDENTIFY_DONE || w->inl == NULL || inline_ends_there(w, fl, c, p))
+		return step;
+	forget(w, p);
+	return IDENTIFY_MORE;
 }
 
 /* ---- one connection's life ------------------------------------------------------------- */
@@ -304,21 +343,21 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 }
 
 /*
- * Inline, the answer to the first SYN passes without us: a second one with other numbers, which
- * its server ignores, must not move the stream.  (In a capture the SYN-ACK tells which counts.)
+ * Inline, the answer to a SYN passes without us.  After a second one with other numbers it is
+ * not known which the server took: what came by the first's is forgotten, and the head is
+ * guarded (inline_guards).  A client may as well have given up and come again.
  */
-static void keep_first_syn(struct worker *w, struct flow *fl, struct conn *c,
-			   struct pending *p)
+static void another_syn(struct worker *w, const struct flow *fl, struct conn *c,
+			struct pending *p)
 {
-	if (!p->has_isn) {
-		p->has_isn = fl->out.has_seq;
-		p->isn = fl->client_isn;
-	} else if (fl->client_isn != p->isn) {
-		fl->client_isn = p->isn;
-		fl->out.next_seq = p->isn;
-		c->flags |= 1u << FLAG_DECOY_IGNORED;
-		w->inl->refused = &w->inl->stats.ignored;
+	if (c->has_isn && fl->client_isn != c->isn) {
+		c->unsure = true;
+		c->passed = 0;
+		if (p != NULL)
+			forget(w, p);
 	}
+	c->has_isn = fl->out.has_seq;
+	c->isn = fl->client_isn;
 }
 
 /*
@@ -330,12 +369,10 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		p->has_isn = fl->out.has_seq;
-		p->isn = fl->client_isn;
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
-		keep_first_syn(w, fl, c, p);
+		another_syn(w, fl, c, p);
 		return;
 	}
 	decode_check_l4(pkt);
@@ -343,39 +380,49 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		c->strict_checksum = true;
 }
 
-void conn_start(struct worker *w, struct flow *fl, struct conn *c)
+/* Keep what reading needs.  NULL: there is no room, and it is judged without. */
+static struct pending *begin_reading(struct worker *w, struct flow *fl, struct conn *c)
 {
+	const struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
 	struct pending *p = pool_get(w->pendings);
 
+	c->silent = false;
+	if (p == NULL) {
+		w->stats.pending_refused++;
+		c->done = true;
+		if (!c->judged)
+			judge(w, fl, c, &none);
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->flow = fl;
+	c->pending = pool_index(w->pendings, p);
+	return p;
+}
+
+void conn_start(struct worker *w, struct flow *fl, struct conn *c)
+{
 	w->stats.flows++;
 	c->epoch = w->epoch;
 	c->gate = GATE_COUNT;
 	c->would_gate = GATE_COUNT;
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
-	if (p == NULL) {
-		struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
-
-		w->stats.pending_refused++;
-		c->done = true;
-		judge(w, fl, c, &none);
-		return;
-	}
-	memset(p, 0, sizeof(*p));
-	p->flow = fl;
-	c->pending = pool_index(w->pendings, p);
-	(void)judge_early(w, fl, c);
+	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
+	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
+	if (c->silent || begin_reading(w, fl, c) != NULL)
+		(void)judge_early(w, fl, c);
 }
 
-/* A judged head of which the server lacks something: no other bytes in its place. */
+/* A judged head that the server has not taken yet: no other bytes in its place. */
 static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c,
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl, pkt, &at);
 
-	if (from_client && bytes.len > 0)
-		(void)inline_admits(w, c, pkt->ttl, at, bytes);
+	if (from_client && pkt->payload_wire_len > 0)
+		(void)inline_admits(w, fl, c, pkt, at, bytes);
 	p->guarded = inline_guards(w, fl, c, p);
 	if (!p->guarded)
 		conn_release(w, c);
@@ -389,6 +436,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 
 	if (!from_client && pkt->payload_wire_len > 0)
 		c->server_spoke = true;
+	if (c->silent && pkt->payload_wire_len > 0)
+		p = begin_reading(w, fl, c);
+	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
+		note_syn(w, fl, c, NULL, pkt, from_client);
 	if (p == NULL)
 		return;
 	if (pkt->was_fragmented)
@@ -402,6 +453,9 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			else if (w->inl != NULL && fl->midstream && c->server_spoke)
 				step = IDENTIFY_DONE; /* its client has spoken before */
 		} else if (pkt->ip_proto == IP_PROTO_UDP) {
+			if (w->inl != NULL && from_client &&
+			    !inline_reaches(w, c, pkt->ttl))
+				return;
 			step = ask_datagram(w, p, flow_server_port(fl), pkt, from_client);
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
@@ -533,15 +587,12 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret)
+static void take_packet(struct worker *w, const struct frame *f, struct packet *pkt,
+			struct taken *ret)
 {
 	struct flow_touch touch;
 	struct conn *c;
 
-	end_timed_out(w, f->clock_us, f->clock_us);
-	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
-		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
@@ -559,6 +610,15 @@ bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
+}
+
+bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
+		 struct taken *ret)
+{
+	end_timed_out(w, f->clock_us, f->clock_us);
+	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
+	take_packet(w, f, pkt, ret);
 	return true;
 }
 
@@ -568,6 +628,14 @@ void worker_frame(struct worker *w, const struct frame *f)
 	struct taken t;
 
 	(void)worker_take(w, f, &pkt, &t);
+}
+
+void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
+{
+	struct taken t;
+
+	end_timed_out(w, f->clock_us, f->clock_us);
+	take_packet(w, f, pkt, &t);
 }
 
 /* ---- counters -------------------------------------------------------------------------- */

@@ -16,11 +16,12 @@
 #include "engine/gateway.h"
 #include "record/ledger.h"
 
-#define IDLE_US  20000
-#define SYNC_US  1000000
-#define RETRY_US 1000000
-#define LOOK_US  1000000
-#define BURST    4096u
+#define IDLE_US   20000
+#define SYNC_US   1000000
+#define RETRY_US  1000000
+#define LOOK_US   1000000
+#define BURST     4096u
+#define ORPHAN_US 3000000 /* what the enforcer winds up with takes no longer */
 
 struct writer {
 	struct gateway_shared *sh;
@@ -157,6 +158,13 @@ static bool look(struct writer *w, int64_t now)
 	return true;
 }
 
+/* The supervisor is gone: is the enforcer done with what it had, or gone, too? */
+static bool nobody_writes(const struct gateway_shared *sh, int64_t now)
+{
+	return !atomic_load(&sh->enforcer.ready) ||
+	       now - atomic_load(&sh->enforcer.beat_us) > ORPHAN_US;
+}
+
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings)
 {
@@ -182,9 +190,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	w.looked = atomic_load(&sh->taken);
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
-		/* Without its supervisor there is nothing more to come. */
-		const bool last = atomic_load(&sh->writer_stop) || getppid() != parent;
 		const int64_t now = gateway_monotonic_us();
+		const bool last = atomic_load(&sh->writer_stop) ||
+				  (getppid() != parent && nobody_writes(sh, now));
 		unsigned count = 0;
 
 		atomic_store(&sh->writer.beat_us, now);

@@ -157,6 +157,7 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		struct layer l = {0};
 
 		step = LAYER_NO;
+		f->hello_end = 0;
 		fit = tls_read(id, &s, f);
 		if (fit == FIT_NO)
 			step = layer_read(id, &s, &l, f);
@@ -176,6 +177,8 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		set_visibility(f);
 		return o.named ? IDENTIFY_ASKED : IDENTIFY_PASS;
 	}
+	if (s.bytes != bytes) /* it ends in what stands in layers */
+		f->hello_end = 0;
 	if (step == LAYER_DONE || fit == FIT_DONE) {
 		join(f, &o);
 		return identify_settle(id, f);
