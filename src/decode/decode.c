@@ -120,12 +120,10 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 	size_t header_len, total_len;
 	uint32_t id, place, checksum;
 	struct fragment piece;
-	const uint8_t *header;
+	const uint8_t *header, *ends;
 	bool offloaded;
 	uint8_t proto;
 
-	if (!cur_ok(&h))
-		return DECODE_IP_TRUNCATED;
 	header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
 	cur_skip(&h, 1);
 	total_len = cur_be16(&h);
@@ -134,8 +132,11 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 	p->ttl = cur_u8(&h);
 	proto = cur_u8(&h);
 	checksum = cur_be16(&h);
-	p->src = addr_from_v4(cur_take(&h, 4));
-	p->dst = addr_from_v4(cur_take(&h, 4));
+	ends = cur_take(&h, 8);
+	if (ends == NULL)
+		return DECODE_IP_TRUNCATED;
+	p->src = addr_from_v4(ends);
+	p->dst = addr_from_v4(ends + 4);
 
 	if (header_len < IPV4_HEADER_MIN)
 		return DECODE_IP_HEADER_LENGTH;
@@ -254,19 +255,21 @@ static enum decode_result ipv6_decode(struct decoder *d, int64_t clock_us,
 	struct fragment piece = {.bytes_max = 0};
 	struct cursor c = l->c;
 	struct cursor h = cur_sub(&c, IPV6_HEADER);
+	const uint8_t *ends;
 	size_t total_len;
 	enum decode_result r;
 	uint8_t next;
 
-	if (!cur_ok(&h))
-		return DECODE_IP_TRUNCATED;
 	p->ip = h.p;
 	cur_skip(&h, 4);
 	total_len = (size_t)cur_be16(&h) + IPV6_HEADER;
 	next = cur_u8(&h);
 	p->ttl = cur_u8(&h);
-	p->src = addr_from_v6(cur_take(&h, 16));
-	p->dst = addr_from_v6(cur_take(&h, 16));
+	ends = cur_take(&h, 32);
+	if (ends == NULL)
+		return DECODE_IP_TRUNCATED;
+	p->src = addr_from_v6(ends);
+	p->dst = addr_from_v6(ends + 16);
 
 	if (total_len == IPV6_HEADER) {
 		/* A jumbogram (RFC 2675), or the length was left to the card. */

@@ -40,10 +40,10 @@
 
 struct conntrack_cfg {
 	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
-	bool acct_was_off;       /* an earlier process switched accounting on, for us */
 	/* From a TCP connection's change of state to the question for its counters, at least,
 	 * and at most twice that: late acknowledgements count, too.  0 = ask at once. */
 	int64_t patience_us;
+	bool acct_was_off; /* an earlier process switched accounting on, for us */
 };
 
 struct conntrack;

@@ -136,14 +136,17 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
 /* One answer of a resolver as a `dns` event. */
 void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m);
 
-/* A packet's way through decode, flow and identify; false: it belongs to no connection. */
+/*
+ * A packet's way through decode (unless it was `decoded` before: then *pkt is filled), flow and
+ * identify; false: it belongs to no connection.
+ */
 struct taken {
 	struct flow *flow;
 	struct conn *conn;
 	bool from_client;
 };
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret);
+bool worker_take(struct worker *w, const struct frame *f, bool decoded,
+		 struct packet *pkt, struct taken *ret);
 
 /* The first packet of a flow. */
 void conn_start(struct worker *w, struct flow *fl, struct conn *c);

@@ -253,9 +253,9 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 {
 	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN};
-	const struct conntrack_cfg ct = {.acct_was_off =
-						 atomic_load(&e->sh->acct_was_off),
-					 .patience_us = PATIENCE_US};
+	const struct conntrack_cfg ct = {.patience_us = PATIENCE_US,
+					 .acct_was_off =
+						 atomic_load(&e->sh->acct_was_off)};
 	struct conntrack_abilities can = {0};
 	int rc = nfqueue_open(&q, &e->queue, error);
 

@@ -373,7 +373,7 @@ void worker_packet(struct worker *w, const struct queued_packet *q)
 	s->refused = NULL;
 	s->go_on = false;
 	inline_tick(w);
-	if (worker_take(w, &q->frame, &pkt, &t)) {
+	if (worker_take(w, &q->frame, false, &pkt, &t)) {
 		answer(w, q, &t, &pkt);
 	} else if (s->cfg.enforce) {
 		drop(w, name_of(q), &s->stats.undecodable);

@@ -587,12 +587,15 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
-static void take_packet(struct worker *w, const struct frame *f, struct packet *pkt,
-			struct taken *ret)
+bool worker_take(struct worker *w, const struct frame *f, bool decoded,
+		 struct packet *pkt, struct taken *ret)
 {
 	struct flow_touch touch;
 	struct conn *c;
 
+	end_timed_out(w, f->clock_us, f->clock_us);
+	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
@@ -610,15 +613,6 @@ static void take_packet(struct worker *w, const struct frame *f, struct packet *
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
-}
-
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret)
-{
-	end_timed_out(w, f->clock_us, f->clock_us);
-	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
-		return false;
-	take_packet(w, f, pkt, ret);
 	return true;
 }
 
@@ -627,15 +621,14 @@ void worker_frame(struct worker *w, const struct frame *f)
 	struct packet pkt;
 	struct taken t;
 
-	(void)worker_take(w, f, &pkt, &t);
+	(void)worker_take(w, f, false, &pkt, &t);
 }
 
 void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
 {
 	struct taken t;
 
-	end_timed_out(w, f->clock_us, f->clock_us);
-	take_packet(w, f, pkt, &t);
+	(void)worker_take(w, f, true, pkt, &t);
 }
 
 /* ---- counters -------------------------------------------------------------------------- */

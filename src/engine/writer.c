@@ -19,9 +19,9 @@
 #define IDLE_US   20000
 #define SYNC_US   1000000
 #define RETRY_US  1000000
-#define LOOK_US   1000000
 #define BURST     4096u
 #define ORPHAN_US 3000000 /* what the enforcer winds up with takes no longer */
+#define LOOK_US   1000000
 
 struct writer {
 	struct gateway_shared *sh;
@@ -125,6 +125,13 @@ static void look_for_faults(struct writer *w)
 	w->faults = faults;
 }
 
+/* The supervisor is gone: is the enforcer done with what it had, or gone, too? */
+static bool nobody_writes(const struct gateway_shared *sh, int64_t now)
+{
+	return !atomic_load(&sh->enforcer.ready) ||
+	       now - atomic_load(&sh->enforcer.beat_us) > ORPHAN_US;
+}
+
 /* What was written since the last look went with the file. */
 static void count_removed(struct writer *w)
 {
@@ -156,13 +163,6 @@ static bool look(struct writer *w, int64_t now)
 	}
 	w->looked = atomic_load(&w->sh->taken);
 	return true;
-}
-
-/* The supervisor is gone: is the enforcer done with what it had, or gone, too? */
-static bool nobody_writes(const struct gateway_shared *sh, int64_t now)
-{
-	return !atomic_load(&sh->enforcer.ready) ||
-	       now - atomic_load(&sh->enforcer.beat_us) > ORPHAN_US;
 }
 
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
