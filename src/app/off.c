@@ -49,7 +49,7 @@ static bool tell_running(int *ret_pid)
 	/* A change that goes on ends soon. */
 	for (int i = 0; i < TRIES && !told; i++) {
 		if (i > 0)
-			(void)sleep(1);
+			(void)sleep(1); /* NOLINT(concurrency-mt-unsafe) */
 		told = ask(&a);
 	}
 	return told;

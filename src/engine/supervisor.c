@@ -365,7 +365,8 @@ static void open_gap(struct supervisor *s)
 	const int64_t quiet =
 		gateway_monotonic_us() - atomic_load(&s->sh->enforcer.beat_us);
 
-	if (s->uninspected_from_us == 0 && s->announced)
+	/* In mode panic nothing was to be judged. */
+	if (s->uninspected_from_us == 0 && s->announced && s->mode != MODE_PANIC)
 		s->uninspected_from_us = supervisor_real_us() - (quiet > 0 ? quiet : 0);
 }
 
