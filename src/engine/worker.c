@@ -429,7 +429,8 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 	/* Only where this client's other connections come to this worker too. */
 	anchor = generation_anchor(w->g, &client, &resolver);
 	if (!addr_equal(&anchor, &client) ||
-	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE)
+	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE ||
+	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
 		return;
 	if (from_client && !m.is_answer)
 		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
@@ -576,6 +577,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->witnesses_evicted = witness_stats(w->witness)->evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
+	ret->quic_unpadded = id->quic_unpadded;
 	ret->texts_refused = intern_refused(w->texts);
 }
 

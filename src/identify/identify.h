@@ -67,6 +67,7 @@ struct datagram_state {
 	uint8_t datagrams;        /* client datagrams looked at */
 	uint8_t unknown_versions; /* of them, long headers of versions that are not read */
 	bool opened;              /* some Initial decrypted */
+	bool unpadded;            /* some Initial in a datagram that is too small */
 	uint32_t version;
 };
 
@@ -85,6 +86,7 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 struct identify_stats {
 	uint64_t tls, quic, http, dns, other;
 	uint64_t quic_initials, quic_failed; /* decrypted; tag did not match */
+	uint64_t quic_unpadded;              /* ignored, as servers do */
 	uint64_t undecidable[UNDECIDABLE_COUNT];
 };
 const struct identify_stats *identify_stats(const struct identify *id);

@@ -252,11 +252,20 @@ static bool read_hello(const struct crypto_sink *sink, struct facts *f)
 	return true;
 }
 
+static void ignore_unpadded(struct identify *id, struct datagram_state *st,
+			    struct facts *f)
+{
+	id->stats.quic_unpadded++;
+	st->unpadded = true;
+	f->flags |= 1u << FLAG_DECOY_IGNORED;
+}
+
 enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *st,
 				    const struct quic_version *v, struct cursor data,
 				    const struct crypto_sink *sink, struct facts *f)
 {
 	struct packet_view p;
+	const bool padded = data.left >= QUIC_DATAGRAM_MIN;
 	const uint8_t *dcid = NULL; /* of the datagram's first packet */
 	size_t dcid_len = 0;
 	enum quic_seen seen = QUIC_NOTHING;
@@ -273,6 +282,10 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		    !same_id(p.head.dcid, p.head.dcid_len, dcid, dcid_len))
 			continue;
 		seen = QUIC_INITIAL;
+		if (!padded) {
+			ignore_unpadded(id, st, f);
+			continue;
+		}
 		switch (open_initial(id, st, v, &p, &plain_len)) {
 		case OPENED_NOT:
 			id->stats.quic_failed++;

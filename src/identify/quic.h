@@ -22,6 +22,12 @@ struct quic_long {
 /* false: no long header. */
 bool quic_read_long(const uint8_t *data, size_t len, struct quic_long *ret);
 
+/*
+ * A server discards Initials in smaller datagrams (RFC 9000 14.1), and every client pads them
+ * all.
+ */
+#define QUIC_DATAGRAM_MIN 1200
+
 enum quic_seen {
 	QUIC_NOTHING = 0, /* no Initial in the datagram */
 	QUIC_INITIAL,     /* an Initial, opened or not, but no whole hello yet */

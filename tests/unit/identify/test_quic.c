@@ -280,7 +280,7 @@ static void reads_several_initials_of_one_datagram_and_skips_other_packets(void 
 	start(w);
 	hello_for(w, "a.example", 0);
 	w->seal.pad_to = 0;
-	put_opaque(&w->datagram, &w->seal, 1, 50);
+	put_opaque(&w->datagram, &w->seal, 1, 1100);
 	crypto(w, 60, w->hello.len);
 	pack(w);
 	put_opaque(&w->datagram, &w->seal, 2, 70);
@@ -304,7 +304,7 @@ static void waits_for_the_initial_behind_a_0rtt_datagram(void **state)
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 }
 
-static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void **state)
+static void reads_tokens_long_ids_and_version_2_on_any_port(void **state)
 {
 	static const uint8_t twenty[20] = {9, 8, 7};
 	static const struct {
@@ -321,7 +321,6 @@ static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void
 		{"20 byte id", NULL, twenty, 20, 1200, 1, 443},
 		{"no id", NULL, twenty, 0, 1200, 1, 443},
 		{"version 2", NULL, id_a, 8, 1200, V2, 443},
-		{"not padded", NULL, id_a, 8, 0, 1, 443},
 		{"port 53", NULL, id_a, 8, 1200, 1, 53},
 		{"port 8443", NULL, id_a, 8, 1200, 1, 8443},
 	};
@@ -343,6 +342,37 @@ static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void
 		assert_answer(w, "a.example", UNDECIDABLE_NONE);
 		assert_int_equal(w->f.quic_version, rows[i].version);
 	}
+}
+
+/* RFC 9000 14.1: servers discard them, so what they say counts for nothing. */
+static void initials_in_small_datagrams_are_ignored(void **state)
+{
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "decoy.example", 0);
+	w->seal.pad_to = 1000;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	assert_int_equal(end(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+
+	start(w);
+	hello_for(w, "decoy.example", 0);
+	w->seal.pad_to = 1000;
+	w->seal.dcid = id_b;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	hello_for(w, "a.example", 0);
+	w->seal.pad_to = 1200;
+	w->seal.dcid = id_a;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	assert_answer(w, "a.example", UNDECIDABLE_NONE);
+	assert_true((w->f.flags & BIT(DECOY_IGNORED)) != 0);
 }
 
 static void a_datagram_with_a_wrong_tag_is_ignored(void **state)
@@ -404,7 +434,6 @@ static void an_initial_of_another_connection_in_the_datagram_is_ignored(void **s
 	struct flow *w = *state;
 
 	start(w);
-	w->seal.pad_to = 0;
 	hello_for(w, "a.example", 0);
 	crypto(w, 0, 60);
 	pack(w);
@@ -695,7 +724,8 @@ int main(void)
 		TEST(a_frame_that_an_initial_cannot_hold_ends_the_reading),
 		TEST(reads_several_initials_of_one_datagram_and_skips_other_packets),
 		TEST(waits_for_the_initial_behind_a_0rtt_datagram),
-		TEST(reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port),
+		TEST(reads_tokens_long_ids_and_version_2_on_any_port),
+		TEST(initials_in_small_datagrams_are_ignored),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
 		TEST(initials_under_two_ids_are_a_conflict),

@@ -193,6 +193,52 @@ static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
 	}
 }
 
+/* What a resolver answers with FORMERR names nobody. */
+static void a_broken_question_is_a_malformed_name(void **state)
+{
+	static const struct {
+		size_t len;
+		uint16_t port;
+		enum undecidable want;
+		uint8_t b[32];
+	} rows[] = {
+		{19,
+		 53,
+		 UNDECIDABLE_NONE,
+		 {1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1}},
+		/* two questions: a query for two names, but multicast asks so */
+		{26, 53, UNDECIDABLE_MALFORMED_NAME, {1, 2, 1,   0, 0,   2, 0, 0, 0,
+						      0, 0, 0,   1, 'a', 0, 0, 1, 0,
+						      1, 1, 'b', 0, 0,   1, 0, 1}},
+		{26, 5353, UNDECIDABLE_NONE, {1,   2, 1, 0, 0, 2, 0, 0,   0, 0, 0, 0, 1,
+					      'a', 0, 0, 1, 0, 1, 1, 'b', 0, 0, 1, 0, 1}},
+		/* a dot inside a label; a pointer to itself */
+		{21, 53, UNDECIDABLE_MALFORMED_NAME, {1,   2,   1, 0, 0, 1, 0,
+						      0,   0,   0, 0, 0, 3, 'a',
+						      '.', 'b', 0, 0, 1, 0, 1}},
+		{18,
+		 53,
+		 UNDECIDABLE_MALFORMED_NAME,
+		 {1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1}},
+	};
+	static struct test_sink memory;
+	struct crypto_sink sink = test_sink_of(&memory);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct datagram_state st;
+		struct facts f;
+
+		memset(&st, 0, sizeof(st));
+		memset(&f, 0, sizeof(f));
+		assert_int_equal(identify_datagram(*state, &st, rows[i].b, rows[i].len,
+						   true, false, rows[i].port, &sink, &f),
+				 IDENTIFY_DONE);
+		assert_int_equal(f.protocol, PROTOCOL_DNS);
+		assert_string_equal(undecidable_name(f.undecidable),
+				    undecidable_name(rows[i].want));
+	}
+}
+
 static int make(void **state)
 {
 	*state = identify_create();
@@ -216,6 +262,7 @@ int main(void)
 		TEST(an_end_always_answers),
 		TEST(nothing_yet_is_more),
 		TEST(tls_on_port_53_is_tls),
+		TEST(a_broken_question_is_a_malformed_name),
 		TEST(a_dns_datagram_is_dns_on_its_ports_only),
 	};
 
