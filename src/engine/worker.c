@@ -8,7 +8,8 @@
 #include "identify/dns.h"
 
 #define PENDING_DEFAULT   65536u
-#define LARGE_HEADS_SHARE 8u /* one large head for so many pending connections */
+#define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
+#define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
 #define DNS_PORT          53
 
@@ -27,6 +28,8 @@ static bool create_parts(struct worker *w)
 	w->decoder = decoder_create(&decode);
 	w->flows = flow_table_create(&flows);
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
+	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
+				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
 	w->identify = identify_create();
 	w->witness = witness_create(0);
 	w->texts = intern_create(TEXTS_MAX);
@@ -37,8 +40,9 @@ static bool create_parts(struct worker *w)
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
-	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
-	       w->pendings != NULL && (w->ndpi != NULL || !w->cfg.ndpi);
+	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
+	       w->texts != NULL && w->pendings != NULL &&
+	       (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -66,6 +70,7 @@ void worker_destroy(struct worker *w)
 	intern_destroy(w->texts);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
+	head_pools_destroy(w->others);
 	head_pools_destroy(w->heads);
 	flow_table_destroy(w->flows);
 	decoder_destroy(w->decoder);
@@ -76,59 +81,161 @@ void worker_destroy(struct worker *w)
 
 struct sink_arg {
 	struct worker *w;
+	struct conn *c;
 	struct pending *p;
+	struct head *head;
+	struct head_pools *pools;
 };
 
 static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
 {
 	struct sink_arg *a = arg;
 
-	return head_add(&a->p->head, a->w->heads, at, data, len) != HEAD_NO_ROOM;
+	if (a->w->inl == NULL && a->head == &a->p->head && !a->p->second.opened)
+		rival_add(a->w, a->c, a->p, at, (struct str){(const char *)data, len});
+	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
 }
 
 static const uint8_t *sink_bytes(void *arg, size_t *ret_filled)
 {
 	const struct sink_arg *a = arg;
 
-	*ret_filled = a->p->head.filled;
-	return a->p->head.bytes;
+	*ret_filled = a->head->filled;
+	return a->head->bytes;
 }
 
 static bool sink_conflict(void *arg)
 {
 	const struct sink_arg *a = arg;
 
-	return a->p->head.conflict;
+	return a->head->conflict;
 }
 
 static void sink_reset(void *arg)
 {
 	struct sink_arg *a = arg;
 
-	head_clear(&a->p->head, a->w->heads);
+	head_clear(a->head, a->pools);
 }
 
-static enum identify_step ask_datagram(struct worker *w, struct pending *p, uint16_t port,
-				       const struct packet *pkt, bool from_client)
+static struct crypto_sink sink_of(struct sink_arg *a)
 {
-	struct sink_arg arg = {.w = w, .p = p};
-	struct crypto_sink sink = {.add = sink_add,
-				   .bytes = sink_bytes,
-				   .conflict = sink_conflict,
-				   .reset = sink_reset,
-				   .arg = &arg};
+	return (struct crypto_sink){.add = sink_add,
+				    .bytes = sink_bytes,
+				    .conflict = sink_conflict,
+				    .reset = sink_reset,
+				    .arg = a};
+}
+
+/* pkt NULL: no more will come. */
+static enum identify_step ask_datagram(struct worker *w, struct conn *c,
+				       struct pending *p, const struct packet *pkt,
+				       bool from_client, struct facts *f)
+{
+	struct sink_arg arg = {w, c, p, &p->head, w->heads};
+	struct crypto_sink sink = sink_of(&arg);
 
 	return identify_datagram(w->identify, &p->datagram,
 				 pkt == NULL ? NULL : pkt->payload,
 				 pkt == NULL ? 0 : pkt->payload_len, from_client,
-				 pkt == NULL, port, &sink, &p->facts);
+				 pkt == NULL, flow_server_port(p->flow), &sink, f);
+}
+
+/* An Initial of a second connection: a server takes it as well as the first (RFC 9000 5.2.2). */
+static void ask_second(struct worker *w, struct conn *c, struct pending *p,
+		       const struct packet *pkt)
+{
+	struct sink_arg arg = {w, c, p, &p->other, w->others};
+	struct crypto_sink sink = sink_of(&arg);
+	struct facts f;
+
+	p->rival = true;
+	if (!p->second.opened)
+		head_clear(&p->other, w->others);
+	memset(&f, 0, sizeof(f));
+	if (identify_datagram(w->identify, &p->second, pkt->payload, pkt->payload_len,
+			      true, false, flow_server_port(p->flow), &sink,
+			      &f) != IDENTIFY_DONE)
+		return;
+	p->second_whole = true;
+	rival_name(w, c, facts_host(&f));
+}
+
+/* CRYPTO bytes under one connection id with two contents: what do they say? */
+static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
+{
+	for (int last = 0; last < 2; last++) {
+		struct sink_arg arg = {w, c, p, last ? &p->other : &p->head, w->others};
+		struct crypto_sink sink = sink_of(&arg);
+		struct facts f;
+
+		memset(&f, 0, sizeof(f));
+		if (identify_crypto(w->identify, &sink, &f) == IDENTIFY_DONE)
+			rival_name(w, c, facts_host(&f));
+	}
+}
+
+/* Has the server sent the client back?  Then what it says next counts. */
+static void start_again(struct worker *w, struct conn *c, struct pending *p)
+{
+	c->flags |= p->facts.flags;
+	memset(&p->facts, 0, sizeof(p->facts));
+	memset(&p->second, 0, sizeof(p->second));
+	head_clear(&p->other, w->others);
+	rival_forget(w, c);
+	p->whole = p->rival = p->second_whole = false;
+}
+
+static enum identify_step feed_datagram(struct worker *w, struct conn *c,
+					struct pending *p, const struct packet *pkt,
+					bool from_client)
+{
+	struct facts again;
+	const bool whole = p->whole;
+	enum identify_step step;
+
+	if (whole)
+		memset(&again, 0, sizeof(again));
+	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : &p->facts);
+	switch (step) {
+	case IDENTIFY_MORE:
+		break;
+	case IDENTIFY_DONE:
+		/* Only of a hello can there be a second one. */
+		if (w->inl != NULL || (!whole && (p->facts.protocol != PROTOCOL_QUIC ||
+						  !p->datagram.opened)))
+			return IDENTIFY_DONE;
+		p->whole = true;
+		break;
+	case IDENTIFY_OTHER:
+		if (w->inl != NULL) {
+			p->facts.protocol = PROTOCOL_QUIC;
+			p->facts.undecidable = UNDECIDABLE_CONFLICT;
+			return IDENTIFY_DONE;
+		}
+		ask_second(w, c, p, pkt);
+		break;
+	case IDENTIFY_RETRY:
+		if (whole)
+			c->flags |= again.flags;
+		start_again(w, c, p);
+		return IDENTIFY_MORE;
+	case IDENTIFY_ANSWERED:
+		return w->inl == NULL && (p->whole || p->rival) ? IDENTIFY_DONE
+								: IDENTIFY_MORE;
+	}
+	if (p->other.bytes != NULL && !p->second.opened)
+		ask_copies(w, c, p);
+	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
+		       ? IDENTIFY_DONE
+		       : IDENTIFY_MORE;
 }
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
 
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
-			   struct packet *p)
+			   const struct pending *pd, struct packet *p)
 {
 	uint64_t *counter = NULL;
 
@@ -142,6 +249,9 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
+	else if (pd->ts_agreed && p->tcp_timestamp &&
+		 (int32_t)(p->ts_val - pd->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
 		if (p->l4_checksum == CHECKSUM_BAD)
@@ -186,13 +296,22 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	const struct str bytes = stream_bytes(fl, pkt, &at);
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq ||
-	    bytes.len == 0)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) ||
+	    !fl->out.has_seq || bytes.len == 0)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
 	if (w->inl != NULL && !inline_admits(w, c, pkt->ttl, at, bytes))
 		return IDENTIFY_MORE;
+	if (at <= p->head.filled && pkt->tcp_timestamp)
+		p->ts_recent = pkt->ts_val;
+	if (w->inl == NULL) {
+		if (p->head.bytes == NULL)
+			p->first_ack = pkt->ack;
+		rival_stream(w, fl, c, p, at, bytes);
+		if (p->whole)
+			return IDENTIFY_MORE;
+	}
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
@@ -202,7 +321,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_DONE;
 	}
 	/* Whether the urgent byte is part of the stream depends on the server. */
-	if (p->head.conflict || (pkt->tcp_flags & TCP_URG) != 0) {
+	if ((p->head.conflict && w->inl != NULL) || (pkt->tcp_flags & TCP_URG) != 0) {
 		p->facts.undecidable = UNDECIDABLE_CONFLICT;
 		return IDENTIFY_DONE;
 	}
@@ -222,6 +341,7 @@ void conn_release(struct worker *w, struct conn *c)
 	if (p->guarded)
 		return;
 	head_clear(&p->head, w->heads);
+	head_clear(&p->other, w->others);
 	if (p->guess != NULL)
 		return;
 	pool_put(w->pendings, p);
@@ -238,15 +358,17 @@ static void finish_guess(struct worker *w, struct conn *c)
 	ndpi_guess_finish(w->ndpi, p->guess, word);
 	p->guess = NULL;
 	c->ndpi = intern_hold(w->texts, str_of(word));
-	conn_release(w, c);
+	if (c->done)
+		conn_release(w, c);
 }
 
 /* Bytes that no reader of ours knows: let nDPI say what protocol it is. */
 static void start_guess(struct worker *w, const struct flow *fl, struct pending *p)
 {
-	if (w->ndpi == NULL || p->facts.protocol != PROTOCOL_UNKNOWN ||
+	if (w->ndpi == NULL || p->asked_ndpi || p->facts.protocol != PROTOCOL_UNKNOWN ||
 	    (fl->key.ip_proto != IP_PROTO_TCP && fl->key.ip_proto != IP_PROTO_UDP))
 		return;
+	p->asked_ndpi = true;
 	p->guess = ndpi_guess_start(w->ndpi, fl->key.ip_proto);
 	if (p->guess != NULL)
 		w->stats.ndpi_flows++;
@@ -254,6 +376,7 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
+	rival_conclude(w, c, p);
 	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
 	    p->facts.undecidable == UNDECIDABLE_NONE)
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
@@ -293,9 +416,9 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 	conn_locate(w, fl, c);
 	if (p == NULL || c->done)
 		return;
+	start_again(w, c, p);
 	head_clear(&p->head, w->heads);
 	memset(&p->datagram, 0, sizeof(p->datagram));
-	memset(&p->facts, 0, sizeof(p->facts));
 }
 
 /*
@@ -325,6 +448,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
+		p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
 		p->has_isn = fl->out.has_seq;
 		p->isn = fl->client_isn;
 		return;
@@ -333,6 +457,8 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		keep_first_syn(w, fl, c, p);
 		return;
 	}
+	p->ts_offered = pkt->tcp_timestamp;
+	p->ts_recent = pkt->ts_val;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
@@ -376,6 +502,27 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 		conn_release(w, c);
 }
 
+/* Who only watches waits, the name known, for the server to take it. */
+static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct conn *c,
+				   struct pending *p, struct packet *pkt,
+				   bool from_client)
+{
+	enum identify_step step = IDENTIFY_MORE;
+
+	if (from_client)
+		step = feed_stream(w, fl, c, p, pkt);
+	else if (w->inl != NULL && fl->midstream && c->server_spoke)
+		return IDENTIFY_DONE; /* its client has spoken before */
+	if (w->inl != NULL)
+		return step;
+	if (step == IDENTIFY_DONE) {
+		p->whole = true;
+		p->whole_us = w->now_us;
+		start_guess(w, fl, p);
+	}
+	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -391,13 +538,12 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
+		if (from_client)
+			rival_note_ttl(fl, c, pkt);
 		if (pkt->ip_proto == IP_PROTO_TCP) {
-			if (from_client)
-				step = feed_stream(w, fl, c, p, pkt);
-			else if (w->inl != NULL && fl->midstream && c->server_spoke)
-				step = IDENTIFY_DONE; /* its client has spoken before */
+			step = feed_tcp(w, fl, c, p, pkt, from_client);
 		} else if (pkt->ip_proto == IP_PROTO_UDP) {
-			step = ask_datagram(w, p, flow_server_port(fl), pkt, from_client);
+			step = feed_datagram(w, c, p, pkt, from_client);
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
 			    pkt->ip_proto == IP_PROTO_ICMP6)
@@ -455,14 +601,15 @@ static void end_conn(struct worker *w, struct flow *fl)
 
 		/* Data is judged whoever sent it; a handshake alone is not. */
 		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {
-			if (said)
+			if (said && !p->whole)
 				(void)ask_stream(w, fl, p, true);
 			if (said && p->facts.undecidable == UNDECIDABLE_NONE &&
 			    p->head.filled == 0)
 				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
-			(void)ask_datagram(w, p, flow_server_port(fl), NULL, true);
+			if (!p->whole)
+				(void)ask_datagram(w, c, p, NULL, true, &p->facts);
 			conn_settle(w, fl, c, p);
 		}
 	}
@@ -483,6 +630,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->method);
 	intern_release(w->texts, c->url);
 	intern_release(w->texts, c->ndpi);
+	rival_forget(w, c);
 }
 
 /* End what has timed out; the moment of each end is its own deadline. */

@@ -108,6 +108,8 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 			f->protocol = PROTOCOL_QUIC;
 			return identify_settle(id, f);
 		}
+		if (seen == QUIC_OTHER)
+			return IDENTIFY_OTHER;
 		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
 	} else if (kind == KIND_VERSION) {
 		st->unknown_versions++;
@@ -128,16 +130,17 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f)
 {
+	enum identify_step step;
 	enum undecidable why;
 
 	if (data != NULL && len > 0) {
 		if (is_dns(data, len, from_client, port, &why))
 			return settle(id, f, PROTOCOL_DNS, why);
-		if (!from_client)
-			quic_server_datagram(id, st, data, len, sink, f);
-		else if (client_datagram(id, st, cur_init(data, len), port, sink, f) ==
-			 IDENTIFY_DONE)
-			return IDENTIFY_DONE;
+		step = from_client ? client_datagram(id, st, cur_init(data, len), port,
+						     sink, f)
+				   : quic_server_datagram(id, st, data, len, sink, f);
+		if (step != IDENTIFY_MORE)
+			return step;
 	}
 	return final ? give_up(id, st, f) : IDENTIFY_MORE;
 }

@@ -27,7 +27,11 @@
 
 enum identify_step {
 	IDENTIFY_MORE = 0,
-	IDENTIFY_DONE
+	IDENTIFY_DONE,
+	/* Datagrams only, which say what the same call would otherwise have hidden: */
+	IDENTIFY_OTHER, /* an Initial of a second connection; the state is as before */
+	IDENTIFY_RETRY, /* the server sent the client back: its hello will come again */
+	IDENTIFY_ANSWERED, /* the server has taken the client's Initials */
 };
 
 struct identify; /* a worker's context: crypto contexts, counters */
@@ -75,13 +79,18 @@ struct datagram_state {
 #define IDENTIFY_DATAGRAMS_MAX 16
 
 /*
- * One datagram.  from_client: server datagrams matter only for QUIC Retry and version
- * negotiation.  `final` with data NULL: no more will come.
+ * One datagram.  from_client: server datagrams matter only for QUIC: Retry, version
+ * negotiation, or an answer.  `final` with data NULL: no more will come.  After DONE it may be
+ * called on with other facts, zeroed each time, to hear of what contradicts.
  */
 enum identify_step identify_datagram(struct identify *id, struct datagram_state *st,
 				     const uint8_t *data, size_t len, bool from_client,
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f);
+
+/* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
+enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
+				   struct facts *f);
 
 struct identify_stats {
 	uint64_t tls, quic, http, dns, other;

@@ -32,6 +32,7 @@ enum quic_seen {
 	QUIC_NOTHING = 0, /* no Initial in the datagram */
 	QUIC_INITIAL,     /* an Initial, opened or not, but no whole hello yet */
 	QUIC_HELLO,       /* the facts are final */
+	QUIC_OTHER,       /* an Initial of a second connection */
 };
 
 /*
@@ -43,8 +44,8 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 				    const struct crypto_sink *sink, struct facts *f);
 
 /* A server datagram: a genuine Retry restarts the hello under new keys. */
-void quic_server_datagram(struct identify *id, struct datagram_state *st,
-			  const uint8_t *data, size_t len, const struct crypto_sink *sink,
-			  struct facts *f);
+enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,
+					const uint8_t *data, size_t len,
+					const struct crypto_sink *sink, struct facts *f);
 
 #endif /* IDENTIFY_QUIC_H */
