@@ -188,7 +188,7 @@ static void reads_real_clients(void **state)
 		w->port = rows[i].port;
 		load(rows[i].file, &file);
 		c = cur_init(file.b, file.len);
-		while (step == IDENTIFY_MORE && c.left > 0) {
+		while (step != IDENTIFY_DONE && c.left > 0) {
 			bool from_client = cur_u8(&c) == 1;
 			size_t len = cur_be16(&c);
 
@@ -413,7 +413,7 @@ static void the_keys_stay_when_the_client_takes_the_servers_id(void **state)
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 }
 
-static void initials_under_two_ids_are_a_conflict(void **state)
+static void an_initial_under_another_id_is_of_another_connection(void **state)
 {
 	struct flow *w = *state;
 
@@ -425,8 +425,18 @@ static void initials_under_two_ids_are_a_conflict(void **state)
 	w->seal.dcid = id_b;
 	crypto(w, 60, w->hello.len);
 	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_OTHER);
+	assert_int_equal(w->f.protocol, PROTOCOL_UNKNOWN);
+	/* The first connection goes on, before and after its hello is whole. */
+	w->seal.dcid = id_a;
+	crypto(w, 60, w->hello.len);
+	pack(w);
 	assert_int_equal(flush(w), IDENTIFY_DONE);
-	assert_answer(w, "", UNDECIDABLE_CONFLICT);
+	assert_answer(w, "decoy.example", UNDECIDABLE_NONE);
+	w->seal.dcid = id_b;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_OTHER);
 }
 
 static void an_initial_of_another_connection_in_the_datagram_is_ignored(void **state)
@@ -512,7 +522,7 @@ static void a_genuine_retry_restarts_the_hello_under_its_id(void **state)
 	pack(w);
 	assert_int_equal(flush(w), IDENTIFY_MORE);
 	put_retry(retry, &w->seal, id_b, sizeof(id_b));
-	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
+	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_RETRY);
 	assert_int_equal(w->sink.resets, 1);
 	/* Late, under the first id: ignored, neither read nor a conflict. */
 	w->frames.len = 0;
@@ -548,9 +558,31 @@ static void a_forged_a_second_or_an_early_retry_changes_nothing(void **state)
 	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
 	assert_int_equal(w->sink.resets, 0);
 	retry->b[retry->len - 1] ^= 0x80;
-	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
+	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_RETRY);
 	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
 	assert_int_equal(w->sink.resets, 1);
+}
+
+static void a_server_that_goes_on_has_answered(void **state)
+{
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false), IDENTIFY_MORE);
+	w->datagram.len = 0;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	w->seal.version = V2; /* what the client did not speak is no answer */
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false), IDENTIFY_MORE);
+	w->datagram.len = 0;
+	w->seal.version = 1;
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false),
+			 IDENTIFY_ANSWERED);
 }
 
 /* ---- what is not a readable QUIC handshake -------------------------------------------------- */
@@ -728,13 +760,14 @@ int main(void)
 		TEST(initials_in_small_datagrams_are_ignored),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
-		TEST(initials_under_two_ids_are_a_conflict),
+		TEST(an_initial_under_another_id_is_of_another_connection),
 		TEST(an_initial_of_another_connection_in_the_datagram_is_ignored),
 		TEST(crypto_bytes_that_differ_are_a_conflict),
 		TEST(a_hello_beyond_18_KiB_is_too_big_and_no_room_is_budget),
 		TEST(other_than_a_client_hello_is_malformed),
 		TEST(a_genuine_retry_restarts_the_hello_under_its_id),
 		TEST(a_forged_a_second_or_an_early_retry_changes_nothing),
+		TEST(a_server_that_goes_on_has_answered),
 		TEST(an_unknown_version_waits_for_version_negotiation),
 		TEST(unknown_versions_only_are_undecidable_after_three_or_at_the_end),
 		TEST(short_headers_first_are_midstream),
