@@ -48,6 +48,10 @@ struct pending {
 		other; /* last copies of the head's bytes, or a second QUIC connection */
 	struct datagram_state second;
 	bool second_whole;
+	bool retried;  /* the server asked for a second hello */
+	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	bool has_urgent, many_urgent;
+	uint32_t urgent_at;         /* in the head */
 	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
 	uint32_t ts_recent;
 	struct ndpi_guess *guess; /* NULL = not asked */
@@ -110,7 +114,8 @@ struct worker {
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
 	uint8_t epoch;
-	struct inline_state *inl; /* NULL = nothing waits for our answer */
+	struct inline_state *inl;  /* NULL = nothing waits for our answer */
+	uint8_t without[HEAD_MAX]; /* a head without its urgent byte */
 	char line[FORM_LINE_MAX];
 };
 
@@ -186,8 +191,20 @@ void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
 
 /* TCP: nothing that comes after this packet can change what the server has taken. */
-bool rival_is_over(const struct worker *w, const struct flow *fl, const struct pending *p,
+bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client);
+
+/* The client's bytes after a HelloRetryRequest; DONE: compared with the first hello. */
+enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
+				      struct conn *c, struct pending *p);
+
+/* Remember an urgent pointer, before head_add(). */
+void rival_note_urgent(const struct flow *fl, struct pending *p,
+		       const struct packet *pkt);
+
+/* The head with its urgent byte, which is there, and without. */
+enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
+				     struct conn *c, struct pending *p, bool final);
 
 /* Before the verdict: the facts become a conflict, or the candidates are forgotten. */
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p);

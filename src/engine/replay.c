@@ -517,6 +517,7 @@ static void write_end(struct replay *r)
 	COUNT("ignored_syn_data", st->ignored_syn_data);
 	COUNT("ignored_tcp_md5", st->ignored_md5);
 	COUNT("ignored_old_timestamp", st->ignored_old);
+	COUNT("ignored_urgent", st->ignored_urgent);
 	COUNT("ignored_reset_data", st->ignored_reset_data);
 	COUNT("ignored_bad_ack", st->ignored_bad_ack);
 	COUNT("quic_initials_opened", st->quic_initials);

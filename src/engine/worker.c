@@ -183,7 +183,9 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	memset(&p->second, 0, sizeof(p->second));
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->second_whole = false;
+	p->whole = p->rival = p->second_whole = p->retried = false;
+	p->has_urgent = p->many_urgent = false;
+	p->base = 0;
 }
 
 static enum identify_step feed_datagram(struct worker *w, struct conn *c,
@@ -267,19 +269,22 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 }
 
 static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
-				     struct pending *p, bool final)
+				     struct conn *c, struct pending *p, bool final)
 {
 	const struct head *h = &p->head;
 
+	if (p->retried)
+		return rival_second_hello(w, fl, c, p);
+	if (p->has_urgent && p->urgent_at < h->filled)
+		return rival_read_urgent(w, fl, c, p, final);
 	return identify_stream(w->identify, h->bytes, h->filled, final,
 			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
 }
 
-/* The bytes that lie in the stream, and where.  None: keep-alive probe, old copy. */
-static struct str stream_bytes(const struct flow *fl, const struct packet *pkt,
-			       uint32_t *ret_at)
+/* The bytes that lie in the stream from number `from` on, and where.  None: keep-alive probe, old copy. */
+static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t *ret_at)
 {
-	const uint32_t at = pkt->seq - fl->client_isn;
+	const uint32_t at = pkt->seq - from;
 	const size_t before = at >= 0x80000000u ? (size_t)(0u - at) : 0;
 
 	*ret_at = before > 0 ? 0 : at;
@@ -293,7 +298,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	enum head_result r;
 
 	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) ||
@@ -305,8 +310,9 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (at <= p->head.filled && pkt->tcp_timestamp)
 		p->ts_recent = pkt->ts_val;
+	rival_note_urgent(fl, p, pkt);
 	if (w->inl == NULL) {
-		if (p->head.bytes == NULL)
+		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
 		rival_stream(w, fl, c, p, at, bytes);
 		if (p->whole)
@@ -320,12 +326,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		p->facts.undecidable = UNDECIDABLE_BUDGET;
 		return IDENTIFY_DONE;
 	}
-	/* Whether the urgent byte is part of the stream depends on the server. */
-	if ((p->head.conflict && w->inl != NULL) || (pkt->tcp_flags & TCP_URG) != 0) {
+	if (p->head.conflict && w->inl != NULL) {
 		p->facts.undecidable = UNDECIDABLE_CONFLICT;
 		return IDENTIFY_DONE;
 	}
-	return r == HEAD_ADDED ? ask_stream(w, fl, p, false) : IDENTIFY_MORE;
+	return r == HEAD_ADDED ? ask_stream(w, fl, c, p, false) : IDENTIFY_MORE;
 }
 
 /* ---- one connection's life ------------------------------------------------------------- */
@@ -493,7 +498,7 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn, pkt, &at);
 
 	if (from_client && bytes.len > 0)
 		(void)inline_admits(w, c, pkt->ttl, at, bytes);
@@ -601,10 +606,10 @@ static void end_conn(struct worker *w, struct flow *fl)
 
 		/* Data is judged whoever sent it; a handshake alone is not. */
 		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {
-			if (said && !p->whole)
-				(void)ask_stream(w, fl, p, true);
-			if (said && p->facts.undecidable == UNDECIDABLE_NONE &&
-			    p->head.filled == 0)
+			if (said && !p->whole && !p->retried)
+				(void)ask_stream(w, fl, c, p, true);
+			if (said && !p->retried && p->head.filled == 0 &&
+			    p->facts.undecidable == UNDECIDABLE_NONE)
 				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {

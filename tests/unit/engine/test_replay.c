@@ -120,6 +120,7 @@ enum side {
 };
 
 /* `at`: bytes that this side has sent, its SYN counting one; `taken`: of the other side. */
+/* NOLINTNEXTLINE(readability-function-size): what a segment says */
 static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t at,
 			uint32_t taken, unsigned flags, const char *data)
 {
