@@ -12,6 +12,7 @@
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
 #define DNS_PORT          53
+#define MDNS_PORT         5353
 
 static bool create_parts(struct worker *w)
 {
@@ -532,7 +533,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		 bool from_client)
 {
 	struct pending *p = conn_pending(w, c);
-	enum identify_step step = IDENTIFY_MORE;
+	enum identify_step step;
 
 	if (!from_client && pkt->payload_wire_len > 0)
 		c->server_spoke = true;
@@ -570,11 +571,14 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
 		      bool from_client)
 {
+	const struct conn *c = flow_extra(fl);
 	struct addr client = flow_client(fl), resolver = flow_server(fl);
 	struct addr anchor;
 	struct dns_message m;
 
-	if (pkt->ip_proto != IP_PROTO_UDP || flow_server_port(fl) != DNS_PORT ||
+	if (pkt->ip_proto != IP_PROTO_UDP ||
+	    (flow_server_port(fl) != DNS_PORT &&
+	     (c->protocol != PROTOCOL_DNS || flow_server_port(fl) == MDNS_PORT)) ||
 	    !generation_is_resolver(w->g, &resolver))
 		return;
 	/* Only where this client's other connections come to this worker too. */
@@ -700,9 +704,9 @@ bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
 		turn(w, touch.flow, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	watch_dns(w, touch.flow, pkt, touch.from_client);
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
+	watch_dns(w, touch.flow, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }

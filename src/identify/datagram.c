@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "identify/dns.h"
 #include "identify/quic.h"
 
@@ -20,6 +22,21 @@ enum kind { /* datagram_state.kind: what the client has shown so far, by rising 
 };
 
 /*
+ * On other ports only what can hardly be anything else: one question with a dotted name, no
+ * records but one additional (EDNS), and not a byte more or less.
+ */
+static bool is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len)
+{
+	static const uint8_t no_records[5] = {0};
+	const size_t end = DNS_HEADER_LEN + m->name_len + 2 + 4;
+
+	return !m->is_answer && m->question_count == 1 &&
+	       memchr(m->name, '.', m->name_len) != NULL &&
+	       memcmp(data + 6, no_records, sizeof(no_records)) == 0 &&
+	       ((data[11] == 0 && len == end) || (data[11] == 1 && len > end));
+}
+
+/*
  * A DNS message?  *ret_why: what a resolver would not answer: a broken name, or a query with
  * several questions (RFC 9619 4).  Multicast DNS may ask several, and spaces are part of its
  * names (RFC 6762 5.3, RFC 6763 4.1).
@@ -30,9 +47,13 @@ static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t p
 	struct dns_message m;
 	enum dns_fault fault;
 
-	if ((port != DNS_PORT && port != MDNS_PORT) || len < DNS_HEADER_LEN)
+	if (len < DNS_HEADER_LEN)
 		return false;
 	fault = dns_parse(data, len, &m);
+	if (port != DNS_PORT && port != MDNS_PORT) {
+		*ret_why = UNDECIDABLE_NONE;
+		return from_client && fault == DNS_FINE && is_plain_query(&m, data, len);
+	}
 	if (fault == DNS_NOT_DNS)
 		return false;
 	*ret_why = from_client && port == DNS_PORT &&
@@ -109,7 +130,9 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 			return identify_settle(id, f);
 		}
 		if (seen == QUIC_OTHER)
-			return IDENTIFY_OTHER;
+			return ++st->datagrams >= IDENTIFY_DATAGRAMS_MAX
+				       ? give_up(id, st, f)
+				       : IDENTIFY_OTHER;
 		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
 	} else if (kind == KIND_VERSION) {
 		st->unknown_versions++;

@@ -168,14 +168,26 @@ static void tls_on_port_53_is_tls(void **state)
 	assert_string_equal(f.host, "make.powerapps.com");
 }
 
-static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
+static void a_plain_dns_query_is_dns_on_any_port(void **state)
 {
-	static const uint8_t query[] = {0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
-					0,    0,    1, 'a', 0, 0, 1, 0, 1};
+	static const uint8_t plain[] = {0x12, 0x34, 1,   0, 0,   1, 0, 0, 0, 0, 0,
+					0,    1,    'a', 1, 'b', 0, 0, 1, 0, 1, 0};
+	static const uint8_t dotless[] = {0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
+					  0,    0,    1, 'a', 0, 0, 1, 0, 1};
 	static const struct {
+		const uint8_t *b;
+		size_t len;
 		uint16_t port;
 		enum protocol want;
-	} rows[] = {{53, PROTOCOL_DNS}, {5353, PROTOCOL_DNS}, {5300, PROTOCOL_UNKNOWN}};
+	} rows[] = {
+		{dotless, sizeof(dotless), 53, PROTOCOL_DNS},
+		{dotless, sizeof(dotless), 5353, PROTOCOL_DNS},
+		{dotless, sizeof(dotless), 5300, PROTOCOL_UNKNOWN},
+		{plain, sizeof(plain) - 1, 5300, PROTOCOL_DNS},
+		{plain, sizeof(plain), 5300, PROTOCOL_UNKNOWN}, /* a byte too many */
+		{plain, sizeof(plain), 53, PROTOCOL_DNS},
+		{plain, sizeof(plain) - 2, 5300, PROTOCOL_UNKNOWN},
+	};
 	static struct test_sink memory;
 	struct crypto_sink sink = test_sink_of(&memory);
 
@@ -185,7 +197,7 @@ static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
 
 		memset(&st, 0, sizeof(st));
 		memset(&f, 0, sizeof(f));
-		assert_int_equal(identify_datagram(*state, &st, query, sizeof(query),
+		assert_int_equal(identify_datagram(*state, &st, rows[i].b, rows[i].len,
 						   true, false, rows[i].port, &sink, &f),
 				 IDENTIFY_DONE);
 		assert_int_equal(f.protocol, rows[i].want);
@@ -263,7 +275,7 @@ int main(void)
 		TEST(nothing_yet_is_more),
 		TEST(tls_on_port_53_is_tls),
 		TEST(a_broken_question_is_a_malformed_name),
-		TEST(a_dns_datagram_is_dns_on_its_ports_only),
+		TEST(a_plain_dns_query_is_dns_on_any_port),
 	};
 
 	return cmocka_run_group_tests_name("identify/stream", tests, NULL, NULL);
