@@ -113,6 +113,7 @@ static void put_udp(struct tape *t, struct ends e, const void *data, size_t len)
 
 #define CLIENT_SEQ 1000u
 #define SERVER_SEQ 5000u
+#define URGENT_AT  22u /* of a segment with URG: the first byte of a request's host */
 
 enum side {
 	SIDE_CLIENT,
@@ -134,7 +135,7 @@ static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t 
 	put32(t, taken + (client ? SERVER_SEQ : CLIENT_SEQ));
 	put16(t, 0x5000 | flags);
 	put16(t, 8192);
-	put32(t, 0);
+	put32(t, (flags & 0x20) != 0 ? URGENT_AT + 1 : 0);
 	put_bytes(t, data, len);
 }
 
@@ -282,8 +283,9 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 #define SIX           REQUEST("six.example")
 
 /* Else it is a segment of the client at its first byte. */
-#define TAKEN "\1" /* the server acknowledges the request */
-#define HEARD "\2" /* the client acknowledges a byte of the server */
+#define TAKEN  "\1" /* the server acknowledges the request */
+#define HEARD  "\2" /* the client acknowledges a byte of the server */
+#define URGENT "\3" /* before the bytes: the one at URGENT_AT is urgent */
 
 static void the_server_must_have_taken_a_name(void **state)
 {
@@ -317,6 +319,15 @@ static void the_server_must_have_taken_a_name(void **state)
 		 false,
 		 {ONE, TWO},
 		 "\"candidates\":[\"two.example\",\"one.example\"]"},
+		{"urgent byte that makes the name illegal",
+		 false,
+		 {URGENT REQUEST("\7one.example")},
+		 "\"host\":\"one.example\""},
+		{"urgent byte that makes another name",
+		 false,
+		 {URGENT REQUEST("xone.example")},
+		 "\"candidates\":[\"one.example\",\"xone.example\"],"
+		 "\"undecidable\":\"conflict\""},
 		{"one way, two contents",
 		 true,
 		 {TWO, ONE, HEARD},
@@ -356,6 +367,8 @@ static void the_server_must_have_taken_a_name(void **state)
 				put_segment(&t, e, SIDE_SERVER, 1, after, 0x10, "");
 			else if (strcmp(said, HEARD) == 0)
 				put_segment(&t, e, SIDE_CLIENT, after, 2, 0x10, "");
+			else if (said[0] == URGENT[0])
+				put_tcp(&t, e, SIDE_CLIENT, 1, 0x38, said + 1);
 			else
 				put_tcp(&t, e, SIDE_CLIENT, 1, 0x18, said);
 		}
