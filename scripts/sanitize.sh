@@ -50,11 +50,13 @@ for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$
 # shellcheck disable=SC2046
 run "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null $(cat "${TMPDIR:-/tmp}/real.$$")
 rm -f "${TMPDIR:-/tmp}/real.$$"
+run "ASan+UBSan replay of the tunnels" $a/weir replay -q --events /dev/null tests/captures/tunnels/*.pcap
 t=build/thread
 build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader
 run "TSan ring" $t/tests/base/test_ring
 run "TSan loader" $t/tests/engine/test_loader
 run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+run "TSan replay of tunnels in fragments, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/captures/tunnels/*_fragments.pcap
 m=build/memory
 list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/decode/test_*.c tests/unit/flow/test_*.c; do
 	n=${t#tests/unit/}

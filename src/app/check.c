@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,6 +12,18 @@ static int print_keys(void)
 {
 	config_print_keys(stdout);
 	return finish_output(EXIT_FINE);
+}
+
+/* The file may be meant for another machine: this is no finding. */
+static void tell_interfaces(const struct capture_cfg *c)
+{
+	for (size_t i = 0; i < c->interface_count; i++)
+		if (if_nametoindex(c->interfaces[i]) == 0)
+			(void)fprintf(stderr,
+				      "warning: capture.interfaces: no interface '%s' on "
+				      "this machine now; nothing that comes in by that "
+				      "name is judged\n",
+				      c->interfaces[i]);
 }
 
 static int check(const struct common *c, bool quiet)
@@ -39,6 +52,8 @@ static int check(const struct common *c, bool quiet)
 		(void)printf("fine: generation %s, %" PRIu32 " rules, %zu expectations "
 			     "fulfilled\n",
 			     g->name, policy_rule_count(g->policy), g->expect_count);
+	if (g != NULL && !c->json && !quiet)
+		tell_interfaces(&g->config->capture);
 	code = g == NULL ? EXIT_FINDINGS : EXIT_FINE;
 	generation_destroy(g);
 	diag_destroy(d);

@@ -139,6 +139,7 @@ static int ask(const struct options *o)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), code;
 	char word[4] = "";
+	bool sent;
 	FILE *in;
 	int ch;
 
@@ -154,13 +155,18 @@ static int ask(const struct options *o)
 			(void)close(fd);
 		return EXIT_COULD_NOT;
 	}
-	if (send(fd, o->line, strlen(o->line), MSG_NOSIGNAL) < 0 ||
-	    (in = fdopen(fd, "r")) == NULL) {
+	/* It may have said why it hangs up before it read anything. */
+	sent = send(fd, o->line, strlen(o->line), MSG_NOSIGNAL) >= 0;
+	in = fdopen(fd, "r");
+	if (in == NULL) {
 		(void)close(fd);
 		return EXIT_COULD_NOT;
 	}
 	if (fgets(word, sizeof(word), in) == NULL) {
-		(void)fprintf(stderr, "weir ctl: no answer\n");
+		(void)fprintf(
+			stderr, "weir ctl: %s: %s\n", o->path,
+			sent ? "no answer: the gateway hung up"
+			     : "the gateway hung up before it was asked; try again");
 		(void)fclose(in);
 		return EXIT_COULD_NOT;
 	}

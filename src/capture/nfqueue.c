@@ -42,6 +42,8 @@
  */
 #define OUT_BYTES 3600
 
+#define FULL_GAP_US 1000000 /* of room: what was full before is another interval */
+
 /* Tells an answer to a setting from one to a verdict, which carry 0. */
 #define SETTING_SEQUENCE 1u
 
@@ -52,7 +54,12 @@ struct nfqueue {
 	struct mnl_socket *socket;
 	int status_fd; /* of STATUS_FILE; -1 = not there */
 	uint16_t number;
-	uint64_t frames; /* given to the caller */
+	bool fail_open;
+	uint32_t max_packets;
+	uint32_t last_id;     /* of packets; 0 = none came yet */
+	uint64_t unread_seen; /* of counted.unread, by nfqueue_watch() */
+	int64_t clear_us;     /* the last time that there was room */
+	uint64_t frames;      /* given to the caller */
 	struct nfqueue_stats counted;
 	size_t buffer_bytes;
 	uint8_t *buffers; /* NFQUEUE_BURST of buffer_bytes */
@@ -234,9 +241,7 @@ static int queue_set(const struct nfqueue *q, const struct nfqueue_cfg *cfg,
 	mnl_attr_put(header, NFQA_CFG_CMD, sizeof(bind), &bind);
 	mnl_attr_put_u32(header, NFQA_CFG_FLAGS, htonl(flags));
 	mnl_attr_put_u32(header, NFQA_CFG_MASK, htonl(flags));
-	mnl_attr_put_u32(
-		header, NFQA_CFG_QUEUE_MAXLEN,
-		htonl(cfg->max_packets != 0 ? cfg->max_packets : MAX_PACKETS_DEFAULT));
+	mnl_attr_put_u32(header, NFQA_CFG_QUEUE_MAXLEN, htonl(q->max_packets));
 	*ret_what = "cannot be bound";
 	error = setting_send(q, header);
 	if (error != 0)
@@ -294,6 +299,8 @@ int nfqueue_open(const struct nfqueue_cfg *cfg, struct nfqueue **ret,
 		return -ENOMEM;
 	}
 	q->number = cfg->number;
+	q->fail_open = cfg->fail_open;
+	q->max_packets = cfg->max_packets != 0 ? cfg->max_packets : MAX_PACKETS_DEFAULT;
 	q->status_fd = open(STATUS_FILE, O_RDONLY | O_CLOEXEC);
 	if (!buffers_create(q, copy_range))
 		goto fail;
@@ -352,6 +359,10 @@ static bool take_packet(struct nfqueue *q, const struct nfqueue_message *m,
 			struct queued_packet *p)
 {
 	q->counted.packets++;
+	/* A number is given before the socket is found to be full. */
+	if (q->fail_open && q->last_id != 0)
+		q->counted.unread += m->id - q->last_id - 1;
+	q->last_id = m->id;
 	if (m->damaged || !m->ip || m->payload == NULL) {
 		nfqueue_verdict(q, m->id, !m->damaged, false, 0);
 		return false;
@@ -471,6 +482,29 @@ int nfqueue_flush(struct nfqueue *q)
 	q->out_used = 0;
 	q->out_count = 0;
 	return -error;
+}
+
+void nfqueue_watch(struct nfqueue *q, int64_t now_us)
+{
+	struct nfqueue_stats *c = &q->counted;
+	struct queue_status status;
+	bool full;
+
+	if (!q->fail_open)
+		return;
+	full = c->unread != q->unread_seen ||
+	       (status_find(q->status_fd, q->number, &status) &&
+		status.waiting >= q->max_packets);
+	q->unread_seen = c->unread;
+	if (!full) {
+		q->clear_us = now_us;
+		return;
+	}
+	c->full++;
+	/* One interval as long as it goes on. */
+	if (c->full == 1 || q->clear_us > c->full_until_us + FULL_GAP_US)
+		c->full_from_us = q->clear_us != 0 ? q->clear_us : now_us;
+	c->full_until_us = now_us;
 }
 
 void nfqueue_stats(const struct nfqueue *q, struct nfqueue_stats *ret)

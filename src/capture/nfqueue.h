@@ -62,12 +62,25 @@ void nfqueue_verdict(struct nfqueue *q, uint32_t id, bool accept, bool set_mark,
 /* Send what was gathered.  0 or -errno; verdicts for packets that are gone are counted. */
 int nfqueue_flush(struct nfqueue *q);
 
+/*
+ * Look whether packets pass us by because there is no room (fail_open; else nothing is done):
+ * the kernel does not count those.  Full means full now, so it must be called often, best
+ * before a burst's verdicts go out, and at least every few hundredths of a second.  Costs
+ * reading a file of one line.  That a packet came while the queue was full is not sure.
+ */
+void nfqueue_watch(struct nfqueue *q, int64_t now_us);
+
 struct nfqueue_stats {
 	uint64_t packets, bytes; /* bytes: IP lengths, before the copy range cut them */
 	uint64_t truncated;      /* longer than the copy range */
 	uint64_t accepted, dropped;
 	uint64_t receive_lost;   /* times the socket's buffer overflowed (ENOBUFS) */
 	uint64_t verdict_failed; /* verdicts that the kernel refused */
+	/* with fail_open only, where the kernel counts nothing: */
+	uint64_t unread; /* packets that found our socket full, and passed */
+	uint64_t full;   /* times that packets passed so, or the queue was seen full */
+	int64_t full_from_us;  /* the last time without it before ... */
+	int64_t full_until_us; /* ... the last time with it */
 	/* from /proc/net/netfilter/nfnetlink_queue when nfqueue_stats() is called: */
 	uint64_t waiting, queue_dropped, user_dropped;
 };

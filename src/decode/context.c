@@ -25,7 +25,7 @@ static bool fragments_open(struct fragments *t, uint32_t max, int64_t timeout_us
 		t->seed = 0;
 	t->buckets = calloc(buckets, sizeof(struct datagram *));
 	t->datagrams = pool_create(sizeof(struct datagram), max);
-	t->buffers = pool_create(FRAGMENT_BYTES_MAX, max + 1);
+	t->buffers = pool_create(FRAGMENT_BYTES_MAX, max + FRAGMENT_LENT_MAX);
 	return t->buckets != NULL && t->datagrams != NULL && t->buffers != NULL;
 }
 
@@ -44,6 +44,7 @@ struct decoder *decoder_create(const struct decode_cfg *cfg)
 
 	if (d == NULL)
 		return NULL;
+	d->tunnels = cfg->tunnels;
 	if (max == 0)
 		max = FRAGMENTS_DEFAULT;
 	if (max > FRAGMENTS_LIMIT)

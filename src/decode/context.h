@@ -6,6 +6,7 @@
  * context - what a decoder keeps between frames; private to this folder.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "decode/decode.h"
@@ -14,6 +15,8 @@
 struct decoder {
 	struct fragments fragments;
 	uint64_t counts[DECODE_RESULT_COUNT];
+	bool tunnels;
+	bool peeks; /* has no table: every fragment is held */
 };
 
 #endif /* DECODE_CONTEXT_H */

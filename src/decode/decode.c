@@ -7,6 +7,7 @@
 #include "decode/context.h"
 #include "decode/link.h"
 #include "decode/transport.h"
+#include "decode/tunnel.h"
 
 #define IPV4_HEADER_MIN 20
 #define IPV6_HEADER     40
@@ -36,14 +37,19 @@ struct rest {
 	size_t wire_len;     /* on the wire, at least c.left */
 	uint8_t next;        /* protocol of the first byte */
 	unsigned extensions; /* IPv6 extension headers read so far */
+	bool lent;           /* lies in a reassembled datagram */
 };
 
 /* Link-layer trailers, and what the capture cut, are no part of the packet. */
-static struct rest rest_init(struct cursor c, size_t wire_len, uint8_t next)
+static struct rest rest_init(struct cursor c, size_t wire_len, uint8_t next, bool lent)
 {
 	if (c.left > wire_len)
 		c = cur_sub(&c, wire_len);
-	return (struct rest){.c = c, .wire_len = wire_len, .next = next, .extensions = 0};
+	return (struct rest){.c = c,
+			     .wire_len = wire_len,
+			     .next = next,
+			     .extensions = 0,
+			     .lent = lent};
 }
 
 static enum decode_result rest_deliver(const struct rest *rest, struct packet *p)
@@ -64,6 +70,8 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 	struct datagram_whole whole;
 	enum decode_result r;
 
+	if (d->peeks)
+		return DECODE_FRAGMENT_HELD;
 	/* Bytes that the capture left out cannot be put together. */
 	if (rest->c.left < rest->wire_len)
 		return DECODE_FRAGMENT_BAD;
@@ -74,17 +82,26 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 	piece->ip_len = p->ip_len;
 	piece->next = rest->next;
 	piece->ttl = p->ttl;
+	piece->inside = rest->lent;
 	r = fragments_add(&d->fragments, piece, clock_us, &whole);
 	if (r != DECODE_OK)
 		return r;
 	rest->c = cur_init(whole.data, whole.len);
 	rest->wire_len = whole.len;
 	rest->next = whole.next;
+	rest->lent = true;
 	p->ip = NULL;
 	p->ip_len = whole.ip_len;
 	p->ttl = whole.ttl;
 	p->was_fragmented = true;
 	return DECODE_OK;
+}
+
+/* Almost no packet has options: the usual sum is one without a loop. */
+static uint64_t header_sum(const uint8_t *header, size_t len)
+{
+	return checksum_add(checksum_add(0, header, IPV4_HEADER_MIN),
+			    header + IPV4_HEADER_MIN, len - IPV4_HEADER_MIN);
 }
 
 /*
@@ -93,21 +110,21 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
  *   6 be16 flags << 13 | fragment offset | 8 u8 ttl | 9 u8 protocol | 10 be16 checksum |
  *   12 u8[4] source | 16 u8[4] destination | 20 options
  */
-static enum decode_result ipv4_decode(struct decoder *d, const struct frame *f,
-				      struct cursor c, struct packet *p)
+static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
+				      const struct layer *l, struct packet *p,
+				      struct rest *ret)
 {
-	const size_t wire_len = c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
-	struct cursor h = c;
-	const size_t header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
-	size_t total_len;
+	struct cursor c = l->c;
+	struct cursor at = c;
+	struct cursor h = cur_sub(&at, IPV4_HEADER_MIN);
+	size_t header_len, total_len;
 	uint32_t id, place, checksum;
 	struct fragment piece;
-	const uint8_t *header, *src, *dst;
+	const uint8_t *header, *ends;
 	bool offloaded;
-	struct rest rest;
-	enum decode_result r;
 	uint8_t proto;
 
+	header_len = (size_t)(cur_u8(&h) & 0x0f) * 4;
 	cur_skip(&h, 1);
 	total_len = cur_be16(&h);
 	id = cur_be16(&h);
@@ -115,30 +132,30 @@ static enum decode_result ipv4_decode(struct decoder *d, const struct frame *f,
 	p->ttl = cur_u8(&h);
 	proto = cur_u8(&h);
 	checksum = cur_be16(&h);
-	src = cur_take(&h, 4);
-	dst = cur_take(&h, 4);
-	if (src == NULL || dst == NULL)
+	ends = cur_take(&h, 8);
+	if (ends == NULL)
 		return DECODE_IP_TRUNCATED;
-	p->src = addr_from_v4(src);
-	p->dst = addr_from_v4(dst);
+	p->src = addr_from_v4(ends);
+	p->dst = addr_from_v4(ends + 4);
 
 	if (header_len < IPV4_HEADER_MIN)
 		return DECODE_IP_HEADER_LENGTH;
-	offloaded = total_len == 0 && proto == IP_PROTO_TCP && wire_len > ETHERNET_MTU;
+	offloaded = total_len == 0 && proto == IP_PROTO_TCP &&
+		    l->wire_len > ETHERNET_MTU && !l->cut;
 	if (offloaded)
-		total_len = wire_len;
-	if (total_len < header_len || total_len > wire_len)
+		total_len = l->wire_len;
+	if (total_len < header_len || (total_len > l->wire_len && !l->cut))
 		return DECODE_IP_TOTAL_LENGTH;
 	header = cur_take(&c, header_len);
 	if (header == NULL)
 		return DECODE_IP_TRUNCATED;
 	/* Who leaves the length to the card leaves it the checksum too. */
-	if (!checksum_good(checksum_add(0, header, header_len)) &&
+	if (!checksum_good(header_sum(header, header_len)) &&
 	    !(offloaded && checksum == 0))
 		return DECODE_IP_CHECKSUM;
 	p->ip = header;
 	p->ip_len = (uint32_t)total_len;
-	rest = rest_init(c, total_len - header_len, proto);
+	*ret = rest_init(c, total_len - header_len, proto, l->lent);
 
 	if ((place & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) != 0) {
 		piece = (struct fragment){
@@ -147,11 +164,9 @@ static enum decode_result ipv4_decode(struct decoder *d, const struct frame *f,
 			.more = (place & IPV4_MORE_FRAGMENTS) != 0,
 			.bytes_max = IP_LENGTH_MAX - IPV4_HEADER_MIN,
 		};
-		r = reassemble(d, &piece, f->clock_us, &rest, p);
-		if (r != DECODE_OK)
-			return r;
+		return reassemble(d, &piece, clock_us, ret, p);
 	}
-	return rest_deliver(&rest, p);
+	return DECODE_OK;
 }
 
 /*
@@ -233,60 +248,56 @@ static enum decode_result extensions_walk(struct rest *rest, struct fragment *pi
  *   0 be32 version << 28 | class | flow label | 4 be16 payload length | 6 u8 next header |
  *   7 u8 hop limit | 8 u8[16] source | 24 u8[16] destination
  */
-static enum decode_result ipv6_decode(struct decoder *d, const struct frame *f,
-				      struct cursor c, struct packet *p)
+static enum decode_result ipv6_decode(struct decoder *d, int64_t clock_us,
+				      const struct layer *l, struct packet *p,
+				      struct rest *ret)
 {
-	const size_t wire_len = c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
 	struct fragment piece = {.bytes_max = 0};
-	struct rest rest;
+	struct cursor c = l->c;
+	struct cursor h = cur_sub(&c, IPV6_HEADER);
+	const uint8_t *ends;
 	size_t total_len;
-	const uint8_t *src, *dst;
 	enum decode_result r;
 	uint8_t next;
 
-	p->ip = c.p;
-	cur_skip(&c, 4);
-	total_len = (size_t)cur_be16(&c) + IPV6_HEADER;
-	next = cur_u8(&c);
-	p->ttl = cur_u8(&c);
-	src = cur_take(&c, 16);
-	dst = cur_take(&c, 16);
-	if (src == NULL || dst == NULL)
+	p->ip = h.p;
+	cur_skip(&h, 4);
+	total_len = (size_t)cur_be16(&h) + IPV6_HEADER;
+	next = cur_u8(&h);
+	p->ttl = cur_u8(&h);
+	ends = cur_take(&h, 32);
+	if (ends == NULL)
 		return DECODE_IP_TRUNCATED;
-	p->src = addr_from_v6(src);
-	p->dst = addr_from_v6(dst);
+	p->src = addr_from_v6(ends);
+	p->dst = addr_from_v6(ends + 16);
 
 	if (total_len == IPV6_HEADER) {
 		/* A jumbogram (RFC 2675), or the length was left to the card. */
 		if (next == EXTENSION_HOP_BY_HOP)
 			return DECODE_IP_TOTAL_LENGTH;
-		if (next == IP_PROTO_TCP && wire_len > ETHERNET_MTU)
-			total_len = wire_len;
+		if (next == IP_PROTO_TCP && l->wire_len > ETHERNET_MTU && !l->cut)
+			total_len = l->wire_len;
 	}
-	if (total_len > wire_len)
+	if (total_len > l->wire_len && !l->cut)
 		return DECODE_IP_TOTAL_LENGTH;
 	/* Both forms would be one address to every table behind this. */
 	if (addr_is_v4(&p->src) || addr_is_v4(&p->dst))
 		return DECODE_IP_MAPPED;
 	p->ip_len = (uint32_t)total_len;
-	rest = rest_init(c, total_len - IPV6_HEADER, next);
+	*ret = rest_init(c, total_len - IPV6_HEADER, next, l->lent);
 
-	r = extensions_walk(&rest, &piece);
+	r = extensions_walk(ret, &piece);
+	if (r != DECODE_OK || piece.bytes_max == 0)
+		return r;
+	r = reassemble(d, &piece, clock_us, ret, p);
 	if (r != DECODE_OK)
 		return r;
-	if (piece.bytes_max != 0) {
-		r = reassemble(d, &piece, f->clock_us, &rest, p);
-		if (r != DECODE_OK)
-			return r;
-		piece.bytes_max = 0;
-		r = extensions_walk(&rest, &piece);
-		if (r != DECODE_OK)
-			return r;
-		/* A fragment of a fragment: no sender makes one. */
-		if (piece.bytes_max != 0)
-			return DECODE_FRAGMENT_BAD;
-	}
-	return rest_deliver(&rest, p);
+	piece.bytes_max = 0;
+	r = extensions_walk(ret, &piece);
+	if (r != DECODE_OK)
+		return r;
+	/* A fragment of a fragment: no sender makes one. */
+	return piece.bytes_max != 0 ? DECODE_FRAGMENT_BAD : DECODE_OK;
 }
 
 /* The version nibble of what the link layer carries, and whether the two agree. */
@@ -305,20 +316,51 @@ static enum decode_result version_read(const struct cursor *c, enum link_family 
 	return DECODE_OK;
 }
 
+static enum decode_result network_decode(struct decoder *d, int64_t clock_us,
+					 const struct layer *l, struct packet *p,
+					 struct rest *ret)
+{
+	unsigned version = 0;
+	const enum decode_result r = version_read(&l->c, l->family, &version);
+
+	if (r != DECODE_OK)
+		return r;
+	return version == 4 ? ipv4_decode(d, clock_us, l, p, ret)
+			    : ipv6_decode(d, clock_us, l, p, ret);
+}
+
+/* Into the tunnel that an IP packet carries, if it does; *l is its payload then. */
+static bool rest_enter(const struct rest *rest, struct layer *l, enum decode_result *ret)
+{
+	if (!tunnel_possible(rest->next, &rest->c))
+		return false;
+	*l = (struct layer){.c = rest->c, .wire_len = rest->wire_len, .lent = rest->lent};
+	return tunnel_enter(rest->next, l, ret);
+}
+
+/* From the link layer to the innermost transport. */
 static enum decode_result layers_decode(struct decoder *d, const struct frame *f,
 					struct packet *p)
 {
-	enum link_family family = LINK_FAMILY_ANY;
-	enum decode_result r;
-	unsigned version = 0;
-	struct cursor c;
+	struct layer l = {.family = LINK_FAMILY_ANY};
+	enum decode_result r = link_decode(f, &l.c, &l.family);
+	struct rest rest;
 
-	r = link_decode(f, &c, &family);
-	if (r == DECODE_OK)
-		r = version_read(&c, family, &version);
-	if (r != DECODE_OK)
-		return r;
-	return version == 4 ? ipv4_decode(d, f, c, p) : ipv6_decode(d, f, c, p);
+	l.wire_len = l.c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
+	for (unsigned depth = 0; r == DECODE_OK; depth++) {
+		if (depth > DECODE_TUNNELS_MAX)
+			return DECODE_TUNNEL_TOO_DEEP;
+		p->tunnels = (uint8_t)depth;
+		if (l.family == LINK_FAMILY_MPLS || l.family == LINK_FAMILY_PPPOE) {
+			r = d->tunnels ? tunnel_enter_link(&l) : DECODE_NOT_IP;
+			continue;
+		}
+		p->was_fragmented = false;
+		r = network_decode(d, f->clock_us, &l, p, &rest);
+		if (r == DECODE_OK && (!d->tunnels || !rest_enter(&rest, &l, &r)))
+			return rest_deliver(&rest, p);
+	}
+	return r;
 }
 
 void decoder_tick(struct decoder *d, int64_t clock_us)
@@ -345,22 +387,56 @@ const uint64_t *decoder_counts(const struct decoder *d)
 	return d->counts;
 }
 
-bool decode_addresses(const struct frame *f, struct addr *ret_src, struct addr *ret_dst)
+/* A whole TCP or UDP packet that cannot be a tunnel: almost all of them. */
+static bool addresses_of_plain(struct cursor c, unsigned version, struct addr *ret_src,
+			       struct addr *ret_dst)
+{
+	const uint8_t *h = cur_take(&c, version == 4 ? IPV4_HEADER_MIN : IPV6_HEADER);
+	size_t header_len;
+	uint8_t proto;
+
+	if (h == NULL)
+		return false;
+	proto = h[version == 4 ? 9 : 6];
+	if (version == 4) {
+		header_len = (size_t)(h[0] & 0x0f) * 4;
+		if ((h[6] & 0x3f) != 0 || h[7] != 0 || header_len < IPV4_HEADER_MIN)
+			return false;
+		cur_skip(&c, header_len - IPV4_HEADER_MIN);
+	}
+	if ((proto != IP_PROTO_TCP && proto != IP_PROTO_UDP) ||
+	    tunnel_possible(proto, &c))
+		return false;
+	*ret_src = version == 4 ? addr_from_v4(h + 12) : addr_from_v6(h + 8);
+	*ret_dst = version == 4 ? addr_from_v4(h + 16) : addr_from_v6(h + 24);
+	return true;
+}
+
+enum decode_place decode_addresses(const struct frame *f, bool tunnels,
+				   struct addr *ret_src, struct addr *ret_dst)
 {
 	enum link_family family = LINK_FAMILY_ANY;
-	const uint8_t *src, *dst;
+	enum decode_result r;
 	unsigned version = 0;
+	struct decoder none;
+	struct packet p;
 	struct cursor c;
 
-	if (link_decode(f, &c, &family) != DECODE_OK ||
-	    version_read(&c, family, &version) != DECODE_OK)
-		return false;
-	cur_skip(&c, version == 4 ? 12 : 8);
-	src = cur_take(&c, version == 4 ? 4 : 16);
-	dst = cur_take(&c, version == 4 ? 4 : 16);
-	if (src == NULL || dst == NULL)
-		return false;
-	*ret_src = version == 4 ? addr_from_v4(src) : addr_from_v6(src);
-	*ret_dst = version == 4 ? addr_from_v4(dst) : addr_from_v6(dst);
-	return true;
+	if (link_decode(f, &c, &family) != DECODE_OK)
+		return DECODE_PLACE_NONE;
+	if (version_read(&c, family, &version) == DECODE_OK &&
+	    addresses_of_plain(c, version, ret_src, ret_dst))
+		return DECODE_PLACE_ADDRESSES;
+	memset(&none, 0, sizeof(none));
+	none.fragments.next_deadline_us = INT64_MAX;
+	none.tunnels = tunnels;
+	none.peeks = true;
+	r = decode_frame(&none, f, &p);
+	if (r == DECODE_FRAGMENT_HELD)
+		return DECODE_PLACE_FRAGMENT;
+	if (r != DECODE_OK)
+		return DECODE_PLACE_NONE;
+	*ret_src = p.src;
+	*ret_dst = p.dst;
+	return DECODE_PLACE_ADDRESSES;
 }

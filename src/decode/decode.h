@@ -11,6 +11,9 @@
  * fragments of both families put together within caps, overlaps detected; TCP with options,
  * UDP, ICMP, ICMPv6, SCTP ports.  Every frame ends in exactly one decode_result, each counted.
  *
+ * Where the configuration says so, tunnels are opened (decode/tunnel.h) and the packet is the
+ * innermost one, through at most DECODE_TUNNELS_MAX of them.
+ *
  * ICMP "ports" are Community ID's: type and code mapped so that request and reply share a
  * key (corelight/community-id-spec); for errors the packet is the ICMP packet itself.
  *
@@ -27,6 +30,8 @@
 
 #define DECODE_TAGS_MAX       4
 #define DECODE_EXTENSIONS_MAX 10
+#define DECODE_TUNNELS_MAX    8  /* one in the other; a stack of labels is one */
+#define DECODE_LABELS_MAX     16 /* MPLS labels of one stack */
 
 /*
  * Word, and what it means; docs/counters.md and a golden case for each.  FRAGMENT_TIMEOUT
@@ -58,7 +63,18 @@
 	X(L4_TRUNCATED, "l4_truncated", "transport header cut off")                    \
 	X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset impossible")        \
 	X(TCP_OPTIONS, "tcp_options", "TCP options run past the header")               \
-	X(UDP_LENGTH, "udp_length", "UDP length impossible")
+	X(UDP_LENGTH, "udp_length", "UDP length impossible")                           \
+	X(TUNNEL_TRUNCATED, "tunnel_truncated", "header of a tunnel cut off")          \
+	X(TUNNEL_TOO_DEEP, "tunnel_too_deep", "more tunnels in each other than read")  \
+	X(PPPOE_HEADER, "pppoe_header",                                                \
+	  "PPPoE version, type or code wrong, or length over the frame's")             \
+	X(MPLS_LABELS, "mpls_labels", "more MPLS labels than read")                    \
+	X(MPLS_PAYLOAD, "mpls_payload",                                                \
+	  "neither IP nor Ethernet that carries it behind MPLS labels")                \
+	X(GRE_FLAGS, "gre_flags", "GRE with source routes or a reserved flag")         \
+	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum wrong")                          \
+	X(ERSPAN_HEADER, "erspan_header", "ERSPAN version not that of its type")       \
+	X(GENEVE_OPTIONS, "geneve_options", "Geneve options run past the datagram")
 
 #define DECODE_ENUM(id, word, text) DECODE_##id,
 enum decode_result {
@@ -72,6 +88,11 @@ const char *decode_result_text(enum decode_result r);
 struct decode_cfg {
 	uint32_t fragments_max; /* datagrams of at most 64 KiB in pieces; 0 = 1,024 */
 	int64_t fragment_timeout_us; /* by frame clock; 0 = 30 s */
+	/*
+	 * Open tunnels.  Only where nobody acts on the outer packet by what is said of the
+	 * inner one: replay and mirror ports, never inline.
+	 */
+	bool tunnels;
 };
 
 struct decoder;
@@ -95,10 +116,18 @@ void decode_check_l4(struct packet *p);
 /* Counts by decode_result since creation. */
 const uint64_t *decoder_counts(const struct decoder *d);
 
+enum decode_place {
+	DECODE_PLACE_NONE = 0,  /* no packet */
+	DECODE_PLACE_ADDRESSES, /* a packet between these */
+	DECODE_PLACE_FRAGMENT,  /* only the whole datagram will tell */
+};
+
 /*
- * Only the IP addresses of a frame, quickly, for choosing a worker: true when it is IP.
- * Agrees with decode_frame() on every frame for which that answers OK or FRAGMENT_HELD.
+ * Only the IP addresses of a frame, quickly and without state, for choosing a worker; `tunnels`
+ * as in decode_cfg.  The addresses agree with decode_frame() on every frame for which that
+ * answers OK; a fragment is one to both, unless its capture or its place is wrong.
  */
-bool decode_addresses(const struct frame *f, struct addr *ret_src, struct addr *ret_dst);
+enum decode_place decode_addresses(const struct frame *f, bool tunnels,
+				   struct addr *ret_src, struct addr *ret_dst);
 
 #endif /* DECODE_DECODE_H */

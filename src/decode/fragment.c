@@ -127,15 +127,21 @@ static bool end_agrees(const struct datagram *d, const struct fragment *f)
 	return d->end == 0 || end < d->end;
 }
 
+static void take_back(struct fragments *t)
+{
+	while (t->lent_count > 0)
+		pool_put(t->buffers, t->lent[--t->lent_count]);
+}
+
 enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 				 int64_t clock_us, struct datagram_whole *ret)
 {
 	struct datagram *d;
 	uint32_t held;
 
-	pool_put(t->buffers, t->lent);
-	t->lent = NULL;
-	if (!fragment_possible(f))
+	if (!f->inside)
+		take_back(t);
+	if (!fragment_possible(f) || t->lent_count == FRAGMENT_LENT_MAX)
 		return DECODE_FRAGMENT_BAD;
 	d = datagram_find(t, &f->key);
 	if (d == NULL)
@@ -176,7 +182,7 @@ enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 				       .ip_len = d->ip_len,
 				       .next = d->next,
 				       .ttl = d->ttl};
-	t->lent = d->bytes;
+	t->lent[t->lent_count++] = d->bytes;
 	d->bytes = NULL;
 	datagram_end(t, d);
 	return DECODE_OK;

@@ -29,6 +29,7 @@
 
 #define FRAGMENT_BYTES_MAX 65536u
 #define FRAGMENT_UNIT      8u /* offsets count in these (RFC 791, RFC 8200 section 4.5) */
+#define FRAGMENT_LENT_MAX  (DECODE_TUNNELS_MAX + 1)
 #define FRAGMENT_UNITS     (FRAGMENT_BYTES_MAX / FRAGMENT_UNIT)
 
 /* What the fragments of a datagram share.  No padding: compared and hashed as bytes. */
@@ -48,9 +49,13 @@ struct fragment {
 	uint32_t bytes_max; /* the most that a datagram of this family can hold */
 	uint8_t next;       /* protocol of the datagram, as this fragment has it */
 	uint8_t ttl;
+	bool inside; /* `data` lies in a datagram lent before */
 };
 
-/* A datagram that is complete.  `data` is valid until the next fragments_add(). */
+/*
+ * A datagram that is complete.  `data` is lent until the next fragments_add() of a fragment
+ * that lies not inside one.
+ */
 struct datagram_whole {
 	const uint8_t *data;
 	uint32_t len;
@@ -76,14 +81,16 @@ struct datagram {
 
 struct fragments {
 	struct pool *datagrams;
-	struct pool *buffers; /* one more than datagrams: for `lent` */
+	struct pool *buffers; /* more than datagrams: for `lent` */
 	struct datagram **buckets;
 	uint32_t bucket_mask;
 	uint64_t seed;
 	int64_t timeout_us;
 	int64_t next_deadline_us; /* of `oldest`; INT64_MAX = none */
 	struct datagram *oldest, *newest;
-	uint8_t *lent; /* buffer of the datagram delivered last */
+	/* Buffers of the datagrams delivered last: a tunnel's, and that of a packet in it. */
+	uint8_t *lent[FRAGMENT_LENT_MAX];
+	uint32_t lent_count;
 };
 
 /*

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode/link.h"
 
-/* IANA ieee-802-numbers; values below ETHERTYPE_MIN are lengths (IEEE 802.3 3.2.6). */
-enum {
-	ETHERTYPE_MIN = 0x0600,
-	ETHERTYPE_IPV4 = 0x0800,
-	ETHERTYPE_VLAN = 0x8100,
-	ETHERTYPE_IPV6 = 0x86dd,
-	ETHERTYPE_SERVICE_VLAN = 0x88a8,
-	ETHERTYPE_OLD_QINQ = 0x9100, /* before 802.1ad; still a setting of switches */
-};
+#define ETHERNET_HEADER 14
 
 #define SLL_PROTOCOL_LLC 0x0004 /* LINUX_SLL_P_802_2: an LLC header follows */
 
@@ -56,6 +48,13 @@ static enum decode_result ethertype_follow(struct cursor *c, uint16_t type,
 			return DECODE_OK;
 		case ETHERTYPE_IPV6:
 			*ret_family = LINK_FAMILY_IPV6;
+			return DECODE_OK;
+		case ETHERTYPE_MPLS:
+		case ETHERTYPE_MPLS_UPSTREAM:
+			*ret_family = LINK_FAMILY_MPLS;
+			return DECODE_OK;
+		case ETHERTYPE_PPPOE:
+			*ret_family = LINK_FAMILY_PPPOE;
 			return DECODE_OK;
 		case ETHERTYPE_VLAN:
 		case ETHERTYPE_SERVICE_VLAN:
@@ -108,6 +107,23 @@ static enum decode_result family_decode(struct cursor *c, bool host_order,
 	}
 }
 
+/* 0 u8[6] to | 6 u8[6] from | 12 be16 ethertype */
+enum decode_result link_decode_ethernet(struct cursor *c, enum link_family *ret_family)
+{
+	struct cursor h = cur_sub(c, ETHERNET_HEADER);
+	uint16_t type;
+
+	if (!cur_ok(&h))
+		return DECODE_LINK_TRUNCATED;
+	cur_skip(&h, 12);
+	type = cur_be16(&h);
+	if (type == ETHERTYPE_IPV4) {
+		*ret_family = LINK_FAMILY_IPV4;
+		return DECODE_OK;
+	}
+	return ethertype_follow(c, type, ret_family);
+}
+
 enum decode_result link_decode(const struct frame *f, struct cursor *ret_ip,
 			       enum link_family *ret_family)
 {
@@ -116,10 +132,8 @@ enum decode_result link_decode(const struct frame *f, struct cursor *ret_ip,
 	uint16_t type;
 
 	switch (f->link) {
-	case LINK_ETHERNET: /* 0 u8[6] to | 6 u8[6] from | 12 be16 ethertype */
-		cur_skip(&c, 12);
-		type = cur_be16(&c);
-		r = ethertype_follow(&c, type, ret_family);
+	case LINK_ETHERNET:
+		r = link_decode_ethernet(&c, ret_family);
 		break;
 	case LINK_LINUX_SLL: /* LINKTYPE_LINUX_SLL: ... | 14 be16 protocol */
 		cur_skip(&c, 14);

@@ -18,11 +18,13 @@
 #include "enforce/conntrack_message.h"
 
 #define PROC_ACCT   "/proc/sys/net/netfilter/nf_conntrack_acct"
+#define PROC_SUM    "/proc/sys/net/netfilter/nf_conntrack_checksum"
 #define PROC_EVENTS "/proc/sys/net/netfilter/nf_conntrack_events"
 
 #define EVENT_BUFFER (8u << 20)
 #define QUERY_BUFFER (1u << 20)
 
+#define REQUESTS     1024  /* gathered before they are sent early */
 #define BATCH        32    /* datagrams received at once */
 #define BATCH_DUMP   8     /* the same while a dump goes on: each holds many entries */
 #define DATAGRAM_MAX 16384 /* the kernel fills a dump's to what is offered */
@@ -37,6 +39,11 @@ struct taker {
 	void *arg;
 };
 
+struct requests {
+	size_t len;
+	uint8_t bytes[REQUESTS * CONNTRACK_REQUEST_MAX];
+};
+
 struct conntrack {
 	struct nfct_handle *events; /* NULL = none here */
 	struct nfct_handle *query;
@@ -44,10 +51,10 @@ struct conntrack {
 	bool acct_ours;
 	bool dumping;
 	struct conntrack_stats stats;
-	size_t asking; /* bytes of requests gathered */
+	struct requests gathered, waiting;
+	int64_t patience_us, gathered_us; /* since when they are gathered */
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
-	uint8_t requests[BATCH * CONNTRACK_REQUEST_MAX];
 	uint8_t datagrams[BATCH][DATAGRAM_MAX];
 	/* Ids of entries whose end was reported, in buckets; 0 = free. */
 	uint32_t told[TOLD_BUCKETS][TOLD_WAYS];
@@ -134,6 +141,28 @@ static bool accounting_on(struct conntrack *c)
 	if (digit_read(c->acct_fd) == 0)
 		c->acct_ours = pwrite(c->acct_fd, "1\n", 2, 0) == 2;
 	return digit_read(c->acct_fd) == 1;
+}
+
+int conntrack_accounting(void)
+{
+	return setting_read(PROC_ACCT);
+}
+
+int conntrack_checksum(void)
+{
+	return setting_read(PROC_SUM);
+}
+
+bool conntrack_accounting_off(void)
+{
+	const int fd = open(PROC_ACCT, O_RDWR | O_CLOEXEC);
+	bool done;
+
+	if (fd < 0)
+		return setting_read(PROC_ACCT) == 0;
+	done = digit_read(fd) == 0 || pwrite(fd, "0\n", 2, 0) == 2;
+	(void)close(fd);
+	return done;
 }
 
 static void accounting_back(struct conntrack *c)
@@ -232,8 +261,11 @@ int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
 		conntrack_close(c);
 		return rc;
 	}
+	c->patience_us = cfg->patience_us;
 	ret_can->events = events_open(c, cfg->receive_buffer);
+	c->acct_ours = cfg->acct_was_off;
 	ret_can->accounting = accounting_on(c);
+	ret_can->acct_was_off = c->acct_ours;
 	*ret = c;
 	return 0;
 }
@@ -283,11 +315,25 @@ static void told_add(struct conntrack *c, uint32_t id)
 	bucket[at] = id;
 }
 
-static void requests_send(struct conntrack *c)
+static void requests_send(struct conntrack *c, struct requests *r)
 {
-	if (c->asking != 0)
-		(void)send(nfct_fd(c->query), c->requests, c->asking, MSG_DONTWAIT);
-	c->asking = 0;
+	if (r->len != 0)
+		(void)send(nfct_fd(c->query), r->bytes, r->len, MSG_DONTWAIT);
+	r->len = 0;
+}
+
+/* Questions that have waited long enough. */
+static void requests_due(struct conntrack *c, int64_t now_us)
+{
+	if (c->patience_us == 0) {
+		requests_send(c, &c->gathered);
+	} else if (now_us - c->gathered_us >= c->patience_us) {
+		requests_send(c, &c->waiting);
+		c->waiting.len = c->gathered.len;
+		memcpy(c->waiting.bytes, c->gathered.bytes, c->gathered.len);
+		c->gathered.len = 0;
+		c->gathered_us = now_us;
+	}
 }
 
 static void end_report(struct conntrack_entry *e, enum end_reason reason,
@@ -335,10 +381,10 @@ static void event_heard(struct conntrack *c, const struct nlmsghdr *h, struct cu
 	if (NFNL_MSG_TYPE(h->nlmsg_type) == IPCTNL_MSG_CT_DELETE) {
 		destroy_heard(c, &e, t);
 	} else if (conntrack_entry_end(&e) != END_REASON_NONE) {
-		if (sizeof(c->requests) - c->asking < CONNTRACK_REQUEST_MAX)
-			requests_send(c);
-		n = conntrack_request_build(&e, c->requests + c->asking);
-		c->asking += n;
+		if (sizeof(c->gathered.bytes) - c->gathered.len < CONNTRACK_REQUEST_MAX)
+			requests_send(c, &c->gathered);
+		n = conntrack_request_build(&e, c->gathered.bytes + c->gathered.len);
+		c->gathered.len += n;
 		c->stats.asked += n != 0;
 	}
 }
@@ -467,7 +513,7 @@ static int socket_read(struct conntrack *c, int fd, unsigned most, heard *hear,
  * Events first: the answers to what they make us ask are there when the requests have been
  * sent, and an entry's DESTROY is read after its change of state was.
  */
-int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg)
+int conntrack_read(struct conntrack *c, int64_t now_us, conntrack_take *take, void *arg)
 {
 	const struct taker t = {take, arg};
 	const int query = nfct_fd(c->query);
@@ -478,7 +524,7 @@ int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg)
 		if (c->events != NULL)
 			events = socket_read(c, nfct_fd(c->events), BATCH, event_heard,
 					     &t);
-		requests_send(c);
+		requests_due(c, now_us);
 		n += events;
 		n += socket_read(c, query, c->dumping ? BATCH_DUMP : BATCH, answer_heard,
 				 &t);
@@ -520,7 +566,7 @@ int conntrack_dump_now(struct conntrack *c, int timeout_ms, conntrack_take *take
 	bool asked = false;
 
 	for (;;) {
-		const int n = conntrack_read(c, take, arg);
+		const int n = conntrack_read(c, monotonic_ms() * 1000, take, arg);
 		const int64_t left = until - monotonic_ms();
 
 		/* A dump that goes on may be past what has changed since: begin anew. */

@@ -40,6 +40,10 @@
 
 struct conntrack_cfg {
 	uint32_t receive_buffer; /* bytes; 0 = 8 MiB */
+	/* From a TCP connection's change of state to the question for its counters, at least,
+	 * and at most twice that: late acknowledgements count, too.  0 = ask at once. */
+	int64_t patience_us;
+	bool acct_was_off; /* an earlier process switched accounting on, for us */
 };
 
 struct conntrack;
@@ -48,6 +52,7 @@ struct conntrack;
 struct conntrack_abilities {
 	bool events;
 	bool accounting;
+	bool acct_was_off; /* accounting was off before us: conntrack_close() sets it back */
 };
 
 typedef void conntrack_take(void *arg, const struct conn_report *r);
@@ -61,16 +66,23 @@ int conntrack_open(const struct conntrack_cfg *cfg, struct conntrack **ret,
 	__attribute__((warn_unused_result));
 void conntrack_close(struct conntrack *c); /* NULL is a no-op */
 
+/* Settings of this network namespace: 0, 1, or -1 when they cannot be read. */
+int conntrack_accounting(void);
+int conntrack_checksum(void); /* 0: segments with wrong checksums are taken for good */
+/* Accounting off, if it is on: for who finds it left behind.  False: could not. */
+bool conntrack_accounting_off(void);
+
 /* Readable when there is something to read: poll both, then conntrack_read(). */
 int conntrack_event_fd(const struct conntrack *c); /* -1 = no events here */
 int conntrack_query_fd(const struct conntrack *c);
 
 /*
- * Take what waits, a bounded burst of it, without blocking; `take` is called for each end
+ * Take what waits, a bounded burst of it, without blocking; `now_us` is of any clock that only
+ * goes on (unused without patience); `take` is called for each end
  * and for each entry of a dump in progress.  Returns how many messages were read; 0 when
  * none waits.
  */
-int conntrack_read(struct conntrack *c, conntrack_take *take, void *arg);
+int conntrack_read(struct conntrack *c, int64_t now_us, conntrack_take *take, void *arg);
 
 /*
  * Ask for the whole table (both families, TCP and UDP); the entries come by conntrack_read().

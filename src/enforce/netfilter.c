@@ -392,3 +392,77 @@ void netfilter_print(const struct netfilter_cfg *cfg, enum netfilter_backend b, 
 		netfilter_iptables_text(cfg, family == 1, true, false, "", out);
 	}
 }
+
+/* ---- looking ------------------------------------------------------------------------------------ */
+
+static int read_nft(char **ret)
+{
+	static const char *const argv[] = {"nft",  "list",    "table",
+					   "inet", NFT_TABLE, NULL};
+	char *said = NULL;
+	int status = 0, rc = program_run(argv, NULL, &status, &said);
+
+	if (rc == 0 && status == 0 && said != NULL) {
+		*ret = said;
+		return 0;
+	}
+	free(said);
+	if (rc != 0)
+		return rc;
+	*ret = strdup("");
+	return *ret == NULL ? -ENOMEM : 0;
+}
+
+int netfilter_read(enum netfilter_backend b, char **ret, char error[NETFILTER_ERROR_MAX])
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+	int rc = 0;
+
+	error[0] = '\0';
+	if (b == NETFILTER_NFT) {
+		rc = read_nft(ret);
+		if (rc != 0)
+			add_said(error, "nft", rc, NULL);
+		return rc;
+	}
+	out = open_memstream(&text, &size);
+	if (out == NULL)
+		return -ENOMEM;
+	for (unsigned family = 0; family < 2 && rc == 0; family++) {
+		char *saved = NULL;
+
+		rc = read_rules(&tools[b], family, &saved, error);
+		if (rc == 0)
+			netfilter_iptables_ours(
+				saved, family == 0 ? "# IPv4\n" : "# IPv6\n", out);
+		free(saved);
+	}
+	if (fclose(out) != 0 && rc == 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		*ret = text;
+	else
+		free(text);
+	return rc;
+}
+
+bool netfilter_acct_noted(void)
+{
+	char ignored[NETFILTER_ERROR_MAX] = "", *text = NULL;
+	bool noted = false;
+
+	if (read_nft(&text) == 0) {
+		noted = strstr(text, "chain " NFT_NOTE " ") != NULL;
+		free(text);
+	}
+	for (unsigned b = NETFILTER_IPTABLES_NFT; b < NETFILTER_BACKEND_COUNT; b++)
+		for (unsigned family = 0; family < 2 && !noted; family++) {
+			text = NULL;
+			if (read_rules(&tools[b], family, &text, ignored) == 0)
+				noted = netfilter_iptables_noted(text);
+			free(text);
+		}
+	return noted;
+}

@@ -50,6 +50,7 @@ struct netfilter_cfg {
 	uint32_t allow_mark; /* within mark_mask, not 0 */
 	bool fail_open;
 	bool drop_invalid; /* else such packets pass: mode monitor blocks nothing */
+	bool acct_was_off; /* leave a note of that: netfilter_acct_noted() */
 	const char *const *interfaces; /* packets that come in by these; none = by any */
 	size_t interface_count;
 };
@@ -71,8 +72,22 @@ int netfilter_install(const struct netfilter_cfg *cfg, enum netfilter_backend *r
 int netfilter_remove(bool *ret_found, char error[NETFILTER_ERROR_MAX])
 	__attribute__((warn_unused_result));
 
-/* The rules as the backend gets them, for people (`weir ctl netfilter`, dry runs). */
+/* The rules as the backend gets them, for people (dry runs). */
 void netfilter_print(const struct netfilter_cfg *cfg, enum netfilter_backend b,
 		     FILE *out);
+
+/*
+ * What the kernel holds of ours now, in the words of the backend's own tool, without counters:
+ * the same text as long as nobody changes our rules.  0 and *ret (the caller frees; "" =
+ * nothing), or -errno with `error` when that cannot be found out.
+ */
+int netfilter_read(enum netfilter_backend b, char **ret, char error[NETFILTER_ERROR_MAX])
+	__attribute__((warn_unused_result));
+
+/*
+ * Do rules of ours say that nf_conntrack_acct was off before Weir switched it on?  They
+ * outlive a weir that was killed, and are the network namespace's, as the setting is.
+ */
+bool netfilter_acct_noted(void);
 
 #endif /* ENFORCE_NETFILTER_H */

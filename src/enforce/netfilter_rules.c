@@ -71,7 +71,8 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	const uint32_t mask = cfg->mark_mask, mark = cfg->allow_mark;
 
 	(void)fprintf(out,
-		      "*mangle\n:" CHAIN_FORWARD " - [0:0]\n:" CHAIN_SAVE " - [0:0]\n");
+		      "*mangle\n:" CHAIN_FORWARD " - [0:0]\n:" CHAIN_SAVE " - [0:0]\n%s",
+		      cfg->acct_was_off ? ":" CHAIN_NOTE " - [0:0]\n" : "");
 	(void)delete_jumps(saved, CHAIN_FORWARD, out);
 	(void)delete_jumps(saved, CHAIN_SAVE, out);
 	(void)fprintf(out,
@@ -101,6 +102,9 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\nCOMMIT\n");
 }
 
+static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE, CHAIN_NOTE};
+#define CHAINS (sizeof(chains) / sizeof(chains[0]))
+
 static bool starts(const char *line, const char *with)
 {
 	return strncmp(line, with, strlen(with)) == 0;
@@ -123,19 +127,60 @@ static void put_back(const char *was, FILE *out)
 		(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\n");
 }
 
+/* Is this line of iptables-save ours; *ret_len: how much of it stays the same. */
+static bool is_ours(const char *line, size_t len, size_t *ret_len)
+{
+	for (size_t i = 0; i < CHAINS; i++) {
+		const size_t name = strlen(chains[i]);
+
+		if (line[0] == ':' && starts(line + 1, chains[i]) &&
+		    line[1 + name] == ' ') {
+			*ret_len = 1 + name; /* without its counters */
+			return true;
+		}
+		if ((starts(line, "-A ") && starts(line + 3, chains[i]) &&
+		     line[3 + name] == ' ') ||
+		    is_jump(line, len, chains[i])) {
+			*ret_len = len;
+			return true;
+		}
+	}
+	return false;
+}
+
+void netfilter_iptables_ours(const char *saved, const char *title, FILE *out)
+{
+	bool any = false;
+
+	for (const char *line = saved; line != NULL && *line != '\0';) {
+		const char *end = strchr(line, '\n');
+		size_t len = end == NULL ? strlen(line) : (size_t)(end - line);
+
+		if (is_ours(line, len, &len)) {
+			(void)fprintf(out, "%s%.*s\n", any ? "" : title, (int)len, line);
+			any = true;
+		}
+		line = end == NULL ? NULL : end + 1;
+	}
+}
+
+bool netfilter_iptables_noted(const char *saved)
+{
+	return has_chain(saved, CHAIN_NOTE);
+}
+
 bool netfilter_iptables_revert_text(const char *now, const char *was, FILE *out)
 {
-	static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE};
 	bool any = false;
 
 	(void)fprintf(out, "*mangle\n");
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < CHAINS; i++)
 		if (has_chain(was, chains[i]))
 			(void)fprintf(out, ":%s - [0:0]\n", chains[i]);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < CHAINS; i++)
 		any |= delete_jumps(now, chains[i], out) > 0;
 	put_back(was, out);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < CHAINS; i++) {
 		if (!has_chain(now, chains[i]))
 			continue;
 		if (!has_chain(was, chains[i]))
@@ -180,12 +225,14 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
 		      cfg->drop_invalid ? "drop" : "return", mask, mark);
 	nft_no_payload(out);
-	(void)fprintf(
-		out,
-		"\t\tqueue num %u%s\n\t}\n\tchain save {\n"
-		"\t\ttype filter hook postrouting priority mangle + 1; policy "
-		"accept;\n"
-		"\t\tmeta mark & 0x%08" PRIx32 " == 0x%08" PRIx32
-		" ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32 "\n\t}\n}\n",
-		cfg->queue, cfg->fail_open ? " bypass" : "", mask, mark, ~mask, mark);
+	(void)fprintf(out,
+		      "\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"
+		      "\t\ttype filter hook postrouting priority mangle + 1; policy "
+		      "accept;\n"
+		      "\t\tmeta mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32
+		      "\n\t}\n}\n",
+		      cfg->queue, cfg->fail_open ? " bypass" : "",
+		      cfg->acct_was_off ? "\tchain " NFT_NOTE " {\n\t}\n" : "", mask,
+		      mark, ~mask, mark);
 }

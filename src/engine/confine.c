@@ -83,6 +83,7 @@ static const int for_enforcer[] = {
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendmmsg),
 	SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname), /* libpcap asks which interface went down */
 	SCMP_SYS(ioctl),
 	/* nf_conntrack_acct is set back at its end, by a descriptor of before */
 	SCMP_SYS(pwrite64),

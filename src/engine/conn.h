@@ -31,10 +31,7 @@ struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
-	bool lost;    /* bytes of the head were dropped: the server does not have them */
 	bool guarded; /* judged, passes, and the server has not acknowledged the head */
-	bool has_isn; /* inline: the first SYN was seen; isn is what its data begins with */
-	uint32_t isn;
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
@@ -79,10 +76,15 @@ struct conn {
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
 	/* inline */
-	bool provisional;    /* judged by hold_budget: the name may still come */
-	bool payload_passed; /* of the client: the server is past its first byte */
-	uint8_t epoch;       /* the generation and mode that judged it */
-	uint16_t nat_port;   /* translated source; 0 = none */
+	bool provisional; /* judged by hold_budget: the name may still come */
+	bool asked; /* judged by whom a proxy was asked for; the hello is yet to come */
+	uint32_t passed; /* bytes of the client that went to the server */
+	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
+	bool has_isn;
+	bool unsure;       /* two SYNs: which one the server took is not known */
+	bool silent;       /* no data so far: nothing is kept for reading */
+	uint8_t epoch;     /* the generation and mode that judged it */
+	uint16_t nat_port; /* translated source; 0 = none */
 	struct addr nat;
 };
 
@@ -92,6 +94,7 @@ struct inline_state {
 	struct hold *hold;
 	struct decoder *headers;        /* of worker_headers() */
 	uint32_t wait_first, wait_last; /* pendings, index + 1 */
+	bool go_on; /* the packet at hand ends a message: it and what is held pass */
 	uint64_t *refused; /* the packet at hand must not go on: its counter, or NULL */
 	uint32_t sweep_at;
 	bool sweeping;
@@ -152,14 +155,17 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
 /* One answer of a resolver as a `dns` event. */
 void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m);
 
-/* A packet's way through decode, flow and identify; false: it belongs to no connection. */
+/*
+ * A packet's way through decode (unless it was `decoded` before: then *pkt is filled), flow and
+ * identify; false: it belongs to no connection.
+ */
 struct taken {
 	struct flow *flow;
 	struct conn *conn;
 	bool from_client;
 };
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret);
+bool worker_take(struct worker *w, const struct frame *f, bool decoded,
+		 struct packet *pkt, struct taken *ret);
 
 /* The first packet of a flow. */
 void conn_start(struct worker *w, struct flow *fl, struct conn *c);
@@ -214,16 +220,40 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p);
 struct inline_state *inline_create(const struct inline_cfg *cfg);
 void inline_destroy(struct inline_state *s); /* NULL is a no-op */
 
-/* May these client bytes at stream offset `at` be looked at?  False: to be dropped. */
-bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
-		   struct str bytes);
+/* Is the hop limit of a client's packet high enough?  False: to be dropped. */
+bool inline_reaches(struct worker *w, struct conn *c, uint8_t ttl);
 
 /*
- * Was something of the head dropped before the verdict?  Then the client sends it again, and
- * until the server has it only the bytes that were judged may pass.
+ * May this segment of the client be looked at, or go on while the head is guarded?  False: to
+ * be dropped.  `bytes`, at stream offset `at`: those of it that lie in the stream.
+ */
+bool inline_admits(struct worker *w, const struct flow *fl, struct conn *c,
+		   const struct packet *pkt, uint32_t at, struct str bytes);
+
+/*
+ * Is the head to be kept after the verdict?  A server may have ignored what was judged (an old
+ * time stamp, a packet lost behind us): until it has acknowledged the head, other bytes in its
+ * place are dropped, and nothing is final.
  */
 bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
 		   const struct pending *p);
+
+/*
+ * The facts are those of a hello.  False: it is not known where the stream begins, and behind
+ * the hello there are bytes that the server may take for the first.
+ */
+bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
+		       const struct pending *p);
+
+/* Drop what is held. */
+void inline_forget(struct worker *w, struct pending *p);
+
+/*
+ * The client's bytes so far are whole messages in front of its hello: unless it is denied they
+ * go to the server.  `asked`: the facts say whom it asks a proxy for; judge by that for now.
+ */
+void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		   bool asked);
 
 /* The verdict is there, or the connection is given up: answer for what is held. */
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);

@@ -17,11 +17,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "engine/lock.h"
 #include "engine/supervisor.h"
 
-#define CLIENTS_MAX (CONTROL_FDS_MAX - 1)
+#define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
 #define REQUEST_MAX 1024
+#define BACKLOG     128
+#define ACCEPT_MAX  64 /* a turn */
 #define GROUPS_MAX  256
 #define REQUEST_US  INT64_C(2000000) /* to send the line */
 
@@ -35,6 +37,7 @@ struct client {
 
 struct control {
 	int fd;
+	int lock_fd; /* lock.h */
 	pid_t owner;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *operators, *readers;
@@ -85,6 +88,7 @@ struct control *control_open(const struct control_cfg *cfg, char error[300])
 	c->operators = cfg->operators;
 	c->readers = cfg->readers;
 	c->owner = getpid();
+	c->lock_fd = -1;
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		c->clients[i].fd = -1;
 	if (!make_folder(c->path, error)) {
@@ -102,7 +106,7 @@ struct control *control_open(const struct control_cfg *cfg, char error[300])
 	(void)unlink(c->path);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    chmod(c->path, 0666) != 0 || listen(c->fd, 16) != 0) {
+	    chmod(c->path, 0666) != 0 || listen(c->fd, BACKLOG) != 0) {
 		(void)snprintf(error, 300, "control socket %s: %s", c->path,
 			       strerrordesc_np(errno));
 		if (c->fd >= 0)
@@ -127,9 +131,16 @@ void control_close(struct control *c)
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		hang_up(&c->clients[i]);
 	(void)close(c->fd);
+	if (c->lock_fd >= 0)
+		(void)close(c->lock_fd);
 	if (getpid() == c->owner) /* not in a child */
 		(void)unlink(c->path);
 	free(c);
+}
+
+int control_lock(struct control *c, char error[300])
+{
+	return lock_take(&c->lock_fd, error);
 }
 
 size_t control_fds(const struct control *c, struct pollfd fds[CONTROL_FDS_MAX])
@@ -137,6 +148,8 @@ size_t control_fds(const struct control *c, struct pollfd fds[CONTROL_FDS_MAX])
 	size_t n = 0;
 
 	fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+	if (c->lock_fd >= 0)
+		fds[n++] = (struct pollfd){.fd = c->lock_fd, .events = POLLIN};
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (c->clients[i].fd >= 0 && !c->clients[i].waiting)
 			fds[n++] =
@@ -195,6 +208,7 @@ static void name_login(pid_t pid, uid_t uid, char buf[64])
 
 /* ---- what is asked -------------------------------------------------------------------------- */
 
+/* A reader that is slow, or gone, loses the rest: the gateway waits for nobody. */
 static void answer(struct client *cl, bool ok, const char *text)
 {
 	size_t left = strlen(text);
@@ -309,56 +323,79 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 	}
 }
 
-static void accept_all(struct control *c, int64_t mono_us)
+/* A free place, or the one of who has been silent the longest: who asks goes first. */
+static struct client *place_for(struct control *c)
 {
-	int fd;
+	struct client *oldest = NULL;
 
-	while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		struct client *cl = NULL;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *cl = &c->clients[i];
 
-		for (size_t i = 0; i < CLIENTS_MAX && cl == NULL; i++)
-			if (c->clients[i].fd < 0)
-				cl = &c->clients[i];
+		if (cl->fd < 0)
+			return cl;
+		if (!cl->waiting && (oldest == NULL || cl->until_us < oldest->until_us))
+			oldest = cl;
+	}
+	if (oldest != NULL)
+		answer(oldest, false, "busy: too many connections; try again\n");
+	return oldest;
+}
+
+/* Read what has come; serve the client when its line is whole. */
+static void hear(const struct control *c, struct client *cl, struct supervisor *s,
+		 int64_t mono_us)
+{
+	ssize_t n = recv(cl->fd, cl->line + cl->len, REQUEST_MAX - 1 - cl->len, 0);
+	const bool nothing = n < 0 && errno == EAGAIN;
+	char *end;
+
+	if (n > 0)
+		cl->len += (size_t)n;
+	cl->line[cl->len] = '\0';
+	end = strchr(cl->line, '\n');
+	if (end != NULL) {
+		*end = '\0';
+		serve(c, cl, s);
+	} else if (nothing && mono_us > cl->until_us) {
+		answer(cl, false, "no request came within 2 s\n");
+	} else if (cl->len == REQUEST_MAX - 1) {
+		answer(cl, false, "the request is too long\n");
+	} else if (n == 0 || (n < 0 && !nothing)) {
+		hang_up(cl);
+	}
+}
+
+/* Each is heard at once: those who come in crowds and say nothing push nobody out who asks. */
+static void accept_all(struct control *c, struct supervisor *s, int64_t mono_us)
+{
+	for (unsigned n = 0; n < ACCEPT_MAX; n++) {
+		const int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct client *cl = fd < 0 ? NULL : place_for(c);
+
 		if (cl == NULL) {
-			(void)close(fd);
-			continue;
+			if (fd >= 0)
+				(void)close(fd);
+			return;
 		}
 		*cl = (struct client){.fd = fd, .until_us = mono_us + REQUEST_US};
+		hear(c, cl, s, mono_us);
 	}
 }
 
 void control_serve(struct control *c, struct supervisor *s, int64_t mono_us)
 {
-	accept_all(c, mono_us);
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		struct client *cl = &c->clients[i];
-		char *end;
-		ssize_t n;
-
-		if (cl->fd < 0 || cl->waiting)
-			continue;
-		n = recv(cl->fd, cl->line + cl->len, REQUEST_MAX - 1 - cl->len, 0);
-		if (n > 0)
-			cl->len += (size_t)n;
-		cl->line[cl->len] = '\0';
-		end = strchr(cl->line, '\n');
-		if (end != NULL) {
-			*end = '\0';
-			serve(c, cl, s);
-		} else if (n == 0 || cl->len == REQUEST_MAX - 1 ||
-			   (n < 0 && errno != EAGAIN) || mono_us > cl->until_us) {
-			hang_up(cl);
-		}
-	}
+	if (c->lock_fd >= 0)
+		lock_serve(c->lock_fd, c->path);
+	accept_all(c, s, mono_us);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (c->clients[i].fd >= 0 && !c->clients[i].waiting)
+			hear(c, &c->clients[i], s, mono_us);
 }
 
 void control_finish(struct control *c, const struct asker *a, bool ok, const char *text)
 {
-	if (a->fd < 0) {
-		if (!ok)
-			log_error("%s", text);
-		return;
-	}
+	if (a->fd < 0)
+		return; /* it was a signal; the log has been told */
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (c->clients[i].fd == a->fd && c->clients[i].waiting)
 			answer(&c->clients[i], ok, text);

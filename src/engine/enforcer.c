@@ -24,8 +24,9 @@
 #define STATS_US        250000
 #define DUMP_US         INT64_C(20000000) /* under the shortest time-out of a bypassed flow */
 #define CLOCK_STEP_US   1000000
-#define BURSTS          4  /* of the queue, before others have their turn */
-#define REPORT_BURSTS   16 /* of connection tracking, a tick */
+#define PATIENCE_US     200000 /* for the acknowledgements behind an end */
+#define BURSTS          4      /* of the queue, before others have their turn */
+#define REPORT_BURSTS   16     /* of connection tracking, a tick */
 #define SOURCES_MAX     CAPTURE_WATCHED_MAX
 #define HEADERS_SNAPLEN 192 /* link, tags, IPv6 with extension headers, TCP */
 #define HEADERS_BURST   4096
@@ -59,6 +60,7 @@ struct enforcer {
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
 	bool stop;
+	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
 };
 
 /*
@@ -200,7 +202,7 @@ static void take_order(struct enforcer *e)
 	ssize_t n = recv(e->order_fd, &o, sizeof(o), MSG_DONTWAIT);
 
 	if (n == 0) { /* the supervisor is gone */
-		e->stop = true;
+		e->stop = e->orphaned = true;
 		return;
 	}
 	if (n != (ssize_t)sizeof(o))
@@ -251,7 +253,9 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 {
 	const struct nfqueue_cfg q = {.number = (uint16_t)c->queue,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN};
-	const struct conntrack_cfg ct = {0};
+	const struct conntrack_cfg ct = {.patience_us = PATIENCE_US,
+					 .acct_was_off =
+						 atomic_load(&e->sh->acct_was_off)};
 	struct conntrack_abilities can = {0};
 	int rc = nfqueue_open(&q, &e->queue, error);
 
@@ -265,6 +269,7 @@ static int open_queue(struct enforcer *e, const struct capture_cfg *c, char erro
 		count_by_headers(e, c);
 	e->sh->can_events = can.events;
 	e->sh->can_accounting = can.accounting;
+	atomic_store(&e->sh->acct_was_off, can.acct_was_off);
 	return 0;
 }
 
@@ -417,11 +422,13 @@ static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
 	worker_tick(e->worker, e->now_us);
+	if (e->queue != NULL)
+		nfqueue_watch(e->queue, e->now_us);
 	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
 		log_error("queue: cannot answer the kernel");
 	(void)worker_sweep(e->worker, e->now_us);
 	for (int i = 0; e->conntrack != NULL && i < REPORT_BURSTS; i++)
-		if (conntrack_read(e->conntrack, take_report, e) == 0)
+		if (conntrack_read(e->conntrack, e->mono_us, take_report, e) == 0)
 			break;
 	read_headers(e);
 	e->next_tick_us = e->mono_us + TICK_US;
@@ -441,6 +448,8 @@ static int read_queue(struct enforcer *e)
 
 	for (int i = 0; i < BURSTS && n == NFQUEUE_BURST; i++) {
 		n = nfqueue_read(e->queue, e->now_us, take_packet, e);
+		if (n == NFQUEUE_BURST) /* more wait: how many, before there is room */
+			nfqueue_watch(e->queue, e->now_us);
 		if (n >= 0 && nfqueue_flush(e->queue) != 0)
 			log_error("queue: cannot answer the kernel");
 	}
@@ -499,14 +508,18 @@ static int turn(struct enforcer *e)
 	return rc;
 }
 
-/* Nothing more is queued: let go what is held, count what the kernel still passes. */
+/* Nothing more is judged: let go what is held (or drop it, where nothing may pass unjudged), count what the kernel still passes. */
 static void wind_up(struct enforcer *e)
 {
 	read_clock(e);
 	if (e->queue != NULL) {
 		while (nfqueue_read(e->queue, e->now_us, take_packet, e) > 0)
 			(void)nfqueue_flush(e->queue);
-		worker_let_go(e->worker);
+		if (e->orphaned &&
+		    e->cfg->generation->config->capture.on_failure == ON_FAILURE_CLOSED)
+			worker_forget_held(e->worker);
+		else
+			worker_let_go(e->worker);
 		(void)nfqueue_flush(e->queue);
 	}
 	if (e->conntrack != NULL)
@@ -547,5 +560,6 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	source_close(e.headers);
 	nfqueue_close(e.queue);
 	inject_close(e.inject);
+	atomic_store(&sh->enforcer.ready, false); /* all of its events are in the ring */
 	return rc == 0 ? 0 : 3;
 }

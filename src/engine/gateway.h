@@ -77,6 +77,7 @@ struct gateway_shared {
 	int64_t adopt_until_us;
 	int64_t start_us;
 	bool can_events, can_accounting;
+	_Atomic bool acct_was_off; /* nf_conntrack_acct was 0 before the first of us */
 	_Atomic uint64_t stats_version; /* even = stable */
 	struct gateway_stats stats;
 };

@@ -112,20 +112,28 @@ static void unlist(struct worker *w, struct pending *p)
 			p->wait_prev;
 }
 
+/* Up to `end` in the client's stream. */
+static void note_passed(struct conn *c, uint32_t end)
+{
+	if ((int32_t)(end - c->passed) > 0)
+		c->passed = end;
+}
+
 static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
-			struct pending *p, bool go_on)
+			struct pending *p, bool go_on, uint64_t *why)
 {
 	const struct addr client = flow_client(fl);
 	const bool final = go_on && is_final(w, fl, c);
 	struct held_packet held;
 
-	c->payload_passed |= go_on && p->held.packets > 0;
+	if (go_on && p->held.packets > 0 && fl->key.ip_proto == IP_PROTO_TCP)
+		note_passed(c, p->head.highest);
 	fl->bypassed |= final;
 	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
 		if (go_on)
 			pass(w, held, final);
 		else
-			drop(w, held, &w->inl->stats.denied);
+			drop(w, held, why);
 	}
 }
 
@@ -135,10 +143,9 @@ static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
  */
 static void lose(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
-	p->lost = true;
 	if (fl->key.ip_proto == IP_PROTO_TCP)
 		return;
-	answer_held(w, fl, c, p, false);
+	answer_held(w, fl, c, p, false, &w->inl->stats.over_cap);
 	head_clear(&p->head, w->heads);
 	memset(&p->datagram, 0, sizeof(p->datagram));
 	memset(&p->facts, 0, sizeof(p->facts));
@@ -159,38 +166,109 @@ static void hold_packet(struct worker *w, const struct queued_packet *q, struct 
 	lose(w, fl, c, p);
 }
 
+/* Which byte the server takes for the first is not known. */
+static bool is_unsure(const struct flow *fl, const struct conn *c)
+{
+	return fl->midstream || c->unsure;
+}
+
+/* The server answers a hello before it takes more. */
+static bool waits_for_answer(const struct conn *c)
+{
+	return c->protocol == PROTOCOL_TLS || c->protocol == PROTOCOL_TDS ||
+	       c->protocol == PROTOCOL_SMTP;
+}
+
 bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
 		   const struct pending *p)
 {
 	const uint32_t end = fl->client_isn + p->head.highest;
 
-	return p->lost && !conn_is_cut(w, c) && fl->key.ip_proto == IP_PROTO_TCP &&
+	return w->inl->cfg.enforce && !conn_is_cut(w, c) &&
+	       fl->key.ip_proto == IP_PROTO_TCP && p->head.highest > 0 &&
+	       c->reason != VERDICT_REASON_PREEXISTING &&
 	       (!fl->in.has_ack || (int32_t)(fl->in.acked - end) < 0);
+}
+
+void inline_forget(struct worker *w, struct pending *p)
+{
+	unlist(w, p);
+	answer_held(w, p->flow, flow_extra(p->flow), p, false, &w->inl->stats.ignored);
 }
 
 void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	unlist(w, p);
-	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c));
+	answer_held(w, fl, c, p, c->judged && !conn_is_cut(w, c), &w->inl->stats.denied);
 }
 
-bool inline_admits(struct worker *w, struct conn *c, uint8_t ttl, uint32_t at,
-		   struct str bytes)
+void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
+		   bool asked)
 {
-	const struct pending *p = conn_pending(w, c);
-	struct inline_state *s = w->inl;
-
-	if (ttl < s->cfg.min_ttl) {
-		s->refused = &s->stats.ttl_low;
-		c->flags |= 1u << FLAG_TTL_LOW;
-	} else if (head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len)) {
-		s->refused = &s->stats.conflicting;
-		c->flags |= 1u << FLAG_OVERLAP;
-	} else {
-		return true;
+	if (asked && c->provisional) {
+		judge_again(w, fl, c, &p->facts);
+		c->provisional = true;
+	} else if (asked && !c->judged) {
+		judge(w, fl, c, &p->facts);
+		c->provisional = true;
 	}
+	c->asked |= asked;
+	if (conn_is_cut(w, c))
+		return;
+	unlist(w, p);
+	answer_held(w, fl, c, p, true, NULL);
+	w->inl->go_on = true;
+}
+
+static bool refuse(struct worker *w, struct conn *c, uint64_t *why)
+{
+	w->inl->refused = why;
 	c->flags |= 1u << FLAG_DECOY_IGNORED;
 	return false;
+}
+
+bool inline_reaches(struct worker *w, struct conn *c, uint8_t ttl)
+{
+	if (ttl >= w->inl->cfg.min_ttl)
+		return true;
+	c->flags |= 1u << FLAG_TTL_LOW;
+	return refuse(w, c, &w->inl->stats.ttl_low);
+}
+
+/* Where the stream begins is not known: bytes that may lie before it, or behind a decoy. */
+static bool strays(const struct flow *fl, const struct conn *c, const struct pending *p,
+		   const struct packet *pkt, uint32_t at, struct str bytes)
+{
+	return is_unsure(fl, c) &&
+	       ((int32_t)(pkt->seq - fl->client_isn) < 0 ||
+		(!c->done && at > p->head.filled) ||
+		(c->done && waits_for_answer(c) && at + bytes.len > p->head.highest));
+}
+
+bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
+		       const struct pending *p)
+{
+	if (!is_unsure(fl, c) || p->facts.protocol != PROTOCOL_TLS ||
+	    p->facts.hello_end == 0 || p->facts.hello_end == p->head.highest)
+		return true;
+	return refuse(w, c, &w->inl->stats.ignored);
+}
+
+bool inline_admits(struct worker *w, const struct flow *fl, struct conn *c,
+		   const struct packet *pkt, uint32_t at, struct str bytes)
+{
+	const struct pending *p = conn_pending(w, c);
+	struct inline_stats *stats = &w->inl->stats;
+
+	if (!inline_reaches(w, c, pkt->ttl))
+		return false;
+	/* Whether the urgent byte is part of the stream depends on the server. */
+	if ((pkt->tcp_flags & TCP_URG) != 0 || strays(fl, c, p, pkt, at, bytes))
+		return refuse(w, c, &stats->ignored);
+	if (!head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len))
+		return true;
+	c->flags |= 1u << FLAG_OVERLAP;
+	return refuse(w, c, &stats->conflicting);
 }
 
 /* ---- denied connections ------------------------------------------------------------------- */
@@ -237,8 +315,8 @@ static void cut_tcp(struct worker *w, struct flow *fl, const struct conn *c,
 		else if ((pkt->tcp_flags & TCP_ACK) == 0)
 			reset_both(w, fl, 0, end, 0, false);
 		else
-			reset_both(w, fl, pkt->ack, end,
-				   c->payload_passed ? pkt->seq : fl->client_isn, true);
+			reset_both(w, fl, pkt->ack, end, fl->client_isn + c->passed,
+				   true);
 	}
 	flow_close(w->flows, fl, control != 0 ? END_REASON_REFUSED : END_REASON_RESET);
 }
@@ -273,14 +351,16 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 		drop(w, name_of(q), s->refused);
 		return;
 	}
-	if (s->cfg.enforce && p != NULL && !c->done && !c->judged && t->from_client &&
-	    pkt->payload_wire_len > 0) {
+	if (s->cfg.enforce && p != NULL && !c->done && (!c->judged || c->asked) &&
+	    !s->go_on && t->from_client && pkt->payload_wire_len > 0) {
 		hold_packet(w, q, t->flow, c, p);
 		return;
 	}
 	final = is_final(w, t->flow, c);
 	t->flow->bypassed |= final;
-	c->payload_passed |= t->from_client && pkt->payload_wire_len > 0;
+	if (t->from_client && pkt->payload_wire_len > 0 && pkt->ip_proto == IP_PROTO_TCP)
+		note_passed(c, pkt->seq - t->flow->client_isn +
+				       (uint32_t)pkt->payload_wire_len);
 	pass(w, name_of(q), final);
 }
 
@@ -291,8 +371,9 @@ void worker_packet(struct worker *w, const struct queued_packet *q)
 	struct taken t;
 
 	s->refused = NULL;
+	s->go_on = false;
 	inline_tick(w);
-	if (worker_take(w, &q->frame, &pkt, &t)) {
+	if (worker_take(w, &q->frame, false, &pkt, &t)) {
 		answer(w, q, &t, &pkt);
 	} else if (s->cfg.enforce) {
 		drop(w, name_of(q), &s->stats.undecodable);
@@ -310,15 +391,21 @@ static void time_out(struct worker *w, struct pending *p)
 {
 	struct flow *fl = p->flow;
 	struct conn *c = flow_extra(fl);
-	struct facts f = p->facts;
+	struct facts f;
 
 	unlist(w, p);
-	answer_held(w, fl, c, p, false);
+	answer_held(w, fl, c, p, false, &w->inl->stats.over_cap);
 	w->inl->stats.timed_out++;
-	if (c->judged)
+	if (c->judged && !c->asked)
 		return;
+	memset(&f, 0, sizeof(f));
+	f.protocol = p->facts.protocol;
 	f.undecidable = UNDECIDABLE_HOLD_BUDGET;
-	judge(w, fl, c, &f);
+	if (c->judged)
+		judge_again(w, fl, c, &f);
+	else
+		judge(w, fl, c, &f);
+	c->asked = false;
 	if (!conn_is_cut(w, c)) {
 		c->provisional = true;
 		lose(w, fl, c, p);
@@ -436,8 +523,14 @@ void worker_let_go(struct worker *w)
 
 		i = p->wait_next;
 		unlist(w, p);
-		answer_held(w, p->flow, flow_extra(p->flow), p, true);
+		answer_held(w, p->flow, flow_extra(p->flow), p, true, NULL);
 	}
+}
+
+void worker_forget_held(struct worker *w)
+{
+	while (w->inl->wait_first != 0)
+		inline_forget(w, pool_at(w->pendings, w->inl->wait_first - 1));
 }
 
 bool worker_sweep(struct worker *w, int64_t clock_us)

@@ -78,6 +78,9 @@ void worker_use(struct worker *w, const struct generation *g,
 /* Nobody will ask any more: let everything go that is held. */
 void worker_let_go(struct worker *w);
 
+/* Nobody will ask any more, and nothing may pass unjudged: drop what is held. */
+void worker_forget_held(struct worker *w);
+
 /* Some of that work; false when nothing is left. */
 bool worker_sweep(struct worker *w, int64_t clock_us);
 

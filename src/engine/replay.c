@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,10 +19,13 @@
 #define LATE_US        1000000
 #define PROGRESS_EVERY 65536u
 
-/* What the reader tells a worker; a frame's bytes follow. */
+/* What the reader tells a worker; bytes follow.  The worker sets pointers to them anew. */
 struct in_record {
-	bool end;           /* no more: finish at frame.clock_us */
-	struct frame frame; /* data is set anew by the worker */
+	bool end;          /* no more: finish at frame.clock_us */
+	bool decoded;      /* the bytes are those of packet.l4, else of the frame */
+	size_t payload_at; /* of the decoded packet, in the bytes */
+	struct frame frame;
+	struct packet packet; /* if decoded */
 };
 
 /* What a worker tells the merger; texts and the tail follow. */
@@ -56,6 +60,7 @@ struct replay {
 	struct replay_result *result;
 	struct event_origin origin;
 	struct lane lanes[REPLAY_WORKERS_MAX];
+	struct decoder *fragments; /* the reader's: see take_shared() */
 	struct read_mark mark;
 	bool any_frame;
 };
@@ -190,17 +195,25 @@ static int run_one(struct replay *r)
 
 /* ---- several workers: the reader ------------------------------------------------------------ */
 
-static void push(struct lane *l, const struct in_record *rec, const uint8_t *data)
+/* Almost no frame comes decoded. */
+static size_t record_len(const struct in_record *rec)
 {
-	size_t len = sizeof(*rec) + rec->frame.caplen;
+	return rec->decoded ? sizeof(*rec) : offsetof(struct in_record, packet);
+}
+
+static void push(struct lane *l, const struct in_record *rec, const uint8_t *data,
+		 size_t data_len)
+{
+	const size_t head = record_len(rec);
+	size_t len = head + data_len;
 	unsigned tries = 0;
 	char *at;
 
 	while ((at = ring_reserve(l->in, len)) == NULL)
 		wait_a_little(&tries);
-	memcpy(at, rec, sizeof(*rec));
-	if (data != NULL)
-		memcpy(at + sizeof(*rec), data, rec->frame.caplen);
+	memcpy(at, rec, head);
+	if (data_len > 0)
+		memcpy(at + head, data, data_len);
 	ring_commit(l->in, len);
 }
 
@@ -224,31 +237,52 @@ static bool get_mark(struct read_mark *m, int64_t *ret_clock, uint64_t *ret_fram
 	return (v & 1) == 0 && atomic_load(&m->version) == v;
 }
 
+static struct lane *lane_of(struct replay *r, const struct addr *src,
+			    const struct addr *dst)
+{
+	const struct addr anchor = generation_anchor(r->cfg->generation, src, dst);
+
+	return &r->lanes[hash_bytes(anchor.b, sizeof(anchor.b), 0) % r->cfg->workers];
+}
+
+/*
+ * Fragments are put together here: whose a datagram is may only be known when it is whole,
+ * because it may be a tunnel.
+ */
 static void take_shared(struct replay *r, const struct frame *f)
 {
 	struct in_record rec = {.frame = *f};
-	struct addr src, dst, anchor;
-	unsigned lane = 0;
+	struct packet *p = &rec.packet;
+	struct addr src, dst;
 
-	if (decode_addresses(f, &src, &dst)) {
-		anchor = generation_anchor(r->cfg->generation, &src, &dst);
-		lane = (unsigned)(hash_bytes(anchor.b, sizeof(anchor.b), 0) %
-				  r->cfg->workers);
+	switch (decode_addresses(f, true, &src, &dst)) {
+	case DECODE_PLACE_NONE: /* to be counted, by anyone */
+		push(&r->lanes[0], &rec, f->data, f->caplen);
+		break;
+	case DECODE_PLACE_ADDRESSES:
+		push(lane_of(r, &src, &dst), &rec, f->data, f->caplen);
+		break;
+	case DECODE_PLACE_FRAGMENT:
+		if (decode_frame(r->fragments, f, p) != DECODE_OK)
+			break;
+		rec.decoded = true;
+		rec.payload_at = (size_t)(p->payload - p->l4);
+		push(lane_of(r, &p->src, &p->dst), &rec, p->l4, p->l4_len);
+		break;
 	}
-	push(&r->lanes[lane], &rec, f->data);
 	set_mark(&r->mark, f->clock_us, f->number);
 }
 
 static void *reader_main(void *arg)
 {
 	struct replay *r = arg;
-	static const uint8_t no_bytes[1];
 	struct in_record end = {.end = true};
 
 	read_captures(r, take_shared);
 	end.frame.clock_us = r->result->clock_us;
+	decoder_tick(r->fragments, end.frame.clock_us);
 	for (unsigned i = 0; i < r->cfg->workers; i++)
-		push(&r->lanes[i], &end, no_bytes);
+		push(&r->lanes[i], &end, NULL, 0);
 	return NULL;
 }
 
@@ -326,6 +360,21 @@ static void idle(struct lane *l, unsigned *tries, uint64_t *told)
 		      false);
 }
 
+static void take_record(struct lane *l, struct in_record *rec, const uint8_t *bytes)
+{
+	if (rec->end) {
+		worker_finish(l->worker, rec->frame.clock_us);
+	} else if (rec->decoded) {
+		rec->packet.ip = NULL;
+		rec->packet.l4 = bytes;
+		rec->packet.payload = bytes + rec->payload_at;
+		worker_decoded(l->worker, &rec->frame, &rec->packet);
+	} else {
+		rec->frame.data = bytes;
+		worker_frame(l->worker, &rec->frame);
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct lane *l = arg;
@@ -343,14 +392,11 @@ static void *worker_main(void *arg)
 			continue;
 		}
 		tries = 0;
-		memcpy(&rec, at, sizeof(rec));
+		memcpy(&rec, at, offsetof(struct in_record, packet));
+		if (rec.decoded)
+			memcpy(&rec, at, sizeof(rec));
 		end = rec.end;
-		if (end) {
-			worker_finish(l->worker, rec.frame.clock_us);
-		} else {
-			rec.frame.data = (const uint8_t *)at + sizeof(rec);
-			worker_frame(l->worker, &rec.frame);
-		}
+		take_record(l, &rec, (const uint8_t *)at + record_len(&rec));
 		ring_release(l->in);
 	}
 	tell_progress(l, (struct event_key){.clock_us = INT64_MAX, .frame = UINT64_MAX},
@@ -425,6 +471,13 @@ static void merge(struct replay *r)
 
 static int create_lanes(struct replay *r)
 {
+	const struct decode_cfg fragments = {
+		.fragments_max = r->cfg->generation->config->limits.max_fragments,
+		.tunnels = true};
+
+	r->fragments = decoder_create(&fragments);
+	if (r->fragments == NULL)
+		return -ENOMEM;
 	for (unsigned i = 0; i < r->cfg->workers; i++) {
 		struct lane *l = &r->lanes[i];
 		struct worker_cfg cfg = {.generation = r->cfg->generation,
@@ -550,8 +603,15 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 			worker_stats(r->lanes[i].worker, &one);
 			worker_stats_add(&ret->stats, &one);
 		}
+	if (r->fragments != NULL) {
+		const uint64_t *counts = decoder_counts(r->fragments);
+
+		for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
+			ret->stats.decode[i] += counts[i];
+	}
 	if (rc == 0)
 		write_end(r);
+	decoder_destroy(r->fragments);
 	for (unsigned i = 0; i < cfg->workers; i++) {
 		worker_destroy(r->lanes[i].worker);
 		ring_destroy(r->lanes[i].in);

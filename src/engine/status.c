@@ -35,8 +35,9 @@ static struct standing standing_of(const struct supervisor *s)
 		.config = s->generation->config,
 		.source = c->source == CAPTURE_NFQUEUE ? "nfqueue" : "interface",
 		.on_failure = failure_word(c),
-		.backend =
-			s->rules_in_place ? netfilter_backend_name(s->backend) : "none",
+		.backend = s->rules_in_place && s->guard.missing_from_us == 0
+				   ? netfilter_backend_name(s->backend)
+				   : "none",
 		.ledger_error = rc == 0 ? "" : strerrordesc_np(-rc),
 		.uptime_s = (clock_real.now_us(clock_real.arg) - sh->start_us) / 1000000,
 		.judging = atomic_load(&sh->enforcer.ready)};
@@ -45,6 +46,16 @@ static struct standing standing_of(const struct supervisor *s)
 	(void)snprintf(st.mark, sizeof(st.mark), "0x%08" PRIx32, s->mark);
 	(void)snprintf(st.mark_mask, sizeof(st.mark_mask), "0x%08" PRIx32, c->mark_mask);
 	return st;
+}
+
+static void warn_json(void *arg, const char *text)
+{
+	json_cstring(arg, NULL, text);
+}
+
+static void warn_line(void *arg, const char *text)
+{
+	(void)fprintf(arg, "WARNING      %s\n", text);
 }
 
 static void print_standing_json(const struct supervisor *s, const struct standing *st,
@@ -84,6 +95,9 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_u64(&j, "events", atomic_load(&sh->put));
 	json_u64(&j, "lost", atomic_load(&sh->lost));
 	json_object_end(&j);
+	json_array_begin(&j, "warnings");
+	(void)guard_warnings(s, warn_json, &j);
+	json_array_end(&j);
 	json_object_end(&j);
 	if (json_ok(&j))
 		(void)fprintf(out, "%.*s\n", (int)j.len, text);
@@ -116,6 +130,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      atomic_load(&sh->lost),
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
+	(void)guard_warnings(s, warn_line, out);
 }
 
 void supervisor_status(const struct supervisor *s, bool json, FILE *out)
@@ -200,6 +215,8 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"queue_dropped", st.queue.queue_dropped},
 		{"queue_user_dropped", st.queue.user_dropped},
 		{"queue_receive_lost", st.queue.receive_lost},
+		{"queue_full_seen", st.queue.full},
+		{"queue_unread", st.queue.unread},
 		{"queue_truncated", st.queue.truncated},
 		{"verdicts_refused", st.queue.verdict_failed},
 		{"resets_sent", st.inject.resets},

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/held.h"
 #include "record/form.h"
 
 #define EVENTS_BYTES ((size_t)16 << 20)
@@ -35,6 +36,7 @@
 #define CHANGE_US    INT64_C(30000000)
 #define QUICK_US     INT64_C(5000000)
 #define LOSS_US      INT64_C(10000000)
+#define OVER_US      INT64_C(1000000)
 #define WAIT_MS      50
 #define STOP_US      INT64_C(5000000)
 
@@ -46,7 +48,7 @@ int64_t gateway_monotonic_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int64_t real_us(void)
+int64_t supervisor_real_us(void)
 {
 	return clock_real.now_us(clock_real.arg);
 }
@@ -82,18 +84,19 @@ static void note(struct supervisor *s, const char *line, size_t len)
 	ring_commit(s->rings.notes, len);
 }
 
-static void note_system(struct supervisor *s, const char *what, const char *message)
+void supervisor_note_system(struct supervisor *s, const char *what, const char *message)
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
-	const struct system_event e = {
-		.time_us = real_us(), .what = what, .message = str_of(message)};
+	const struct system_event e = {.time_us = supervisor_real_us(),
+				       .what = what,
+				       .message = str_of(message)};
 
 	note(s, line, form_system(&e, &o, line, sizeof(line)));
 }
 
-static void note_loss(struct supervisor *s, const char *what, uint64_t count,
-		      int64_t from_us, int64_t to_us)
+void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
+			  int64_t from_us, int64_t to_us)
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
@@ -111,7 +114,7 @@ static void note_change(struct supervisor *s, const char *what, const char *diff
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
-	const struct change_event e = {.time_us = real_us(),
+	const struct change_event e = {.time_us = supervisor_real_us(),
 				       .what = what,
 				       .who = str_of(s->asker.who),
 				       .why = str_of(s->asker.why),
@@ -190,30 +193,36 @@ static uint32_t choose_mark(const struct supervisor *s, const char *name, enum m
 
 /* ---- netfilter ---------------------------------------------------------------------------------- */
 
-static struct netfilter_cfg rules_of(const struct supervisor *s, uint32_t mark)
+static struct netfilter_cfg rules_of(const struct supervisor *s)
 {
 	const struct capture_cfg *c = capture_of(s);
 
 	return (struct netfilter_cfg){.backend = s->backend,
 				      .queue = (uint16_t)c->queue,
 				      .mark_mask = c->mark_mask,
-				      .allow_mark = mark,
+				      .allow_mark = s->mark,
 				      .fail_open = c->on_failure == ON_FAILURE_OPEN,
-				      .drop_invalid = s->next_mode == MODE_ENFORCE,
+				      .drop_invalid = s->mode == MODE_ENFORCE,
+				      .acct_was_off = atomic_load(&s->sh->acct_was_off),
 				      .interfaces = c->interfaces,
 				      .interface_count = c->interface_count};
 }
 
-static int put_rules(struct supervisor *s, uint32_t mark, char error[NETFILTER_ERROR_MAX])
+int supervisor_put_rules(struct supervisor *s, char error[NETFILTER_ERROR_MAX])
 {
-	const struct netfilter_cfg cfg = rules_of(s, mark);
+	const struct netfilter_cfg cfg = rules_of(s);
 	int rc;
 
 	if (!is_inline(s))
 		return 0;
+	/* What somebody did since the last look would be overwritten, and never told. */
+	if (s->guard.missing_from_us == 0)
+		(void)guard_rules_stand(s);
 	rc = netfilter_install(&cfg, &s->backend, error);
-	if (rc == 0)
+	if (rc == 0) {
 		s->rules_in_place = true;
+		guard_remember(s);
+	}
 	return rc;
 }
 
@@ -224,20 +233,12 @@ static void take_rules_away(struct supervisor *s)
 
 	if (!s->rules_in_place)
 		return;
+	(void)guard_rules_stand(s);
+	guard_close_gap(s);
 	if (netfilter_remove(&found, error) != 0)
 		log_error("%s", error);
 	else
 		s->rules_in_place = false;
-}
-
-void supervisor_netfilter(const struct supervisor *s, FILE *out)
-{
-	const struct netfilter_cfg cfg = rules_of(s, s->mark);
-
-	if (!s->rules_in_place)
-		(void)fprintf(out, "# no rules are in place\n");
-	else
-		netfilter_print(&cfg, s->backend, out);
 }
 
 /* ---- children ------------------------------------------------------------------------------------- */
@@ -262,6 +263,33 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 				   : writer_main(&s->cfg, s->sh, &s->rings);
 }
 
+static int prepare_ledger(const struct supervisor *s)
+{
+	const struct config *c = s->generation->config;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
+	const struct passwd *pw = getpwnam(c->capture.user);
+	bool made;
+
+	if (c->ledger.dir == NULL) {
+		log_error(
+			"no ledger: write ledger = { dir = \"/var/lib/weir/ledger\"; };");
+		return -EINVAL;
+	}
+	made = mkdir(c->ledger.dir, 0750) == 0;
+	if (!made && errno != EEXIST) {
+		log_error("%s: %s", c->ledger.dir, strerrordesc_np(errno));
+		return -errno;
+	}
+	if (pw == NULL && s->sh == NULL)
+		log_warning("no user '%s': the processes stay uid %u, without rights",
+			    c->capture.user, (unsigned)getuid());
+	else if (pw != NULL && (made || s->sh == NULL) &&
+		 chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
+		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
+			    c->capture.user, strerrordesc_np(errno));
+	return 0;
+}
+
 static void start_child(struct supervisor *s, enum child_kind k)
 {
 	struct child *c = &s->children[k];
@@ -274,13 +302,18 @@ static void start_child(struct supervisor *s, enum child_kind k)
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 			return;
 		s->order_fd = pair[0];
+		s->answers_due = 0;
 		s->cfg.generation = s->generation;
 		/* What began while nobody looked, and was let pass, goes on. */
 		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
-			s->sh->adopt_until_us = real_us() + capture_of(s)->adopt_us;
+			s->sh->adopt_until_us =
+				supervisor_real_us() + capture_of(s)->adopt_us;
 		atomic_store(&s->sh->mark, s->mark);
 		atomic_store(&s->sh->mode, (int)s->mode);
 	}
+	/* It may be the removed folder that the last one ended for. */
+	if (k == CHILD_WRITER && c->started_us != 0)
+		(void)prepare_ledger(s);
 	atomic_store(&process_of(s, k)->ready, false);
 	c->started_us = gateway_monotonic_us();
 	c->pid = fork();
@@ -318,19 +351,102 @@ static void open_gap(struct supervisor *s)
 		gateway_monotonic_us() - atomic_load(&s->sh->enforcer.beat_us);
 
 	if (s->uninspected_from_us == 0 && s->announced)
-		s->uninspected_from_us = real_us() - (quiet > 0 ? quiet : 0);
+		s->uninspected_from_us = supervisor_real_us() - (quiet > 0 ? quiet : 0);
 }
 
 static void close_gap(struct supervisor *s)
 {
 	if (s->uninspected_from_us == 0)
 		return;
-	note_loss(s,
-		  !is_inline(s)                                  ? "not_captured"
-		  : capture_of(s)->on_failure == ON_FAILURE_OPEN ? "uninspected"
-								 : "blocked",
-		  0, s->uninspected_from_us, real_us());
+	supervisor_note_loss(s,
+			     !is_inline(s) ? "not_captured"
+			     : capture_of(s)->on_failure == ON_FAILURE_OPEN
+				     ? "uninspected"
+				     : "blocked",
+			     0, s->uninspected_from_us, supervisor_real_us());
 	s->uninspected_from_us = 0;
+}
+
+/* A line each: the log keeps no newline within one. */
+static void log_lines(const char *text, bool error)
+{
+	for (const char *line = text; *line != '\0';) {
+		const int len = (int)strcspn(line, "\n");
+
+		if (len > 0 && error)
+			log_error("%.*s", len, line);
+		else if (len > 0)
+			log_warning("%.*s", len, line);
+		line += len + (line[len] == '\n' ? 1 : 0);
+	}
+}
+
+static void end_change(struct supervisor *s, bool ok, const char *text)
+{
+	if (!ok)
+		log_lines(text, true);
+	s->changing = false;
+	generation_destroy(s->next);
+	s->next = NULL;
+	free(s->held);
+	s->held = NULL;
+	control_finish(s->control, &s->asker, ok, text);
+}
+
+bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret)
+{
+	for (int i = 0; i < 1000; i++) {
+		const uint64_t v = atomic_load(&s->sh->stats_version);
+
+		if ((v & 1) != 0)
+			continue;
+		*ret = s->sh->stats;
+		if (atomic_load(&s->sh->stats_version) == v)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An open gateway whose queue was full: packets passed that nobody saw.  Told when it is over,
+ * every 10 s as long as it goes on, and `now` when the counters are about to begin anew.
+ */
+static void tell_overflow(struct supervisor *s, bool now)
+{
+	const int64_t real = supervisor_real_us();
+	struct gateway_stats st;
+	const struct nfqueue_stats *q = &st.queue;
+
+	if (!supervisor_read_stats(s, &st))
+		return;
+	if (q->full < s->full_told || q->unread < s->unread_told)
+		s->full_told = s->unread_told = 0;
+	if (q->full == s->full_told)
+		return;
+	if (s->full_wait_us == 0)
+		s->full_wait_us = real + LOSS_US;
+	if (!now && real - q->full_until_us < OVER_US && real < s->full_wait_us)
+		return;
+	supervisor_note_loss(s, "uninspected", q->unread - s->unread_told,
+			     q->full_from_us > s->full_told_us ? q->full_from_us
+							       : s->full_told_us,
+			     q->full_until_us);
+	log_warning("queue: it was full: packets passed that were not judged");
+	s->full_told = q->full;
+	s->unread_told = q->unread;
+	s->full_told_us = q->full_until_us;
+	s->full_wait_us = 0;
+}
+
+/* Nothing changed, and why; who asked is told, the log and the ledger too. */
+static void refuse_change(struct supervisor *s, const char *text)
+{
+	const bool mode = s->next_mode != s->mode;
+
+	log_error("%s refused, nothing changed:", mode ? "change of mode" : "reload");
+	note_change(s, mode ? "mode_refused" : "reload_refused", "", s->generation->name,
+		    "");
+	end_change(s, false, text);
 }
 
 static void child_ended(struct supervisor *s, enum child_kind k, int status)
@@ -342,23 +458,23 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->pid = 0;
 	if (s->stop)
 		return;
-	(void)snprintf(text, sizeof(text), "the %s has ended: %s; starting it again",
-		       child_name(k), how_it_ended(status, how));
-	log_error("%s", text);
-	note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended", text);
-	c->restarts++;
 	c->quick = now - c->started_us < QUICK_US ? c->quick + 1 : 0;
+	(void)snprintf(text, sizeof(text), "the %s has ended: %s%s", child_name(k),
+		       how_it_ended(status, how),
+		       !s->announced && c->quick > 2 ? "" : "; starting it again");
+	log_error("%s", text);
+	supervisor_note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended",
+			       text);
+	c->restarts++;
 	/* At once, but what cannot live is tried once a second. */
 	c->retry_us = c->quick < 3 ? now : now + 1000000;
-	if (k == CHILD_ENFORCER)
+	if (k == CHILD_ENFORCER) {
+		tell_overflow(s, true);
 		open_gap(s);
-	if (k == CHILD_ENFORCER && s->changing) {
-		s->changing = false;
-		generation_destroy(s->next);
-		s->next = NULL;
-		control_finish(s->control, &s->asker, false,
-			       "the enforcer ended during the change; nothing changed\n");
 	}
+	if (k == CHILD_ENFORCER && s->changing)
+		refuse_change(s,
+			      "the enforcer ended during the change; nothing changed\n");
 }
 
 static void reap(struct supervisor *s)
@@ -400,14 +516,6 @@ static void watch_child(struct supervisor *s, enum child_kind k)
 
 /* ---- changes ------------------------------------------------------------------------------------------ */
 
-static void end_change(struct supervisor *s, bool ok, const char *text)
-{
-	s->changing = false;
-	generation_destroy(s->next);
-	s->next = NULL;
-	control_finish(s->control, &s->asker, ok, text);
-}
-
 static bool begin_change(struct supervisor *s, const struct asker *who)
 {
 	if (s->changing)
@@ -426,17 +534,33 @@ static bool give_order(struct supervisor *s, enum gateway_order_kind kind)
 
 	if (s->next != NULL)
 		memcpy(o.name, s->next->name, sizeof(o.name));
-	return s->order_fd >= 0 &&
-	       send(s->order_fd, &o, sizeof(o), MSG_NOSIGNAL) == (ssize_t)sizeof(o);
+	if (s->order_fd < 0 || send(s->order_fd, &o, sizeof(o),
+				    MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(o))
+		return false;
+	s->answers_due += kind != GATEWAY_STOP;
+	return true;
 }
 
 bool supervisor_reload(struct supervisor *s, const struct asker *who)
 {
 	if (!begin_change(s, who))
 		return false;
-	if (!loader_start(s->loader, real_us()))
-		end_change(s, false, "a load goes on already\n");
+	if (!loader_start(s->loader, supervisor_real_us()))
+		refuse_change(s, "a load goes on already\n");
 	return true;
+}
+
+/* What cannot change under way stays as it was at the start, all of it, and is told. */
+static void hold_keys(struct supervisor *s)
+{
+	size_t size = 0;
+	FILE *out = open_memstream(&s->held, &size);
+
+	if (out != NULL) {
+		(void)held_differences(s->start->config, s->mode, s->next->config, out);
+		(void)fclose(out);
+	}
+	held_keep(s->start->config, s->next->config);
 }
 
 static void loaded(struct supervisor *s)
@@ -445,47 +569,30 @@ static void loaded(struct supervisor *s)
 
 	s->next = loader_take(s->loader, &text);
 	if (s->next == NULL) {
-		note_change(s, "reload_refused", "", s->generation->name, "");
-		log_error("reload refused:\n%s", text == NULL ? "out of memory" : text);
-		end_change(s, false, text == NULL ? "out of memory\n" : text);
-	} else if (s->next->config->capture.source != capture_of(s)->source ||
-		   s->next->config->capture.queue != capture_of(s)->queue ||
-		   s->next->config->capture.mark_mask != capture_of(s)->mark_mask ||
-		   s->next->config->capture.on_failure != capture_of(s)->on_failure) {
-		end_change(s, false,
-			   "capture.source, on_failure, queue and mark_mask need a "
-			   "restart of weir; "
-			   "nothing changed\n");
+		refuse_change(s, text == NULL ? "out of memory\n" : text);
 	} else {
+		hold_keys(s);
 		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
 		if (!give_order(s, GATEWAY_USE))
-			end_change(s, false, "the enforcer is not there; try again\n");
+			refuse_change(s, "the enforcer is not there; try again\n");
 	}
 	free(text);
-}
-
-bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
-{
-	if (!begin_change(s, who))
-		return false;
-	s->next_mode = mode;
-	s->next_mark = choose_mark(s, s->generation->name, mode);
-	if (!give_order(s, GATEWAY_MODE))
-		end_change(s, false, "the enforcer is not there; try again\n");
-	return true;
 }
 
 /* The enforcer judges by it already: make it ours, and let the kernel honour its mark. */
 static void adopt_change(struct supervisor *s)
 {
-	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 200], diff[64] = "";
+	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 2400],
+		diff[1600] = "";
+	const char *held = s->held == NULL ? "" : s->held;
 	const enum mode old_mode = s->mode;
 	char old_name[GENERATION_NAME_LEN + 1];
 	int rc = 0;
 
 	memcpy(old_name, s->generation->name, sizeof(old_name));
 	if (s->next != NULL) {
-		loader_discard(s->loader, s->generation);
+		if (s->generation != s->start)
+			loader_discard(s->loader, s->generation);
 		s->generation = s->next;
 		s->cfg.generation = s->generation;
 		s->next = NULL;
@@ -497,20 +604,41 @@ static void adopt_change(struct supervisor *s)
 	if (s->mode == MODE_PANIC)
 		take_rules_away(s);
 	else
-		rc = put_rules(s, s->mark, error);
+		rc = supervisor_put_rules(s, error);
 	keep_mark(s);
 	if (old_mode != s->mode)
 		(void)snprintf(diff, sizeof(diff), "%s -> %s", mode_name(old_mode),
 			       mode_name(s->mode));
+	for (size_t i = 0; held[i] != '\0' && i + 1 < sizeof(diff); i++) {
+		diff[i] = held[i] == '\n' ? ';' : held[i];
+		diff[i + 1] = '\0';
+	}
 	note_change(s, old_mode != s->mode ? "mode" : "reload", diff, old_name,
 		    s->generation->name);
 	if (s->mode == MODE_PANIC)
 		log_error("panic: everything passes, nothing is judged");
-	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s\n",
+	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s",
 		       mode_name(s->mode), s->generation->name, rc != 0 ? "; BUT " : "",
 		       rc != 0 ? error : "");
 	log_notice("%s", text);
+	log_lines(held, false);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "\n%s", held);
 	end_change(s, rc == 0, text);
+}
+
+bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
+{
+	if (!begin_change(s, who))
+		return false;
+	s->next_mode = mode;
+	s->next_mark = choose_mark(s, s->generation->name, mode);
+	if (mode == MODE_PANIC) { /* the way out waits for nobody who may hang */
+		(void)give_order(s, GATEWAY_MODE);
+		adopt_change(s);
+	} else if (!give_order(s, GATEWAY_MODE)) {
+		refuse_change(s, "the enforcer is not there; try again\n");
+	}
+	return true;
 }
 
 static void enforcer_answered(struct supervisor *s)
@@ -526,12 +654,15 @@ static void enforcer_answered(struct supervisor *s)
 		return;
 	}
 	r.text[sizeof(r.text) - 1] = '\0';
-	if (!s->changing)
+	if (s->answers_due > 0)
+		s->answers_due--;
+	/* To an order that was given up, or not waited for. */
+	if (!s->changing || s->answers_due > 0)
 		return;
 	if (r.ok)
 		adopt_change(s);
 	else
-		end_change(s, false, r.text);
+		refuse_change(s, r.text);
 }
 
 /* ---- losses ------------------------------------------------------------------------------------------ */
@@ -542,29 +673,16 @@ static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
 	if (now < *told) /* a new process counts from nothing */
 		*told = 0;
 	if (now > *told)
-		note_loss(s, what, now - *told, from, real_us());
+		supervisor_note_loss(s, what, now - *told, from, supervisor_real_us());
 	*told = now;
-}
-
-bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret)
-{
-	for (int i = 0; i < 1000; i++) {
-		const uint64_t v = atomic_load(&s->sh->stats_version);
-
-		if ((v & 1) != 0)
-			continue;
-		*ret = s->sh->stats;
-		if (atomic_load(&s->sh->stats_version) == v)
-			return true;
-	}
-	return false;
 }
 
 static void tell_losses(struct supervisor *s)
 {
-	const int64_t now = gateway_monotonic_us(), from = real_us() - LOSS_US;
+	const int64_t now = gateway_monotonic_us(), from = supervisor_real_us() - LOSS_US;
 	struct gateway_stats st;
 
+	tell_overflow(s, s->stop);
 	if (now < s->next_loss_us)
 		return;
 	s->next_loss_us = now + LOSS_US;
@@ -580,30 +698,6 @@ static void tell_losses(struct supervisor *s)
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-static int prepare_ledger(const struct supervisor *s)
-{
-	const struct config *c = s->generation->config;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
-	const struct passwd *pw = getpwnam(c->capture.user);
-
-	if (c->ledger.dir == NULL) {
-		log_error(
-			"no ledger: write ledger = { dir = \"/var/lib/weir/ledger\"; };");
-		return -EINVAL;
-	}
-	if (mkdir(c->ledger.dir, 0750) != 0 && errno != EEXIST) {
-		log_error("%s: %s", c->ledger.dir, strerrordesc_np(errno));
-		return -errno;
-	}
-	if (pw == NULL)
-		log_warning("no user '%s': the processes stay uid %u, without rights",
-			    c->capture.user, (unsigned)getuid());
-	else if (chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
-		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
-			    c->capture.user, strerrordesc_np(errno));
-	return 0;
-}
-
 static int share_memory(struct supervisor *s)
 {
 	void *p = mmap(NULL, sizeof(*s->sh), PROT_READ | PROT_WRITE,
@@ -614,7 +708,7 @@ static int share_memory(struct supervisor *s)
 	s->sh = p;
 	s->rings.events = ring_create_shared(EVENTS_BYTES);
 	s->rings.notes = ring_create_shared(NOTES_BYTES);
-	s->sh->start_us = real_us();
+	s->sh->start_us = supervisor_real_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
 	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
 }
@@ -661,14 +755,15 @@ static int become_ready(struct supervisor *s)
 	close_gap(s);
 	if (s->announced)
 		return 0;
-	rc = s->mode == MODE_PANIC ? 0 : put_rules(s, s->mark, error);
+	rc = s->mode == MODE_PANIC ? 0 : supervisor_put_rules(s, error);
 	if (rc != 0) {
 		log_error("%s", error);
 		return rc;
 	}
 	keep_mark(s);
 	s->announced = true;
-	note_system(s, "start", is_inline(s) ? "inline" : "mirror");
+	supervisor_note_system(s, "start", is_inline(s) ? "inline" : "mirror");
+	guard_start(s);
 	log_notice("ready: %s, mode %s, generation %s, %s, on failure %s",
 		   is_inline(s) ? "inline" : "mirror", mode_name(s->mode),
 		   s->generation->name,
@@ -681,7 +776,7 @@ static int become_ready(struct supervisor *s)
 
 static int turn(struct supervisor *s)
 {
-	struct pollfd fds[3 + CONTROL_FDS_MAX];
+	struct pollfd fds[3 + CONTROL_FDS_MAX] = {0};
 	nfds_t n = 3;
 
 	fds[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
@@ -702,13 +797,17 @@ static int turn(struct supervisor *s)
 	for (unsigned k = 0; k < CHILD_COUNT; k++)
 		watch_child(s, (enum child_kind)k);
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
-		end_change(s, false, "no answer from the enforcer\n");
+		refuse_change(s, "no answer from the enforcer\n");
 	tell_losses(s);
+	guard_look(s);
 	/* What never was ready will not be: say so and give up. */
-	if (!s->announced && s->children[CHILD_ENFORCER].quick > 2)
-		return -EIO;
-	if (!s->announced && s->children[CHILD_WRITER].quick > 2)
-		return -EIO;
+	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
+		if (s->children[k].quick > 2) {
+			log_error("the %s ended three times before it was ready, for the "
+				  "reason above: giving up",
+				  child_name((enum child_kind)k));
+			return -EIO;
+		}
 	return become_ready(s);
 }
 
@@ -746,11 +845,14 @@ static int wind_up(struct supervisor *s)
 		(void)give_order(s, GATEWAY_STOP);
 		rc = await(s, CHILD_ENFORCER);
 	}
+	/* One that was killed could not set it back. */
+	if (atomic_load(&s->sh->acct_was_off) && conntrack_accounting() == 1)
+		(void)conntrack_accounting_off();
 	close_gap(s);
 	s->next_loss_us = 0;
 	tell_losses(s);
 	if (s->announced)
-		note_system(s, "stop", "");
+		supervisor_note_system(s, "stop", "");
 	atomic_store(&s->sh->writer_stop, true);
 	rc_writer = await(s, CHILD_WRITER);
 	return rc == 0 ? rc_writer : rc;
@@ -760,6 +862,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 {
 	struct supervisor s = {.cfg = *cfg,
 			       .generation = cfg->generation,
+			       .start = cfg->generation,
 			       .order_fd = -1,
 			       .signal_fd = -1};
 	char error[NETFILTER_ERROR_MAX] = "";
@@ -779,6 +882,14 @@ int gateway_run(const struct gateway_cfg *cfg)
 		log_error("%s", error);
 		return -EIO;
 	}
+	if (is_inline(&s) && control_lock(s.control, error) != 0) {
+		log_error("%s", error);
+		control_close(s.control);
+		return -EBUSY;
+	}
+	/* A weir that was killed left the setting changed, and a note in its rules. */
+	if (is_inline(&s))
+		atomic_store(&s.sh->acct_was_off, netfilter_acct_noted());
 	s.loader = loader_create(&cfg->load);
 	if (s.loader == NULL)
 		return -ENOMEM;
@@ -787,6 +898,9 @@ int gateway_run(const struct gateway_cfg *cfg)
 	rc_stop = wind_up(&s);
 	control_close(s.control);
 	loader_destroy(s.loader);
+	if (s.generation != s.start)
+		generation_destroy(s.start);
 	generation_destroy(s.generation);
+	free(s.guard.rules);
 	return rc == 0 ? rc_stop : rc;
 }

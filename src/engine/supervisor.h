@@ -39,21 +39,34 @@ struct asker {
 	char why[256];
 };
 
+/* What guard.c knows of the host. */
+struct guard {
+	char *rules;     /* ours, as the kernel told them when they were put; NULL */
+	int64_t seen_us; /* real time: they were in place then */
+	int64_t missing_from_us; /* real time; 0 = they are in place */
+	int64_t next_us;         /* monotonic: of the next look */
+	bool put_failed, unreadable, checksum_off;
+};
+
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
 	struct gateway_rings rings;
 	struct generation *generation; /* in force */
+	struct generation *start;      /* its capture, control, ledger, limits hold */
 	struct generation *next;       /* loaded, not in force yet */
+	char *held;                    /* keys of `next` that wait for a start; or NULL */
 	struct loader *loader;
 	struct control *control;
 	struct child children[CHILD_COUNT];
-	int order_fd; /* to the enforcer; -1 = none */
+	int order_fd;         /* to the enforcer; -1 = none */
+	unsigned answers_due; /* to orders that it was given */
 	int signal_fd;
 	enum mode mode, next_mode;
 	uint32_t mark, next_mark; /* allow mark */
 	enum netfilter_backend backend;
-	bool rules_in_place;
+	bool rules_in_place; /* put there and not taken away by us */
+	struct guard guard;
 	bool changing;               /* a reload or a mode switch goes on */
 	struct asker asker;          /* who wants it */
 	int64_t change_until_us;     /* monotonic: give up then */
@@ -61,13 +74,25 @@ struct supervisor {
 	uint64_t lost_told;          /* of sh->lost */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
-	bool announced; /* "ready" was said */
+	uint64_t full_told, unread_told; /* of the queue's counters */
+	int64_t full_told_us;            /* real time: told up to here */
+	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
+	bool announced;       /* "ready" was said */
 	bool stop;
 };
 
 /* Begin a change; its end is told to `who` by control_finish().  False: one goes on. */
 bool supervisor_reload(struct supervisor *s, const struct asker *who);
 bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who);
+
+/* Lines for the ledger. */
+void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
+void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
+			  int64_t from_us, int64_t to_us);
+int64_t supervisor_real_us(void);
+
+/* The rules for what is in force, in place.  0, or -errno with `error`. */
+int supervisor_put_rules(struct supervisor *s, char error[NETFILTER_ERROR_MAX]);
 
 /* A consistent copy of the enforcer's counters; false: it died while writing them. */
 bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret);
@@ -82,12 +107,26 @@ enum stats_form {
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out);
 void supervisor_netfilter(const struct supervisor *s, FILE *out);
 
+/* ---- guard.c ---- */
+
+void guard_start(struct supervisor *s);
+void guard_look(struct supervisor *s); /* now and then: every 5 s it does something */
+/* Are they as they were put?  If not, the gap has begun, to be told when they are again. */
+bool guard_rules_stand(struct supervisor *s);
+void guard_remember(struct supervisor *s);
+void guard_close_gap(struct supervisor *s);
+typedef void guard_tell(void *arg, const char *text);
+/* What an operator should know; how many. */
+unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+
 /* ---- control.c ---- */
 
 /* Listen at cfg's socket.  NULL with a sentence in `error`. */
 struct control *control_open(const struct control_cfg *cfg, char error[300]);
 void control_close(struct control *c);
-#define CONTROL_FDS_MAX 17
+/* Be the only weir of this network namespace (lock.h).  0, or -errno with `error`. */
+int control_lock(struct control *c, char error[300]);
+#define CONTROL_FDS_MAX 18
 size_t control_fds(const struct control *c, struct pollfd fds[CONTROL_FDS_MAX]);
 void control_serve(struct control *c, struct supervisor *s, int64_t mono_us);
 /* The change that `a` asked for has ended. */

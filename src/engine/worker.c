@@ -7,6 +7,8 @@
 #include "engine/conn.h"
 #include "identify/dns.h"
 
+#define SILENT_US \
+	INT64_C(900000000) /* inline: 15 min, over the default of adopt_established */
 #define PENDING_DEFAULT   65536u
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
@@ -14,18 +16,39 @@
 #define DNS_PORT          53
 #define MDNS_PORT         5353
 
+/*
+ * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
+ * verdict whatever port it sends from.  In a capture ports tell more.
+ */
+static bool inside_sends(void *arg, const struct packet *p)
+{
+	const struct worker *w = arg;
+	struct whereabouts at;
+
+	if (w->inl == NULL)
+		return false;
+	generation_locate(w->g, &p->src, &p->dst, &at);
+	return at.direction != DIRECTION_INBOUND;
+}
+
 static bool create_parts(struct worker *w)
 {
 	const struct config *c = w->g->config;
 	uint32_t pendings =
 		c->limits.max_heads != 0 ? c->limits.max_heads : PENDING_DEFAULT;
-	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments};
+	struct decode_cfg decode = {.fragments_max = c->limits.max_fragments,
+				    .tunnels = w->cfg.inline_cfg == NULL};
 	struct flow_cfg flows = {.max_flows = c->limits.max_flows,
 				 .extra_bytes = sizeof(struct conn),
+				 .client_sends = inside_sends,
 				 .seed = w->cfg.seed};
 
+	flows.arg = w;
 	flows.timeout_us[FLOW_TCP_OPEN] = c->limits.tcp_timeout_us;
 	flows.timeout_us[FLOW_UDP] = c->limits.udp_timeout_us;
+	/* A client may wait long before it speaks; where its stream begins must be known then. */
+	if (w->cfg.inline_cfg != NULL)
+		flows.timeout_us[FLOW_TCP_OPENING] = SILENT_US;
 	w->decoder = decoder_create(&decode);
 	w->flows = flow_table_create(&flows);
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
@@ -202,6 +225,8 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : &p->facts);
 	switch (step) {
 	case IDENTIFY_MORE:
+	case IDENTIFY_PASS:
+	case IDENTIFY_ASKED:
 		break;
 	case IDENTIFY_DONE:
 		/* Only of a hello can there be a second one. */
@@ -295,19 +320,36 @@ static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t
 			    pkt->payload_len - before};
 }
 
+/* Nothing that was read before counts any more. */
+static enum identify_step cannot_tell(struct pending *p, enum undecidable why)
+{
+	p->facts = (struct facts){.protocol = p->facts.protocol, .undecidable = why};
+	return IDENTIFY_DONE;
+}
+
+/* Inline: drop what is held of it, and begin to read anew. */
+static void forget(struct worker *w, struct pending *p)
+{
+	inline_forget(w, p);
+	head_clear(&p->head, w->heads);
+	memset(&p->facts, 0, sizeof(p->facts));
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) ||
-	    !fl->out.has_seq || bytes.len == 0)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl != NULL && !inline_admits(w, c, pkt->ttl, at, bytes))
+	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
+		return IDENTIFY_MORE;
+	if (bytes.len == 0)
 		return IDENTIFY_MORE;
 	if (at <= p->head.filled && pkt->tcp_timestamp)
 		p->ts_recent = pkt->ts_val;
@@ -324,14 +366,17 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		p->facts.undecidable = UNDECIDABLE_BUDGET;
-		return IDENTIFY_DONE;
+		return cannot_tell(p, UNDECIDABLE_BUDGET);
 	}
-	if (p->head.conflict && w->inl != NULL) {
-		p->facts.undecidable = UNDECIDABLE_CONFLICT;
-		return IDENTIFY_DONE;
-	}
-	return r == HEAD_ADDED ? ask_stream(w, fl, c, p, false) : IDENTIFY_MORE;
+	if (p->head.conflict && w->inl != NULL)
+		return cannot_tell(p, UNDECIDABLE_CONFLICT);
+	if (r != HEAD_ADDED)
+		return IDENTIFY_MORE;
+	step = ask_stream(w, fl, c, p, false);
+	if (step != IDENTIFY_DONE || w->inl == NULL || inline_ends_there(w, fl, c, p))
+		return step;
+	forget(w, p);
+	return IDENTIFY_MORE;
 }
 
 /* ---- one connection's life ------------------------------------------------------------- */
@@ -428,21 +473,21 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 }
 
 /*
- * Inline, the answer to the first SYN passes without us: a second one with other numbers, which
- * its server ignores, must not move the stream.  (In a capture the SYN-ACK tells which counts.)
+ * Inline, the answer to a SYN passes without us.  After a second one with other numbers it is
+ * not known which the server took: what came by the first's is forgotten, and the head is
+ * guarded (inline_guards).  A client may as well have given up and come again.
  */
-static void keep_first_syn(struct worker *w, struct flow *fl, struct conn *c,
-			   struct pending *p)
+static void another_syn(struct worker *w, const struct flow *fl, struct conn *c,
+			struct pending *p)
 {
-	if (!p->has_isn) {
-		p->has_isn = fl->out.has_seq;
-		p->isn = fl->client_isn;
-	} else if (fl->client_isn != p->isn) {
-		fl->client_isn = p->isn;
-		fl->out.next_seq = p->isn;
-		c->flags |= 1u << FLAG_DECOY_IGNORED;
-		w->inl->refused = &w->inl->stats.ignored;
+	if (c->has_isn && fl->client_isn != c->isn) {
+		c->unsure = true;
+		c->passed = 0;
+		if (p != NULL)
+			forget(w, p);
 	}
+	c->has_isn = fl->out.has_seq;
+	c->isn = fl->client_isn;
 }
 
 /*
@@ -454,55 +499,66 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
-		p->has_isn = fl->out.has_seq;
-		p->isn = fl->client_isn;
+		if (p != NULL)
+			p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
-		keep_first_syn(w, fl, c, p);
+		another_syn(w, fl, c, p);
 		return;
 	}
-	p->ts_offered = pkt->tcp_timestamp;
-	p->ts_recent = pkt->ts_val;
+	if (p != NULL) {
+		p->ts_offered = pkt->tcp_timestamp;
+		p->ts_recent = pkt->ts_val;
+	}
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
 }
 
-void conn_start(struct worker *w, struct flow *fl, struct conn *c)
+/* Keep what reading needs.  NULL: there is no room, and it is judged without. */
+static struct pending *begin_reading(struct worker *w, struct flow *fl, struct conn *c)
 {
+	const struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
 	struct pending *p = pool_get(w->pendings);
 
+	c->silent = false;
+	if (p == NULL) {
+		w->stats.pending_refused++;
+		c->done = true;
+		if (!c->judged)
+			judge(w, fl, c, &none);
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->flow = fl;
+	c->pending = pool_index(w->pendings, p);
+	return p;
+}
+
+void conn_start(struct worker *w, struct flow *fl, struct conn *c)
+{
 	w->stats.flows++;
 	c->epoch = w->epoch;
 	c->gate = GATE_COUNT;
 	c->would_gate = GATE_COUNT;
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
-	if (p == NULL) {
-		struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
-
-		w->stats.pending_refused++;
-		c->done = true;
-		judge(w, fl, c, &none);
-		return;
-	}
-	memset(p, 0, sizeof(*p));
-	p->flow = fl;
-	c->pending = pool_index(w->pendings, p);
-	(void)judge_early(w, fl, c);
+	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
+	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
+	if (c->silent || begin_reading(w, fl, c) != NULL)
+		(void)judge_early(w, fl, c);
 }
 
-/* A judged head of which the server lacks something: no other bytes in its place. */
+/* A judged head that the server has not taken yet: no other bytes in its place. */
 static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c,
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn, pkt, &at);
 
-	if (from_client && bytes.len > 0)
-		(void)inline_admits(w, c, pkt->ttl, at, bytes);
+	if (from_client && pkt->payload_wire_len > 0)
+		(void)inline_admits(w, fl, c, pkt, at, bytes);
 	p->guarded = inline_guards(w, fl, c, p);
 	if (!p->guarded)
 		conn_release(w, c);
@@ -537,6 +593,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 
 	if (!from_client && pkt->payload_wire_len > 0)
 		c->server_spoke = true;
+	if (c->silent && pkt->payload_wire_len > 0)
+		p = begin_reading(w, fl, c);
+	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
+		note_syn(w, fl, c, NULL, pkt, from_client);
 	if (p == NULL)
 		return;
 	if (pkt->was_fragmented)
@@ -549,6 +609,9 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		if (pkt->ip_proto == IP_PROTO_TCP) {
 			step = feed_tcp(w, fl, c, p, pkt, from_client);
 		} else if (pkt->ip_proto == IP_PROTO_UDP) {
+			if (w->inl != NULL && from_client &&
+			    !inline_reaches(w, c, pkt->ttl))
+				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
@@ -558,6 +621,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		}
 		if (step == IDENTIFY_DONE)
 			conn_settle(w, fl, c, p);
+		else if (w->inl != NULL && step != IDENTIFY_MORE &&
+			 p->head.highest == p->head.filled &&
+			 pkt->payload_len == pkt->payload_wire_len)
+			inline_let_on(w, fl, c, p, step == IDENTIFY_ASKED);
 	} else if (p->guarded) {
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
@@ -682,14 +749,14 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
-bool worker_take(struct worker *w, const struct frame *f, struct packet *pkt,
-		 struct taken *ret)
+bool worker_take(struct worker *w, const struct frame *f, bool decoded,
+		 struct packet *pkt, struct taken *ret)
 {
 	struct flow_touch touch;
 	struct conn *c;
 
 	end_timed_out(w, f->clock_us, f->clock_us);
-	if (decode_frame(w->decoder, f, pkt) != DECODE_OK)
+	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
 		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
@@ -716,7 +783,14 @@ void worker_frame(struct worker *w, const struct frame *f)
 	struct packet pkt;
 	struct taken t;
 
-	(void)worker_take(w, f, &pkt, &t);
+	(void)worker_take(w, f, false, &pkt, &t);
+}
+
+void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
+{
+	struct taken t;
+
+	(void)worker_take(w, f, true, pkt, &t);
 }
 
 /* ---- counters -------------------------------------------------------------------------- */

@@ -43,6 +43,9 @@ void worker_destroy(struct worker *w);
 /* Take a frame; borrowed for the call.  Frames come in the order of their numbers. */
 void worker_frame(struct worker *w, const struct frame *f);
 
+/* The same of a frame that another decoder has read, and counted; pkt->ip is not looked at. */
+void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt);
+
 /* No frame came, but time went on: end what has timed out at or before `clock_us`. */
 void worker_tick(struct worker *w, int64_t clock_us);
 

@@ -16,17 +16,20 @@
 #include "engine/gateway.h"
 #include "record/ledger.h"
 
-#define IDLE_US  20000
-#define SYNC_US  1000000
-#define RETRY_US 1000000
-#define BURST    4096u
+#define IDLE_US   20000
+#define SYNC_US   1000000
+#define RETRY_US  1000000
+#define BURST     4096u
+#define ORPHAN_US 3000000 /* what the enforcer winds up with takes no longer */
+#define LOOK_US   1000000
 
 struct writer {
 	struct gateway_shared *sh;
 	struct ring *events, *notes;
 	struct ledger *ledger;
 	int error; /* of the ledger; 0 = fine */
-	int64_t retry_us, sync_us;
+	int64_t retry_us, sync_us, look_us;
+	uint64_t looked; /* sh->taken when the segment was last known to be there */
 	bool dirty;
 	uint64_t faults; /* told of the rings */
 };
@@ -122,6 +125,46 @@ static void look_for_faults(struct writer *w)
 	w->faults = faults;
 }
 
+/* The supervisor is gone: is the enforcer done with what it had, or gone, too? */
+static bool nobody_writes(const struct gateway_shared *sh, int64_t now)
+{
+	return !atomic_load(&sh->enforcer.ready) ||
+	       now - atomic_load(&sh->enforcer.beat_us) > ORPHAN_US;
+}
+
+/* What was written since the last look went with the file. */
+static void count_removed(struct writer *w)
+{
+	atomic_fetch_add(&w->sh->lost, atomic_load(&w->sh->taken) - w->looked);
+	atomic_store(&w->sh->written, atomic_load(&w->sh->taken));
+}
+
+/* Somebody removed the segment or its folder under us?  False: another writer must begin. */
+static bool look(struct writer *w, int64_t now)
+{
+	int rc;
+
+	if (now < w->look_us)
+		return true;
+	w->look_us = now + LOOK_US;
+	rc = ledger_look(w->ledger);
+	if (rc == 1) {
+		log_error("ledger: the segment was removed while it was written; going "
+			  "on in a new one");
+		count_removed(w);
+	} else if (rc == -ENOENT) {
+		log_error("ledger: the folder was removed while it was written; making "
+			  "it again");
+		count_removed(w);
+		atomic_store(&w->sh->write_error, rc);
+		return false;
+	} else if (rc != 0) {
+		note_error(w, rc, now);
+	}
+	w->looked = atomic_load(&w->sh->taken);
+	return true;
+}
+
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings)
 {
@@ -133,6 +176,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	char error[300] = "";
 	int rc = ledger_open(&lc, &w.ledger, error);
 
+	atomic_store(&sh->write_error, rc);
 	if (error[0] != '\0')
 		log_warning("%s", error);
 	if (rc != 0 || confine(CONFINE_WRITER, c->capture.user, false, error) != 0) {
@@ -143,14 +187,17 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	ring_attach(w.events);
 	ring_attach(w.notes);
 	count_lost(sh);
+	w.looked = atomic_load(&sh->taken);
 	atomic_store(&sh->writer.ready, true);
 	for (;;) {
-		/* Without its supervisor there is nothing more to come. */
-		const bool last = atomic_load(&sh->writer_stop) || getppid() != parent;
 		const int64_t now = gateway_monotonic_us();
+		const bool last = atomic_load(&sh->writer_stop) ||
+				  (getppid() != parent && nobody_writes(sh, now));
 		unsigned count = 0;
 
 		atomic_store(&sh->writer.beat_us, now);
+		if (!look(&w, now))
+			return 3;
 		if (w.error != 0 && now >= w.retry_us)
 			try_again(&w, now);
 		if (w.error == 0 && take(&w, w.notes, &count, now))

@@ -170,12 +170,14 @@ static bool is_service_port(uint16_t port)
 	return false;
 }
 
-static bool source_is_client(const struct packet *p)
+static bool source_is_client(const struct flow_table *t, const struct packet *p)
 {
 	if (p->ip_proto == IP_PROTO_ICMP || p->ip_proto == IP_PROTO_ICMP6)
 		return true;
 	if (p->ip_proto == IP_PROTO_TCP && (p->tcp_flags & TCP_SYN) != 0)
 		return (p->tcp_flags & TCP_ACK) == 0;
+	if (t->client_sends != NULL && t->client_sends(t->arg, p))
+		return true;
 	return !is_service_port(p->src_port) || is_service_port(p->dst_port);
 }
 
@@ -230,7 +232,7 @@ static uint32_t begin(struct flow_table *t, const struct flow_key *k, bool from_
 	f->id = id_of(f);
 	f->state = (uint8_t)first_state(p);
 	f->midstream = f->state == FLOW_TCP_OPEN;
-	f->client_is_low = from_low == source_is_client(p);
+	f->client_is_low = from_low == source_is_client(t, p);
 	slots_add(&t->slots, tag_of(t, k), i);
 	list_append(t, f->state, i);
 	t->in_use++;

@@ -44,6 +44,12 @@ struct flow_cfg {
 		[FLOW_STATE_COUNT]; /* 0 = default: 30 s, 5 min, 10 s, 60 s, 30 s */
 	uint64_t seed;              /* of the hash; 0 is fine for files */
 	uint32_t extra_bytes;       /* appended to each flow, zeroed at its start */
+	/*
+	 * Asked of the first packet of a flow that is no SYN: is its sender the client, whatever
+	 * the ports look like?  NULL: ports tell.
+	 */
+	bool (*client_sends)(void *arg, const struct packet *p);
+	void *arg;
 };
 
 struct flow_direction {

@@ -40,6 +40,8 @@ struct flow_table *flow_table_create(const struct flow_cfg *cfg)
 		return NULL;
 	t->max_flows = cfg->max_flows == 0 ? 1000000 : cfg->max_flows;
 	t->seed = cfg->seed;
+	t->client_sends = cfg->client_sends;
+	t->arg = cfg->arg;
 	t->clock_us = INT64_MIN;
 	t->given = FLOW_NONE;
 	for (int i = 0; i < FLOW_STATE_COUNT; i++)

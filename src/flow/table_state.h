@@ -42,6 +42,8 @@ struct flow_table {
 	int64_t clock_us; /* greatest seen */
 	/* No flow ends before: deadlines only move on, but for what a shorter list takes in. */
 	int64_t earliest_us;
+	bool (*client_sends)(void *arg, const struct packet *p);
+	void *arg;
 	uint64_t seed;
 	uint64_t created;
 	uint64_t evicted;

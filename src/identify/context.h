@@ -21,8 +21,9 @@
 struct identify {
 	struct identify_stats stats;
 	struct quic_crypto crypto;
-	uint8_t hello[HELLO_MAX];  /* a ClientHello out of several TLS records */
-	uint8_t plain[UINT16_MAX]; /* an opened QUIC packet */
+	uint8_t hello[HELLO_MAX];     /* a ClientHello out of several TLS records */
+	uint8_t unwrapped[HELLO_MAX]; /* what stands in the packets of TDS */
+	uint8_t plain[UINT16_MAX];    /* an opened QUIC packet */
 };
 
 /* The client's stream so far, as identify_stream() gets it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http - the first request of an HTTP/1 connection (RFC 9112).
+ * http - the first request of an HTTP/1 connection (RFC 9112), and CONNECT in front of others.
  *
  * Lenient where servers are (bare LF, empty lines in front, blanks between the parts of the
  * request line, any method), and undecidable where servers differ on who is meant: two Host
@@ -8,6 +8,7 @@
  */
 #include "identify/context.h"
 #include "identify/host.h"
+#include "identify/layer.h"
 #include "identify/url.h"
 
 #define EMPTY_LINES_MAX 4
@@ -286,6 +287,71 @@ static enum fit done(struct facts *f, struct str method, enum undecidable why)
 	return FIT_DONE;
 }
 
+/* Empty lines that servers skip in front of a request.  false: the stream ends in one. */
+static bool skip_empty_lines(struct lines *l)
+{
+	for (int i = 0; i < EMPTY_LINES_MAX && l->left > 0; i++) {
+		size_t skip = l->p[0] == '\r' ? 1 : 0;
+
+		if (skip == l->left)
+			return false;
+		if (l->p[skip] != '\n')
+			break;
+		l->p += skip + 1;
+		l->left -= skip + 1;
+	}
+	return true;
+}
+
+/* RFC 9110 9.3.6: the target is the authority that the proxy shall connect to. */
+static enum layer_step ask_proxy(const struct stream *s, const struct request *r,
+				 size_t end, struct layer *ret, struct facts *f)
+{
+	struct host field;
+	bool field_address;
+	int32_t port;
+
+	if (r->why != UNDECIDABLE_NONE || r->version != VERSION_1 ||
+	    !read_authority(r->target, &ret->host, &ret->literal, &port) ||
+	    ret->host.len == 0) {
+		(void)done(f, r->method, UNDECIDABLE_MALFORMED_NAME);
+		return LAYER_DONE;
+	}
+	if (r->host_field.len > 0 &&
+	    (!read_authority(r->host_field, &field, &field_address, &port) ||
+	     !str_equal((struct str){ret->host.text, ret->host.len},
+			(struct str){field.text, field.len})))
+		ret->flags |= 1u << FLAG_HOST_MISMATCH; /* proxies go by the target */
+	ret->named = true;
+	return layer_behind(s, end, ret);
+}
+
+enum layer_step connect_layer(const struct stream *s, struct layer *ret, struct facts *f)
+{
+	struct lines l = {(const char *)s->bytes, s->filled};
+	struct request r = {.why = UNDECIDABLE_NONE};
+	struct str line;
+	bool known;
+
+	if (!skip_empty_lines(&l) || look_at_method(l, &r.method, &known) == FIT_NO ||
+	    !known || !str_equal(r.method, STR("CONNECT")))
+		return LAYER_NO;
+	ret->protocol = PROTOCOL_HTTP;
+	memcpy(ret->method, "CONNECT", 8);
+	if (next_line(&l, &line)) {
+		split_request_line(line, &r);
+		while (next_line(&l, &line)) {
+			if (line.len == 0)
+				return ask_proxy(s, &r, s->filled - l.left, ret, f);
+			read_field(line, &r);
+		}
+	}
+	if (!s->final)
+		return LAYER_MORE;
+	(void)done(f, STR("CONNECT"), stream_unfinished(s));
+	return LAYER_DONE;
+}
+
 enum fit http_read(const struct stream *s, struct facts *f)
 {
 	struct lines l = {(const char *)s->bytes, s->filled};
@@ -294,20 +360,10 @@ enum fit http_read(const struct stream *s, struct facts *f)
 	struct str method;
 	bool known;
 
-	for (int i = 0; i < EMPTY_LINES_MAX && l.left > 0; i++) {
-		size_t skip = l.p[0] == '\r' ? 1 : 0;
-
-		if (skip == l.left)
-			return s->final ? FIT_NO : FIT_MAYBE;
-		if (l.p[skip] != '\n')
-			break;
-		l.p += skip + 1;
-		l.left -= skip + 1;
-	}
+	if (!skip_empty_lines(&l))
+		return s->final ? FIT_NO : FIT_MAYBE;
 	if (look_at_method(l, &method, &known) == FIT_NO)
 		return FIT_NO;
-	if (known && str_equal(method, STR("CONNECT")))
-		return done(f, method, UNDECIDABLE_NO_READER);
 	if (!next_line(&l, &line)) {
 		if (s->final)
 			return known ? done(f, method, stream_unfinished(s)) : FIT_NO;

@@ -10,9 +10,9 @@
  * request, DNS; everything else gets its protocol from nDPI behind identify/ndpi.h.
  *
  * A connection whose first bytes fit no reader is DONE at once with protocol UNKNOWN: its
- * name cannot be known.  Protocols that hold their name behind a negotiation that this
- * version does not read (STARTTLS, TDS 7, CONNECT, SOCKS, HTTP/2 in clear) are DONE with
- * undecidable NO_READER.
+ * name cannot be known.  What stands in front of the bytes with the name (STARTTLS, TDS 7,
+ * CONNECT, SOCKS, PROXY headers) is read through; HTTP/2 in clear is DONE with undecidable
+ * NO_READER.
  *
  * Memory: contexts at creation, per-flow state is plain data of the engine's pool (its QUIC
  * head comes from the head pools through the callbacks); no allocation per packet.
@@ -27,6 +27,13 @@
 
 enum identify_step {
 	IDENTIFY_MORE = 0,
+	/*
+	 * All the bytes so far are whole messages after which the client may wait for an answer
+	 * (EHLO, PRELOGIN, a SOCKS greeting): they may go to the server, more is wanted.
+	 */
+	IDENTIFY_PASS,
+	/* As PASS, and the facts say whom the client asked a proxy for; DONE follows. */
+	IDENTIFY_ASKED,
 	IDENTIFY_DONE,
 	/* Datagrams only, which say what the same call would otherwise have hidden: */
 	IDENTIFY_OTHER, /* an Initial of a second connection; the state is as before */
@@ -42,7 +49,7 @@ void identify_destroy(struct identify *id);
 /*
  * The client's stream so far.  `bytes`: the first `filled` bytes, all seen.  `final`: no more
  * will come (closed, over the cap, time-out): the answer is then always DONE.  Called again
- * with more bytes (the same ones first) after MORE.  `port`: the server's port, used only
+ * with more bytes (the same ones first) after MORE, PASS and ASKED.  `port`: the server's port, used only
  * where two protocols begin alike.  *f starts zeroed and is kept by the caller between calls.
  */
 enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "identify/context.h"
+#include "identify/layer.h"
+
+static void set_visibility(struct facts *f)
+{
+	if (f->url_len > 0)
+		f->visibility = VISIBILITY_URL;
+	else if (f->host_len > 0)
+		f->visibility = VISIBILITY_HOST;
+	else
+		f->visibility = VISIBILITY_ADDRESS;
+}
 
 enum identify_step identify_settle(struct identify *id, struct facts *f)
 {
@@ -29,13 +39,106 @@ enum identify_step identify_settle(struct identify *id, struct facts *f)
 		break;
 	}
 	id->stats.undecidable[f->undecidable]++;
-	if (f->url_len > 0)
-		f->visibility = VISIBILITY_URL;
-	else if (f->host_len > 0)
-		f->visibility = VISIBILITY_HOST;
-	else
-		f->visibility = VISIBILITY_ADDRESS;
+	set_visibility(f);
 	return IDENTIFY_DONE;
+}
+
+/* ---- layers in front ---------------------------------------------------------------------- */
+
+#define LAYERS_MAX 4
+
+/* Of the layers so far: what the innermost one that said something said. */
+struct outer {
+	enum protocol protocol;
+	enum undecidable why;
+	uint32_t flags;
+	bool named, literal;
+	struct host host;
+	char method[sizeof(((struct layer *)0)->method)];
+};
+
+static void note_layer(struct outer *o, const struct layer *l)
+{
+	if (l->protocol != PROTOCOL_UNKNOWN)
+		o->protocol = l->protocol;
+	o->why = l->why;
+	o->flags |= l->flags;
+	if (!l->named)
+		return;
+	o->named = true;
+	o->literal = l->literal;
+	o->host = l->host;
+	memcpy(o->method, l->method, sizeof(o->method));
+}
+
+static void take_outer_name(struct facts *f, const struct outer *o)
+{
+	memcpy(f->host, o->host.text, (size_t)o->host.len + 1);
+	f->host_len = o->host.len;
+	f->evidence = EVIDENCE_CONNECT;
+	f->undecidable = UNDECIDABLE_NONE;
+	if (o->literal)
+		f->flags |= 1u << FLAG_IP_LITERAL;
+}
+
+/* Only layers so far. */
+static void tell_outer(struct facts *f, const struct outer *o)
+{
+	f->protocol = o->protocol;
+	f->flags |= o->flags;
+	f->method_len = (uint8_t)strlen(o->method);
+	memcpy(f->method, o->method, f->method_len);
+	if (o->named)
+		take_outer_name(f, o);
+	else
+		f->undecidable = o->why;
+}
+
+/* The facts are those of what stands inside: join them with what was asked for outside. */
+static void join(struct facts *f, const struct outer *o)
+{
+	const bool hidden = f->undecidable == UNDECIDABLE_NO_SNI ||
+			    f->undecidable == UNDECIDABLE_NO_HOST ||
+			    f->undecidable == UNDECIDABLE_NO_READER;
+
+	/* In TDS there stands TLS and nothing else. */
+	if (o->protocol == PROTOCOL_TDS && f->protocol != PROTOCOL_TLS) {
+		memset(f, 0, sizeof(*f));
+		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
+	}
+	f->flags |= o->flags;
+	if (o->protocol == PROTOCOL_SMTP || o->protocol == PROTOCOL_TDS ||
+	    f->protocol == PROTOCOL_UNKNOWN)
+		f->protocol = o->protocol;
+	if (!o->named)
+		return;
+	if (f->method_len == 0) {
+		f->method_len = (uint8_t)strlen(o->method);
+		memcpy(f->method, o->method, f->method_len);
+	}
+	if (f->host_len == 0 && (f->undecidable == UNDECIDABLE_NONE || hidden)) {
+		take_outer_name(f, o);
+	} else if (f->host_len > 0 && f->undecidable == UNDECIDABLE_NONE && !o->literal &&
+		   !str_equal((struct str){f->host, f->host_len},
+			      (struct str){o->host.text, o->host.len})) {
+		/* The proxy goes by the one, the server behind it by the other. */
+		f->flags |= 1u << FLAG_HOST_MISMATCH;
+		f->undecidable = UNDECIDABLE_CONFLICT;
+		f->host_len = f->url_len = 0;
+		f->host[0] = '\0';
+		f->evidence = EVIDENCE_NONE;
+	}
+}
+
+/*
+ * One reader after the other: a later one is asked when all before have said no, so that the
+ * answer does not hang on how the bytes came in.
+ */
+static enum fit read_hello(const struct stream *s, struct facts *f)
+{
+	enum fit fit = plain_read(s, f);
+
+	return fit == FIT_NO ? http_read(s, f) : fit;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parts of a head, spelt out for callers */
@@ -44,23 +147,45 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 				   uint16_t port, struct facts *f)
 {
 	struct stream s = {bytes, filled, final, beyond_cap, port};
+	enum layer_step step = LAYER_INSIDE;
 	enum fit fit = FIT_NO;
+	struct outer o = {0};
 
-	/*
-	 * One reader after the other: a later one is asked when all before have said no, so
-	 * that the answer does not hang on how the bytes came in.
-	 */
-	if (filled > 0) {
+	if (f->protocol != PROTOCOL_UNKNOWN) /* a request was told before */
+		memset(f, 0, sizeof(*f));
+	for (unsigned n = 0; step == LAYER_INSIDE && s.filled > 0; n++) {
+		struct layer l = {0};
+
+		step = LAYER_NO;
+		f->hello_end = 0;
 		fit = tls_read(id, &s, f);
 		if (fit == FIT_NO)
-			fit = plain_read(&s, f);
-		if (fit == FIT_NO)
-			fit = http_read(&s, f);
+			step = layer_read(id, &s, &l, f);
+		if (n == LAYERS_MAX && (step == LAYER_INSIDE || step == LAYER_WAITS))
+			step = layer_done(f, l.protocol, UNDECIDABLE_MALFORMED_HELLO);
+		if (step == LAYER_INSIDE || step == LAYER_WAITS) {
+			note_layer(&o, &l);
+			s = l.inside;
+		} else if (fit == FIT_NO && step == LAYER_NO) {
+			fit = read_hello(&s, f);
+		}
 	}
-	if (fit == FIT_DONE)
+	if (step == LAYER_WAITS) {
+		tell_outer(f, &o);
+		if (final)
+			return identify_settle(id, f);
+		set_visibility(f);
+		return o.named ? IDENTIFY_ASKED : IDENTIFY_PASS;
+	}
+	if (s.bytes != bytes) /* it ends in what stands in layers */
+		f->hello_end = 0;
+	if (step == LAYER_DONE || fit == FIT_DONE) {
+		join(f, &o);
 		return identify_settle(id, f);
-	if (!final && (fit != FIT_NO || filled == 0))
+	}
+	if (!final && (fit != FIT_NO || step != LAYER_NO || filled == 0))
 		return IDENTIFY_MORE;
 	f->protocol = PROTOCOL_UNKNOWN;
+	join(f, &o);
 	return identify_settle(id, f);
 }

@@ -27,6 +27,7 @@ struct records {
 	size_t first_len;     /* of it, what has been seen */
 	size_t have;          /* bytes of all fragments seen */
 	size_t announced;     /* bytes that the last record header promises in all */
+	size_t end;           /* of the last record walked, in the stream */
 	bool bad;             /* another content type, an empty or oversized record */
 	uint8_t header[4];    /* the first bytes */
 };
@@ -79,6 +80,7 @@ static void walk_records(const struct stream *s, size_t want, uint8_t *to,
 			       fragment.left < room ? fragment.left : room);
 		}
 		r->announced = r->have + len;
+		r->end = s->filled - c.left;
 		r->have += fragment.left;
 	}
 }
@@ -100,6 +102,7 @@ static enum fit read_whole(struct identify *id, const struct stream *s,
 	if (r->announced > len)
 		return done(f, UNDECIDABLE_MALFORMED_HELLO);
 	f->protocol = PROTOCOL_TLS;
+	f->hello_end = (uint16_t)r->end;
 	if (r->first_len < len) {
 		walk_records(s, len, id->hello, &again);
 		message = id->hello;

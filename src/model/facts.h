@@ -29,6 +29,8 @@ struct facts {
 	uint16_t sni_len;
 	uint16_t host_len;
 	uint16_t url_len;
+	uint16_t
+		hello_end; /* TLS in front of nothing: where the hello ends; 0 = not known */
 	uint32_t quic_version; /* 0 = none */
 	uint8_t alpn_len;
 	uint8_t method_len;

@@ -17,10 +17,14 @@
 
 enum ip_proto {
 	IP_PROTO_ICMP = 1,
+	IP_PROTO_IPV4 = 4,
 	IP_PROTO_TCP = 6,
 	IP_PROTO_UDP = 17,
+	IP_PROTO_IPV6 = 41,
+	IP_PROTO_GRE = 47,
 	IP_PROTO_ICMP6 = 58,
 	IP_PROTO_SCTP = 132,
+	IP_PROTO_MPLS = 137,
 };
 
 enum tcp_flag {
@@ -41,10 +45,11 @@ enum checksum {
 struct packet {
 	struct addr src, dst;
 	uint16_t src_port,
-		dst_port;    /* 0 when the protocol has none; ICMP: see decode.h */
-	uint8_t ip_proto;    /* after extension headers; 0 .. 255 */
-	uint8_t ttl;         /* or hop limit */
-	bool has_l4;         /* the transport header was there and well formed */
+		dst_port; /* 0 when the protocol has none; ICMP: see decode.h */
+	uint8_t ip_proto; /* after extension headers; 0 .. 255 */
+	uint8_t ttl;      /* or hop limit */
+	uint8_t tunnels;  /* that it came out of; all else is of the innermost packet */
+	bool has_l4;      /* the transport header was there and well formed */
 	bool was_fragmented; /* reassembled from fragments */
 	bool truncated;      /* the capture cut this packet (snaplen) */
 	uint32_t ip_len;     /* IP total length, headers included; all fragments */

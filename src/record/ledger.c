@@ -302,6 +302,28 @@ int ledger_retry(struct ledger *l)
 	return l->error;
 }
 
+int ledger_look(struct ledger *l)
+{
+	struct stat st;
+
+	if (l->dir_fd < 0)
+		return 0;
+	if (fstat(l->dir_fd, &st) != 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ENOENT;
+	if (l->out.fd < 0)
+		return 0;
+	if (fstat(l->out.fd, &st) != 0)
+		return -errno;
+	if (st.st_nlink > 0)
+		return 0;
+	(void)close(l->out.fd);
+	l->out.fd = -1;
+	l->error = next_segment(l);
+	return l->error == 0 ? 1 : l->error;
+}
+
 void ledger_discard(struct ledger *l, const char *dir)
 {
 	char name[SEGMENT_NAME_MAX];

@@ -52,6 +52,13 @@ int ledger_flush(struct ledger *l)
 int ledger_sync(struct ledger *l) __attribute__((warn_unused_result)); /* to the disk */
 int ledger_retry(struct ledger *l) __attribute__((warn_unused_result));
 
+/*
+ * Are the open segment and the folder still there?  0; 1: the segment was removed, and a new
+ * one was begun, to which further lines go; -ENOENT: the folder was removed, and only opening
+ * the ledger anew helps; or -errno.  What went with a removed file cannot be had back.
+ */
+int ledger_look(struct ledger *l) __attribute__((warn_unused_result));
+
 /* Flush, sync and close.  0 or -errno of what was lost; the ledger is gone either way. */
 int ledger_close(struct ledger *l);
 

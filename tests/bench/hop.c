@@ -503,7 +503,7 @@ static void tick(struct hop *h)
 		worker_tick(h->worker, h->now_us);
 	flush(h);
 	for (int i = 0; h->conntrack != NULL && i < REPORT_BURSTS; i++)
-		if (conntrack_read(h->conntrack, take_report, h) == 0)
+		if (conntrack_read(h->conntrack, h->now_us, take_report, h) == 0)
 			break;
 	if (h->form == FORM_TWO)
 		lane_wake(&h->to_inspector);

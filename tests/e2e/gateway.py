@@ -190,6 +190,12 @@ class Weir:
                 send_signal(pid, signal.SIGKILL)
         wait_for(lambda: not any(self._is_ours(p) for p in self.known), 5, "killed processes ended")
 
+    def kill_supervisor(self):
+        """Only the first process; the others notice."""
+        self.known |= set(descendants(self.process.pid))
+        self.process.kill()
+        self.process.wait(5)
+
     def _is_ours(self, pid):
         """Not one that got the number later: it runs our program."""
         try:

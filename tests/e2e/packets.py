@@ -151,7 +151,7 @@ class SegmentClient:
     that nobody answers for it.
     """
 
-    def __init__(self, lab, server, port=443, host="10.1.0.77", host6="fd01::77"):
+    def __init__(self, lab, server, port=443, host="10.1.0.77", host6="fd01::77", stamp=None):
         self.server = ipaddress.ip_address(server)
         self.address = ipaddress.ip_address(host if self.server.version == 4 else host6)
         self.port, self.sport = port, lab.next_port()
@@ -161,6 +161,7 @@ class SegmentClient:
         self.socket.bind(("eth0", ETH_P_ALL))
         self.seq = random.getrandbits(32)
         self.ack = 0
+        self.stamp = stamp  # of RFC 7323 in every segment; None: none
         self.received = b""
         self.was_reset = self.was_closed = False
 
@@ -170,8 +171,9 @@ class SegmentClient:
 
     def _segment(self, seq, flags, data, ttl=64):
         src, dst = self.address.packed, self.server.packed
-        tcp = struct.pack(">HHIIBBHHH", self.sport, self.port, seq % 2**32, self.ack, 0x50, flags,
-                          64240, 0, 0) + data
+        options = b"" if self.stamp is None else struct.pack(">BBBBII", 1, 1, 8, 10, self.stamp, 0)
+        tcp = struct.pack(">HHIIBBHHH", self.sport, self.port, seq % 2**32, self.ack,
+                          (20 + len(options)) << 2, flags, 64240, 0, 0) + options + data
         pseudo = src + dst + struct.pack(">II", len(tcp), socket.IPPROTO_TCP)
         tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp)) + tcp[18:]
         if len(src) == 4:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weir dies or hangs: what passes meanwhile, in both modes of failure."""
+import json
 import os
 import signal
+import socket
 import threading
 import time
 import unittest
@@ -13,6 +15,7 @@ from netns import send_signal
 from packets import payload_to
 from servers import Keeper
 
+QUEUE_LENGTH = 32768
 BACK_S = 10  # a killed part is working again by then
 
 
@@ -152,6 +155,38 @@ class FailureOpen(FailureCase):
 
     def test_hang(self):
         self.check_hang()
+
+
+class FullQueue(GatewayCase):
+    auto_start = False
+
+    def test_full_queue(self):
+        """What passes because there is no room is not counted by the kernel: we say so."""
+        weir = self.new_weir(on_failure="open")
+        with open(weir.conf, encoding="ascii") as f:
+            text = f.read().replace(f'watchdog = "{WATCHDOG_S}s"', 'watchdog = "30s"')
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        weir.start()
+        with self.lab.client:
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(s.close)
+        enforcer = weir.pid("enforcer")
+        os.kill(enforcer, signal.SIGSTOP)
+        try:
+            for _ in range(QUEUE_LENGTH + 2000):
+                s.sendto(b"x", (places.WEB, 50050))
+            time.sleep(0.2)
+        finally:
+            os.kill(enforcer, signal.SIGCONT)
+        loss = weir.ledger.wait(8, type="loss", what="uninspected")[0]
+        self.assertLess(loss["from"], loss["to"])
+        self.assertEqual(weir.pid("enforcer"), enforcer)
+        stats = json.loads(weir.ctl("stats", "--json").stdout)
+        self.assertGreater(stats["queue_full_seen"], 0)
+        self.assertIn("it was full", weir.said())
+        time.sleep(2)
+        self.assertEqual(len(weir.ledger.events(type="loss")), 1)
 
 
 if __name__ == "__main__":

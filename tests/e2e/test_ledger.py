@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger of a running gateway when its disk is full, and when its writer is killed."""
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -57,6 +58,47 @@ class WriterKilled(GatewayCase):
         lost = sum(e["count"] for e in self.weir.ledger.events(type="loss", what="events"))
         self.assertLessEqual(len([p for p in ports if p not in written]), lost)
         self.assertEqual(self.weir.faults(), "")
+
+
+class LedgerRemoved(GatewayCase):
+    auto_start = False
+
+    def test_segment_removed(self):
+        weir = self.new_weir().start()
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        time.sleep(0.3)
+        os.unlink(weir.ledger.files()[0])
+        time.sleep(2.5)
+        port = self.lab.tls(ALLOWED).port
+        weir.ledger.flow(port)
+        self.assertEqual([os.path.basename(f) for f in weir.ledger.files()], ["000002.jsonl"])
+        self.assertIn("was removed", weir.said())
+        self.assertEqual(weir.stop(), 0)
+
+    def test_folder_removed(self):
+        weir = self.new_weir().start()
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        shutil.rmtree(weir.ledger.folder)
+        port = self.lab.tls(ALLOWED).port
+        weir.wait_status(lambda s: s["restarts"]["writer"] >= 1 and s["ledger"]["error"] == "",
+                         10, "another writer made it again")
+        port = self.lab.tls(ALLOWED).port
+        weir.ledger.flow(port)
+        self.assertIn("was removed", weir.said())
+        # Where it cannot be made again, that is told as long as it lasts.
+        os.rename(weir.ledger.folder, weir.ledger.folder + ".old")
+        with open(weir.ledger.folder, "w", encoding="ascii"):
+            pass
+        shutil.rmtree(weir.ledger.folder + ".old")
+        weir.wait_status(lambda s: s["ledger"]["error"] != "", 10, "the error is told")
+        os.unlink(weir.ledger.folder)
+        weir.wait_status(lambda s: s["ledger"]["error"] == "", 10, "made again")
+        port = self.lab.tls(ALLOWED).port
+        weir.ledger.flow(port)
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        self.assertGreater(weir.status()["ledger"]["lost"], 0)
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
 
 
 if __name__ == "__main__":

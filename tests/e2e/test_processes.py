@@ -23,7 +23,10 @@ class OtherUser(GatewayCase):
 
     def installed(self):
         """The program with its data where nobody may read them."""
-        os.chmod(self.lab.dir, 0o711)
+        at = self.lab.dir
+        while at not in ("/", "/tmp"):
+            os.chmod(at, os.stat(at).st_mode | 0o111)
+            at = os.path.dirname(at)
         place = os.path.join(self.lab.dir, "installed")
         os.makedirs(os.path.join(place, "sbin"))
         for part in ("rules", "geo"):
@@ -57,6 +60,24 @@ class OtherUser(GatewayCase):
         self.assertFalse(self.lab.tls(DENIED).ok)
         self.assertEqual(weir.stop(), 0)
         self.assertEqual(weir.faults(), "")
+
+
+class NeverReady(GatewayCase):
+    auto_start = False
+
+    def test_gives_up_and_says_so(self):
+        """A part that ends three times before it was ready ends weir, with the reason."""
+        weir = self.new_weir(source="interface")
+        with open(weir.conf, encoding="ascii") as f:
+            text = f.read().replace('"c0"', '"nope0"')
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        done = self.lab.gateway.run(WEIR, "run", "-c", weir.conf, check=False, timeout=20)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("nope0", done.stderr)
+        self.assertIn("the enforcer ended three times before it was ready", done.stderr)
+        self.assertIn("giving up", done.stderr)
+        self.assertEqual(done.stderr.count("starting it again"), 2)
 
 
 class Listener(GatewayCase):

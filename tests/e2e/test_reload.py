@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules and modes that change while connections are open."""
+import os
 import signal
 import time
 import unittest
@@ -75,12 +76,47 @@ class Reload(GatewayCase):
         line = RULES.count("\n") + 2
         done = self.weir.ctl("reload", check=False)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.weir.ledger.wait(5, type="change", what="reload_refused")
         self.assertRegex(done.stdout + done.stderr, rf"lab\.rules:{line}\b")
         self.assertEqual(self.weir.status()["generation"], before["generation"])
         self.assertTrue(self.lab.tls(ALLOWED).ok)
         self.assertTrue(self.lab.tls(ALLOWED2).ok)
         self.assertFalse(self.lab.tls(DENIED).ok)
         self.assertGreater(stream.progress(), 2000, stream.error)
+
+    def test_keys_that_wait_for_a_start(self):
+        """They are named, nothing of them changes, and the file's mode is no mode switch."""
+        weir = self.weir
+        with open(weir.conf, encoding="ascii") as f:
+            was = f.read()
+        self.addCleanup(self.put_conf, was)
+        rules = weir.ctl("netfilter").stdout
+        self.put_conf(was.replace('"enforce"', '"monitor"').replace("min_ttl = 20", "min_ttl = 1")
+                      .replace('"c0", "s0"', '"c0"').replace("queue = 7411", "queue = 7412")
+                      .replace('watchdog = "1s"', 'watchdog = "5s"'))
+        said = weir.ctl("reload").stdout
+        for key in ("min_ttl", "interfaces", "queue", "watchdog"):
+            self.assertIn(f"capture.{key}: takes effect at the next start", said)
+        self.assertIn("use weir ctl mode monitor", said)
+        self.assertIn("reload", weir.said())
+        status = weir.status()
+        self.assertEqual((status["mode"], status["queue"]), ("enforce", 7411))
+        self.assertEqual(sorted(line for line in weir.ctl("netfilter").stdout.split("\n")
+                                if "mark" not in line),
+                         sorted(line for line in rules.split("\n") if "mark" not in line))
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        change = weir.ledger.wait(5, type="change", what="reload")[-1]
+        self.assertIn("capture.queue: takes effect", change["diff"])
+        self.assertNotIn("\\x0a", weir.said())
+        # A hung enforcer is killed by the watchdog that was in force at the start.
+        enforcer = weir.pid("enforcer")
+        os.kill(enforcer, signal.SIGSTOP)
+        weir.wait_status(lambda s: int(s["pids"]["enforcer"]) not in (0, enforcer), 3, "killed")
+        weir.wait_status(lambda s: s["judging"], 5, "back")
+
+    def put_conf(self, text):
+        with open(self.weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
 
     def test_broken_rules_by_signal(self):
         before = self.weir.status()

@@ -4,7 +4,7 @@
  *
  * Input: a byte that chooses the link type (and by its upper half a small cap of datagrams),
  * then frames, each behind 4 bytes: 0 be16 length | 2 u8 bytes cut by the capture |
- * 3 u8 seconds since the frame before.
+ * 3 u8 seconds since the frame before.  Tunnels are opened when the upper half is even.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,20 +32,22 @@ static unsigned byte_sum(const uint8_t *p, size_t len)
 
 static void check_packet(const struct frame *f, struct packet *p)
 {
+	/* By the address: a reassembled datagram is the decoder's memory. */
+	const bool in_frame = p->ip >= f->data && p->ip < f->data + f->caplen;
 	volatile unsigned touched;
-	struct addr src, dst;
 
-	require(decode_addresses(f, &src, &dst));
-	require(addr_equal(&src, &p->src) && addr_equal(&dst, &p->dst));
+	require(p->tunnels <= DECODE_TUNNELS_MAX);
 	require(p->payload >= p->l4 && p->payload_len <= p->l4_len);
 	require(p->payload + p->payload_len == p->l4 + p->l4_len);
 	require(p->payload_wire_len >= p->payload_len);
 	require(p->truncated || p->payload_wire_len == p->payload_len);
 	require(p->was_fragmented == (p->ip == NULL));
-	if (!p->was_fragmented) {
-		require(p->ip >= f->data && p->l4 >= p->ip + 20);
+	if (in_frame) {
+		require(p->l4 >= p->ip + 20);
 		require(p->l4 + p->l4_len <= f->data + f->caplen);
-		require(p->ip_len <= f->len);
+		require(p->truncated || p->ip_len <= f->len);
+	} else if (!p->was_fragmented) {
+		require(p->tunnels > 0 && p->l4 >= p->ip + 20);
 	} else {
 		require(p->l4_len <= UINT16_MAX && !p->truncated);
 	}
@@ -55,10 +57,12 @@ static void check_packet(const struct frame *f, struct packet *p)
 	require(!p->truncated || p->l4_checksum == CHECKSUM_UNKNOWN);
 }
 
-static void decode_one(struct decoder *d, struct frame *f, const uint8_t *bytes)
+static void decode_one(struct decoder *d, bool tunnels, struct frame *f,
+		       const uint8_t *bytes)
 {
 	/* Memory of exactly the frame's size: the sanitizer sees a byte too far. */
 	uint8_t *exact = malloc(f->caplen == 0 ? 1 : f->caplen);
+	enum decode_place place;
 	struct addr src, dst;
 	enum decode_result r;
 	struct packet p;
@@ -66,14 +70,19 @@ static void decode_one(struct decoder *d, struct frame *f, const uint8_t *bytes)
 	require(exact != NULL);
 	memcpy(exact, bytes, f->caplen);
 	f->data = exact;
+	place = decode_addresses(f, tunnels, &src, &dst);
 	r = decode_frame(d, f, &p);
 	require(r < DECODE_RESULT_COUNT && r != DECODE_FRAGMENT_TIMEOUT);
-	if (r == DECODE_OK)
+	if (r == DECODE_OK) {
 		check_packet(f, &p);
-	else if (r == DECODE_FRAGMENT_HELD)
-		require(decode_addresses(f, &src, &dst));
-	else
-		(void)decode_addresses(f, &src, &dst);
+		require(tunnels || p.tunnels == 0);
+		require(place == DECODE_PLACE_FRAGMENT ||
+			(place == DECODE_PLACE_ADDRESSES && addr_equal(&src, &p.src) &&
+			 addr_equal(&dst, &p.dst)));
+		require(place == DECODE_PLACE_FRAGMENT || !p.was_fragmented);
+	} else if (r == DECODE_FRAGMENT_HELD) {
+		require(place == DECODE_PLACE_FRAGMENT);
+	}
 	free(exact);
 }
 
@@ -81,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cur_init(data, size);
 	const unsigned choice = cur_u8(&c);
-	const struct decode_cfg cfg = {.fragments_max = 1 + (choice >> 4)};
+	const struct decode_cfg cfg = {.fragments_max = 1 + (choice >> 4),
+				       .tunnels = (choice >> 4) % 2 == 0};
 	struct decoder *d = decoder_create(&cfg);
 	struct frame f = {.link = (enum link_type)((choice & 15) % LINK_TYPE_COUNT)};
 	uint64_t results = 0;
@@ -101,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		f.number++;
 		f.clock_us += seconds * 1000000;
 		f.time_us = f.clock_us;
-		decode_one(d, &f, bytes);
+		decode_one(d, cfg.tunnels, &f, bytes);
 	}
 	for (unsigned r = 0; r < DECODE_RESULT_COUNT; r++)
 		if (r != DECODE_FRAGMENT_TIMEOUT)

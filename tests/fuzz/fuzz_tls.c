@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memset(&cut, 0, sizeof(cut));
 		step = identify_stream(id, data, half, false, false, port, &cut);
 		check_facts(&cut);
-		if (identify_stream(id, data, size, false, false, port, &whole) ==
-		    IDENTIFY_MORE) {
+		if (identify_stream(id, data, size, false, false, port, &whole) !=
+		    IDENTIFY_DONE) {
 			if (step == IDENTIFY_DONE)
 				abort();
 		} else if (step == IDENTIFY_DONE &&

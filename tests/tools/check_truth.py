@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 
-NAMED = {"tls", "quic-v1", "http", "tds8"}
+NAMED = {"tls", "quic-v1", "http", "tds8", "tds7-tls", "smtp-starttls", "http-connect"}
 failed = []
 
 

@@ -628,6 +628,69 @@ static void full_queue_passes_with_fail_open(void **state)
 	assert_int_equal(stats.queue_dropped, 0);
 }
 
+/* The kernel counts nothing there: it is seen from how many wait. */
+static void full_queue_is_seen_with_fail_open(void **state)
+{
+	struct fixture *f = *state;
+	struct nfqueue *q =
+		queue_open(f, &(struct nfqueue_cfg){.max_packets = 4, .fail_open = true});
+	struct nfqueue_stats stats;
+	struct held h;
+
+	send_numbers(f->out, 1, 3);
+	nfqueue_watch(q, NOW);
+	nfqueue_stats(q, &stats);
+	assert_int_equal(stats.full, 0);
+	send_numbers(f->out, 4, 7);
+	nfqueue_watch(q, NOW + 10);
+	nfqueue_watch(q, NOW + 20);
+	nfqueue_stats(q, &stats);
+	assert_int_equal(stats.full, 2);
+	assert_int_equal(stats.full_from_us, NOW);
+	assert_int_equal(stats.full_until_us, NOW + 20);
+	take(q, &h, 4);
+	for (size_t i = 0; i < 4; i++)
+		nfqueue_verdict(q, h.packets[i].id, true, false, 0);
+	assert_int_equal(nfqueue_flush(q), 0);
+	nfqueue_watch(q, NOW + 30);
+	nfqueue_watch(q, NOW + 2000000);
+	nfqueue_stats(q, &stats);
+	assert_int_equal(stats.full, 2);
+	send_numbers(f->out, 11, 15); /* another interval */
+	nfqueue_watch(q, NOW + 2000010);
+	nfqueue_stats(q, &stats);
+	assert_int_equal(stats.full, 3);
+	assert_int_equal(stats.full_from_us, NOW + 2000000);
+	assert_int_equal(stats.unread, 0);
+}
+
+/* As does what found our socket full; that is counted by the gaps in the numbers. */
+static void overflow_of_the_socket_is_seen_with_fail_open(void **state)
+{
+	struct fixture *f = *state;
+	struct nfqueue *q = queue_open(
+		f, &(struct nfqueue_cfg){.receive_buffer = 1, .fail_open = true});
+	struct held h = {.count = 0};
+	struct nfqueue_stats stats;
+	uint32_t passed = 0;
+
+	send_numbers(f->out, 1, 100);
+	while (readable(f->in, 0)) {
+		(void)receive(f->in);
+		passed++;
+	}
+	assert_true(passed > 0);
+	while (nfqueue_read(q, NOW, hold, &h) > 0)
+		;
+	send_numbers(f->out, 101, 101);
+	assert_int_equal(nfqueue_read(q, NOW, hold, &h), 1);
+	nfqueue_watch(q, NOW);
+	nfqueue_stats(q, &stats);
+	assert_int_equal(stats.unread, passed);
+	assert_int_equal(stats.packets, 101 - passed);
+	assert_int_equal(stats.full, 1);
+}
+
 static void overflow_of_the_socket_is_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -791,6 +854,8 @@ int main(void)
 		KERNEL_TEST(loss_of_rights_ends_the_queue),
 		KERNEL_TEST(full_queue_drops),
 		KERNEL_TEST(full_queue_passes_with_fail_open),
+		KERNEL_TEST(full_queue_is_seen_with_fail_open),
+		KERNEL_TEST(overflow_of_the_socket_is_seen_with_fail_open),
 		KERNEL_TEST(overflow_of_the_socket_is_counted),
 		KERNEL_TEST(merged_packets_are_cut_at_the_copy_range),
 		KERNEL_TEST(copy_range_is_20_kib_unless_set),

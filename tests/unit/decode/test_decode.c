@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
 #include "decode/decode.h"
+#include "tunnels.h"
 
 static struct decoder *decoder_new(void)
 {
@@ -39,7 +39,8 @@ static enum decode_result decode_cut(struct decoder *d, size_t caplen, size_t le
 	r = decode_frame(d, &f, p);
 	if (r == DECODE_OK) {
 		decode_check_l4(p);
-		assert_true(decode_addresses(&f, &src, &dst));
+		assert_int_equal(decode_addresses(&f, false, &src, &dst),
+				 DECODE_PLACE_ADDRESSES);
 		assert_true(addr_equal(&src, &p->src) && addr_equal(&dst, &p->dst));
 		assert_true(p->payload >= p->l4);
 		assert_true(p->payload + p->payload_len <= p->l4 + p->l4_len);
@@ -49,7 +50,8 @@ static enum decode_result decode_cut(struct decoder *d, size_t caplen, size_t le
 			assert_true(p->l4 + p->l4_len <= exact + caplen);
 		}
 	} else if (r == DECODE_FRAGMENT_HELD) {
-		assert_true(decode_addresses(&f, &src, &dst));
+		assert_int_equal(decode_addresses(&f, false, &src, &dst),
+				 DECODE_PLACE_FRAGMENT);
 	}
 	free(exact);
 	return r;
@@ -112,6 +114,8 @@ static void every_result_can_happen(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++)
 		seen[rows[i].want]++;
+	for (size_t i = 0; i < TUNNEL_ROWS; i++) /* test_tunnel.c */
+		seen[tunnel_rows[i].want]++;
 	count_of_several_frames(seen);
 	for (unsigned r = 0; r < DECODE_RESULT_COUNT; r++) {
 		if (seen[r] == 0)
@@ -269,13 +273,13 @@ static void addresses_of_what_is_not_ip_are_none(void **state)
 	(void)state;
 	arp();
 	f = build_frame(&b);
-	assert_false(decode_addresses(&f, &src, &dst));
+	assert_int_equal(decode_addresses(&f, false, &src, &dst), DECODE_PLACE_NONE);
 	ipv4_header_cut();
 	f = build_frame(&b);
-	assert_false(decode_addresses(&f, &src, &dst));
+	assert_int_equal(decode_addresses(&f, false, &src, &dst), DECODE_PLACE_NONE);
 	version_of_the_other();
 	f = build_frame(&b);
-	assert_false(decode_addresses(&f, &src, &dst));
+	assert_int_equal(decode_addresses(&f, false, &src, &dst), DECODE_PLACE_NONE);
 }
 
 int main(void)

@@ -105,7 +105,7 @@ static void wait_reports(struct conntrack *c, size_t count)
 		{.fd = conntrack_query_fd(c), .events = POLLIN},
 	};
 
-	while (conntrack_read(c, take, &reports) > 0 || reports.count < count)
+	while (conntrack_read(c, 0, take, &reports) > 0 || reports.count < count)
 		if (reports.count < count && poll(p, 2, 2000) == 0)
 			break;
 	assert_int_equal(reports.count, count);
@@ -244,7 +244,7 @@ static void transfer_is_counted(const char *client, const char *server)
 	p = pair_open(l, client, 0, server, local_port(l));
 	send_all(p.client, p.server, 300000);
 	send_all(p.server, p.client, 1000);
-	assert_int_equal(conntrack_read(c, take, &reports), 0);
+	assert_int_equal(conntrack_read(c, 0, take, &reports), 0);
 	pair_close(&p);
 	wait_reports(c, 1);
 	check_ends(&reports.r[0], client, p.client_port, server, p.server_port);
@@ -421,7 +421,7 @@ static void dump_shows_what_lives(void **state)
 	assert_true(conntrack_dumping(c));
 	assert_false(conntrack_dump(c));
 	for (unsigned i = 0; i < 100 && conntrack_dumping(c); i++)
-		(void)conntrack_read(c, take, &reports);
+		(void)conntrack_read(c, 0, take, &reports);
 	assert_false(conntrack_dumping(c));
 	assert_int_equal(conntrack_stats(c)->dumps, 1);
 	assert_int_equal(reports.count, 3);
@@ -552,7 +552,7 @@ static void without_events_dumps_work(void **state)
 	assert_int_equal(conntrack_event_fd(c), -1);
 	l = listener(B4);
 	p = pair_open(l, A4, 0, B4, local_port(l));
-	assert_int_equal(conntrack_read(c, take, &reports), 0);
+	assert_int_equal(conntrack_read(c, 0, take, &reports), 0);
 	assert_int_equal(conntrack_dump_now(c, 2000, take, &reports), 0);
 	assert_int_equal(reports.count, 1);
 	conntrack_close(c);
@@ -655,7 +655,7 @@ static void a_dump_finds_what_lost_events_hid(void **state)
 	c = tracker_open(4096, &can);
 	l = listener(B4);
 	(void)make_many(l, MANY, seen);
-	while (conntrack_read(c, take, &reports) > 0)
+	while (conntrack_read(c, 0, take, &reports) > 0)
 		;
 	assert_true(conntrack_stats(c)->events_lost > 0);
 	assert_true(reports.count < MANY);

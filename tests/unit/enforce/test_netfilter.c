@@ -358,6 +358,47 @@ static void jumps_of_ours_are_taken_out_first(void **state)
 	free(removal);
 }
 
+/* An empty chain tells the next one that accounting was off; it goes with the others. */
+static void the_note_of_accounting_is_kept_and_taken_away(void **state)
+{
+	static const char saved[] =
+		"*mangle\n:FORWARD ACCEPT [1:2]\n:WEIR-ACCT-WAS-0 - [0:0]\n"
+		":WEIR-FORWARD - [3:4]\n:WEIR-FORWARD-2 - [0:0]\n"
+		"-A FORWARD -j OTHER\n-A FORWARD -j WEIR-FORWARD\n"
+		"-A WEIR-FORWARD -j NFQUEUE --queue-num 1\nCOMMIT\n";
+	struct netfilter_cfg noting = closed;
+	char *plain, *text, *want, *ours;
+	FILE *out;
+
+	(void)state;
+	noting.acct_was_off = true;
+	plain = iptables_text(&closed, false, true, false, "");
+	text = iptables_text(&noting, false, true, false, "");
+	want = replaced(plain, ":WEIR-SAVE - [0:0]\n",
+			":WEIR-SAVE - [0:0]\n:WEIR-ACCT-WAS-0 - [0:0]\n");
+	assert_string_equal(text, want);
+	assert_true(netfilter_iptables_noted(saved));
+	assert_false(netfilter_iptables_noted(plain));
+	out = text_open(&ours);
+	netfilter_iptables_ours(saved, "# T\n", out);
+	netfilter_iptables_ours("*mangle\n-A FORWARD -j OTHER\nCOMMIT\n", "# U\n", out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(ours, "# T\n:WEIR-ACCT-WAS-0\n:WEIR-FORWARD\n"
+				  "-A FORWARD -j WEIR-FORWARD\n"
+				  "-A WEIR-FORWARD -j NFQUEUE --queue-num 1\n");
+	free(ours);
+	out = text_open(&ours);
+	assert_true(netfilter_iptables_revert_text(saved, "", out));
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(ours, "*mangle\n-D FORWARD -j WEIR-FORWARD\n-F WEIR-FORWARD\n"
+				  "-X WEIR-FORWARD\n-F WEIR-ACCT-WAS-0\n"
+				  "-X WEIR-ACCT-WAS-0\nCOMMIT\n");
+	free(ours);
+	free(plain);
+	free(text);
+	free(want);
+}
+
 static void nothing_of_ours_is_nothing_to_remove(void **state)
 {
 	static const char *const saved[] = {
@@ -778,6 +819,7 @@ int main(void)
 		cmocka_unit_test(each_choice_changes_its_own_words),
 		cmocka_unit_test(without_bpf_only_its_rule_is_missing),
 		cmocka_unit_test(jumps_of_ours_are_taken_out_first),
+		cmocka_unit_test(the_note_of_accounting_is_kept_and_taken_away),
 		cmocka_unit_test(nothing_of_ours_is_nothing_to_remove),
 		cmocka_unit_test(backends_have_names),
 		cmocka_unit_test(v4_segments_without_payload_are_known),

@@ -220,6 +220,63 @@ static void whole_life_of(enum netfilter_backend b)
 	free(before);
 }
 
+static char *ours(enum netfilter_backend b)
+{
+	char error[NETFILTER_ERROR_MAX] = "", *text = NULL;
+	int rc = netfilter_read(b, &text, error);
+
+	if (rc != 0)
+		fail_msg("%d: %s", rc, error);
+	assert_non_null(text);
+	return text;
+}
+
+/* What netfilter_read() tells stays the same until somebody changes our rules. */
+static void watched_life_of(enum netfilter_backend b, const char *flush)
+{
+	struct netfilter_cfg cfg = with_mark(b, MARK_1);
+	char *none, *first, *again, *before;
+
+	namespace_enter();
+	host_rules("nft");
+	host_rules("legacy");
+	before = all_rules();
+	none = ours(b);
+	assert_string_equal(none, "");
+	assert_false(netfilter_acct_noted());
+	cfg.acct_was_off = true;
+	install(&cfg);
+	assert_true(netfilter_acct_noted());
+	first = ours(b);
+	assert_non_null(strstr(first, "NFQUEUE --queue-num 7"));
+	again = ours(b);
+	assert_string_equal(first, again);
+	free(again);
+	free(shell(flush));
+	again = ours(b);
+	assert_string_not_equal(first, again);
+	free(again);
+	install(&cfg);
+	again = ours(b);
+	assert_string_equal(first, again);
+	free(again);
+	expect_removed(true);
+	expect_rules(before);
+	assert_false(netfilter_acct_noted());
+	free(none);
+	free(first);
+	free(before);
+}
+
+static void changes_by_others_are_seen(void **state)
+{
+	(void)state;
+	watched_life_of(NETFILTER_IPTABLES_NFT,
+			"ip6tables-nft -t mangle -D POSTROUTING -j WEIR-SAVE");
+	watched_life_of(NETFILTER_IPTABLES_LEGACY,
+			"iptables-legacy -t mangle -F WEIR-FORWARD");
+}
+
 static void iptables_nft_comes_and_goes(void **state)
 {
 	(void)state;
@@ -589,6 +646,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(iptables_nft_comes_and_goes),
+		cmocka_unit_test(changes_by_others_are_seen),
 		cmocka_unit_test(iptables_legacy_comes_and_goes),
 		cmocka_unit_test(nft_comes_and_goes_or_says_why_not),
 		cmocka_unit_test(a_table_of_our_name_is_taken_away),

@@ -15,7 +15,8 @@ static void an_allowed_hello_passes_for_good(void **state)
 
 		assert_answers(s, id - 2, 3, GOT_PASS);
 		id = say(s, all[i], &good);
-		assert_answer(s, id, GOT_FINAL);
+		assert_answer(s, id, GOT_PASS);
+		assert_taken(s, all[i], good.len);
 		assert_lines(s, "\"phase\":\"start\"", "\"verdict\":\"allow\"", 1);
 		assert_lines(s, "\"host\":\"good.example\"", "\"effect\":\"passed\"", 1);
 		assert_int_equal(s->reset_count, 0);
@@ -36,10 +37,11 @@ static void check_pieces(const struct ends *e, const size_t *order, size_t n)
 		assert_int_equal(scene_stats(s).held_now, i + 1);
 	}
 	(void)say_part(s, e, &good, order[n - 1], n);
-	assert_answers(s, first, (uint32_t)n, GOT_FINAL);
+	assert_answers(s, first, (uint32_t)n, GOT_PASS);
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(s->order[before + i], first + i);
 	assert_int_equal(scene_stats(s).held, n - 1);
+	assert_taken(s, e, good.len);
 	assert_true(scene_end(s));
 }
 
@@ -181,7 +183,7 @@ static void the_same_bytes_again_are_no_conflict(void **state)
 	(void)say_part(s, &v4, &good, 0, 2);
 	(void)say_part(s, &v4, &good, 0, 2);
 	(void)say(s, &v4, &good);
-	assert_answers(s, first, 3, GOT_FINAL);
+	assert_answers(s, first, 3, GOT_PASS);
 	assert_int_equal(scene_stats(s).conflicting, 0);
 	assert_lines(s, "\"overlap\"", NULL, 0);
 	assert_true(scene_end(s));
@@ -203,7 +205,7 @@ static void a_low_hop_limit_is_dropped(void **state)
 		assert_int_equal(scene_stats(s).ttl_low, 1);
 		assert_lines(s, "\"phase\":\"start\"", NULL, 0);
 		s->ttl = 20;
-		assert_answer(s, say(s, all[i], &good), GOT_FINAL);
+		assert_answer(s, say(s, all[i], &good), GOT_PASS);
 		assert_lines(s, "\"ttl_low\"", "\"decoy_ignored\"", 1);
 		assert_true(scene_end(s));
 	}
@@ -241,8 +243,9 @@ static void what_a_server_ignores_is_dropped(void **state)
 }
 
 /*
- * A second SYN with other numbers, which a server that has answered the first ignores: bytes
- * by its numbers may not be judged in the place of those that the server reads.
+ * A second SYN with other numbers: a client that comes again, or one whose server has answered
+ * the first and ignores it.  Bytes by the numbers that do not count may stand in front of what
+ * the server reads, and bytes that were not judged may not pass.
  */
 static void check_second_syn(uint32_t isn)
 {
@@ -253,25 +256,87 @@ static void check_second_syn(uint32_t isn)
 	/* The server's answer is not queued (architecture.md). */
 	id = send_segment(s, &v4,
 			  (struct segment){FROM_CLIENT, TCP_SYN, isn, 0, NULL, 0});
-	assert_answer(s, id, GOT_DROP);
-	assert_int_equal(scene_stats(s).ignored, 1);
-	/* The first one again is fine. */
-	assert_answer(s, send_syn(s, &v4), GOT_PASS);
-	(void)say(s, &v4, &evil);
+	assert_answer(s, id, GOT_PASS);
+	assert_answer(s, say(s, &v4, &evil), GOT_DROP); /* by the first's numbers */
 	id = send_segment(s, &v4,
 			  (struct segment){FROM_CLIENT, TCP_ACK, isn + 1, SERVER_FIRST,
 					   good.b, good.len});
-	assert_lines(s, "\"phase\":\"start\"", NULL, 1);
-	assert_lines(s, "\"decoy_ignored\"", "\"host\":\"evil.example\"", 1);
-	assert_answers(s, id - 1, 2, GOT_DROP);
+	assert_answer(s, id, GOT_PASS);
+	assert_answer(s, say(s, &v4, &evil), GOT_DROP);
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_ACK,
+					   isn + 1 + (uint32_t)good.len, SERVER_FIRST,
+					   evil.b, evil.len});
+	assert_answer(s, id, GOT_DROP);
+	assert_lines(s, "\"phase\":\"start\"", "\"host\":\"good.example\"", 1);
+	/* The server takes it: the client had come again. */
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+					   isn + 1 + (uint32_t)good.len, "hi", 2});
+	assert_answer(s, id, GOT_FINAL);
 	assert_true(scene_end(s));
 }
 
-static void a_second_syn_moves_nothing(void **state)
+static void a_second_syn_is_not_believed(void **state)
 {
 	(void)state;
 	check_second_syn(CLIENT_FIRST - 1 + 2000);
 	check_second_syn(CLIENT_FIRST - 1 - 2000);
+}
+
+/* The beginning was not seen: what is in front of the first bytes, or glued to them, is not passed. */
+static void a_hello_in_midstream_stands_alone(void **state)
+{
+	static struct bytes both;
+	struct scene *s = start(closed);
+	const uint32_t len = (uint32_t)good.len;
+
+	(void)state;
+	both.len = 0;
+	put_mem(&both, good.b, good.len);
+	put_mem(&both, evil.b, evil.len);
+	assert_answer(s, send_data(s, &v4, 0, both.b, both.len), GOT_DROP);
+	assert_answer(s, send_data(s, &v4, 0, good.b, good.len), GOT_PASS);
+	assert_answer(s, send_data(s, &v4, len, evil.b, evil.len), GOT_DROP);
+	assert_answer(s, send_data(s, &v4, (uint32_t)-10, evil.b, evil.len), GOT_DROP);
+	assert_answer(s, send_data(s, &v4, 0, good.b, good.len), GOT_PASS);
+	assert_taken(s, &v4, good.len);
+	assert_true(scene_end(s));
+}
+
+/* A server that ignores what was judged (an old time stamp) gets nothing else in its place. */
+static void other_bytes_in_the_place_of_a_judged_hello_do_not_pass(void **state)
+{
+	static struct bytes same;
+	struct scene *s = start(closed);
+
+	(void)state;
+	make_hello(&same, "evil.example", 100);
+	assert_int_equal(same.len, good.len);
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say(s, &v4, &good), GOT_PASS);
+	assert_answer(s, say(s, &v4, &same), GOT_DROP);
+	assert_int_equal(scene_stats(s).conflicting, 1);
+	assert_answer(s, say(s, &v4, &good), GOT_PASS);
+	assert_taken(s, &v4, good.len);
+	assert_true(scene_end(s));
+}
+
+/* What the urgent flag does to the bytes hangs on the server. */
+static void urgent_bytes_are_dropped_before_the_verdict(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	id = send_segment(s, &v4,
+			  (struct segment){FROM_CLIENT, TCP_ACK | TCP_URG, CLIENT_FIRST,
+					   SERVER_FIRST, evil.b, evil.len});
+	assert_answer(s, id, GOT_DROP);
+	(void)say(s, &v4, &evil);
+	assert_lines(s, "\"phase\":\"start\"", "\"verdict\":\"deny\"", 1);
+	assert_true(scene_end(s));
 }
 
 /* Unless the first one came to nothing. */
@@ -289,7 +354,7 @@ static void a_syn_after_a_silence_is_the_first(void **state)
 	id = send_segment(s, &v4,
 			  (struct segment){FROM_CLIENT, TCP_ACK, 77001, SERVER_FIRST,
 					   good.b, good.len});
-	assert_answer(s, id, GOT_FINAL);
+	assert_answer(s, id, GOT_PASS);
 	assert_true(scene_end(s));
 }
 
@@ -356,13 +421,12 @@ static void a_source_over_its_cap_is_decided_by_the_retransmission(void **state)
 	assert_answer(s, other, GOT_NOTHING);
 	assert_int_equal(scene_stats(s).over_cap, 1);
 	(void)say_part(s, &of_source[0], &good, 1, 2);
-	assert_answer(s, held, GOT_FINAL);
+	assert_answer(s, held, GOT_PASS);
 	held = say_part(s, &of_source[1], &good, 0, 2);
 	assert_answer(s, held, GOT_NOTHING);
 	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_PASS);
 	assert_answer(s, held, GOT_PASS);
-	assert_answer(s, send_reply(s, &of_source[1], 0, (uint32_t)good.len, "all"),
-		      GOT_FINAL);
+	assert_taken(s, &of_source[1], good.len);
 	assert_true(scene_end(s));
 }
 
@@ -382,7 +446,7 @@ static void all_together_have_a_cap(void **state)
 	/* A name that is whole needs no place. */
 	assert_answer(s, say(s, &of_source[2], &good), GOT_PASS);
 	(void)open_tcp(s, &v6);
-	assert_answer(s, say(s, &v6, &good), GOT_FINAL);
+	assert_answer(s, say(s, &v6, &good), GOT_PASS);
 	assert_true(scene_end(s));
 }
 
@@ -514,10 +578,10 @@ static void each_connection_has_its_own_clock(void **state)
 		s->now_us += SECOND;
 	}
 	/* The middle one is decided in time. */
-	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_FINAL);
+	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_PASS);
 	worker_tick(s->w, s->now_us);
 	assert_answer(s, ids[0], GOT_DROP);
-	assert_answer(s, ids[1], GOT_FINAL);
+	assert_answer(s, ids[1], GOT_PASS);
 	assert_answer(s, ids[2], GOT_NOTHING);
 	worker_tick(s->w, s->now_us + 2 * SECOND);
 	assert_answer(s, ids[2], GOT_DROP);
@@ -538,7 +602,10 @@ int main(void)
 		cmocka_unit_test(the_same_bytes_again_are_no_conflict),
 		cmocka_unit_test(a_low_hop_limit_is_dropped),
 		cmocka_unit_test(what_a_server_ignores_is_dropped),
-		cmocka_unit_test(a_second_syn_moves_nothing),
+		cmocka_unit_test(a_second_syn_is_not_believed),
+		cmocka_unit_test(a_hello_in_midstream_stands_alone),
+		cmocka_unit_test(other_bytes_in_the_place_of_a_judged_hello_do_not_pass),
+		cmocka_unit_test(urgent_bytes_are_dropped_before_the_verdict),
 		cmocka_unit_test(a_syn_after_a_silence_is_the_first),
 		cmocka_unit_test(reasons_of_drops_add_up),
 		cmocka_unit_test(a_connection_over_its_cap_waits_for_the_client),

@@ -140,10 +140,6 @@ static const struct request requests[] = {
 	 UNDECIDABLE_MALFORMED_NAME, 0},
 	{"GET / HTTP/2.0\r\nHost: a.example\r\n\r\n", 80, "", "",
 	 UNDECIDABLE_MALFORMED_HELLO, 0},
-
-	/* a tunnel's target is for the next widening */
-	{"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 3128, "", "",
-	 UNDECIDABLE_NO_READER, 0},
 };
 
 static void reads_the_host_or_says_why_not(void **state)

@@ -24,18 +24,7 @@ struct opening {
 
 static const struct opening openings[] = {
 	{"SSH", BYTES("SSH-2.0-OpenSSH_9.2\r\n"), 22, PROTOCOL_SSH, UNDECIDABLE_NONE},
-	{"SMTP", BYTES("ehlo me\r\n"), 587, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
-	{"SMTP HELO", BYTES("HELO me\r\n"), 25, PROTOCOL_SMTP, UNDECIDABLE_NO_READER},
 	{"HTTP/2 in clear", BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 80, PROTOCOL_HTTP,
-	 UNDECIDABLE_NO_READER},
-	{"PROXY v1", BYTES("PROXY TCP4 10.0.0.1 10.0.0.2 1 443\r\n"), 443,
-	 PROTOCOL_UNKNOWN, UNDECIDABLE_NO_READER},
-	{"PROXY v2", BYTES("\r\n\r\n\0\r\nQUIT\n\x21\x11"), 443, PROTOCOL_UNKNOWN,
-	 UNDECIDABLE_NO_READER},
-	{"TDS PRELOGIN", BYTES("\x12\x01\x00\x2f\x00\x00\x01\x00\x00"), 1433,
-	 PROTOCOL_TDS, UNDECIDABLE_NO_READER},
-	{"SOCKS5", BYTES("\5\2\0\2"), 1080, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER},
-	{"SOCKS4", BYTES("\4\1\x01\xbb\x0a\0\0\1me\0"), 1080, PROTOCOL_SOCKS,
 	 UNDECIDABLE_NO_READER},
 	{"DNS", BYTES("\0\x1b\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1"), 53,
 	 PROTOCOL_DNS, UNDECIDABLE_NONE},
@@ -117,9 +106,6 @@ static void reads_real_openings(void **state)
 		enum protocol protocol;
 	} rows[] = {
 		{"curl_h2c", 80, PROTOCOL_HTTP},
-		{"curl_connect", 3128, PROTOCOL_HTTP},
-		{"swaks_smtp", 25, PROTOCOL_SMTP},
-		{"tsql_tds7", 1433, PROTOCOL_TDS},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -249,6 +249,34 @@ static void an_existing_ledger_goes_on(void **state)
 	assert_contents(state, "l/000001.jsonl", LINE(1) LINE(2));
 }
 
+static void remove_path(void **state, const char *name)
+{
+	char *path = path_in(*state, name);
+
+	assert_int_equal(remove(path), 0);
+	free(path);
+}
+
+/* rm on a ledger that is being written: further lines go where they can be found. */
+static void a_removed_segment_is_noticed(void **state)
+{
+	struct ledger *l = open_in(state, 0);
+
+	append(l, 1);
+	assert_int_equal(ledger_flush(l), 0);
+	assert_int_equal(ledger_look(l), 0);
+	remove_path(state, "l/000001.jsonl");
+	assert_int_equal(ledger_look(l), 1);
+	assert_int_equal(ledger_look(l), 0);
+	append(l, 1);
+	assert_int_equal(ledger_flush(l), 0);
+	assert_contents(state, "l/000002.jsonl", LINE(2));
+	remove_path(state, "l/000002.jsonl");
+	remove_path(state, "l");
+	assert_int_equal(ledger_look(l), -ENOENT);
+	(void)ledger_close(l);
+}
+
 static void must_be_new_refuses_an_existing_one(void **state)
 {
 	assert_int_equal(ledger_close(open_in(state, 0)), 0);
@@ -621,6 +649,7 @@ int main(void)
 		FOLDER_TEST(a_discarded_ledger_leaves_nothing_of_its_own),
 		FOLDER_TEST(files_are_for_owner_and_group_only),
 		FOLDER_TEST(an_existing_ledger_goes_on),
+		FOLDER_TEST(a_removed_segment_is_noticed),
 		FOLDER_TEST(must_be_new_refuses_an_existing_one),
 		FOLDER_TEST(segments_close_at_their_size),
 		FOLDER_TEST(a_line_longer_than_a_segment_has_one_of_its_own),

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "identify/layer.h"
+
+#define DNS_PORT 53
+
+enum layer_step layer_read(struct identify *id, const struct stream *s, struct layer *ret,
+			   struct facts *f)
+{
+	enum layer_step step = proxy_layer(s, ret, f);
+
+	if (step == LAYER_NO)
+		step = smtp_layer(s, ret, f);
+	if (step == LAYER_NO)
+		step = connect_layer(s, ret, f);
+	if (s->port ==
+	    DNS_PORT) /* a length in front of a message may look like the rest */
+		return step;
+	if (step == LAYER_NO)
+		step = tds_layer(id, s, ret, f);
+	if (step == LAYER_NO)
+		step = socks_layer(s, ret, f);
+	return step;
+}

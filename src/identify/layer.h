@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IDENTIFY_LAYER_H
+#define IDENTIFY_LAYER_H
+
+/*
+ * layer - what clients say before the bytes that name the server: STARTTLS of SMTP, PRELOGIN
+ * of TDS 7, CONNECT and SOCKS requests, PROXY headers.
+ *
+ * Private to identify.  A reader looks at the client's bytes alone: where the client waits for
+ * an answer, the bytes so far may go to the server (LAYER_WAITS), and what follows them is
+ * read anew (LAYER_INSIDE).
+ */
+
+#include "identify/context.h"
+#include "identify/host.h"
+
+enum layer_step {
+	LAYER_NO = 0, /* not my protocol */
+	LAYER_MAYBE,  /* too few bytes to tell; never at the end of the stream */
+	LAYER_MORE,   /* my protocol, in the midst of a message */
+	LAYER_WAITS,  /* whole messages only; the client waits, or may go on */
+	LAYER_INSIDE, /* `inside` begins with other bytes */
+	LAYER_DONE,   /* the facts are final */
+};
+
+struct layer {
+	enum protocol protocol;
+	enum undecidable why; /* when nothing follows and it names nobody */
+	uint32_t flags;
+	bool named; /* the client asks for `host` */
+	bool literal;
+	struct host host;
+	char method[16]; /* of HTTP */
+	struct stream inside;
+};
+
+/* One layer in front; *ret starts zeroed.  Only LAYER_DONE may have changed the facts. */
+enum layer_step layer_read(struct identify *id, const struct stream *s, struct layer *ret,
+			   struct facts *f);
+
+enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct facts *f);
+enum layer_step tds_layer(struct identify *id, const struct stream *s, struct layer *ret,
+			  struct facts *f);
+enum layer_step socks_layer(const struct stream *s, struct layer *ret, struct facts *f);
+enum layer_step proxy_layer(const struct stream *s, struct layer *ret, struct facts *f);
+enum layer_step connect_layer(const struct stream *s, struct layer *ret, struct facts *f);
+
+static inline struct stream stream_after(const struct stream *s, size_t n)
+{
+	struct stream inside = *s;
+
+	inside.bytes += n;
+	inside.filled -= n;
+	return inside;
+}
+
+/* All of the messages up to `n` are whole. */
+static inline enum layer_step layer_behind(const struct stream *s, size_t n,
+					   struct layer *ret)
+{
+	ret->inside = stream_after(s, n);
+	return n == s->filled ? LAYER_WAITS : LAYER_INSIDE;
+}
+
+static inline enum layer_step layer_done(struct facts *f, enum protocol protocol,
+					 enum undecidable why)
+{
+	f->protocol = protocol;
+	f->undecidable = why;
+	return LAYER_DONE;
+}
+
+/* In the midst of a message. */
+static inline enum layer_step layer_unfinished(const struct stream *s, struct facts *f,
+					       enum protocol protocol)
+{
+	return s->final ? layer_done(f, protocol, stream_unfinished(s)) : LAYER_MORE;
+}
+
+#endif /* IDENTIFY_LAYER_H */
