@@ -12,6 +12,7 @@
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
+#   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -78,7 +79,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz \
-        garbage coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
+        garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -177,6 +178,8 @@ $(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
 	+scripts/garbage.sh 10000
+evasion: weir
+	python3 tests/tools/evasion.py table ./weir
 coverage:
 	+scripts/coverage.sh
 

@@ -35,6 +35,22 @@ struct pending {
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
+	/* rival.c */
+	bool whole; /* the facts are final; the server has not answered yet */
+	bool rival; /* something contradicts the head */
+	bool asked_ndpi;
+	int64_t whole_us;   /* when the facts were final */
+	uint32_t first_ack; /* as the client's first bytes say */
+	struct head
+		other; /* last copies of the head's bytes, or a second QUIC connection */
+	struct datagram_state second;
+	bool second_whole;
+	bool retried;  /* the server asked for a second hello */
+	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	bool has_urgent, many_urgent;
+	uint32_t urgent_at;         /* in the head */
+	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
+	uint32_t ts_recent;
 	struct ndpi_guess *guess; /* NULL = not asked */
 	struct facts facts;
 };
@@ -42,6 +58,7 @@ struct pending {
 struct conn {
 	uint32_t pending; /* index in worker.pendings, or POOL_NONE */
 	uint32_t host, sni, alpn, ja4, method, url, ndpi; /* numbers in worker.texts */
+	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t flags;
 	uint32_t quic_version;
 	uint32_t rule, would_rule;
@@ -90,6 +107,7 @@ struct worker {
 	struct decoder *decoder;
 	struct flow_table *flows;
 	struct head_pools *heads;
+	struct head_pools *others; /* of pending.other */
 	struct identify *identify;
 	struct witness *witness;
 	struct ndpi_adapter *ndpi; /* NULL = off */
@@ -99,7 +117,8 @@ struct worker {
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
 	uint8_t epoch;
-	struct inline_state *inl; /* NULL = nothing waits for our answer */
+	struct inline_state *inl;  /* NULL = nothing waits for our answer */
+	uint8_t without[HEAD_MAX]; /* a head without its urgent byte */
 	char line[FORM_LINE_MAX];
 };
 
@@ -159,6 +178,42 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 
 /* Ends of flows that flow_finish() or a displacement has prepared. */
 void worker_end_gone(struct worker *w, int64_t clock_us);
+
+/* ---- rival.c: two contents for one place, seen by who only watches ---- */
+
+/* A name that the connection may have. */
+void rival_name(struct worker *w, struct conn *c, struct str host);
+void rival_forget(struct worker *w, struct conn *c);
+
+/* Client bytes at `at`, before head_add(): do they contradict what is there? */
+void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+	       struct str bytes);
+
+/* The same of a TCP stream, whose other copy is read. */
+void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
+		  struct pending *p, uint32_t at, struct str bytes);
+
+/* Flag a hop limit other than the client's first. */
+void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
+
+/* TCP: nothing that comes after this packet can change what the server has taken. */
+bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
+		   const struct packet *pkt, bool from_client);
+
+/* The client's bytes after a HelloRetryRequest; DONE: compared with the first hello. */
+enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
+				      struct conn *c, struct pending *p);
+
+/* Remember an urgent pointer, before head_add(). */
+void rival_note_urgent(const struct flow *fl, struct pending *p,
+		       const struct packet *pkt);
+
+/* The head with its urgent byte, which is there, and without. */
+enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
+				     struct conn *c, struct pending *p, bool final);
+
+/* Before the verdict: the facts become a conflict, or the candidates are forgotten. */
+void rival_conclude(struct worker *w, struct conn *c, struct pending *p);
 
 /* ---- inline.c, for the worker ---- */
 

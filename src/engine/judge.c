@@ -250,6 +250,8 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.word = summary_word(&cf->service, e.host, word),
 	};
 
+	for (size_t i = 0; i < CANDIDATES_MAX; i++)
+		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
 	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
 	       d.connector_count < cf->service.connector_count) {
 		d.connectors[d.connector_count] =

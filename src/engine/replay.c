@@ -172,11 +172,17 @@ static void take_direct(struct replay *r, const struct frame *f)
 	worker_frame(r->lanes[0].worker, f);
 }
 
+static bool wants_dns(const struct replay *r)
+{
+	return r->cfg->generation->config->ledger.dns_events;
+}
+
 static int run_one(struct replay *r)
 {
 	struct worker_cfg cfg = {.generation = r->cfg->generation,
 				 .origin = r->origin,
 				 .sink = {.put = put_direct, .arg = r},
+				 .dns_events = wants_dns(r),
 				 .ndpi = r->cfg->ndpi};
 
 	r->lanes[0].worker = worker_create(&cfg);
@@ -477,6 +483,7 @@ static int create_lanes(struct replay *r)
 		struct worker_cfg cfg = {.generation = r->cfg->generation,
 					 .origin = r->origin,
 					 .sink = {.put = put_shared, .arg = l},
+					 .dns_events = wants_dns(r),
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;
@@ -562,10 +569,13 @@ static void write_end(struct replay *r)
 	COUNT("ignored_no_ack", st->ignored_no_ack);
 	COUNT("ignored_syn_data", st->ignored_syn_data);
 	COUNT("ignored_tcp_md5", st->ignored_md5);
+	COUNT("ignored_old_timestamp", st->ignored_old);
+	COUNT("ignored_urgent", st->ignored_urgent);
 	COUNT("ignored_reset_data", st->ignored_reset_data);
 	COUNT("ignored_bad_ack", st->ignored_bad_ack);
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
+	COUNT("quic_initials_unpadded", st->quic_unpadded);
 	COUNT("dns_answers_kept", st->dns_answers);
 	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
 #undef COUNT

@@ -10,9 +10,11 @@
 #define SILENT_US \
 	INT64_C(900000000) /* inline: 15 min, over the default of adopt_established */
 #define PENDING_DEFAULT   65536u
-#define LARGE_HEADS_SHARE 8u /* one large head for so many pending connections */
+#define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
+#define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
 #define DNS_PORT          53
+#define MDNS_PORT         5353
 
 /*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
@@ -50,6 +52,8 @@ static bool create_parts(struct worker *w)
 	w->decoder = decoder_create(&decode);
 	w->flows = flow_table_create(&flows);
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
+	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
+				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
 	w->identify = identify_create();
 	w->witness = witness_create(0);
 	w->texts = intern_create(TEXTS_MAX);
@@ -60,8 +64,9 @@ static bool create_parts(struct worker *w)
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
-	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
-	       w->pendings != NULL && (w->ndpi != NULL || !w->cfg.ndpi);
+	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
+	       w->texts != NULL && w->pendings != NULL &&
+	       (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -89,6 +94,7 @@ void worker_destroy(struct worker *w)
 	intern_destroy(w->texts);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
+	head_pools_destroy(w->others);
 	head_pools_destroy(w->heads);
 	flow_table_destroy(w->flows);
 	decoder_destroy(w->decoder);
@@ -99,59 +105,165 @@ void worker_destroy(struct worker *w)
 
 struct sink_arg {
 	struct worker *w;
+	struct conn *c;
 	struct pending *p;
+	struct head *head;
+	struct head_pools *pools;
 };
 
 static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
 {
 	struct sink_arg *a = arg;
 
-	return head_add(&a->p->head, a->w->heads, at, data, len) != HEAD_NO_ROOM;
+	if (a->w->inl == NULL && a->head == &a->p->head && !a->p->second.opened)
+		rival_add(a->w, a->c, a->p, at, (struct str){(const char *)data, len});
+	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
 }
 
 static const uint8_t *sink_bytes(void *arg, size_t *ret_filled)
 {
 	const struct sink_arg *a = arg;
 
-	*ret_filled = a->p->head.filled;
-	return a->p->head.bytes;
+	*ret_filled = a->head->filled;
+	return a->head->bytes;
 }
 
 static bool sink_conflict(void *arg)
 {
 	const struct sink_arg *a = arg;
 
-	return a->p->head.conflict;
+	return a->head->conflict;
 }
 
 static void sink_reset(void *arg)
 {
 	struct sink_arg *a = arg;
 
-	head_clear(&a->p->head, a->w->heads);
+	head_clear(a->head, a->pools);
 }
 
-static enum identify_step ask_datagram(struct worker *w, struct pending *p, uint16_t port,
-				       const struct packet *pkt, bool from_client)
+static struct crypto_sink sink_of(struct sink_arg *a)
 {
-	struct sink_arg arg = {.w = w, .p = p};
-	struct crypto_sink sink = {.add = sink_add,
-				   .bytes = sink_bytes,
-				   .conflict = sink_conflict,
-				   .reset = sink_reset,
-				   .arg = &arg};
+	return (struct crypto_sink){.add = sink_add,
+				    .bytes = sink_bytes,
+				    .conflict = sink_conflict,
+				    .reset = sink_reset,
+				    .arg = a};
+}
+
+/* pkt NULL: no more will come. */
+static enum identify_step ask_datagram(struct worker *w, struct conn *c,
+				       struct pending *p, const struct packet *pkt,
+				       bool from_client, struct facts *f)
+{
+	struct sink_arg arg = {w, c, p, &p->head, w->heads};
+	struct crypto_sink sink = sink_of(&arg);
 
 	return identify_datagram(w->identify, &p->datagram,
 				 pkt == NULL ? NULL : pkt->payload,
 				 pkt == NULL ? 0 : pkt->payload_len, from_client,
-				 pkt == NULL, port, &sink, &p->facts);
+				 pkt == NULL, flow_server_port(p->flow), &sink, f);
+}
+
+/* An Initial of a second connection: a server takes it as well as the first (RFC 9000 5.2.2). */
+static void ask_second(struct worker *w, struct conn *c, struct pending *p,
+		       const struct packet *pkt)
+{
+	struct sink_arg arg = {w, c, p, &p->other, w->others};
+	struct crypto_sink sink = sink_of(&arg);
+	struct facts f;
+
+	p->rival = true;
+	if (!p->second.opened)
+		head_clear(&p->other, w->others);
+	memset(&f, 0, sizeof(f));
+	if (identify_datagram(w->identify, &p->second, pkt->payload, pkt->payload_len,
+			      true, false, flow_server_port(p->flow), &sink,
+			      &f) != IDENTIFY_DONE)
+		return;
+	p->second_whole = true;
+	rival_name(w, c, facts_host(&f));
+}
+
+/* CRYPTO bytes under one connection id with two contents: what do they say? */
+static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
+{
+	for (int last = 0; last < 2; last++) {
+		struct sink_arg arg = {w, c, p, last ? &p->other : &p->head, w->others};
+		struct crypto_sink sink = sink_of(&arg);
+		struct facts f;
+
+		memset(&f, 0, sizeof(f));
+		if (identify_crypto(w->identify, &sink, &f) == IDENTIFY_DONE)
+			rival_name(w, c, facts_host(&f));
+	}
+}
+
+/* Has the server sent the client back?  Then what it says next counts. */
+static void start_again(struct worker *w, struct conn *c, struct pending *p)
+{
+	c->flags |= p->facts.flags;
+	memset(&p->facts, 0, sizeof(p->facts));
+	memset(&p->second, 0, sizeof(p->second));
+	head_clear(&p->other, w->others);
+	rival_forget(w, c);
+	p->whole = p->rival = p->second_whole = p->retried = false;
+	p->has_urgent = p->many_urgent = false;
+	p->base = 0;
+}
+
+static enum identify_step feed_datagram(struct worker *w, struct conn *c,
+					struct pending *p, const struct packet *pkt,
+					bool from_client)
+{
+	struct facts again;
+	const bool whole = p->whole;
+	enum identify_step step;
+
+	if (whole)
+		memset(&again, 0, sizeof(again));
+	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : &p->facts);
+	switch (step) {
+	case IDENTIFY_MORE:
+	case IDENTIFY_PASS:
+	case IDENTIFY_ASKED:
+		break;
+	case IDENTIFY_DONE:
+		/* Only of a hello can there be a second one. */
+		if (w->inl != NULL || (!whole && (p->facts.protocol != PROTOCOL_QUIC ||
+						  !p->datagram.opened)))
+			return IDENTIFY_DONE;
+		p->whole = true;
+		break;
+	case IDENTIFY_OTHER:
+		if (w->inl != NULL) {
+			p->facts.protocol = PROTOCOL_QUIC;
+			p->facts.undecidable = UNDECIDABLE_CONFLICT;
+			return IDENTIFY_DONE;
+		}
+		ask_second(w, c, p, pkt);
+		break;
+	case IDENTIFY_RETRY:
+		if (whole)
+			c->flags |= again.flags;
+		start_again(w, c, p);
+		return IDENTIFY_MORE;
+	case IDENTIFY_ANSWERED:
+		return w->inl == NULL && (p->whole || p->rival) ? IDENTIFY_DONE
+								: IDENTIFY_MORE;
+	}
+	if (p->other.bytes != NULL && !p->second.opened)
+		ask_copies(w, c, p);
+	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
+		       ? IDENTIFY_DONE
+		       : IDENTIFY_MORE;
 }
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
 
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
-			   struct packet *p)
+			   const struct pending *pd, struct packet *p)
 {
 	uint64_t *counter = NULL;
 
@@ -165,6 +277,9 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
+	else if (pd->ts_agreed && p->tcp_timestamp &&
+		 (int32_t)(p->ts_val - pd->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
 		if (p->l4_checksum == CHECKSUM_BAD)
@@ -180,19 +295,22 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 }
 
 static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
-				     struct pending *p, bool final)
+				     struct conn *c, struct pending *p, bool final)
 {
 	const struct head *h = &p->head;
 
+	if (p->retried)
+		return rival_second_hello(w, fl, c, p);
+	if (p->has_urgent && p->urgent_at < h->filled)
+		return rival_read_urgent(w, fl, c, p, final);
 	return identify_stream(w->identify, h->bytes, h->filled, final,
 			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
 }
 
-/* The bytes that lie in the stream, and where.  None: keep-alive probe, old copy. */
-static struct str stream_bytes(const struct flow *fl, const struct packet *pkt,
-			       uint32_t *ret_at)
+/* The bytes that lie in the stream from number `from` on, and where.  None: keep-alive probe, old copy. */
+static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t *ret_at)
 {
-	const uint32_t at = pkt->seq - fl->client_isn;
+	const uint32_t at = pkt->seq - from;
 	const size_t before = at >= 0x80000000u ? (size_t)(0u - at) : 0;
 
 	*ret_at = before > 0 ? 0 : at;
@@ -221,11 +339,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
@@ -233,6 +351,16 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
+	if (at <= p->head.filled && pkt->tcp_timestamp)
+		p->ts_recent = pkt->ts_val;
+	rival_note_urgent(fl, p, pkt);
+	if (w->inl == NULL) {
+		if (p->head.bytes == NULL && !p->retried)
+			p->first_ack = pkt->ack;
+		rival_stream(w, fl, c, p, at, bytes);
+		if (p->whole)
+			return IDENTIFY_MORE;
+	}
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
@@ -240,13 +368,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		w->stats.heads_refused++;
 		return cannot_tell(p, UNDECIDABLE_BUDGET);
 	}
-	/* Whether the urgent byte is part of the stream depends on the server. */
-	if (p->head.conflict || (pkt->tcp_flags & TCP_URG) != 0) {
+	if (p->head.conflict && w->inl != NULL)
 		return cannot_tell(p, UNDECIDABLE_CONFLICT);
-	}
 	if (r != HEAD_ADDED)
 		return IDENTIFY_MORE;
-	step = ask_stream(w, fl, p, false);
+	step = ask_stream(w, fl, c, p, false);
 	if (step != IDENTIFY_DONE || w->inl == NULL || inline_ends_there(w, fl, c, p))
 		return step;
 	forget(w, p);
@@ -266,6 +392,7 @@ void conn_release(struct worker *w, struct conn *c)
 	if (p->guarded)
 		return;
 	head_clear(&p->head, w->heads);
+	head_clear(&p->other, w->others);
 	if (p->guess != NULL)
 		return;
 	pool_put(w->pendings, p);
@@ -282,15 +409,17 @@ static void finish_guess(struct worker *w, struct conn *c)
 	ndpi_guess_finish(w->ndpi, p->guess, word);
 	p->guess = NULL;
 	c->ndpi = intern_hold(w->texts, str_of(word));
-	conn_release(w, c);
+	if (c->done)
+		conn_release(w, c);
 }
 
 /* Bytes that no reader of ours knows: let nDPI say what protocol it is. */
 static void start_guess(struct worker *w, const struct flow *fl, struct pending *p)
 {
-	if (w->ndpi == NULL || p->facts.protocol != PROTOCOL_UNKNOWN ||
+	if (w->ndpi == NULL || p->asked_ndpi || p->facts.protocol != PROTOCOL_UNKNOWN ||
 	    (fl->key.ip_proto != IP_PROTO_TCP && fl->key.ip_proto != IP_PROTO_UDP))
 		return;
+	p->asked_ndpi = true;
 	p->guess = ndpi_guess_start(w->ndpi, fl->key.ip_proto);
 	if (p->guess != NULL)
 		w->stats.ndpi_flows++;
@@ -298,6 +427,7 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
+	rival_conclude(w, c, p);
 	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
 	    p->facts.undecidable == UNDECIDABLE_NONE)
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
@@ -337,9 +467,9 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 	conn_locate(w, fl, c);
 	if (p == NULL || c->done)
 		return;
+	start_again(w, c, p);
 	head_clear(&p->head, w->heads);
 	memset(&p->datagram, 0, sizeof(p->datagram));
-	memset(&p->facts, 0, sizeof(p->facts));
 }
 
 /*
@@ -369,11 +499,17 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
+		if (p != NULL)
+			p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
 		another_syn(w, fl, c, p);
 		return;
+	}
+	if (p != NULL) {
+		p->ts_offered = pkt->tcp_timestamp;
+		p->ts_recent = pkt->ts_val;
 	}
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
@@ -419,7 +555,7 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn, pkt, &at);
 
 	if (from_client && pkt->payload_wire_len > 0)
 		(void)inline_admits(w, fl, c, pkt, at, bytes);
@@ -428,11 +564,32 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 		conn_release(w, c);
 }
 
+/* Who only watches waits, the name known, for the server to take it. */
+static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct conn *c,
+				   struct pending *p, struct packet *pkt,
+				   bool from_client)
+{
+	enum identify_step step = IDENTIFY_MORE;
+
+	if (from_client)
+		step = feed_stream(w, fl, c, p, pkt);
+	else if (w->inl != NULL && fl->midstream && c->server_spoke)
+		return IDENTIFY_DONE; /* its client has spoken before */
+	if (w->inl != NULL)
+		return step;
+	if (step == IDENTIFY_DONE) {
+		p->whole = true;
+		p->whole_us = w->now_us;
+		start_guess(w, fl, p);
+	}
+	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
 	struct pending *p = conn_pending(w, c);
-	enum identify_step step = IDENTIFY_MORE;
+	enum identify_step step;
 
 	if (!from_client && pkt->payload_wire_len > 0)
 		c->server_spoke = true;
@@ -447,16 +604,15 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
+		if (from_client)
+			rival_note_ttl(fl, c, pkt);
 		if (pkt->ip_proto == IP_PROTO_TCP) {
-			if (from_client)
-				step = feed_stream(w, fl, c, p, pkt);
-			else if (w->inl != NULL && fl->midstream && c->server_spoke)
-				step = IDENTIFY_DONE; /* its client has spoken before */
+			step = feed_tcp(w, fl, c, p, pkt, from_client);
 		} else if (pkt->ip_proto == IP_PROTO_UDP) {
 			if (w->inl != NULL && from_client &&
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
-			step = ask_datagram(w, p, flow_server_port(fl), pkt, from_client);
+			step = feed_datagram(w, c, p, pkt, from_client);
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
 			    pkt->ip_proto == IP_PROTO_ICMP6)
@@ -482,17 +638,21 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
 		      bool from_client)
 {
+	const struct conn *c = flow_extra(fl);
 	struct addr client = flow_client(fl), resolver = flow_server(fl);
 	struct addr anchor;
 	struct dns_message m;
 
-	if (pkt->ip_proto != IP_PROTO_UDP || flow_server_port(fl) != DNS_PORT ||
+	if (pkt->ip_proto != IP_PROTO_UDP ||
+	    (flow_server_port(fl) != DNS_PORT &&
+	     (c->protocol != PROTOCOL_DNS || flow_server_port(fl) == MDNS_PORT)) ||
 	    !generation_is_resolver(w->g, &resolver))
 		return;
 	/* Only where this client's other connections come to this worker too. */
 	anchor = generation_anchor(w->g, &client, &resolver);
 	if (!addr_equal(&anchor, &client) ||
-	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE)
+	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE ||
+	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
 		return;
 	if (from_client && !m.is_answer)
 		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
@@ -517,14 +677,15 @@ static void end_conn(struct worker *w, struct flow *fl)
 
 		/* Data is judged whoever sent it; a handshake alone is not. */
 		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {
-			if (said)
-				(void)ask_stream(w, fl, p, true);
-			if (said && p->facts.undecidable == UNDECIDABLE_NONE &&
-			    p->head.filled == 0)
+			if (said && !p->whole && !p->retried)
+				(void)ask_stream(w, fl, c, p, true);
+			if (said && !p->retried && p->head.filled == 0 &&
+			    p->facts.undecidable == UNDECIDABLE_NONE)
 				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
-			(void)ask_datagram(w, p, flow_server_port(fl), NULL, true);
+			if (!p->whole)
+				(void)ask_datagram(w, c, p, NULL, true, &p->facts);
 			conn_settle(w, fl, c, p);
 		}
 	}
@@ -545,6 +706,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->method);
 	intern_release(w->texts, c->url);
 	intern_release(w->texts, c->ndpi);
+	rival_forget(w, c);
 }
 
 /* End what has timed out; the moment of each end is its own deadline. */
@@ -609,9 +771,9 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		turn(w, touch.flow, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	watch_dns(w, touch.flow, pkt, touch.from_client);
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
+	watch_dns(w, touch.flow, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
@@ -646,6 +808,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->witnesses_evicted = witness_stats(w->witness)->evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
+	ret->quic_unpadded = id->quic_unpadded;
 	ret->texts_refused = intern_refused(w->texts);
 }
 

@@ -62,9 +62,11 @@ struct worker_stats {
 	uint64_t heads_refused;   /* no memory to put a stream's head together */
 	uint64_t pending_refused; /* too many undecided connections */
 	uint64_t ignored_checksum, ignored_no_ack, ignored_syn_data, ignored_md5;
+	uint64_t ignored_old;    /* time stamp before the last one taken */
+	uint64_t ignored_urgent; /* urgent bytes that are no part of the name */
 	uint64_t ignored_reset_data, ignored_bad_ack;
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
-	uint64_t quic_initials, quic_failed;
+	uint64_t quic_initials, quic_failed, quic_unpadded;
 	uint64_t dns_answers, witnesses_evicted;
 	uint64_t ndpi_flows;
 	uint64_t dns_events;

@@ -193,6 +193,33 @@ enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 	return h->filled > filled ? HEAD_ADDED : HEAD_KEPT;
 }
 
+enum head_result head_overwrite(struct head *h, struct head_pools *p, uint32_t at,
+				const uint8_t *data, size_t len)
+{
+	enum head_result r = head_add(h, p, at, data, len);
+
+	if (r != HEAD_NO_ROOM && len > 0 && at < HEAD_MAX)
+		memcpy(h->bytes + at, data, len < HEAD_MAX - at ? len : HEAD_MAX - at);
+	return r;
+}
+
+bool head_copy(struct head *to, struct head_pools *p, const struct head *from)
+{
+	if (from->bytes == NULL)
+		return true;
+	if (!make_room(to, p, from->highest))
+		return false;
+	memcpy(to->bytes, from->bytes, from->highest);
+	if (from->highest > from->filled) {
+		map_clear(to, 0);
+		memcpy(map_of(to), map_of(from),
+		       head_map_bytes(to->size < from->size ? to->size : from->size));
+	}
+	to->filled = from->filled;
+	to->highest = from->highest;
+	return true;
+}
+
 bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len && at + i < h->highest; i++) {

@@ -7,7 +7,7 @@
  *
  * Byte-accurate coverage: which of the first HEAD_MAX bytes have been seen.  The first copy
  * of a byte stays; a later copy that differs is a conflict (the caller decides what it
- * means; the second copy is for the identify stage's next widening).  Used for TCP by
+ * means: it may keep a second head in which the later copy stays).  Used for TCP by
  * sequence offset and for QUIC CRYPTO by stream offset.
  *
  * Memory: grows through two pools (HEAD_SMALL bytes, then HEAD_MAX); a head without bytes owns
@@ -53,6 +53,13 @@ enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 
 /* Would these bytes contradict what is stored?  Looks only. */
 bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len);
+
+/* As head_add(), but the later copy of a byte stays. */
+enum head_result head_overwrite(struct head *h, struct head_pools *p, uint32_t at,
+				const uint8_t *data, size_t len);
+
+/* `to`, which is empty, gets what `from` holds, in memory of `p`; false: no room. */
+bool head_copy(struct head *to, struct head_pools *p, const struct head *from);
 
 /* Give the memory back; the head is empty again. */
 void head_clear(struct head *h, struct head_pools *p);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "identify/dns.h"
 #include "identify/quic.h"
 
-#define DNS_PORT  53
-#define MDNS_PORT 5353
-#define QUIC_PORT 443 /* where datagrams of other shapes may precede a QUIC handshake */
-
-/* A client pads its first datagram to this size (RFC 9000 14.1). */
-#define QUIC_FIRST_MIN 1200
+#define DNS_PORT       53
+#define MDNS_PORT      5353
+#define DNS_HEADER_LEN 12
+#define QUIC_PORT      443 /* where datagrams of other shapes may precede a QUIC handshake */
 
 /* Datagrams of versions that cannot be read, after which no other is expected. */
 #define UNKNOWN_VERSIONS_MAX 3
@@ -21,12 +21,48 @@ enum kind { /* datagram_state.kind: what the client has shown so far, by rising 
 	KIND_INITIAL,
 };
 
-static bool is_dns(const uint8_t *data, size_t len, uint16_t port)
+/*
+ * On other ports only what can hardly be anything else: one question with a dotted name, no
+ * records but one additional (EDNS), and not a byte more or less.
+ */
+static bool is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len)
+{
+	static const uint8_t no_records[5] = {0};
+	const size_t end = DNS_HEADER_LEN + m->name_len + 2 + 4;
+
+	return !m->is_answer && m->question_count == 1 &&
+	       memchr(m->name, '.', m->name_len) != NULL &&
+	       memcmp(data + 6, no_records, sizeof(no_records)) == 0 &&
+	       ((data[11] == 0 && len == end) || (data[11] == 1 && len > end));
+}
+
+/*
+ * A DNS message?  *ret_why: what a resolver would not answer: a broken name, or a query with
+ * several questions (RFC 9619 4).  Multicast DNS may ask several, and spaces are part of its
+ * names (RFC 6762 5.3, RFC 6763 4.1).
+ */
+static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t port,
+		   enum undecidable *ret_why)
 {
 	struct dns_message m;
+	enum dns_fault fault;
 
-	return (port == DNS_PORT || port == MDNS_PORT) &&
-	       dns_parse(data, len, &m) != DNS_NOT_DNS && len >= 12;
+	if (len < DNS_HEADER_LEN)
+		return false;
+	fault = dns_parse(data, len, &m);
+	if (port != DNS_PORT && port != MDNS_PORT) {
+		*ret_why = UNDECIDABLE_NONE;
+		return from_client && fault == DNS_FINE && is_plain_query(&m, data, len);
+	}
+	if (fault == DNS_NOT_DNS)
+		return false;
+	*ret_why = from_client && port == DNS_PORT &&
+				   (fault == DNS_MALFORMED ||
+				    (fault == DNS_FINE && !m.is_answer &&
+				     m.question_count > 1))
+			   ? UNDECIDABLE_MALFORMED_NAME
+			   : UNDECIDABLE_NONE;
+	return true;
 }
 
 static enum identify_step settle(struct identify *id, struct facts *f,
@@ -51,7 +87,9 @@ static enum identify_step give_up(struct identify *id, const struct datagram_sta
 	case KIND_VERSION:
 		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_QUIC_VERSION);
 	case KIND_INITIAL:
-		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_INCOMPLETE);
+		return settle(id, f, PROTOCOL_QUIC,
+			      st->unpadded && !st->opened ? UNDECIDABLE_MALFORMED_HELLO
+							  : UNDECIDABLE_INCOMPLETE);
 	}
 	return settle(id, f, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE);
 }
@@ -64,7 +102,7 @@ static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 			return KIND_LONG;
 		/* Unknown versions: only what is shaped like a first QUIC datagram. */
 		if (ret->version != 0 && (ret->first & 0x40) != 0 &&
-		    (len >= QUIC_FIRST_MIN || port == QUIC_PORT))
+		    (len >= QUIC_DATAGRAM_MIN || port == QUIC_PORT))
 			return KIND_VERSION;
 	}
 	if (port != QUIC_PORT)
@@ -91,6 +129,10 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 			f->protocol = PROTOCOL_QUIC;
 			return identify_settle(id, f);
 		}
+		if (seen == QUIC_OTHER)
+			return ++st->datagrams >= IDENTIFY_DATAGRAMS_MAX
+				       ? give_up(id, st, f)
+				       : IDENTIFY_OTHER;
 		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
 	} else if (kind == KIND_VERSION) {
 		st->unknown_versions++;
@@ -111,14 +153,17 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f)
 {
+	enum identify_step step;
+	enum undecidable why;
+
 	if (data != NULL && len > 0) {
-		if (is_dns(data, len, port))
-			return settle(id, f, PROTOCOL_DNS, UNDECIDABLE_NONE);
-		if (!from_client)
-			quic_server_datagram(id, st, data, len, sink, f);
-		else if (client_datagram(id, st, cur_init(data, len), port, sink, f) ==
-			 IDENTIFY_DONE)
-			return IDENTIFY_DONE;
+		if (is_dns(data, len, from_client, port, &why))
+			return settle(id, f, PROTOCOL_DNS, why);
+		step = from_client ? client_datagram(id, st, cur_init(data, len), port,
+						     sink, f)
+				   : quic_server_datagram(id, st, data, len, sink, f);
+		if (step != IDENTIFY_MORE)
+			return step;
 	}
 	return final ? give_up(id, st, f) : IDENTIFY_MORE;
 }

@@ -34,7 +34,11 @@ enum identify_step {
 	IDENTIFY_PASS,
 	/* As PASS, and the facts say whom the client asked a proxy for; DONE follows. */
 	IDENTIFY_ASKED,
-	IDENTIFY_DONE
+	IDENTIFY_DONE,
+	/* Datagrams only, which say what the same call would otherwise have hidden: */
+	IDENTIFY_OTHER, /* an Initial of a second connection; the state is as before */
+	IDENTIFY_RETRY, /* the server sent the client back: its hello will come again */
+	IDENTIFY_ANSWERED, /* the server has taken the client's Initials */
 };
 
 struct identify; /* a worker's context: crypto contexts, counters */
@@ -74,6 +78,7 @@ struct datagram_state {
 	uint8_t datagrams;        /* client datagrams looked at */
 	uint8_t unknown_versions; /* of them, long headers of versions that are not read */
 	bool opened;              /* some Initial decrypted */
+	bool unpadded;            /* some Initial in a datagram that is too small */
 	uint32_t version;
 };
 
@@ -81,17 +86,23 @@ struct datagram_state {
 #define IDENTIFY_DATAGRAMS_MAX 16
 
 /*
- * One datagram.  from_client: server datagrams matter only for QUIC Retry and version
- * negotiation.  `final` with data NULL: no more will come.
+ * One datagram.  from_client: server datagrams matter only for QUIC: Retry, version
+ * negotiation, or an answer.  `final` with data NULL: no more will come.  After DONE it may be
+ * called on with other facts, zeroed each time, to hear of what contradicts.
  */
 enum identify_step identify_datagram(struct identify *id, struct datagram_state *st,
 				     const uint8_t *data, size_t len, bool from_client,
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f);
 
+/* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
+enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
+				   struct facts *f);
+
 struct identify_stats {
 	uint64_t tls, quic, http, dns, other;
 	uint64_t quic_initials, quic_failed; /* decrypted; tag did not match */
+	uint64_t quic_unpadded;              /* ignored, as servers do */
 	uint64_t undecidable[UNDECIDABLE_COUNT];
 };
 const struct identify_stats *identify_stats(const struct identify *id);

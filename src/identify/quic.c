@@ -252,11 +252,20 @@ static bool read_hello(const struct crypto_sink *sink, struct facts *f)
 	return true;
 }
 
+static void ignore_unpadded(struct identify *id, struct datagram_state *st,
+			    struct facts *f)
+{
+	id->stats.quic_unpadded++;
+	st->unpadded = true;
+	f->flags |= 1u << FLAG_DECOY_IGNORED;
+}
+
 enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *st,
 				    const struct quic_version *v, struct cursor data,
 				    const struct crypto_sink *sink, struct facts *f)
 {
 	struct packet_view p;
+	const bool padded = data.left >= QUIC_DATAGRAM_MIN;
 	const uint8_t *dcid = NULL; /* of the datagram's first packet */
 	size_t dcid_len = 0;
 	enum quic_seen seen = QUIC_NOTHING;
@@ -273,14 +282,17 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		    !same_id(p.head.dcid, p.head.dcid_len, dcid, dcid_len))
 			continue;
 		seen = QUIC_INITIAL;
+		if (!padded) {
+			ignore_unpadded(id, st, f);
+			continue;
+		}
 		switch (open_initial(id, st, v, &p, &plain_len)) {
 		case OPENED_NOT:
 			id->stats.quic_failed++;
 			continue;
 		case OPENED_OTHER:
 			id->stats.quic_initials++;
-			f->undecidable = UNDECIDABLE_CONFLICT;
-			return QUIC_HELLO;
+			return QUIC_OTHER;
 		case OPENED:
 			break;
 		}
@@ -294,24 +306,34 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 	return seen;
 }
 
-void quic_server_datagram(struct identify *id, struct datagram_state *st,
-			  const uint8_t *data, size_t len, const struct crypto_sink *sink,
-			  struct facts *f)
+enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
+				   struct facts *f)
+{
+	return read_hello(sink, f) ? identify_settle(id, f) : IDENTIFY_MORE;
+}
+
+enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,
+					const uint8_t *data, size_t len,
+					const struct crypto_sink *sink, struct facts *f)
 {
 	const struct quic_version *v;
 	struct quic_long head;
 
-	/* A client takes one Retry, and only before any other packet (RFC 9000 17.2.5.2). */
-	if (!st->opened || st->retry_dcid_len > 0 || !quic_read_long(data, len, &head))
-		return;
+	if (!st->opened || !quic_read_long(data, len, &head))
+		return st->opened ? IDENTIFY_ANSWERED : IDENTIFY_MORE;
 	v = quic_version_find(head.version);
-	if (v == NULL || v->number != st->version ||
-	    (head.first & TYPE_MASK) >> TYPE_SHIFT != v->type_retry ||
-	    head.scid_len == 0 || head.scid_len > QUIC_DCID_MAX ||
+	if (v == NULL || v->number != st->version)
+		return IDENTIFY_MORE;
+	if ((head.first & TYPE_MASK) >> TYPE_SHIFT != v->type_retry)
+		return IDENTIFY_ANSWERED;
+	/* A client takes one Retry, and only before any other packet (RFC 9000 17.2.5.2). */
+	if (st->retry_dcid_len > 0 || head.scid_len == 0 ||
+	    head.scid_len > QUIC_DCID_MAX ||
 	    !quic_retry_genuine(&id->crypto, v, st->dcid, st->dcid_len, data, len))
-		return;
+		return IDENTIFY_MORE;
 	memcpy(st->retry_dcid, head.scid, head.scid_len);
 	st->retry_dcid_len = head.scid_len;
 	sink->reset(sink->arg);
 	f->flags |= 1u << FLAG_QUIC_RETRY;
+	return IDENTIFY_RETRY;
 }

@@ -22,10 +22,17 @@ struct quic_long {
 /* false: no long header. */
 bool quic_read_long(const uint8_t *data, size_t len, struct quic_long *ret);
 
+/*
+ * A server discards Initials in smaller datagrams (RFC 9000 14.1), and every client pads them
+ * all.
+ */
+#define QUIC_DATAGRAM_MIN 1200
+
 enum quic_seen {
 	QUIC_NOTHING = 0, /* no Initial in the datagram */
 	QUIC_INITIAL,     /* an Initial, opened or not, but no whole hello yet */
 	QUIC_HELLO,       /* the facts are final */
+	QUIC_OTHER,       /* an Initial of a second connection */
 };
 
 /*
@@ -37,8 +44,8 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 				    const struct crypto_sink *sink, struct facts *f);
 
 /* A server datagram: a genuine Retry restarts the hello under new keys. */
-void quic_server_datagram(struct identify *id, struct datagram_state *st,
-			  const uint8_t *data, size_t len, const struct crypto_sink *sink,
-			  struct facts *f);
+enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,
+					const uint8_t *data, size_t len,
+					const struct crypto_sink *sink, struct facts *f);
 
 #endif /* IDENTIFY_QUIC_H */

@@ -33,6 +33,9 @@ struct rule_place {
 	struct str text; /* the rule's source line */
 };
 
+/* Names that a stream with several contents may have. */
+#define CANDIDATES_MAX 4
+
 struct flow_event {
 	int64_t time_us;
 	enum phase phase;
@@ -55,6 +58,7 @@ struct flow_event {
 	enum evidence evidence;
 	enum corroboration corroboration;
 	enum visibility visibility;
+	struct str candidates[CANDIDATES_MAX]; /* of a conflict; absent ones are empty */
 	enum undecidable undecidable;
 	uint32_t flags;
 	uint16_t tls_offered;

@@ -271,6 +271,16 @@ static enum undecidable undecidable_of(const struct flow_event *e)
 	return e->decision->undecidable;
 }
 
+static void flow_candidates(struct line *l, const struct flow_event *e)
+{
+	if (e->candidates[0].len == 0)
+		return;
+	json_array_begin(&l->j, "candidates");
+	for (size_t i = 0; i < CANDIDATES_MAX && e->candidates[i].len > 0; i++)
+		json_string(&l->j, NULL, e->candidates[i]);
+	json_array_end(&l->j);
+}
+
 static void flow_name(struct line *l, const struct flow_event *e)
 {
 	text(l, "host", e->host);
@@ -278,6 +288,7 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	if (e->evidence != EVIDENCE_NONE)
 		word(l, "corroboration", corroboration_name(e->corroboration));
 	word(l, "visibility", visibility_name(e->visibility));
+	flow_candidates(l, e);
 	word(l, "undecidable", undecidable_name(undecidable_of(e)));
 	flow_flags(l, e->flags);
 	text(l, "sni", e->sni);

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&memory, 0, sizeof(memory));
 	memset(&st, 0, sizeof(st));
 	memset(&f, 0, sizeof(f));
-	while (step == IDENTIFY_MORE && c.left > 0 && cur_ok(&c)) {
+	while (step != IDENTIFY_DONE && c.left > 0 && cur_ok(&c)) {
 		unsigned kind = cur_u8(&c) % 6;
 		size_t len = cur_be16(&c);
 
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step = identify_datagram(id, &st, datagram.b, datagram.len,
 					 kind != 1 && kind != 4, false, port, &sink, &f);
 	}
-	if (step == IDENTIFY_MORE) {
+	if (step != IDENTIFY_DONE) {
 		if (from_client >= IDENTIFY_DATAGRAMS_MAX ||
 		    identify_datagram(id, &st, NULL, 0, true, true, port, &sink, &f) !=
 			    IDENTIFY_DONE)

@@ -21,6 +21,7 @@ expect() { # FILE RULES PATTERN
 for f in rst_payload syn_badsum syn_md5 bad_ack; do
 	expect $f decoys '"host":"www.evil.example".*"decoy_ignored".*"verdict":"deny"'
 done
+expect paws decoys '"host":"blocked.azure-apim.net".*"decoy_ignored"'
 expect urgent decoys '"undecidable":"conflict"'
 expect turned turned '"direction":"outbound".*"verdict":"deny"'
 expect udp_rev decoys '"verdict":"deny"'

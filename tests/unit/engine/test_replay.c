@@ -113,15 +113,17 @@ static void put_udp(struct tape *t, struct ends e, const void *data, size_t len)
 
 #define CLIENT_SEQ 1000u
 #define SERVER_SEQ 5000u
+#define URGENT_AT  22u /* of a segment with URG: the first byte of a request's host */
 
 enum side {
 	SIDE_CLIENT,
 	SIDE_SERVER
 };
 
-/* `at`: bytes that this side has sent, its SYN counting one. */
-static void put_tcp(struct tape *t, struct ends e, enum side side, uint32_t at,
-		    unsigned flags, const char *data)
+/* `at`: bytes that this side has sent, its SYN counting one; `taken`: of the other side. */
+/* NOLINTNEXTLINE(readability-function-size): what a segment says */
+static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t at,
+			uint32_t taken, unsigned flags, const char *data)
 {
 	bool client = side == SIDE_CLIENT;
 	size_t len = strlen(data);
@@ -130,11 +132,17 @@ static void put_tcp(struct tape *t, struct ends e, enum side side, uint32_t at,
 	put16(t, client ? e.sport : e.dport);
 	put16(t, client ? e.dport : e.sport);
 	put32(t, at + (client ? CLIENT_SEQ : SERVER_SEQ));
-	put32(t, 1 + (client ? SERVER_SEQ : CLIENT_SEQ));
+	put32(t, taken + (client ? SERVER_SEQ : CLIENT_SEQ));
 	put16(t, 0x5000 | flags);
 	put16(t, 8192);
-	put32(t, 0);
+	put32(t, (flags & 0x20) != 0 ? URGENT_AT + 1 : 0);
 	put_bytes(t, data, len);
+}
+
+static void put_tcp(struct tape *t, struct ends e, enum side side, uint32_t at,
+		    unsigned flags, const char *data)
+{
+	put_segment(t, e, side, at, 1, flags, data);
 }
 
 /* "dbNN.contoso.example" asked for, answered with `answer`. */
@@ -266,10 +274,121 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	diag_destroy(d);
 }
 
+/* ---- several contents for one place ------------------------------------------------------ */
+
+#define SAID_MAX      6
+#define REQUEST(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
+#define ONE           REQUEST("one.example")
+#define TWO           REQUEST("two.example")
+#define SIX           REQUEST("six.example")
+
+/* Else it is a segment of the client at its first byte. */
+#define TAKEN  "\1" /* the server acknowledges the request */
+#define HEARD  "\2" /* the client acknowledges a byte of the server */
+#define URGENT "\3" /* before the bytes: the one at URGENT_AT is urgent */
+
+static void the_server_must_have_taken_a_name(void **state)
+{
+	static const struct {
+		const char *what;
+		bool one_way; /* the server is never seen */
+		const char *said[SAID_MAX];
+		const char *want;
+	} rows[] = {
+		{"taken", false, {ONE, TAKEN}, "\"host\":\"one.example\""},
+		{"never taken", false, {ONE}, "\"host\":\"one.example\""},
+		{"sent twice", false, {ONE, ONE, TAKEN}, "\"host\":\"one.example\""},
+		{"a decoy before",
+		 false,
+		 {TWO, ONE, TAKEN},
+		 "\"candidates\":[\"one.example\",\"two.example\"],\"undecidable\":"
+		 "\"conflict\",\"flags\":[\"overlap\""},
+		{"garbage before",
+		 false,
+		 {"nothing that any reader knows at all", ONE, TAKEN},
+		 "\"candidates\":[\"one.example\"],\"undecidable\":\"conflict\""},
+		{"a decoy on either side",
+		 false,
+		 {TWO, ONE, SIX, TAKEN},
+		 "\"candidates\":[\"one.example\",\"six.example\",\"two.example\"]"},
+		{"too late for a decoy",
+		 false,
+		 {ONE, TAKEN, TWO},
+		 "\"host\":\"one.example\""},
+		{"never taken, two contents",
+		 false,
+		 {ONE, TWO},
+		 "\"candidates\":[\"two.example\",\"one.example\"]"},
+		{"urgent byte that makes the name illegal",
+		 false,
+		 {URGENT REQUEST("\7one.example")},
+		 "\"host\":\"one.example\""},
+		{"urgent byte that makes another name",
+		 false,
+		 {URGENT REQUEST("xone.example")},
+		 "\"candidates\":[\"one.example\",\"xone.example\"],"
+		 "\"undecidable\":\"conflict\""},
+		{"one way, two contents",
+		 true,
+		 {TWO, ONE, HEARD},
+		 "\"candidates\":[\"one.example\",\"two.example\"]"},
+		{"one way, too late",
+		 true,
+		 {ONE, HEARD, TWO},
+		 "\"host\":\"one.example\""},
+	};
+	struct generation_cfg gc = {.config = SITES, .share = "."};
+	const struct ends e = {0x0a010901, 0xc0000201, 40000, 80};
+	struct diag *d = diag_create();
+	struct generation *g;
+
+	(void)state;
+	assert_non_null(d);
+	g = generation_load(&gc, d);
+	assert_non_null(g);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tape t = {.at = malloc(FILE_MAX)};
+		char name[32], *events;
+		int fd = memory_file(name);
+		size_t len;
+
+		assert_non_null(t.at);
+		begin(&t);
+		put_tcp(&t, e, SIDE_CLIENT, 0, 0x02, "");
+		if (!rows[i].one_way)
+			put_tcp(&t, e, SIDE_SERVER, 0, 0x12, "");
+		for (size_t k = 0; k < SAID_MAX; k++) {
+			const char *said = rows[i].said[k];
+			const uint32_t after = 1 + (uint32_t)strlen(ONE);
+
+			if (said == NULL)
+				break;
+			if (strcmp(said, TAKEN) == 0)
+				put_segment(&t, e, SIDE_SERVER, 1, after, 0x10, "");
+			else if (strcmp(said, HEARD) == 0)
+				put_segment(&t, e, SIDE_CLIENT, after, 2, 0x10, "");
+			else if (said[0] == URGENT[0])
+				put_tcp(&t, e, SIDE_CLIENT, 1, 0x38, said + 1);
+			else
+				put_tcp(&t, e, SIDE_CLIENT, 1, 0x18, said);
+		}
+		assert_int_equal(write(fd, t.at, t.len), t.len);
+		events = run(g, name, 1, &len);
+		if (strstr(events, rows[i].want) == NULL)
+			fail_msg("%s: no %s in %s", rows[i].what, rows[i].want, events);
+		free(events);
+		free(t.at);
+		(void)close(fd);
+	}
+	generation_destroy(g);
+	diag_destroy(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_do_not_depend_on_the_number_of_workers),
+		cmocka_unit_test(the_server_must_have_taken_a_name),
 	};
 
 	return cmocka_run_group_tests_name("engine/replay", tests, NULL, NULL);

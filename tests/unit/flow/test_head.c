@@ -264,6 +264,36 @@ static void an_empty_pool_stores_nothing_and_changes_nothing(void **state)
 		head_clear(&h[i], *state);
 }
 
+static void a_copy_in_which_the_last_bytes_stay(void **state)
+{
+	static const uint8_t far[] = "z";
+	struct head first = {0}, last = {0};
+
+	assert_true(head_copy(&last, *state, &first));
+	assert_null(last.bytes);
+	assert_int_equal(head_add(&first, *state, 0, (const uint8_t *)"abcd", 4),
+			 HEAD_ADDED);
+	assert_int_equal(head_add(&first, *state, 6, (const uint8_t *)"gh", 2),
+			 HEAD_KEPT);
+	assert_true(head_copy(&last, *state, &first));
+	assert_int_equal(last.filled, 4);
+	assert_int_equal(last.highest, 8);
+	assert_int_equal(head_overwrite(&last, *state, 2, (const uint8_t *)"CDEF", 4),
+			 HEAD_ADDED);
+	assert_int_equal(last.filled, 8);
+	assert_memory_equal(last.bytes, "abCDEFgh", 8);
+	assert_memory_equal(first.bytes, "abcd", 4);
+	assert_int_equal(first.filled, 4);
+	/* Past the cap nothing is written. */
+	assert_int_equal(head_overwrite(&last, *state, HEAD_MAX, far, 1), HEAD_KEPT);
+	assert_int_equal(
+		head_overwrite(&last, *state, HEAD_MAX - 1, (const uint8_t *)"yz", 2),
+		HEAD_KEPT);
+	assert_int_equal(last.bytes[HEAD_MAX - 1], 'y');
+	head_clear(&first, *state);
+	head_clear(&last, *state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +311,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_empty_pool_stores_nothing_and_changes_nothing, make_pools,
 			drop_pools),
+		cmocka_unit_test_setup_teardown(a_copy_in_which_the_last_bytes_stay,
+						make_pools, drop_pools),
 	};
 
 	return cmocka_run_group_tests_name("flow/head", tests, NULL, NULL);

@@ -188,7 +188,7 @@ static void reads_real_clients(void **state)
 		w->port = rows[i].port;
 		load(rows[i].file, &file);
 		c = cur_init(file.b, file.len);
-		while (step == IDENTIFY_MORE && c.left > 0) {
+		while (step != IDENTIFY_DONE && c.left > 0) {
 			bool from_client = cur_u8(&c) == 1;
 			size_t len = cur_be16(&c);
 
@@ -280,7 +280,7 @@ static void reads_several_initials_of_one_datagram_and_skips_other_packets(void 
 	start(w);
 	hello_for(w, "a.example", 0);
 	w->seal.pad_to = 0;
-	put_opaque(&w->datagram, &w->seal, 1, 50);
+	put_opaque(&w->datagram, &w->seal, 1, 1100);
 	crypto(w, 60, w->hello.len);
 	pack(w);
 	put_opaque(&w->datagram, &w->seal, 2, 70);
@@ -304,7 +304,7 @@ static void waits_for_the_initial_behind_a_0rtt_datagram(void **state)
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 }
 
-static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void **state)
+static void reads_tokens_long_ids_and_version_2_on_any_port(void **state)
 {
 	static const uint8_t twenty[20] = {9, 8, 7};
 	static const struct {
@@ -321,7 +321,6 @@ static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void
 		{"20 byte id", NULL, twenty, 20, 1200, 1, 443},
 		{"no id", NULL, twenty, 0, 1200, 1, 443},
 		{"version 2", NULL, id_a, 8, 1200, V2, 443},
-		{"not padded", NULL, id_a, 8, 0, 1, 443},
 		{"port 53", NULL, id_a, 8, 1200, 1, 53},
 		{"port 8443", NULL, id_a, 8, 1200, 1, 8443},
 	};
@@ -343,6 +342,37 @@ static void reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port(void
 		assert_answer(w, "a.example", UNDECIDABLE_NONE);
 		assert_int_equal(w->f.quic_version, rows[i].version);
 	}
+}
+
+/* RFC 9000 14.1: servers discard them, so what they say counts for nothing. */
+static void initials_in_small_datagrams_are_ignored(void **state)
+{
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "decoy.example", 0);
+	w->seal.pad_to = 1000;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	assert_int_equal(end(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+
+	start(w);
+	hello_for(w, "decoy.example", 0);
+	w->seal.pad_to = 1000;
+	w->seal.dcid = id_b;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	hello_for(w, "a.example", 0);
+	w->seal.pad_to = 1200;
+	w->seal.dcid = id_a;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	assert_answer(w, "a.example", UNDECIDABLE_NONE);
+	assert_true((w->f.flags & BIT(DECOY_IGNORED)) != 0);
 }
 
 static void a_datagram_with_a_wrong_tag_is_ignored(void **state)
@@ -383,7 +413,7 @@ static void the_keys_stay_when_the_client_takes_the_servers_id(void **state)
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 }
 
-static void initials_under_two_ids_are_a_conflict(void **state)
+static void an_initial_under_another_id_is_of_another_connection(void **state)
 {
 	struct flow *w = *state;
 
@@ -395,8 +425,18 @@ static void initials_under_two_ids_are_a_conflict(void **state)
 	w->seal.dcid = id_b;
 	crypto(w, 60, w->hello.len);
 	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_OTHER);
+	assert_int_equal(w->f.protocol, PROTOCOL_UNKNOWN);
+	/* The first connection goes on, before and after its hello is whole. */
+	w->seal.dcid = id_a;
+	crypto(w, 60, w->hello.len);
+	pack(w);
 	assert_int_equal(flush(w), IDENTIFY_DONE);
-	assert_answer(w, "", UNDECIDABLE_CONFLICT);
+	assert_answer(w, "decoy.example", UNDECIDABLE_NONE);
+	w->seal.dcid = id_b;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_OTHER);
 }
 
 static void an_initial_of_another_connection_in_the_datagram_is_ignored(void **state)
@@ -404,7 +444,6 @@ static void an_initial_of_another_connection_in_the_datagram_is_ignored(void **s
 	struct flow *w = *state;
 
 	start(w);
-	w->seal.pad_to = 0;
 	hello_for(w, "a.example", 0);
 	crypto(w, 0, 60);
 	pack(w);
@@ -483,7 +522,7 @@ static void a_genuine_retry_restarts_the_hello_under_its_id(void **state)
 	pack(w);
 	assert_int_equal(flush(w), IDENTIFY_MORE);
 	put_retry(retry, &w->seal, id_b, sizeof(id_b));
-	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
+	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_RETRY);
 	assert_int_equal(w->sink.resets, 1);
 	/* Late, under the first id: ignored, neither read nor a conflict. */
 	w->frames.len = 0;
@@ -519,9 +558,31 @@ static void a_forged_a_second_or_an_early_retry_changes_nothing(void **state)
 	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
 	assert_int_equal(w->sink.resets, 0);
 	retry->b[retry->len - 1] ^= 0x80;
-	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
+	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_RETRY);
 	assert_int_equal(give(w, retry->b, retry->len, false), IDENTIFY_MORE);
 	assert_int_equal(w->sink.resets, 1);
+}
+
+static void a_server_that_goes_on_has_answered(void **state)
+{
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false), IDENTIFY_MORE);
+	w->datagram.len = 0;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	w->seal.version = V2; /* what the client did not speak is no answer */
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false), IDENTIFY_MORE);
+	w->datagram.len = 0;
+	w->seal.version = 1;
+	put_opaque(&w->datagram, &w->seal, 2, 1200);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false),
+			 IDENTIFY_ANSWERED);
 }
 
 /* ---- what is not a readable QUIC handshake -------------------------------------------------- */
@@ -695,16 +756,18 @@ int main(void)
 		TEST(a_frame_that_an_initial_cannot_hold_ends_the_reading),
 		TEST(reads_several_initials_of_one_datagram_and_skips_other_packets),
 		TEST(waits_for_the_initial_behind_a_0rtt_datagram),
-		TEST(reads_tokens_long_ids_version_2_and_small_datagrams_on_any_port),
+		TEST(reads_tokens_long_ids_and_version_2_on_any_port),
+		TEST(initials_in_small_datagrams_are_ignored),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
-		TEST(initials_under_two_ids_are_a_conflict),
+		TEST(an_initial_under_another_id_is_of_another_connection),
 		TEST(an_initial_of_another_connection_in_the_datagram_is_ignored),
 		TEST(crypto_bytes_that_differ_are_a_conflict),
 		TEST(a_hello_beyond_18_KiB_is_too_big_and_no_room_is_budget),
 		TEST(other_than_a_client_hello_is_malformed),
 		TEST(a_genuine_retry_restarts_the_hello_under_its_id),
 		TEST(a_forged_a_second_or_an_early_retry_changes_nothing),
+		TEST(a_server_that_goes_on_has_answered),
 		TEST(an_unknown_version_waits_for_version_negotiation),
 		TEST(unknown_versions_only_are_undecidable_after_three_or_at_the_end),
 		TEST(short_headers_first_are_midstream),

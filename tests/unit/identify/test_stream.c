@@ -154,14 +154,26 @@ static void tls_on_port_53_is_tls(void **state)
 	assert_string_equal(f.host, "make.powerapps.com");
 }
 
-static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
+static void a_plain_dns_query_is_dns_on_any_port(void **state)
 {
-	static const uint8_t query[] = {0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
-					0,    0,    1, 'a', 0, 0, 1, 0, 1};
+	static const uint8_t plain[] = {0x12, 0x34, 1,   0, 0,   1, 0, 0, 0, 0, 0,
+					0,    1,    'a', 1, 'b', 0, 0, 1, 0, 1, 0};
+	static const uint8_t dotless[] = {0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
+					  0,    0,    1, 'a', 0, 0, 1, 0, 1};
 	static const struct {
+		const uint8_t *b;
+		size_t len;
 		uint16_t port;
 		enum protocol want;
-	} rows[] = {{53, PROTOCOL_DNS}, {5353, PROTOCOL_DNS}, {5300, PROTOCOL_UNKNOWN}};
+	} rows[] = {
+		{dotless, sizeof(dotless), 53, PROTOCOL_DNS},
+		{dotless, sizeof(dotless), 5353, PROTOCOL_DNS},
+		{dotless, sizeof(dotless), 5300, PROTOCOL_UNKNOWN},
+		{plain, sizeof(plain) - 1, 5300, PROTOCOL_DNS},
+		{plain, sizeof(plain), 5300, PROTOCOL_UNKNOWN}, /* a byte too many */
+		{plain, sizeof(plain), 53, PROTOCOL_DNS},
+		{plain, sizeof(plain) - 2, 5300, PROTOCOL_UNKNOWN},
+	};
 	static struct test_sink memory;
 	struct crypto_sink sink = test_sink_of(&memory);
 
@@ -171,11 +183,57 @@ static void a_dns_datagram_is_dns_on_its_ports_only(void **state)
 
 		memset(&st, 0, sizeof(st));
 		memset(&f, 0, sizeof(f));
-		assert_int_equal(identify_datagram(*state, &st, query, sizeof(query),
+		assert_int_equal(identify_datagram(*state, &st, rows[i].b, rows[i].len,
 						   true, false, rows[i].port, &sink, &f),
 				 IDENTIFY_DONE);
 		assert_int_equal(f.protocol, rows[i].want);
 		assert_int_equal(f.host_len, 0);
+	}
+}
+
+/* What a resolver answers with FORMERR names nobody. */
+static void a_broken_question_is_a_malformed_name(void **state)
+{
+	static const struct {
+		size_t len;
+		uint16_t port;
+		enum undecidable want;
+		uint8_t b[32];
+	} rows[] = {
+		{19,
+		 53,
+		 UNDECIDABLE_NONE,
+		 {1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1}},
+		/* two questions: a query for two names, but multicast asks so */
+		{26, 53, UNDECIDABLE_MALFORMED_NAME, {1, 2, 1,   0, 0,   2, 0, 0, 0,
+						      0, 0, 0,   1, 'a', 0, 0, 1, 0,
+						      1, 1, 'b', 0, 0,   1, 0, 1}},
+		{26, 5353, UNDECIDABLE_NONE, {1,   2, 1, 0, 0, 2, 0, 0,   0, 0, 0, 0, 1,
+					      'a', 0, 0, 1, 0, 1, 1, 'b', 0, 0, 1, 0, 1}},
+		/* a dot inside a label; a pointer to itself */
+		{21, 53, UNDECIDABLE_MALFORMED_NAME, {1,   2,   1, 0, 0, 1, 0,
+						      0,   0,   0, 0, 0, 3, 'a',
+						      '.', 'b', 0, 0, 1, 0, 1}},
+		{18,
+		 53,
+		 UNDECIDABLE_MALFORMED_NAME,
+		 {1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1}},
+	};
+	static struct test_sink memory;
+	struct crypto_sink sink = test_sink_of(&memory);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct datagram_state st;
+		struct facts f;
+
+		memset(&st, 0, sizeof(st));
+		memset(&f, 0, sizeof(f));
+		assert_int_equal(identify_datagram(*state, &st, rows[i].b, rows[i].len,
+						   true, false, rows[i].port, &sink, &f),
+				 IDENTIFY_DONE);
+		assert_int_equal(f.protocol, PROTOCOL_DNS);
+		assert_string_equal(undecidable_name(f.undecidable),
+				    undecidable_name(rows[i].want));
 	}
 }
 
@@ -202,7 +260,8 @@ int main(void)
 		TEST(an_end_always_answers),
 		TEST(nothing_yet_is_more),
 		TEST(tls_on_port_53_is_tls),
-		TEST(a_dns_datagram_is_dns_on_its_ports_only),
+		TEST(a_broken_question_is_a_malformed_name),
+		TEST(a_plain_dns_query_is_dns_on_any_port),
 	};
 
 	return cmocka_run_group_tests_name("identify/stream", tests, NULL, NULL);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rival - other contents for what the client has already said, until the server has taken one.
+ *
+ * Who only watches cannot know which of two packets reached the server, so outside of the
+ * gateway a name counts when the server has acknowledged the bytes that hold it, and what
+ * contradicts them before that makes a conflict with every name that was read as candidate.
+ * (Inline, what contradicts held bytes is dropped: inline_admits().)  The first copy of each
+ * byte is in pending.head; the last one in pending.other, made at the first contradiction.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/conn.h"
+
+/* One direction only: so long after the name, nothing else is waited for. */
+#define PATIENCE_US 3000000
+
+/* A router's change of path moves the hop limit by less. */
+#define TTL_STEADY 2
+
+void rival_name(struct worker *w, struct conn *c, struct str host)
+{
+	if (host.len == 0)
+		return;
+	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
+		if (c->candidates[i] == 0) {
+			c->candidates[i] = intern_hold(w->texts, host);
+			return;
+		}
+		if (str_equal(intern_text(w->texts, c->candidates[i]), host))
+			return;
+	}
+}
+
+void rival_forget(struct worker *w, struct conn *c)
+{
+	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
+		intern_release(w->texts, c->candidates[i]);
+		c->candidates[i] = 0;
+	}
+}
+
+/* What the last copies say by now. */
+static void read_other(struct worker *w, const struct flow *fl, struct conn *c,
+		       const struct pending *p)
+{
+	const struct head *h = &p->other;
+	struct facts f;
+
+	memset(&f, 0, sizeof(f));
+	if (h->filled > 0 &&
+	    identify_stream(w->identify, h->bytes, h->filled, false, false,
+			    flow_server_port(fl), &f) == IDENTIFY_DONE)
+		rival_name(w, c, facts_host(&f));
+}
+
+void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+	       struct str bytes)
+{
+	const uint8_t *data = (const uint8_t *)bytes.p;
+
+	if (p->other.bytes == NULL) {
+		if (!head_contradicts(&p->head, at, data, bytes.len))
+			return;
+		p->rival = true;
+		c->flags |= 1u << FLAG_OVERLAP;
+		if (!head_copy(&p->other, w->others, &p->head)) {
+			w->stats.heads_refused++;
+			return;
+		}
+	}
+	if (head_overwrite(&p->other, w->others, at, data, bytes.len) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+}
+
+void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
+		  struct pending *p, uint32_t at, struct str bytes)
+{
+	rival_add(w, c, p, at, bytes);
+	if (p->other.bytes != NULL)
+		read_other(w, fl, c, p);
+}
+
+void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt)
+{
+	if (pkt->payload_len > 0 && abs((int)pkt->ttl - (int)fl->out.ttl) > TTL_STEADY)
+		c->flags |= 1u << FLAG_TTL_JUMP;
+}
+
+/*
+ * RFC 8446 4.1.3: a ServerHello with this random is a HelloRetryRequest.
+ * Record u8 22 | be16 version | be16 length, then u8 2 | be24 length | be16 version | random.
+ */
+static bool is_hello_retry(const struct packet *pkt)
+{
+	static const uint8_t random[32] = {
+		0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+		0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+		0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+	const uint8_t *b = pkt->payload;
+
+	return pkt->payload_len >= 11 + sizeof(random) && b[0] == 22 && b[5] == 2 &&
+	       memcmp(b + 11, random, sizeof(random)) == 0;
+}
+
+bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
+		   const struct packet *pkt, bool from_client)
+{
+	const uint32_t needed = p->base + (p->whole ? p->head.filled : p->head.highest);
+
+	if (!p->whole && !p->rival)
+		return false;
+	if (p->facts.undecidable == UNDECIDABLE_BUDGET)
+		return true;
+	/* Nothing is seen of the server: it has answered when its client acknowledges more. */
+	if (from_client)
+		return !fl->in.has_seq && (pkt->ack != p->first_ack ||
+					   w->now_us - p->whole_us > PATIENCE_US);
+	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
+	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
+		return false;
+	if (p->rival || p->retried || p->facts.ja4_len == 0)
+		return true;
+	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
+		return false;
+	if (!is_hello_retry(pkt))
+		return true;
+	p->retried = true;
+	p->whole = false;
+	p->base += p->head.filled;
+	head_clear(&p->head, w->heads);
+	return false;
+}
+
+/*
+ * After HelloRetryRequest: the same hello but for what the server asked for (RFC 8446 4.1.2),
+ * behind a change_cipher_spec for the sake of middle boxes (D.4).
+ */
+enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
+				      struct conn *c, struct pending *p)
+{
+	static const uint8_t ccs[] = {20, 3, 3, 0, 1, 1};
+	const struct head *h = &p->head;
+	size_t skip = h->filled < sizeof(ccs) ? h->filled : sizeof(ccs);
+	struct facts f;
+
+	if (memcmp(h->bytes, ccs, skip) == 0) {
+		if (skip < sizeof(ccs))
+			return IDENTIFY_MORE;
+	} else {
+		skip = 0;
+	}
+	memset(&f, 0, sizeof(f));
+	if (identify_stream(w->identify, h->bytes + skip, h->filled - skip, false,
+			    h->filled == HEAD_MAX, flow_server_port(fl),
+			    &f) != IDENTIFY_DONE)
+		return IDENTIFY_MORE;
+	if (f.protocol != p->facts.protocol ||
+	    str_equal(facts_host(&f), facts_host(&p->facts)))
+		return IDENTIFY_DONE;
+	rival_name(w, c, facts_host(&p->facts));
+	rival_name(w, c, facts_host(&f));
+	p->rival = true;
+	c->flags |= 1u << FLAG_HOST_MISMATCH;
+	return IDENTIFY_DONE;
+}
+
+/* ---- the urgent byte ---------------------------------------------------------------------- */
+
+void rival_note_urgent(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	uint32_t pointer, at;
+
+	if ((pkt->tcp_flags & TCP_URG) == 0 || pkt->l4_len < 20)
+		return;
+	/* It points behind the byte (RFC 6093 3); zero is taken for the first one. */
+	pointer = (uint32_t)pkt->l4[18] << 8 | pkt->l4[19];
+	at = pkt->seq - fl->client_isn - p->base + (pointer > 0 ? pointer - 1 : 0);
+	if (p->has_urgent && at != p->urgent_at)
+		p->many_urgent = true;
+	p->has_urgent = true;
+	p->urgent_at = at;
+	if (p->whole && at < p->head.filled)
+		p->rival = true;
+}
+
+static bool is_legal(const struct facts *f)
+{
+	return f->undecidable == UNDECIDABLE_NONE && f->host_len > 0;
+}
+
+/*
+ * Sockets take the byte out of the stream unless they are asked to leave it in (RFC 6093 3
+ * wants it in): where both readings name somebody, they are rivals.
+ */
+enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
+				     struct conn *c, struct pending *p, bool final)
+{
+	const struct head *h = &p->head;
+	const uint16_t port = flow_server_port(fl);
+	const bool cap = h->filled == HEAD_MAX;
+	struct facts in, out;
+
+	memset(&in, 0, sizeof(in));
+	memset(&out, 0, sizeof(out));
+	if (p->many_urgent) {
+		p->rival = true;
+		return IDENTIFY_DONE;
+	}
+	memcpy(w->without, h->bytes, p->urgent_at);
+	memcpy(w->without + p->urgent_at, h->bytes + p->urgent_at + 1,
+	       h->filled - p->urgent_at - 1);
+	if (identify_stream(w->identify, w->without, h->filled - 1, final, cap, port,
+			    &out) != IDENTIFY_DONE ||
+	    identify_stream(w->identify, h->bytes, h->filled, final, cap, port, &in) !=
+		    IDENTIFY_DONE)
+		return IDENTIFY_MORE;
+	p->facts = is_legal(&in) && !is_legal(&out) ? in : out;
+	if (!is_legal(&in) || !is_legal(&out) ||
+	    str_equal(facts_host(&in), facts_host(&out))) {
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		w->stats.ignored_urgent++;
+		return IDENTIFY_DONE;
+	}
+	rival_name(w, c, facts_host(&out));
+	rival_name(w, c, facts_host(&in));
+	p->rival = true;
+	return IDENTIFY_DONE;
+}
+
+void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
+{
+	const struct facts f = p->facts;
+
+	if (p->rival)
+		rival_name(w, c, facts_host(&f));
+	/* Two connections for one host: that is its name, whichever the server took. */
+	if (p->rival && p->second.opened && f.host_len > 0 && c->candidates[1] == 0 &&
+	    p->second_whole)
+		p->rival = false;
+	if (!p->rival) {
+		rival_forget(w, c);
+		return;
+	}
+	memset(&p->facts, 0, sizeof(p->facts));
+	p->facts.protocol = f.protocol;
+	p->facts.flags = f.flags;
+	p->facts.tls_offered = f.tls_offered;
+	p->facts.quic_version = f.quic_version;
+	p->facts.undecidable = p->retried && !p->head.conflict
+				       ? UNDECIDABLE_MALFORMED_HELLO
+				       : UNDECIDABLE_CONFLICT;
+}
