@@ -65,6 +65,7 @@ static void add_jump(const char *interface, bool made_table, FILE *out)
 	(void)fprintf(out, " -j " CHAIN_FORWARD "\n");
 }
 
+/* The mark first: most packets end there, and an INVALID one has no connection to have it. */
 void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
 			     bool made_table, const char *saved, FILE *out)
 {
@@ -76,12 +77,12 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	(void)delete_jumps(saved, CHAIN_FORWARD, out);
 	(void)delete_jumps(saved, CHAIN_SAVE, out);
 	(void)fprintf(out,
-		      "-A " CHAIN_FORWARD " -m conntrack --ctstate INVALID -j %s\n"
 		      "-A " CHAIN_FORWARD " -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
 		      " -j RETURN\n"
+		      "-A " CHAIN_FORWARD " -m conntrack --ctstate INVALID -j %s\n"
 		      "-A " CHAIN_FORWARD
 		      " -p %s -m conntrack --ctstate RELATED -j RETURN\n",
-		      cfg->drop_invalid ? "DROP" : "RETURN", mark, mask,
+		      mark, mask, cfg->drop_invalid ? "DROP" : "RETURN",
 		      ipv6 ? "ipv6-icmp" : "icmp");
 	if (shortcut)
 		(void)fprintf(out,
@@ -220,10 +221,10 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 		(void)fprintf(out, " } return\n");
 	}
 	(void)fprintf(out,
-		      "\t\tct state invalid %s\n"
 		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32 " return\n"
+		      "\t\tct state invalid %s\n"
 		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
-		      cfg->drop_invalid ? "drop" : "return", mask, mark);
+		      mask, mark, cfg->drop_invalid ? "drop" : "return");
 	nft_no_payload(out);
 	(void)fprintf(out,
 		      "\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"
