@@ -20,7 +20,9 @@
 #include "engine/gateway.h"
 #include "engine/loader.h"
 
-#define TICK_US         10000
+#define TICK_US 10000
+#define QUIET_TICK_US \
+	50000 /* nothing came since the last: each waking costs the others */
 #define STATS_US        250000
 #define DUMP_US         INT64_C(20000000) /* under the shortest time-out of a bypassed flow */
 #define CLOCK_STEP_US   1000000
@@ -59,6 +61,7 @@ struct enforcer {
 	int64_t now_us;    /* real time, never going back */
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
+	bool busy; /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
 };
@@ -426,12 +429,15 @@ static void tick(struct enforcer *e)
 		nfqueue_watch(e->queue, e->now_us);
 	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
 		log_error("queue: cannot answer the kernel");
-	(void)worker_sweep(e->worker, e->now_us);
-	for (int i = 0; e->conntrack != NULL && i < REPORT_BURSTS; i++)
+	e->busy |= worker_sweep(e->worker, e->now_us);
+	for (int i = 0; e->conntrack != NULL && i < REPORT_BURSTS; i++) {
 		if (conntrack_read(e->conntrack, e->mono_us, take_report, e) == 0)
 			break;
+		e->busy = true;
+	}
 	read_headers(e);
-	e->next_tick_us = e->mono_us + TICK_US;
+	e->next_tick_us = e->mono_us + (e->busy ? TICK_US : QUIET_TICK_US);
+	e->busy = false;
 	if (e->mono_us >= e->next_stats_us) {
 		publish(e);
 		e->next_stats_us = e->mono_us + STATS_US;
@@ -495,12 +501,16 @@ static int turn(struct enforcer *e)
 		switch ((enum waited)ready[i].data.u32) {
 		case WAITED_ORDER:
 			take_order(e);
+			e->next_tick_us = e->mono_us;
 			break;
 		case WAITED_LOAD:
 			end_load(e);
 			break;
 		case WAITED_PACKETS:
 			rc = e->queue != NULL ? read_queue(e) : read_interfaces(e);
+			e->busy = true;
+			if (e->next_tick_us > e->mono_us + TICK_US)
+				e->next_tick_us = e->mono_us + TICK_US;
 			break;
 		}
 	if (e->mono_us >= e->next_tick_us)
@@ -508,7 +518,10 @@ static int turn(struct enforcer *e)
 	return rc;
 }
 
-/* Nothing more is judged: let go what is held (or drop it, where nothing may pass unjudged), count what the kernel still passes. */
+/*
+ * Nothing more is judged: let go what is held (or drop it, where nothing may pass unjudged),
+ * count what the kernel still passes.
+ */
 static void wind_up(struct enforcer *e)
 {
 	read_clock(e);

@@ -17,6 +17,8 @@
 #include "record/ledger.h"
 
 #define IDLE_US   20000
+#define QUIET_US  100000 /* after half a second without a line */
+#define QUIET_AT  25
 #define SYNC_US   1000000
 #define RETRY_US  1000000
 #define BURST     4096u
@@ -34,9 +36,10 @@ struct writer {
 	uint64_t faults; /* told of the rings */
 };
 
-static void rest(void)
+static void rest(unsigned empty)
 {
-	const struct timespec t = {.tv_nsec = IDLE_US * 1000L};
+	const struct timespec t = {.tv_nsec = (empty < QUIET_AT ? IDLE_US : QUIET_US) *
+					      1000L};
 
 	(void)nanosleep(&t, NULL);
 }
@@ -173,6 +176,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		.dir = c->ledger.dir, .fd = -1, .segment_bytes = c->ledger.segment_bytes};
 	struct writer w = {.sh = sh, .events = rings->events, .notes = rings->notes};
 	const pid_t parent = getppid();
+	unsigned empty = 0;
 	char error[300] = "";
 	int rc = ledger_open(&lc, &w.ledger, error);
 
@@ -206,8 +210,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		hand_over(&w, count, now);
 		if (count == 0 && last)
 			break;
+		empty = count > 0 ? 0 : empty + 1;
 		if (count < BURST)
-			rest();
+			rest(empty);
 	}
 	rc = ledger_close(w.ledger);
 	if (rc != 0)
