@@ -428,6 +428,10 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	rival_conclude(w, c, p);
+	if (p->facts.asked_len > 0) {
+		rival_name(w, c, (struct str){p->facts.asked, p->facts.asked_len});
+		rival_name(w, c, (struct str){p->facts.sni, p->facts.sni_len});
+	}
 	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
 	    p->facts.undecidable == UNDECIDABLE_NONE)
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;

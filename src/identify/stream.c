@@ -124,6 +124,8 @@ static void join(struct facts *f, const struct outer *o)
 		/* The proxy goes by the one, the server behind it by the other. */
 		f->flags |= 1u << FLAG_HOST_MISMATCH;
 		f->undecidable = UNDECIDABLE_CONFLICT;
+		memcpy(f->asked, o->host.text, (size_t)o->host.len + 1);
+		f->asked_len = o->host.len;
 		f->host_len = f->url_len = 0;
 		f->host[0] = '\0';
 		f->evidence = EVIDENCE_NONE;

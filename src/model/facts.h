@@ -29,6 +29,7 @@ struct facts {
 	uint16_t sni_len;
 	uint16_t host_len;
 	uint16_t url_len;
+	uint16_t asked_len;
 	uint16_t
 		hello_end; /* TLS in front of nothing: where the hello ends; 0 = not known */
 	uint32_t quic_version; /* 0 = none */
@@ -40,6 +41,8 @@ struct facts {
 	char host[HOST_MAX +
 		  1]; /* normalized: lower case, no final dot, no port, A-labels */
 	char sni[HOST_MAX + 1]; /* as sent; empty when it was not printable ASCII */
+	/* Whom a proxy was asked for, where the hello inside names another: a conflict. */
+	char asked[HOST_MAX + 1];
 	char alpn[ALPN_MAX]; /* protocols offered, separated by commas, cut at the cap */
 	char ja4[JA4_LEN];
 	char ndpi[24]; /* nDPI's lower-case word for PROTOCOL_OTHER and second opinions */

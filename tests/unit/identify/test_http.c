@@ -82,15 +82,15 @@ static const struct request requests[] = {
 	{"GET / HTTP/1.1\r\nHost: 10.1\r\n\r\n", 80, "", "", UNDECIDABLE_MALFORMED_NAME,
 	 0},
 
-	/* absolute form: userinfo goes, the target wins, a contradiction does not pass */
+	/* absolute form: userinfo goes, the target wins, a contradiction is flagged */
 	{"GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 3128, "a.example",
 	 "http://a.example/x", UNDECIDABLE_NONE, 0},
 	{"GET HTTP://b.example:s3cret@a.example:81?k=v HTTP/1.1\r\n\r\n", 3128,
 	 "a.example", "http://a.example:81/?k=", UNDECIDABLE_NONE, 0},
 	{"GET https://a.example/ HTTP/1.1\r\n\r\n", 3128, "a.example",
 	 "https://a.example/", UNDECIDABLE_NONE, 0},
-	{"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", 80, "", "",
-	 UNDECIDABLE_CONFLICT, BIT(HOST_MISMATCH)},
+	{"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", 80, "a.example",
+	 "http://a.example/", UNDECIDABLE_NONE, BIT(HOST_MISMATCH)},
 	{"GET http://A.example:80/ HTTP/1.1\r\nHost: a.example.\r\n\r\n", 80, "a.example",
 	 "http://a.example/", UNDECIDABLE_NONE, 0},
 	{"GET ftp://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "", "",
