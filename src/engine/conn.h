@@ -62,7 +62,7 @@ struct conn {
 	uint32_t flags;
 	uint32_t quic_version;
 	uint32_t rule, would_rule;
-	uint16_t tls_offered;
+	uint16_t tls_offered, tls_selected;
 	uint16_t site, source;
 	uint8_t direction, role;
 	bool client_inside, inside_known;

@@ -595,8 +595,12 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	struct pending *p = conn_pending(w, c);
 	enum identify_step step;
 
-	if (!from_client && pkt->payload_wire_len > 0)
+	if (!from_client && pkt->payload_wire_len > 0) {
 		c->server_spoke = true;
+		if (c->tls_selected == 0 && pkt->ip_proto == IP_PROTO_TCP)
+			c->tls_selected =
+				identify_server_hello(pkt->payload, pkt->payload_len);
+	}
 	if (c->silent && pkt->payload_wire_len > 0)
 		p = begin_reading(w, fl, c);
 	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)

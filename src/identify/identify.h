@@ -56,6 +56,12 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 				   size_t filled, bool final, bool beyond_cap,
 				   uint16_t port, struct facts *f);
 
+/*
+ * A server's bytes: the TLS version that it chose (0x0304 = 1.3), or 0 when they do not begin
+ * with a whole ServerHello.
+ */
+uint16_t identify_server_hello(const uint8_t *bytes, size_t len);
+
 /* Where QUIC CRYPTO bytes are put together; the engine gives flow/head behind it. */
 struct crypto_sink {
 	/* Add bytes at an offset.  false: no room. */

@@ -62,6 +62,7 @@ struct flow_event {
 	enum undecidable undecidable;
 	uint32_t flags;
 	uint16_t tls_offered;
+	uint16_t tls_selected; /* by the server; 0 = not seen, or not before this event */
 	uint32_t quic_version;
 
 	const struct service *service; /* NULL = nothing known */

@@ -131,28 +131,28 @@ static void transport(struct line *l, uint8_t ip_proto)
 	}
 }
 
-static void tls_version(struct line *l, uint16_t version)
+static void tls_version(struct line *l, const char *key, uint16_t version)
 {
 	switch (version) {
 	case 0:
 		break;
 	case 0x0300:
-		word(l, "tls_offered", "ssl3");
+		word(l, key, "ssl3");
 		break;
 	case 0x0301:
-		word(l, "tls_offered", "1.0");
+		word(l, key, "1.0");
 		break;
 	case 0x0302:
-		word(l, "tls_offered", "1.1");
+		word(l, key, "1.1");
 		break;
 	case 0x0303:
-		word(l, "tls_offered", "1.2");
+		word(l, key, "1.2");
 		break;
 	case 0x0304:
-		word(l, "tls_offered", "1.3");
+		word(l, key, "1.3");
 		break;
 	default:
-		hex_word(l, "tls_offered", version, 4);
+		hex_word(l, key, version, 4);
 		break;
 	}
 }
@@ -293,7 +293,8 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	flow_flags(l, e->flags);
 	text(l, "sni", e->sni);
 	text(l, "alpn", e->alpn);
-	tls_version(l, e->tls_offered);
+	tls_version(l, "tls_offered", e->tls_offered);
+	tls_version(l, "tls_selected", e->tls_selected);
 	text(l, "ja4", e->ja4);
 	quic_version(l, e->quic_version);
 	text(l, "http_method", e->method);

@@ -24,6 +24,7 @@ class Decide(GatewayCase):
         end = self.weir.ledger.flow(answer.port, "end", 10)
         self.assertEqual(end["flow_id"], event["flow_id"])
         self.assertGreater(end["bytes_in"], 300, end)
+        self.assertIn(end["tls_selected"], ("1.2", "1.3"))
 
     def test_allowed_name_v4(self):
         self.allowed(places.WEB)

@@ -222,6 +222,7 @@ static void take_flow(struct cursor *c, struct flow_event *e)
 	e->undecidable = (enum undecidable)(cur_u8(c) % UNDECIDABLE_COUNT);
 	e->flags = cur_be32(c);
 	e->tls_offered = cur_be16(c);
+	e->tls_selected = e->tls_offered ^ 1;
 	e->quic_version = cur_be32(c);
 	e->rule.line = cur_u8(c);
 	e->would_rule.line = cur_u8(c);

@@ -47,5 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (identify_stream(id, data, size, true, false, port, &whole) != IDENTIFY_DONE)
 		abort();
 	check_facts(&whole);
+	(void)identify_server_hello(data, size);
 	return 0;
 }
