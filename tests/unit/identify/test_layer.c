@@ -634,7 +634,7 @@ static void random_bytes_behind_a_layer_do_no_harm(void **state)
 			x ^= x << 13;
 			x ^= x >> 7;
 			x ^= x << 17;
-			if ((x & 3) == 0)
+			if ((x & 3) == 0 && stream.len > 0)
 				stream.b[(x >> 8) % stream.len] = (uint8_t)(x >> 32);
 			else
 				put_be(&stream, x >> 40 & 255, 1);
