@@ -11,6 +11,7 @@
 #include "base/cursor.h"
 #include "identify/identify.h"
 
+#define HANDSHAKE          22 /* content type */
 #define SERVER_HELLO       2
 #define SUPPORTED_VERSIONS 43
 
@@ -18,10 +19,11 @@ uint16_t identify_server_hello(const uint8_t *bytes, size_t len)
 {
 	struct cursor c = cur_init(bytes, len);
 	struct cursor extensions;
+	const uint8_t type = cur_u8(&c), major = cur_u8(&c);
 	uint16_t version;
 	size_t size;
 
-	if (cur_u8(&c) != 22 || cur_u8(&c) != 3)
+	if (type != HANDSHAKE || major != 3)
 		return 0;
 	cur_skip(&c, 3);
 	if (cur_u8(&c) != SERVER_HELLO)
@@ -41,10 +43,10 @@ uint16_t identify_server_hello(const uint8_t *bytes, size_t len)
 	size = cur_be16(&c);
 	extensions = cur_sub(&c, size);
 	while (extensions.left > 0) {
-		const uint16_t type = cur_be16(&extensions);
+		const uint16_t kind = cur_be16(&extensions);
 		struct cursor data = cur_sub(&extensions, cur_be16(&extensions));
 
-		if (type == SUPPORTED_VERSIONS)
+		if (kind == SUPPORTED_VERSIONS)
 			version = cur_be16(&data);
 		if (!cur_ok(&extensions) || !cur_ok(&data))
 			return 0;
