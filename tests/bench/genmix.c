@@ -12,8 +12,9 @@
  * library's random numbers.  Sources: RFC 8446 (TLS), RFC 9000 and 9001 5.2 (QUIC), RFC 1035.
  *
  * usage: genmix [--seed N] [--packets N] FILE           the mix
- *        genmix [--seed N] --flows N --open FILE        N TLS flows of five packets, SYN to
- *                                                       ClientHello, all left open
+ *        genmix [--seed N] --flows N --open FILE        N TLS flows of seven packets, SYN to
+ *                                                       the server's first payload (then a
+ *                                                       name counts), all left open
  */
 #include "mix.h"
 
@@ -306,6 +307,9 @@ struct step {
 	uint8_t flags;
 	enum what what;
 };
+
+/* Of tls_script: to where the server has taken the hello. */
+#define OPEN_STEPS 7
 
 static const struct step tls_script[] = {
 	{true, SYN, NOTHING},        {false, SYN | ACK, NOTHING},
@@ -697,7 +701,7 @@ static void play_all(struct gen *g, struct flow *flows, const struct plan *p)
 	while (n > 0) {
 		struct flow *f = &flows[heap[0]];
 
-		if (!play(g, f) || (p->open && f->step == 5))
+		if (!play(g, f) || (p->open && f->step == OPEN_STEPS))
 			heap[0] = heap[--n];
 		if (n > 0)
 			sink(flows, heap, n, 0);
