@@ -216,7 +216,7 @@ void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pen
 	if (conn_is_cut(w, c))
 		return;
 	unlist(w, p);
-	answer_held(w, fl, c, p, true, NULL);
+	answer_held(w, fl, c, p, true, &w->inl->stats.denied);
 	w->inl->go_on = true;
 }
 
@@ -523,7 +523,8 @@ void worker_let_go(struct worker *w)
 
 		i = p->wait_next;
 		unlist(w, p);
-		answer_held(w, p->flow, flow_extra(p->flow), p, true, NULL);
+		answer_held(w, p->flow, flow_extra(p->flow), p, true,
+			    &w->inl->stats.denied);
 	}
 }
 
