@@ -250,7 +250,8 @@ void inline_forget(struct worker *w, struct pending *p);
 
 /*
  * The client's bytes so far are whole messages in front of its hello: unless it is denied they
- * go to the server.  `asked`: the facts say whom it asks a proxy for; judge by that for now.
+ * go to the server.  `asked`: the facts say whom it asks a proxy for; it is judged by that until
+ * the hello comes.
  */
 void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
 		   bool asked);

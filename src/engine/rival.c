@@ -231,24 +231,21 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 {
-	const struct facts f = p->facts;
-
 	if (p->rival)
-		rival_name(w, c, facts_host(&f));
+		rival_name(w, c, facts_host(&p->facts));
 	/* Two connections for one host: that is its name, whichever the server took. */
-	if (p->rival && p->second.opened && f.host_len > 0 && c->candidates[1] == 0 &&
-	    p->second_whole)
+	if (p->rival && p->second.opened && p->facts.host_len > 0 &&
+	    c->candidates[1] == 0 && p->second_whole)
 		p->rival = false;
 	if (!p->rival) {
 		rival_forget(w, c);
 		return;
 	}
-	memset(&p->facts, 0, sizeof(p->facts));
-	p->facts.protocol = f.protocol;
-	p->facts.flags = f.flags;
-	p->facts.tls_offered = f.tls_offered;
-	p->facts.quic_version = f.quic_version;
-	p->facts.undecidable = p->retried && !p->head.conflict
-				       ? UNDECIDABLE_MALFORMED_HELLO
-				       : UNDECIDABLE_CONFLICT;
+	p->facts = (struct facts){.protocol = p->facts.protocol,
+				  .flags = p->facts.flags,
+				  .tls_offered = p->facts.tls_offered,
+				  .quic_version = p->facts.quic_version,
+				  .undecidable = p->retried && !p->head.conflict
+							 ? UNDECIDABLE_MALFORMED_HELLO
+							 : UNDECIDABLE_CONFLICT};
 }

@@ -333,8 +333,9 @@ static void start_child(struct supervisor *s, enum child_kind k)
 	c->started_us = gateway_monotonic_us();
 	c->pid = fork();
 	if (c->pid == 0) {
-		if (pair[0] >= 0)
-			(void)close(pair[0]);
+		/* Of the supervisor alone: its end is how the enforcer hears of its death. */
+		if (s->order_fd >= 0)
+			(void)close(s->order_fd);
 		(void)close(s->signal_fd);
 		control_close(s->control);
 		_exit(child_life(s, k, pair[1]));

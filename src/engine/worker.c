@@ -7,8 +7,7 @@
 #include "engine/conn.h"
 #include "identify/dns.h"
 
-#define SILENT_US \
-	INT64_C(900000000) /* inline: 15 min, over the default of adopt_established */
+#define SILENT_US         INT64_C(900000000)
 #define PENDING_DEFAULT   65536u
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
@@ -46,9 +45,13 @@ static bool create_parts(struct worker *w)
 	flows.arg = w;
 	flows.timeout_us[FLOW_TCP_OPEN] = c->limits.tcp_timeout_us;
 	flows.timeout_us[FLOW_UDP] = c->limits.udp_timeout_us;
-	/* A client may wait long before it speaks; where its stream begins must be known then. */
+	/*
+	 * A client may wait long before it speaks; where its stream begins must be known then, and
+	 * as long as older connections are adopted none that we saw begin may look like one.
+	 */
 	if (w->cfg.inline_cfg != NULL)
-		flows.timeout_us[FLOW_TCP_OPENING] = SILENT_US;
+		flows.timeout_us[FLOW_TCP_OPENING] =
+			c->capture.adopt_us > SILENT_US ? c->capture.adopt_us : SILENT_US;
 	w->decoder = decoder_create(&decode);
 	w->flows = flow_table_create(&flows);
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
@@ -307,7 +310,10 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
 }
 
-/* The bytes that lie in the stream from number `from` on, and where.  None: keep-alive probe, old copy. */
+/*
+ * The bytes that lie in the stream from number `from` on, and where.  None: keep-alive probe, old
+ * copy.
+ */
 static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t *ret_at)
 {
 	const uint32_t at = pkt->seq - from;

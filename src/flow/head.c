@@ -220,17 +220,40 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from)
 	return true;
 }
 
-bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len)
+/* The bytes that have been seen behind a hole, from `at` to `end`. */
+static bool differs_behind(const struct head *h, uint32_t at, uint32_t end,
+			   const uint8_t *data)
 {
-	for (size_t i = 0; i < len && at + i < h->highest; i++) {
-		const uint32_t k = at + (uint32_t)i;
-		const bool seen =
-			k < h->filled || (map_get(h, k / WORD) >> (k % WORD) & 1) != 0;
+	for (uint32_t k = at; k < end;) {
+		const uint64_t seen = map_get(h, k / WORD) >> (k % WORD);
 
-		if (seen && h->bytes[k] != data[i])
+		if (seen == 0) {
+			k = (k / WORD + 1) * WORD;
+			continue;
+		}
+		k += (uint32_t)__builtin_ctzll(seen);
+		if (k < end && h->bytes[k] != data[k - at])
 			return true;
+		k++;
 	}
 	return false;
+}
+
+bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len)
+{
+	uint32_t end, known;
+
+	if (at >= h->highest) /* most segments bring what nobody has seen */
+		return false;
+	end = len < h->highest - at ? at + (uint32_t)len : h->highest;
+	known = end < h->filled ? end : h->filled;
+	if (at < known) {
+		if (memcmp(h->bytes + at, data, known - at) != 0)
+			return true;
+		data += known - at;
+		at = known;
+	}
+	return differs_behind(h, at, end, data);
 }
 
 void head_clear(struct head *h, struct head_pools *p)

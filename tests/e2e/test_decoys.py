@@ -8,7 +8,8 @@ import unittest
 
 import lab as places
 from case import GatewayCase
-from gateway import ALLOWED, DENIED
+from gateway import ALLOWED, DENIED, RULES
+from netns import is_running, wait_for
 from packets import ACK, PSH, SYN, SegmentClient, client_hello, payload_to
 from servers import Keeper
 
@@ -98,17 +99,6 @@ class Decoys(GatewayCase):
         second.connect()
         self.assert_goes_on(second)
 
-    def test_datagrams_from_a_port_of_servers(self):
-        capture = self.lab.capture("server", "eth0", "udp")
-        with self.lab.client:
-            for port in (443, 53, 123, 3389, 40000):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                    s.bind((places.CLIENT, port))
-                    for _ in range(5):
-                        s.sendto(b"x" * 100, (places.BARRED, 50000 + port % 1000))
-        time.sleep(0.3)
-        self.assertEqual([p for p in capture.stop() if p.dst == places.BARRED], [])
-
     def test_held_bytes_when_the_supervisor_dies(self):
         client = self.client().connect()
         client.send(0, self.evil[:-1])
@@ -117,6 +107,26 @@ class Decoys(GatewayCase):
         self.weir.kill_supervisor()
         time.sleep(1)
         self.assertEqual(payload_to([p for p in capture.stop() if p.sport == client.sport]), 0)
+        wait_for(lambda: not any(map(is_running, self.weir.known)), 5, "the others end, too")
+        self.weir.ledger.wait(type="flow", phase="end", src_port=client.sport)
+
+
+class Datagrams(GatewayCase):
+    weir_options = {"rules": RULES.replace("allow  other  label other", "deny   other  label other")}
+
+    def test_from_a_port_of_servers(self):
+        """Whoever is inside and sends is the client, whatever the ports look like."""
+        capture = self.lab.capture("server", "eth0", "udp")
+        with self.lab.client:
+            for port in (443, 53, 123, 3389, 40000):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.bind((places.CLIENT, port))
+                    for _ in range(5):
+                        s.sendto(b"x" * 100, (places.KEEPER, 50000 + port % 1000))
+        time.sleep(0.3)
+        self.assertEqual([p for p in capture.stop() if p.dst == places.KEEPER], [])
+        events = self.weir.ledger.wait(type="flow", phase="start", dst_ip=places.KEEPER, count=5)
+        self.assertEqual({(e["src_ip"], e["verdict"]) for e in events}, {(places.CLIENT, "deny")})
 
 
 if __name__ == "__main__":

@@ -50,6 +50,28 @@ static void an_allowed_quic_hello_passes(void **state)
 	assert_true(scene_end(s));
 }
 
+/* It may end before the server, and would be judged for what comes after it. */
+static void a_datagram_with_a_low_hop_limit_is_dropped(void **state)
+{
+	static struct bytes decoy, real;
+	struct scene *s = start(closed);
+
+	(void)state;
+	make_initial(&decoy, &good, 0, 0, 0);
+	make_initial(&real, &evil, 1, 0, 0);
+	s->ttl = 3;
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, decoy.b, decoy.len),
+		      GOT_DROP);
+	assert_int_equal(scene_stats(s).ttl_low, 1);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	s->ttl = 64;
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, real.b, real.len),
+		      GOT_DROP);
+	assert_lines(s, "\"ttl_low\"", "\"verdict\":\"deny\"", 1);
+	assert_lines(s, "\"host\":\"good.example\"", NULL, 0);
+	assert_true(scene_end(s));
+}
+
 static void a_denied_quic_hello_is_prohibited(void **state)
 {
 	static struct bytes first, second;
@@ -653,6 +675,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_quic_hello_passes),
+		cmocka_unit_test(a_datagram_with_a_low_hop_limit_is_dropped),
 		cmocka_unit_test(a_denied_quic_hello_is_prohibited),
 		cmocka_unit_test(datagrams_that_were_dropped_do_not_make_the_name),
 		cmocka_unit_test(datagrams_over_a_cap_do_not_make_the_name),

@@ -294,6 +294,45 @@ static void a_copy_in_which_the_last_bytes_stay(void **state)
 	head_clear(&last, *state);
 }
 
+/* Against an array of bytes with a mark each: gaps, words of the map, places past the end. */
+static void contradiction_is_that_of_the_bytes_seen(void **state)
+{
+	static uint8_t bytes[700], seen[700], data[300];
+	uint64_t x = 88172645463325252;
+	unsigned yes = 0;
+
+	for (unsigned round = 0; round < 200; round++) {
+		struct head h = {0};
+
+		memset(seen, 0, sizeof(seen));
+		for (unsigned step = 0; step < 60; step++) {
+			uint32_t at, len;
+			bool differs = false;
+
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			at = (uint32_t)(x % 500);
+			len = (uint32_t)(x >> 20) % (step % 7 == 0 ? 200 : 20);
+			for (uint32_t i = 0; i < len; i++) {
+				data[i] = (x >> 40 & 7) == 0 && i == len - 1 ? 'x' : 'a';
+				differs |= seen[at + i] != 0 && bytes[at + i] != data[i];
+			}
+			assert_int_equal(head_contradicts(&h, at, data, len), differs);
+			yes += differs;
+			assert_int_not_equal(head_add(&h, *state, at, data, len),
+					     HEAD_NO_ROOM);
+			for (uint32_t i = 0; i < len; i++) {
+				bytes[at + i] =
+					seen[at + i] != 0 ? bytes[at + i] : data[i];
+				seen[at + i] = 1;
+			}
+		}
+		head_clear(&h, *state);
+	}
+	assert_true(yes > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +350,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_empty_pool_stores_nothing_and_changes_nothing, make_pools,
 			drop_pools),
+		cmocka_unit_test_setup_teardown(contradiction_is_that_of_the_bytes_seen,
+						make_pools, drop_pools),
 		cmocka_unit_test_setup_teardown(a_copy_in_which_the_last_bytes_stay,
 						make_pools, drop_pools),
 	};
