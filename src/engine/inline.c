@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "engine/conn.h"
+#include "identify/dns.h"
 
 #define HOLD_US     INT64_C(3000000)
-#define DNS_PORT    53
 #define SWEEP_FLOWS 256u
 #define SWEEP_STEPS 8192u
 

@@ -12,8 +12,6 @@
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
-#define DNS_PORT          53
-#define MDNS_PORT         5353
 
 /*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the

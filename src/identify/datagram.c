@@ -4,8 +4,6 @@
 #include "identify/dns.h"
 #include "identify/quic.h"
 
-#define DNS_PORT       53
-#define MDNS_PORT      5353
 #define DNS_HEADER_LEN 12
 #define QUIC_PORT      443 /* where datagrams of other shapes may precede a QUIC handshake */
 

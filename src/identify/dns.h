@@ -16,6 +16,9 @@
 #include "base/addr.h"
 #include "model/facts.h"
 
+#define DNS_PORT  53
+#define MDNS_PORT 5353
+
 #define DNS_ADDRESSES_MAX 32
 #define DNS_CNAMES_MAX    8
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "identify/layer.h"
-
-#define DNS_PORT 53
+#include "identify/dns.h"
 
 enum layer_step layer_read(struct identify *id, const struct stream *s, struct layer *ret,
 			   struct facts *f)

@@ -8,8 +8,6 @@
 #include "identify/context.h"
 #include "identify/dns.h"
 
-#define DNS_PORT 53
-
 static enum fit done(struct facts *f, enum protocol protocol, enum undecidable why)
 {
 	f->protocol = protocol;

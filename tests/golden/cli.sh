@@ -7,17 +7,12 @@ trap 'rm -rf "$t"' EXIT
 demo=tests/demo/demo.pcap
 forms=tests/captures/forms
 
-bad=0
-ok() { echo "ok - $1"; }
-not_ok() {
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
+not_ok() { # with what the program said
 	bad=1
 	echo "not ok - $1"
 	sed 's/^/    /' "$t/out" "$t/err" 2>/dev/null | head -20 >&2
-}
-check() {
-	name=$1
-	shift
-	if "$@" >&2; then ok "$name"; else not_ok "$name"; fi
 }
 # run WANTED_STATUS NAME ARGUMENTS...: standard output and error stay in $t/out and $t/err.
 run() {

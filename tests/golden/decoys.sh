@@ -3,11 +3,8 @@
 d=tests/captures/decoys
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-bad=0
-not_ok() {
-	echo "not ok - $1"
-	bad=1
-}
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
 expect() { # FILE RULES PATTERN
 	if ! ./weir replay -q -c tests/demo/demo.conf -r "$d/$2.rules" --events "$t/events" "$d/$1.pcap"; then
 		not_ok "$1: replay ends badly"

@@ -3,17 +3,8 @@
 # summary recounted from the ledger by a script that shares no code with Weir.
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-bad=0
-ok() { echo "ok - $1"; }
-not_ok() {
-	echo "not ok - $1"
-	bad=1
-}
-check() {
-	what=$1
-	shift
-	if "$@" >&2; then ok "$what"; else not_ok "$what"; fi
-}
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
 python3 tests/tools/readdress.py tests/demo/plan.tsv tests/demo/servers.tsv tests/captures/real "$t/demo.pcap" >/dev/null
 check "demo.pcap is what the tool makes" cmp "$t/demo.pcap" tests/demo/demo.pcap
 ./weir replay -c tests/demo/demo.conf -o "$t/ledger" tests/demo/demo.pcap >"$t/summary" 2>"$t/err"

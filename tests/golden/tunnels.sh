@@ -5,12 +5,8 @@ W=${WEIR:-./weir}
 d=tests/captures/tunnels
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-bad=0
-ok() { echo "ok - $1"; }
-not_ok() {
-	echo "not ok - $1"
-	bad=1
-}
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
 python3 tests/tools/make_tunnels.py "$t/made"
 if diff -r "$t/made" $d >&2; then ok "the captures are what the tool makes"; else not_ok "the captures are not what the tool makes"; fi
 events() { # WORKERS CAPTURE: all but those about the run itself
