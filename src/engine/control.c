@@ -31,6 +31,7 @@ struct client {
 	int fd; /* -1 = free */
 	int64_t until_us;
 	bool waiting; /* for the end of a change */
+	bool queued;  /* for another's change to end before its own begins */
 	size_t len;
 	char line[REQUEST_MAX];
 };
@@ -277,10 +278,12 @@ static void change(struct client *cl, struct supervisor *s, const struct ucred *
 		answer(cl, false, "mode: write monitor, enforce or panic\n");
 		return;
 	}
-	cl->waiting = true;
+	cl->waiting = true; /* the end may come within the call */
 	begun = mode == NULL ? supervisor_reload(s, &a) : supervisor_mode(s, m, &a);
-	if (!begun)
-		answer(cl, false, "another change goes on; try again\n");
+	if (!begun) {
+		cl->waiting = false;
+		cl->queued = true;
+	}
 }
 
 static void serve(const struct control *c, struct client *cl, struct supervisor *s)
@@ -333,7 +336,8 @@ static struct client *place_for(struct control *c)
 
 		if (cl->fd < 0)
 			return cl;
-		if (!cl->waiting && (oldest == NULL || cl->until_us < oldest->until_us))
+		if (!cl->waiting && !cl->queued &&
+		    (oldest == NULL || cl->until_us < oldest->until_us))
 			oldest = cl;
 	}
 	if (oldest != NULL)
@@ -387,9 +391,18 @@ void control_serve(struct control *c, struct supervisor *s, int64_t mono_us)
 	if (c->lock_fd >= 0)
 		lock_serve(c->lock_fd, c->path);
 	accept_all(c, s, mono_us);
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (c->clients[i].fd >= 0 && !c->clients[i].waiting)
-			hear(c, &c->clients[i], s, mono_us);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *cl = &c->clients[i];
+
+		if (cl->fd < 0 || cl->waiting)
+			continue;
+		if (!cl->queued) {
+			hear(c, cl, s, mono_us);
+		} else if (!s->changing) {
+			cl->queued = false;
+			serve(c, cl, s);
+		}
+	}
 }
 
 void control_finish(struct control *c, const struct asker *a, bool ok, const char *text)

@@ -183,6 +183,12 @@ static void end_load(struct enforcer *e)
 	struct generation *g = loader_take(e->loader, &text);
 	struct generation *old = e->generation;
 
+	if (!e->loading) { /* given up */
+		if (g != NULL)
+			loader_discard(e->loader, g);
+		free(text);
+		return;
+	}
 	e->loading = false;
 	if (g == NULL) {
 		reply(e, false, text == NULL ? "out of memory" : text);
@@ -199,6 +205,14 @@ static void end_load(struct enforcer *e)
 	free(text);
 }
 
+/* Every order has one answer, in their order, and the last order is what counts. */
+static void give_up_load(struct enforcer *e)
+{
+	if (e->loading)
+		reply(e, false, "given up for another order");
+	e->loading = false;
+}
+
 static void take_order(struct enforcer *e)
 {
 	struct gateway_order o;
@@ -212,12 +226,14 @@ static void take_order(struct enforcer *e)
 		return;
 	switch (o.kind) {
 	case GATEWAY_USE:
+		give_up_load(e);
 		e->order = o;
 		e->loading = loader_start(e->loader, e->now_us);
 		if (!e->loading)
 			reply(e, false, "a load is going on");
 		return;
 	case GATEWAY_MODE:
+		give_up_load(e);
 		use(e, o.mode, o.mark);
 		reply(e, true, e->name);
 		return;

@@ -403,6 +403,7 @@ static void end_change(struct supervisor *s, bool ok, const char *text)
 	if (!ok)
 		log_lines(text, true);
 	s->changing = false;
+	s->loading = false;
 	generation_destroy(s->next);
 	s->next = NULL;
 	free(s->held);
@@ -562,8 +563,9 @@ bool supervisor_reload(struct supervisor *s, const struct asker *who)
 {
 	if (!begin_change(s, who))
 		return false;
-	if (!loader_start(s->loader, supervisor_real_us()))
-		refuse_change(s, "a load goes on already\n");
+	s->loading = loader_start(s->loader, supervisor_real_us());
+	if (!s->loading)
+		refuse_change(s, "a load that was given up goes on yet; try again\n");
 	return true;
 }
 
@@ -594,8 +596,15 @@ static void order_change(struct supervisor *s, enum gateway_order_kind kind)
 static void loaded(struct supervisor *s)
 {
 	char *text = NULL;
+	struct generation *g = loader_take(s->loader, &text);
 
-	s->next = loader_take(s->loader, &text);
+	if (!s->loading) { /* of a change that was given up */
+		generation_destroy(g);
+		free(text);
+		return;
+	}
+	s->loading = false;
+	s->next = g;
 	if (s->next == NULL) {
 		refuse_change(s, text == NULL ? "out of memory\n" : text);
 	} else {
@@ -655,6 +664,8 @@ static void adopt_change(struct supervisor *s)
 
 bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who)
 {
+	if (s->changing && mode == MODE_PANIC)
+		refuse_change(s, "given up: mode panic came first\n");
 	if (!begin_change(s, who))
 		return false;
 	s->next_mode = mode;
@@ -666,6 +677,12 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 		order_change(s, GATEWAY_MODE);
 	}
 	return true;
+}
+
+/* What the enforcer judges by when it has done what it was told last. */
+static const char *next_name(const struct supervisor *s)
+{
+	return s->next != NULL ? s->next->name : s->generation->name;
 }
 
 static void enforcer_answered(struct supervisor *s)
@@ -683,13 +700,35 @@ static void enforcer_answered(struct supervisor *s)
 	r.text[sizeof(r.text) - 1] = '\0';
 	if (s->answers_due > 0)
 		s->answers_due--;
-	/* To an order that was given up, or not waited for. */
-	if (!s->changing || s->answers_due > 0)
+	if (s->answers_due > 0) /* to an order that was given up, or not waited for */
 		return;
-	if (r.ok)
+	if (r.ok && strcmp(r.text, next_name(s)) != 0) {
+		log_error("the enforcer judges by generation %s, which was given up: "
+			  "killed",
+			  r.text);
+		(void)kill(s->children[CHILD_ENFORCER].pid, SIGKILL);
+	}
+	if (!s->changing)
+		return;
+	if (r.ok && strcmp(r.text, next_name(s)) != 0)
+		refuse_change(s, "the enforcer judged by other rules; try again\n");
+	else if (r.ok)
 		adopt_change(s);
 	else
 		refuse_change(s, r.text);
+}
+
+/* It may come to its end later: the enforcer is told to stay with what it has. */
+static void give_up_change(struct supervisor *s)
+{
+	const bool ordered = !s->loading;
+
+	refuse_change(s, ordered ? "no answer from the enforcer\n"
+				 : "the files could not be loaded within 30 s\n");
+	s->next_mode = s->mode;
+	s->next_mark = s->mark;
+	if (ordered)
+		(void)give_order(s, GATEWAY_MODE);
 }
 
 /* ---- losses ------------------------------------------------------------------------------------------ */
@@ -760,15 +799,22 @@ static void signalled(struct supervisor *s)
 	struct signalfd_siginfo si;
 
 	while (read(s->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		const struct asker by_signal = {.fd = -1, .who = "signal"};
-
 		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
 			s->stop = true;
-		else if (si.ssi_signo == SIGHUP && !supervisor_reload(s, &by_signal))
-			log_warning("SIGHUP: a change goes on; send it again");
+		else if (si.ssi_signo == SIGHUP)
+			s->reload_due = true;
 		else if (si.ssi_signo == SIGCHLD)
 			reap(s);
 	}
+}
+
+/* A signal that comes during a change waits for its end: the files may have changed since. */
+static void reload_if_due(struct supervisor *s)
+{
+	const struct asker by_signal = {.fd = -1, .who = "signal"};
+
+	if (s->reload_due && supervisor_reload(s, &by_signal))
+		s->reload_due = false;
 }
 
 /* Everything stands: rules go in last, so that nothing is queued that nobody reads. */
@@ -813,6 +859,7 @@ static int turn(struct supervisor *s)
 	(void)poll(fds, n, WAIT_MS);
 	if (fds[0].revents != 0)
 		signalled(s);
+	reload_if_due(s);
 	if (fds[1].revents != 0)
 		loaded(s);
 	if (fds[2].revents != 0 && s->order_fd >= 0)
@@ -824,7 +871,7 @@ static int turn(struct supervisor *s)
 	for (unsigned k = 0; k < CHILD_COUNT; k++)
 		watch_child(s, (enum child_kind)k);
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
-		refuse_change(s, "no answer from the enforcer\n");
+		give_up_change(s);
 	tell_losses(s);
 	guard_look(s);
 	/* What never was ready will not be: say so and give up. */

@@ -68,6 +68,8 @@ struct supervisor {
 	bool rules_in_place; /* put there and not taken away by us */
 	struct guard guard;
 	bool changing;               /* a reload or a mode switch goes on */
+	bool loading;                /* and waits for the loader */
+	bool reload_due;             /* SIGHUP came; begun when no change goes on */
 	struct asker asker;          /* who wants it */
 	int64_t change_until_us;     /* monotonic: give up then */
 	int64_t uninspected_from_us; /* real time; 0 = packets are judged */

@@ -6,7 +6,7 @@ import time
 import unittest
 
 import lab as places
-from case import Download, GatewayCase
+from case import Download, GatewayCase, in_parallel
 from gateway import ALLOWED, ALLOWED2, DENIED, RULES
 from servers import Keeper
 
@@ -134,6 +134,45 @@ class Reload(GatewayCase):
             for _ in range(5):
                 answer = self.lab.tls(ALLOWED)
                 self.assertTrue(answer.ok, answer)
+
+    def test_last_of_many_signals_counts(self):
+        """A signal during a change is not lost: what the file says last is in force."""
+        before = self.weir.status()["generation"]
+        for i in range(9):
+            self.weir.write_rules(STRICTER if i % 2 == 0 else RULES)
+            self.weir.process.send_signal(signal.SIGHUP)
+            time.sleep(0.003)
+        self.weir.wait_status(lambda s: s["generation"] != before, 5, "the stricter rules")
+        time.sleep(0.5)
+        self.assertNotEqual(self.weir.status()["generation"], before)
+        self.assertFalse(self.lab.tls(ALLOWED2).ok)
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+
+    def test_changes_wait_for_each_other(self):
+        """Nobody is told to try again: reloads and switches of several operators queue up."""
+        jobs = [lambda: self.weir.ctl("reload", check=False)] * 4
+        jobs += [lambda m=m: self.weir.ctl("mode", m, check=False)
+                 for m in ("monitor", "enforce", "monitor")]
+        for done in in_parallel(len(jobs), jobs):
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.weir.ctl("mode", "enforce")
+        self.assertFalse(self.lab.tls(DENIED).ok)
+
+    def test_panic_waits_for_no_reload(self):
+        """Not even for one that the enforcer, which hangs, cannot answer."""
+        enforcer = self.weir.pid("enforcer")
+        self.weir.write_rules(STRICTER)
+        os.kill(enforcer, signal.SIGSTOP)
+        self.weir.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        begin = time.monotonic()
+        self.weir.ctl("mode", "panic")
+        self.assertLess(time.monotonic() - begin, 0.7)
+        os.kill(enforcer, signal.SIGCONT)
+        self.assertIn("given up: mode panic came first", self.weir.said())
+        self.weir.ctl("mode", "enforce")
+        self.assertTrue(self.lab.tls(ALLOWED2).ok, "the reload was given up")
+        self.assertFalse(self.lab.tls(DENIED).ok)
 
     def test_mode_monitor(self):
         """All passes; what would be denied is said."""
