@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "engine/follow.h"
 #include "engine/hold.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
@@ -36,8 +37,9 @@ struct pending {
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
 	/* rival.c */
-	bool whole; /* the facts are final; the server has not answered yet */
-	bool rival; /* something contradicts the head */
+	bool whole;         /* the facts are final; the server has not answered yet */
+	uint32_t whole_end; /* where in the head they were */
+	bool rival;         /* something contradicts the head */
 	bool asked_ndpi;
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
@@ -48,9 +50,7 @@ struct pending {
 	bool retried;  /* the server asked for a second hello */
 	uint32_t base; /* where in the stream the head begins: behind the first hello */
 	bool has_urgent, many_urgent;
-	uint32_t urgent_at;         /* in the head */
-	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
-	uint32_t ts_recent;
+	uint32_t urgent_at;       /* in the head */
 	struct ndpi_guess *guess; /* NULL = not asked */
 	struct facts facts;
 };
@@ -71,10 +71,16 @@ struct conn {
 	uint8_t protocol, evidence, corroboration, visibility;
 	uint8_t name_undecidable; /* why the name is not known */
 	bool judged;
-	bool done; /* nothing more is wanted from the packets */
+	bool done;         /* the first bytes have been read */
+	uint32_t follower; /* index in worker.followers: what comes later is read, too */
+	bool read_out;     /* it was, and nothing more will be */
+	uint16_t question_type, question_id; /* DNS: of `question` */
+	uint32_t question; /* nobody has answered it yet; number in worker.texts */
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
+	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
+	uint32_t ts_recent;
 	/* inline */
 	bool provisional; /* judged by hold_budget: the name may still come */
 	bool asked; /* judged by whom a proxy was asked for; the hello is yet to come */
@@ -113,6 +119,7 @@ struct worker {
 	struct ndpi_adapter *ndpi; /* NULL = off */
 	struct intern *texts;
 	struct pool *pendings;
+	struct pool *followers;
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
@@ -149,10 +156,17 @@ void judge_again(struct worker *w, struct flow *fl, struct conn *c,
  */
 bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
 
+/*
+ * A later request of a connection, or what became of it: judge by it, and write `update` and
+ * signals if host, verdict, rule or undecidable differ from what stands.
+ */
+void judge_request(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct facts *f);
+
 /* Write the `end` event. */
 void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
 
-/* One answer of a resolver as a `dns` event. */
+/* One answer of a resolver, or a question that got none, as a `dns` event. */
 void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m);
 
 /*
@@ -170,11 +184,39 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 /* The first packet of a flow. */
 void conn_start(struct worker *w, struct flow *fl, struct conn *c);
 
+/* Keep what waiting for the rest of a message needs.  NULL: there is no room. */
+struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c);
+
 /* Which end is ours. */
 void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
 
 /* Decide now, whatever is known. */
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* A DNS message between a client and a resolver, without the length bytes of TCP. */
+void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
+		       bool from_client);
+
+/* ---- follow.c: what comes behind the verdict ---- */
+
+/* The connection is judged: go on with what lies behind in its head. */
+void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* A packet of TCP that no receiver ignores; also the one that started it. */
+void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct packet *pkt, bool from_client);
+
+/* Inline: some of what the client has sent cannot be read yet ... */
+bool follow_is_amid(const struct worker *w, const struct conn *c);
+/* ... and this packet of the client is part of it. */
+bool follow_keeps_back(const struct worker *w, const struct flow *fl,
+		       const struct conn *c, const struct packet *pkt);
+
+/* It was held for too long: judged by that, until the rest comes. */
+void follow_too_long(struct worker *w, struct flow *fl, struct conn *c);
+
+/* The connection ends: judge what waits, give all back. */
+void follow_end(struct worker *w, struct flow *fl, struct conn *c);
 
 /* Ends of flows that flow_finish() or a displacement has prepared. */
 void worker_end_gone(struct worker *w, int64_t clock_us);
@@ -229,6 +271,9 @@ bool inline_reaches(struct worker *w, struct conn *c, uint8_t ttl);
  */
 bool inline_admits(struct worker *w, const struct flow *fl, struct conn *c,
 		   const struct packet *pkt, uint32_t at, struct str bytes);
+
+/* May a segment of the client go on after the verdict, where later requests are read? */
+bool inline_follows(struct worker *w, struct conn *c, const struct packet *pkt);
 
 /*
  * Is the head to be kept after the verdict?  A server may have ignored what was judged (an old

@@ -466,31 +466,37 @@ static void adopt(struct worker *w, struct decision *d)
 	w->inl->stats.adopted++;
 }
 
+static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
+		      const struct facts *f, struct case_file *cf)
+{
+	memset(cf, 0, sizeof(*cf));
+	keep_texts(w, c, f);
+	who(fl, c, cf);
+	what(w, c, cf);
+	if (c->client_inside && sees_dns(w, fl))
+		ask_witness(w, c, cf);
+	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
+	if (cf->subject.evidence == EVIDENCE_NONE)
+		cf->subject.evidence = evidence_of_address(cf);
+	if (cf->subject.evidence == EVIDENCE_DNS)
+		hold(w, &c->host, cf->subject.host);
+	c->evidence = (uint8_t)cf->subject.evidence;
+	c->corroboration = (uint8_t)cf->subject.corroboration;
+	c->visibility = (uint8_t)cf->subject.visibility;
+	c->name_undecidable = (uint8_t)cf->subject.undecidable;
+	if (adopts(w) && was_under_way(fl, (enum undecidable)c->name_undecidable))
+		adopt(w, &cf->decision);
+	else
+		policy_decide(w->g->policy, &cf->subject, &cf->decision);
+	keep_decision(c, &cf->decision);
+}
+
 static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 		     const struct facts *f, enum phase phase)
 {
 	struct case_file cf;
 
-	memset(&cf, 0, sizeof(cf));
-	keep_texts(w, c, f);
-	who(fl, c, &cf);
-	what(w, c, &cf);
-	if (c->client_inside && sees_dns(w, fl))
-		ask_witness(w, c, &cf);
-	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
-	if (cf.subject.evidence == EVIDENCE_NONE)
-		cf.subject.evidence = evidence_of_address(&cf);
-	if (cf.subject.evidence == EVIDENCE_DNS)
-		hold(w, &c->host, cf.subject.host);
-	c->evidence = (uint8_t)cf.subject.evidence;
-	c->corroboration = (uint8_t)cf.subject.corroboration;
-	c->visibility = (uint8_t)cf.subject.visibility;
-	c->name_undecidable = (uint8_t)cf.subject.undecidable;
-	if (adopts(w) && was_under_way(fl, (enum undecidable)c->name_undecidable))
-		adopt(w, &cf.decision);
-	else
-		policy_decide(w->g->policy, &cf.subject, &cf.decision);
-	keep_decision(c, &cf.decision);
+	decide_by(w, fl, c, f, &cf);
 	w->stats.judged++;
 	w->stats.undecidable[c->name_undecidable]++;
 	form_and_put_flow(w, fl, c, &cf, phase);
@@ -506,6 +512,26 @@ void judge_again(struct worker *w, struct flow *fl, struct conn *c, const struct
 {
 	c->provisional = false;
 	judge_by(w, fl, c, f, PHASE_UPDATE);
+}
+
+void judge_request(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct facts *f)
+{
+	const struct conn was = *c;
+	const bool same = f->protocol == (enum protocol)c->protocol &&
+			  f->undecidable == (enum undecidable)c->name_undecidable &&
+			  str_equal(facts_host(f), intern_text(w->texts, c->host));
+	struct case_file cf;
+
+	if (same &&
+	    str_equal((struct str){f->url, f->url_len}, intern_text(w->texts, c->url)))
+		return;
+	decide_by(w, fl, c, f, &cf);
+	if (same && c->verdict == was.verdict && c->rule == was.rule &&
+	    c->would == was.would && c->would_rule == was.would_rule)
+		return;
+	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
+	put_signals(w, fl, c, &cf);
 }
 
 bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
@@ -612,7 +638,8 @@ void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
 		.ip_proto = fl->key.ip_proto,
 		.host = {m->name, m->name_len},
 		.query_type = m->qtype,
-		.response_code = response_word(m->rcode, code),
+		.response_code =
+			m->is_answer ? response_word(m->rcode, code) : STR("unanswered"),
 		.answer_count = m->address_count,
 	};
 	struct event_digest d = {.type = EVENT_DNS, .time_us = w->now_us};

@@ -107,7 +107,7 @@ static bool is_hello_retry(const struct packet *pkt)
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client)
 {
-	const uint32_t needed = p->base + (p->whole ? p->head.filled : p->head.highest);
+	const uint32_t needed = p->base + (p->whole ? p->whole_end : p->head.highest);
 
 	if (!p->whole && !p->rival)
 		return false;

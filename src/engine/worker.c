@@ -59,6 +59,7 @@ static bool create_parts(struct worker *w)
 	w->witness = witness_create(0);
 	w->texts = intern_create(TEXTS_MAX);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
+	w->followers = pool_create(sizeof(struct follower), pendings);
 	if (w->cfg.ndpi)
 		w->ndpi = ndpi_adapter_create();
 	if (w->cfg.inline_cfg != NULL &&
@@ -66,7 +67,7 @@ static bool create_parts(struct worker *w)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
-	       w->texts != NULL && w->pendings != NULL &&
+	       w->texts != NULL && w->pendings != NULL && w->followers != NULL &&
 	       (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
@@ -91,6 +92,7 @@ void worker_destroy(struct worker *w)
 		return;
 	ndpi_adapter_destroy(w->ndpi);
 	inline_destroy(w->inl);
+	pool_destroy(w->followers);
 	pool_destroy(w->pendings);
 	intern_destroy(w->texts);
 	witness_destroy(w->witness);
@@ -264,7 +266,7 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
-			   const struct pending *pd, struct packet *p)
+			   struct packet *p)
 {
 	uint64_t *counter = NULL;
 
@@ -278,8 +280,8 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
-	else if (pd->ts_agreed && p->tcp_timestamp &&
-		 (int32_t)(p->ts_val - pd->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+	else if (c->ts_agreed && p->tcp_timestamp &&
+		 (int32_t)(p->ts_val - c->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
 		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
@@ -347,7 +349,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) || !fl->out.has_seq)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
@@ -356,16 +358,20 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
 	if (at <= p->head.filled && pkt->tcp_timestamp)
-		p->ts_recent = pkt->ts_val;
+		c->ts_recent = pkt->ts_val;
 	rival_note_urgent(fl, p, pkt);
 	if (w->inl == NULL) {
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
-		rival_stream(w, fl, c, p, at, bytes);
-		if (p->whole)
-			return IDENTIFY_MORE;
+		if (!p->whole || at < p->whole_end)
+			rival_stream(w, fl, c, p, at, bytes);
 	}
+	if (p->whole && p->facts.protocol != PROTOCOL_HTTP &&
+	    p->facts.protocol != PROTOCOL_DNS)
+		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
+	if (p->whole) /* kept for follow_start() */
+		return IDENTIFY_MORE;
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
@@ -391,9 +397,9 @@ void conn_release(struct worker *w, struct conn *c)
 
 	if (p == NULL)
 		return;
-	if (w->inl != NULL)
+	if (w->inl != NULL && !follow_is_amid(w, c))
 		inline_release(w, p->flow, c, p);
-	if (p->guarded)
+	if (p->guarded || p->held.packets > 0)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
@@ -448,6 +454,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	else
 		judge(w, fl, c, &p->facts);
 	start_guess(w, fl, p);
+	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	conn_release(w, c);
 }
@@ -507,40 +514,46 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		if (p != NULL)
-			p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
+		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
 		another_syn(w, fl, c, p);
 		return;
 	}
-	if (p != NULL) {
-		p->ts_offered = pkt->tcp_timestamp;
-		p->ts_recent = pkt->ts_val;
-	}
+	c->ts_offered = pkt->tcp_timestamp;
+	c->ts_recent = pkt->ts_val;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
+}
+
+struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct pending *p = pool_get(w->pendings);
+
+	if (p == NULL) {
+		w->stats.pending_refused++;
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->flow = fl;
+	c->pending = pool_index(w->pendings, p);
+	return p;
 }
 
 /* Keep what reading needs.  NULL: there is no room, and it is judged without. */
 static struct pending *begin_reading(struct worker *w, struct flow *fl, struct conn *c)
 {
 	const struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
-	struct pending *p = pool_get(w->pendings);
+	struct pending *p = conn_pend(w, fl, c);
 
 	c->silent = false;
 	if (p == NULL) {
-		w->stats.pending_refused++;
 		c->done = true;
 		if (!c->judged)
 			judge(w, fl, c, &none);
-		return NULL;
 	}
-	memset(p, 0, sizeof(*p));
-	p->flow = fl;
-	c->pending = pool_index(w->pendings, p);
 	return p;
 }
 
@@ -552,6 +565,7 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	c->would_gate = GATE_COUNT;
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
+	c->follower = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
 	if (c->silent || begin_reading(w, fl, c) != NULL)
@@ -587,10 +601,32 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return step;
 	if (step == IDENTIFY_DONE) {
 		p->whole = true;
+		p->whole_end = p->head.filled;
 		p->whole_us = w->now_us;
 		start_guess(w, fl, p);
 	}
 	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
+}
+
+/* What comes behind the verdict, for those of which that is read, too. */
+static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
+		       struct packet *pkt, bool from_client)
+{
+	struct pending *p;
+
+	if (c->follower == POOL_NONE ||
+	    (w->inl != NULL && w->inl->refused != NULL && w->inl->cfg.enforce))
+		return;
+	if (from_client && pkt->payload_len > 0) {
+		rival_note_ttl(fl, c, pkt);
+		if (server_ignores(w, fl, c, pkt) ||
+		    (w->inl != NULL && !inline_follows(w, c, pkt)))
+			return;
+	}
+	follow_packet(w, fl, c, pkt, from_client);
+	p = conn_pending(w, c);
+	if (p != NULL && p->held.packets > 0 && !follow_is_amid(w, c))
+		conn_release(w, c);
 }
 
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
@@ -609,8 +645,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		p = begin_reading(w, fl, c);
 	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, NULL, pkt, from_client);
-	if (p == NULL)
+	if (p == NULL) {
+		feed_later(w, fl, c, pkt, from_client);
 		return;
+	}
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
@@ -640,30 +678,58 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	} else if (p->guarded) {
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
+	feed_later(w, fl, c, pkt, from_client);
 	p = conn_pending(w, c);
 	if (p != NULL && p->guess != NULL &&
 	    ndpi_guess_feed(w->ndpi, p->guess, pkt, w->now_us))
 		finish_guess(w, c);
 }
 
-/* What DNS tells our clients, for names that the wire hides and as a second witness. */
-static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
-		      bool from_client)
+/* The last question is kept until somebody answers it. */
+static void note_question(struct worker *w, struct conn *c, const struct dns_message *m)
 {
-	const struct conn *c = flow_extra(fl);
+	if (!w->cfg.dns_events)
+		return;
+	if (!m->is_answer) {
+		intern_release(w->texts, c->question);
+		c->question = intern_hold(w->texts, (struct str){m->name, m->name_len});
+		c->question_type = m->qtype;
+		c->question_id = m->id;
+	} else if (m->id == c->question_id) {
+		intern_release(w->texts, c->question);
+		c->question = 0;
+	}
+}
+
+static void tell_question(struct worker *w, struct flow *fl, struct conn *c)
+{
+	const struct str name = intern_text(w->texts, c->question);
+	struct dns_message m;
+
+	if (name.len == 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	memcpy(m.name, name.p, name.len);
+	m.name_len = (uint16_t)name.len;
+	m.qtype = c->question_type;
+	judge_dns(w, fl, &m);
+	intern_release(w->texts, c->question);
+	c->question = 0;
+}
+
+void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
+		       bool from_client)
+{
 	struct addr client = flow_client(fl), resolver = flow_server(fl);
+	struct conn *c = flow_extra(fl);
 	struct addr anchor;
 	struct dns_message m;
 
-	if (pkt->ip_proto != IP_PROTO_UDP ||
-	    (flow_server_port(fl) != DNS_PORT &&
-	     (c->protocol != PROTOCOL_DNS || flow_server_port(fl) == MDNS_PORT)) ||
-	    !generation_is_resolver(w->g, &resolver))
+	if (!generation_is_resolver(w->g, &resolver))
 		return;
 	/* Only where this client's other connections come to this worker too. */
 	anchor = generation_anchor(w->g, &client, &resolver);
-	if (!addr_equal(&anchor, &client) ||
-	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE ||
+	if (!addr_equal(&anchor, &client) || dns_parse(data, len, &m) != DNS_FINE ||
 	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
 		return;
 	if (from_client && !m.is_answer)
@@ -673,8 +739,22 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
 				w->now_us))
 		w->stats.dns_answers++;
+	if (from_client != m.is_answer)
+		note_question(w, c, &m);
 	if (!from_client && m.is_answer && w->cfg.dns_events)
 		judge_dns(w, fl, &m);
+}
+
+/* What DNS tells our clients, for names that the wire hides and as a second witness. */
+static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
+		      bool from_client)
+{
+	const struct conn *c = flow_extra(fl);
+
+	if (pkt->ip_proto == IP_PROTO_UDP &&
+	    (flow_server_port(fl) == DNS_PORT ||
+	     (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT)))
+		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -705,6 +785,10 @@ static void end_conn(struct worker *w, struct flow *fl)
 	p = conn_pending(w, c);
 	if (p != NULL)
 		p->guarded = false;
+	if (p != NULL && follow_is_amid(w, c))
+		inline_forget(w, p);
+	follow_end(w, fl, c);
+	tell_question(w, fl, c);
 	conn_release(w, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, fl, c, false);
@@ -783,7 +867,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		turn(w, touch.flow, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	if (c->pending != POOL_NONE || w->inl != NULL)
+	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	watch_dns(w, touch.flow, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};

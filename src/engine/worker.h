@@ -70,6 +70,10 @@ struct worker_stats {
 	uint64_t dns_answers, witnesses_evicted;
 	uint64_t ndpi_flows;
 	uint64_t dns_events;
+	uint64_t http_requests; /* read behind the first of their connections */
+	uint64_t http_lost;     /* connections whose later requests cannot be read */
+	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
+	uint64_t followers_refused;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 uint64_t worker_flows(const struct worker *w); /* in being */
