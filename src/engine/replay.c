@@ -576,6 +576,10 @@ static void write_end(struct replay *r)
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);
+	COUNT("http_requests", st->http_requests);
+	COUNT("http_lost", st->http_lost);
+	COUNT("dns_tcp_lost", st->dns_lost);
+	COUNT("followers_refused", st->followers_refused);
 	COUNT("dns_answers_kept", st->dns_answers);
 	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
 #undef COUNT

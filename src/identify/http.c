@@ -270,6 +270,23 @@ static bool read_authority(struct str authority, struct host *ret, bool *ret_add
 	return kind != HOST_MALFORMED;
 }
 
+/* Behind other requests; in front of everything connect_layer() reads it. */
+static enum undecidable judge_connect(const struct http_request *r, struct facts *f)
+{
+	struct host host;
+	int32_t port;
+	bool address;
+
+	if (!read_authority(r->target, &host, &address, &port) || host.len == 0)
+		return UNDECIDABLE_MALFORMED_NAME;
+	memcpy(f->host, host.text, (size_t)host.len + 1);
+	f->host_len = host.len;
+	f->evidence = EVIDENCE_CONNECT;
+	if (address)
+		f->flags |= 1u << FLAG_IP_LITERAL;
+	return UNDECIDABLE_NONE;
+}
+
 static enum undecidable judge(const struct http_request *r, uint16_t port,
 			      struct facts *f)
 {
@@ -282,6 +299,8 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 
 	if (r->why != UNDECIDABLE_NONE)
 		return r->why;
+	if (str_equal(r->method, STR("CONNECT")))
+		return judge_connect(r, f);
 	if (form == TARGET_BAD)
 		return UNDECIDABLE_MALFORMED_NAME;
 	if (r->host_field.len > 0 &&
