@@ -573,6 +573,7 @@ static void write_end(struct replay *r)
 	COUNT("ignored_urgent", st->ignored_urgent);
 	COUNT("ignored_reset_data", st->ignored_reset_data);
 	COUNT("ignored_bad_ack", st->ignored_bad_ack);
+	COUNT("ignored_window", st->ignored_window);
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);

@@ -166,6 +166,45 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 	return IDENTIFY_DONE;
 }
 
+/* ---- the server's window ------------------------------------------------------------------- */
+
+void rival_note_window(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	const bool syn = (pkt->tcp_flags & TCP_SYN) != 0;
+	uint32_t edge;
+
+	if (syn)
+		p->scale = p->offers_scale && pkt->tcp_scaled ? pkt->tcp_scale : 0;
+	if ((pkt->tcp_flags & TCP_ACK) == 0 || (pkt->tcp_flags & TCP_RST) != 0 ||
+	    fl->midstream)
+		return;
+	edge = pkt->ack - fl->client_isn +
+	       ((uint32_t)pkt->window << (syn ? 0 : p->scale));
+	if (!p->has_edge || (int32_t)(edge - p->edge) > 0)
+		p->edge = edge;
+	p->has_edge = true;
+}
+
+bool rival_is_beyond(const struct flow *fl, const struct pending *p,
+		     const struct packet *pkt)
+{
+	return p->has_edge && (int32_t)(pkt->seq - fl->client_isn - p->edge) > 0;
+}
+
+struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
+		      struct str bytes)
+{
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
+	const uint32_t taken = acked < p->head.filled ? acked : p->head.filled;
+	uint32_t n;
+
+	if (!fl->in.has_ack || (int32_t)acked <= 0 || *at >= taken)
+		return bytes;
+	n = taken - *at < bytes.len ? taken - *at : (uint32_t)bytes.len;
+	*at += n;
+	return (struct str){bytes.p + n, bytes.len - n};
+}
+
 /* ---- the urgent byte ---------------------------------------------------------------------- */
 
 void rival_note_urgent(const struct flow *fl, struct pending *p, const struct packet *pkt)

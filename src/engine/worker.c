@@ -345,7 +345,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	enum identify_step step;
 	enum head_result r;
 
@@ -353,6 +353,13 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
+	if (w->inl == NULL && rival_is_beyond(fl, p, pkt)) {
+		w->stats.ignored_window++;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return IDENTIFY_MORE;
+	}
+	if (w->inl == NULL)
+		bytes = rival_trim(fl, p, &at, bytes);
 	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
@@ -523,6 +530,8 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	}
 	c->ts_offered = pkt->tcp_timestamp;
 	c->ts_recent = pkt->ts_val;
+	if (p != NULL)
+		p->offers_scale = pkt->tcp_scaled;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
@@ -599,6 +608,8 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return IDENTIFY_DONE; /* its client has spoken before */
 	if (w->inl != NULL)
 		return step;
+	if (!from_client)
+		rival_note_window(fl, p, pkt);
 	if (step == IDENTIFY_DONE) {
 		p->whole = true;
 		p->whole_end = p->head.filled;

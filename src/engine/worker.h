@@ -65,6 +65,7 @@ struct worker_stats {
 	uint64_t ignored_old;    /* time stamp before the last one taken */
 	uint64_t ignored_urgent; /* urgent bytes that are no part of the name */
 	uint64_t ignored_reset_data, ignored_bad_ack;
+	uint64_t ignored_window; /* beyond the server's */
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
 	uint64_t quic_initials, quic_failed, quic_unpadded;
 	uint64_t dns_answers, witnesses_evicted;
