@@ -254,6 +254,9 @@ bool rival_is_beyond(const struct flow *fl, const struct pending *p,
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
 		      struct str bytes);
 
+/* Does the server ask for a second hello?  Then the head begins behind the first. */
+bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt);
+
 /* TCP: nothing that comes after this packet can change what the server has taken. */
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client);

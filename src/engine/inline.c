@@ -129,7 +129,7 @@ static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (go_on && p->held.packets > 0 && fl->key.ip_proto == IP_PROTO_TCP)
 		note_passed(c, c->follower == POOL_NONE && !c->read_out
-				       ? p->head.highest
+				       ? p->base + p->head.highest
 				       : fl->out.next_seq - fl->client_isn);
 	fl->bypassed |= final;
 	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
@@ -185,7 +185,7 @@ static bool waits_for_answer(const struct conn *c)
 bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
 		   const struct pending *p)
 {
-	const uint32_t end = fl->client_isn + p->head.highest;
+	const uint32_t end = fl->client_isn + p->base + p->head.highest;
 
 	return w->inl->cfg.enforce && !conn_is_cut(w, c) &&
 	       fl->key.ip_proto == IP_PROTO_TCP && p->head.highest > 0 &&
@@ -251,7 +251,7 @@ static bool strays(const struct flow *fl, const struct conn *c, const struct pen
 bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
 		       const struct pending *p)
 {
-	if (!is_unsure(fl, c) || p->facts.protocol != PROTOCOL_TLS ||
+	if (!is_unsure(fl, c) || p->retried || p->facts.protocol != PROTOCOL_TLS ||
 	    p->facts.hello_end == 0 || p->facts.hello_end == p->head.highest)
 		return true;
 	return refuse(w, c, &w->inl->stats.ignored);

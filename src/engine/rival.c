@@ -104,6 +104,17 @@ static bool is_hello_retry(const struct packet *pkt)
 	       memcmp(b + 11, random, sizeof(random)) == 0;
 }
 
+bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
+{
+	if (p->retried || p->facts.protocol != PROTOCOL_TLS || !is_hello_retry(pkt))
+		return false;
+	p->retried = true;
+	p->whole = false;
+	p->base += p->head.filled;
+	head_clear(&p->head, w->heads);
+	return true;
+}
+
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client)
 {
@@ -124,13 +135,7 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		return true;
 	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
 		return false;
-	if (!is_hello_retry(pkt))
-		return true;
-	p->retried = true;
-	p->whole = false;
-	p->base += p->head.filled;
-	head_clear(&p->head, w->heads);
-	return false;
+	return !rival_starts_over(w, p, pkt);
 }
 
 /*

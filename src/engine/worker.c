@@ -454,7 +454,10 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
 	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
-	if (c->provisional)
+	c->asked = false;
+	if (c->provisional && p->retried && !p->rival)
+		c->provisional = false; /* the same hello again */
+	else if (c->provisional)
 		judge_again(w, fl, c, &p->facts);
 	else if (c->judged)
 		judge_keep_facts(w, c, &p->facts);
@@ -586,13 +589,21 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl->client_isn, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 
 	if (from_client && pkt->payload_wire_len > 0)
 		(void)inline_admits(w, fl, c, pkt, at, bytes);
 	p->guarded = inline_guards(w, fl, c, p);
-	if (!p->guarded)
+	if (p->guarded)
+		return;
+	if (from_client || !rival_starts_over(w, p, pkt)) {
 		conn_release(w, c);
+		return;
+	}
+	/* The second hello is held as the first was, and judged if it is another. */
+	c->done = false;
+	c->asked = true;
+	c->provisional = true;
 }
 
 /* Who only watches waits, the name known, for the server to take it. */
