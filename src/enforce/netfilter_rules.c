@@ -65,7 +65,10 @@ static void add_jump(const char *interface, bool made_table, FILE *out)
 	(void)fprintf(out, " -j " CHAIN_FORWARD "\n");
 }
 
-/* The mark first: most packets end there, and an INVALID one has no connection to have it. */
+/*
+ * The mark first: most packets end there.  (It cannot stand in the jump: where there is no
+ * connection, "! --mark" does not match either, and INVALID packets would pass by.)
+ */
 void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
 			     bool made_table, const char *saved, FILE *out)
 {
@@ -91,16 +94,17 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 			      ipv6 ? no_payload_v6 : no_payload_v4);
 	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD " -j NFQUEUE --queue-num %u%s\n"
-		      "-A " CHAIN_SAVE " -m mark --mark 0x%" PRIx32 "/0x%" PRIx32
-		      " -j CONNMARK --save-mark --nfmask 0x%" PRIx32
+		      "-A " CHAIN_SAVE " -j CONNMARK --save-mark --nfmask 0x%" PRIx32
 		      " --ctmask 0x%" PRIx32 "\n",
-		      cfg->queue, cfg->fail_open ? " --queue-bypass" : "", mark, mask,
-		      mask, mask);
+		      cfg->queue, cfg->fail_open ? " --queue-bypass" : "", mask, mask);
 	for (size_t i = 0; i < cfg->interface_count; i++)
 		add_jump(cfg->interfaces[i], made_table, out);
 	if (cfg->interface_count == 0)
 		add_jump(NULL, made_table, out);
-	(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\nCOMMIT\n");
+	(void)fprintf(out,
+		      "-I POSTROUTING 1 -m mark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j " CHAIN_SAVE "\nCOMMIT\n",
+		      mark, mask);
 }
 
 static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE, CHAIN_NOTE};
@@ -114,6 +118,8 @@ static bool starts(const char *line, const char *with)
 /* Our rules and the jumps to them, as iptables-save wrote them, at the places they have. */
 static void put_back(const char *was, FILE *out)
 {
+	static const char to_save[] = "-A POSTROUTING ";
+
 	for (const char *line = was; line != NULL && *line != '\0';) {
 		const char *end = strchr(line, '\n');
 		const int len = end == NULL ? (int)strlen(line) : (int)(end - line);
@@ -122,10 +128,11 @@ static void put_back(const char *was, FILE *out)
 		    starts(line, "-A " CHAIN_SAVE " ") ||
 		    is_jump(line, (size_t)len, CHAIN_FORWARD))
 			(void)fprintf(out, "%.*s\n", len, line);
+		else if (starts(line, to_save) && is_jump(line, (size_t)len, CHAIN_SAVE))
+			(void)fprintf(out, "-I POSTROUTING 1 %.*s\n",
+				      len - (int)strlen(to_save), line + strlen(to_save));
 		line = end == NULL ? NULL : end + 1;
 	}
-	if (strstr(was, "\n-A POSTROUTING -j " CHAIN_SAVE "\n") != NULL)
-		(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\n");
 }
 
 /* Is this line of iptables-save ours; *ret_len: how much of it stays the same. */

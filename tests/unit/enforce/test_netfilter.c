@@ -135,10 +135,10 @@ static const char iptables_closed[] =
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
-	"-A WEIR-SAVE -m mark --mark 0x2a00000/0xff00000 -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xff00000 --ctmask 0xff00000\n"
 	"-A FORWARD -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x2a00000/0xff00000 -j WEIR-SAVE\n"
 	"COMMIT\n"
 	"# IPv6\n"
 	"*mangle\n"
@@ -150,10 +150,10 @@ static const char iptables_closed[] =
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
-	"-A WEIR-SAVE -m mark --mark 0x2a00000/0xff00000 -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xff00000 --ctmask 0xff00000\n"
 	"-A FORWARD -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x2a00000/0xff00000 -j WEIR-SAVE\n"
 	"COMMIT\n";
 
 static const char iptables_open[] =
@@ -167,11 +167,11 @@ static const char iptables_open[] =
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
-	"-A WEIR-SAVE -m mark --mark 0x1/0xffffffff -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xffffffff --ctmask 0xffffffff\n"
 	"-A FORWARD -i eth1 -j WEIR-FORWARD\n"
 	"-A FORWARD -i br-lan.7 -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x1/0xffffffff -j WEIR-SAVE\n"
 	"COMMIT\n"
 	"# IPv6\n"
 	"*mangle\n"
@@ -183,11 +183,11 @@ static const char iptables_open[] =
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
-	"-A WEIR-SAVE -m mark --mark 0x1/0xffffffff -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xffffffff --ctmask 0xffffffff\n"
 	"-A FORWARD -i eth1 -j WEIR-FORWARD\n"
 	"-A FORWARD -i br-lan.7 -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x1/0xffffffff -j WEIR-SAVE\n"
 	"COMMIT\n";
 /* A file whose text is a string, which the caller frees. */
 static FILE *text_open(char **ret)
