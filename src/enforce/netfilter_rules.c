@@ -16,6 +16,15 @@ static const char no_payload_v6[] =
 	"11,48 0 0 6,21 0 8 6,48 0 0 52,116 0 0 4,100 0 0 2,7 0 0 0,40 0 0 4,28 0 0 0,"
 	"21 0 1 0,6 0 0 65535,6 0 0 0";
 
+/*
+ * The same: true unless the UDP payload begins as the long headers of QUIC do (RFC 9000 17.2: the
+ * first two bits are set).  Behind one of a client another connection may begin.
+ */
+static const char no_long_v4[] =
+	"6,177 0 0 0,80 0 0 8,84 0 0 192,21 1 0 192,6 0 0 65535,6 0 0 0";
+static const char no_long_v6[] = "7,48 0 0 6,21 0 4 17,48 0 0 48,84 0 0 192,21 1 0 192,"
+				 "6 0 0 65535,6 0 0 0";
+
 #define DOFF_MIN 5
 #define DOFF_MAX 15
 
@@ -80,13 +89,21 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	(void)delete_jumps(saved, CHAIN_FORWARD, out);
 	(void)delete_jumps(saved, CHAIN_SAVE, out);
 	(void)fprintf(out,
-		      "-A " CHAIN_FORWARD " -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
-		      " -j RETURN\n"
+		      "-A " CHAIN_FORWARD "%s -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j RETURN\n",
+		      shortcut ? " ! -p udp" : "", mark, mask);
+	if (shortcut)
+		(void)fprintf(out,
+			      "-A " CHAIN_FORWARD " -p udp -m connmark --mark 0x%" PRIx32
+			      "/0x%" PRIx32 " -m bpf --bytecode \"%s\" -j RETURN\n"
+			      "-A " CHAIN_FORWARD " -p udp -m connmark --mark 0x%" PRIx32
+			      "/0x%" PRIx32 " -m conntrack --ctdir REPLY -j RETURN\n",
+			      mark, mask, ipv6 ? no_long_v6 : no_long_v4, mark, mask);
+	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD " -m conntrack --ctstate INVALID -j %s\n"
 		      "-A " CHAIN_FORWARD
 		      " -p %s -m conntrack --ctstate RELATED -j RETURN\n",
-		      mark, mask, cfg->drop_invalid ? "DROP" : "RETURN",
-		      ipv6 ? "ipv6-icmp" : "icmp");
+		      cfg->drop_invalid ? "DROP" : "RETURN", ipv6 ? "ipv6-icmp" : "icmp");
 	if (shortcut)
 		(void)fprintf(out,
 			      "-A " CHAIN_FORWARD " -p tcp -m tcp --tcp-flags "
@@ -228,10 +245,16 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 		(void)fprintf(out, " } return\n");
 	}
 	(void)fprintf(out,
-		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32 " return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " meta l4proto != udp return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " meta l4proto udp @th,64,2 != 3 return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " ct direction reply return\n"
 		      "\t\tct state invalid %s\n"
 		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
-		      mask, mark, cfg->drop_invalid ? "drop" : "return");
+		      mask, mark, mask, mark, mask, mark,
+		      cfg->drop_invalid ? "drop" : "return");
 	nft_no_payload(out);
 	(void)fprintf(out,
 		      "\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"

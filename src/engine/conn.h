@@ -32,6 +32,7 @@ struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
+	bool again;   /* a second connection of QUIC between the same ports */
 	bool guarded; /* judged, passes, and the server has not acknowledged the head */
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
@@ -65,6 +66,7 @@ struct conn {
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t flags;
 	uint32_t quic_version;
+	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
 	uint32_t rule, would_rule;
 	uint16_t tls_offered, tls_selected;
 	uint16_t site, source;

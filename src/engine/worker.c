@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/conn.h"
 #include "identify/dns.h"
 
@@ -442,6 +443,11 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 		w->stats.ndpi_flows++;
 }
 
+static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
+{
+	return (uint32_t)hash_bytes(dcid.p, dcid.len, w->cfg.seed) | 1;
+}
+
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	rival_conclude(w, c, p);
@@ -455,11 +461,17 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
 	c->asked = false;
-	if (c->provisional && p->retried && !p->rival)
+	if (p->datagram.opened)
+		c->dcid = hash_of_dcid(w, (struct str){(const char *)p->datagram.dcid,
+						       p->datagram.dcid_len});
+	if (c->provisional && p->retried && !p->rival) {
 		c->provisional = false; /* the same hello again */
-	else if (c->provisional)
+	} else if (p->again) {
+		c->provisional = false;
+		judge_request(w, fl, c, &p->facts);
+	} else if (c->provisional) {
 		judge_again(w, fl, c, &p->facts);
-	else if (c->judged)
+	} else if (c->judged)
 		judge_keep_facts(w, c, &p->facts);
 	else
 		judge(w, fl, c, &p->facts);
@@ -651,6 +663,43 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 		conn_release(w, c);
 }
 
+/*
+ * Inline, after the verdict: an Initial under a connection id of its own, which is that of
+ * another connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the
+ * id).  It is held and judged as the first was.
+ */
+static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
+				  const struct packet *pkt)
+{
+	struct pending *p;
+	struct str dcid;
+
+	if (w->inl == NULL || !c->done || pkt->ip_proto != IP_PROTO_UDP ||
+	    conn_is_cut(w, c))
+		return NULL;
+	dcid = identify_initial_dcid(pkt->payload, pkt->payload_len);
+	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
+		return NULL;
+	p = conn_pend(w, fl, c);
+	if (p == NULL) { /* the client sends it again */
+		w->inl->refused = &w->inl->stats.over_cap;
+		return NULL;
+	}
+	p->again = true;
+	c->done = false;
+	c->asked = true;
+	c->provisional = true;
+	return p;
+}
+
+static void look_no_more(struct worker *w, struct conn *c, struct pending *p)
+{
+	p->again = false;
+	c->done = true;
+	c->asked = c->provisional = false;
+	conn_release(w, c);
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -667,6 +716,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		p = begin_reading(w, fl, c);
 	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, NULL, pkt, from_client);
+	if (p == NULL && from_client)
+		p = look_again(w, fl, c, pkt);
 	if (p == NULL) {
 		feed_later(w, fl, c, pkt, from_client);
 		return;
@@ -685,6 +736,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
+			if (p->again && !p->datagram.opened) {
+				look_no_more(w, c, p);
+				return;
+			}
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
 			    pkt->ip_proto == IP_PROTO_ICMP6)
