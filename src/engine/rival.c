@@ -77,7 +77,16 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 		  struct pending *p, uint32_t at, struct str bytes)
 {
-	rival_add(w, c, p, at, bytes);
+	const uint32_t taken = fl->in.acked - fl->client_isn - p->base;
+	size_t old = 0;
+
+	/* What the server has acknowledged no later copy changes. */
+	if (fl->in.has_ack && (int32_t)(taken - at) > 0)
+		old = taken - at < bytes.len ? taken - at : bytes.len;
+	if (old == bytes.len)
+		return;
+	rival_add(w, c, p, at + (uint32_t)old,
+		  (struct str){bytes.p + old, bytes.len - old});
 	if (p->other.bytes != NULL)
 		read_other(w, fl, c, p);
 }
@@ -113,9 +122,14 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		return false;
 	if (p->facts.undecidable == UNDECIDABLE_BUDGET)
 		return true;
-	/* Nothing is seen of the server: it has answered when its client acknowledges more. */
+	if (p->whole_us == 0) /* rivals only so far */
+		p->whole_us = w->now_us;
+	/*
+	 * Nothing is seen of the server: it has answered when its client acknowledges more.  Not
+	 * right after a SYN, when the answer may yet come and show that all this was ignored.
+	 */
 	if (from_client)
-		return !fl->in.has_seq && (pkt->ack != p->first_ack ||
+		return !fl->in.has_seq && ((fl->midstream && pkt->ack != p->first_ack) ||
 					   w->now_us - p->whole_us > PATIENCE_US);
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
@@ -245,7 +259,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 				  .flags = p->facts.flags,
 				  .tls_offered = p->facts.tls_offered,
 				  .quic_version = p->facts.quic_version,
-				  .undecidable = p->retried && !p->head.conflict
+				  .undecidable = p->retried && p->other.bytes == NULL
 							 ? UNDECIDABLE_MALFORMED_HELLO
 							 : UNDECIDABLE_CONFLICT};
 }
