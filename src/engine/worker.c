@@ -509,6 +509,12 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		c->md5_negotiated = pkt->tcp_md5;
 		if (p != NULL)
 			p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
+		/* The server was asked by bytes that acknowledge another number: it reset. */
+		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
+		    p->first_ack != fl->server_isn) {
+			start_again(w, c, p);
+			head_clear(&p->head, w->heads);
+		}
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
