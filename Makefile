@@ -13,6 +13,7 @@
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
+#   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -30,6 +31,7 @@ CFLAGS     ?= -O3 -g
 SAN        ?=
 WERROR     ?=
 FUZZ_SECONDS ?= 60
+RUNS       ?= 100000
 E2E        ?=
 
 comma := ,
@@ -79,7 +81,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz \
-        garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
+        segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -114,12 +116,19 @@ unit: $(UNIT)
 	@rc=0; for t in $(UNIT); do $(WRAP) $$t || rc=1; done; exit $$rc
 
 # Fuzz targets: libFuzzer (clang) for searching, a plain main that replays files for testing.
-CORE_SRC := $(filter-out src/app/%,$(wildcard src/*/*.c))
+# The library once for all targets; the archive gives each what it calls: counters cost time.
+FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -Isrc $(DEPINC) -g -O2 -MMD -MP \
+        -fno-sanitize-recover=all
+FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard src/*/*.c)))
 fuzz-build: $(FUZZ)
-$(B)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+$(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@) clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -Isrc $(DEPINC) -g -O1 \
-	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^ $(DEPLIBS)
+	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+$(B)/fuzz-obj/core.a: $(FUZZ_CORE)
+	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
+$(B)/fuzz/%: $(B)/fuzz-obj/tests/fuzz/%.o $(B)/fuzz-obj/core.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(DEPLIBS)
 $(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/standalone.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(DEPLIBS)
@@ -129,6 +138,11 @@ fuzz-replay: $(REPLAY)
 # The driver of `make garbage`: every reader of files, in one process.
 $(B)/garbage: $(patsubst %.c,$(B)/%.o,$(wildcard tests/garbage/*.c)) $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPLIBS)
+# Random segmentations: a quick part in `make check`.
+$(B)/segmentation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/property/*.c)) $(LIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPLIBS)
+segmentation: $(B)/segmentation
+	$< --runs $(RUNS)
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
 

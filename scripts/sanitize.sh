@@ -35,7 +35,7 @@ each() {
 	done
 }
 a=build/address-undefined
-build "ASan and UBSan" SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir
+build "ASan and UBSan" SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir $a/segmentation
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
 	run "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
@@ -44,6 +44,7 @@ for t in tests/fuzz/fuzz_*.c; do
 	n=$(basename "$t" .c)
 	[ -d "tests/fuzz/corpus/$n" ] && run "ASan+UBSan corpus of $n" $a/replay/"$n" tests/fuzz/corpus/"$n"/*
 done
+run "ASan+UBSan segmentation" $a/segmentation --runs 1000
 run "ASan+UBSan replay of the demo" $a/weir replay -q -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 run "ASan+UBSan replay of the demo, 2 workers" $a/weir replay -q -j 2 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$$"

@@ -66,9 +66,10 @@ build() {
 	plain "build $1" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 "$@"
 }
 
-build weir unit-build "$B/garbage"
+build weir unit-build "$B/garbage" "$B/segmentation"
 plain "lint" scripts/lint.sh "$B" "$mode"
 units "$B"
+tap "property segmentation" "$B/segmentation"
 for t in tests/golden/*.sh tests/scenario/*.sh; do
 	[ -e "$t" ] && tap "$(basename "$(dirname "$t")") $(basename "$t" .sh)" "$t"
 done

@@ -216,8 +216,10 @@ void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pen
 		c->provisional = true;
 	}
 	c->asked |= asked;
-	if (conn_is_cut(w, c))
+	if (conn_is_cut(w, c)) {
+		inline_release(w, fl, c, p);
 		return;
+	}
 	unlist(w, p);
 	answer_held(w, fl, c, p, true, &w->inl->stats.denied);
 	w->inl->go_on = true;
@@ -359,6 +361,15 @@ static void keep_back(struct worker *w, const struct queued_packet *q, struct fl
 		hold_packet(w, q, fl, c, p);
 }
 
+/* Bytes that were let on before: some were dropped over a cap, and come again. */
+static bool was_let_on(const struct taken *t, const struct packet *pkt)
+{
+	const uint32_t end =
+		pkt->seq - t->flow->client_isn + (uint32_t)pkt->payload_wire_len;
+
+	return pkt->ip_proto == IP_PROTO_TCP && (int32_t)(end - t->conn->passed) <= 0;
+}
+
 static void answer(struct worker *w, const struct queued_packet *q, const struct taken *t,
 		   const struct packet *pkt)
 {
@@ -376,7 +387,8 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 		return;
 	}
 	if (s->cfg.enforce && p != NULL && !c->done && (!c->judged || c->asked) &&
-	    !s->go_on && t->from_client && pkt->payload_wire_len > 0) {
+	    !s->go_on && t->from_client && pkt->payload_wire_len > 0 &&
+	    !was_let_on(t, pkt)) {
 		hold_packet(w, q, t->flow, c, p);
 		return;
 	}

@@ -124,9 +124,14 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		return false;
 	if (p->facts.undecidable == UNDECIDABLE_BUDGET)
 		return true;
-	/* Nothing is seen of the server: it has answered when its client acknowledges more. */
+	if (p->whole_us == 0) /* rivals only so far */
+		p->whole_us = w->now_us;
+	/*
+	 * Nothing is seen of the server: it has answered when its client acknowledges more.  Not
+	 * right after a SYN, when the answer may yet come and show that all this was ignored.
+	 */
 	if (from_client)
-		return !fl->in.has_seq && (pkt->ack != p->first_ack ||
+		return !fl->in.has_seq && ((fl->midstream && pkt->ack != p->first_ack) ||
 					   w->now_us - p->whole_us > PATIENCE_US);
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
@@ -289,7 +294,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 				  .flags = p->facts.flags,
 				  .tls_offered = p->facts.tls_offered,
 				  .quic_version = p->facts.quic_version,
-				  .undecidable = p->retried && !p->head.conflict
+				  .undecidable = p->retried && p->other.bytes == NULL
 							 ? UNDECIDABLE_MALFORMED_HELLO
 							 : UNDECIDABLE_CONFLICT};
 }

@@ -537,6 +537,12 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
 		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
+		/* The server was asked by bytes that acknowledge another number: it reset. */
+		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
+		    p->first_ack != fl->server_isn) {
+			start_again(w, c, p);
+			head_clear(&p->head, w->heads);
+		}
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */

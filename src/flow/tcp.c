@@ -189,7 +189,8 @@ bool tcp_touch(struct flow *f, const struct packet *p, bool from_client)
 
 /*
  * A SYN alone may be forged or refused, so it ends no connection that is still open; a server
- * that answers with other numbers has given the old one up.
+ * that answers with other numbers has given the old one up.  Its client answers no SYN: who
+ * opened the connection ignores such a segment (RFC 5961 4), and so must we.
  */
 bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_client)
 {
@@ -203,6 +204,6 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 	if ((p->tcp_flags & TCP_ACK) == 0) /* of a bypassed one the end may be unseen */
 		return f->state == FLOW_TCP_CLOSING ||
 		       (f->bypassed && (!from_client || p->seq + 1 != isn));
-	return f->state == FLOW_TCP_OPEN && (!me->has_seq || p->seq + 1 != isn) &&
-	       peer->has_seq && p->ack != peer_isn;
+	return f->state == FLOW_TCP_OPEN && (!from_client || f->midstream) &&
+	       (!me->has_seq || p->seq + 1 != isn) && peer->has_seq && p->ack != peer_isn;
 }

@@ -206,13 +206,14 @@ static size_t step(struct scene *s, const struct shared *sh, const uint8_t *data
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct shared sh;
-	struct scene *s;
+	static struct scene scene; /* most of it is never touched, so it is made once */
+	struct scene *s = &scene;
 
 	if (size == 0)
 		return 0;
 	if (sh.rules[0] == NULL)
 		make_shared(&sh);
-	s = scene_create(sh.rules[data[0] % RULES]);
+	scene_clear(s, sh.rules[data[0] % RULES]);
 	s->cfg.enforce = (data[0] & 0x80) == 0;
 	s->cfg.dns_events = true;
 	s->cfg.adopt_until_us = (data[0] & 0x20) != 0 ? SCENE_T0 + SECOND : 0;
@@ -235,6 +236,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += used;
 		size -= used;
 	}
-	check(scene_end(s));
+	check(scene_stop(s));
 	return 0;
 }

@@ -70,7 +70,8 @@ static inline void set16(struct build *b, size_t at, unsigned v)
 
 static inline void build_start(struct build *b, enum link_type link)
 {
-	memset(b, 0, sizeof(*b));
+	b->len = b->ip = b->l4 = 0;
+	b->proto = 0;
 	b->link = link;
 }
 

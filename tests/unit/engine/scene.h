@@ -5,54 +5,19 @@
 /*
  * scene - an inline worker between a client and a server that the test plays: packets go in,
  * answers, resets and events are written down.
- *
- * Names: the host good.example may be reached, evil.example may not; the address 192.0.2.66
- * (2001:db8:9::66) may not whatever the name.  Under closed_rules all that is unknown is
- * denied, under open_rules it passes.
  */
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "../decode/build.h"
 #include "../identify/support.h"
 #include "engine/inline.h"
+#include "scene_rules.h"
 
-#define SCENE_CONFIG  "tests/unit/engine/sites.conf"
 #define SCENE_ANSWERS 32768u
 #define SCENE_RESETS  64u
 #define SCENE_EVENTS  ((size_t)1 << 20)
 #define SCENE_MARK    0x7000u
 #define SCENE_T0      (INT64_C(1795521600) * 1000000) /* 2026-11-24T12:00:00Z */
 #define SECOND        INT64_C(1000000)
-
-#define SCENE_ADDRESSES "table <bad> { 192.0.2.66, 2001:db8:9::66 }\n"
-
-static const char closed_rules[] = "version 1\n" SCENE_ADDRESSES "gate rules\n"
-				   "deny to <bad>\n"
-				   "allow to host \"good.example\"\n"
-				   "allow port 53\n"
-				   "gate default\n"
-				   "deny in-scope\n"
-				   "deny other\n";
-
-static const char open_rules[] = "version 1\n" SCENE_ADDRESSES "gate rules\n"
-				 "deny to <bad>\n"
-				 "deny to host \"evil.example\"\n"
-				 "allow from any\n"
-				 "gate undecidable\n"
-				 "allow { hold_budget, midstream, no_sni, incomplete }\n";
-
-/* Unknown bytes pass, but whoever waits too long is denied. */
-static const char patient_rules[] = "version 1\n" SCENE_ADDRESSES "gate rules\n"
-				    "deny to <bad>\n"
-				    "deny to host \"evil.example\"\n"
-				    "allow from any\n"
-				    "gate undecidable\n"
-				    "deny { hold_budget }\n";
 
 enum scene_answer {
 	GOT_NOTHING = 0,
@@ -149,31 +114,6 @@ static inline void scene_event(void *arg, const struct event_key *key,
 
 /* ---- the scene ------------------------------------------------------------------------------- */
 
-/* A generation of tests/unit/engine/sites.conf with these rules. */
-static inline struct generation *scene_generation(const char *rules)
-{
-	const int fd = memfd_create("weir-rules", MFD_CLOEXEC);
-	const size_t len = strlen(rules);
-	struct diag *d = diag_create();
-	struct generation *g;
-	char path[32];
-	const char *const paths[] = {path};
-	const struct generation_cfg cfg = {
-		.config = SCENE_CONFIG, .rules = paths, .rule_count = 1, .share = "."};
-
-	if (fd < 0 || d == NULL || write(fd, rules, len) != (ssize_t)len)
-		abort();
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	g = generation_load(&cfg, d);
-	if (g == NULL) {
-		diag_print(d, stderr, false);
-		abort();
-	}
-	diag_destroy(d);
-	(void)close(fd);
-	return g;
-}
-
 static inline struct event_origin scene_origin(bool enforce)
 {
 	return (struct event_origin){.sensor = STR("test"),
@@ -181,13 +121,14 @@ static inline struct event_origin scene_origin(bool enforce)
 				     .mode = enforce ? MODE_ENFORCE : MODE_MONITOR};
 }
 
-/* A scene in mode enforce; change s->cfg, then scene_start(). */
-static inline struct scene *scene_create(const struct generation *g)
+/* Ready for another play: what was written down is gone. */
+static inline void scene_clear(struct scene *s, const struct generation *g)
 {
-	struct scene *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		abort();
+	memset(s->answers, 0, s->ids * sizeof(s->answers[0]));
+	s->ids = s->answered = s->reset_count = s->prohibited_count = 0;
+	s->prohibited.len = s->events_len = 0;
+	s->events[0] = '\0';
+	s->failed = false;
 	s->g = g;
 	s->now_us = SCENE_T0;
 	s->ttl = 64;
@@ -198,6 +139,16 @@ static inline struct scene *scene_create(const struct generation *g)
 					      .reset = scene_reset,
 					      .prohibit = scene_prohibit,
 					      .arg = s}};
+}
+
+/* A scene in mode enforce; change s->cfg, then scene_start(). */
+static inline struct scene *scene_create(const struct generation *g)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	scene_clear(s, g);
 	return s;
 }
 
@@ -214,8 +165,8 @@ static inline void scene_start(struct scene *s)
 		abort();
 }
 
-/* Ends everything.  True when each packet got exactly one answer. */
-static inline bool scene_end(struct scene *s)
+/* Ends the worker.  True when each packet got exactly one answer. */
+static inline bool scene_stop(struct scene *s)
 {
 	struct inline_stats st;
 	bool fine;
@@ -226,6 +177,15 @@ static inline bool scene_end(struct scene *s)
 	fine = !s->failed && s->answered == s->ids && st.held_now == 0 &&
 	       st.passed + st.dropped == s->ids;
 	worker_destroy(s->w);
+	s->w = NULL;
+	return fine;
+}
+
+/* The same, of a scene that was created. */
+static inline bool scene_end(struct scene *s)
+{
+	const bool fine = scene_stop(s);
+
 	free(s);
 	return fine;
 }
