@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/ring.h"
 #include "capture/source.h"
+#include "engine/resolve.h"
 #include "record/form.h"
 
 #define IN_RING_BYTES  ((size_t)8 << 20)
@@ -23,6 +24,7 @@
 struct in_record {
 	bool end;          /* no more: finish at frame.clock_us */
 	bool decoded;      /* the bytes are those of packet.l4, else of the frame */
+	bool site_answer;  /* the bytes are a struct site_answer, for every worker */
 	size_t payload_at; /* of the decoded packet, in the bytes */
 	struct frame frame;
 	struct packet packet; /* if decoded */
@@ -61,6 +63,8 @@ struct replay {
 	struct event_origin origin;
 	struct lane lanes[REPLAY_WORKERS_MAX];
 	struct decoder *fragments; /* the reader's: see take_shared() */
+	struct decoder *resolvers; /* the same, of the frames of site resolvers */
+	struct outstanding *asked; /* what these were asked */
 	struct read_mark mark;
 	bool any_frame;
 };
@@ -246,6 +250,31 @@ static struct lane *lane_of(struct replay *r, const struct addr *src,
 }
 
 /*
+ * What a site's resolver tells somebody is for all workers.  After the frame itself: one worker
+ * learns it when it is done with the frame.
+ */
+static void spread(struct replay *r, const struct frame *f, const struct packet *p)
+{
+	struct in_record rec = {.site_answer = true, .frame = *f};
+	struct site_answer a;
+
+	if (!resolve_packet(r->asked, r->cfg->generation, p, f->clock_us, &a))
+		return;
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		push(&r->lanes[i], &rec, (const uint8_t *)&a, sizeof(a));
+}
+
+static void look_for_answer(struct replay *r, const struct frame *f,
+			    const struct addr *src, const struct addr *dst)
+{
+	struct packet p;
+
+	if (resolve_concerns(r->cfg->generation, src, dst) &&
+	    decode_frame(r->resolvers, f, &p) == DECODE_OK)
+		spread(r, f, &p);
+}
+
+/*
  * Fragments are put together here: whose a datagram is may only be known when it is whole,
  * because it may be a tunnel.
  */
@@ -261,6 +290,7 @@ static void take_shared(struct replay *r, const struct frame *f)
 		break;
 	case DECODE_PLACE_ADDRESSES:
 		push(lane_of(r, &src, &dst), &rec, f->data, f->caplen);
+		look_for_answer(r, f, &src, &dst);
 		break;
 	case DECODE_PLACE_FRAGMENT:
 		if (decode_frame(r->fragments, f, p) != DECODE_OK)
@@ -268,6 +298,7 @@ static void take_shared(struct replay *r, const struct frame *f)
 		rec.decoded = true;
 		rec.payload_at = (size_t)(p->payload - p->l4);
 		push(lane_of(r, &p->src, &p->dst), &rec, p->l4, p->l4_len);
+		spread(r, f, p);
 		break;
 	}
 	set_mark(&r->mark, f->clock_us, f->number);
@@ -364,6 +395,11 @@ static void take_record(struct lane *l, struct in_record *rec, const uint8_t *by
 {
 	if (rec->end) {
 		worker_finish(l->worker, rec->frame.clock_us);
+	} else if (rec->site_answer) {
+		struct site_answer a;
+
+		memcpy(&a, bytes, sizeof(a));
+		worker_site_answer(l->worker, &a, rec->frame.clock_us);
 	} else if (rec->decoded) {
 		rec->packet.ip = NULL;
 		rec->packet.l4 = bytes;
@@ -476,7 +512,9 @@ static int create_lanes(struct replay *r)
 		.tunnels = true};
 
 	r->fragments = decoder_create(&fragments);
-	if (r->fragments == NULL)
+	r->resolvers = decoder_create(&fragments);
+	r->asked = outstanding_create(RESOLVE_QUERIES);
+	if (r->fragments == NULL || r->resolvers == NULL || r->asked == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < r->cfg->workers; i++) {
 		struct lane *l = &r->lanes[i];
@@ -484,6 +522,7 @@ static int create_lanes(struct replay *r)
 					 .origin = r->origin,
 					 .sink = {.put = put_shared, .arg = l},
 					 .dns_events = wants_dns(r),
+					 .told_by_reader = true,
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;
@@ -583,6 +622,7 @@ static void write_end(struct replay *r)
 	COUNT("followers_refused", st->followers_refused);
 	COUNT("dns_answers_kept", st->dns_answers);
 	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
+	COUNT("dns_site_witnesses_evicted", st->site_witnesses_evicted);
 #undef COUNT
 	write_system(r, "replay_end", NULL, counters, n);
 }
@@ -607,6 +647,8 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 		if (r->lanes[i].worker != NULL && rc == 0) {
 			worker_stats(r->lanes[i].worker, &one);
 			worker_stats_add(&ret->stats, &one);
+			/* One table in as many copies. */
+			ret->stats.site_witnesses_evicted = one.site_witnesses_evicted;
 		}
 	if (r->fragments != NULL) {
 		const uint64_t *counts = decoder_counts(r->fragments);
@@ -617,6 +659,8 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 	if (rc == 0)
 		write_end(r);
 	decoder_destroy(r->fragments);
+	decoder_destroy(r->resolvers);
+	outstanding_destroy(r->asked);
 	for (unsigned i = 0; i < cfg->workers; i++) {
 		worker_destroy(r->lanes[i].worker);
 		ring_destroy(r->lanes[i].in);

@@ -180,9 +180,24 @@ static void put_connection(struct tape *t, struct ends e)
 	put_tcp(t, e, SIDE_CLIENT, 1, 0x18, "?\n nothing that a reader knows\n");
 }
 
+/* A request for "dbNN.contoso.example", of a machine that asked no resolver. */
+static void put_request(struct tape *t, struct ends e, unsigned number)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text),
+		       "GET / HTTP/1.1\r\nHost: db%02u.contoso.example\r\n\r\n",
+		       number % 100);
+	put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+	put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+	put_tcp(t, e, SIDE_CLIENT, 1, 0x18, text);
+	put_segment(t, e, SIDE_SERVER, 1, 1 + (uint32_t)strlen(text), 0x10, "");
+}
+
 /*
  * Machines of the north ask their resolver for a name, then connect to what it answered:
- * a neighbour with a lower address, one with a higher, a server outside.
+ * a neighbour with a lower address, one with a higher, a server outside.  Others, of the
+ * north and of the south, want the name before and after the answer without having asked.
  */
 static void record(struct tape *t)
 {
@@ -194,8 +209,14 @@ static void record(struct tape *t)
 		const uint32_t servers[] = {lower + i, higher + i, 0xc0000200u + i};
 		struct ends dns = {north + i, resolver, (uint16_t)(5000 + i), 53};
 		uint32_t server = servers[i % 3];
+		struct ends other = {north + 100 + i, server, (uint16_t)(41000 + i), 80};
+		struct ends south = {0x0a020100u + i, server, 42000, 80};
 
+		put_request(t, other, i);
 		put_dns(t, dns, i, server);
+		other.sport++;
+		put_request(t, other, i);
+		put_request(t, south, i);
 		put_connection(
 			t, (struct ends){north + i, server, (uint16_t)(40000 + i), 1521});
 		dns = (struct ends){resolver, far_resolver, (uint16_t)(6000 + i), 53};
@@ -240,6 +261,39 @@ static char *run(const struct generation *g, const char *capture, unsigned worke
 	return events;
 }
 
+/* The `start` event of what came from that address and port. */
+static const char *start_of(const char *events, const char *src, unsigned port)
+{
+	static char line[4096];
+	char want[64];
+	const char *at = events;
+
+	(void)snprintf(want, sizeof(want), "\"src_ip\":\"%s\",\"src_port\":%u,", src,
+		       port);
+	while ((at = strstr(at, "\"phase\":\"start\"")) != NULL) {
+		const size_t len = strcspn(at, "\n");
+
+		assert_true(len < sizeof(line));
+		memcpy(line, at, len);
+		line[len] = '\0';
+		if (strstr(line, want) != NULL)
+			return line;
+		at += len;
+	}
+	fail_msg("no event of %s port %u", src, port);
+	return NULL;
+}
+
+static void assert_corroborated(const char *events, const char *src, unsigned port,
+				const char *word)
+{
+	char want[64];
+
+	(void)snprintf(want, sizeof(want), "\"corroboration\":\"%s\"", word);
+	if (strstr(start_of(events, src, port), want) == NULL)
+		fail_msg("not %s: %s", word, start_of(events, src, port));
+}
+
 static void events_do_not_depend_on_the_number_of_workers(void **state)
 {
 	struct generation_cfg gc = {.config = SITES, .share = "."};
@@ -261,6 +315,10 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	/* Names from DNS: outside servers, and neighbours where the answers are seen. */
 	assert_non_null(strstr(one, "\"dst_ip\":\"192.0.2.2\",\"dst_port\":1521"));
 	assert_non_null(strstr(one, "\"host\":\"db02.contoso.example\""));
+	/* What the site's resolver told one is a witness for all of the site, from then on. */
+	assert_corroborated(one, "10.1.9.102", 41002, "none");
+	assert_corroborated(one, "10.1.9.102", 41003, "dns_site");
+	assert_corroborated(one, "10.2.1.2", 42000, "none");
 	for (unsigned workers = 2; workers <= 7; workers++) {
 		more = run(g, name, workers, &more_len);
 		assert_int_equal(more_len, one_len);
