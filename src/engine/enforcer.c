@@ -43,6 +43,7 @@ struct enforcer {
 	struct generation *generation;
 	struct worker *worker;
 	struct loader *loader;
+	struct dns_writer *dns;
 	struct gateway_order order; /* being carried out: a load goes on */
 	bool loading;
 	struct event_origin origin;
@@ -198,6 +199,7 @@ static void end_load(struct enforcer *e)
 	} else {
 		e->generation = g;
 		use(e, e->order.mode, e->order.mark);
+		dns_writer_restart(e->dns);
 		/* The one of the start is the supervisor's memory too: freed here, not there. */
 		loader_discard(e->loader, old);
 		reply(e, true, g->name);
@@ -383,7 +385,7 @@ static int open_all(struct enforcer *e, char error[300])
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
 	e->loader = loader_create(&e->cfg->load);
-	if (e->worker == NULL || e->loader == NULL) {
+	if (e->worker == NULL || e->loader == NULL || e->dns == NULL) {
 		(void)snprintf(error, 300, "out of memory");
 		return -ENOMEM;
 	}
@@ -452,6 +454,7 @@ static void tick(struct enforcer *e)
 		e->busy = true;
 	}
 	read_headers(e);
+	e->busy |= dns_writer_turn(e->dns, e->worker, e->generation, e->now_us, false);
 	e->next_tick_us = e->mono_us + (e->busy ? TICK_US : QUIET_TICK_US);
 	e->busy = false;
 	if (e->mono_us >= e->next_stats_us) {
@@ -572,6 +575,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	ring_attach(e.events);
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
+	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);
 	rc = open_all(&e, error);
 	if (rc != 0) {
 		log_error("%s", error);

@@ -731,6 +731,30 @@ static void give_up_change(struct supervisor *s)
 		(void)give_order(s, GATEWAY_MODE);
 }
 
+/* ---- the passive DNS table --------------------------------------------------------------------------- */
+
+uint64_t supervisor_want_dns(struct supervisor *s)
+{
+	return atomic_fetch_add(&s->sh->dns.wanted, 1) + 1;
+}
+
+int supervisor_dns(const struct supervisor *s, uint64_t wanted)
+{
+	uint64_t version;
+	int fd, rc;
+
+	if (atomic_load(&s->sh->dns.made) < wanted)
+		return -EAGAIN;
+	fd = memfd_create("weir-dns-copy", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = dns_share_copy(&s->sh->dns, s->rings.dns_fd, fd, &version);
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	(void)close(fd);
+	return rc == 0 ? -EIO : rc;
+}
+
 /* ---- losses ------------------------------------------------------------------------------------------ */
 
 static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
@@ -774,6 +798,9 @@ static int share_memory(struct supervisor *s)
 	s->sh = p;
 	s->rings.events = ring_create_shared(EVENTS_BYTES);
 	s->rings.notes = ring_create_shared(NOTES_BYTES);
+	s->rings.dns_fd = dns_share_open();
+	if (s->rings.dns_fd < 0)
+		return s->rings.dns_fd;
 	s->sh->start_us = supervisor_real_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
 	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
