@@ -65,6 +65,7 @@ struct enforcer {
 	bool busy; /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
+	bool closed;   /* capture.on_failure; the generation of the start goes */
 };
 
 /*
@@ -381,6 +382,7 @@ static int open_all(struct enforcer *e, char error[300])
 
 	name_origin(e, mode);
 	wc.origin = e->origin;
+	e->closed = c->capture.on_failure == ON_FAILURE_CLOSED;
 	e->mask = c->capture.mark_mask;
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
@@ -547,8 +549,7 @@ static void wind_up(struct enforcer *e)
 	if (e->queue != NULL) {
 		while (nfqueue_read(e->queue, e->now_us, take_packet, e) > 0)
 			(void)nfqueue_flush(e->queue);
-		if (e->orphaned &&
-		    e->cfg->generation->config->capture.on_failure == ON_FAILURE_CLOSED)
+		if (e->orphaned && e->closed)
 			worker_forget_held(e->worker);
 		else
 			worker_let_go(e->worker);
