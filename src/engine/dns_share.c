@@ -223,8 +223,6 @@ int dns_share_copy(const struct dns_share *sh, int fd, int to, uint64_t *ret_ver
 		return -ENODATA;
 	if ((version & 1) != 0)
 		return -EAGAIN;
-	if (bytes > DNS_TABLE_BYTES_MAX)
-		return -EIO;
 	rc = copy_bytes(fd, to, (size_t)bytes);
 	if (rc == 0 && atomic_load(&sh->version) != version)
 		rc = -EAGAIN;

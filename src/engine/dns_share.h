@@ -27,6 +27,10 @@ struct dns_share {
 	_Atomic uint64_t made;    /* enforcer: asked for when the last one was begun */
 	_Atomic uint64_t version; /* odd while it is written; 0 = there never was one */
 	_Atomic uint64_t bytes;
+	/* dns_file.h: writer */
+	_Atomic uint64_t saved, save_failed;
+	/* enforcer, over all its starts */
+	_Atomic uint64_t restored, ended, foreign, refused;
 };
 
 /* The memory file.  A descriptor, or -errno. */

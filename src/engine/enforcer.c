@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/dns_file.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
 
@@ -62,7 +63,8 @@ struct enforcer {
 	int64_t now_us;    /* real time, never going back */
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
-	bool busy; /* something came since the last tick */
+	int64_t next_save_us, save_us; /* of the passive DNS table; save_us 0 = never */
+	bool busy;                     /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
 	bool closed;   /* capture.on_failure; the generation of the start goes */
@@ -246,6 +248,45 @@ static void take_order(struct enforcer *e)
 	}
 }
 
+/* ---- the passive DNS table --------------------------------------------------------------------------- */
+
+static const char *dns_dir(const struct config *c)
+{
+	return c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;
+}
+
+static void load_dns(struct enforcer *e, const struct config *c)
+{
+	struct dns_share *sh = &e->sh->dns;
+	struct dns_loaded n;
+	char error[300];
+
+	if (!c->dns.keep || dns_dir(c) == NULL)
+		return;
+	e->save_us = c->dns.save_us;
+	e->next_save_us = e->mono_us + e->save_us;
+	if (dns_file_load(dns_dir(c), worker_witness(e->worker), e->generation, e->now_us,
+			  &n, error) != 0) {
+		log_warning("dns table: %s", error);
+		atomic_fetch_add(&sh->refused, 1);
+	} else if (n.rows + n.ended + n.foreign > 0) {
+		log_notice("dns table: %" PRIu64 " entries taken over, %" PRIu64
+			   " had ended, %" PRIu64 " of other sites",
+			   n.rows, n.ended, n.foreign);
+	}
+	atomic_fetch_add(&sh->restored, n.rows);
+	atomic_fetch_add(&sh->ended, n.ended);
+	atomic_fetch_add(&sh->foreign, n.foreign);
+}
+
+static bool dns_is_due(struct enforcer *e)
+{
+	if (e->save_us == 0 || e->mono_us < e->next_save_us)
+		return false;
+	e->next_save_us = e->mono_us + e->save_us;
+	return true;
+}
+
 /* ---- setting up ---------------------------------------------------------------------------------- */
 
 /* Connection tracking has no events or no counters: watch the inside interface. */
@@ -391,6 +432,7 @@ static int open_all(struct enforcer *e, char error[300])
 		(void)snprintf(error, 300, "out of memory");
 		return -ENOMEM;
 	}
+	load_dns(e, c);
 	rc = queue ? open_queue(e, &c->capture, error)
 		   : open_interfaces(e, &c->capture, error);
 	if (rc == 0)
@@ -456,7 +498,8 @@ static void tick(struct enforcer *e)
 		e->busy = true;
 	}
 	read_headers(e);
-	e->busy |= dns_writer_turn(e->dns, e->worker, e->generation, e->now_us, false);
+	e->busy |= dns_writer_turn(e->dns, e->worker, e->generation, e->now_us,
+				   dns_is_due(e));
 	e->next_tick_us = e->mono_us + (e->busy ? TICK_US : QUIET_TICK_US);
 	e->busy = false;
 	if (e->mono_us >= e->next_stats_us) {
@@ -559,6 +602,7 @@ static void wind_up(struct enforcer *e)
 		(void)conntrack_dump_now(e->conntrack, STOP_DUMP_MS, take_report, e);
 	read_headers(e);
 	worker_finish(e->worker, e->now_us);
+	dns_writer_all(e->dns, e->worker, e->generation, e->now_us);
 	publish(e);
 }
 

@@ -305,6 +305,19 @@ static int prepare_ledger(const struct supervisor *s)
 	return 0;
 }
 
+/* The folder of the passive DNS table, where it is one of its own; trouble shows at the first save. */
+static void prepare_dns(const struct supervisor *s)
+{
+	const struct config *c = s->generation->config;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
+	const struct passwd *pw = getpwnam(c->capture.user);
+
+	if (c->dns.keep && c->dns.dir != NULL && mkdir(c->dns.dir, 0700) == 0 &&
+	    pw != NULL && chown(c->dns.dir, pw->pw_uid, pw->pw_gid) != 0)
+		log_warning("%s: cannot give it to user '%s': %s", c->dns.dir,
+			    c->capture.user, strerrordesc_np(errno));
+}
+
 static void start_child(struct supervisor *s, enum child_kind k)
 {
 	struct child *c = &s->children[k];
@@ -975,6 +988,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
 	rc = prepare_ledger(&s);
+	prepare_dns(&s);
 	if (rc == 0)
 		rc = share_memory(&s);
 	if (rc == 0)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passive DNS: what resolvers told clients, shown and used."""
 import json
+import os
+import signal
 import unittest
 
 import lab as places
 from case import GatewayCase, in_parallel
+from netns import wait_for
 
 NAMES = {f"n{i}.names.lab.example": f"10.9.{i // 250}.{i % 250 + 1}" for i in range(1000)}
 
@@ -63,6 +66,85 @@ class Names(GatewayCase):
         self.assertEqual(self.assert_passed(own.port)["corroboration"], "dns_client")
         self.assertEqual(self.assert_passed(others.port)["corroboration"], "dns_site")
         self.assertEqual(self.assert_passed(unasked.port)["corroboration"], "none")
+
+
+class Kept(GatewayCase):
+    """The table over restarts, crashes and damage."""
+
+    auto_start = False
+
+    def begin(self, dns=""):
+        weir = self.new_weir()
+        with open(weir.conf, "a", encoding="ascii") as f:
+            f.write(f"dns = {{ {dns} }};\n")
+        return weir.start()
+
+    def told(self, name):
+        self.assertEqual(self.lab.dig(name), [places.WEB])
+
+    def names(self):
+        return {r["name"]: r for r in rows(self.weir.ctl("dns", "--json"))}
+
+    def stats(self):
+        return json.loads(self.weir.ctl("stats", "--json").stdout)
+
+    def file(self):
+        return os.path.join(self.weir.ledger.folder, "dns.table")
+
+    def test_a_restart_keeps_it(self):
+        weir = self.begin()
+        self.told("kept.lab.example")
+        before = self.names()["kept.lab.example"]
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(os.stat(self.file()).st_mode & 0o777, 0o600)
+        weir.start()
+        self.assertIn("2 entries taken over", weir.said())  # the client's and the site's
+        self.assertEqual(self.names()["kept.lab.example"], before)
+        self.assertEqual(self.stats()["dns_entries_restored"], 2)
+        answer = self.lab.tls("kept.lab.example")
+        self.assertEqual(self.assert_passed(answer.port)["corroboration"], "dns_client")
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
+
+    def test_a_crash_keeps_what_was_saved(self):
+        weir = self.begin('save = "1s";')
+        self.told("crash.lab.example")
+        wait_for(lambda: self.stats()["dns_tables_saved"] > 1, 10, "two saves")
+        old = weir.pid("enforcer")
+        os.kill(old, signal.SIGKILL)
+        weir.wait_status(lambda s: s["judging"] and s["pids"]["enforcer"] != old, 10,
+                         "another enforcer")
+        self.assertIn("crash.lab.example", self.names())
+        self.assertEqual(self.stats()["dns_tables_unsaved"], 0)
+        self.assertEqual(weir.stop(), 0)
+
+    def test_a_damaged_file_is_refused_and_replaced(self):
+        weir = self.begin()
+        self.told("damaged.lab.example")
+        self.assertEqual(weir.stop(), 0)
+        with open(self.file(), "r+b") as f:
+            f.seek(60)
+            f.write(b"\xff\xff")
+        weir.start()
+        self.assertIn("dns.table is damaged: not used", weir.said())
+        self.assertEqual(self.names(), {})
+        self.assertEqual(self.stats()["dns_tables_refused"], 1)
+        self.told("fresh.lab.example")
+        self.assertEqual(weir.stop(), 0)
+        weir.start()
+        self.assertEqual(list(self.names()), ["fresh.lab.example"])
+        self.assertEqual(weir.stop(), 0)
+
+    def test_off_and_elsewhere(self):
+        weir = self.begin("keep = false;")
+        self.told("not-kept.lab.example")
+        self.assertEqual(weir.stop(), 0)
+        self.assertFalse(os.path.exists(self.file()))
+        weir = self.begin(f'dir = "{self.lab.dir}/elsewhere";')
+        self.told("elsewhere.lab.example")
+        self.assertEqual(weir.stop(), 0)
+        self.assertFalse(os.path.exists(self.file()))
+        self.assertEqual(os.listdir(os.path.join(self.lab.dir, "elsewhere")), ["dns.table"])
 
 
 if __name__ == "__main__":
