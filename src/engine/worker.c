@@ -882,6 +882,13 @@ void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t c
 	(void)witness_keep_site(w->witness, a->site, &a->message, clock_us);
 }
 
+void worker_client_answer(struct worker *w, const struct addr *client,
+			  const struct dns_message *m, int64_t time_us, int64_t clock_us)
+{
+	end_timed_out(w, clock_us, clock_us);
+	w->stats.dns_answers += witness_keep(w->witness, client, m, time_us);
+}
+
 void worker_finish(struct worker *w, int64_t clock_us)
 {
 	decoder_tick(w->decoder, clock_us);

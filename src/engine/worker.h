@@ -23,7 +23,8 @@
 #include "identify/identify.h"
 #include "model/frame.h"
 
-struct inline_cfg; /* engine/inline.h */
+struct dns_message; /* identify/dns.h */
+struct inline_cfg;  /* engine/inline.h */
 
 struct worker_cfg {
 	const struct generation *generation;
@@ -50,6 +51,13 @@ void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
 /* A site's resolver has answered, in a frame that came at `clock_us`, maybe to another worker. */
 struct site_answer; /* engine/resolve.h */
 void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t clock_us);
+
+/*
+ * A resolver's own log says what it answered to a client whose connections come to this worker,
+ * when the run had come to `clock_us`.
+ */
+void worker_client_answer(struct worker *w, const struct addr *client,
+			  const struct dns_message *m, int64_t time_us, int64_t clock_us);
 
 /* No frame came, but time went on: end what has timed out at or before `clock_us`. */
 void worker_tick(struct worker *w, int64_t clock_us);

@@ -23,6 +23,7 @@ struct tape {
 	uint8_t *at;
 	size_t len;
 	uint32_t frames;
+	uint32_t start_s; /* 0 = 1763900000 */
 };
 
 static void put16(struct tape *t, unsigned v)
@@ -83,7 +84,7 @@ static void put_ip(struct tape *t, struct ends e, unsigned proto, size_t payload
 	size_t len = 20 + payload, head;
 	unsigned sum;
 
-	put32(t, 1763900000u);
+	put32(t, t->start_s == 0 ? 1763900000u : t->start_s);
 	put32(t, t->frames++ * 1000);
 	put32(t, (uint32_t)len);
 	put32(t, (uint32_t)len);
@@ -234,8 +235,10 @@ static int memory_file(char name[32])
 	return fd;
 }
 
-static char *run(const struct generation *g, const char *capture, unsigned workers,
-		 size_t *ret_len)
+static const char *const log_of_unbound[] = {"tests/data/unbound.dnstap"};
+
+static char *run_logged(const struct generation *g, const char *capture, unsigned workers,
+			size_t logs, size_t *ret_len)
 {
 	struct replay_result *res = calloc(1, sizeof(*res));
 	char name[32], error[300], *events = calloc(1, FILE_MAX);
@@ -244,6 +247,8 @@ static char *run(const struct generation *g, const char *capture, unsigned worke
 	struct replay_cfg cfg = {.generation = g,
 				 .captures = &capture,
 				 .capture_count = 1,
+				 .dnstap = log_of_unbound,
+				 .dnstap_count = logs,
 				 .workers = workers};
 	ssize_t n;
 
@@ -259,6 +264,12 @@ static char *run(const struct generation *g, const char *capture, unsigned worke
 	(void)close(fd);
 	free(res);
 	return events;
+}
+
+static char *run(const struct generation *g, const char *capture, unsigned workers,
+		 size_t *ret_len)
+{
+	return run_logged(g, capture, workers, 0, ret_len);
 }
 
 /* The `start` event of what came from that address and port. */
@@ -328,6 +339,76 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	free(one);
 	free(t.at);
 	(void)close(fd);
+	generation_destroy(g);
+	diag_destroy(d);
+}
+
+/* ---- a resolver's own log ---- */
+
+/* Who was told of 192.0.2.9, and who was not, each with a protocol without names and with one. */
+static void record_for_log(struct tape *t, uint32_t start_s)
+{
+	static const char asked[] = "GET / HTTP/1.1\r\nHost: db.contoso.example\r\n\r\n";
+
+	t->start_s = start_s;
+	begin(t);
+	for (uint32_t i = 3; i < 9; i++) {
+		struct ends e = {0x0a010200u + i, 0xc0000209u, 40000, 1521};
+
+		put_connection(t, e);
+		e = (struct ends){e.src, e.dst, 40001, 80};
+		put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+		put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+		put_tcp(t, e, SIDE_CLIENT, 1, 0x18, asked);
+		put_segment(t, e, SIDE_SERVER, 1, sizeof(asked), 0x10, "");
+	}
+}
+
+static void a_resolver_s_log_is_a_witness_from_its_time_on(void **state)
+{
+	struct generation_cfg gc = {.config = SITES, .share = "."};
+	/* The log is of 2026-11-28T16:00:39Z and the seconds after it. */
+	static const uint32_t starts[] = {1795881000, 1795881660};
+	struct diag *d = diag_create();
+	struct generation *g;
+
+	(void)state;
+	assert_non_null(d);
+	g = generation_load(&gc, d);
+	assert_non_null(g);
+	for (size_t i = 0; i < 2; i++) {
+		struct tape t = {.at = malloc(FILE_MAX)};
+		char name[32], *one, *more;
+		int fd = memory_file(name);
+		size_t one_len, more_len;
+
+		assert_non_null(t.at);
+		record_for_log(&t, starts[i]);
+		assert_int_equal(write(fd, t.at, t.len), t.len);
+		one = run_logged(g, name, 1, 1, &one_len);
+		assert_corroborated(one, "10.1.2.4", 40001,
+				    i == 0 ? "none" : "dns_client");
+		assert_corroborated(one, "10.1.2.5", 40001, i == 0 ? "none" : "dns_site");
+		/* Only who was told is known by that name. */
+		assert_int_equal(strstr(start_of(one, "10.1.2.4", 40000),
+					"\"host\":\"db.contoso.example\"") != NULL,
+				 i == 1);
+		assert_null(strstr(start_of(one, "10.1.2.5", 40000), "\"host\""));
+		if (i == 1)
+			assert_non_null(strstr(one,
+					       "\"dnstap_answers\":6,\"dnstap_others\":"
+					       "7,\"dnstap_strangers\":1,"
+					       "\"dnstap_unusable\":0"));
+		for (unsigned workers = 2; workers <= 7; workers++) {
+			more = run_logged(g, name, workers, 1, &more_len);
+			assert_int_equal(more_len, one_len);
+			assert_memory_equal(more, one, one_len);
+			free(more);
+		}
+		free(one);
+		free(t.at);
+		(void)close(fd);
+	}
 	generation_destroy(g);
 	diag_destroy(d);
 }
@@ -446,6 +527,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_do_not_depend_on_the_number_of_workers),
+		cmocka_unit_test(a_resolver_s_log_is_a_witness_from_its_time_on),
 		cmocka_unit_test(the_server_must_have_taken_a_name),
 	};
 
