@@ -146,6 +146,15 @@ class Kept(GatewayCase):
         self.assertFalse(os.path.exists(self.file()))
         self.assertEqual(os.listdir(os.path.join(self.lab.dir, "elsewhere")), ["dns.table"])
 
+    def test_no_room_to_save_it(self):
+        """Told once; nothing else suffers."""
+        weir = self.begin('save = "1s"; dir = "/nowhere/at/all";')
+        wait_for(lambda: self.stats()["dns_tables_unsaved"] > 1, 10, "two saves that failed")
+        self.assertEqual(weir.said().count("dns table: cannot be saved in /nowhere/at/all"), 1)
+        self.assertTrue(self.lab.tls("on.lab.example").ok)
+        self.assertEqual(weir.status()["restarts"], {"enforcer": 0, "writer": 0})
+        self.assertEqual(weir.stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()
