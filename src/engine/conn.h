@@ -17,6 +17,7 @@
 #include "engine/hold.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
+#include "engine/resolve.h"
 #include "engine/worker.h"
 #include "flow/head.h"
 #include "flow/table.h"
@@ -93,10 +94,11 @@ struct conn {
 	uint32_t passed; /* bytes of the client that went to the server */
 	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
 	bool has_isn;
-	bool unsure;       /* two SYNs: which one the server took is not known */
-	bool silent;       /* no data so far: nothing is kept for reading */
-	uint8_t epoch;     /* the generation and mode that judged it */
-	uint16_t nat_port; /* translated source; 0 = none */
+	bool unsure;                /* two SYNs: which one the server took is not known */
+	bool silent;                /* no data so far: nothing is kept for reading */
+	uint8_t epoch;              /* the generation and mode that judged it */
+	uint16_t nat_port;          /* translated source; 0 = none */
+	struct witness_ref witness; /* what DNS told the client of it */
 	struct addr nat;
 };
 
@@ -122,6 +124,7 @@ struct worker {
 	struct head_pools *others; /* of pending.other */
 	struct identify *identify;
 	struct witness *witness;
+	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
 	struct ndpi_adapter *ndpi; /* NULL = off */
 	struct intern *texts;
 	struct pool *pendings;

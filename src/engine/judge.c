@@ -393,18 +393,37 @@ static bool sees_dns(const struct worker *w, const struct flow *fl)
 	return addr_equal(&anchor, &client);
 }
 
-/* A second witness for the name, or the name itself where the wire hides it. */
-static void ask_witness(const struct worker *w, struct conn *c, struct case_file *cf)
+/* The connection uses what DNS told its client: that stays until it ends. */
+static bool hold_witness(struct worker *w, struct conn *c, const struct subject *s)
+{
+	witness_let_go(w->witness, c->witness, s->time_us); /* of an earlier judgement */
+	c->witness = witness_hold(w->witness, &s->inside, &s->peer, s->host, s->time_us);
+	return c->witness.place != 0;
+}
+
+/*
+ * A second witness for the name, or the name itself where the wire hides it.  A site's answers
+ * never give a name: others asked for them, and whoever has a zone of his own can ask for a
+ * name of it that points anywhere.
+ */
+static void ask_witness(struct worker *w, const struct flow *fl, struct conn *c,
+			struct case_file *cf)
 {
 	struct subject *s = &cf->subject;
+	const bool own = sees_dns(w, fl);
 	struct str name;
 
 	if (s->host.len > 0) {
-		if (witness_confirms(w->witness, &s->inside, &s->peer, s->host,
-				     s->time_us))
+		if (own && hold_witness(w, c, s))
 			s->corroboration = CORROBORATION_DNS_CLIENT;
+		else if (witness_site_confirms(w->witness,
+					       generation_site_id(w->g, s->site),
+					       &s->peer, s->host, s->time_us))
+			s->corroboration = CORROBORATION_DNS_SITE;
 		return;
 	}
+	if (!own)
+		return;
 	if (c->name_undecidable != UNDECIDABLE_NONE &&
 	    c->name_undecidable != UNDECIDABLE_NO_SNI &&
 	    c->name_undecidable != UNDECIDABLE_NO_READER)
@@ -416,6 +435,7 @@ static void ask_witness(const struct worker *w, struct conn *c, struct case_file
 	s->evidence = EVIDENCE_DNS;
 	s->visibility = VISIBILITY_HOST;
 	s->corroboration = CORROBORATION_DNS_CLIENT;
+	(void)hold_witness(w, c, s);
 	if (s->undecidable == UNDECIDABLE_NO_SNI)
 		s->undecidable = UNDECIDABLE_NONE;
 }
@@ -473,8 +493,8 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	keep_texts(w, c, f);
 	who(fl, c, cf);
 	what(w, c, cf);
-	if (c->client_inside && sees_dns(w, fl))
-		ask_witness(w, c, cf);
+	if (c->client_inside)
+		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
 	if (cf->subject.evidence == EVIDENCE_NONE)
 		cf->subject.evidence = evidence_of_address(cf);

@@ -58,6 +58,9 @@ static bool create_parts(struct worker *w)
 				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
 	w->identify = identify_create();
 	w->witness = witness_create(0);
+	if (!w->cfg.told_by_reader &&
+	    (w->asked = outstanding_create(RESOLVE_QUERIES)) == NULL)
+		return false;
 	w->texts = intern_create(TEXTS_MAX);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
@@ -96,6 +99,7 @@ void worker_destroy(struct worker *w)
 	pool_destroy(w->followers);
 	pool_destroy(w->pendings);
 	intern_destroy(w->texts);
+	outstanding_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
 	head_pools_destroy(w->others);
@@ -840,6 +844,16 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
 }
 
+/* What a resolver of the site tells anybody there, as a second witness for all of them. */
+static void watch_site(struct worker *w, const struct packet *pkt)
+{
+	struct site_answer a;
+
+	if (w->asked != NULL && pkt->ip_proto == IP_PROTO_UDP &&
+	    resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
+		(void)witness_keep_site(w->witness, a.site, &a.message, w->now_us);
+}
+
 /* ---- ends ------------------------------------------------------------------------------ */
 
 static void end_conn(struct worker *w, struct flow *fl)
@@ -865,6 +879,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 		}
 	}
 	finish_guess(w, c);
+	witness_let_go(w->witness, c->witness, w->now_us);
 	p = conn_pending(w, c);
 	if (p != NULL)
 		p->guarded = false;
@@ -921,6 +936,20 @@ void worker_tick(struct worker *w, int64_t clock_us)
 	inline_tick(w);
 }
 
+void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t clock_us)
+{
+	/* As one worker would, which ends what has timed out before it looks at the frame. */
+	end_timed_out(w, clock_us, clock_us);
+	(void)witness_keep_site(w->witness, a->site, &a->message, clock_us);
+}
+
+void worker_client_answer(struct worker *w, const struct addr *client,
+			  const struct dns_message *m, int64_t time_us, int64_t clock_us)
+{
+	end_timed_out(w, clock_us, clock_us);
+	w->stats.dns_answers += witness_keep(w->witness, client, m, time_us);
+}
+
 void worker_finish(struct worker *w, int64_t clock_us)
 {
 	decoder_tick(w->decoder, clock_us);
@@ -953,6 +982,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	watch_dns(w, touch.flow, pkt, touch.from_client);
+	watch_site(w, pkt);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
@@ -985,10 +1015,16 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	flow_table_stats(w->flows, &flows);
 	ret->evicted = flows.evicted;
 	ret->witnesses_evicted = witness_stats(w->witness)->evicted;
+	ret->site_witnesses_evicted = witness_stats(w->witness)->site_evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
 	ret->quic_unpadded = id->quic_unpadded;
 	ret->texts_refused = intern_refused(w->texts);
+}
+
+struct witness *worker_witness(const struct worker *w)
+{
+	return w->witness;
 }
 
 uint64_t worker_flows(const struct worker *w)
