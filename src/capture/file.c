@@ -12,14 +12,21 @@
 
 #include <pcap/pcap.h>
 
+#include "base/cursor.h"
+
 /*
  * file - capture files through libpcap: pcap and pcapng, from a path or standard input.
  *
+ * libpcap reads each file's header, and all of pcapng.  Of pcap 2.4 in little endian, which is
+ * what almost every file is, the records are read here by large blocks and handed on where
+ * they lie: that saves two calls of stdio and a copy each.  The first that is not sound is left
+ * to libpcap, which says what is wrong.
+ *
  * libpcap is asked for nanoseconds, which it gives for files of either precision; frames
- * carry microseconds.  Its buffer is handed on as it is: no byte of a frame is copied here.
+ * carry microseconds.
  */
 
-#define STREAM_BUFFER ((size_t)64 * 1024) /* stays in the second-level cache */
+#define READ_BYTES ((size_t)64 * 1024) /* at once; stays in the second-level cache */
 
 /*
  * No link carries more: the largest snap length of libpcap, and what offload can merge.
@@ -28,14 +35,24 @@
 #define CAPLEN_MAX 262144u
 #define LEN_MAX    (16u * 1024 * 1024)
 
+#define FILE_HEADER   ((size_t)24)
+#define RECORD_HEADER ((size_t)16)
+#define BLOCK_BYTES   (RECORD_HEADER + CAPLEN_MAX)
+
+#define US_PER_S   1000000
 #define NS_PER_S   1000000000
 #define SECOND_MAX 253402300799 /* the end of the year 9999 */
 
 struct file_source {
 	struct source base; /* first: the two are cast into each other */
 	pcap_t *pcap;
-	char *buffer; /* of the stream; lives until pcap_close() */
 	enum link_type link;
+	int fd;           /* of the file */
+	uint8_t *block;   /* BLOCK_BYTES; lives until pcap_close() */
+	struct cursor at; /* bytes of the block that were read and not taken */
+	/* Units of a record's time in a microsecond; 0: libpcap reads the records. */
+	uint32_t per_us;
+	uint32_t snaplen;
 };
 
 bool source_link_type_find(int datalink, enum link_type *ret)
@@ -133,11 +150,10 @@ static void complain_unknown(char error[SOURCE_ERROR_MAX], const char *name, int
 				"is not a capture in pcap or pcapng form (%s)", why);
 }
 
-/* A stream over `path`, or over a copy of standard input.  NULL after a complaint. */
-static FILE *stream_open(const char *path, const char *name, char error[SOURCE_ERROR_MAX])
+/* Open `path`, or a copy of standard input.  -1 after a complaint. */
+static int file_open(const char *path, const char *name, char error[SOURCE_ERROR_MAX])
 {
 	struct stat st;
-	FILE *stream;
 	int fd;
 
 	if (strcmp(path, "-") == 0)
@@ -146,26 +162,49 @@ static FILE *stream_open(const char *path, const char *name, char error[SOURCE_E
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		complain_errno(error, name, errno);
-		return NULL;
+		return -1;
 	}
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		complain_errno(error, name, EISDIR);
-		goto fail;
-	}
-	if (isatty(fd)) {
+	else if (isatty(fd))
 		source_complain(error, name,
 				"is a terminal; give a file, or pipe a capture into it");
-		goto fail;
-	}
-	stream = fdopen(fd, "rb");
-	if (stream == NULL) {
-		complain_errno(error, name, errno);
-		goto fail;
-	}
-	return stream;
-fail:
+	else
+		return fd;
 	(void)close(fd);
-	return NULL;
+	return -1;
+}
+
+/* Have `need` bytes at hand, BLOCK_BYTES at most; false: the file gives no more. */
+static bool block_have(struct file_source *fs, size_t need)
+{
+	const size_t want = need > READ_BYTES ? need : READ_BYTES;
+	size_t have = fs->at.left;
+	ssize_t n = 0;
+
+	if (have >= need)
+		return true;
+	if (have > 0)
+		memmove(fs->block, fs->at.p, have);
+	do {
+		n = read(fs->fd, fs->block + have, want - have);
+		have += n > 0 ? (size_t)n : 0;
+	} while ((n > 0 && have < need) || (n < 0 && errno == EINTR));
+	fs->at = cur_init(fs->block, have);
+	return have >= need;
+}
+
+/* libpcap's stream: what is at hand, then the rest of the file. */
+static ssize_t stream_read(void *arg, char *buf, size_t size)
+{
+	struct file_source *fs = arg;
+
+	if (fs->at.left == 0)
+		return read(fs->fd, buf, size);
+	if (size > fs->at.left)
+		size = fs->at.left;
+	memcpy(buf, cur_take(&fs->at, size), size);
+	return (ssize_t)size;
 }
 
 static void file_close(struct source *s)
@@ -174,7 +213,9 @@ static void file_close(struct source *s)
 
 	if (fs->pcap != NULL)
 		pcap_close(fs->pcap); /* the stream with it */
-	free(fs->buffer);
+	if (fs->fd >= 0)
+		(void)close(fs->fd);
+	free(fs->block);
 	free(fs->base.name);
 	free(fs);
 }
@@ -227,6 +268,36 @@ static const char *record_fault(const struct pcap_pkthdr *h)
 	return NULL;
 }
 
+/*
+ * Take the next record, unless it is not sound or not whole.
+ * le32 seconds | le32 fraction | le32 captured length | le32 length
+ */
+static bool record_take(struct file_source *fs, struct frame *ret)
+{
+	uint32_t seconds, fraction, caplen, len;
+	struct cursor c;
+
+	if (!block_have(fs, RECORD_HEADER))
+		return false;
+	c = fs->at;
+	seconds = cur_le32(&c);
+	fraction = cur_le32(&c);
+	caplen = cur_le32(&c);
+	len = cur_le32(&c);
+	if (caplen > CAPLEN_MAX || len > LEN_MAX || fraction / fs->per_us >= US_PER_S ||
+	    !block_have(fs, RECORD_HEADER + caplen))
+		return false;
+	cur_skip(&fs->at, RECORD_HEADER);
+	*ret = (struct frame){
+		.data = cur_take(&fs->at, caplen),
+		.caplen = caplen < fs->snaplen ? caplen : fs->snaplen,
+		.len = len,
+		.link = fs->link,
+		.time_us = (int64_t)seconds * US_PER_S + fraction / fs->per_us,
+	};
+	return true;
+}
+
 static enum source_result file_read_frame(struct source *s, struct frame *ret)
 {
 	struct file_source *fs = (struct file_source *)s;
@@ -236,6 +307,8 @@ static enum source_result file_read_frame(struct source *s, struct frame *ret)
 	int64_t seconds;
 	int rc;
 
+	if (fs->per_us != 0 && record_take(fs, ret))
+		return SOURCE_FRAME;
 	rc = pcap_next_ex(fs->pcap, &h, &data);
 	if (rc == PCAP_ERROR_BREAK)
 		return SOURCE_END;
@@ -253,7 +326,7 @@ static enum source_result file_read_frame(struct source *s, struct frame *ret)
 		.caplen = h->caplen,
 		.len = h->len,
 		.link = fs->link,
-		.time_us = seconds * 1000000 + h->ts.tv_usec / 1000,
+		.time_us = seconds * US_PER_S + h->ts.tv_usec / 1000,
 	};
 	return SOURCE_FRAME;
 }
@@ -264,36 +337,62 @@ static const struct source_ops file_ops = {
 	.close = file_close,
 };
 
-/* Let libpcap read the file's header; takes the stream.  False after a complaint. */
-static bool header_read(struct file_source *fs, FILE *stream,
-			char error[SOURCE_ERROR_MAX])
+/*
+ * Units of a record's time in a microsecond if the file is pcap 2.4 in little endian, else 0.
+ * le32 magic | le16 major | le16 minor | ...
+ */
+static uint32_t units_per_us(struct cursor c)
 {
+	const uint32_t magic = cur_le32(&c);
+	const uint32_t version = cur_le32(&c);
+
+	if (version != (4u << 16 | 2))
+		return 0;
+	switch (magic) {
+	case 0xa1b2c3d4:
+		return 1;
+	case 0xa1b23c4d:
+		return NS_PER_S / US_PER_S;
+	default:
+		return 0;
+	}
+}
+
+/* Let libpcap read the file's header.  False after a complaint. */
+static bool header_read(struct file_source *fs, char error[SOURCE_ERROR_MAX])
+{
+	static const cookie_io_functions_t functions = {.read = stream_read};
 	const char *name = fs->base.name;
 	char why[PCAP_ERRBUF_SIZE] = "";
 	const char *type;
-	int c;
+	FILE *stream;
 
-	(void)setvbuf(stream, fs->buffer, _IOFBF, STREAM_BUFFER);
 	errno = 0;
-	c = getc(stream);
-	if (c == EOF) {
-		if (ferror(stream))
+	if (!block_have(fs, FILE_HEADER) && fs->at.left == 0) {
+		if (errno != 0)
 			complain_errno(error, name, errno);
 		else
 			source_complain(
 				error, name,
 				"is empty: not even the header of a capture was written");
-		(void)fclose(stream);
 		return false;
 	}
-	(void)ungetc(c, stream);
+	fs->per_us = units_per_us(fs->at);
+	stream = fopencookie(fs, "rb", functions);
+	if (stream == NULL) {
+		complain_errno(error, name, errno);
+		return false;
+	}
+	/* Where the records are read here, stdio must not read on behind the header. */
+	(void)setvbuf(stream, NULL, fs->per_us != 0 ? _IONBF : _IOFBF, READ_BYTES);
 	fs->pcap = pcap_fopen_offline_with_tstamp_precision(
 		stream, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (fs->pcap == NULL) {
-		complain_unknown(error, name, fileno(stream), why);
+		complain_unknown(error, name, fs->fd, why);
 		(void)fclose(stream);
 		return false;
 	}
+	fs->snaplen = (uint32_t)pcap_snapshot(fs->pcap);
 	if (source_link_type_find(pcap_datalink(fs->pcap), &fs->link))
 		return true;
 	type = pcap_datalink_val_to_name(pcap_datalink(fs->pcap));
@@ -309,7 +408,6 @@ struct source *source_open_file(const char *path, struct source_clock *clock,
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct file_source *fs = calloc(1, sizeof(*fs));
-	FILE *stream;
 
 	if (fs == NULL) {
 		source_complain(error, name, "out of memory");
@@ -318,14 +416,15 @@ struct source *source_open_file(const char *path, struct source_clock *clock,
 	fs->base.ops = &file_ops;
 	fs->base.clock = clock;
 	fs->base.fd = -1;
+	fs->fd = -1;
 	fs->base.name = strdup(name);
-	fs->buffer = malloc(STREAM_BUFFER);
-	if (fs->base.name == NULL || fs->buffer == NULL) {
+	fs->block = malloc(BLOCK_BYTES);
+	if (fs->base.name == NULL || fs->block == NULL) {
 		source_complain(error, name, "out of memory");
 		goto fail;
 	}
-	stream = stream_open(path, name, error);
-	if (stream == NULL || !header_read(fs, stream, error))
+	fs->fd = file_open(path, name, error);
+	if (fs->fd < 0 || !header_read(fs, error))
 		goto fail;
 	return &fs->base;
 fail:
