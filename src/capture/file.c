@@ -35,6 +35,8 @@
 #define CAPLEN_MAX 262144u
 #define LEN_MAX    (16u * 1024 * 1024)
 
+#define MAGIC_MICRO   0xa1b2c3d4u
+#define MAGIC_NANO    0xa1b23c4du
 #define FILE_HEADER   ((size_t)24)
 #define RECORD_HEADER ((size_t)16)
 #define BLOCK_BYTES   (RECORD_HEADER + CAPLEN_MAX)
@@ -50,8 +52,8 @@ struct file_source {
 	int fd;           /* of the file */
 	uint8_t *block;   /* BLOCK_BYTES; lives until pcap_close() */
 	struct cursor at; /* bytes of the block that were read and not taken */
-	/* Units of a record's time in a microsecond; 0: libpcap reads the records. */
-	uint32_t per_us;
+	bool plain;       /* false: libpcap reads the records */
+	bool nano;        /* fractions of the records' times are nanoseconds */
 	uint32_t snaplen;
 };
 
@@ -175,15 +177,13 @@ static int file_open(const char *path, const char *name, char error[SOURCE_ERROR
 	return -1;
 }
 
-/* Have `need` bytes at hand, BLOCK_BYTES at most; false: the file gives no more. */
-static bool block_have(struct file_source *fs, size_t need)
+/* As block_have(), when there are fewer. */
+static bool block_more(struct file_source *fs, size_t need)
 {
 	const size_t want = need > READ_BYTES ? need : READ_BYTES;
 	size_t have = fs->at.left;
 	ssize_t n = 0;
 
-	if (have >= need)
-		return true;
 	if (have > 0)
 		memmove(fs->block, fs->at.p, have);
 	do {
@@ -192,6 +192,12 @@ static bool block_have(struct file_source *fs, size_t need)
 	} while ((n > 0 && have < need) || (n < 0 && errno == EINTR));
 	fs->at = cur_init(fs->block, have);
 	return have >= need;
+}
+
+/* Have `need` bytes at hand, BLOCK_BYTES at most; false: the file gives no more. */
+static bool block_have(struct file_source *fs, size_t need)
+{
+	return fs->at.left >= need || block_more(fs, need);
 }
 
 /* libpcap's stream: what is at hand, then the rest of the file. */
@@ -274,17 +280,19 @@ static const char *record_fault(const struct pcap_pkthdr *h)
  */
 static bool record_take(struct file_source *fs, struct frame *ret)
 {
-	uint32_t seconds, fraction, caplen, len;
+	uint32_t seconds, us, caplen, len;
 	struct cursor c;
 
 	if (!block_have(fs, RECORD_HEADER))
 		return false;
 	c = fs->at;
 	seconds = cur_le32(&c);
-	fraction = cur_le32(&c);
+	us = cur_le32(&c);
 	caplen = cur_le32(&c);
 	len = cur_le32(&c);
-	if (caplen > CAPLEN_MAX || len > LEN_MAX || fraction / fs->per_us >= US_PER_S ||
+	if (fs->nano)
+		us /= NS_PER_S / US_PER_S;
+	if (caplen > CAPLEN_MAX || len > LEN_MAX || us >= US_PER_S ||
 	    !block_have(fs, RECORD_HEADER + caplen))
 		return false;
 	cur_skip(&fs->at, RECORD_HEADER);
@@ -293,7 +301,7 @@ static bool record_take(struct file_source *fs, struct frame *ret)
 		.caplen = caplen < fs->snaplen ? caplen : fs->snaplen,
 		.len = len,
 		.link = fs->link,
-		.time_us = (int64_t)seconds * US_PER_S + fraction / fs->per_us,
+		.time_us = (int64_t)seconds * US_PER_S + us,
 	};
 	return true;
 }
@@ -307,7 +315,7 @@ static enum source_result file_read_frame(struct source *s, struct frame *ret)
 	int64_t seconds;
 	int rc;
 
-	if (fs->per_us != 0 && record_take(fs, ret))
+	if (fs->plain && record_take(fs, ret))
 		return SOURCE_FRAME;
 	rc = pcap_next_ex(fs->pcap, &h, &data);
 	if (rc == PCAP_ERROR_BREAK)
@@ -337,25 +345,14 @@ static const struct source_ops file_ops = {
 	.close = file_close,
 };
 
-/*
- * Units of a record's time in a microsecond if the file is pcap 2.4 in little endian, else 0.
- * le32 magic | le16 major | le16 minor | ...
- */
-static uint32_t units_per_us(struct cursor c)
+/* Is the file pcap 2.4 in little endian?  le32 magic | le16 major | le16 minor | ... */
+static bool is_plain(struct cursor c, bool *ret_nano)
 {
 	const uint32_t magic = cur_le32(&c);
 	const uint32_t version = cur_le32(&c);
 
-	if (version != (4u << 16 | 2))
-		return 0;
-	switch (magic) {
-	case 0xa1b2c3d4:
-		return 1;
-	case 0xa1b23c4d:
-		return NS_PER_S / US_PER_S;
-	default:
-		return 0;
-	}
+	*ret_nano = magic == MAGIC_NANO;
+	return (magic == MAGIC_MICRO || magic == MAGIC_NANO) && version == (4u << 16 | 2);
 }
 
 /* Let libpcap read the file's header.  False after a complaint. */
@@ -377,14 +374,14 @@ static bool header_read(struct file_source *fs, char error[SOURCE_ERROR_MAX])
 				"is empty: not even the header of a capture was written");
 		return false;
 	}
-	fs->per_us = units_per_us(fs->at);
+	fs->plain = is_plain(fs->at, &fs->nano);
 	stream = fopencookie(fs, "rb", functions);
 	if (stream == NULL) {
 		complain_errno(error, name, errno);
 		return false;
 	}
 	/* Where the records are read here, stdio must not read on behind the header. */
-	(void)setvbuf(stream, NULL, fs->per_us != 0 ? _IONBF : _IOFBF, READ_BYTES);
+	(void)setvbuf(stream, NULL, fs->plain ? _IONBF : _IOFBF, READ_BYTES);
 	fs->pcap = pcap_fopen_offline_with_tstamp_precision(
 		stream, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (fs->pcap == NULL) {

@@ -407,13 +407,13 @@ static void put_le32(FILE *to, uint32_t v)
 		assert_true(fputc((int)(v >> 8 * i & 0xff), to) != EOF);
 }
 
-/* Microseconds; the length on the wire is the captured one and `i`. */
-static FILE *long_file(uint32_t snaplen)
+/* `i` microseconds, whatever the unit; the length on the wire is the captured one and `i`. */
+static FILE *long_file(uint32_t snaplen, bool nano)
 {
 	FILE *f = tmpfile();
 
 	assert_non_null(f);
-	put_le32(f, 0xa1b2c3d4);
+	put_le32(f, nano ? 0xa1b23c4d : 0xa1b2c3d4);
 	put_le32(f, 4u << 16 | 2);
 	put_le32(f, 0);
 	put_le32(f, 0);
@@ -423,7 +423,7 @@ static FILE *long_file(uint32_t snaplen)
 		const uint32_t caplen = long_caplen(i);
 
 		put_le32(f, 1000000000 + i);
-		put_le32(f, i);
+		put_le32(f, nano ? i * 1000 + 999 : i);
 		put_le32(f, caplen);
 		put_le32(f, caplen + i);
 		for (uint32_t at = 0; at < caplen; at++)
@@ -490,7 +490,7 @@ static void frames_across_blocks_are_whole(void **state)
 	for (size_t k = 0; k < sizeof(snaplens) / sizeof(snaplens[0]); k++) {
 		const bool by_pipe = k == 2;
 		struct source_clock clock = {0, 0};
-		FILE *file = long_file(snaplens[k]);
+		FILE *file = long_file(snaplens[k], by_pipe);
 		struct source *s = open_long(file, by_pipe, &clock);
 		struct frame f;
 
@@ -528,7 +528,7 @@ static void cut_behind_many_blocks_is_damage(void **state)
 	(void)state;
 	assert_int_equal(long_caplen(LONG_FRAMES - 1), 81);
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-		FILE *file = long_file(LARGEST);
+		FILE *file = long_file(LARGEST, false);
 		struct source *s;
 		struct frame f;
 
