@@ -655,8 +655,7 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 	struct addr anchor;
 	struct dns_message m;
 
-	if (pkt->ip_proto != IP_PROTO_UDP ||
-	    (flow_server_port(fl) != DNS_PORT &&
+	if ((flow_server_port(fl) != DNS_PORT &&
 	     (c->protocol != PROTOCOL_DNS || flow_server_port(fl) == MDNS_PORT)) ||
 	    !generation_is_resolver(w->g, &resolver))
 		return;
@@ -785,7 +784,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
-	watch_dns(w, touch.flow, pkt, touch.from_client);
+	if (pkt->ip_proto == IP_PROTO_UDP)
+		watch_dns(w, touch.flow, pkt, touch.from_client);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
