@@ -849,8 +849,7 @@ static void watch_site(struct worker *w, const struct packet *pkt)
 {
 	struct site_answer a;
 
-	if (w->asked != NULL && pkt->ip_proto == IP_PROTO_UDP &&
-	    resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
+	if (w->asked != NULL && resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
 		(void)witness_keep_site(w->witness, a.site, &a.message, w->now_us);
 }
 
@@ -981,8 +980,10 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
-	watch_dns(w, touch.flow, pkt, touch.from_client);
-	watch_site(w, pkt);
+	if (pkt->ip_proto == IP_PROTO_UDP) {
+		watch_dns(w, touch.flow, pkt, touch.from_client);
+		watch_site(w, pkt);
+	}
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
