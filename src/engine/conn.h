@@ -51,10 +51,7 @@ struct pending {
 	bool second_whole;
 	bool retried;  /* the server asked for a second hello */
 	uint32_t base; /* where in the stream the head begins: behind the first hello */
-	bool offers_scale; /* RFC 7323 2: the client's SYN holds a window scale */
-	uint8_t scale;     /* of the server's window, once both have one */
-	bool has_edge;
-	uint32_t edge; /* end of what the server takes, as far as it ever said */
+	struct window window;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;       /* in the head */
 	struct ndpi_guess *guess; /* NULL = not asked */
@@ -248,11 +245,11 @@ void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
 
 /* A packet of the server: how far its window reaches. */
-void rival_note_window(const struct flow *fl, struct pending *p,
+void rival_note_window(const struct flow *fl, struct window *win,
 		       const struct packet *pkt);
 
 /* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
-bool rival_is_beyond(const struct flow *fl, const struct pending *p,
+bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt);
 
 /* Leave out what the server had acknowledged before, of which a copy is in the head. */

@@ -313,8 +313,8 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 	if (gap >= HEAD_MAX || p->bytes.len > HEAD_MAX - gap) {
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
-		else
-			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
+			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
 		return false;
 	}
 	r = head_add(&fo->out.head, w->heads, gap, (const uint8_t *)p->bytes.p,
@@ -468,6 +468,13 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (fo == NULL || conn_is_cut(w, c))
 		return;
+	if (w->inl == NULL && !from_client)
+		rival_note_window(fl, &fo->window, pkt);
+	if (w->inl == NULL && from_client && rival_is_beyond(fl, &fo->window, pkt)) {
+		w->stats.ignored_window++;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return;
+	}
 	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
 		if (fo->waits)
 			judge_waiting(w, fl, c, fo);
@@ -550,6 +557,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	memset(fo, 0, sizeof(*fo));
 	fo->kind = dns ? FOLLOW_DNS : FOLLOW_HTTP;
 	fo->out.next = begin;
+	fo->window = p->window;
 	c->follower = pool_index(w->followers, fo);
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;

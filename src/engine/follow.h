@@ -18,6 +18,15 @@
 #include "flow/head.h"
 #include "identify/http_follow.h"
 
+/* Of the server, as who only looks on can know it: RFC 9293 3.8.6, RFC 7323 2. */
+struct window {
+	bool offered;  /* the client's SYN holds a scale */
+	uint8_t scale; /* the server's, once both have one */
+	bool has_edge;
+	uint32_t
+		edge; /* end of what it takes of the client's stream, as far as it ever said */
+};
+
 /* One direction of a stream, read in order. */
 struct lane {
 	struct head head; /* bytes that are not read yet; offset 0 is `next` */
@@ -41,6 +50,7 @@ struct follower {
 	bool asked_upgrade;
 	bool tunnel; /* OPENING: the client asked a proxy for the host that stands */
 	uint32_t answer_seq;
+	struct window window;
 	struct http_follow http;
 };
 

@@ -178,27 +178,28 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 
 /* ---- the server's window ------------------------------------------------------------------- */
 
-void rival_note_window(const struct flow *fl, struct pending *p, const struct packet *pkt)
+void rival_note_window(const struct flow *fl, struct window *win,
+		       const struct packet *pkt)
 {
 	const bool syn = (pkt->tcp_flags & TCP_SYN) != 0;
 	uint32_t edge;
 
 	if (syn)
-		p->scale = p->offers_scale && pkt->tcp_scaled ? pkt->tcp_scale : 0;
+		win->scale = win->offered && pkt->tcp_scaled ? pkt->tcp_scale : 0;
 	if ((pkt->tcp_flags & TCP_ACK) == 0 || (pkt->tcp_flags & TCP_RST) != 0 ||
 	    fl->midstream)
 		return;
 	edge = pkt->ack - fl->client_isn +
-	       ((uint32_t)pkt->window << (syn ? 0 : p->scale));
-	if (!p->has_edge || (int32_t)(edge - p->edge) > 0)
-		p->edge = edge;
-	p->has_edge = true;
+	       ((uint32_t)pkt->window << (syn ? 0 : win->scale));
+	if (!win->has_edge || (int32_t)(edge - win->edge) > 0)
+		win->edge = edge;
+	win->has_edge = true;
 }
 
-bool rival_is_beyond(const struct flow *fl, const struct pending *p,
+bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt)
 {
-	return p->has_edge && (int32_t)(pkt->seq - fl->client_isn - p->edge) > 0;
+	return win->has_edge && (int32_t)(pkt->seq - fl->client_isn - win->edge) > 0;
 }
 
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,

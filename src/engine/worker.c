@@ -358,7 +358,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl == NULL && rival_is_beyond(fl, p, pkt)) {
+	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
 		w->stats.ignored_window++;
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return IDENTIFY_MORE;
@@ -556,7 +556,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	c->ts_offered = pkt->tcp_timestamp;
 	c->ts_recent = pkt->ts_val;
 	if (p != NULL)
-		p->offers_scale = pkt->tcp_scaled;
+		p->window.offered = pkt->tcp_scaled;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
@@ -642,7 +642,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	if (w->inl != NULL)
 		return step;
 	if (!from_client)
-		rival_note_window(fl, p, pkt);
+		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {
 		p->whole = true;
 		p->whole_end = p->head.filled;
