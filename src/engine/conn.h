@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "engine/budget.h"
 #include "engine/follow.h"
 #include "engine/hold.h"
 #include "engine/inline.h"
@@ -119,6 +120,7 @@ struct worker {
 	struct flow_table *flows;
 	struct head_pools *heads;
 	struct head_pools *others; /* of pending.other */
+	struct budget *initials;   /* of QUIC, to be opened */
 	struct identify *identify;
 	struct witness *witness;
 	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */

@@ -15,6 +15,13 @@
 #define TEXTS_MAX         (1u << 20)
 
 /*
+ * Client datagrams with QUIC Initials a second that are opened, about 10 us each; of all only
+ * where one worker sees all.
+ */
+#define INITIALS_A_SOURCE 1000u
+#define INITIALS_OF_ALL   20000u
+
+/*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
  * verdict whatever port it sends from.  In a capture ports tell more.
  */
@@ -56,6 +63,9 @@ static bool create_parts(struct worker *w)
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
 	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
 				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
+	w->initials = budget_create(INITIALS_A_SOURCE,
+				    w->cfg.inline_cfg != NULL ? INITIALS_OF_ALL : 0,
+				    w->cfg.seed);
 	w->identify = identify_create();
 	w->witness = witness_create(0);
 	if (!w->cfg.told_by_reader &&
@@ -70,9 +80,9 @@ static bool create_parts(struct worker *w)
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
-	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
-	       w->texts != NULL && w->pendings != NULL && w->followers != NULL &&
-	       (w->ndpi != NULL || !w->cfg.ndpi);
+	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
+	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
+	       w->followers != NULL && (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -102,6 +112,7 @@ void worker_destroy(struct worker *w)
 	outstanding_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
+	budget_destroy(w->initials);
 	head_pools_destroy(w->others);
 	head_pools_destroy(w->heads);
 	flow_table_destroy(w->flows);
@@ -220,6 +231,16 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	p->base = 0;
 }
 
+/* May the datagram be opened?  Whoever sends Initials in floods must not take the time of all. */
+static bool may_open(struct worker *w, const struct packet *pkt)
+{
+	if (identify_initial_dcid(pkt->payload, pkt->payload_len).len == 0 ||
+	    budget_take(w->initials, &pkt->src, w->now_us))
+		return true;
+	w->stats.quic_refused++;
+	return false;
+}
+
 static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 					struct pending *p, const struct packet *pkt,
 					bool from_client)
@@ -228,6 +249,14 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 	const bool whole = p->whole;
 	enum identify_step step;
 
+	if (from_client && !may_open(w, pkt)) {
+		if (whole)
+			return IDENTIFY_MORE;
+		memset(&p->facts, 0, sizeof(p->facts));
+		p->facts.protocol = PROTOCOL_QUIC;
+		p->facts.undecidable = UNDECIDABLE_BUDGET;
+		return IDENTIFY_DONE;
+	}
 	if (whole)
 		memset(&again, 0, sizeof(again));
 	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : &p->facts);
@@ -746,7 +775,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
-			if (p->again && !p->datagram.opened) {
+			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
 				look_no_more(w, c, p);
 				return;
 			}
@@ -956,6 +985,33 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
+/*
+ * A reset, FIN or SYN with a wrong checksum, where those of its client are right: no end takes
+ * it, so it must not end or move what we keep.  (At a gateway the kernel has dropped it.)
+ */
+static bool is_forged(struct worker *w, struct packet *pkt)
+{
+	struct flow_key k;
+	struct flow *fl;
+	struct conn *c;
+	bool from_low;
+
+	if (w->inl != NULL || pkt->ip_proto != IP_PROTO_TCP ||
+	    (pkt->tcp_flags & (TCP_RST | TCP_FIN | TCP_SYN)) == 0)
+		return false;
+	decode_check_l4(pkt);
+	if (pkt->l4_checksum != CHECKSUM_BAD)
+		return false;
+	k = flow_key_of(pkt, &from_low);
+	fl = flow_find(w->flows, &k);
+	c = fl == NULL ? NULL : flow_extra(fl);
+	if (c == NULL || from_low != fl->client_is_low || !c->strict_checksum)
+		return false;
+	w->stats.ignored_checksum++;
+	c->flags |= 1u << FLAG_DECOY_IGNORED;
+	return true;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -964,6 +1020,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 
 	end_timed_out(w, f->clock_us, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
+	if (is_forged(w, pkt))
 		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
