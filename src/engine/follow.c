@@ -355,28 +355,32 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 	read_lane(w, fl, c, fo, p);
 }
 
-/* Other bytes in the place of a header that the server has not acknowledged. */
-static bool contradicts(const struct follower *fo, const struct piece *p)
+/* Other bytes than those of a head that begins at offset `base` of the stream. */
+static bool contradicts(const struct head *h, uint32_t base, const struct piece *p)
 {
-	const int32_t before = (int32_t)(fo->guard_at - p->at);
+	const int32_t before = (int32_t)(base - p->at);
 	const size_t skip = before > 0 ? (size_t)before : 0;
 
-	if (fo->guard.highest == 0 || skip >= p->bytes.len)
+	if (h->highest == 0 || skip >= p->bytes.len)
 		return false;
-	return head_contradicts(&fo->guard, before > 0 ? 0 : p->at - fo->guard_at,
+	return head_contradicts(h, before > 0 ? 0 : p->at - base,
 				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
 }
 
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
-	if (contradicts(fo, p)) {
-		if (w->inl != NULL) {
-			c->flags |= 1u << FLAG_OVERLAP;
-			w->inl->refused = &w->inl->stats.conflicting;
-		} else if (trim(p, fo->guard_at)) {
+	/* A header that the server has not acknowledged, or what waits to be one. */
+	const bool judged = contradicts(&fo->guard, fo->guard_at, p);
+
+	if (w->inl != NULL && (judged || contradicts(&fo->out.head, fo->out.next, p))) {
+		c->flags |= 1u << FLAG_OVERLAP;
+		w->inl->refused = &w->inl->stats.conflicting;
+		return;
+	}
+	if (judged) {
+		if (trim(p, fo->guard_at))
 			conflict(w, fl, c, fo, p);
-		}
 		return;
 	}
 	if (p->at == fo->out.next && p->pkt->tcp_timestamp)
