@@ -541,8 +541,9 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 
 void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
-	const bool dns = p->facts.protocol == PROTOCOL_DNS;
-	const uint32_t begin = dns ? 0 : p->facts.request_at;
+	const struct facts *first = conn_facts(w, p);
+	const bool dns = first->protocol == PROTOCOL_DNS;
+	const uint32_t begin = dns ? 0 : first->request_at;
 	const struct piece none = {.pkt = NULL, .from_client = true};
 	struct follower *fo;
 	struct facts f;
@@ -550,7 +551,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 
 	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0 || p->head.highest == 0 ||
 	    conn_is_cut(w, c) || c->reason == VERDICT_REASON_PREEXISTING ||
-	    (!dns && (p->facts.protocol != PROTOCOL_HTTP || !p->facts.requests)))
+	    (!dns && (first->protocol != PROTOCOL_HTTP || !first->requests)))
 		return;
 	fo = pool_get(w->followers);
 	if (fo == NULL) {
