@@ -13,29 +13,32 @@
 
 #define WORD 64 /* bytes of the stream that one word of the map covers */
 
-static uint8_t *map_of(const struct head *h)
-{
-	return h->bytes + h->size;
-}
-
 static uint64_t map_get(const struct head *h, uint32_t word)
 {
 	uint64_t w;
 
-	memcpy(&w, map_of(h) + (size_t)word * sizeof(w), sizeof(w));
+	memcpy(&w, h->map + (size_t)word * sizeof(w), sizeof(w));
 	return w;
 }
 
 static void map_put(struct head *h, uint32_t word, uint64_t w)
 {
-	memcpy(map_of(h) + (size_t)word * sizeof(w), &w, sizeof(w));
+	memcpy(h->map + (size_t)word * sizeof(w), &w, sizeof(w));
 }
 
 static void map_clear(struct head *h, uint32_t from_word)
 {
 	size_t skip = (size_t)from_word * sizeof(uint64_t);
 
-	memset(map_of(h) + skip, 0, head_map_bytes(h->size) - skip);
+	memset(h->map + skip, 0, head_map_bytes(h->size) - skip);
+}
+
+/* There is to be a gap.  As many maps as large heads, so there is one. */
+static void map_make(struct head *h, struct head_pools *p)
+{
+	if (h->map == NULL)
+		h->map =
+			h->size == HEAD_SMALL ? h->bytes + HEAD_SMALL : pool_get(p->maps);
 }
 
 /* Bits [from, to) of a word, 0 <= from < to <= 64. */
@@ -46,9 +49,14 @@ static uint64_t mask_of(uint32_t from, uint32_t to)
 	return upto & ~(((uint64_t)1 << from) - 1);
 }
 
-static void put_back(struct head_pools *p, uint8_t *bytes, uint32_t size)
+static void put_back(struct head_pools *p, const struct head *h)
 {
-	pool_put(size == HEAD_SMALL ? p->small : p->large, bytes);
+	if (h->size == HEAD_SMALL) {
+		pool_put(p->small, h->bytes);
+		return;
+	}
+	pool_put(p->large, h->bytes);
+	pool_put(p->maps, h->map);
 }
 
 /* Room for `end` bytes; what was stored moves along.  False: the pool is empty. */
@@ -64,15 +72,17 @@ static bool make_room(struct head *h, struct head_pools *p, uint32_t end)
 	if (bytes == NULL)
 		return false;
 	h->bytes = bytes;
+	h->map = NULL;
 	h->size = size;
 	if (old.bytes == NULL)
 		return true;
 	memcpy(bytes, old.bytes, old.highest);
 	if (old.highest > old.filled) {
-		memcpy(map_of(h), map_of(&old), head_map_bytes(old.size));
+		map_make(h, p);
+		memcpy(h->map, old.map, head_map_bytes(old.size));
 		map_clear(h, old.size / WORD);
 	}
-	put_back(p, old.bytes, old.size);
+	put_back(p, &old);
 	return true;
 }
 
@@ -148,7 +158,8 @@ static uint32_t first_hole(const struct head *h, uint32_t from)
 }
 
 /* The part from `filled` on: at >= filled, len > 0, and there is room. */
-static void add_new(struct head *h, uint32_t at, const uint8_t *data, uint32_t len)
+static void add_new(struct head *h, struct head_pools *p, uint32_t at,
+		    const uint8_t *data, uint32_t len)
 {
 	const uint32_t end = at + len;
 
@@ -158,8 +169,10 @@ static void add_new(struct head *h, uint32_t at, const uint8_t *data, uint32_t l
 		h->highest = end;
 		return;
 	}
-	if (h->filled == h->highest)
+	if (h->filled == h->highest) {
+		map_make(h, p);
 		map_clear(h, h->filled / WORD);
+	}
 	add_with_map(h, at, data, len);
 	if (end > h->highest)
 		h->highest = end;
@@ -189,7 +202,7 @@ enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 		compare(h, at, data, known);
 	}
 	if (n > known)
-		add_new(h, at + known, data + known, n - known);
+		add_new(h, p, at + known, data + known, n - known);
 	return h->filled > filled ? HEAD_ADDED : HEAD_KEPT;
 }
 
@@ -211,8 +224,9 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from)
 		return false;
 	memcpy(to->bytes, from->bytes, from->highest);
 	if (from->highest > from->filled) {
+		map_make(to, p);
 		map_clear(to, 0);
-		memcpy(map_of(to), map_of(from),
+		memcpy(to->map, from->map,
 		       head_map_bytes(to->size < from->size ? to->size : from->size));
 	}
 	to->filled = from->filled;
@@ -314,6 +328,6 @@ bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, si
 void head_clear(struct head *h, struct head_pools *p)
 {
 	if (h->bytes != NULL)
-		put_back(p, h->bytes, h->size);
+		put_back(p, h);
 	memset(h, 0, sizeof(*h));
 }

@@ -10,8 +10,8 @@
  * means: it may keep a second head in which the later copy stays).  Used for TCP by
  * sequence offset and for QUIC CRYPTO by stream offset.
  *
- * Memory: grows through two pools (HEAD_SMALL bytes, then HEAD_MAX); a head without bytes owns
- * nothing.  Threads: a head and its pools belong to one thread.
+ * Memory: grows through two pools (HEAD_SMALL bytes, then HEAD_MAX), and a third gives the map
+ * of a large head with a gap; a head without bytes owns nothing.  Threads: a head and its pools belong to one thread.
  */
 
 #include <stdbool.h>
@@ -29,6 +29,7 @@ void head_pools_destroy(struct head_pools *p);
 
 struct head {
 	uint8_t *bytes;       /* NULL until the first byte */
+	uint8_t *map;         /* of the bytes behind a gap; NULL until there is one */
 	uint32_t size;        /* room at bytes: 0, HEAD_SMALL or HEAD_MAX */
 	uint32_t filled;      /* bytes [0, filled) have all been seen */
 	uint32_t highest;     /* one past the highest byte seen */

@@ -5,7 +5,8 @@
 /*
  * head_pools - the two pools behind heads; private to flow.
  *
- * An object holds HEAD_SMALL or HEAD_MAX stream bytes, then one bit for each of them.
+ * An object holds HEAD_SMALL stream bytes, then one bit for each of them; or HEAD_MAX bytes,
+ * whose bits lie in a map, which few heads need.
  */
 
 #include "base/pool.h"
@@ -14,6 +15,7 @@
 struct head_pools {
 	struct pool *small;
 	struct pool *large;
+	struct pool *maps; /* one for each of `large` */
 };
 
 static inline size_t head_map_bytes(uint32_t size)
