@@ -12,6 +12,8 @@
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
+#define WITNESSES_MAX     (1u << 16)
+#define EACH_FLOW         16u /* texts, and names told by DNS */
 
 /*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
@@ -26,6 +28,13 @@ static bool inside_sends(void *arg, const struct packet *p)
 		return false;
 	generation_locate(w->g, &p->src, &p->dst, &at);
 	return at.direction != DIRECTION_INBOUND;
+}
+
+/* So many for each connection that there may be, `most` in all. */
+static uint32_t scaled(uint32_t max_flows, uint32_t most)
+{
+	return max_flows != 0 && max_flows < most / EACH_FLOW ? max_flows * EACH_FLOW
+							      : most;
 }
 
 static bool create_parts(struct worker *w)
@@ -56,8 +65,8 @@ static bool create_parts(struct worker *w)
 	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
 				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
 	w->identify = identify_create();
-	w->witness = witness_create(0);
-	w->texts = intern_create(TEXTS_MAX);
+	w->witness = witness_create(scaled(c->limits.max_flows, WITNESSES_MAX));
+	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	if (w->cfg.ndpi)
 		w->ndpi = ndpi_adapter_create();
