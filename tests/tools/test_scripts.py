@@ -94,6 +94,52 @@ class Scripts(unittest.TestCase):
         self.program("fuzz/fuzz_a", 0, runs)
         self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
 
+    def fuzz_bar(self, *more):
+        return self.status("scripts/fuzz-bar.sh", "fuzz", "100", *more)
+
+    def slices(self, target):
+        with open(os.path.join(self.tree, "build/fuzz-corpus", target + ".bar"), encoding="ascii") as f:
+            return [int(line.split()[1]) for line in f]
+
+    def test_fuzz_bar(self):
+        runs = "echo stat::number_of_executed_units: 40"
+        self.program("fuzz/fuzz_a", 0, runs)
+        self.program("fuzz/fuzz_b", 0, runs)
+        status, text = self.fuzz_bar()
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, r"(?m)^fuzz_a +120 +\d+ +0$")
+        self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
+        # Nothing is left to do; another program begins at zero.
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+        self.program("fuzz/fuzz_a", 0, runs + "0")
+        self.assertRegex(self.fuzz_bar()[1], r"(?m)^fuzz_a +400 ")
+        self.assertEqual(self.slices("fuzz_b"), [40, 40, 40])
+        self.assertNotEqual(self.fuzz_bar("fuzz_c")[0], 0)
+
+    def test_fuzz_bar_goes_on(self):
+        # The third call of the program is interrupted, as libFuzzer tells it.
+        runs = "echo stat::number_of_executed_units: 40; echo x >>calls"
+        self.program("fuzz/fuzz_a", 0, runs + "; [ $(wc -l <calls) -ne 3 ] || exit 72")
+        status, text = self.fuzz_bar()
+        self.assertNotEqual(status, 0)
+        self.assertIn("stopped", text)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40])
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+
+    def test_fuzz_bar_finding(self):
+        self.program("fuzz/fuzz_a", 77, "echo stat::number_of_executed_units: 7")
+        self.program("fuzz/fuzz_b", 0, "echo stat::number_of_executed_units: 60")
+        for _ in range(2):
+            status, text = self.fuzz_bar()
+            self.assertEqual(status, 1, text)
+            self.assertRegex(text, r"(?m)^fuzz_a +7 +\d+ +1$")
+            self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
+        # A program that says nothing of its runs has not run.
+        self.program("fuzz/fuzz_b", 0)
+        self.assertEqual(self.fuzz_bar("fuzz_b")[0], 1)
+
 
 if __name__ == "__main__":
     unittest.main()
