@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/ctl_dns.h"
 #include "base/diag.h"
 #include "config/config.h"
 
@@ -18,9 +19,38 @@
 struct options {
 	const char *config, *socket, *reason;
 	bool json, prometheus;
+	bool filtered;
+	struct dns_filter filter;
+	char name[256]; /* of the filter, in lower case */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char line[LINE_MAX_BYTES + 2];
 };
+
+/* "*.example.com", ".example.com" and "example.com" mean the same. */
+static int filter_name(struct options *o, const char *text)
+{
+	size_t len = 0;
+
+	text += strncmp(text, "*.", 2) == 0 ? 2 : text[0] == '.' ? 1 : 0;
+	for (; text[len] != '\0' && len < sizeof(o->name); len++)
+		o->name[len] = ascii_lower(text[len]);
+	if (len > 0 && o->name[len - 1] == '.')
+		len--;
+	if (len == 0 || len == sizeof(o->name))
+		return usage_error("ctl", "--name: write a name such as example.com");
+	o->filter.name = (struct str){o->name, len};
+	return EXIT_FINE;
+}
+
+static int filter_address(struct options *o, const char *text)
+{
+	if (prefix_parse(text, strlen(text), &o->filter.address) == PREFIX_OK)
+		return EXIT_FINE;
+	return usage_error("ctl",
+			   "--address '%s': write an address or a prefix such as "
+			   "192.0.2.0/24",
+			   text);
+}
 
 static int parse_options(int argc, char *argv[], struct options *o)
 {
@@ -28,7 +58,9 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		OPT_SOCKET = 256,
 		OPT_JSON,
 		OPT_PROMETHEUS,
-		OPT_REASON
+		OPT_REASON,
+		OPT_NAME,
+		OPT_ADDRESS
 	};
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -36,9 +68,11 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		{"json", no_argument, NULL, OPT_JSON},
 		{"prometheus", no_argument, NULL, OPT_PROMETHEUS},
 		{"reason", required_argument, NULL, OPT_REASON},
+		{"name", required_argument, NULL, OPT_NAME},
+		{"address", required_argument, NULL, OPT_ADDRESS},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	int c, code = EXIT_FINE;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
 	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
@@ -52,20 +86,28 @@ static int parse_options(int argc, char *argv[], struct options *o)
 			o->prometheus = true;
 		else if (c == OPT_REASON)
 			o->reason = optarg;
+		else if (c == OPT_NAME)
+			code = filter_name(o, optarg);
+		else if (c == OPT_ADDRESS)
+			code = filter_address(o, optarg);
 		else if (c == '?')
 			return usage_error("ctl", "see the options");
+		o->filtered |= c == OPT_NAME || c == OPT_ADDRESS;
+		if (code != EXIT_FINE)
+			return code;
 	}
 	if (optind == argc)
-		return usage_error("ctl", "which request?  status, stats, netfilter, "
-					  "reload or mode");
+		return usage_error("ctl",
+				   "which request?  status, stats, dns, netfilter, "
+				   "reload or mode");
 	return EXIT_FINE;
 }
 
 /* The line of the request; EXIT_USAGE when the words do not make one. */
 static int form_request(int argc, char *argv[], struct options *o)
 {
-	static const char *const words[] = {"status", "stats", "netfilter", "reload",
-					    "mode"};
+	static const char *const words[] = {"status",    "stats",  "dns",
+					    "netfilter", "reload", "mode"};
 	const char *verb = argv[0], *word = argc > 1 ? argv[1] : "";
 	const bool mode = strcmp(verb, "mode") == 0;
 	const char *reason = o->reason == NULL ? "" : o->reason;
@@ -87,6 +129,8 @@ static int form_request(int argc, char *argv[], struct options *o)
 	if (mode && strcmp(word, "monitor") != 0 && strcmp(word, "enforce") != 0 &&
 	    strcmp(word, "panic") != 0)
 		return usage_error("ctl", "mode: write monitor, enforce or panic");
+	if (o->filtered && strcmp(verb, "dns") != 0)
+		return usage_error("ctl", "--name and --address are options of dns");
 	if (strchr(reason, '\n') != NULL || strlen(reason) > 255)
 		return usage_error("ctl", "--reason: one line of at most 255 bytes");
 	if (mode)
@@ -134,43 +178,87 @@ static int find_socket(struct options *o)
 	return code;
 }
 
-static int ask(const struct options *o)
+/* A connection to the gateway; -1, and the reason has been said. */
+static int call(const struct options *o)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), code;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(a.sun_path, o->path, sizeof(a.sun_path));
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	(void)fprintf(stderr, "weir ctl: %s: %s%s\n", o->path, strerrordesc_np(errno),
+		      errno == ENOENT || errno == ECONNREFUSED
+			      ? " (is weir running?  If it is not and traffic is "
+				"stuck: weir off)"
+			      : "");
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+/* The first word, "ok\n" or "no\n", and the descriptor that came with it; -1 = none. */
+static bool hear_word(int fd, char word[4], int *ret_passed)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} rights;
+	struct iovec iov = {.iov_base = word, .iov_len = 3};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	*ret_passed = -1;
+	m.msg_control = rights.bytes;
+	m.msg_controllen = sizeof(rights.bytes);
+	n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_passed, CMSG_DATA(c), sizeof(int));
+	word[n > 0 ? n : 0] = '\0';
+	return n == 3;
+}
+
+static int print_dns(const struct options *o, int table)
+{
+	char error[200];
+
+	if (ctl_dns_print(table, &o->filter, o->json, stdout, error))
+		return EXIT_FINE;
+	(void)fprintf(stderr, "weir ctl: %s\n", error);
+	return EXIT_COULD_NOT;
+}
+
+static int ask(const struct options *o)
+{
+	int fd = call(o), code, table = -1;
 	char word[4] = "";
 	bool sent;
 	FILE *in;
 	int ch;
 
-	memcpy(a.sun_path, o->path, sizeof(a.sun_path));
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
-		(void)fprintf(stderr, "weir ctl: %s: %s%s\n", o->path,
-			      strerrordesc_np(errno),
-			      errno == ENOENT || errno == ECONNREFUSED
-				      ? " (is weir running?  If it is not and traffic is "
-					"stuck: weir off)"
-				      : "");
-		if (fd >= 0)
-			(void)close(fd);
+	if (fd < 0)
 		return EXIT_COULD_NOT;
-	}
 	/* It may have said why it hangs up before it read anything. */
 	sent = send(fd, o->line, strlen(o->line), MSG_NOSIGNAL) >= 0;
+	if (!hear_word(fd, word, &table)) {
+		(void)fprintf(
+			stderr, "weir ctl: %s: %s\n", o->path,
+			sent ? "no answer: the gateway hung up"
+			     : "the gateway hung up before it was asked; try again");
+		(void)close(fd);
+		return EXIT_COULD_NOT;
+	}
 	in = fdopen(fd, "r");
 	if (in == NULL) {
 		(void)close(fd);
 		return EXIT_COULD_NOT;
 	}
-	if (fgets(word, sizeof(word), in) == NULL) {
-		(void)fprintf(
-			stderr, "weir ctl: %s: %s\n", o->path,
-			sent ? "no answer: the gateway hung up"
-			     : "the gateway hung up before it was asked; try again");
-		(void)fclose(in);
-		return EXIT_COULD_NOT;
-	}
 	code = strcmp(word, "ok\n") == 0 ? EXIT_FINE : EXIT_FINDINGS;
+	if (table >= 0)
+		code = print_dns(o, table);
 	while ((ch = fgetc(in)) != EOF)
 		(void)fputc(ch, code == EXIT_FINE ? stdout : stderr);
 	(void)fclose(in);
@@ -193,10 +281,12 @@ const struct command command_ctl = {
 	.name = "ctl",
 	.summary = "ask and steer the running gateway",
 	.run = run,
-	.help = "usage: weir ctl [options] status | stats | netfilter | reload | mode MODE\n"
+	.help = "usage: weir ctl [options] status | stats | dns | netfilter | reload |\n"
+		"                          mode MODE\n"
 		"\n"
 		"  status             mode, generation, processes, ledger\n"
 		"  stats              counters\n"
+		"  dns                the names that resolvers gave clients, with their addresses\n"
 		"  netfilter          the rules that are in place\n"
 		"  reload             load configuration and rules anew; with an error nothing\n"
 		"                     changes and all findings are printed\n"
@@ -205,7 +295,9 @@ const struct command command_ctl = {
 		"  mode panic         take the netfilter rules away: everything passes\n"
 		"\n"
 		"      --reason TEXT  why, for the ledger (reload, mode)\n"
-		"      --json         status and stats as one JSON object\n"
+		"      --json         status and stats as one JSON object, dns as one a line\n"
+		"      --name NAME    dns: this name and those below it\n"
+		"      --address A    dns: this address, or those of a prefix\n"
 		"      --prometheus   stats in Prometheus' text form\n"
 		"      --socket PATH  the gateway's socket (default: as CONF says)\n"
 		"  -c, --config FILE  configuration (default /etc/weir/weir.conf)\n"

@@ -21,6 +21,8 @@ struct options {
 	struct common common;
 	const char *out_dir;     /* -o */
 	const char *events_file; /* --events */
+	const char *dnstap[DNSTAP_LOGS_MAX];
+	size_t dnstap_count;
 	unsigned workers;
 	bool ndpi;
 	bool quiet;
@@ -70,13 +72,15 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		OPT_EVENTS = 256,
 		OPT_JSON,
 		OPT_TZ,
-		OPT_NO_NDPI
+		OPT_NO_NDPI,
+		OPT_DNSTAP
 	};
 	static const struct option longs[] = {
 		{"events", required_argument, NULL, OPT_EVENTS},
 		{"json", no_argument, NULL, OPT_JSON},
 		{"tz", required_argument, NULL, OPT_TZ},
 		{"no-ndpi", no_argument, NULL, OPT_NO_NDPI},
+		{"dnstap", required_argument, NULL, OPT_DNSTAP},
 		{"rules", required_argument, NULL, 'r'},
 		{"config", required_argument, NULL, 'c'},
 		{"output", required_argument, NULL, 'o'},
@@ -106,6 +110,11 @@ static int parse_options(int argc, char *argv[], struct options *o)
 			o->common.json = true;
 		else if (c == OPT_TZ)
 			o->common.zone = optarg;
+		else if (c == OPT_DNSTAP && o->dnstap_count == DNSTAP_LOGS_MAX)
+			return usage_error("replay", "at most %d --dnstap",
+					   DNSTAP_LOGS_MAX);
+		else if (c == OPT_DNSTAP)
+			o->dnstap[o->dnstap_count++] = optarg;
 		else if (c == OPT_NO_NDPI)
 			o->ndpi = false;
 		else if (c == '?')
@@ -283,6 +292,8 @@ static int run_with(struct options *o, const struct generation *g,
 	struct replay_cfg rc = {.generation = g,
 				.captures = captures,
 				.capture_count = count,
+				.dnstap = o->dnstap,
+				.dnstap_count = o->dnstap_count,
 				.workers = o->workers,
 				.ndpi = o->ndpi,
 				.ledger = l,
@@ -371,6 +382,7 @@ const struct command command_replay = {
 		"  -o DIR           write the ledger there (default: a new ./weir-ledger-N)\n"
 		"  --events FILE    write events to FILE (- = standard output) instead of a ledger\n"
 		"  -j N             workers, 1 to 64 (default 1); the events are the same\n"
+		"  --dnstap FILE    a resolver's log: who was told which address; repeatable\n"
 		"  --json           the summary as JSON\n"
 		"  --tz ZONE        show times in this zone (default: the first site's)\n"
 		"  --no-ndpi        do not name unknown protocols\n"

@@ -9,6 +9,7 @@
  * 2.5.5.2), so both families share tables and comparisons.  Text is RFC 5952.
  */
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,9 +32,18 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
+/* As memcmp(), without the call: every packet's ends are compared. */
 static inline int addr_compare(const struct addr *a, const struct addr *b)
 {
-	return memcmp(a->b, b->b, sizeof(a->b));
+	uint64_t x[2], y[2];
+	unsigned at;
+
+	memcpy(x, a->b, sizeof(x));
+	memcpy(y, b->b, sizeof(y));
+	if (x[0] == y[0] && x[1] == y[1])
+		return 0;
+	at = x[0] == y[0] ? 1 : 0;
+	return be64toh(x[at]) < be64toh(y[at]) ? -1 : 1;
 }
 
 static inline bool addr_is_v4(const struct addr *a)

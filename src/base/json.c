@@ -30,18 +30,17 @@ static void put(struct json *j, const char *bytes, size_t len)
 }
 
 /* What stands before a value: a comma, the key. */
-static void begin(struct json *j, const char *key)
+static void begin(struct json *j, struct str key)
 {
-	size_t len = key == NULL ? 0 : strlen(key);
-	char *at = room(j, (j->comma ? 1u : 0u) + (key == NULL ? 0 : len + 3));
+	char *at = room(j, (j->comma ? 1u : 0u) + (key.p == NULL ? 0 : key.len + 3));
 
 	if (at == NULL)
 		return;
 	if (j->comma)
 		*at++ = ',';
-	if (key != NULL) {
+	if (key.p != NULL) {
 		*at++ = '"';
-		at = mempcpy(at, key, len);
+		at = mempcpy(at, key.p, key.len);
 		*at++ = '"';
 		*at = ':';
 	}
@@ -50,7 +49,7 @@ static void begin(struct json *j, const char *key)
 
 void json_object_begin(struct json *j, const char *key)
 {
-	begin(j, key);
+	begin(j, str_of(key));
 	put(j, "{", 1);
 	j->comma = false;
 }
@@ -63,7 +62,7 @@ void json_object_end(struct json *j)
 
 void json_array_begin(struct json *j, const char *key)
 {
-	begin(j, key);
+	begin(j, str_of(key));
 	put(j, "[", 1);
 	j->comma = false;
 }
@@ -79,19 +78,63 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* One bit set in each byte of `word` that is not plain (and perhaps in bytes after it). */
-static uint64_t not_plain(uint64_t word)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	const uint64_t highs = ones << 7;
-	uint64_t quote = word ^ ones * '"';
-	uint64_t backslash = word ^ ones * '\\';
-	uint64_t del = word ^ ones * 0x7f;
-	/* x - ones borrows into the high bit of a zero byte; the others have it from word. */
-	uint64_t control = word - ones * 0x20;
+typedef int8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
 
-	return (word | control | (quote - ones) | (backslash - ones) | (del - ones)) &
-	       highs;
+/* As is_plain(), of 16 bytes at once. */
+static bool are_plain(words2 w)
+{
+	const bytes16 b = (bytes16)w;
+	/* Bytes from 0x80 on are negative. */
+	const words2 special =
+		(words2)((b < 0x20) | (b == '"') | (b == '\\') | (b == 0x7f));
+
+	return (special[0] | special[1]) == 0;
+}
+
+/* Copy `len` bytes unless one is not plain; false: what stands at `to` means nothing. */
+static bool copy_all_plain(char *to, const char *from, size_t len)
+{
+	words2 w;
+
+	if (len < 4) {
+		for (; len > 0; len--, from++, to++) {
+			if (!is_plain((unsigned char)*from))
+				return false;
+			*to = *from;
+		}
+		return true;
+	}
+	/* First and last half, which overlap. */
+	if (len < 8) {
+		uint32_t first, last;
+
+		memcpy(&first, from, 4);
+		memcpy(&last, from + len - 4, 4);
+		memcpy(to, &first, 4);
+		memcpy(to + len - 4, &last, 4);
+		w[0] = w[1] = (uint64_t)first << 32 | last;
+		return are_plain(w);
+	}
+	if (len < sizeof(w)) {
+		uint64_t first, last;
+
+		memcpy(&first, from, 8);
+		memcpy(&last, from + len - 8, 8);
+		memcpy(to, &first, 8);
+		memcpy(to + len - 8, &last, 8);
+		return are_plain((words2){first, last});
+	}
+	for (size_t n = 0; len - n > sizeof(w); n += sizeof(w)) {
+		memcpy(&w, from + n, sizeof(w));
+		if (!are_plain(w))
+			return false;
+		memcpy(to + n, &w, sizeof(w));
+	}
+	/* The last 16, of which some may have been copied already. */
+	memcpy(&w, from + len - sizeof(w), sizeof(w));
+	memcpy(to + len - sizeof(w), &w, sizeof(w));
+	return are_plain(w);
 }
 
 /* Copy the plain bytes at the start of `len` bytes; returns their number. */
@@ -99,15 +142,6 @@ static size_t copy_plain(char *to, const char *from, size_t len)
 {
 	size_t n = 0;
 
-	while (len - n >= sizeof(uint64_t)) {
-		uint64_t word;
-
-		memcpy(&word, from + n, sizeof(word));
-		if (not_plain(word) != 0)
-			break;
-		memcpy(to + n, &word, sizeof(word));
-		n += sizeof(word);
-	}
 	while (n < len && is_plain((unsigned char)from[n])) {
 		to[n] = from[n];
 		n++;
@@ -162,24 +196,23 @@ static size_t put_special(struct json *j, const char *p, size_t left)
 }
 
 /* The usual case in one go: room for all of it, and nothing to escape. */
-static bool string_plain(struct json *j, const char *key, struct str s)
+static bool string_plain(struct json *j, struct str key, struct str s)
 {
-	size_t key_len = key == NULL ? 0 : strlen(key);
 	size_t space = j->size - j->len;
 	char *at = j->buf + j->len;
 
-	if (j->full || s.len > space || space - s.len < key_len + 6)
+	if (j->full || s.len > space || space - s.len < key.len + 6)
 		return false;
 	if (j->comma)
 		*at++ = ',';
-	if (key != NULL) {
+	if (key.p != NULL) {
 		*at++ = '"';
-		at = mempcpy(at, key, key_len);
+		at = mempcpy(at, key.p, key.len);
 		*at++ = '"';
 		*at++ = ':';
 	}
 	*at++ = '"';
-	if (copy_plain(at, s.p, s.len) != s.len)
+	if (!copy_all_plain(at, s.p, s.len))
 		return false; /* what was written lies beyond len and counts for nothing */
 	at += s.len;
 	*at++ = '"';
@@ -188,7 +221,7 @@ static bool string_plain(struct json *j, const char *key, struct str s)
 	return true;
 }
 
-void json_string(struct json *j, const char *key, struct str s)
+void json_put_string(struct json *j, struct str key, struct str s)
 {
 	size_t done = 0;
 
@@ -210,11 +243,6 @@ void json_string(struct json *j, const char *key, struct str s)
 	put(j, "\"", 1);
 }
 
-void json_cstring(struct json *j, const char *key, const char *s)
-{
-	json_string(j, key, str_of(s));
-}
-
 /* Digits of `v` up to `end`; returns the first. */
 static char *digits_before(char *end, uint64_t v)
 {
@@ -224,7 +252,7 @@ static char *digits_before(char *end, uint64_t v)
 	return end;
 }
 
-void json_u64(struct json *j, const char *key, uint64_t v)
+void json_put_u64(struct json *j, struct str key, uint64_t v)
 {
 	char text[DIGITS_MAX];
 	char *first = digits_before(text + DIGITS_MAX, v);
@@ -233,7 +261,7 @@ void json_u64(struct json *j, const char *key, uint64_t v)
 	put(j, first, (size_t)(text + DIGITS_MAX - first));
 }
 
-void json_i64(struct json *j, const char *key, int64_t v)
+void json_put_i64(struct json *j, struct str key, int64_t v)
 {
 	char text[DIGITS_MAX + 1];
 	char *first =
@@ -245,7 +273,7 @@ void json_i64(struct json *j, const char *key, int64_t v)
 	put(j, first, (size_t)(text + sizeof(text) - first));
 }
 
-void json_bool(struct json *j, const char *key, bool v)
+void json_put_bool(struct json *j, struct str key, bool v)
 {
 	begin(j, key);
 	put(j, v ? "true" : "false", v ? 4 : 5);

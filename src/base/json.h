@@ -44,11 +44,38 @@ void json_object_begin(struct json *j, const char *key);
 void json_object_end(struct json *j);
 void json_array_begin(struct json *j, const char *key);
 void json_array_end(struct json *j);
-void json_string(struct json *j, const char *key, struct str s);   /* absent: nothing */
-void json_cstring(struct json *j, const char *key, const char *s); /* NULL: nothing */
-void json_u64(struct json *j, const char *key, uint64_t v);
-void json_i64(struct json *j, const char *key, int64_t v);
-void json_bool(struct json *j, const char *key, bool v);
+/* The length of a key is known to the compiler wherever the key is. */
+void json_put_string(struct json *j, struct str key, struct str s);
+void json_put_u64(struct json *j, struct str key, uint64_t v);
+void json_put_i64(struct json *j, struct str key, int64_t v);
+void json_put_bool(struct json *j, struct str key, bool v);
+
+/* Absent: nothing. */
+static inline void json_string(struct json *j, const char *key, struct str s)
+{
+	json_put_string(j, str_of(key), s);
+}
+
+/* NULL: nothing. */
+static inline void json_cstring(struct json *j, const char *key, const char *s)
+{
+	json_put_string(j, str_of(key), str_of(s));
+}
+
+static inline void json_u64(struct json *j, const char *key, uint64_t v)
+{
+	json_put_u64(j, str_of(key), v);
+}
+
+static inline void json_i64(struct json *j, const char *key, int64_t v)
+{
+	json_put_i64(j, str_of(key), v);
+}
+
+static inline void json_bool(struct json *j, const char *key, bool v)
+{
+	json_put_bool(j, str_of(key), v);
+}
 
 /* Bytes that are already JSON, or that end a line; written as they are, no comma logic. */
 void json_raw(struct json *j, const char *bytes, size_t len);

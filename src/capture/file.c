@@ -12,14 +12,21 @@
 
 #include <pcap/pcap.h>
 
+#include "base/cursor.h"
+
 /*
  * file - capture files through libpcap: pcap and pcapng, from a path or standard input.
  *
+ * libpcap reads each file's header, and all of pcapng.  Of pcap 2.4 in little endian, which is
+ * what almost every file is, the records are read here by large blocks and handed on where
+ * they lie: that saves two calls of stdio and a copy each.  The first that is not sound is left
+ * to libpcap, which says what is wrong.
+ *
  * libpcap is asked for nanoseconds, which it gives for files of either precision; frames
- * carry microseconds.  Its buffer is handed on as it is: no byte of a frame is copied here.
+ * carry microseconds.
  */
 
-#define STREAM_BUFFER ((size_t)64 * 1024) /* stays in the second-level cache */
+#define READ_BYTES ((size_t)64 * 1024) /* at once; stays in the second-level cache */
 
 /*
  * No link carries more: the largest snap length of libpcap, and what offload can merge.
@@ -28,14 +35,26 @@
 #define CAPLEN_MAX 262144u
 #define LEN_MAX    (16u * 1024 * 1024)
 
+#define MAGIC_MICRO   0xa1b2c3d4u
+#define MAGIC_NANO    0xa1b23c4du
+#define FILE_HEADER   ((size_t)24)
+#define RECORD_HEADER ((size_t)16)
+#define BLOCK_BYTES   (RECORD_HEADER + CAPLEN_MAX)
+
+#define US_PER_S   1000000
 #define NS_PER_S   1000000000
 #define SECOND_MAX 253402300799 /* the end of the year 9999 */
 
 struct file_source {
 	struct source base; /* first: the two are cast into each other */
 	pcap_t *pcap;
-	char *buffer; /* of the stream; lives until pcap_close() */
 	enum link_type link;
+	int fd;           /* of the file */
+	uint8_t *block;   /* BLOCK_BYTES; lives until pcap_close() */
+	struct cursor at; /* bytes of the block that were read and not taken */
+	bool plain;       /* false: libpcap reads the records */
+	bool nano;        /* fractions of the records' times are nanoseconds */
+	uint32_t snaplen;
 };
 
 bool source_link_type_find(int datalink, enum link_type *ret)
@@ -133,11 +152,10 @@ static void complain_unknown(char error[SOURCE_ERROR_MAX], const char *name, int
 				"is not a capture in pcap or pcapng form (%s)", why);
 }
 
-/* A stream over `path`, or over a copy of standard input.  NULL after a complaint. */
-static FILE *stream_open(const char *path, const char *name, char error[SOURCE_ERROR_MAX])
+/* Open `path`, or a copy of standard input.  -1 after a complaint. */
+static int file_open(const char *path, const char *name, char error[SOURCE_ERROR_MAX])
 {
 	struct stat st;
-	FILE *stream;
 	int fd;
 
 	if (strcmp(path, "-") == 0)
@@ -146,26 +164,53 @@ static FILE *stream_open(const char *path, const char *name, char error[SOURCE_E
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		complain_errno(error, name, errno);
-		return NULL;
+		return -1;
 	}
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		complain_errno(error, name, EISDIR);
-		goto fail;
-	}
-	if (isatty(fd)) {
+	else if (isatty(fd))
 		source_complain(error, name,
 				"is a terminal; give a file, or pipe a capture into it");
-		goto fail;
-	}
-	stream = fdopen(fd, "rb");
-	if (stream == NULL) {
-		complain_errno(error, name, errno);
-		goto fail;
-	}
-	return stream;
-fail:
+	else
+		return fd;
 	(void)close(fd);
-	return NULL;
+	return -1;
+}
+
+/* As block_have(), when there are fewer. */
+static bool block_more(struct file_source *fs, size_t need)
+{
+	const size_t want = need > READ_BYTES ? need : READ_BYTES;
+	size_t have = fs->at.left;
+	ssize_t n = 0;
+
+	if (have > 0)
+		memmove(fs->block, fs->at.p, have);
+	do {
+		n = read(fs->fd, fs->block + have, want - have);
+		have += n > 0 ? (size_t)n : 0;
+	} while ((n > 0 && have < need) || (n < 0 && errno == EINTR));
+	fs->at = cur_init(fs->block, have);
+	return have >= need;
+}
+
+/* Have `need` bytes at hand, BLOCK_BYTES at most; false: the file gives no more. */
+static bool block_have(struct file_source *fs, size_t need)
+{
+	return fs->at.left >= need || block_more(fs, need);
+}
+
+/* libpcap's stream: what is at hand, then the rest of the file. */
+static ssize_t stream_read(void *arg, char *buf, size_t size)
+{
+	struct file_source *fs = arg;
+
+	if (fs->at.left == 0)
+		return read(fs->fd, buf, size);
+	if (size > fs->at.left)
+		size = fs->at.left;
+	memcpy(buf, cur_take(&fs->at, size), size);
+	return (ssize_t)size;
 }
 
 static void file_close(struct source *s)
@@ -174,7 +219,9 @@ static void file_close(struct source *s)
 
 	if (fs->pcap != NULL)
 		pcap_close(fs->pcap); /* the stream with it */
-	free(fs->buffer);
+	if (fs->fd >= 0)
+		(void)close(fs->fd);
+	free(fs->block);
 	free(fs->base.name);
 	free(fs);
 }
@@ -227,6 +274,38 @@ static const char *record_fault(const struct pcap_pkthdr *h)
 	return NULL;
 }
 
+/*
+ * Take the next record, unless it is not sound or not whole.
+ * le32 seconds | le32 fraction | le32 captured length | le32 length
+ */
+static bool record_take(struct file_source *fs, struct frame *ret)
+{
+	uint32_t seconds, us, caplen, len;
+	struct cursor c;
+
+	if (!block_have(fs, RECORD_HEADER))
+		return false;
+	c = fs->at;
+	seconds = cur_le32(&c);
+	us = cur_le32(&c);
+	caplen = cur_le32(&c);
+	len = cur_le32(&c);
+	if (fs->nano)
+		us /= NS_PER_S / US_PER_S;
+	if (caplen > CAPLEN_MAX || len > LEN_MAX || us >= US_PER_S ||
+	    !block_have(fs, RECORD_HEADER + caplen))
+		return false;
+	cur_skip(&fs->at, RECORD_HEADER);
+	*ret = (struct frame){
+		.data = cur_take(&fs->at, caplen),
+		.caplen = caplen < fs->snaplen ? caplen : fs->snaplen,
+		.len = len,
+		.link = fs->link,
+		.time_us = (int64_t)seconds * US_PER_S + us,
+	};
+	return true;
+}
+
 static enum source_result file_read_frame(struct source *s, struct frame *ret)
 {
 	struct file_source *fs = (struct file_source *)s;
@@ -236,6 +315,8 @@ static enum source_result file_read_frame(struct source *s, struct frame *ret)
 	int64_t seconds;
 	int rc;
 
+	if (fs->plain && record_take(fs, ret))
+		return SOURCE_FRAME;
 	rc = pcap_next_ex(fs->pcap, &h, &data);
 	if (rc == PCAP_ERROR_BREAK)
 		return SOURCE_END;
@@ -253,7 +334,7 @@ static enum source_result file_read_frame(struct source *s, struct frame *ret)
 		.caplen = h->caplen,
 		.len = h->len,
 		.link = fs->link,
-		.time_us = seconds * 1000000 + h->ts.tv_usec / 1000,
+		.time_us = seconds * US_PER_S + h->ts.tv_usec / 1000,
 	};
 	return SOURCE_FRAME;
 }
@@ -264,36 +345,51 @@ static const struct source_ops file_ops = {
 	.close = file_close,
 };
 
-/* Let libpcap read the file's header; takes the stream.  False after a complaint. */
-static bool header_read(struct file_source *fs, FILE *stream,
-			char error[SOURCE_ERROR_MAX])
+/* Is the file pcap 2.4 in little endian?  le32 magic | le16 major | le16 minor | ... */
+static bool is_plain(struct cursor c, bool *ret_nano)
 {
+	const uint32_t magic = cur_le32(&c);
+	const uint32_t version = cur_le32(&c);
+
+	*ret_nano = magic == MAGIC_NANO;
+	return (magic == MAGIC_MICRO || magic == MAGIC_NANO) && version == (4u << 16 | 2);
+}
+
+/* Let libpcap read the file's header.  False after a complaint. */
+static bool header_read(struct file_source *fs, char error[SOURCE_ERROR_MAX])
+{
+	static const cookie_io_functions_t functions = {.read = stream_read};
 	const char *name = fs->base.name;
 	char why[PCAP_ERRBUF_SIZE] = "";
 	const char *type;
-	int c;
+	FILE *stream;
 
-	(void)setvbuf(stream, fs->buffer, _IOFBF, STREAM_BUFFER);
 	errno = 0;
-	c = getc(stream);
-	if (c == EOF) {
-		if (ferror(stream))
+	if (!block_have(fs, FILE_HEADER) && fs->at.left == 0) {
+		if (errno != 0)
 			complain_errno(error, name, errno);
 		else
 			source_complain(
 				error, name,
 				"is empty: not even the header of a capture was written");
-		(void)fclose(stream);
 		return false;
 	}
-	(void)ungetc(c, stream);
+	fs->plain = is_plain(fs->at, &fs->nano);
+	stream = fopencookie(fs, "rb", functions);
+	if (stream == NULL) {
+		complain_errno(error, name, errno);
+		return false;
+	}
+	/* Where the records are read here, stdio must not read on behind the header. */
+	(void)setvbuf(stream, NULL, fs->plain ? _IONBF : _IOFBF, READ_BYTES);
 	fs->pcap = pcap_fopen_offline_with_tstamp_precision(
 		stream, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (fs->pcap == NULL) {
-		complain_unknown(error, name, fileno(stream), why);
+		complain_unknown(error, name, fs->fd, why);
 		(void)fclose(stream);
 		return false;
 	}
+	fs->snaplen = (uint32_t)pcap_snapshot(fs->pcap);
 	if (source_link_type_find(pcap_datalink(fs->pcap), &fs->link))
 		return true;
 	type = pcap_datalink_val_to_name(pcap_datalink(fs->pcap));
@@ -309,7 +405,6 @@ struct source *source_open_file(const char *path, struct source_clock *clock,
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct file_source *fs = calloc(1, sizeof(*fs));
-	FILE *stream;
 
 	if (fs == NULL) {
 		source_complain(error, name, "out of memory");
@@ -318,14 +413,15 @@ struct source *source_open_file(const char *path, struct source_clock *clock,
 	fs->base.ops = &file_ops;
 	fs->base.clock = clock;
 	fs->base.fd = -1;
+	fs->fd = -1;
 	fs->base.name = strdup(name);
-	fs->buffer = malloc(STREAM_BUFFER);
-	if (fs->base.name == NULL || fs->buffer == NULL) {
+	fs->block = malloc(BLOCK_BYTES);
+	if (fs->base.name == NULL || fs->block == NULL) {
 		source_complain(error, name, "out of memory");
 		goto fail;
 	}
-	stream = stream_open(path, name, error);
-	if (stream == NULL || !header_read(fs, stream, error))
+	fs->fd = file_open(path, name, error);
+	if (fs->fd < 0 || !header_read(fs, error))
 		goto fail;
 	return &fs->base;
 fail:

@@ -105,6 +105,11 @@ struct config {
 		uint64_t segment_bytes;
 		bool dns_events;
 	} ledger;
+	struct {
+		bool keep;       /* the passive DNS table over a restart */
+		const char *dir; /* NULL = ledger.dir */
+		int64_t save_us; /* between two saves */
+	} dns;
 	struct capture_cfg capture;
 	struct control_cfg control;
 	struct {

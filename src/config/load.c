@@ -37,6 +37,8 @@ static struct config *create(struct diag *d)
 	c->control = (struct control_cfg){.socket = "/run/weir/control",
 					  .operators = "weir-admin",
 					  .readers = "weir-audit"};
+	c->dns.keep = true;
+	c->dns.save_us = 300000000;
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
 	c->limits.hold_flow = 32;
 	c->limits.hold_source = 2048;

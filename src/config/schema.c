@@ -94,6 +94,14 @@ const struct schema_row schema_rows[] = {
 	LATER_KEY("ledger.seal", SCHEMA_DURATION, "time between seals"),
 	LATER_KEY("ledger.anchor", SCHEMA_TEXTS, "where every seal is also sent"),
 
+	{"dns", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "what resolvers tell clients"},
+	{"dns.keep", SCHEMA_FLAG, 0, 0, 0, AT(dns.keep), 0, 0, "true",
+	 "keep the table of names and addresses over a restart of the gateway"},
+	{"dns.dir", SCHEMA_FOLDER, 0, 0, 0, AT(dns.dir), 0, 0, "ledger.dir",
+	 "folder of the file dns.table, which holds it"},
+	{"dns.save", SCHEMA_DURATION, 0, SECOND, 86400 * SECOND, AT(dns.save_us), 0, 0,
+	 "5min", "time between two saves; it is saved at the end, too"},
+
 	{"limits", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "bounds of memory and time"},
 	{"limits.max_flows", SCHEMA_COUNT, 0, 1000, 16000000, AT(limits.max_flows), 0, 0,
 	 "1000000", "connections known at one time"},

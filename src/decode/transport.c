@@ -12,11 +12,14 @@
 enum tcp_option {
 	TCP_OPTION_END = 0,
 	TCP_OPTION_NOP = 1,
-	TCP_OPTION_TIMESTAMP = 8, /* RFC 7323 */
+	TCP_OPTION_SCALE = 3,     /* RFC 7323 2.2 */
+	TCP_OPTION_TIMESTAMP = 8, /* RFC 7323 3.2 */
 	TCP_OPTION_MD5 = 19,      /* RFC 2385 */
 	TCP_OPTION_AO = 29,       /* RFC 5925 */
 };
 
+#define TCP_SCALE_LEN     3
+#define TCP_SCALE_MAX     14
 #define TCP_TIMESTAMP_LEN 10
 
 /* RFC 7323 appendix A: NOP, NOP, timestamp of 10 bytes; the options of almost every segment. */
@@ -62,6 +65,11 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 		if (kind == TCP_OPTION_TIMESTAMP && len == TCP_TIMESTAMP_LEN) {
 			p->tcp_timestamp = true;
 			p->ts_val = cur_be32(&body);
+		} else if (kind == TCP_OPTION_SCALE && len == TCP_SCALE_LEN) {
+			p->tcp_scaled = true;
+			p->tcp_scale = cur_u8(&body);
+			if (p->tcp_scale > TCP_SCALE_MAX)
+				p->tcp_scale = TCP_SCALE_MAX;
 		} else if (kind == TCP_OPTION_MD5 || kind == TCP_OPTION_AO) {
 			p->tcp_md5 = true;
 		}

@@ -16,6 +16,15 @@ static const char no_payload_v6[] =
 	"11,48 0 0 6,21 0 8 6,48 0 0 52,116 0 0 4,100 0 0 2,7 0 0 0,40 0 0 4,28 0 0 0,"
 	"21 0 1 0,6 0 0 65535,6 0 0 0";
 
+/*
+ * The same: true unless the UDP payload begins as the long headers of QUIC do (RFC 9000 17.2: the
+ * first two bits are set).  Behind one of a client another connection may begin.
+ */
+static const char no_long_v4[] =
+	"6,177 0 0 0,80 0 0 8,84 0 0 192,21 1 0 192,6 0 0 65535,6 0 0 0";
+static const char no_long_v6[] = "7,48 0 0 6,21 0 4 17,48 0 0 48,84 0 0 192,21 1 0 192,"
+				 "6 0 0 65535,6 0 0 0";
+
 #define DOFF_MIN 5
 #define DOFF_MAX 15
 
@@ -65,7 +74,10 @@ static void add_jump(const char *interface, bool made_table, FILE *out)
 	(void)fprintf(out, " -j " CHAIN_FORWARD "\n");
 }
 
-/* The mark first: most packets end there, and an INVALID one has no connection to have it. */
+/*
+ * The mark first: most packets end there.  (It cannot stand in the jump: where there is no
+ * connection, "! --mark" does not match either, and INVALID packets would pass by.)
+ */
 void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
 			     bool made_table, const char *saved, FILE *out)
 {
@@ -77,13 +89,21 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	(void)delete_jumps(saved, CHAIN_FORWARD, out);
 	(void)delete_jumps(saved, CHAIN_SAVE, out);
 	(void)fprintf(out,
-		      "-A " CHAIN_FORWARD " -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
-		      " -j RETURN\n"
+		      "-A " CHAIN_FORWARD "%s -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j RETURN\n",
+		      shortcut ? " ! -p udp" : "", mark, mask);
+	if (shortcut)
+		(void)fprintf(out,
+			      "-A " CHAIN_FORWARD " -p udp -m connmark --mark 0x%" PRIx32
+			      "/0x%" PRIx32 " -m bpf --bytecode \"%s\" -j RETURN\n"
+			      "-A " CHAIN_FORWARD " -p udp -m connmark --mark 0x%" PRIx32
+			      "/0x%" PRIx32 " -m conntrack --ctdir REPLY -j RETURN\n",
+			      mark, mask, ipv6 ? no_long_v6 : no_long_v4, mark, mask);
+	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD " -m conntrack --ctstate INVALID -j %s\n"
 		      "-A " CHAIN_FORWARD
 		      " -p %s -m conntrack --ctstate RELATED -j RETURN\n",
-		      mark, mask, cfg->drop_invalid ? "DROP" : "RETURN",
-		      ipv6 ? "ipv6-icmp" : "icmp");
+		      cfg->drop_invalid ? "DROP" : "RETURN", ipv6 ? "ipv6-icmp" : "icmp");
 	if (shortcut)
 		(void)fprintf(out,
 			      "-A " CHAIN_FORWARD " -p tcp -m tcp --tcp-flags "
@@ -91,16 +111,17 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 			      ipv6 ? no_payload_v6 : no_payload_v4);
 	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD " -j NFQUEUE --queue-num %u%s\n"
-		      "-A " CHAIN_SAVE " -m mark --mark 0x%" PRIx32 "/0x%" PRIx32
-		      " -j CONNMARK --save-mark --nfmask 0x%" PRIx32
+		      "-A " CHAIN_SAVE " -j CONNMARK --save-mark --nfmask 0x%" PRIx32
 		      " --ctmask 0x%" PRIx32 "\n",
-		      cfg->queue, cfg->fail_open ? " --queue-bypass" : "", mark, mask,
-		      mask, mask);
+		      cfg->queue, cfg->fail_open ? " --queue-bypass" : "", mask, mask);
 	for (size_t i = 0; i < cfg->interface_count; i++)
 		add_jump(cfg->interfaces[i], made_table, out);
 	if (cfg->interface_count == 0)
 		add_jump(NULL, made_table, out);
-	(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\nCOMMIT\n");
+	(void)fprintf(out,
+		      "-I POSTROUTING 1 -m mark --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j " CHAIN_SAVE "\nCOMMIT\n",
+		      mark, mask);
 }
 
 static const char *const chains[] = {CHAIN_FORWARD, CHAIN_SAVE, CHAIN_NOTE};
@@ -114,6 +135,8 @@ static bool starts(const char *line, const char *with)
 /* Our rules and the jumps to them, as iptables-save wrote them, at the places they have. */
 static void put_back(const char *was, FILE *out)
 {
+	static const char to_save[] = "-A POSTROUTING ";
+
 	for (const char *line = was; line != NULL && *line != '\0';) {
 		const char *end = strchr(line, '\n');
 		const int len = end == NULL ? (int)strlen(line) : (int)(end - line);
@@ -122,10 +145,11 @@ static void put_back(const char *was, FILE *out)
 		    starts(line, "-A " CHAIN_SAVE " ") ||
 		    is_jump(line, (size_t)len, CHAIN_FORWARD))
 			(void)fprintf(out, "%.*s\n", len, line);
+		else if (starts(line, to_save) && is_jump(line, (size_t)len, CHAIN_SAVE))
+			(void)fprintf(out, "-I POSTROUTING 1 %.*s\n",
+				      len - (int)strlen(to_save), line + strlen(to_save));
 		line = end == NULL ? NULL : end + 1;
 	}
-	if (strstr(was, "\n-A POSTROUTING -j " CHAIN_SAVE "\n") != NULL)
-		(void)fprintf(out, "-I POSTROUTING 1 -j " CHAIN_SAVE "\n");
 }
 
 /* Is this line of iptables-save ours; *ret_len: how much of it stays the same. */
@@ -221,10 +245,16 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 		(void)fprintf(out, " } return\n");
 	}
 	(void)fprintf(out,
-		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32 " return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " meta l4proto != udp return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " meta l4proto udp @th,64,2 != 3 return\n"
+		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
+		      " ct direction reply return\n"
 		      "\t\tct state invalid %s\n"
 		      "\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n",
-		      mask, mark, cfg->drop_invalid ? "drop" : "return");
+		      mask, mark, mask, mark, mask, mark,
+		      cfg->drop_invalid ? "drop" : "return");
 	nft_no_payload(out);
 	(void)fprintf(out,
 		      "\t\tqueue num %u%s\n\t}\n%s\tchain save {\n"

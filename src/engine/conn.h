@@ -13,9 +13,11 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "engine/follow.h"
 #include "engine/hold.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
+#include "engine/resolve.h"
 #include "engine/worker.h"
 #include "flow/head.h"
 #include "flow/table.h"
@@ -31,13 +33,15 @@ struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
+	bool again;   /* a second connection of QUIC between the same ports */
 	bool guarded; /* judged, passes, and the server has not acknowledged the head */
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
 	/* rival.c */
-	bool whole; /* the facts are final; the server has not answered yet */
-	bool rival; /* something contradicts the head */
+	bool whole;         /* the facts are final; the server has not answered yet */
+	uint32_t whole_end; /* where in the head they were */
+	bool rival;         /* something contradicts the head */
 	bool asked_ndpi;
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
@@ -47,10 +51,9 @@ struct pending {
 	bool second_whole;
 	bool retried;  /* the server asked for a second hello */
 	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	struct window window;
 	bool has_urgent, many_urgent;
-	uint32_t urgent_at;         /* in the head */
-	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
-	uint32_t ts_recent;
+	uint32_t urgent_at;       /* in the head */
 	struct ndpi_guess *guess; /* NULL = not asked */
 	struct facts facts;
 };
@@ -61,6 +64,7 @@ struct conn {
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t flags;
 	uint32_t quic_version;
+	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
 	uint32_t rule, would_rule;
 	uint16_t tls_offered, tls_selected;
 	uint16_t site, source;
@@ -71,20 +75,27 @@ struct conn {
 	uint8_t protocol, evidence, corroboration, visibility;
 	uint8_t name_undecidable; /* why the name is not known */
 	bool judged;
-	bool done; /* nothing more is wanted from the packets */
+	bool done;         /* the first bytes have been read */
+	uint32_t follower; /* index in worker.followers: what comes later is read, too */
+	bool read_out;     /* it was, and nothing more will be */
+	uint16_t question_type, question_id; /* DNS: of `question` */
+	uint32_t question; /* nobody has answered it yet; number in worker.texts */
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
 	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated;
+	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
+	uint32_t ts_recent;
 	/* inline */
 	bool provisional; /* judged by hold_budget: the name may still come */
 	bool asked; /* judged by whom a proxy was asked for; the hello is yet to come */
 	uint32_t passed; /* bytes of the client that went to the server */
 	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
 	bool has_isn;
-	bool unsure;       /* two SYNs: which one the server took is not known */
-	bool silent;       /* no data so far: nothing is kept for reading */
-	uint8_t epoch;     /* the generation and mode that judged it */
-	uint16_t nat_port; /* translated source; 0 = none */
+	bool unsure;                /* two SYNs: which one the server took is not known */
+	bool silent;                /* no data so far: nothing is kept for reading */
+	uint8_t epoch;              /* the generation and mode that judged it */
+	uint16_t nat_port;          /* translated source; 0 = none */
+	struct witness_ref witness; /* what DNS told the client of it */
 	struct addr nat;
 };
 
@@ -110,9 +121,11 @@ struct worker {
 	struct head_pools *others; /* of pending.other */
 	struct identify *identify;
 	struct witness *witness;
+	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
 	struct ndpi_adapter *ndpi; /* NULL = off */
 	struct intern *texts;
 	struct pool *pendings;
+	struct pool *followers;
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
@@ -149,10 +162,17 @@ void judge_again(struct worker *w, struct flow *fl, struct conn *c,
  */
 bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
 
+/*
+ * A later request of a connection, or what became of it: judge by it, and write `update` and
+ * signals if host, verdict, rule or undecidable differ from what stands.
+ */
+void judge_request(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct facts *f);
+
 /* Write the `end` event. */
 void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
 
-/* One answer of a resolver as a `dns` event. */
+/* One answer of a resolver, or a question that got none, as a `dns` event. */
 void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m);
 
 /*
@@ -170,11 +190,39 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 /* The first packet of a flow. */
 void conn_start(struct worker *w, struct flow *fl, struct conn *c);
 
+/* Keep what waiting for the rest of a message needs.  NULL: there is no room. */
+struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c);
+
 /* Which end is ours. */
 void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
 
 /* Decide now, whatever is known. */
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* A DNS message between a client and a resolver, without the length bytes of TCP. */
+void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
+		       bool from_client);
+
+/* ---- follow.c: what comes behind the verdict ---- */
+
+/* The connection is judged: go on with what lies behind in its head. */
+void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* A packet of TCP that no receiver ignores; also the one that started it. */
+void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct packet *pkt, bool from_client);
+
+/* Inline: some of what the client has sent cannot be read yet ... */
+bool follow_is_amid(const struct worker *w, const struct conn *c);
+/* ... and this packet of the client is part of it. */
+bool follow_keeps_back(const struct worker *w, const struct flow *fl,
+		       const struct conn *c, const struct packet *pkt);
+
+/* It was held for too long: judged by that, until the rest comes. */
+void follow_too_long(struct worker *w, struct flow *fl, struct conn *c);
+
+/* The connection ends: judge what waits, give all back. */
+void follow_end(struct worker *w, struct flow *fl, struct conn *c);
 
 /* Ends of flows that flow_finish() or a displacement has prepared. */
 void worker_end_gone(struct worker *w, int64_t clock_us);
@@ -195,6 +243,21 @@ void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 
 /* Flag a hop limit other than the client's first. */
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
+
+/* A packet of the server: how far its window reaches. */
+void rival_note_window(const struct flow *fl, struct window *win,
+		       const struct packet *pkt);
+
+/* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
+bool rival_is_beyond(const struct flow *fl, const struct window *win,
+		     const struct packet *pkt);
+
+/* Leave out what the server had acknowledged before, of which a copy is in the head. */
+struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
+		      struct str bytes);
+
+/* Does the server ask for a second hello?  Then the head begins behind the first. */
+bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt);
 
 /* TCP: nothing that comes after this packet can change what the server has taken. */
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
@@ -229,6 +292,9 @@ bool inline_reaches(struct worker *w, struct conn *c, uint8_t ttl);
  */
 bool inline_admits(struct worker *w, const struct flow *fl, struct conn *c,
 		   const struct packet *pkt, uint32_t at, struct str bytes);
+
+/* May a segment of the client go on after the verdict, where later requests are read? */
+bool inline_follows(struct worker *w, struct conn *c, const struct packet *pkt);
 
 /*
  * Is the head to be kept after the verdict?  A server may have ignored what was judged (an old

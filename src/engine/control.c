@@ -25,13 +25,15 @@
 #define BACKLOG     128
 #define ACCEPT_MAX  64 /* a turn */
 #define GROUPS_MAX  256
-#define REQUEST_US  INT64_C(2000000) /* to send the line */
+#define REQUEST_US  INT64_C(2000000)  /* to send the line */
+#define DNS_US      INT64_C(10000000) /* for the enforcer to write its table */
 
 struct client {
 	int fd; /* -1 = free */
 	int64_t until_us;
 	bool waiting; /* for the end of a change */
 	bool queued;  /* for another's change to end before its own begins */
+	uint64_t dns; /* waits for that DNS table; 0 = for none */
 	size_t len;
 	char line[REQUEST_MAX];
 };
@@ -265,6 +267,34 @@ static void answer_printed(struct client *cl, const struct supervisor *s, print_
 	free(text);
 }
 
+/* "ok" and a descriptor of the table: whoever asked reads it in his own time. */
+static void answer_dns(struct client *cl, const struct supervisor *s, int64_t mono_us)
+{
+	int fd = supervisor_dns(s, cl->dns);
+	char ok[] = "ok\n";
+	struct iovec iov = {.iov_base = ok, .iov_len = 3};
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} rights = {.bytes = {0}};
+	const struct msghdr m = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = rights.bytes,
+				 .msg_controllen = sizeof(rights.bytes)};
+
+	if (fd < 0 && mono_us > cl->until_us)
+		answer(cl, false, "the enforcer did not write its table; try again\n");
+	if (fd < 0)
+		return;
+	rights.head.cmsg_level = SOL_SOCKET;
+	rights.head.cmsg_type = SCM_RIGHTS;
+	rights.head.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&rights.head), &fd, sizeof(fd));
+	(void)sendmsg(cl->fd, &m, MSG_NOSIGNAL);
+	(void)close(fd);
+	hang_up(cl);
+}
+
 static void change(struct client *cl, struct supervisor *s, const struct ucred *peer,
 		   const char *mode, const char *why)
 {
@@ -286,7 +316,8 @@ static void change(struct client *cl, struct supervisor *s, const struct ucred *
 	}
 }
 
-static void serve(const struct control *c, struct client *cl, struct supervisor *s)
+static void serve(const struct control *c, struct client *cl, struct supervisor *s,
+		  int64_t mono_us)
 {
 	struct ucred peer = {0};
 	socklen_t len = sizeof(peer);
@@ -310,6 +341,10 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 		answer_printed(cl, s, print_stats, cl->line + at);
 	} else if (strcmp(verb, "netfilter") == 0) {
 		answer_printed(cl, s, print_netfilter, "");
+	} else if (strcmp(verb, "dns") == 0) {
+		cl->waiting = true;
+		cl->dns = supervisor_want_dns(s);
+		cl->until_us = mono_us + DNS_US;
 	} else if (!operator) {
 		answer(cl, false,
 		       "not allowed: only the operators' group changes things\n");
@@ -322,7 +357,7 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 		change(cl, s, &peer, word, cl->line + at + more);
 	} else {
 		answer(cl, false,
-		       "unknown request: status, stats, netfilter, reload, mode\n");
+		       "unknown request: status, stats, netfilter, dns, reload, mode\n");
 	}
 }
 
@@ -359,7 +394,7 @@ static void hear(const struct control *c, struct client *cl, struct supervisor *
 	end = strchr(cl->line, '\n');
 	if (end != NULL) {
 		*end = '\0';
-		serve(c, cl, s);
+		serve(c, cl, s, mono_us);
 	} else if (nothing && mono_us > cl->until_us) {
 		answer(cl, false, "no request came within 2 s\n");
 	} else if (cl->len == REQUEST_MAX - 1) {
@@ -394,13 +429,15 @@ void control_serve(struct control *c, struct supervisor *s, int64_t mono_us)
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *cl = &c->clients[i];
 
+		if (cl->fd >= 0 && cl->dns != 0)
+			answer_dns(cl, s, mono_us);
 		if (cl->fd < 0 || cl->waiting)
 			continue;
 		if (!cl->queued) {
 			hear(c, cl, s, mono_us);
 		} else if (!s->changing) {
 			cl->queued = false;
-			serve(c, cl, s);
+			serve(c, cl, s, mono_us);
 		}
 	}
 }

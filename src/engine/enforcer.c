@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/dns_file.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
 
@@ -43,6 +44,7 @@ struct enforcer {
 	struct generation *generation;
 	struct worker *worker;
 	struct loader *loader;
+	struct dns_writer *dns;
 	struct gateway_order order; /* being carried out: a load goes on */
 	bool loading;
 	struct event_origin origin;
@@ -61,9 +63,11 @@ struct enforcer {
 	int64_t now_us;    /* real time, never going back */
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
-	bool busy; /* something came since the last tick */
+	int64_t next_save_us, save_us; /* of the passive DNS table; save_us 0 = never */
+	bool busy;                     /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
+	bool closed;   /* capture.on_failure; the generation of the start goes */
 };
 
 /*
@@ -198,6 +202,7 @@ static void end_load(struct enforcer *e)
 	} else {
 		e->generation = g;
 		use(e, e->order.mode, e->order.mark);
+		dns_writer_restart(e->dns);
 		/* The one of the start is the supervisor's memory too: freed here, not there. */
 		loader_discard(e->loader, old);
 		reply(e, true, g->name);
@@ -241,6 +246,45 @@ static void take_order(struct enforcer *e)
 		e->stop = true;
 		return;
 	}
+}
+
+/* ---- the passive DNS table --------------------------------------------------------------------------- */
+
+static const char *dns_dir(const struct config *c)
+{
+	return c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;
+}
+
+static void load_dns(struct enforcer *e, const struct config *c)
+{
+	struct dns_share *sh = &e->sh->dns;
+	struct dns_loaded n;
+	char error[300];
+
+	if (!c->dns.keep || dns_dir(c) == NULL)
+		return;
+	e->save_us = c->dns.save_us;
+	e->next_save_us = e->mono_us + e->save_us;
+	if (dns_file_load(dns_dir(c), worker_witness(e->worker), e->generation, e->now_us,
+			  &n, error) != 0) {
+		log_warning("dns table: %s", error);
+		atomic_fetch_add(&sh->refused, 1);
+	} else if (n.rows + n.ended + n.foreign > 0) {
+		log_notice("dns table: %" PRIu64 " entries taken over, %" PRIu64
+			   " had ended, %" PRIu64 " of other sites",
+			   n.rows, n.ended, n.foreign);
+	}
+	atomic_fetch_add(&sh->restored, n.rows);
+	atomic_fetch_add(&sh->ended, n.ended);
+	atomic_fetch_add(&sh->foreign, n.foreign);
+}
+
+static bool dns_is_due(struct enforcer *e)
+{
+	if (e->save_us == 0 || e->mono_us < e->next_save_us)
+		return false;
+	e->next_save_us = e->mono_us + e->save_us;
+	return true;
 }
 
 /* ---- setting up ---------------------------------------------------------------------------------- */
@@ -379,14 +423,16 @@ static int open_all(struct enforcer *e, char error[300])
 
 	name_origin(e, mode);
 	wc.origin = e->origin;
+	e->closed = c->capture.on_failure == ON_FAILURE_CLOSED;
 	e->mask = c->capture.mark_mask;
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
 	e->loader = loader_create(&e->cfg->load);
-	if (e->worker == NULL || e->loader == NULL) {
+	if (e->worker == NULL || e->loader == NULL || e->dns == NULL) {
 		(void)snprintf(error, 300, "out of memory");
 		return -ENOMEM;
 	}
+	load_dns(e, c);
 	rc = queue ? open_queue(e, &c->capture, error)
 		   : open_interfaces(e, &c->capture, error);
 	if (rc == 0)
@@ -452,6 +498,8 @@ static void tick(struct enforcer *e)
 		e->busy = true;
 	}
 	read_headers(e);
+	e->busy |= dns_writer_turn(e->dns, e->worker, e->generation, e->now_us,
+				   dns_is_due(e));
 	e->next_tick_us = e->mono_us + (e->busy ? TICK_US : QUIET_TICK_US);
 	e->busy = false;
 	if (e->mono_us >= e->next_stats_us) {
@@ -544,8 +592,7 @@ static void wind_up(struct enforcer *e)
 	if (e->queue != NULL) {
 		while (nfqueue_read(e->queue, e->now_us, take_packet, e) > 0)
 			(void)nfqueue_flush(e->queue);
-		if (e->orphaned &&
-		    e->cfg->generation->config->capture.on_failure == ON_FAILURE_CLOSED)
+		if (e->orphaned && e->closed)
 			worker_forget_held(e->worker);
 		else
 			worker_let_go(e->worker);
@@ -555,6 +602,7 @@ static void wind_up(struct enforcer *e)
 		(void)conntrack_dump_now(e->conntrack, STOP_DUMP_MS, take_report, e);
 	read_headers(e);
 	worker_finish(e->worker, e->now_us);
+	dns_writer_all(e->dns, e->worker, e->generation, e->now_us);
 	publish(e);
 }
 
@@ -572,6 +620,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	ring_attach(e.events);
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
+	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);
 	rc = open_all(&e, error);
 	if (rc != 0) {
 		log_error("%s", error);

@@ -25,6 +25,7 @@
 #include "enforce/conntrack.h"
 #include "enforce/inject.h"
 #include "enforce/netfilter.h"
+#include "engine/dns_share.h"
 #include "engine/generation.h"
 #include "engine/inline.h"
 #include "engine/worker.h"
@@ -61,6 +62,7 @@ struct gateway_process {
 struct gateway_rings {
 	struct ring *events; /* enforcer -> writer: tails of lines */
 	struct ring *notes;  /* supervisor -> writer */
+	int dns_fd;          /* dns_share.h */
 };
 
 /* In shared memory; one writer a field.  No pointers: whoever writes here is not believed. */
@@ -78,6 +80,7 @@ struct gateway_shared {
 	int64_t start_us;
 	bool can_events, can_accounting;
 	_Atomic bool acct_was_off; /* nf_conntrack_acct was 0 before the first of us */
+	struct dns_share dns;
 	_Atomic uint64_t stats_version; /* even = stable */
 	struct gateway_stats stats;
 };

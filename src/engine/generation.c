@@ -226,6 +226,31 @@ bool generation_is_resolver(const struct generation *g, const struct addr *a)
 	return named_resolver(g->config, a, &any) || !any;
 }
 
+uint16_t generation_site_of(const struct generation *g, const struct addr *a)
+{
+	struct whereabouts at;
+
+	return whose(g, a, &at) ? at.site : ID_NONE;
+}
+
+bool generation_site_resolves(const struct generation *g, uint16_t site,
+			      const struct addr *a)
+{
+	const struct site_cfg *s = site == ID_NONE ? NULL : &g->config->sites[site];
+
+	for (size_t i = 0; s != NULL && i < s->resolver_count; i++)
+		if (addr_equal(&s->resolvers[i], a))
+			return true;
+	return false;
+}
+
+uint64_t generation_site_id(const struct generation *g, uint16_t site)
+{
+	const char *name = site == ID_NONE ? NULL : g->config->sites[site].name;
+
+	return name == NULL ? 0 : hash_bytes(name, strlen(name), 0) | 1;
+}
+
 struct addr generation_anchor(const struct generation *g, const struct addr *a,
 			      const struct addr *b)
 {

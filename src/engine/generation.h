@@ -69,6 +69,16 @@ struct addr generation_anchor(const struct generation *g, const struct addr *a,
 /* Is `a` a resolver whose answers count?  Any is when no site names resolvers. */
 bool generation_is_resolver(const struct generation *g, const struct addr *a);
 
+/* The site that an inside address belongs to; ID_NONE = none. */
+uint16_t generation_site_of(const struct generation *g, const struct addr *a);
+
+/* Does the site name `a` as a resolver of its own? */
+bool generation_site_resolves(const struct generation *g, uint16_t site,
+			      const struct addr *a);
+
+/* A number that stays with the site's name from generation to generation; 0 = no site. */
+uint64_t generation_site_id(const struct generation *g, uint16_t site);
+
 /*
  * Fill what config and catalogue know: from s->inside, peer, direction, site, source, host
  * and time_us to service, place, in_scope, zone, in_hours, egress, country_expected,

@@ -23,6 +23,9 @@ static const struct held held[] = {
 	TEXT("ledger.dir", ledger.dir),
 	VALUE("ledger.segment", ledger.segment_bytes),
 	VALUE("ledger.dns_events", ledger.dns_events),
+	VALUE("dns.keep", dns.keep),
+	TEXT("dns.dir", dns.dir),
+	VALUE("dns.save", dns.save_us),
 	VALUE("limits.max_flows", limits.max_flows),
 	VALUE("limits.max_fragments", limits.max_fragments),
 	VALUE("limits.max_heads", limits.max_heads),
@@ -110,5 +113,6 @@ void held_keep(const struct config *start, struct config *next)
 	next->capture = start->capture;
 	next->control = start->control;
 	next->ledger = start->ledger;
+	next->dns = start->dns;
 	next->limits = start->limits;
 }

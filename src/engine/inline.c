@@ -68,7 +68,8 @@ static bool is_final(const struct worker *w, const struct flow *fl, const struct
 	const struct pending *p = conn_pending(w, c);
 
 	if (!c->done || !c->judged || flow_server_port(fl) == DNS_PORT ||
-	    c->protocol == PROTOCOL_HTTP || c->protocol == PROTOCOL_DNS)
+	    c->follower != POOL_NONE || c->protocol == PROTOCOL_DNS ||
+	    (c->protocol == PROTOCOL_HTTP && !c->read_out))
 		return false;
 	return p == NULL || !p->guarded;
 }
@@ -127,7 +128,9 @@ static void answer_held(struct worker *w, struct flow *fl, struct conn *c,
 	struct held_packet held;
 
 	if (go_on && p->held.packets > 0 && fl->key.ip_proto == IP_PROTO_TCP)
-		note_passed(c, p->head.highest);
+		note_passed(c, c->follower == POOL_NONE && !c->read_out
+				       ? p->base + p->head.highest
+				       : fl->out.next_seq - fl->client_isn);
 	fl->bypassed |= final;
 	while (hold_take(w->inl->hold, &p->held, &client, &held)) {
 		if (go_on)
@@ -182,7 +185,7 @@ static bool waits_for_answer(const struct conn *c)
 bool inline_guards(const struct worker *w, const struct flow *fl, const struct conn *c,
 		   const struct pending *p)
 {
-	const uint32_t end = fl->client_isn + p->head.highest;
+	const uint32_t end = fl->client_isn + p->base + p->head.highest;
 
 	return w->inl->cfg.enforce && !conn_is_cut(w, c) &&
 	       fl->key.ip_proto == IP_PROTO_TCP && p->head.highest > 0 &&
@@ -250,10 +253,17 @@ static bool strays(const struct flow *fl, const struct conn *c, const struct pen
 bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
 		       const struct pending *p)
 {
-	if (!is_unsure(fl, c) || p->facts.protocol != PROTOCOL_TLS ||
+	if (!is_unsure(fl, c) || p->retried || p->facts.protocol != PROTOCOL_TLS ||
 	    p->facts.hello_end == 0 || p->facts.hello_end == p->head.highest)
 		return true;
 	return refuse(w, c, &w->inl->stats.ignored);
+}
+
+bool inline_follows(struct worker *w, struct conn *c, const struct packet *pkt)
+{
+	if (!inline_reaches(w, c, pkt->ttl))
+		return false;
+	return (pkt->tcp_flags & TCP_URG) == 0 || refuse(w, c, &w->inl->stats.ignored);
 }
 
 bool inline_admits(struct worker *w, const struct flow *fl, struct conn *c,
@@ -337,6 +347,20 @@ static void cut(struct worker *w, const struct queued_packet *q, const struct ta
 
 /* ---- packets ------------------------------------------------------------------------------ */
 
+/* Part of a later request that is not whole yet. */
+static void keep_back(struct worker *w, const struct queued_packet *q, struct flow *fl,
+		      struct conn *c)
+{
+	struct pending *p = conn_pending(w, c);
+
+	if (p == NULL)
+		p = conn_pend(w, fl, c);
+	if (p == NULL)
+		drop(w, name_of(q), &w->inl->stats.over_cap);
+	else
+		hold_packet(w, q, fl, c, p);
+}
+
 /* Bytes that were let on before: some were dropped over a cap, and come again. */
 static bool was_let_on(const struct taken *t, const struct packet *pkt)
 {
@@ -366,6 +390,11 @@ static void answer(struct worker *w, const struct queued_packet *q, const struct
 	    !s->go_on && t->from_client && pkt->payload_wire_len > 0 &&
 	    !was_let_on(t, pkt)) {
 		hold_packet(w, q, t->flow, c, p);
+		return;
+	}
+	if (s->cfg.enforce && t->from_client && pkt->payload_wire_len > 0 &&
+	    follow_keeps_back(w, t->flow, c, pkt)) {
+		keep_back(w, q, t->flow, c);
 		return;
 	}
 	final = is_final(w, t->flow, c);
@@ -408,16 +437,20 @@ static void time_out(struct worker *w, struct pending *p)
 	unlist(w, p);
 	answer_held(w, fl, c, p, false, &w->inl->stats.over_cap);
 	w->inl->stats.timed_out++;
-	if (c->judged && !c->asked)
+	if (c->judged && !c->asked && c->follower == POOL_NONE)
 		return;
 	memset(&f, 0, sizeof(f));
 	f.protocol = p->facts.protocol;
 	f.undecidable = UNDECIDABLE_HOLD_BUDGET;
-	if (c->judged)
+	if (c->follower != POOL_NONE)
+		follow_too_long(w, fl, c);
+	else if (c->judged)
 		judge_again(w, fl, c, &f);
 	else
 		judge(w, fl, c, &f);
 	c->asked = false;
+	if (c->follower != POOL_NONE && !conn_is_cut(w, c))
+		return;
 	if (!conn_is_cut(w, c)) {
 		c->provisional = true;
 		lose(w, fl, c, p);
@@ -427,7 +460,8 @@ static void time_out(struct worker *w, struct pending *p)
 	conn_release(w, c);
 	if (fl->key.ip_proto != IP_PROTO_TCP)
 		return;
-	reset_both(w, fl, fl->out.acked, fl->out.next_seq, fl->client_isn, true);
+	reset_both(w, fl, fl->out.acked, fl->out.next_seq, fl->client_isn + c->passed,
+		   true);
 	flow_close(w->flows, fl, END_REASON_RESET);
 }
 

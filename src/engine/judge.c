@@ -393,18 +393,37 @@ static bool sees_dns(const struct worker *w, const struct flow *fl)
 	return addr_equal(&anchor, &client);
 }
 
-/* A second witness for the name, or the name itself where the wire hides it. */
-static void ask_witness(const struct worker *w, struct conn *c, struct case_file *cf)
+/* The connection uses what DNS told its client: that stays until it ends. */
+static bool hold_witness(struct worker *w, struct conn *c, const struct subject *s)
+{
+	witness_let_go(w->witness, c->witness, s->time_us); /* of an earlier judgement */
+	c->witness = witness_hold(w->witness, &s->inside, &s->peer, s->host, s->time_us);
+	return c->witness.place != 0;
+}
+
+/*
+ * A second witness for the name, or the name itself where the wire hides it.  A site's answers
+ * never give a name: others asked for them, and whoever has a zone of his own can ask for a
+ * name of it that points anywhere.
+ */
+static void ask_witness(struct worker *w, const struct flow *fl, struct conn *c,
+			struct case_file *cf)
 {
 	struct subject *s = &cf->subject;
+	const bool own = sees_dns(w, fl);
 	struct str name;
 
 	if (s->host.len > 0) {
-		if (witness_confirms(w->witness, &s->inside, &s->peer, s->host,
-				     s->time_us))
+		if (own && hold_witness(w, c, s))
 			s->corroboration = CORROBORATION_DNS_CLIENT;
+		else if (witness_site_confirms(w->witness,
+					       generation_site_id(w->g, s->site),
+					       &s->peer, s->host, s->time_us))
+			s->corroboration = CORROBORATION_DNS_SITE;
 		return;
 	}
+	if (!own)
+		return;
 	if (c->name_undecidable != UNDECIDABLE_NONE &&
 	    c->name_undecidable != UNDECIDABLE_NO_SNI &&
 	    c->name_undecidable != UNDECIDABLE_NO_READER)
@@ -416,6 +435,7 @@ static void ask_witness(const struct worker *w, struct conn *c, struct case_file
 	s->evidence = EVIDENCE_DNS;
 	s->visibility = VISIBILITY_HOST;
 	s->corroboration = CORROBORATION_DNS_CLIENT;
+	(void)hold_witness(w, c, s);
 	if (s->undecidable == UNDECIDABLE_NO_SNI)
 		s->undecidable = UNDECIDABLE_NONE;
 }
@@ -466,31 +486,37 @@ static void adopt(struct worker *w, struct decision *d)
 	w->inl->stats.adopted++;
 }
 
+static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
+		      const struct facts *f, struct case_file *cf)
+{
+	memset(cf, 0, sizeof(*cf));
+	keep_texts(w, c, f);
+	who(fl, c, cf);
+	what(w, c, cf);
+	if (c->client_inside)
+		ask_witness(w, fl, c, cf);
+	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
+	if (cf->subject.evidence == EVIDENCE_NONE)
+		cf->subject.evidence = evidence_of_address(cf);
+	if (cf->subject.evidence == EVIDENCE_DNS)
+		hold(w, &c->host, cf->subject.host);
+	c->evidence = (uint8_t)cf->subject.evidence;
+	c->corroboration = (uint8_t)cf->subject.corroboration;
+	c->visibility = (uint8_t)cf->subject.visibility;
+	c->name_undecidable = (uint8_t)cf->subject.undecidable;
+	if (adopts(w) && was_under_way(fl, (enum undecidable)c->name_undecidable))
+		adopt(w, &cf->decision);
+	else
+		policy_decide(w->g->policy, &cf->subject, &cf->decision);
+	keep_decision(c, &cf->decision);
+}
+
 static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 		     const struct facts *f, enum phase phase)
 {
 	struct case_file cf;
 
-	memset(&cf, 0, sizeof(cf));
-	keep_texts(w, c, f);
-	who(fl, c, &cf);
-	what(w, c, &cf);
-	if (c->client_inside && sees_dns(w, fl))
-		ask_witness(w, c, &cf);
-	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
-	if (cf.subject.evidence == EVIDENCE_NONE)
-		cf.subject.evidence = evidence_of_address(&cf);
-	if (cf.subject.evidence == EVIDENCE_DNS)
-		hold(w, &c->host, cf.subject.host);
-	c->evidence = (uint8_t)cf.subject.evidence;
-	c->corroboration = (uint8_t)cf.subject.corroboration;
-	c->visibility = (uint8_t)cf.subject.visibility;
-	c->name_undecidable = (uint8_t)cf.subject.undecidable;
-	if (adopts(w) && was_under_way(fl, (enum undecidable)c->name_undecidable))
-		adopt(w, &cf.decision);
-	else
-		policy_decide(w->g->policy, &cf.subject, &cf.decision);
-	keep_decision(c, &cf.decision);
+	decide_by(w, fl, c, f, &cf);
 	w->stats.judged++;
 	w->stats.undecidable[c->name_undecidable]++;
 	form_and_put_flow(w, fl, c, &cf, phase);
@@ -506,6 +532,26 @@ void judge_again(struct worker *w, struct flow *fl, struct conn *c, const struct
 {
 	c->provisional = false;
 	judge_by(w, fl, c, f, PHASE_UPDATE);
+}
+
+void judge_request(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct facts *f)
+{
+	const struct conn was = *c;
+	const bool same = f->protocol == (enum protocol)c->protocol &&
+			  f->undecidable == (enum undecidable)c->name_undecidable &&
+			  str_equal(facts_host(f), intern_text(w->texts, c->host));
+	struct case_file cf;
+
+	if (same &&
+	    str_equal((struct str){f->url, f->url_len}, intern_text(w->texts, c->url)))
+		return;
+	decide_by(w, fl, c, f, &cf);
+	if (same && c->verdict == was.verdict && c->rule == was.rule &&
+	    c->would == was.would && c->would_rule == was.would_rule)
+		return;
+	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
+	put_signals(w, fl, c, &cf);
 }
 
 bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
@@ -612,7 +658,8 @@ void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
 		.ip_proto = fl->key.ip_proto,
 		.host = {m->name, m->name_len},
 		.query_type = m->qtype,
-		.response_code = response_word(m->rcode, code),
+		.response_code =
+			m->is_answer ? response_word(m->rcode, code) : STR("unanswered"),
 		.answer_count = m->address_count,
 	};
 	struct event_digest d = {.type = EVENT_DNS, .time_us = w->now_us};

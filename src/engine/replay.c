@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/ring.h"
 #include "capture/source.h"
+#include "engine/resolve.h"
 #include "record/form.h"
 
 #define IN_RING_BYTES  ((size_t)8 << 20)
@@ -23,6 +24,8 @@
 struct in_record {
 	bool end;          /* no more: finish at frame.clock_us */
 	bool decoded;      /* the bytes are those of packet.l4, else of the frame */
+	bool site_answer;  /* the bytes are a struct site_answer, for every worker */
+	bool log_answer;   /* the bytes are a struct dnstap_answer, of a client of its */
 	size_t payload_at; /* of the decoded packet, in the bytes */
 	struct frame frame;
 	struct packet packet; /* if decoded */
@@ -61,6 +64,10 @@ struct replay {
 	struct event_origin origin;
 	struct lane lanes[REPLAY_WORKERS_MAX];
 	struct decoder *fragments; /* the reader's: see take_shared() */
+	struct decoder *resolvers; /* the same, of the frames of site resolvers */
+	struct outstanding *asked; /* what these were asked */
+	struct dnstap_logs *logs;  /* NULL = none */
+	int64_t clock_us;          /* of the last frame */
 	struct read_mark mark;
 	bool any_frame;
 };
@@ -102,6 +109,8 @@ static void put_direct(void *arg, const struct event_key *key,
 /* ---- reading ------------------------------------------------------------------------------ */
 
 typedef void take_frame(struct replay *r, const struct frame *f);
+typedef void take_answer(struct replay *r, const struct dnstap_answer *a,
+			 const struct site_answer *site, int64_t clock_us);
 
 static void note_damage(struct replay_result *res, const char *message)
 {
@@ -114,6 +123,13 @@ static void note_damage(struct replay_result *res, const char *message)
 		res->messages[res->damaged][len] = '\0';
 	}
 	res->damaged++;
+}
+
+static void note_log_damage(void *arg, const char *message)
+{
+	struct replay *r = arg;
+
+	note_damage(r->result, message);
 }
 
 static void add_source_stats(struct replay *r, const struct source *s)
@@ -135,8 +151,27 @@ static void add_source_stats(struct replay *r, const struct source *s)
 	r->any_frame = true;
 }
 
+/*
+ * What resolvers' logs say up to that moment: of the client, and of its site.  One that is older
+ * than the last frame comes late, and ends no connection earlier than that.
+ */
+static void take_logs(struct replay *r, int64_t clock_us, take_answer *take)
+{
+	const struct generation *g = r->cfg->generation;
+	const struct dnstap_answer *a;
+
+	while (r->logs != NULL && (a = dnstap_logs_next(r->logs, clock_us)) != NULL) {
+		const struct site_answer site = {
+			.site = generation_site_id(g, generation_site_of(g, &a->client)),
+			.message = a->message};
+
+		take(r, a, &site, a->time_us > r->clock_us ? a->time_us : r->clock_us);
+	}
+	r->clock_us = clock_us;
+}
+
 /* Read all captures, in order, as one stream of frames on one clock. */
-static void read_captures(struct replay *r, take_frame *take)
+static void read_captures(struct replay *r, take_frame *take, take_answer *answer)
 {
 	struct source_clock clock = {0};
 	char error[SOURCE_ERROR_MAX];
@@ -153,6 +188,7 @@ static void read_captures(struct replay *r, take_frame *take)
 		}
 		while ((res = source_read(s, &f)) == SOURCE_FRAME) {
 			r->result->late += f.clock_us - f.time_us > LATE_US;
+			take_logs(r, f.clock_us, answer);
 			take(r, &f);
 			if (r->cfg->progress != NULL && f.number % PROGRESS_EVERY == 0)
 				r->cfg->progress(r->cfg->arg, f.number, source_name(s));
@@ -172,6 +208,15 @@ static void take_direct(struct replay *r, const struct frame *f)
 	worker_frame(r->lanes[0].worker, f);
 }
 
+static void take_answer_direct(struct replay *r, const struct dnstap_answer *a,
+			       const struct site_answer *site, int64_t clock_us)
+{
+	struct worker *w = r->lanes[0].worker;
+
+	worker_client_answer(w, &a->client, &a->message, a->time_us, clock_us);
+	worker_site_answer(w, site, clock_us);
+}
+
 static bool wants_dns(const struct replay *r)
 {
 	return r->cfg->generation->config->ledger.dns_events;
@@ -188,7 +233,7 @@ static int run_one(struct replay *r)
 	r->lanes[0].worker = worker_create(&cfg);
 	if (r->lanes[0].worker == NULL)
 		return -ENOMEM;
-	read_captures(r, take_direct);
+	read_captures(r, take_direct, take_answer_direct);
 	worker_finish(r->lanes[0].worker, r->result->clock_us);
 	return 0;
 }
@@ -237,12 +282,42 @@ static bool get_mark(struct read_mark *m, int64_t *ret_clock, uint64_t *ret_fram
 	return (v & 1) == 0 && atomic_load(&m->version) == v;
 }
 
+static struct lane *lane_by(struct replay *r, const struct addr *anchor)
+{
+	return &r->lanes[hash_bytes(anchor->b, sizeof(anchor->b), 0) % r->cfg->workers];
+}
+
 static struct lane *lane_of(struct replay *r, const struct addr *src,
 			    const struct addr *dst)
 {
 	const struct addr anchor = generation_anchor(r->cfg->generation, src, dst);
 
-	return &r->lanes[hash_bytes(anchor.b, sizeof(anchor.b), 0) % r->cfg->workers];
+	return lane_by(r, &anchor);
+}
+
+/*
+ * What a site's resolver tells somebody is for all workers.  After the frame itself: one worker
+ * learns it when it is done with the frame.
+ */
+static void spread(struct replay *r, const struct frame *f, const struct packet *p)
+{
+	struct in_record rec = {.site_answer = true, .frame = *f};
+	struct site_answer a;
+
+	if (!resolve_packet(r->asked, r->cfg->generation, p, f->clock_us, &a))
+		return;
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		push(&r->lanes[i], &rec, (const uint8_t *)&a, sizeof(a));
+}
+
+static void look_for_answer(struct replay *r, const struct frame *f,
+			    const struct addr *src, const struct addr *dst)
+{
+	struct packet p;
+
+	if (resolve_concerns(r->cfg->generation, src, dst) &&
+	    decode_frame(r->resolvers, f, &p) == DECODE_OK)
+		spread(r, f, &p);
 }
 
 /*
@@ -261,6 +336,7 @@ static void take_shared(struct replay *r, const struct frame *f)
 		break;
 	case DECODE_PLACE_ADDRESSES:
 		push(lane_of(r, &src, &dst), &rec, f->data, f->caplen);
+		look_for_answer(r, f, &src, &dst);
 		break;
 	case DECODE_PLACE_FRAGMENT:
 		if (decode_frame(r->fragments, f, p) != DECODE_OK)
@@ -268,9 +344,23 @@ static void take_shared(struct replay *r, const struct frame *f)
 		rec.decoded = true;
 		rec.payload_at = (size_t)(p->payload - p->l4);
 		push(lane_of(r, &p->src, &p->dst), &rec, p->l4, p->l4_len);
+		spread(r, f, p);
 		break;
 	}
 	set_mark(&r->mark, f->clock_us, f->number);
+}
+
+/* The client's connections come to the worker of its address: judge.c, sees_dns(). */
+static void take_answer_shared(struct replay *r, const struct dnstap_answer *a,
+			       const struct site_answer *site, int64_t clock_us)
+{
+	struct in_record rec = {.log_answer = true, .frame = {.clock_us = clock_us}};
+
+	push(lane_by(r, &a->client), &rec, (const uint8_t *)a, sizeof(*a));
+	rec.log_answer = false;
+	rec.site_answer = true;
+	for (unsigned i = 0; i < r->cfg->workers; i++)
+		push(&r->lanes[i], &rec, (const uint8_t *)site, sizeof(*site));
 }
 
 static void *reader_main(void *arg)
@@ -278,7 +368,7 @@ static void *reader_main(void *arg)
 	struct replay *r = arg;
 	struct in_record end = {.end = true};
 
-	read_captures(r, take_shared);
+	read_captures(r, take_shared, take_answer_shared);
 	end.frame.clock_us = r->result->clock_us;
 	decoder_tick(r->fragments, end.frame.clock_us);
 	for (unsigned i = 0; i < r->cfg->workers; i++)
@@ -364,6 +454,17 @@ static void take_record(struct lane *l, struct in_record *rec, const uint8_t *by
 {
 	if (rec->end) {
 		worker_finish(l->worker, rec->frame.clock_us);
+	} else if (rec->log_answer) {
+		struct dnstap_answer a;
+
+		memcpy(&a, bytes, sizeof(a));
+		worker_client_answer(l->worker, &a.client, &a.message, a.time_us,
+				     rec->frame.clock_us);
+	} else if (rec->site_answer) {
+		struct site_answer a;
+
+		memcpy(&a, bytes, sizeof(a));
+		worker_site_answer(l->worker, &a, rec->frame.clock_us);
 	} else if (rec->decoded) {
 		rec->packet.ip = NULL;
 		rec->packet.l4 = bytes;
@@ -476,7 +577,9 @@ static int create_lanes(struct replay *r)
 		.tunnels = true};
 
 	r->fragments = decoder_create(&fragments);
-	if (r->fragments == NULL)
+	r->resolvers = decoder_create(&fragments);
+	r->asked = outstanding_create(RESOLVE_QUERIES);
+	if (r->fragments == NULL || r->resolvers == NULL || r->asked == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < r->cfg->workers; i++) {
 		struct lane *l = &r->lanes[i];
@@ -484,6 +587,7 @@ static int create_lanes(struct replay *r)
 					 .origin = r->origin,
 					 .sink = {.put = put_shared, .arg = l},
 					 .dns_events = wants_dns(r),
+					 .told_by_reader = true,
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;
@@ -573,11 +677,23 @@ static void write_end(struct replay *r)
 	COUNT("ignored_urgent", st->ignored_urgent);
 	COUNT("ignored_reset_data", st->ignored_reset_data);
 	COUNT("ignored_bad_ack", st->ignored_bad_ack);
+	COUNT("ignored_window", st->ignored_window);
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);
+	COUNT("http_requests", st->http_requests);
+	COUNT("http_lost", st->http_lost);
+	COUNT("dns_tcp_lost", st->dns_lost);
+	COUNT("followers_refused", st->followers_refused);
 	COUNT("dns_answers_kept", st->dns_answers);
 	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
+	COUNT("dns_site_witnesses_evicted", st->site_witnesses_evicted);
+	if (r->cfg->dnstap_count > 0) {
+		COUNT("dnstap_answers", res->dnstap.answers);
+		COUNT("dnstap_others", res->dnstap.others);
+		COUNT("dnstap_strangers", res->dnstap.strangers);
+		COUNT("dnstap_unusable", res->dnstap.unusable);
+	}
 #undef COUNT
 	write_system(r, "replay_end", NULL, counters, n);
 }
@@ -597,11 +713,20 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 		(struct event_origin){.sensor = str_of(cfg->generation->config->sensor),
 				      .generation = str_of(cfg->generation->name),
 				      .mode = MODE_REPLAY};
-	rc = cfg->workers <= 1 ? run_one(r) : run_many(r);
+	if (cfg->dnstap_count > 0)
+		r->logs = dnstap_logs_open(cfg->generation, cfg->dnstap,
+					   cfg->dnstap_count, note_log_damage, r);
+	rc = cfg->dnstap_count > 0 && r->logs == NULL ? -ENOMEM
+	     : cfg->workers <= 1                      ? run_one(r)
+						      : run_many(r);
+	if (r->logs != NULL)
+		ret->dnstap = *dnstap_logs_stats(r->logs);
 	for (unsigned i = 0; i < cfg->workers; i++)
 		if (r->lanes[i].worker != NULL && rc == 0) {
 			worker_stats(r->lanes[i].worker, &one);
 			worker_stats_add(&ret->stats, &one);
+			/* One table in as many copies. */
+			ret->stats.site_witnesses_evicted = one.site_witnesses_evicted;
 		}
 	if (r->fragments != NULL) {
 		const uint64_t *counts = decoder_counts(r->fragments);
@@ -612,6 +737,9 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 	if (rc == 0)
 		write_end(r);
 	decoder_destroy(r->fragments);
+	decoder_destroy(r->resolvers);
+	outstanding_destroy(r->asked);
+	dnstap_logs_close(r->logs);
 	for (unsigned i = 0; i < cfg->workers; i++) {
 		worker_destroy(r->lanes[i].worker);
 		ring_destroy(r->lanes[i].in);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/dnstap_log.h"
 #include "engine/generation.h"
 #include "engine/worker.h"
 #include "record/ledger.h"
@@ -27,7 +28,9 @@ struct replay_cfg {
 	const struct generation *generation;
 	const char *const *captures; /* "-" = standard input */
 	size_t capture_count;
-	unsigned workers; /* 1 .. REPLAY_WORKERS_MAX */
+	const char *const *dnstap; /* resolvers' logs, fed by their time */
+	size_t dnstap_count;       /* at most DNSTAP_LOGS_MAX */
+	unsigned workers;          /* 1 .. REPLAY_WORKERS_MAX */
 	bool ndpi;
 	struct ledger *ledger; /* where events go; borrowed */
 	/* Called for every event in order, after it was written; may be NULL. */
@@ -40,6 +43,7 @@ struct replay_cfg {
 struct replay_result {
 	struct worker_stats stats;
 	uint64_t frames, bytes, truncated, odd_link;
+	struct dnstap_stats dnstap;
 	uint64_t late;             /* frames over a second older than one before them */
 	int64_t first_us, last_us; /* capture times; first > last: no frame at all */
 	int64_t clock_us;

@@ -77,16 +77,7 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 		  struct pending *p, uint32_t at, struct str bytes)
 {
-	const uint32_t taken = fl->in.acked - fl->client_isn - p->base;
-	size_t old = 0;
-
-	/* What the server has acknowledged no later copy changes. */
-	if (fl->in.has_ack && (int32_t)(taken - at) > 0)
-		old = taken - at < bytes.len ? taken - at : bytes.len;
-	if (old == bytes.len)
-		return;
-	rival_add(w, c, p, at + (uint32_t)old,
-		  (struct str){bytes.p + old, bytes.len - old});
+	rival_add(w, c, p, at, bytes);
 	if (p->other.bytes != NULL)
 		read_other(w, fl, c, p);
 }
@@ -113,10 +104,21 @@ static bool is_hello_retry(const struct packet *pkt)
 	       memcmp(b + 11, random, sizeof(random)) == 0;
 }
 
+bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
+{
+	if (p->retried || p->facts.protocol != PROTOCOL_TLS || !is_hello_retry(pkt))
+		return false;
+	p->retried = true;
+	p->whole = false;
+	p->base += p->head.filled;
+	head_clear(&p->head, w->heads);
+	return true;
+}
+
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client)
 {
-	const uint32_t needed = p->base + (p->whole ? p->head.filled : p->head.highest);
+	const uint32_t needed = p->base + (p->whole ? p->whole_end : p->head.highest);
 
 	if (!p->whole && !p->rival)
 		return false;
@@ -138,13 +140,7 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		return true;
 	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
 		return false;
-	if (!is_hello_retry(pkt))
-		return true;
-	p->retried = true;
-	p->whole = false;
-	p->base += p->head.filled;
-	head_clear(&p->head, w->heads);
-	return false;
+	return !rival_starts_over(w, p, pkt);
 }
 
 /*
@@ -178,6 +174,46 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 	p->rival = true;
 	c->flags |= 1u << FLAG_HOST_MISMATCH;
 	return IDENTIFY_DONE;
+}
+
+/* ---- the server's window ------------------------------------------------------------------- */
+
+void rival_note_window(const struct flow *fl, struct window *win,
+		       const struct packet *pkt)
+{
+	const bool syn = (pkt->tcp_flags & TCP_SYN) != 0;
+	uint32_t edge;
+
+	if (syn)
+		win->scale = win->offered && pkt->tcp_scaled ? pkt->tcp_scale : 0;
+	if ((pkt->tcp_flags & TCP_ACK) == 0 || (pkt->tcp_flags & TCP_RST) != 0 ||
+	    fl->midstream)
+		return;
+	edge = pkt->ack - fl->client_isn +
+	       ((uint32_t)pkt->window << (syn ? 0 : win->scale));
+	if (!win->has_edge || (int32_t)(edge - win->edge) > 0)
+		win->edge = edge;
+	win->has_edge = true;
+}
+
+bool rival_is_beyond(const struct flow *fl, const struct window *win,
+		     const struct packet *pkt)
+{
+	return win->has_edge && (int32_t)(pkt->seq - fl->client_isn - win->edge) > 0;
+}
+
+struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
+		      struct str bytes)
+{
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
+	const uint32_t taken = acked < p->head.filled ? acked : p->head.filled;
+	uint32_t n;
+
+	if (!fl->in.has_ack || (int32_t)acked <= 0 || *at >= taken)
+		return bytes;
+	n = taken - *at < bytes.len ? taken - *at : (uint32_t)bytes.len;
+	*at += n;
+	return (struct str){bytes.p + n, bytes.len - n};
 }
 
 /* ---- the urgent byte ---------------------------------------------------------------------- */

@@ -305,6 +305,19 @@ static int prepare_ledger(const struct supervisor *s)
 	return 0;
 }
 
+/* The folder of the passive DNS table, where it is one of its own; trouble shows at the first save. */
+static void prepare_dns(const struct supervisor *s)
+{
+	const struct config *c = s->generation->config;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
+	const struct passwd *pw = getpwnam(c->capture.user);
+
+	if (c->dns.keep && c->dns.dir != NULL && mkdir(c->dns.dir, 0700) == 0 &&
+	    pw != NULL && chown(c->dns.dir, pw->pw_uid, pw->pw_gid) != 0)
+		log_warning("%s: cannot give it to user '%s': %s", c->dns.dir,
+			    c->capture.user, strerrordesc_np(errno));
+}
+
 static void start_child(struct supervisor *s, enum child_kind k)
 {
 	struct child *c = &s->children[k];
@@ -731,6 +744,30 @@ static void give_up_change(struct supervisor *s)
 		(void)give_order(s, GATEWAY_MODE);
 }
 
+/* ---- the passive DNS table --------------------------------------------------------------------------- */
+
+uint64_t supervisor_want_dns(struct supervisor *s)
+{
+	return atomic_fetch_add(&s->sh->dns.wanted, 1) + 1;
+}
+
+int supervisor_dns(const struct supervisor *s, uint64_t wanted)
+{
+	uint64_t version;
+	int fd, rc;
+
+	if (atomic_load(&s->sh->dns.made) < wanted)
+		return -EAGAIN;
+	fd = memfd_create("weir-dns-copy", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = dns_share_copy(&s->sh->dns, s->rings.dns_fd, fd, &version);
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	(void)close(fd);
+	return rc == 0 ? -EIO : rc;
+}
+
 /* ---- losses ------------------------------------------------------------------------------------------ */
 
 static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
@@ -774,6 +811,9 @@ static int share_memory(struct supervisor *s)
 	s->sh = p;
 	s->rings.events = ring_create_shared(EVENTS_BYTES);
 	s->rings.notes = ring_create_shared(NOTES_BYTES);
+	s->rings.dns_fd = dns_share_open();
+	if (s->rings.dns_fd < 0)
+		return s->rings.dns_fd;
 	s->sh->start_us = supervisor_real_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
 	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
@@ -948,6 +988,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
 	rc = prepare_ledger(&s);
+	prepare_dns(&s);
 	if (rc == 0)
 		rc = share_memory(&s);
 	if (rc == 0)

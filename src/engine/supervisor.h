@@ -87,6 +87,13 @@ struct supervisor {
 bool supervisor_reload(struct supervisor *s, const struct asker *who);
 bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *who);
 
+/*
+ * Ask the enforcer for its passive DNS table; then, when it is there, a descriptor of a copy,
+ * the caller's.  -EAGAIN: not yet; -errno: it cannot be had.
+ */
+uint64_t supervisor_want_dns(struct supervisor *s);
+int supervisor_dns(const struct supervisor *s, uint64_t wanted);
+
 /* Lines for the ledger. */
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,

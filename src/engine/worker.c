@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/conn.h"
 #include "identify/dns.h"
 
@@ -12,8 +13,7 @@
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
-#define WITNESSES_MAX     (1u << 16)
-#define EACH_FLOW         16u /* texts, and names told by DNS */
+#define EACH_FLOW         128u /* texts, and names told by DNS */
 
 /*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
@@ -65,9 +65,13 @@ static bool create_parts(struct worker *w)
 	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
 				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
 	w->identify = identify_create();
-	w->witness = witness_create(scaled(c->limits.max_flows, WITNESSES_MAX));
+	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
+	if (!w->cfg.told_by_reader &&
+	    (w->asked = outstanding_create(RESOLVE_QUERIES)) == NULL)
+		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	w->pendings = pool_create(sizeof(struct pending), pendings);
+	w->followers = pool_create(sizeof(struct follower), pendings);
 	if (w->cfg.ndpi)
 		w->ndpi = ndpi_adapter_create();
 	if (w->cfg.inline_cfg != NULL &&
@@ -75,7 +79,7 @@ static bool create_parts(struct worker *w)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
-	       w->texts != NULL && w->pendings != NULL &&
+	       w->texts != NULL && w->pendings != NULL && w->followers != NULL &&
 	       (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
@@ -100,8 +104,10 @@ void worker_destroy(struct worker *w)
 		return;
 	ndpi_adapter_destroy(w->ndpi);
 	inline_destroy(w->inl);
+	pool_destroy(w->followers);
 	pool_destroy(w->pendings);
 	intern_destroy(w->texts);
+	outstanding_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
 	head_pools_destroy(w->others);
@@ -273,7 +279,7 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
-			   const struct pending *pd, struct packet *p)
+			   struct packet *p)
 {
 	uint64_t *counter = NULL;
 
@@ -287,8 +293,8 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
-	else if (pd->ts_agreed && p->tcp_timestamp &&
-		 (int32_t)(p->ts_val - pd->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+	else if (c->ts_agreed && p->tcp_timestamp &&
+		 (int32_t)(p->ts_val - c->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
 		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
@@ -352,29 +358,40 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, p, pkt) || !fl->out.has_seq)
+	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
+	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
+		w->stats.ignored_window++;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return IDENTIFY_MORE;
+	}
+	if (w->inl == NULL)
+		bytes = rival_trim(fl, p, &at, bytes);
 	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
 	if (at <= p->head.filled && pkt->tcp_timestamp)
-		p->ts_recent = pkt->ts_val;
+		c->ts_recent = pkt->ts_val;
 	rival_note_urgent(fl, p, pkt);
 	if (w->inl == NULL) {
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
-		rival_stream(w, fl, c, p, at, bytes);
-		if (p->whole)
-			return IDENTIFY_MORE;
+		if (!p->whole || at < p->whole_end)
+			rival_stream(w, fl, c, p, at, bytes);
 	}
+	if (p->whole && p->facts.protocol != PROTOCOL_HTTP &&
+	    p->facts.protocol != PROTOCOL_DNS)
+		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
+	if (p->whole) /* kept for follow_start() */
+		return IDENTIFY_MORE;
 	if (p->head.out_of_order)
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
@@ -400,9 +417,9 @@ void conn_release(struct worker *w, struct conn *c)
 
 	if (p == NULL)
 		return;
-	if (w->inl != NULL)
+	if (w->inl != NULL && !follow_is_amid(w, c))
 		inline_release(w, p->flow, c, p);
-	if (p->guarded)
+	if (p->guarded || p->held.packets > 0)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
@@ -438,6 +455,11 @@ static void start_guess(struct worker *w, const struct flow *fl, struct pending 
 		w->stats.ndpi_flows++;
 }
 
+static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
+{
+	return (uint32_t)hash_bytes(dcid.p, dcid.len, w->cfg.seed) | 1;
+}
+
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	rival_conclude(w, c, p);
@@ -450,13 +472,23 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
 	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
-	if (c->provisional)
+	c->asked = false;
+	if (p->datagram.opened)
+		c->dcid = hash_of_dcid(w, (struct str){(const char *)p->datagram.dcid,
+						       p->datagram.dcid_len});
+	if (c->provisional && p->retried && !p->rival) {
+		c->provisional = false; /* the same hello again */
+	} else if (p->again) {
+		c->provisional = false;
+		judge_request(w, fl, c, &p->facts);
+	} else if (c->provisional) {
 		judge_again(w, fl, c, &p->facts);
-	else if (c->judged)
+	} else if (c->judged)
 		judge_keep_facts(w, c, &p->facts);
 	else
 		judge(w, fl, c, &p->facts);
 	start_guess(w, fl, p);
+	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	conn_release(w, c);
 }
@@ -516,8 +548,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		if (p != NULL)
-			p->ts_agreed = p->ts_offered && pkt->tcp_timestamp;
+		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
 		    p->first_ack != fl->server_isn) {
@@ -530,32 +561,41 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		another_syn(w, fl, c, p);
 		return;
 	}
-	if (p != NULL) {
-		p->ts_offered = pkt->tcp_timestamp;
-		p->ts_recent = pkt->ts_val;
-	}
+	c->ts_offered = pkt->tcp_timestamp;
+	c->ts_recent = pkt->ts_val;
+	if (p != NULL)
+		p->window.offered = pkt->tcp_scaled;
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
+}
+
+struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct pending *p = pool_get(w->pendings);
+
+	if (p == NULL) {
+		w->stats.pending_refused++;
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->flow = fl;
+	c->pending = pool_index(w->pendings, p);
+	return p;
 }
 
 /* Keep what reading needs.  NULL: there is no room, and it is judged without. */
 static struct pending *begin_reading(struct worker *w, struct flow *fl, struct conn *c)
 {
 	const struct facts none = {.undecidable = UNDECIDABLE_BUDGET};
-	struct pending *p = pool_get(w->pendings);
+	struct pending *p = conn_pend(w, fl, c);
 
 	c->silent = false;
 	if (p == NULL) {
-		w->stats.pending_refused++;
 		c->done = true;
 		if (!c->judged)
 			judge(w, fl, c, &none);
-		return NULL;
 	}
-	memset(p, 0, sizeof(*p));
-	p->flow = fl;
-	c->pending = pool_index(w->pendings, p);
 	return p;
 }
 
@@ -567,6 +607,7 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	c->would_gate = GATE_COUNT;
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
+	c->follower = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
 	if (c->silent || begin_reading(w, fl, c) != NULL)
@@ -578,13 +619,21 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
-	const struct str bytes = stream_bytes(fl->client_isn, pkt, &at);
+	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 
 	if (from_client && pkt->payload_wire_len > 0)
 		(void)inline_admits(w, fl, c, pkt, at, bytes);
 	p->guarded = inline_guards(w, fl, c, p);
-	if (!p->guarded)
+	if (p->guarded)
+		return;
+	if (from_client || !rival_starts_over(w, p, pkt)) {
 		conn_release(w, c);
+		return;
+	}
+	/* The second hello is held as the first was, and judged if it is another. */
+	c->done = false;
+	c->asked = true;
+	c->provisional = true;
 }
 
 /* Who only watches waits, the name known, for the server to take it. */
@@ -600,12 +649,73 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return IDENTIFY_DONE; /* its client has spoken before */
 	if (w->inl != NULL)
 		return step;
+	if (!from_client)
+		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {
 		p->whole = true;
+		p->whole_end = p->head.filled;
 		p->whole_us = w->now_us;
 		start_guess(w, fl, p);
 	}
 	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
+}
+
+/* What comes behind the verdict, for those of which that is read, too. */
+static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
+		       struct packet *pkt, bool from_client)
+{
+	struct pending *p;
+
+	if (c->follower == POOL_NONE ||
+	    (w->inl != NULL && w->inl->refused != NULL && w->inl->cfg.enforce))
+		return;
+	if (from_client && pkt->payload_len > 0) {
+		rival_note_ttl(fl, c, pkt);
+		if (server_ignores(w, fl, c, pkt) ||
+		    (w->inl != NULL && !inline_follows(w, c, pkt)))
+			return;
+	}
+	follow_packet(w, fl, c, pkt, from_client);
+	p = conn_pending(w, c);
+	if (p != NULL && p->held.packets > 0 && !follow_is_amid(w, c))
+		conn_release(w, c);
+}
+
+/*
+ * Inline, after the verdict: an Initial under a connection id of its own, which is that of
+ * another connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the
+ * id).  It is held and judged as the first was.
+ */
+static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
+				  const struct packet *pkt)
+{
+	struct pending *p;
+	struct str dcid;
+
+	if (w->inl == NULL || !c->done || pkt->ip_proto != IP_PROTO_UDP ||
+	    conn_is_cut(w, c))
+		return NULL;
+	dcid = identify_initial_dcid(pkt->payload, pkt->payload_len);
+	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
+		return NULL;
+	p = conn_pend(w, fl, c);
+	if (p == NULL) { /* the client sends it again */
+		w->inl->refused = &w->inl->stats.over_cap;
+		return NULL;
+	}
+	p->again = true;
+	c->done = false;
+	c->asked = true;
+	c->provisional = true;
+	return p;
+}
+
+static void look_no_more(struct worker *w, struct conn *c, struct pending *p)
+{
+	p->again = false;
+	c->done = true;
+	c->asked = c->provisional = false;
+	conn_release(w, c);
 }
 
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
@@ -624,8 +734,12 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		p = begin_reading(w, fl, c);
 	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, NULL, pkt, from_client);
-	if (p == NULL)
+	if (p == NULL && from_client)
+		p = look_again(w, fl, c, pkt);
+	if (p == NULL) {
+		feed_later(w, fl, c, pkt, from_client);
 		return;
+	}
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
@@ -640,6 +754,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
+			if (p->again && !p->datagram.opened) {
+				look_no_more(w, c, p);
+				return;
+			}
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
 			    pkt->ip_proto == IP_PROTO_ICMP6)
@@ -655,30 +773,58 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	} else if (p->guarded) {
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
+	feed_later(w, fl, c, pkt, from_client);
 	p = conn_pending(w, c);
 	if (p != NULL && p->guess != NULL &&
 	    ndpi_guess_feed(w->ndpi, p->guess, pkt, w->now_us))
 		finish_guess(w, c);
 }
 
-/* What DNS tells our clients, for names that the wire hides and as a second witness. */
-static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
-		      bool from_client)
+/* The last question is kept until somebody answers it. */
+static void note_question(struct worker *w, struct conn *c, const struct dns_message *m)
 {
-	const struct conn *c = flow_extra(fl);
+	if (!w->cfg.dns_events)
+		return;
+	if (!m->is_answer) {
+		intern_release(w->texts, c->question);
+		c->question = intern_hold(w->texts, (struct str){m->name, m->name_len});
+		c->question_type = m->qtype;
+		c->question_id = m->id;
+	} else if (m->id == c->question_id) {
+		intern_release(w->texts, c->question);
+		c->question = 0;
+	}
+}
+
+static void tell_question(struct worker *w, struct flow *fl, struct conn *c)
+{
+	const struct str name = intern_text(w->texts, c->question);
+	struct dns_message m;
+
+	if (name.len == 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	memcpy(m.name, name.p, name.len);
+	m.name_len = (uint16_t)name.len;
+	m.qtype = c->question_type;
+	judge_dns(w, fl, &m);
+	intern_release(w->texts, c->question);
+	c->question = 0;
+}
+
+void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
+		       bool from_client)
+{
 	struct addr client = flow_client(fl), resolver = flow_server(fl);
+	struct conn *c = flow_extra(fl);
 	struct addr anchor;
 	struct dns_message m;
 
-	if (pkt->ip_proto != IP_PROTO_UDP ||
-	    (flow_server_port(fl) != DNS_PORT &&
-	     (c->protocol != PROTOCOL_DNS || flow_server_port(fl) == MDNS_PORT)) ||
-	    !generation_is_resolver(w->g, &resolver))
+	if (!generation_is_resolver(w->g, &resolver))
 		return;
 	/* Only where this client's other connections come to this worker too. */
 	anchor = generation_anchor(w->g, &client, &resolver);
-	if (!addr_equal(&anchor, &client) ||
-	    dns_parse(pkt->payload, pkt->payload_len, &m) != DNS_FINE ||
+	if (!addr_equal(&anchor, &client) || dns_parse(data, len, &m) != DNS_FINE ||
 	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
 		return;
 	if (from_client && !m.is_answer)
@@ -688,8 +834,31 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
 				w->now_us))
 		w->stats.dns_answers++;
+	if (from_client != m.is_answer)
+		note_question(w, c, &m);
 	if (!from_client && m.is_answer && w->cfg.dns_events)
 		judge_dns(w, fl, &m);
+}
+
+/* What DNS tells our clients, for names that the wire hides and as a second witness. */
+static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
+		      bool from_client)
+{
+	const struct conn *c = flow_extra(fl);
+
+	if (pkt->ip_proto == IP_PROTO_UDP &&
+	    (flow_server_port(fl) == DNS_PORT ||
+	     (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT)))
+		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
+}
+
+/* What a resolver of the site tells anybody there, as a second witness for all of them. */
+static void watch_site(struct worker *w, const struct packet *pkt)
+{
+	struct site_answer a;
+
+	if (w->asked != NULL && resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
+		(void)witness_keep_site(w->witness, a.site, &a.message, w->now_us);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -717,9 +886,14 @@ static void end_conn(struct worker *w, struct flow *fl)
 		}
 	}
 	finish_guess(w, c);
+	witness_let_go(w->witness, c->witness, w->now_us);
 	p = conn_pending(w, c);
 	if (p != NULL)
 		p->guarded = false;
+	if (p != NULL && follow_is_amid(w, c))
+		inline_forget(w, p);
+	follow_end(w, fl, c);
+	tell_question(w, fl, c);
 	conn_release(w, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, fl, c, false);
@@ -769,6 +943,20 @@ void worker_tick(struct worker *w, int64_t clock_us)
 	inline_tick(w);
 }
 
+void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t clock_us)
+{
+	/* As one worker would, which ends what has timed out before it looks at the frame. */
+	end_timed_out(w, clock_us, clock_us);
+	(void)witness_keep_site(w->witness, a->site, &a->message, clock_us);
+}
+
+void worker_client_answer(struct worker *w, const struct addr *client,
+			  const struct dns_message *m, int64_t time_us, int64_t clock_us)
+{
+	end_timed_out(w, clock_us, clock_us);
+	w->stats.dns_answers += witness_keep(w->witness, client, m, time_us);
+}
+
 void worker_finish(struct worker *w, int64_t clock_us)
 {
 	decoder_tick(w->decoder, clock_us);
@@ -798,9 +986,12 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		turn(w, touch.flow, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	if (c->pending != POOL_NONE || w->inl != NULL)
+	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
-	watch_dns(w, touch.flow, pkt, touch.from_client);
+	if (pkt->ip_proto == IP_PROTO_UDP) {
+		watch_dns(w, touch.flow, pkt, touch.from_client);
+		watch_site(w, pkt);
+	}
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
@@ -833,10 +1024,16 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	flow_table_stats(w->flows, &flows);
 	ret->evicted = flows.evicted;
 	ret->witnesses_evicted = witness_stats(w->witness)->evicted;
+	ret->site_witnesses_evicted = witness_stats(w->witness)->site_evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
 	ret->quic_unpadded = id->quic_unpadded;
 	ret->texts_refused = intern_refused(w->texts);
+}
+
+struct witness *worker_witness(const struct worker *w)
+{
+	return w->witness;
 }
 
 uint64_t worker_flows(const struct worker *w)

@@ -23,7 +23,8 @@
 #include "identify/identify.h"
 #include "model/frame.h"
 
-struct inline_cfg; /* engine/inline.h */
+struct dns_message; /* identify/dns.h */
+struct inline_cfg;  /* engine/inline.h */
 
 struct worker_cfg {
 	const struct generation *generation;
@@ -31,7 +32,8 @@ struct worker_cfg {
 	struct event_sink sink;
 	uint64_t seed; /* of the flow table's hash: random where senders choose tuples */
 	bool ndpi;     /* name the protocol of unknown traffic */
-	bool dns_events;                     /* write a `dns` event an answer */
+	bool dns_events;     /* write a `dns` event an answer */
+	bool told_by_reader; /* of site resolvers' answers, by worker_site_answer() */
 	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
 
@@ -45,6 +47,17 @@ void worker_frame(struct worker *w, const struct frame *f);
 
 /* The same of a frame that another decoder has read, and counted; pkt->ip is not looked at. */
 void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt);
+
+/* A site's resolver has answered, in a frame that came at `clock_us`, maybe to another worker. */
+struct site_answer; /* engine/resolve.h */
+void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t clock_us);
+
+/*
+ * A resolver's own log says what it answered to a client whose connections come to this worker,
+ * when the run had come to `clock_us`.
+ */
+void worker_client_answer(struct worker *w, const struct addr *client,
+			  const struct dns_message *m, int64_t time_us, int64_t clock_us);
 
 /* No frame came, but time went on: end what has timed out at or before `clock_us`. */
 void worker_tick(struct worker *w, int64_t clock_us);
@@ -65,14 +78,21 @@ struct worker_stats {
 	uint64_t ignored_old;    /* time stamp before the last one taken */
 	uint64_t ignored_urgent; /* urgent bytes that are no part of the name */
 	uint64_t ignored_reset_data, ignored_bad_ack;
+	uint64_t ignored_window; /* beyond the server's */
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
 	uint64_t quic_initials, quic_failed, quic_unpadded;
 	uint64_t dns_answers, witnesses_evicted;
+	uint64_t site_witnesses_evicted; /* the same in every worker of a run */
 	uint64_t ndpi_flows;
 	uint64_t dns_events;
+	uint64_t http_requests; /* read behind the first of their connections */
+	uint64_t http_lost;     /* connections whose later requests cannot be read */
+	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
+	uint64_t followers_refused;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
-uint64_t worker_flows(const struct worker *w); /* in being */
+struct witness *worker_witness(const struct worker *w); /* the worker's own */
+uint64_t worker_flows(const struct worker *w);          /* in being */
 void worker_stats_add(struct worker_stats *sum, const struct worker_stats *one);
 
 #endif /* ENGINE_WORKER_H */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/dns_file.h"
 #include "engine/gateway.h"
 #include "record/ledger.h"
 
@@ -33,7 +34,11 @@ struct writer {
 	int64_t retry_us, sync_us, look_us;
 	uint64_t looked; /* sh->taken when the segment was last known to be there */
 	bool dirty;
-	uint64_t faults; /* told of the rings */
+	uint64_t faults;     /* told of the rings */
+	const char *dns_dir; /* NULL = the passive DNS table is not kept */
+	int dns_fd, dns_error;
+	uint64_t dns_version; /* saved last */
+	int64_t dns_us, dns_next_us;
 };
 
 static void rest(unsigned empty)
@@ -168,6 +173,31 @@ static bool look(struct writer *w, int64_t now)
 	return true;
 }
 
+/*
+ * The passive DNS table, when there is another one.  Half of the time between two is enough of a
+ * pause: whoever asks for tables often makes us write no oftener.
+ */
+static void save_dns(struct writer *w, int64_t now, bool last)
+{
+	struct dns_share *sh = &w->sh->dns;
+	int rc;
+
+	if (w->dns_dir == NULL || (!last && now < w->dns_next_us) ||
+	    atomic_load(&sh->version) == w->dns_version)
+		return;
+	rc = dns_file_save(w->dns_dir, sh, w->dns_fd, &w->dns_version);
+	if (rc == -EAGAIN)
+		return;
+	w->dns_next_us = now + w->dns_us / 2;
+	atomic_fetch_add(rc == 0 ? &sh->saved : &sh->save_failed, 1);
+	if (rc != w->dns_error && rc != 0)
+		log_error("dns table: cannot be saved in %s: %s", w->dns_dir,
+			  strerrordesc_np(-rc));
+	else if (rc != w->dns_error)
+		log_notice("dns table: saved again");
+	w->dns_error = rc;
+}
+
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings)
 {
@@ -190,6 +220,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	}
 	ring_attach(w.events);
 	ring_attach(w.notes);
+	w.dns_dir = !c->dns.keep ? NULL : c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;
+	w.dns_fd = rings->dns_fd;
+	w.dns_us = c->dns.save_us;
 	count_lost(sh);
 	w.looked = atomic_load(&sh->taken);
 	atomic_store(&sh->writer.ready, true);
@@ -208,6 +241,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 			(void)take(&w, w.events, &count, now);
 		look_for_faults(&w);
 		hand_over(&w, count, now);
+		save_dns(&w, now, count == 0 && last);
 		if (count == 0 && last)
 			break;
 		empty = count > 0 ? 0 : empty + 1;

@@ -220,6 +220,61 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from)
 	return true;
 }
 
+/* The next run of bytes that have been seen, at or after `at`.  False: there is none. */
+static bool next_run(const struct head *h, uint32_t at, uint32_t *ret_from,
+		     uint32_t *ret_end)
+{
+	if (at < h->filled) {
+		*ret_from = at;
+		*ret_end = h->filled;
+		return true;
+	}
+	while (at < h->highest) {
+		const uint64_t seen = map_get(h, at / WORD) >> (at % WORD);
+
+		if (seen != 0) {
+			*ret_from = at + (uint32_t)__builtin_ctzll(seen);
+			*ret_end = first_hole(h, *ret_from);
+			return *ret_from < h->highest;
+		}
+		at = (at / WORD + 1) * WORD;
+	}
+	return false;
+}
+
+bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
+		    uint32_t from_at)
+{
+	uint32_t at = from_at, end;
+
+	while (next_run(from, at, &at, &end)) {
+		if (head_add(to, p, at - from_at, from->bytes + at, end - at) ==
+		    HEAD_NO_ROOM)
+			return false;
+		at = end;
+	}
+	return true;
+}
+
+bool head_drop(struct head *h, struct head_pools *p, uint32_t n)
+{
+	struct head rest = {0};
+
+	if (n < h->highest && h->filled == h->highest) {
+		memmove(h->bytes, h->bytes + n, h->highest - n);
+		h->filled -= n;
+		h->highest -= n;
+		return true;
+	}
+	if (!head_copy_from(&rest, p, h, n)) {
+		head_clear(&rest, p);
+		return false;
+	}
+	head_clear(h, p);
+	*h = rest;
+	return true;
+}
+
 /* The bytes that have been seen behind a hole, from `at` to `end`. */
 static bool differs_behind(const struct head *h, uint32_t at, uint32_t end,
 			   const uint8_t *data)

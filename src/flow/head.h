@@ -61,6 +61,13 @@ enum head_result head_overwrite(struct head *h, struct head_pools *p, uint32_t a
 /* `to`, which is empty, gets what `from` holds, in memory of `p`; false: no room. */
 bool head_copy(struct head *to, struct head_pools *p, const struct head *from);
 
+/* The same of what lies from offset `from_at` on, which becomes offset 0. */
+bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
+		    uint32_t from_at);
+
+/* Forget the first `n` bytes, all seen: what lies behind them moves to offset 0.  False: no room. */
+bool head_drop(struct head *h, struct head_pools *p, uint32_t n);
+
 /* Give the memory back; the head is empty again. */
 void head_clear(struct head *h, struct head_pools *p);
 

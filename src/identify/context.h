@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "identify/identify.h"
+#include "identify/ja4.h"
 #include "identify/quic_crypto.h"
 #include "model/facts.h"
 
@@ -21,6 +22,7 @@
 struct identify {
 	struct identify_stats stats;
 	struct quic_crypto crypto;
+	struct ja4_memory ja4;
 	uint8_t hello[HELLO_MAX];     /* a ClientHello out of several TLS records */
 	uint8_t unwrapped[HELLO_MAX]; /* what stands in the packets of TDS */
 	uint8_t plain[UINT16_MAX];    /* an opened QUIC packet */

@@ -109,6 +109,17 @@ static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 	return len >= 21 && (data[0] & 0xc0) == 0x40 ? KIND_SHORT : KIND_JUNK;
 }
 
+struct str identify_initial_dcid(const uint8_t *data, size_t len)
+{
+	struct quic_long head;
+
+	/* Other packets may stand in front of the Initial. */
+	if (len < QUIC_DATAGRAM_MIN || !quic_read_long(data, len, &head) ||
+	    quic_version_find(head.version) == NULL)
+		return STR_NONE;
+	return (struct str){(const char *)head.dcid, head.dcid_len};
+}
+
 static enum identify_step client_datagram(struct identify *id, struct datagram_state *st,
 					  struct cursor data, uint16_t port,
 					  const struct crypto_sink *sink, struct facts *f)

@@ -237,7 +237,8 @@ static enum undecidable judge_name(const struct hello *h, struct facts *f)
 	return UNDECIDABLE_NONE;
 }
 
-void hello_read(const uint8_t *message, size_t len, char transport, struct facts *f)
+void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char transport,
+		struct facts *f)
 {
 	struct hello h;
 	struct cursor c = cur_init(message, len);
@@ -263,6 +264,6 @@ void hello_read(const uint8_t *message, size_t len, char transport, struct facts
 		f->protocol = PROTOCOL_TDS;
 	h.ja4.version = f->tls_offered;
 	h.ja4.sni = h.sni_count > 0;
-	if (ja4_write(&h.ja4, f->ja4))
+	if (ja4_write(m, &h.ja4, f->ja4))
 		f->ja4_len = JA4_LEN;
 }

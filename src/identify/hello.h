@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "identify/ja4.h"
 #include "model/facts.h"
 
 /* How far the handshake header says that the message goes. */
@@ -39,6 +40,7 @@ enum hello_state hello_measure(const uint8_t header[4], size_t have, size_t room
  * versions, flags, JA4, and undecidable when there is no usable name.  `transport`: 't' or
  * 'q', JA4's first letter.  Sets protocol only for what ALPN tells (TDS 8).
  */
-void hello_read(const uint8_t *message, size_t len, char transport, struct facts *f);
+void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char transport,
+		struct facts *f);
 
 #endif /* IDENTIFY_HELLO_H */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http - the first request of an HTTP/1 connection (RFC 9112), and CONNECT in front of others.
+ * http - a request of an HTTP/1 connection (RFC 9112), and CONNECT in front of others.
  *
  * Lenient where servers are (bare LF, empty lines in front, blanks between the parts of the
  * request line, any method), and undecidable where servers differ on who is meant: two Host
  * fields, folded lines, a blank before the colon, bare CR.
  */
+#include "identify/http.h"
 #include "identify/context.h"
 #include "identify/host.h"
 #include "identify/layer.h"
@@ -19,21 +20,6 @@ enum target_form {
 	TARGET_ABSOLUTE,   /* http://host/path */
 	TARGET_ASTERISK,
 	TARGET_BAD,
-};
-
-enum version {
-	VERSION_NONE = 0, /* HTTP/0.9, or not HTTP at all */
-	VERSION_1,        /* HTTP/1.0 .. HTTP/1.9 */
-	VERSION_ODD,      /* "HTTP/" and something else: servers differ on it */
-};
-
-struct request {
-	struct str method;
-	struct str target;
-	enum version version;
-	size_t host_fields;
-	struct str host_field;
-	enum undecidable why; /* what stands against reading on */
 };
 
 struct lines {
@@ -130,17 +116,17 @@ static enum fit look_at_method(struct lines l, struct str *ret, bool *ret_known)
 	return FIT_MAYBE;
 }
 
-static enum version version_of(struct str word)
+static enum http_version version_of(struct str word)
 {
 	if (word.len == 8 && memcmp(word.p, "HTTP/1.", 7) == 0 &&
 	    ascii_is_digit(word.p[7]))
-		return VERSION_1;
+		return HTTP_VERSION_1;
 	if (word.len >= 5 && str_equal_fold((struct str){word.p, 5}, STR("HTTP/")))
-		return VERSION_ODD;
-	return VERSION_NONE;
+		return HTTP_VERSION_ODD;
+	return HTTP_VERSION_NONE;
 }
 
-static void split_request_line(struct str line, struct request *r)
+static void split_request_line(struct str line, struct http_request *r)
 {
 	struct str rest;
 
@@ -153,7 +139,8 @@ static void split_request_line(struct str line, struct request *r)
 		if (!is_blank(rest.p[i - 1]))
 			continue;
 		r->version = version_of((struct str){rest.p + i, rest.len - i});
-		if (r->version != VERSION_NONE)
+		r->minor = r->version == HTTP_VERSION_1 ? rest.p[rest.len - 1] : '0';
+		if (r->version != HTTP_VERSION_NONE)
 			rest = str_trim((struct str){rest.p, i - 1});
 		break;
 	}
@@ -163,8 +150,57 @@ static void split_request_line(struct str line, struct request *r)
 			r->why = UNDECIDABLE_MALFORMED_NAME;
 }
 
-static void read_field(struct str line, struct request *r)
+/* RFC 9112 6.2: one number.  Lists, signs and a second field are read in several ways. */
+static void read_length(struct str value, struct http_request *r)
 {
+	const bool second = r->framing != HTTP_NO_BODY;
+
+	r->framing = HTTP_LENGTH;
+	if (second || !parse_u64(value, INT64_MAX, &r->length))
+		r->framing = HTTP_BAD_FRAMING;
+}
+
+/* RFC 9112 6.1: chunked comes last, and once; with a length beside it servers differ. */
+static void read_coding(struct str value, struct http_request *r)
+{
+	const bool second = r->framing != HTTP_NO_BODY;
+	size_t from = value.len;
+
+	while (from > 0 && value.p[from - 1] != ',')
+		from--;
+	r->framing = HTTP_CHUNKED;
+	if (second ||
+	    !str_equal_fold(str_trim((struct str){value.p + from, value.len - from}),
+			    STR("chunked")))
+		r->framing = HTTP_BAD_FRAMING;
+	for (size_t i = 0; i + 7 < from; i++)
+		if (str_equal_fold((struct str){value.p + i, 7}, STR("chunked")))
+			r->framing = HTTP_BAD_FRAMING;
+}
+
+static void read_upgrade(struct str value, struct http_request *r)
+{
+	r->upgrade = value.len > 0;
+}
+
+static void read_host(struct str value, struct http_request *r)
+{
+	if (++r->host_fields > 1)
+		r->why = UNDECIDABLE_MALFORMED_NAME;
+	r->host_field = value;
+}
+
+static void read_field(struct str line, struct http_request *r)
+{
+	static const struct {
+		struct str name;
+		void (*read)(struct str value, struct http_request *r);
+	} readers[] = {
+		{{"host", 4}, read_host},
+		{{"content-length", 14}, read_length},
+		{{"transfer-encoding", 17}, read_coding},
+		{{"upgrade", 7}, read_upgrade},
+	};
 	struct str name = {line.p, 0};
 
 	if (memchr(line.p, '\r', line.len) != NULL || is_blank(*line.p)) {
@@ -173,15 +209,16 @@ static void read_field(struct str line, struct request *r)
 	}
 	while (name.len < line.len && line.p[name.len] != ':')
 		name.len++;
-	if (!str_equal_fold(str_trim(name), STR("host")))
-		return;
-	if (name.len == line.len || str_trim(name).len != name.len ||
-	    ++r->host_fields > 1) {
-		r->why = UNDECIDABLE_MALFORMED_NAME;
-		return;
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		if (!str_equal_fold(str_trim(name), readers[i].name))
+			continue;
+		if (name.len == line.len || str_trim(name).len != name.len)
+			r->why = UNDECIDABLE_MALFORMED_NAME;
+		else
+			readers[i].read(str_trim((struct str){line.p + name.len + 1,
+							      line.len - name.len - 1}),
+					r);
 	}
-	r->host_field =
-		str_trim((struct str){line.p + name.len + 1, line.len - name.len - 1});
 }
 
 /* Splits an absolute-form target into authority and what follows. */
@@ -233,7 +270,25 @@ static bool read_authority(struct str authority, struct host *ret, bool *ret_add
 	return kind != HOST_MALFORMED;
 }
 
-static enum undecidable judge(const struct request *r, uint16_t port, struct facts *f)
+/* Behind other requests; in front of everything connect_layer() reads it. */
+static enum undecidable judge_connect(const struct http_request *r, struct facts *f)
+{
+	struct host host;
+	int32_t port;
+	bool address;
+
+	if (!read_authority(r->target, &host, &address, &port) || host.len == 0)
+		return UNDECIDABLE_MALFORMED_NAME;
+	memcpy(f->host, host.text, (size_t)host.len + 1);
+	f->host_len = host.len;
+	f->evidence = EVIDENCE_CONNECT;
+	if (address)
+		f->flags |= 1u << FLAG_IP_LITERAL;
+	return UNDECIDABLE_NONE;
+}
+
+static enum undecidable judge(const struct http_request *r, uint16_t port,
+			      struct facts *f)
 {
 	struct url_parts u = {.port = -1};
 	struct str authority = STR_NONE;
@@ -244,6 +299,8 @@ static enum undecidable judge(const struct request *r, uint16_t port, struct fac
 
 	if (r->why != UNDECIDABLE_NONE)
 		return r->why;
+	if (str_equal(r->method, STR("CONNECT")))
+		return judge_connect(r, f);
 	if (form == TARGET_BAD)
 		return UNDECIDABLE_MALFORMED_NAME;
 	if (r->host_field.len > 0 &&
@@ -302,14 +359,14 @@ static bool skip_empty_lines(struct lines *l)
 }
 
 /* RFC 9110 9.3.6: the target is the authority that the proxy shall connect to. */
-static enum layer_step ask_proxy(const struct stream *s, const struct request *r,
+static enum layer_step ask_proxy(const struct stream *s, const struct http_request *r,
 				 size_t end, struct layer *ret, struct facts *f)
 {
 	struct host field;
 	bool field_address;
 	int32_t port;
 
-	if (r->why != UNDECIDABLE_NONE || r->version != VERSION_1 ||
+	if (r->why != UNDECIDABLE_NONE || r->version != HTTP_VERSION_1 ||
 	    !read_authority(r->target, &ret->host, &ret->literal, &port) ||
 	    ret->host.len == 0) {
 		(void)done(f, r->method, UNDECIDABLE_MALFORMED_NAME);
@@ -327,7 +384,7 @@ static enum layer_step ask_proxy(const struct stream *s, const struct request *r
 enum layer_step connect_layer(const struct stream *s, struct layer *ret, struct facts *f)
 {
 	struct lines l = {(const char *)s->bytes, s->filled};
-	struct request r = {.why = UNDECIDABLE_NONE};
+	struct http_request r = {.why = UNDECIDABLE_NONE};
 	struct str line;
 	bool known;
 
@@ -350,32 +407,60 @@ enum layer_step connect_layer(const struct stream *s, struct layer *ret, struct 
 	return LAYER_DONE;
 }
 
-enum fit http_read(const struct stream *s, struct facts *f)
+enum fit http_head(const struct stream *s, struct http_request *r, size_t *ret_end)
 {
 	struct lines l = {(const char *)s->bytes, s->filled};
-	struct request r = {.why = UNDECIDABLE_NONE};
 	struct str line;
-	struct str method;
-	bool known;
 
+	*r = (struct http_request){.why = UNDECIDABLE_NONE};
 	if (!skip_empty_lines(&l))
 		return s->final ? FIT_NO : FIT_MAYBE;
-	if (look_at_method(l, &method, &known) == FIT_NO)
+	if (look_at_method(l, &r->method, &r->known_method) == FIT_NO)
 		return FIT_NO;
 	if (!next_line(&l, &line)) {
-		if (s->final)
-			return known ? done(f, method, stream_unfinished(s)) : FIT_NO;
-		return known ? FIT_MINE : FIT_MAYBE;
+		if (s->final && !r->known_method)
+			return FIT_NO;
+		return r->known_method ? FIT_MINE : FIT_MAYBE;
 	}
-	split_request_line(line, &r);
-	if (r.version == VERSION_NONE)
-		return known ? done(f, method, UNDECIDABLE_NO_HOST) : FIT_NO;
-	if (r.version == VERSION_ODD)
-		return done(f, method, UNDECIDABLE_MALFORMED_HELLO);
+	split_request_line(line, r);
+	if (r->version != HTTP_VERSION_1)
+		return r->version == HTTP_VERSION_NONE && !r->known_method ? FIT_NO
+									   : FIT_DONE;
 	while (next_line(&l, &line)) {
-		if (line.len == 0)
-			return done(f, method, judge(&r, s->port, f));
-		read_field(line, &r);
+		if (line.len == 0) {
+			*ret_end = s->filled - l.left;
+			if (r->minor == '0' && r->framing == HTTP_CHUNKED)
+				r->framing = HTTP_BAD_FRAMING; /* RFC 9112 6.1 */
+			return FIT_DONE;
+		}
+		read_field(line, r);
 	}
-	return s->final ? done(f, method, stream_unfinished(s)) : FIT_MINE;
+	return FIT_MINE;
+}
+
+void http_tell(const struct http_request *r, uint16_t port, struct facts *f)
+{
+	enum undecidable why;
+
+	if (r->version == HTTP_VERSION_NONE)
+		why = UNDECIDABLE_NO_HOST;
+	else if (r->version == HTTP_VERSION_ODD)
+		why = UNDECIDABLE_MALFORMED_HELLO;
+	else
+		why = judge(r, port, f);
+	f->requests = r->version == HTTP_VERSION_1 && r->why == UNDECIDABLE_NONE;
+	(void)done(f, r->method, why);
+}
+
+enum fit http_read(const struct stream *s, struct facts *f)
+{
+	struct http_request r;
+	size_t end;
+	enum fit fit = http_head(s, &r, &end);
+
+	if (fit == FIT_DONE)
+		http_tell(&r, s->port, f);
+	else if (fit == FIT_MINE && s->final)
+		return done(f, r.method, stream_unfinished(s));
+	return fit;
 }

@@ -101,6 +101,12 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f);
 
+/*
+ * The connection id of a datagram that may begin a QUIC connection of a version that is read
+ * (a long header, and large enough), borrowed from it; absent of any other.
+ */
+struct str identify_initial_dcid(const uint8_t *data, size_t len);
+
 /* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
 				   struct facts *f);

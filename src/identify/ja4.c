@@ -8,8 +8,7 @@
 
 #define EXTENSION_SNI  0x0000
 #define EXTENSION_ALPN 0x0010
-#define PART_LEN       12 /* hexadecimal digits kept of a digest */
-#define VALUE_LEN      5  /* "c02b," */
+#define VALUE_LEN      5 /* "c02b," */
 
 /* Shell sort: no memory, and a hostile order of 256 values costs microseconds. */
 static void sort(struct ja4_values *l)
@@ -56,18 +55,29 @@ static size_t put_list(char *to, const struct ja4_values *l, bool skip_names)
 	return len;
 }
 
-static void put_digest(char ret[PART_LEN], const char *text, size_t len)
+static void put_digest(struct ja4_memory *m, char ret[JA4_PART_LEN], const char *text,
+		       size_t len)
 {
+	const size_t at = hash_bytes(text, len, 0) % JA4_REMEMBERED;
 	uint8_t d[32];
-	char hex[2 * (PART_LEN / 2) + 1];
+	char hex[JA4_PART_LEN + 1];
 
 	if (len == 0) {
-		memset(ret, '0', PART_LEN);
+		memset(ret, '0', JA4_PART_LEN);
+		return;
+	}
+	if (m->digests[at].len == len && memcmp(m->digests[at].text, text, len) == 0) {
+		memcpy(ret, m->digests[at].digest, JA4_PART_LEN);
 		return;
 	}
 	digest_sha256(text, len, d);
-	hex_format(d, PART_LEN / 2, hex);
-	memcpy(ret, hex, PART_LEN);
+	hex_format(d, JA4_PART_LEN / 2, hex);
+	memcpy(ret, hex, JA4_PART_LEN);
+	if (len > JA4_TEXT_MAX)
+		return;
+	m->digests[at].len = (uint16_t)len;
+	memcpy(m->digests[at].digest, hex, JA4_PART_LEN);
+	memcpy(m->digests[at].text, text, len);
 }
 
 static void put_count(char ret[2], size_t n)
@@ -121,7 +131,7 @@ static void put_alpn(char ret[2], const struct ja4_input *in)
 	}
 }
 
-bool ja4_write(struct ja4_input *in, char ret[JA4_LEN])
+bool ja4_write(struct ja4_memory *m, struct ja4_input *in, char ret[JA4_LEN])
 {
 	char text[2 * JA4_VALUES_MAX * VALUE_LEN];
 	size_t len;
@@ -137,7 +147,7 @@ bool ja4_write(struct ja4_input *in, char ret[JA4_LEN])
 
 	sort(&in->ciphers);
 	ret[10] = '_';
-	put_digest(ret + 11, text, put_list(text, &in->ciphers, false));
+	put_digest(m, ret + 11, text, put_list(text, &in->ciphers, false));
 
 	sort(&in->extensions);
 	len = put_list(text, &in->extensions, true);
@@ -146,6 +156,6 @@ bool ja4_write(struct ja4_input *in, char ret[JA4_LEN])
 		len += put_list(text + len, &in->signatures, false);
 	}
 	ret[23] = '_';
-	put_digest(ret + 24, text, len);
+	put_digest(m, ret + 24, text, len);
 	return true;
 }

@@ -11,6 +11,9 @@
  *                             SHA-256 of the sorted extensions and the signature algorithms
  *
  * GREASE values (RFC 8701) count nowhere.  Private to identify.
+ *
+ * A network has few kinds of clients and so few lists: their digests are remembered.  All zero
+ * is an empty memory; it belongs to one thread.
  */
 
 #include <stdbool.h>
@@ -55,7 +58,19 @@ struct ja4_input {
 	struct ja4_values signatures;
 };
 
+#define JA4_REMEMBERED 64
+#define JA4_PART_LEN   12  /* hexadecimal digits kept of a digest */
+#define JA4_TEXT_MAX   498 /* of a list that is remembered: 99 values */
+
+struct ja4_memory {
+	struct {
+		uint16_t len; /* 0 = empty */
+		char digest[JA4_PART_LEN];
+		char text[JA4_TEXT_MAX];
+	} digests[JA4_REMEMBERED];
+};
+
 /* Writes JA4_LEN bytes without a NUL; false (nothing written) when a list did not fit. */
-bool ja4_write(struct ja4_input *in, char ret[JA4_LEN]);
+bool ja4_write(struct ja4_memory *m, struct ja4_input *in, char ret[JA4_LEN]);
 
 #endif /* IDENTIFY_JA4_H */

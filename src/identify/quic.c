@@ -225,7 +225,8 @@ static enum undecidable read_frames(const uint8_t *plain, size_t len,
 }
 
 /* Is the hello whole by its own length?  true: the facts are final. */
-static bool read_hello(const struct crypto_sink *sink, struct facts *f)
+static bool read_hello(struct identify *id, const struct crypto_sink *sink,
+		       struct facts *f)
 {
 	size_t filled = 0;
 	const uint8_t *bytes = sink->bytes(sink->arg, &filled);
@@ -247,7 +248,7 @@ static bool read_hello(const struct crypto_sink *sink, struct facts *f)
 	case HELLO_WHOLE:
 		break;
 	}
-	hello_read(bytes, len, 'q', f);
+	hello_read(&id->ja4, bytes, len, 'q', f);
 	f->protocol = PROTOCOL_QUIC;
 	return true;
 }
@@ -300,7 +301,7 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		st->opened = true;
 		st->version = v->number;
 		f->undecidable = read_frames(id->plain, plain_len, sink);
-		if (f->undecidable != UNDECIDABLE_NONE || read_hello(sink, f))
+		if (f->undecidable != UNDECIDABLE_NONE || read_hello(id, sink, f))
 			return QUIC_HELLO;
 	}
 	return seen;
@@ -309,7 +310,7 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
 				   struct facts *f)
 {
-	return read_hello(sink, f) ? identify_settle(id, f) : IDENTIFY_MORE;
+	return read_hello(id, sink, f) ? identify_settle(id, f) : IDENTIFY_MORE;
 }
 
 enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,

@@ -185,6 +185,8 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	}
 	if (s.bytes != bytes) /* it ends in what stands in layers */
 		f->hello_end = 0;
+	if (f->requests)
+		f->request_at = (uint16_t)(s.bytes - bytes);
 	if (step == LAYER_DONE || fit == FIT_DONE) {
 		join(f, &o);
 		return identify_settle(id, f);

@@ -108,7 +108,7 @@ static enum fit read_whole(struct identify *id, const struct stream *s,
 		message = id->hello;
 		f->flags |= 1u << FLAG_RECORD_SPLIT;
 	}
-	hello_read(message, len, 't', f);
+	hello_read(&id->ja4, message, len, 't', f);
 	return FIT_DONE;
 }
 

@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "identify/witness.h"
 
-#include "base/hash.h"
 #include "identify/witness_table.h"
 
-#define SEED           UINT64_C(0x7765697277697473)
-#define OUTSTANDING_US (30 * INT64_C(1000000)) /* resolvers give up before */
-#define KEEP_MIN_US    (300 * INT64_C(1000000))
-#define KEEP_MAX_US    (86400 * INT64_C(1000000))
+#define KEEP_MIN_US (300 * INT64_C(1000000))
+#define KEEP_MAX_US (86400 * INT64_C(1000000))
+#define GRACE_US    KEEP_MIN_US /* after the last connection */
 
-static uint64_t pair_hash(const struct addr *a, const struct addr *b)
+static struct witness_entry *bucket_of(const struct witness *w, enum witness_kind kind,
+				       const struct addr *whose, const struct addr *addr)
 {
-	uint8_t both[2 * sizeof(struct addr)];
+	size_t b = (size_t)(witness_pair_hash(whose, addr) & (w->entry_buckets - 1));
 
-	memcpy(both, a->b, sizeof(a->b));
-	memcpy(both + sizeof(a->b), b->b, sizeof(b->b));
-	return hash_bytes(both, sizeof(both), SEED);
+	return w->entries[kind] + b * WITNESS_WAYS;
 }
 
-static struct witness_entry *bucket_of(const struct witness *w, const struct addr *client,
-				       const struct addr *addr)
+static struct addr number_as_addr(uint64_t site)
 {
-	size_t b = (size_t)(pair_hash(client, addr) & (w->entry_buckets - 1));
+	struct addr a = {{0}};
 
-	return w->entries + b * WITNESS_WAYS;
+	memcpy(a.b, &site, sizeof(site));
+	return a;
 }
 
-static bool is_pair(const struct witness_entry *e, const struct addr *client,
-		    const struct addr *addr, int64_t clock_us)
+static bool lives(const struct witness_entry *e, int64_t clock_us)
 {
-	return e->until_us > clock_us && addr_equal(&e->client, client) &&
+	return e->until_us > clock_us || e->flows > 0;
+}
+
+static bool is_pair(const struct witness_entry *e, const struct addr *whose,
+		    const struct addr *addr)
+{
+	return e->until_us > 0 && addr_equal(&e->whose, whose) &&
 	       addr_equal(&e->addr, addr);
 }
 
@@ -47,7 +49,7 @@ static struct str text_of(const struct witness_name *n)
 /* The slot that holds `name`, with one user more; POOL_NONE when there is no room. */
 static uint32_t take_name(struct witness *w, struct str name, uint8_t class)
 {
-	uint64_t hash = hash_bytes(name.p, name.len, SEED);
+	uint64_t hash = hash_bytes(name.p, name.len, WITNESS_SEED);
 	uint32_t *first = &w->chains[class][hash & (w->chain_count - 1)];
 	struct witness_name *n;
 
@@ -76,6 +78,7 @@ static void drop_entry(struct witness *w, struct witness_entry *e)
 	uint32_t *link = &w->chains[e->size_class][n->hash & (w->chain_count - 1)];
 
 	e->until_us = 0;
+	e->flows = 0;
 	if (--n->users > 0)
 		return;
 	while (*link != e->name)
@@ -103,155 +106,246 @@ static uint8_t class_of(size_t len)
 	return class;
 }
 
-static void keep(struct witness *w, const struct addr *client, const struct addr *addr,
-		 struct str name, int64_t until_us)
+/* Which of two must go first for want of room. */
+static bool goes_before(const struct witness_entry *a, const struct witness_entry *b)
 {
-	struct witness_entry *bucket = bucket_of(w, client, addr);
+	if ((a->flows > 0) != (b->flows > 0))
+		return a->flows == 0;
+	return a->until_us < b->until_us;
+}
+
+/* What is to be kept: an entry without a name's slot. */
+struct news {
+	enum witness_kind kind;
+	struct addr whose, addr;
+	struct str name;
+	int64_t now_us, first_us, until_us;
+};
+
+static void renew(struct witness_entry *e, const struct news *n)
+{
+	if (!lives(e, n->now_us))
+		e->first_us = n->first_us;
+	e->last_us = n->now_us;
+	if (n->until_us > e->until_us)
+		e->until_us = n->until_us;
+}
+
+static void keep(struct witness *w, const struct news *n)
+{
+	struct witness_entry *bucket = bucket_of(w, n->kind, &n->whose, &n->addr);
 	struct witness_entry *to = bucket;
+	const bool site = n->kind == WITNESS_SITES;
+	uint64_t *evicted = site ? &w->stats.site_evicted : &w->stats.evicted;
 	uint32_t slot;
 
 	for (size_t i = 0; i < WITNESS_WAYS; i++) {
 		struct witness_entry *e = bucket + i;
 
-		if (e->until_us > 0 && addr_equal(&e->client, client) &&
-		    addr_equal(&e->addr, addr) &&
-		    str_equal(text_of(name_of(w, e)), name)) {
-			if (until_us > e->until_us)
-				e->until_us = until_us;
+		if (is_pair(e, &n->whose, &n->addr) &&
+		    str_equal(text_of(name_of(w, e)), n->name)) {
+			renew(e, n);
 			return;
 		}
-		if (e->until_us < to->until_us)
+		if (goes_before(e, to))
 			to = e;
 	}
 	if (to->until_us > 0) {
-		w->stats.evicted++;
+		*evicted += lives(to, n->now_us);
 		drop_entry(w, to);
 	}
-	slot = take_name(w, name, class_of(name.len));
+	slot = take_name(w, n->name, class_of(n->name.len));
 	if (slot == POOL_NONE) {
-		w->stats.evicted++;
+		(*evicted)++;
 		return;
 	}
-	*to = (struct witness_entry){.client = *client,
-				     .addr = *addr,
-				     .until_us = until_us,
+	*to = (struct witness_entry){.whose = n->whose,
+				     .addr = n->addr,
+				     .first_us = n->first_us,
+				     .last_us = n->now_us,
+				     .until_us = n->until_us,
 				     .name = slot,
-				     .size_class = class_of(name.len)};
-	w->stats.kept++;
+				     .serial = ++w->serial,
+				     .size_class = class_of(n->name.len)};
+	*(site ? &w->stats.site_kept : &w->stats.kept) += 1;
 }
 
-/* A clock that is not after 1970 cannot mark an entry as used. */
-static int64_t after_epoch(int64_t clock_us)
+static bool keep_all(struct witness *w, enum witness_kind kind, const struct addr *whose,
+		     const struct dns_message *m, int64_t clock_us)
 {
-	return clock_us < 0 ? 0 : clock_us;
-}
+	struct news n = {.kind = kind,
+			 .whose = *whose,
+			 .name = {m->name, m->name_len},
+			 .now_us = witness_after_epoch(clock_us)};
 
-static struct witness_pending *pending_bucket(const struct witness *w,
-					      const struct witness_pending *q)
-{
-	uint64_t h = pair_hash(&q->client, &q->resolver) ^ q->name_hash ^
-		     hash_u64((uint64_t)q->port << 16 | q->id);
-
-	return w->pending +
-	       (size_t)(hash_u64(h) & (w->pending_buckets - 1)) * WITNESS_WAYS;
-}
-
-static struct witness_pending pending_of(const struct addr *client, uint16_t client_port,
-					 const struct addr *resolver,
-					 const struct dns_message *m)
-{
-	return (struct witness_pending){
-		.client = *client,
-		.resolver = *resolver,
-		.port = client_port,
-		.id = m->id,
-		.name_hash = hash_bytes(m->name, m->name_len, SEED + m->qtype),
-	};
-}
-
-static bool same_query(const struct witness_pending *a, const struct witness_pending *b)
-{
-	return a->name_hash == b->name_hash && a->port == b->port && a->id == b->id &&
-	       addr_equal(&a->client, &b->client) &&
-	       addr_equal(&a->resolver, &b->resolver);
+	if (!m->is_answer || m->question_count != 1 || m->rcode != 0 || m->name_len == 0)
+		return false;
+	n.first_us = n.now_us;
+	for (size_t a = 0; a < m->address_count; a++) {
+		n.addr = m->addresses[a].addr;
+		n.until_us = n.now_us + keep_us(m->addresses[a].ttl_s);
+		keep(w, &n);
+	}
+	return m->address_count > 0;
 }
 
 void witness_query(struct witness *w, const struct addr *client, uint16_t client_port,
 		   const struct addr *resolver, const struct dns_message *m,
 		   int64_t clock_us)
 {
-	struct witness_pending q = pending_of(client, client_port, resolver, m);
-	struct witness_pending *bucket = pending_bucket(w, &q);
-	struct witness_pending *to = bucket;
-
-	if (m->is_answer || m->question_count != 1 || m->name_len == 0)
-		return;
-	for (size_t i = 0; i < WITNESS_WAYS; i++) {
-		if (bucket[i].until_us > 0 && same_query(&bucket[i], &q)) {
-			to = &bucket[i];
-			break;
-		}
-		if (bucket[i].until_us < to->until_us)
-			to = &bucket[i];
-	}
-	q.until_us = after_epoch(clock_us) + OUTSTANDING_US;
-	*to = q;
+	outstanding_add(w->asked, client, client_port, resolver, m, clock_us);
 }
 
 bool witness_answer(struct witness *w, const struct addr *client, uint16_t client_port,
 		    const struct addr *resolver, const struct dns_message *m,
 		    int64_t clock_us)
 {
-	struct witness_pending q = pending_of(client, client_port, resolver, m);
-	struct witness_pending *bucket = pending_bucket(w, &q);
-	int64_t now_us = after_epoch(clock_us);
-
 	if (!m->is_answer || m->question_count != 1)
 		return false;
-	for (size_t i = 0; i < WITNESS_WAYS; i++) {
-		if (bucket[i].until_us < now_us || bucket[i].until_us == 0 ||
-		    !same_query(&bucket[i], &q))
-			continue;
-		/* One answer for each query: a second one is somebody else's. */
-		bucket[i].until_us = 0;
-		if (m->rcode != 0)
-			return false;
-		for (size_t a = 0; a < m->address_count; a++)
-			keep(w, client, &m->addresses[a].addr,
-			     (struct str){m->name, m->name_len},
-			     now_us + keep_us(m->addresses[a].ttl_s));
-		return m->address_count > 0;
+	if (!outstanding_take(w->asked, client, client_port, resolver, m, clock_us)) {
+		w->stats.unasked++;
+		return false;
 	}
-	w->stats.unasked++;
-	return false;
+	return witness_keep(w, client, m, clock_us);
+}
+
+bool witness_keep(struct witness *w, const struct addr *client,
+		  const struct dns_message *m, int64_t clock_us)
+{
+	return keep_all(w, WITNESS_CLIENTS, client, m, clock_us);
+}
+
+bool witness_keep_site(struct witness *w, uint64_t site, const struct dns_message *m,
+		       int64_t clock_us)
+{
+	const struct addr whose = number_as_addr(site);
+
+	return keep_all(w, WITNESS_SITES, &whose, m, clock_us);
+}
+
+/* The entry that says so; NULL = none. */
+static struct witness_entry *find(const struct witness *w, enum witness_kind kind,
+				  const struct addr *whose, const struct addr *addr,
+				  struct str host, int64_t clock_us)
+{
+	struct witness_entry *bucket = bucket_of(w, kind, whose, addr);
+
+	for (size_t i = 0; i < WITNESS_WAYS; i++)
+		if (is_pair(&bucket[i], whose, addr) && lives(&bucket[i], clock_us) &&
+		    str_equal(text_of(name_of(w, &bucket[i])), host))
+			return &bucket[i];
+	return NULL;
 }
 
 bool witness_confirms(const struct witness *w, const struct addr *client,
 		      const struct addr *addr, struct str host, int64_t clock_us)
 {
-	const struct witness_entry *bucket = bucket_of(w, client, addr);
+	return find(w, WITNESS_CLIENTS, client, addr, host, clock_us) != NULL;
+}
 
-	for (size_t i = 0; i < WITNESS_WAYS; i++)
-		if (is_pair(&bucket[i], client, addr, clock_us) &&
-		    str_equal(text_of(name_of(w, &bucket[i])), host))
-			return true;
-	return false;
+bool witness_site_confirms(const struct witness *w, uint64_t site,
+			   const struct addr *addr, struct str host, int64_t clock_us)
+{
+	const struct addr whose = number_as_addr(site);
+
+	return find(w, WITNESS_SITES, &whose, addr, host, clock_us) != NULL;
 }
 
 struct str witness_name(const struct witness *w, const struct addr *client,
 			const struct addr *addr, int64_t clock_us)
 {
-	const struct witness_entry *bucket = bucket_of(w, client, addr);
+	const struct witness_entry *bucket = bucket_of(w, WITNESS_CLIENTS, client, addr);
 	const struct witness_entry *found = NULL;
 
 	for (size_t i = 0; i < WITNESS_WAYS; i++) {
-		if (!is_pair(&bucket[i], client, addr, clock_us))
+		if (!is_pair(&bucket[i], client, addr) || !lives(&bucket[i], clock_us))
 			continue;
 		if (found != NULL) /* entries of one pair differ in their names */
 			return STR_NONE;
 		found = &bucket[i];
 	}
 	return found == NULL ? STR_NONE : text_of(name_of(w, found));
+}
+
+struct witness_ref witness_hold(struct witness *w, const struct addr *client,
+				const struct addr *addr, struct str host,
+				int64_t clock_us)
+{
+	struct witness_entry *e = find(w, WITNESS_CLIENTS, client, addr, host, clock_us);
+
+	if (e == NULL)
+		return (struct witness_ref){0};
+	e->flows++;
+	return (struct witness_ref){.place = (uint32_t)(e - w->entries[WITNESS_CLIENTS]) +
+					     1,
+				    .serial = e->serial};
+}
+
+void witness_let_go(struct witness *w, struct witness_ref ref, int64_t clock_us)
+{
+	const int64_t until_us = witness_after_epoch(clock_us) + GRACE_US;
+	struct witness_entry *e;
+
+	if (ref.place == 0)
+		return;
+	e = &w->entries[WITNESS_CLIENTS][ref.place - 1];
+	if (e->serial != ref.serial || e->flows == 0) /* it had to go */
+		return;
+	e->flows--;
+	if (until_us > e->until_us)
+		e->until_us = until_us;
+}
+
+size_t witness_places(const struct witness *w)
+{
+	return (size_t)WITNESS_KINDS * w->entry_buckets * WITNESS_WAYS;
+}
+
+bool witness_row_at(const struct witness *w, size_t place, int64_t clock_us,
+		    struct witness_row *ret)
+{
+	const size_t each = (size_t)w->entry_buckets * WITNESS_WAYS;
+	const enum witness_kind kind = place < each ? WITNESS_CLIENTS : WITNESS_SITES;
+	const struct witness_entry *e = &w->entries[kind][place % each];
+	const int64_t end_us = witness_after_epoch(clock_us) + GRACE_US;
+
+	if (e->until_us == 0 || !lives(e, clock_us))
+		return false;
+	*ret = (struct witness_row){.of_site = kind == WITNESS_SITES,
+				    .addr = e->addr,
+				    .name = text_of(name_of(w, e)),
+				    .first_us = e->first_us,
+				    .last_us = e->last_us,
+				    .until_us = e->until_us};
+	/* In use: at least the grace is still to come. */
+	if (e->flows > 0 && end_us > ret->until_us)
+		ret->until_us = end_us;
+	if (ret->of_site)
+		memcpy(&ret->site, e->whose.b, sizeof(ret->site));
+	else
+		ret->client = e->whose;
+	return true;
+}
+
+bool witness_restore(struct witness *w, const struct witness_row *row, int64_t clock_us)
+{
+	const int64_t now_us = witness_after_epoch(clock_us);
+	struct news n = {.kind = row->of_site ? WITNESS_SITES : WITNESS_CLIENTS,
+			 .whose = row->of_site ? number_as_addr(row->site) : row->client,
+			 .addr = row->addr,
+			 .name = row->name,
+			 .now_us = row->last_us < now_us ? row->last_us : now_us,
+			 .first_us = row->first_us,
+			 .until_us = row->until_us};
+
+	if (row->until_us <= now_us || row->name.len == 0 || row->name.len > HOST_MAX)
+		return false;
+	if (n.first_us > n.now_us)
+		n.first_us = n.now_us;
+	if (n.until_us > now_us + KEEP_MAX_US)
+		n.until_us = now_us + KEEP_MAX_US;
+	keep(w, &n);
+	return true;
 }
 
 const struct witness_stats *witness_stats(const struct witness *w)

@@ -4,8 +4,7 @@
 
 #include "identify/witness_table.h"
 
-#define ENTRIES_DEFAULT 65536
-#define ENTRIES_LIMIT   (1u << 24)
+#define ENTRIES_LIMIT (1u << 24)
 
 _Static_assert(POOL_NONE == UINT32_MAX, "chains are filled with bytes");
 
@@ -16,6 +15,28 @@ static uint32_t power_of_two(uint32_t at_least)
 	while (n < at_least)
 		n <<= 1;
 	return n;
+}
+
+struct outstanding *outstanding_create(uint32_t max)
+{
+	struct outstanding *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		return NULL;
+	o->buckets = power_of_two((max + WITNESS_WAYS - 1) / WITNESS_WAYS);
+	o->queries = calloc((size_t)o->buckets * WITNESS_WAYS, sizeof(*o->queries));
+	if (o->queries == NULL) {
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void outstanding_destroy(struct outstanding *o)
+{
+	if (o != NULL)
+		free(o->queries);
+	free(o);
 }
 
 static bool create_names(struct witness *w, uint32_t max)
@@ -36,19 +57,19 @@ static bool create_names(struct witness *w, uint32_t max)
 struct witness *witness_create(uint32_t max_entries)
 {
 	struct witness *w = calloc(1, sizeof(*w));
-	uint32_t max = max_entries == 0 ? ENTRIES_DEFAULT : max_entries;
+	uint32_t max = max_entries == 0 ? WITNESS_ENTRIES : max_entries;
 
 	if (w == NULL)
 		return NULL;
 	if (max > ENTRIES_LIMIT)
 		max = ENTRIES_LIMIT;
 	w->entry_buckets = power_of_two((max + WITNESS_WAYS - 1) / WITNESS_WAYS);
-	w->pending_buckets = power_of_two(w->entry_buckets / 4);
 	max = w->entry_buckets * WITNESS_WAYS;
-	w->entries = calloc(max, sizeof(*w->entries));
-	w->pending =
-		calloc((size_t)w->pending_buckets * WITNESS_WAYS, sizeof(*w->pending));
-	if (w->entries == NULL || w->pending == NULL || !create_names(w, max)) {
+	w->asked = outstanding_create(max / 4);
+	for (size_t i = 0; i < WITNESS_KINDS; i++)
+		w->entries[i] = calloc(max, sizeof(*w->entries[i]));
+	if (w->entries[WITNESS_CLIENTS] == NULL || w->entries[WITNESS_SITES] == NULL ||
+	    w->asked == NULL || !create_names(w, max * WITNESS_KINDS)) {
 		witness_destroy(w);
 		return NULL;
 	}
@@ -63,7 +84,8 @@ void witness_destroy(struct witness *w)
 		pool_destroy(w->names[i]);
 		free(w->chains[i]);
 	}
-	free(w->entries);
-	free(w->pending);
+	for (size_t i = 0; i < WITNESS_KINDS; i++)
+		free(w->entries[i]);
+	outstanding_destroy(w->asked);
 	free(w);
 }

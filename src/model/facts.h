@@ -8,6 +8,7 @@
  * Plain data without pointers: it can be copied and kept.  A text of length 0 is absent.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -32,6 +33,8 @@ struct facts {
 	uint16_t asked_len;
 	uint16_t
 		hello_end; /* TLS in front of nothing: where the hello ends; 0 = not known */
+	uint16_t request_at;   /* where the first request begins, if `requests` */
+	bool requests;         /* HTTP/1 requests, which can be followed one by one */
 	uint32_t quic_version; /* 0 = none */
 	uint8_t alpn_len;
 	uint8_t method_len;

@@ -326,13 +326,18 @@ class Bench:
             while weir and len(events) < count and time.monotonic() < end:
                 events = weir.ledger.events(type="dns", src_port=sport)
                 time.sleep(0.1)
+            table = {r["name"]: r["address"] for r in map(json.loads, weir.ctl(
+                "dns", "--json").stdout.splitlines())} if weir else {}
         whole = sum(dns_addresses(e) == [names.get(e["host"])] for e in events)
         answered = sum(a == [names[n]] for (n, _), a in answers.items())
         self.figures["names"] = {"asked": count, "answered": answered, "events": len(events),
-                                 "with_name_and_address": whole}
-        self.bar("names", answered == count and len(events) == count and whole == count,
+                                 "with_name_and_address": whole,
+                                 "in_table": sum(table.get(n) == a for n, a in names.items())}
+        kept = self.figures["names"]["in_table"]
+        self.bar("names", answered == count and len(events) == count and whole == count
+                 and kept == count,
                  f"{count} asked, {answered} answered, {len(events)} events, {whole} of them with "
-                 f"name and address")
+                 f"name and address, {kept} in the table of weir ctl dns")
 
     def run(self):
         for part in self.options.only:

@@ -91,6 +91,26 @@ class Clients(GatewayCase):
                 self.assertEqual((event["verdict"], event["effect"]), ("deny", "rejected"))
                 self.assertEqual(payload_to(capture.stop(), proto=UDP), 0)
 
+    def test_quic_second_connection_from_the_same_port(self):
+        """The kernel passes the port's datagrams by then, but not what begins a connection."""
+        key = "net.ipv4.ip_local_port_range"
+        before = self.lab.client.run("sysctl", "-n", key).stdout.strip()
+        self.lab.client.run("sysctl", "-w", f"{key}=43210 43210")
+        try:
+            self.assertTrue(self.lab.gtlsclient(ALLOWED)[0])
+            capture = self.lab.capture("server", "eth0", "udp port 443")
+            self.assertTrue(self.lab.gtlsclient(ALLOWED)[0])
+            again = payload_to(capture.stop(), proto=UDP)
+            capture = self.lab.capture("server", "eth0", "udp port 443")
+            self.assertFalse(self.lab.gtlsclient(DENIED, timeout=4)[0])
+            self.assertEqual(payload_to(capture.stop(), proto=UDP), 0)
+        finally:
+            self.lab.client.run("sysctl", "-w", f"{key}={before}")
+        self.assertGreater(again, 1000)
+        starts = self.weir.ledger.wait(type="flow", phase="start", src_port=43210, protocol="quic")
+        self.assertEqual([e["host"] for e in starts], [ALLOWED], "one entry of the kernel's")
+        self.assert_denied(43210, DENIED, phase="update", transport="udp", effects=("rejected",))
+
     def test_quic_denied_is_told_at_once(self):
         """The same first packet from a socket that hears of ICMP: each time, and quickly."""
         for address in (places.WEB, places.WEB6):

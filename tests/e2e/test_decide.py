@@ -120,6 +120,26 @@ class Decide(GatewayCase):
         self.assertEqual((event["protocol"], event["evidence"]), ("http", "request"))
         self.assertEqual(len(self.lab.access_log(port)), 3)
 
+    def test_later_requests_are_judged(self):
+        """On a connection that is open and allowed, also behind a body in chunks."""
+        body = "".join(f"{n:x}\r\n{'x' * n}\r\n" for n in (1, 700, 3000)) + "0\r\n\r\n"
+        for address in (places.WEB, places.WEB6):
+            with self.subTest(address), \
+                    self.lab.socket_to(address, 80, sport=(port := self.lab.next_port())) as s:
+                s.sendall(f"GET /b1000 HTTP/1.1\r\nHost: {PLAIN_HTTP}\r\n\r\n".encode())
+                self.assertTrue(s.recv(65536).startswith(b"HTTP/1.1 200"))
+                s.sendall(f"POST /none HTTP/1.1\r\nHost: {PLAIN_HTTP}\r\n"
+                          f"Transfer-Encoding: chunked\r\n\r\n{body}".encode())
+                self.assertTrue(s.recv(65536).startswith(b"HTTP/1.1 40"))
+                s.sendall(f"GET / HTTP/1.1\r\nHost: {BLOCKED_HTTP}\r\n\r\n".encode())
+                with self.assertRaises(ConnectionResetError):
+                    while s.recv(65536):
+                        pass
+                self.assert_denied(port, BLOCKED_HTTP, phase="update")
+                self.assert_none_left(port=80)
+                self.assertNotIn(BLOCKED_HTTP, str(self.lab.access_log(port)))
+                self.assertEqual(len(self.lab.access_log(port)), 2)
+
     def test_200_denied(self):
         """Nothing of 200 denied connections reaches the server, and none stays there."""
         capture = self.lab.at_server()

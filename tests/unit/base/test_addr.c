@@ -206,6 +206,15 @@ static void test_families_share_one_form(void **state)
 	assert_true(addr_compare(&a, &b) > 0);
 	assert_true(addr_compare(&b, &a) < 0);
 	assert_int_equal(addr_compare(&a, &a), 0);
+	/* The first byte that differs decides, wherever it is. */
+	for (size_t i = 0; i < sizeof(a.b); i++) {
+		memset(&a, 0x55, sizeof(a));
+		memset(&b, 0x55, sizeof(b));
+		a.b[i] = 0x80;
+		memset(b.b + i + 1, 0xff, sizeof(b.b) - i - 1);
+		assert_true(addr_compare(&a, &b) > 0);
+		assert_true(addr_compare(&b, &a) < 0);
+	}
 }
 
 static void test_prefixes(void **state)

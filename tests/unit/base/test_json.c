@@ -14,6 +14,8 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define FFFD     "\xef\xbf\xbd"
 
+#define LENGTH_MAX 49
+
 static void assert_written(const struct json *j, const char *want)
 {
 	assert_true(json_ok(j));
@@ -216,28 +218,33 @@ static size_t written_bytes(unsigned char c)
 	return c < 0x80 ? 1 : strlen(FFFD);
 }
 
-/* The fast path looks at 8 bytes at a time: each byte value at each place among them. */
-static void test_each_byte_at_each_place(void **state)
+static void assert_one_odd_byte(unsigned char c, size_t place, size_t len)
+{
+	const size_t width = written_bytes(c);
+	char in[LENGTH_MAX];
+	char buf[LENGTH_MAX + 8];
+	struct json j;
+
+	for (size_t i = 0; i < len; i++)
+		in[i] = (char)('A' + i % 26);
+	in[place] = (char)c;
+	json_init(&j, buf, sizeof(buf));
+	json_string(&j, NULL, (struct str){in, len});
+	assert_int_equal(j.len, len - 1 + width + 2);
+	assert_memory_equal(buf + 1, in, place);
+	if (width == 1)
+		assert_int_equal(buf[1 + place], (char)c);
+	assert_memory_equal(buf + 1 + place + width, in + place + 1, len - place - 1);
+}
+
+/* Several bytes are looked at together, as many as the length allows. */
+static void test_each_byte_at_each_place_of_each_length(void **state)
 {
 	(void)state;
 	for (unsigned c = 0; c < 256; c++)
-		for (size_t place = 0; place < 24; place++) {
-			const size_t width = written_bytes((unsigned char)c);
-			char in[24];
-			char buf[64];
-			struct json j;
-
-			memset(in, 'x', sizeof(in));
-			in[place] = (char)c;
-			json_init(&j, buf, sizeof(buf));
-			json_string(&j, NULL, (struct str){in, sizeof(in)});
-			assert_int_equal(j.len, sizeof(in) - 1 + width + 2);
-			assert_memory_equal(buf + 1, in, place);
-			if (width == 1)
-				assert_int_equal(buf[1 + place], (char)c);
-			assert_memory_equal(buf + 1 + place + width, in + place + 1,
-					    sizeof(in) - place - 1);
-		}
+		for (size_t len = 1; len <= LENGTH_MAX; len++)
+			for (size_t place = 0; place < len; place++)
+				assert_one_odd_byte((unsigned char)c, place, len);
 }
 
 int main(void)
@@ -249,7 +256,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_at_their_bounds),
 		cmocka_unit_test(test_every_number_of_digits),
 		cmocka_unit_test(test_strings_are_escaped),
-		cmocka_unit_test(test_each_byte_at_each_place),
+		cmocka_unit_test(test_each_byte_at_each_place_of_each_length),
 	};
 
 	return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);

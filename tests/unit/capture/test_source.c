@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "capture/source.h"
@@ -385,6 +386,165 @@ static void empty_standard_input_is_refused(void **state)
 				   "capture was written");
 }
 
+/* ---- a file of many blocks -------------------------------------------------------------- */
+
+#define LONG_FRAMES 1000u
+#define LARGEST     262144u /* what libpcap takes for a frame */
+
+static uint32_t long_caplen(uint32_t i)
+{
+	return i % 300 == 7 ? LARGEST - i : i * 7919 % 1500;
+}
+
+static uint8_t long_byte(uint32_t i, uint32_t at)
+{
+	return (uint8_t)(i * 31 + at * 7 + (at >> 8));
+}
+
+static void put_le32(FILE *to, uint32_t v)
+{
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(fputc((int)(v >> 8 * i & 0xff), to) != EOF);
+}
+
+/* `i` microseconds, whatever the unit; the length on the wire is the captured one and `i`. */
+static FILE *long_file(uint32_t snaplen, bool nano)
+{
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	put_le32(f, nano ? 0xa1b23c4d : 0xa1b2c3d4);
+	put_le32(f, 4u << 16 | 2);
+	put_le32(f, 0);
+	put_le32(f, 0);
+	put_le32(f, snaplen);
+	put_le32(f, 1);
+	for (uint32_t i = 0; i < LONG_FRAMES; i++) {
+		const uint32_t caplen = long_caplen(i);
+
+		put_le32(f, 1000000000 + i);
+		put_le32(f, nano ? i * 1000 + 999 : i);
+		put_le32(f, caplen);
+		put_le32(f, caplen + i);
+		for (uint32_t at = 0; at < caplen; at++)
+			assert_true(fputc(long_byte(i, at), f) != EOF);
+	}
+	assert_int_equal(fflush(f), 0);
+	return f;
+}
+
+/* What a pipe gives of `f`, in pieces of 999 bytes, to whoever reads it now. */
+static int piped(FILE *f)
+{
+	uint8_t piece[999];
+	int ends[2];
+	ssize_t n;
+	pid_t writer;
+
+	assert_int_equal(pipe(ends), 0);
+	writer = fork();
+	assert_true(writer >= 0);
+	if (writer == 0) {
+		(void)close(ends[0]);
+		while ((n = read(fileno(f), piece, sizeof(piece))) > 0)
+			if (write(ends[1], piece, (size_t)n) != n)
+				_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(close(ends[1]), 0);
+	return ends[0];
+}
+
+static struct source *open_long(FILE *f, bool by_pipe, struct source_clock *clock)
+{
+	char error[SOURCE_ERROR_MAX] = "";
+	struct source *s;
+	int fd;
+
+	assert_int_equal(lseek(fileno(f), 0, SEEK_SET), 0);
+	fd = by_pipe ? piped(f) : dup(fileno(f));
+	assert_true(fd >= 0);
+	s = open_standard_input(fd, error, clock);
+	assert_string_equal(error, "");
+	assert_non_null(s);
+	return s;
+}
+
+static void expect_long(const struct frame *f, uint32_t i, uint32_t snaplen)
+{
+	const uint32_t caplen = long_caplen(i);
+
+	assert_int_equal(f->number, i + 1);
+	assert_int_equal(f->time_us, INT64_C(1000000000000000) + i * INT64_C(1000001));
+	assert_int_equal(f->len, caplen + i);
+	assert_int_equal(f->caplen, caplen < snaplen ? caplen : snaplen);
+	for (uint32_t at = 0; at < f->caplen; at++)
+		assert_int_equal(f->data[at], long_byte(i, at));
+}
+
+static void frames_across_blocks_are_whole(void **state)
+{
+	static const uint32_t snaplens[] = {LARGEST, 1000, LARGEST};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(snaplens) / sizeof(snaplens[0]); k++) {
+		const bool by_pipe = k == 2;
+		struct source_clock clock = {0, 0};
+		FILE *file = long_file(snaplens[k], by_pipe);
+		struct source *s = open_long(file, by_pipe, &clock);
+		struct frame f;
+
+		for (uint32_t i = 0; i < LONG_FRAMES; i++) {
+			assert_int_equal(source_read(s, &f), SOURCE_FRAME);
+			expect_long(&f, i, snaplens[k]);
+		}
+		assert_int_equal(source_read(s, &f), SOURCE_END);
+		source_close(s);
+		if (by_pipe) {
+			int status = -1;
+
+			assert_true(wait(&status) > 0);
+			assert_int_equal(status, 0);
+		}
+		assert_int_equal(fclose(file), 0);
+	}
+}
+
+static void cut_behind_many_blocks_is_damage(void **state)
+{
+	static const struct {
+		long less; /* than the whole file */
+		const char *want;
+	} rows[] = {
+		{1, "frame 1000: truncated dump file; tried to read 81 captured bytes, "
+		    "only got 80" READ},
+		{81, "frame 1000: truncated dump file; tried to read 81 captured bytes, "
+		     "only got 0" READ},
+		{82, "frame 1000: truncated dump file; tried to read 16 header bytes, "
+		     "only got 15" READ},
+	};
+	struct source_clock clock;
+
+	(void)state;
+	assert_int_equal(long_caplen(LONG_FRAMES - 1), 81);
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		FILE *file = long_file(LARGEST, false);
+		struct source *s;
+		struct frame f;
+
+		assert_int_equal(ftruncate(fileno(file), ftell(file) - rows[k].less), 0);
+		clock = (struct source_clock){0, 0};
+		s = open_long(file, false, &clock);
+		for (uint32_t i = 0; i + 1 < LONG_FRAMES; i++)
+			assert_int_equal(source_read(s, &f), SOURCE_FRAME);
+		assert_int_equal(source_read(s, &f), SOURCE_DAMAGED);
+		assert_string_equal(source_error(s) + strlen("standard input: "),
+				    rows[k].want);
+		source_close(s);
+		assert_int_equal(fclose(file), 0);
+	}
+}
+
 static void closing_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -407,6 +567,8 @@ int main(void)
 		cmocka_unit_test(standard_input_is_read_from_a_file),
 		cmocka_unit_test(standard_input_is_read_from_a_pipe),
 		cmocka_unit_test(empty_standard_input_is_refused),
+		cmocka_unit_test(frames_across_blocks_are_whole),
+		cmocka_unit_test(cut_behind_many_blocks_is_damage),
 		cmocka_unit_test(closing_nothing_is_fine),
 	};
 

@@ -243,22 +243,25 @@ static void too_much_of_anything_is_refused(void **state)
 /* The defaults of the struct are those that --keys and the man page show. */
 static void the_gateways_defaults_are_those_of_the_table(void **state)
 {
-	static const char *const groups[] = {"capture", "control", "limits"};
+	static const char *const groups[] = {"capture", "control", "limits", "dns"};
 	char text[4096];
 	size_t n = 0;
 	struct diag *d;
 	struct config *c, *none;
 
 	(void)state;
-	for (size_t g = 0; g < 3; g++) {
+	for (size_t g = 0; g < 4; g++) {
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s = {\n", groups[g]);
 		for (size_t i = 0; i < schema_count; i++) {
 			const struct schema_row *r = &schema_rows[i];
 			const char *key = schema_key_in(r, groups[g]);
-			const char *quote = r->type == SCHEMA_COUNT ? "" : "\"";
+			const bool bare =
+				r->type == SCHEMA_COUNT || r->type == SCHEMA_FLAG;
+			const char *quote = bare ? "" : "\"";
 
 			if (key == NULL || r->normal[0] == '\0' ||
 			    r->type == SCHEMA_FAILURE || r->type == SCHEMA_INTERFACES ||
+			    r->type == SCHEMA_FOLDER ||
 			    (g == 2 && strncmp(key, "hold_", 5) != 0))
 				continue;
 			n += (size_t)snprintf(text + n, sizeof(text) - n,
@@ -289,6 +292,9 @@ static void the_gateways_defaults_are_those_of_the_table(void **state)
 	assert_string_equal(none->control.operators, c->control.operators);
 	assert_string_equal(none->control.readers, c->control.readers);
 	assert_false(none->ledger.dns_events);
+	assert_int_equal(none->dns.keep, c->dns.keep);
+	assert_int_equal(none->dns.save_us, c->dns.save_us);
+	assert_null(none->dns.dir);
 	assert_int_equal(none->limits.hold_flow, c->limits.hold_flow);
 	assert_int_equal(none->limits.hold_source, c->limits.hold_source);
 	assert_int_equal(none->limits.hold_total, c->limits.hold_total);

@@ -112,6 +112,9 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");
+	dump_text(out, "dns.dir", c->dns.dir);
+	(void)fprintf(out, "dns %s %" PRId64 "\n", c->dns.keep ? "kept" : "not kept",
+		      c->dns.save_us);
 	(void)fprintf(out,
 		      "limits %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRId64
 		      "\n",

@@ -85,7 +85,9 @@ static const char nft_closed[] =
 	"table inet weir {\n"
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority mangle + 1; policy accept;\n"
-	"\t\tct mark & 0x0ff00000 == 0x02a00000 return\n"
+	"\t\tct mark & 0x0ff00000 == 0x02a00000 meta l4proto != udp return\n"
+	"\t\tct mark & 0x0ff00000 == 0x02a00000 meta l4proto udp @th,64,2 != 3 return\n"
+	"\t\tct mark & 0x0ff00000 == 0x02a00000 ct direction reply return\n"
 	"\t\tct state invalid drop\n"
 	"\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n" NFT_SHORTCUT
 	"\t\tqueue num 7\n"
@@ -104,7 +106,9 @@ static const char nft_open[] =
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority mangle + 1; policy accept;\n"
 	"\t\tiifname != { \"eth1\", \"br-lan.7\" } return\n"
-	"\t\tct mark & 0xffffffff == 0x00000001 return\n"
+	"\t\tct mark & 0xffffffff == 0x00000001 meta l4proto != udp return\n"
+	"\t\tct mark & 0xffffffff == 0x00000001 meta l4proto udp @th,64,2 != 3 return\n"
+	"\t\tct mark & 0xffffffff == 0x00000001 ct direction reply return\n"
 	"\t\tct state invalid return\n"
 	"\t\tct state related meta l4proto { icmp, ipv6-icmp } return\n" NFT_SHORTCUT
 	"\t\tqueue num 65535 bypass\n"
@@ -124,36 +128,49 @@ static const char nft_open[] =
 	"\"11,48 0 0 6,21 0 8 6,48 0 0 52,116 0 0 4,100 0 0 2,7 0 0 0,40 0 0 4," \
 	"28 0 0 0,21 0 1 0,6 0 0 65535,6 0 0 0\""
 
+#define LONG_V4 "\"6,177 0 0 0,80 0 0 8,84 0 0 192,21 1 0 192,6 0 0 65535,6 0 0 0\""
+#define LONG_V6                                                               \
+	"\"7,48 0 0 6,21 0 4 17,48 0 0 48,84 0 0 192,21 1 0 192,6 0 0 65535," \
+	"6 0 0 0\""
+
 static const char iptables_closed[] =
 	"# IPv4\n"
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
-	"-A WEIR-FORWARD -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
+	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m bpf "
+	"--bytecode " LONG_V4 " -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m conntrack "
+	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j DROP\n"
 	"-A WEIR-FORWARD -p icmp -m conntrack --ctstate RELATED -j RETURN\n"
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
-	"-A WEIR-SAVE -m mark --mark 0x2a00000/0xff00000 -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xff00000 --ctmask 0xff00000\n"
 	"-A FORWARD -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x2a00000/0xff00000 -j WEIR-SAVE\n"
 	"COMMIT\n"
 	"# IPv6\n"
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
-	"-A WEIR-FORWARD -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
+	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m bpf "
+	"--bytecode " LONG_V6 " -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m conntrack "
+	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j DROP\n"
 	"-A WEIR-FORWARD -p ipv6-icmp -m conntrack --ctstate RELATED -j RETURN\n"
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
-	"-A WEIR-SAVE -m mark --mark 0x2a00000/0xff00000 -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xff00000 --ctmask 0xff00000\n"
 	"-A FORWARD -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x2a00000/0xff00000 -j WEIR-SAVE\n"
 	"COMMIT\n";
 
 static const char iptables_open[] =
@@ -161,33 +178,41 @@ static const char iptables_open[] =
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
-	"-A WEIR-FORWARD -m connmark --mark 0x1/0xffffffff -j RETURN\n"
+	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x1/0xffffffff -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m bpf "
+	"--bytecode " LONG_V4 " -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m conntrack "
+	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j RETURN\n"
 	"-A WEIR-FORWARD -p icmp -m conntrack --ctstate RELATED -j RETURN\n"
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
-	"-A WEIR-SAVE -m mark --mark 0x1/0xffffffff -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xffffffff --ctmask 0xffffffff\n"
 	"-A FORWARD -i eth1 -j WEIR-FORWARD\n"
 	"-A FORWARD -i br-lan.7 -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x1/0xffffffff -j WEIR-SAVE\n"
 	"COMMIT\n"
 	"# IPv6\n"
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
-	"-A WEIR-FORWARD -m connmark --mark 0x1/0xffffffff -j RETURN\n"
+	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x1/0xffffffff -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m bpf "
+	"--bytecode " LONG_V6 " -j RETURN\n"
+	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m conntrack "
+	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j RETURN\n"
 	"-A WEIR-FORWARD -p ipv6-icmp -m conntrack --ctstate RELATED -j RETURN\n"
 	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
-	"-A WEIR-SAVE -m mark --mark 0x1/0xffffffff -j CONNMARK --save-mark "
+	"-A WEIR-SAVE -j CONNMARK --save-mark "
 	"--nfmask 0xffffffff --ctmask 0xffffffff\n"
 	"-A FORWARD -i eth1 -j WEIR-FORWARD\n"
 	"-A FORWARD -i br-lan.7 -j WEIR-FORWARD\n"
-	"-I POSTROUTING 1 -j WEIR-SAVE\n"
+	"-I POSTROUTING 1 -m mark --mark 0x1/0xffffffff -j WEIR-SAVE\n"
 	"COMMIT\n";
 /* A file whose text is a string, which the caller frees. */
 static FILE *text_open(char **ret)
@@ -302,19 +327,31 @@ static void each_choice_changes_its_own_words(void **state)
 		      "-A FORWARD -j", "-A FORWARD -i eth1 -j");
 }
 
-static void without_bpf_only_its_rule_is_missing(void **state)
+/* Cut a line out of a text. */
+static void cut_line(char *text, const char *begin)
 {
-	char *with, *without, *line;
+	char *line = strstr(text, begin), *next;
+
+	assert_non_null(line);
+	next = strchr(line, '\n') + 1;
+	memmove(line, next, strlen(next) + 1);
+}
+
+static void without_bpf_only_its_rules_are_missing(void **state)
+{
+	char *with, *without, *all;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		with = iptables_text(&closed, i == 1, true, false, "");
 		without = iptables_text(&closed, i == 1, false, false, "");
 		assert_null(strstr(without, "bpf"));
-		line = strstr(with, "-A WEIR-FORWARD -p tcp");
-		assert_non_null(line);
-		memmove(line, strchr(line, '\n') + 1, strlen(strchr(line, '\n')));
-		assert_string_equal(with, without);
+		cut_line(with, "-A WEIR-FORWARD -p tcp");
+		cut_line(with, "-A WEIR-FORWARD -p udp");
+		cut_line(with, "-A WEIR-FORWARD -p udp");
+		all = replaced(with, " ! -p udp", "");
+		assert_string_equal(all, without);
+		free(all);
 		free(with);
 		free(without);
 	}
@@ -504,11 +541,11 @@ struct bpf {
 	struct instruction at[PROGRAM_MAX];
 };
 
-/* The program as it stands in the text of the rules. */
-static struct bpf bpf_of(bool ipv6)
+/* The program as it stands in the text of the rules, behind `match`. */
+static struct bpf bpf_behind(const char *match, bool ipv6)
 {
 	char *text = iptables_text(&closed, ipv6, true, false, "");
-	const char *s = strstr(text, "--bytecode \"");
+	const char *s = strstr(strstr(text, match), "--bytecode \"");
 	struct bpf p = {0};
 	char *end;
 
@@ -528,6 +565,11 @@ static struct bpf bpf_of(bool ipv6)
 	assert_int_equal(*end, '"');
 	free(text);
 	return p;
+}
+
+static struct bpf bpf_of(bool ipv6)
+{
+	return bpf_behind("-m tcp", ipv6);
 }
 
 /* Big-endian, as the kernel loads; false beyond the packet, which ends the program with 0. */
@@ -578,6 +620,9 @@ static uint32_t bpf_run(const struct bpf *p, const uint8_t *packet, size_t len)
 			break;
 		case 0x1c: /* sub x */
 			a -= x;
+			break;
+		case 0x54: /* and k */
+			a &= i->k;
 			break;
 		case 0x64: /* lsh k */
 			a <<= i->k;
@@ -755,6 +800,36 @@ static void v6_segments_without_payload_are_known(void **state)
 	assert_true(t.queue > t.pass);
 }
 
+/* The kernel passes the rest of a marked connection alone, but never a long header of QUIC. */
+static void long_headers_of_quic_are_queued(void **state)
+{
+	(void)state;
+	for (unsigned version = 4; version <= 6; version += 2) {
+		const struct bpf p = bpf_behind("-p udp -m connmark", version == 6);
+
+		for (unsigned first = 0; first < 256; first++)
+			for (unsigned words = 5; words <= 15; words++) {
+				const struct segment s = {.version = version,
+							  .ip_words = words,
+							  .tcp_words = 2,
+							  .payload = 30,
+							  .protocol = 17};
+				uint8_t packet[PACKET_MAX];
+				const size_t len = segment_build(&s, packet);
+				const size_t ip = version == 4 ? words * 4 : 40;
+
+				packet[ip + 8] = (uint8_t)first;
+				assert_int_equal(bpf_run(&p, packet, len) != 0,
+						 (first & 0xc0) != 0xc0);
+				/* Nothing to look at: queued. */
+				assert_int_equal(bpf_run(&p, packet, ip + 8), 0);
+				packet[6] = 60;
+				if (version == 6)
+					assert_int_equal(bpf_run(&p, packet, len), 0);
+			}
+	}
+}
+
 /* Lengths that contradict each other are nobody's empty segment. */
 static void contradicting_lengths_are_queued(void **state)
 {
@@ -817,7 +892,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_are_printed_as_they_are),
 		cmocka_unit_test(each_choice_changes_its_own_words),
-		cmocka_unit_test(without_bpf_only_its_rule_is_missing),
+		cmocka_unit_test(without_bpf_only_its_rules_are_missing),
 		cmocka_unit_test(jumps_of_ours_are_taken_out_first),
 		cmocka_unit_test(the_note_of_accounting_is_kept_and_taken_away),
 		cmocka_unit_test(nothing_of_ours_is_nothing_to_remove),
@@ -825,6 +900,7 @@ int main(void)
 		cmocka_unit_test(v4_segments_without_payload_are_known),
 		cmocka_unit_test(v6_segments_without_payload_are_known),
 		cmocka_unit_test(contradicting_lengths_are_queued),
+		cmocka_unit_test(long_headers_of_quic_are_queued),
 		cmocka_unit_test(nft_rules_know_the_same_lengths),
 	};
 

@@ -163,14 +163,14 @@ static void expect_ours(enum netfilter_backend b, uint32_t mark)
 	for (unsigned family = 0; family < 2; family++) {
 		char *now = saved(tool_of(b), family == 1);
 
-		assert_int_equal(count(now, want), 2); /* connmark and mark */
-		assert_int_equal(count(now, "--mark "), 2);
+		assert_int_equal(count(now, want), 4); /* three of connmark, and mark */
+		assert_int_equal(count(now, "--mark "), 4);
 		assert_int_equal(count(now, "-j NFQUEUE --queue-num 7 --queue-bypass\n"),
 				 1);
-		assert_int_equal(count(now, "-m bpf --bytecode "), 1);
+		assert_int_equal(count(now, "-m bpf --bytecode "), 2);
 		assert_int_equal(count(now, "-j WEIR-FORWARD\n"), 1);
-		assert_int_equal(count(now, "-A POSTROUTING -j WEIR-SAVE\n"), 1);
-		assert_int_equal(count(now, "-A WEIR-FORWARD "), 5);
+		assert_int_equal(count(now, "-j WEIR-SAVE\n"), 1);
+		assert_int_equal(count(now, "-A WEIR-FORWARD "), 7);
 		assert_int_equal(count(now, "-A WEIR-SAVE "), 1);
 		free(now);
 	}
@@ -185,7 +185,7 @@ static void expect_places(enum netfilter_backend b)
 	assert_non_null(ours);
 	assert_null(strstr(ours, "-A FORWARD "));
 	assert_ptr_equal(strstr(now, "-A POSTROUTING "),
-			 strstr(now, "-A POSTROUTING -j WEIR-SAVE\n"));
+			 strstr(now, "-A POSTROUTING -m mark --mark "));
 	free(now);
 }
 
@@ -272,7 +272,7 @@ static void changes_by_others_are_seen(void **state)
 {
 	(void)state;
 	watched_life_of(NETFILTER_IPTABLES_NFT,
-			"ip6tables-nft -t mangle -D POSTROUTING -j WEIR-SAVE");
+			"ip6tables-nft -t mangle -D POSTROUTING 1");
 	watched_life_of(NETFILTER_IPTABLES_LEGACY,
 			"iptables-legacy -t mangle -F WEIR-FORWARD");
 }
@@ -479,9 +479,9 @@ static void half_of_the_rules_is_taken_away(void **state)
 {
 	static const char *const damage[] = {
 		"iptables-$t -t mangle -D FORWARD -j WEIR-FORWARD",
-		"ip6tables-$t -t mangle -D POSTROUTING -j WEIR-SAVE",
+		"ip6tables-$t -t mangle -D POSTROUTING 1",
 		"iptables-$t -t mangle -F WEIR-FORWARD",
-		"for c in \"-D POSTROUTING -j\" -F -X; do ip6tables-$t -t mangle $c WEIR-SAVE; done",
+		"for c in \"-D POSTROUTING 1\" \"-F WEIR-SAVE\" \"-X WEIR-SAVE\"; do ip6tables-$t -t mangle $c; done",
 		"iptables-$t -t mangle -I FORWARD -i lo -j WEIR-FORWARD",
 	};
 

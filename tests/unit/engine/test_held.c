@@ -108,8 +108,8 @@ static void every_key_of_the_groups_is_held(void **state)
 	static const char *const later[] = {"ledger.keep", "ledger.keep_size",
 					    "ledger.when_full", "ledger.seal",
 					    "ledger.anchor"};
-	static const char *const groups[] = {"ledger.", "limits.", "capture.",
-					     "control."};
+	static const char *const groups[] = {"ledger.", "limits.", "capture.", "control.",
+					     "dns."};
 	char *text = NULL, *save = NULL;
 	size_t size = 0, held = 0, found = 0;
 	FILE *out = open_memstream(&text, &size);
@@ -124,7 +124,7 @@ static void every_key_of_the_groups_is_held(void **state)
 	     key = strtok_r(NULL, "\n", &save)) {
 		bool waits = false, known = false;
 
-		for (size_t i = 0; i < 4; i++)
+		for (size_t i = 0; i < 5; i++)
 			waits |= strncmp(key, groups[i], strlen(groups[i])) == 0;
 		for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 			waits &= strcmp(key, later[i]) != 0;
@@ -138,6 +138,26 @@ static void every_key_of_the_groups_is_held(void **state)
 	free(text);
 }
 
+static void what_is_held_stays_as_it_was(void **state)
+{
+	static const struct config start = {.ledger = {.dir = "/a"},
+					    .dns = {.dir = "/b", .save_us = 7},
+					    .limits = {.hold_flow = 9},
+					    .capture = {.queue = 1},
+					    .control = {.socket = "/c"}};
+	struct config next = {.dns = {.keep = true}, .sensor = "new"};
+
+	(void)state;
+	held_keep(&start, &next);
+	assert_ptr_equal(next.ledger.dir, start.ledger.dir);
+	assert_ptr_equal(next.dns.dir, start.dns.dir);
+	assert_false(next.dns.keep);
+	assert_int_equal(next.limits.hold_flow, 9);
+	assert_int_equal(next.capture.queue, 1);
+	assert_ptr_equal(next.control.socket, start.control.socket);
+	assert_string_equal(next.sensor, "new");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +165,7 @@ int main(void)
 		cmocka_unit_test(each_key_that_waits_is_named),
 		cmocka_unit_test(the_mode_in_force_counts_and_not_the_file_s),
 		cmocka_unit_test(every_key_of_the_groups_is_held),
+		cmocka_unit_test(what_is_held_stays_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

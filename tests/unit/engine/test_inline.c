@@ -73,6 +73,84 @@ static void what_is_not_payload_is_never_held(void **state)
 	assert_true(scene_end(s));
 }
 
+/* ---- a second hello --------------------------------------------------------------------------- */
+
+/* RFC 8446 4.1.3: a ServerHello with this random asks for another hello. */
+static const char hello_retry[] =
+	"\x16\x03\x03\x00\x2a\x02\xff\xff\x26\x03\x03"
+	"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
+	"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+
+static uint32_t ask_again(struct scene *s, const struct ends *e)
+{
+	return send_segment(s, e,
+			    (struct segment){FROM_SERVER, TCP_ACK | TCP_PSH, SERVER_FIRST,
+					     CLIENT_FIRST + (uint32_t)good.len,
+					     hello_retry, sizeof(hello_retry) - 1});
+}
+
+static void the_same_hello_may_come_twice(void **state)
+{
+	static const char ccs[] = "\x14\x03\x03\x00\x01\x01";
+	const uint32_t at = (uint32_t)good.len, n = sizeof(ccs) - 1;
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say(s, &v4, &good), GOT_PASS);
+	assert_answer(s, ask_again(s, &v4), GOT_PASS);
+	id = send_data(s, &v4, at, ccs, n);
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_data(s, &v4, at + n, good.b, 50);
+	(void)send_data(s, &v4, at + n + 50, good.b + 50, good.len - 50);
+	assert_answers(s, id, 3, GOT_PASS);
+	/* Other bytes in its place are dropped until the server has it. */
+	assert_answer(s, send_data(s, &v4, at + n, evil.b, evil.len), GOT_DROP);
+	assert_answer(s, send_reply(s, &v4, sizeof(hello_retry) - 1, at + n, "no"),
+		      GOT_PASS);
+	assert_answer(s, send_reply(s, &v4, sizeof(hello_retry) + 1, 2 * at + n, "taken"),
+		      GOT_FINAL);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_int_equal(s->reset_count, 0);
+	assert_true(scene_end(s));
+}
+
+static void another_second_hello_is_dropped(void **state)
+{
+	struct scene *s = start(closed);
+	const uint32_t at = (uint32_t)good.len;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &good);
+	(void)ask_again(s, &v4);
+	assert_answer(s, send_data(s, &v4, at, evil.b, evil.len), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"", 1);
+	assert_lines(s, "\"phase\":\"update\"",
+		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_reset(&s->resets[0], &v4, FROM_CLIENT, CLIENT_FIRST + at, SERVER_FIRST);
+	assert_true(scene_end(s));
+}
+
+static void a_second_hello_is_not_waited_for_for_ever(void **state)
+{
+	struct scene *s = start(patient);
+	const uint32_t at = (uint32_t)good.len;
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &good);
+	(void)ask_again(s, &v4);
+	assert_answer(s, send_data(s, &v4, at, good.b, 50), GOT_NOTHING);
+	s->now_us += 4 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"hold_budget\"", 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_true(scene_end(s));
+}
+
 /* ---- denied -------------------------------------------------------------------------------------- */
 
 static void a_denied_name_is_dropped_and_both_ends_are_told(void **state)
@@ -595,6 +673,9 @@ int main(void)
 		cmocka_unit_test(an_allowed_hello_passes_for_good),
 		cmocka_unit_test(pieces_wait_for_the_last_and_keep_their_order),
 		cmocka_unit_test(what_is_not_payload_is_never_held),
+		cmocka_unit_test(the_same_hello_may_come_twice),
+		cmocka_unit_test(another_second_hello_is_dropped),
+		cmocka_unit_test(a_second_hello_is_not_waited_for_for_ever),
 		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
 		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),
 		cmocka_unit_test(a_denied_address_is_refused_at_once),

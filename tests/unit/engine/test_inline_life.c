@@ -11,9 +11,10 @@
 
 static const uint8_t dcid[] = {1, 2, 3, 4, 5, 6, 7, 8};
 
-/* Bytes [from, to) of the hello's message as an Initial; to 0 = all. */
-static void make_initial(struct bytes *to, const struct bytes *hello, uint32_t number,
-			 size_t from, size_t until)
+/* Bytes [from, to) of the hello's message as an Initial under `id`; to 0 = all. */
+static void make_initial_of(struct bytes *to, const uint8_t id[8],
+			    const struct bytes *hello, uint32_t number, size_t from,
+			    size_t until)
 {
 	static struct seal seal;
 	static struct bytes frames;
@@ -21,7 +22,7 @@ static void make_initial(struct bytes *to, const struct bytes *hello, uint32_t n
 
 	memset(&seal, 0, sizeof(seal));
 	assert_true(quic_crypto_open(&seal.crypto));
-	seal.dcid = dcid;
+	seal.dcid = id;
 	seal.dcid_len = sizeof(dcid);
 	seal.number = number;
 	seal.pad_to = 1200;
@@ -29,6 +30,12 @@ static void make_initial(struct bytes *to, const struct bytes *hello, uint32_t n
 	put_crypto(&frames, from, hello->b + 5 + from, len);
 	put_initial(to, &seal, &frames);
 	quic_crypto_close(&seal.crypto);
+}
+
+static void make_initial(struct bytes *to, const struct bytes *hello, uint32_t number,
+			 size_t from, size_t until)
+{
+	make_initial_of(to, dcid, hello, number, from, until);
 }
 
 static void an_allowed_quic_hello_passes(void **state)
@@ -47,6 +54,48 @@ static void an_allowed_quic_hello_passes(void **state)
 	assert_int_equal(s->order[0], id);
 	assert_lines(s, "\"protocol\":\"quic\"", "\"verdict\":\"allow\"", 1);
 	assert_int_equal(s->prohibited_count, 0);
+	assert_true(scene_end(s));
+}
+
+/* RFC 9000 5.2.2: a server takes each for a connection of its own. */
+static void a_second_connection_of_quic_is_judged(void **state)
+{
+	static const uint8_t other_id[] = {8, 7, 6, 5, 4, 3, 2, 1};
+	static struct bytes first, second, rest;
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	make_initial(&first, &good, 0, 0, 0);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	/* The same once more, and half of it: its server may have lost it. */
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	make_initial(&second, &good, 1, 90, 0);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
+		      GOT_FINAL);
+	/* Under the id that the server chose: the keys are those of the first. */
+	memcpy(second.b + 6, other_id, sizeof(other_id));
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
+		      GOT_FINAL);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+
+	make_initial_of(&second, other_id, &good, 0, 0, 0);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
+		      GOT_FINAL);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+
+	make_initial_of(&second, dcid, &evil, 0, 0, 90);
+	make_initial_of(&rest, dcid, &evil, 1, 90, 0);
+	id = send_datagram(s, &quic, FROM_CLIENT, second.b, second.len);
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_datagram(s, &quic, FROM_CLIENT, rest.b, rest.len);
+	assert_answers(s, id, 2, GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
+	assert_int_equal(s->prohibited_count, 1);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
+		      GOT_DROP);
 	assert_true(scene_end(s));
 }
 
@@ -675,6 +724,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_quic_hello_passes),
+		cmocka_unit_test(a_second_connection_of_quic_is_judged),
 		cmocka_unit_test(a_datagram_with_a_low_hop_limit_is_dropped),
 		cmocka_unit_test(a_denied_quic_hello_is_prohibited),
 		cmocka_unit_test(datagrams_that_were_dropped_do_not_make_the_name),

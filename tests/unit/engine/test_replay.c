@@ -23,6 +23,7 @@ struct tape {
 	uint8_t *at;
 	size_t len;
 	uint32_t frames;
+	uint32_t start_s; /* 0 = 1763900000 */
 };
 
 static void put16(struct tape *t, unsigned v)
@@ -83,7 +84,7 @@ static void put_ip(struct tape *t, struct ends e, unsigned proto, size_t payload
 	size_t len = 20 + payload, head;
 	unsigned sum;
 
-	put32(t, 1763900000u);
+	put32(t, t->start_s == 0 ? 1763900000u : t->start_s);
 	put32(t, t->frames++ * 1000);
 	put32(t, (uint32_t)len);
 	put32(t, (uint32_t)len);
@@ -180,9 +181,24 @@ static void put_connection(struct tape *t, struct ends e)
 	put_tcp(t, e, SIDE_CLIENT, 1, 0x18, "?\n nothing that a reader knows\n");
 }
 
+/* A request for "dbNN.contoso.example", of a machine that asked no resolver. */
+static void put_request(struct tape *t, struct ends e, unsigned number)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text),
+		       "GET / HTTP/1.1\r\nHost: db%02u.contoso.example\r\n\r\n",
+		       number % 100);
+	put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+	put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+	put_tcp(t, e, SIDE_CLIENT, 1, 0x18, text);
+	put_segment(t, e, SIDE_SERVER, 1, 1 + (uint32_t)strlen(text), 0x10, "");
+}
+
 /*
  * Machines of the north ask their resolver for a name, then connect to what it answered:
- * a neighbour with a lower address, one with a higher, a server outside.
+ * a neighbour with a lower address, one with a higher, a server outside.  Others, of the
+ * north and of the south, want the name before and after the answer without having asked.
  */
 static void record(struct tape *t)
 {
@@ -194,8 +210,14 @@ static void record(struct tape *t)
 		const uint32_t servers[] = {lower + i, higher + i, 0xc0000200u + i};
 		struct ends dns = {north + i, resolver, (uint16_t)(5000 + i), 53};
 		uint32_t server = servers[i % 3];
+		struct ends other = {north + 100 + i, server, (uint16_t)(41000 + i), 80};
+		struct ends south = {0x0a020100u + i, server, 42000, 80};
 
+		put_request(t, other, i);
 		put_dns(t, dns, i, server);
+		other.sport++;
+		put_request(t, other, i);
+		put_request(t, south, i);
 		put_connection(
 			t, (struct ends){north + i, server, (uint16_t)(40000 + i), 1521});
 		dns = (struct ends){resolver, far_resolver, (uint16_t)(6000 + i), 53};
@@ -213,8 +235,10 @@ static int memory_file(char name[32])
 	return fd;
 }
 
-static char *run(const struct generation *g, const char *capture, unsigned workers,
-		 size_t *ret_len)
+static const char *const log_of_unbound[] = {"tests/data/unbound.dnstap"};
+
+static char *run_logged(const struct generation *g, const char *capture, unsigned workers,
+			size_t logs, size_t *ret_len)
 {
 	struct replay_result *res = calloc(1, sizeof(*res));
 	char name[32], error[300], *events = calloc(1, FILE_MAX);
@@ -223,6 +247,8 @@ static char *run(const struct generation *g, const char *capture, unsigned worke
 	struct replay_cfg cfg = {.generation = g,
 				 .captures = &capture,
 				 .capture_count = 1,
+				 .dnstap = log_of_unbound,
+				 .dnstap_count = logs,
 				 .workers = workers};
 	ssize_t n;
 
@@ -238,6 +264,45 @@ static char *run(const struct generation *g, const char *capture, unsigned worke
 	(void)close(fd);
 	free(res);
 	return events;
+}
+
+static char *run(const struct generation *g, const char *capture, unsigned workers,
+		 size_t *ret_len)
+{
+	return run_logged(g, capture, workers, 0, ret_len);
+}
+
+/* The `start` event of what came from that address and port. */
+static const char *start_of(const char *events, const char *src, unsigned port)
+{
+	static char line[4096];
+	char want[64];
+	const char *at = events;
+
+	(void)snprintf(want, sizeof(want), "\"src_ip\":\"%s\",\"src_port\":%u,", src,
+		       port);
+	while ((at = strstr(at, "\"phase\":\"start\"")) != NULL) {
+		const size_t len = strcspn(at, "\n");
+
+		assert_true(len < sizeof(line));
+		memcpy(line, at, len);
+		line[len] = '\0';
+		if (strstr(line, want) != NULL)
+			return line;
+		at += len;
+	}
+	fail_msg("no event of %s port %u", src, port);
+	return NULL;
+}
+
+static void assert_corroborated(const char *events, const char *src, unsigned port,
+				const char *word)
+{
+	char want[64];
+
+	(void)snprintf(want, sizeof(want), "\"corroboration\":\"%s\"", word);
+	if (strstr(start_of(events, src, port), want) == NULL)
+		fail_msg("not %s: %s", word, start_of(events, src, port));
 }
 
 static void events_do_not_depend_on_the_number_of_workers(void **state)
@@ -261,6 +326,10 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	/* Names from DNS: outside servers, and neighbours where the answers are seen. */
 	assert_non_null(strstr(one, "\"dst_ip\":\"192.0.2.2\",\"dst_port\":1521"));
 	assert_non_null(strstr(one, "\"host\":\"db02.contoso.example\""));
+	/* What the site's resolver told one is a witness for all of the site, from then on. */
+	assert_corroborated(one, "10.1.9.102", 41002, "none");
+	assert_corroborated(one, "10.1.9.102", 41003, "dns_site");
+	assert_corroborated(one, "10.2.1.2", 42000, "none");
 	for (unsigned workers = 2; workers <= 7; workers++) {
 		more = run(g, name, workers, &more_len);
 		assert_int_equal(more_len, one_len);
@@ -270,6 +339,76 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	free(one);
 	free(t.at);
 	(void)close(fd);
+	generation_destroy(g);
+	diag_destroy(d);
+}
+
+/* ---- a resolver's own log ---- */
+
+/* Who was told of 192.0.2.9, and who was not, each with a protocol without names and with one. */
+static void record_for_log(struct tape *t, uint32_t start_s)
+{
+	static const char asked[] = "GET / HTTP/1.1\r\nHost: db.contoso.example\r\n\r\n";
+
+	t->start_s = start_s;
+	begin(t);
+	for (uint32_t i = 3; i < 9; i++) {
+		struct ends e = {0x0a010200u + i, 0xc0000209u, 40000, 1521};
+
+		put_connection(t, e);
+		e = (struct ends){e.src, e.dst, 40001, 80};
+		put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+		put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+		put_tcp(t, e, SIDE_CLIENT, 1, 0x18, asked);
+		put_segment(t, e, SIDE_SERVER, 1, sizeof(asked), 0x10, "");
+	}
+}
+
+static void a_resolver_s_log_is_a_witness_from_its_time_on(void **state)
+{
+	struct generation_cfg gc = {.config = SITES, .share = "."};
+	/* The log is of 2026-11-28T16:00:39Z and the seconds after it. */
+	static const uint32_t starts[] = {1795881000, 1795881660};
+	struct diag *d = diag_create();
+	struct generation *g;
+
+	(void)state;
+	assert_non_null(d);
+	g = generation_load(&gc, d);
+	assert_non_null(g);
+	for (size_t i = 0; i < 2; i++) {
+		struct tape t = {.at = malloc(FILE_MAX)};
+		char name[32], *one, *more;
+		int fd = memory_file(name);
+		size_t one_len, more_len;
+
+		assert_non_null(t.at);
+		record_for_log(&t, starts[i]);
+		assert_int_equal(write(fd, t.at, t.len), t.len);
+		one = run_logged(g, name, 1, 1, &one_len);
+		assert_corroborated(one, "10.1.2.4", 40001,
+				    i == 0 ? "none" : "dns_client");
+		assert_corroborated(one, "10.1.2.5", 40001, i == 0 ? "none" : "dns_site");
+		/* Only who was told is known by that name. */
+		assert_int_equal(strstr(start_of(one, "10.1.2.4", 40000),
+					"\"host\":\"db.contoso.example\"") != NULL,
+				 i == 1);
+		assert_null(strstr(start_of(one, "10.1.2.5", 40000), "\"host\""));
+		if (i == 1)
+			assert_non_null(strstr(one,
+					       "\"dnstap_answers\":6,\"dnstap_others\":"
+					       "7,\"dnstap_strangers\":1,"
+					       "\"dnstap_unusable\":0"));
+		for (unsigned workers = 2; workers <= 7; workers++) {
+			more = run_logged(g, name, workers, 1, &more_len);
+			assert_int_equal(more_len, one_len);
+			assert_memory_equal(more, one, one_len);
+			free(more);
+		}
+		free(one);
+		free(t.at);
+		(void)close(fd);
+	}
 	generation_destroy(g);
 	diag_destroy(d);
 }
@@ -389,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_do_not_depend_on_the_number_of_workers),
+		cmocka_unit_test(a_resolver_s_log_is_a_witness_from_its_time_on),
 		cmocka_unit_test(the_server_must_have_taken_a_name),
 	};
 

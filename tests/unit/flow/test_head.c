@@ -294,6 +294,56 @@ static void a_copy_in_which_the_last_bytes_stay(void **state)
 	head_clear(&last, *state);
 }
 
+/* Whatever was seen, and wherever it is cut: the rest is what was seen behind the cut. */
+static void what_lies_behind_a_cut_moves_to_the_front(void **state)
+{
+	static const struct {
+		uint32_t at, len;
+	} runs[][4] = {
+		{{0, 300}},
+		{{0, 10}, {64, 64}, {130, 1}},
+		{{5, 1}, {63, 2}, {128, 100}},
+		{{0, 64}, {128, 64}, {299, 1}},
+	};
+	struct head_pools *pools = head_pools_create(3, 3);
+	uint8_t bytes[300];
+
+	(void)state;
+	assert_non_null(pools);
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	for (size_t r = 0; r < sizeof(runs) / sizeof(runs[0]); r++) {
+		for (uint32_t cut = 0; cut <= 300; cut++) {
+			struct head h = {0}, want = {0};
+
+			for (size_t i = 0; i < 4; i++) {
+				const uint32_t at = runs[r][i].at,
+					       end = at + runs[r][i].len;
+				const uint32_t from = at > cut ? at : cut;
+
+				(void)head_add(&h, pools, at, bytes + at, end - at);
+				if (end > from)
+					(void)head_add(&want, pools, from - cut,
+						       bytes + from, end - from);
+			}
+			assert_true(head_drop(&h, pools, cut));
+			assert_int_equal(h.filled, want.filled);
+			assert_int_equal(h.highest, want.highest);
+			for (uint32_t i = 0; i < 300; i++) {
+				const uint8_t other = (uint8_t)~bytes[i];
+
+				assert_int_equal(head_contradicts(&h, i, &other, 1),
+						 head_contradicts(&want, i, &other, 1));
+			}
+			if (h.filled > 0)
+				assert_memory_equal(h.bytes, bytes + cut, h.filled);
+			head_clear(&h, pools);
+			head_clear(&want, pools);
+		}
+	}
+	head_pools_destroy(pools);
+}
+
 /* Against an array of bytes with a mark each: gaps, words of the map, places past the end. */
 static void contradiction_is_that_of_the_bytes_seen(void **state)
 {
@@ -353,6 +403,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(contradiction_is_that_of_the_bytes_seen,
 						make_pools, drop_pools),
 		cmocka_unit_test_setup_teardown(a_copy_in_which_the_last_bytes_stay,
+						make_pools, drop_pools),
+		cmocka_unit_test_setup_teardown(what_lies_behind_a_cut_moves_to_the_front,
 						make_pools, drop_pools),
 	};
 

@@ -572,6 +572,20 @@ static void each_state_has_its_time_out(void **state)
 	}
 }
 
+/* Asking is telling: what is left at the end of a run ends behind the last frame. */
+static void a_clock_without_packets_counts(void **state)
+{
+	struct bench *b = *state;
+	const struct packet syn = tcp('c', S, 99, 0, 0);
+	int64_t us = 0;
+
+	touch(b, &syn);
+	for (int64_t after = 0; after < 30; after++)
+		assert_null(flow_next_end(b->t, START + after * SECOND, &us));
+	assert_non_null(flow_next_end(b->t, INT64_MAX, &us));
+	assert_int_equal(us, START + 29 * SECOND + 1);
+}
+
 static void a_packet_puts_the_end_off(void **state)
 {
 	struct bench *b = *state;
@@ -824,6 +838,7 @@ int main(void)
 		CASE(the_engines_bytes_start_at_zero_also_in_used_records),
 		CASE(flow_ids_depend_on_time_and_tuple_alone),
 		CASE(each_state_has_its_time_out),
+		CASE(a_clock_without_packets_counts),
 		CASE(a_packet_puts_the_end_off),
 		CASE(times_that_go_back_do_not_disturb_the_order),
 		CASE(a_new_syn_gives_the_old_flow_out_at_its_own_time),

@@ -9,6 +9,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+static struct ja4_memory
+	memory; /* of all tests: what one leaves may not change another */
+
 static void fill(struct ja4_values *l, const uint16_t *v, size_t count)
 {
 	l->count = 0;
@@ -45,7 +48,7 @@ static void assert_ja4(struct ja4_input *in, const char *want)
 {
 	char got[JA4_LEN + 1] = "";
 
-	assert_true(ja4_write(in, got));
+	assert_true(ja4_write(&memory, in, got));
 	got[JA4_LEN] = '\0';
 	assert_string_equal(got, want);
 }
@@ -98,7 +101,7 @@ static void versions_have_their_words(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		example(&in);
 		in.version = rows[i].version;
-		assert_true(ja4_write(&in, got));
+		assert_true(ja4_write(&memory, &in, got));
 		assert_memory_equal(got + 1, rows[i].want, 2);
 	}
 }
@@ -121,7 +124,7 @@ static void alpn_is_two_characters_or_two_digits(void **state)
 		in.alpn_len = rows[i].len;
 		in.alpn_first = rows[i].first;
 		in.alpn_last = rows[i].last;
-		assert_true(ja4_write(&in, got));
+		assert_true(ja4_write(&memory, &in, got));
 		assert_memory_equal(got + 8, rows[i].want, 2);
 	}
 }
@@ -135,10 +138,57 @@ static void counts_stop_at_99_and_lists_at_their_room(void **state)
 	example(&in);
 	while (in.ciphers.count < JA4_VALUES_MAX)
 		ja4_push(&in.ciphers, 0x1234);
-	assert_true(ja4_write(&in, got));
+	assert_true(ja4_write(&memory, &in, got));
 	assert_memory_equal(got, "t13d9916h2", 10);
 	ja4_push(&in.ciphers, 0x1234);
-	assert_false(ja4_write(&in, got));
+	assert_false(ja4_write(&memory, &in, got));
+}
+
+/* More lists than are remembered, short ones and those beyond what is. */
+static void memory_changes_no_fingerprint(void **state)
+{
+	static const struct ja4_memory empty;
+	struct ja4_memory forgetful;
+	struct ja4_input in;
+	char want[JA4_LEN], got[JA4_LEN];
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * JA4_REMEMBERED; i++) {
+		example(&in);
+		in.ciphers.v[i % 15] ^= (uint16_t)i;
+		while (i % 3 == 0 && in.extensions.count < 90 + i % 20)
+			ja4_push(&in.extensions, (uint16_t)(0x2000 + i));
+		for (int round = 0; round < 8; round++) {
+			struct ja4_input copy = in;
+
+			forgetful = empty;
+			assert_true(ja4_write(&forgetful, &copy, want));
+			copy = in;
+			assert_true(ja4_write(&memory, &copy, got));
+			assert_memory_equal(got, want, JA4_LEN);
+			/* What is remembered begins with the next list. */
+			in.ciphers = copy.ciphers;
+			in.ciphers.count--;
+		}
+	}
+}
+
+/* Who asks for a list that is remembered gets what stands there. */
+static void list_seen_before_is_not_hashed_again(void **state)
+{
+	struct ja4_memory m;
+	struct ja4_input in;
+	char got[JA4_LEN];
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	example(&in);
+	assert_true(ja4_write(&m, &in, got));
+	for (size_t i = 0; i < JA4_REMEMBERED; i++)
+		memset(m.digests[i].digest, '#', JA4_PART_LEN);
+	example(&in);
+	assert_true(ja4_write(&m, &in, got));
+	assert_memory_equal(got, "t13d1516h2_############_############", JA4_LEN);
 }
 
 static void grease_is_the_sixteen_values_of_its_rfc(void **state)
@@ -163,6 +213,8 @@ int main(void)
 		cmocka_unit_test(versions_have_their_words),
 		cmocka_unit_test(alpn_is_two_characters_or_two_digits),
 		cmocka_unit_test(counts_stop_at_99_and_lists_at_their_room),
+		cmocka_unit_test(memory_changes_no_fingerprint),
+		cmocka_unit_test(list_seen_before_is_not_hashed_again),
 		cmocka_unit_test(grease_is_the_sixteen_values_of_its_rfc),
 	};
 

@@ -244,6 +244,226 @@ static void a_clock_before_1970_does_no_harm(void **state)
 	assert_true(confirms(w, &client, "a.example", 0));
 }
 
+/* ---- sites ---- */
+
+#define NORTH UINT64_C(11)
+#define SOUTH UINT64_C(12)
+
+static void a_site_s_answers_confirm_and_name_nothing(void **state)
+{
+	const struct dns_message a = answer("a.example", 60);
+	struct witness *w = *state;
+
+	assert_true(witness_keep_site(w, NORTH, &a, NOW));
+	assert_true(witness_site_confirms(w, NORTH, &server, STR("a.example"), NOW));
+	assert_false(witness_site_confirms(w, SOUTH, &server, STR("a.example"), NOW));
+	assert_false(witness_site_confirms(w, NORTH, &stranger, STR("a.example"), NOW));
+	assert_false(witness_site_confirms(w, NORTH, &server, STR("b.example"), NOW));
+	assert_false(witness_site_confirms(w, NORTH, &server, STR("a.example"),
+					   NOW + 300 * SECOND));
+	assert_false(confirms(w, &client, "a.example", NOW));
+	assert_null(witness_name(w, &client, &server, NOW).p);
+	assert_int_equal(witness_stats(w)->site_kept, 1);
+	assert_int_equal(witness_stats(w)->kept, 0);
+}
+
+static void a_client_s_answers_are_not_the_site_s(void **state)
+{
+	struct witness *w = *state;
+
+	assert_true(tell(w, &client, "a.example", 60, NOW));
+	assert_false(witness_site_confirms(w, NORTH, &server, STR("a.example"), NOW));
+	assert_int_equal(witness_stats(w)->site_kept, 0);
+}
+
+static void a_full_bucket_of_a_site_is_counted_apart(void **state)
+{
+	struct witness *w = *state;
+	char name[32];
+
+	for (unsigned i = 0; i < 17; i++) {
+		struct dns_message a;
+
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		a = answer(name, 3600);
+		assert_true(witness_keep_site(w, NORTH, &a, NOW));
+	}
+	assert_int_equal(witness_stats(w)->site_evicted, 1);
+	assert_int_equal(witness_stats(w)->evicted, 0);
+}
+
+static void what_is_no_answer_is_not_kept(void **state)
+{
+	struct witness *w = *state;
+	struct dns_message bad[4];
+
+	for (size_t i = 0; i < 4; i++)
+		bad[i] = answer("a.example", 60);
+	bad[0].is_answer = false;
+	bad[1].rcode = 2;
+	bad[2].question_count = 2;
+	bad[3].name_len = 0;
+	for (size_t i = 0; i < 4; i++) {
+		assert_false(witness_keep(w, &client, &bad[i], NOW));
+		assert_false(witness_keep_site(w, NORTH, &bad[i], NOW));
+	}
+	assert_int_equal(witness_stats(w)->kept + witness_stats(w)->site_kept, 0);
+}
+
+/* ---- connections ---- */
+
+static struct witness_ref hold(struct witness *w, const char *name, int64_t at_us)
+{
+	return witness_hold(w, &client, &server, str_of(name), at_us);
+}
+
+static void an_entry_lives_until_its_last_connection_has_ended_and_5_minutes(void **state)
+{
+	const int64_t day = 86400 * SECOND;
+	struct witness *w = *state;
+	struct witness_ref one, two;
+
+	assert_int_equal(hold(w, "a.example", NOW).place, 0);
+	assert_true(tell(w, &client, "a.example", 60, NOW));
+	one = hold(w, "a.example", NOW + SECOND);
+	two = hold(w, "a.example", NOW + SECOND);
+	assert_int_not_equal(one.place, 0);
+	assert_int_equal(hold(w, "b.example", NOW + SECOND).place, 0);
+	witness_let_go(w, one, NOW + 2 * SECOND);
+	/* The other one is still there, days later. */
+	assert_true(confirms(w, &client, "a.example", NOW + 3 * day));
+	assert_true(str_equal(witness_name(w, &client, &server, NOW + 3 * day),
+			      STR("a.example")));
+	witness_let_go(w, two, NOW + 3 * day);
+	assert_true(confirms(w, &client, "a.example", NOW + 3 * day + 300 * SECOND - 1));
+	assert_false(confirms(w, &client, "a.example", NOW + 3 * day + 300 * SECOND));
+	witness_let_go(w, (struct witness_ref){0}, NOW);
+}
+
+static void an_end_never_shortens(void **state)
+{
+	struct witness *w = *state;
+
+	assert_true(tell(w, &client, "a.example", 3600, NOW));
+	witness_let_go(w, hold(w, "a.example", NOW + SECOND), NOW + 2 * SECOND);
+	assert_true(confirms(w, &client, "a.example", NOW + 3600 * SECOND));
+}
+
+static void what_is_in_use_goes_last_and_its_holder_does_no_harm(void **state)
+{
+	struct witness *w = *state;
+	struct witness_ref held[17];
+	char name[32];
+
+	for (unsigned i = 0; i < 17; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		/* The first ends first, and is in use. */
+		assert_true(tell(w, &client, name, i == 0 ? 300 : 3600, NOW));
+		held[i] = (struct witness_ref){0};
+		if (i == 0)
+			held[0] = hold(w, name, NOW + SECOND);
+	}
+	assert_true(confirms(w, &client, "n0.example", NOW + 400 * SECOND));
+	for (unsigned i = 1; i < 17; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		held[i] = hold(w, name, NOW + SECOND);
+	}
+	/* All in use: one goes, and who held it does not end the next. */
+	assert_true(tell(w, &client, "new.example", 3600, NOW));
+	assert_false(confirms(w, &client, "n0.example", NOW + SECOND));
+	assert_int_not_equal(hold(w, "new.example", NOW + SECOND).place, 0);
+	witness_let_go(w, held[0], NOW + 2 * SECOND);
+	assert_true(confirms(w, &client, "new.example", NOW + 90000 * SECOND));
+}
+
+/* ---- rows ---- */
+
+/* All that is in `from`, put into an empty one. */
+static struct witness *moved(const struct witness *from, int64_t at_us, unsigned *ret)
+{
+	struct witness *to = witness_create(0);
+	struct witness_row row;
+
+	assert_non_null(to);
+	*ret = 0;
+	for (size_t i = 0; i < witness_places(from); i++)
+		if (witness_row_at(from, i, at_us, &row))
+			*ret += witness_restore(to, &row, at_us);
+	return to;
+}
+
+static void rows_tell_all_and_restore_it(void **state)
+{
+	const struct dns_message a = answer("site.example", 600);
+	struct witness *w = *state, *other;
+	struct witness_row row;
+	unsigned n, seen = 0;
+
+	assert_true(tell(w, &client, "a.example", 3600, NOW));
+	assert_true(tell(w, &client, "a.example", 3600, NOW + 5 * SECOND));
+	assert_true(tell(w, &other_client, "short.example", 60, NOW));
+	assert_true(witness_keep_site(w, NORTH, &a, NOW));
+	for (size_t i = 0; i < witness_places(w); i++) {
+		if (!witness_row_at(w, i, NOW + 6 * SECOND, &row))
+			continue;
+		seen++;
+		assert_true(addr_equal(&row.addr, &server));
+		if (row.of_site) {
+			assert_int_equal(row.site, NORTH);
+			assert_true(str_equal(row.name, STR("site.example")));
+		} else if (addr_equal(&row.client, &client)) {
+			assert_int_equal(row.first_us, NOW + 1000);
+			assert_int_equal(row.last_us, NOW + 5 * SECOND + 1000);
+			assert_int_equal(row.until_us, NOW + 3605 * SECOND + 1000);
+		}
+	}
+	assert_int_equal(seen, 3);
+	other = moved(w, NOW + 400 * SECOND, &n);
+	assert_int_equal(n, 2); /* one has ended */
+	assert_true(confirms(other, &client, "a.example", NOW + 3605 * SECOND));
+	assert_false(confirms(other, &client, "a.example", NOW + 3606 * SECOND));
+	assert_true(witness_site_confirms(other, NORTH, &server, STR("site.example"),
+					  NOW + 401 * SECOND));
+	witness_destroy(other);
+}
+
+static void a_row_is_bounded_by_the_clock_that_restores_it(void **state)
+{
+	const int64_t day = 86400 * SECOND;
+	struct witness *w = *state;
+	struct witness_row row = {.client = client,
+				  .addr = server,
+				  .first_us = NOW + 5 * day,
+				  .last_us = NOW + 6 * day,
+				  .until_us = NOW + 90 * day};
+
+	row.name = STR("a.example");
+	assert_true(witness_restore(w, &row, NOW));
+	assert_true(confirms(w, &client, "a.example", NOW + day - 1));
+	assert_false(confirms(w, &client, "a.example", NOW + day));
+	for (size_t i = 0; i < witness_places(w); i++)
+		if (witness_row_at(w, i, NOW, &row))
+			assert_true(row.first_us <= NOW && row.last_us <= NOW);
+	row.until_us = NOW;
+	assert_false(witness_restore(w, &row, NOW));
+}
+
+static void what_is_in_use_is_shown_with_the_grace_that_is_to_come(void **state)
+{
+	struct witness *w = *state;
+	struct witness_row row;
+	unsigned seen = 0;
+
+	assert_true(tell(w, &client, "a.example", 60, NOW));
+	(void)hold(w, "a.example", NOW + SECOND);
+	for (size_t i = 0; i < witness_places(w); i++)
+		if (witness_row_at(w, i, NOW + 9999 * SECOND, &row)) {
+			assert_int_equal(row.until_us, NOW + 10299 * SECOND);
+			seen++;
+		}
+	assert_int_equal(seen, 1);
+}
+
 static void destroying_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -278,6 +498,16 @@ int main(void)
 		TEST(a_full_bucket_gives_up_what_ends_first_and_counts_it),
 		cmocka_unit_test(many_clients_share_names_within_the_bound),
 		TEST(a_clock_before_1970_does_no_harm),
+		TEST(a_site_s_answers_confirm_and_name_nothing),
+		TEST(a_client_s_answers_are_not_the_site_s),
+		TEST(a_full_bucket_of_a_site_is_counted_apart),
+		TEST(what_is_no_answer_is_not_kept),
+		TEST(an_entry_lives_until_its_last_connection_has_ended_and_5_minutes),
+		TEST(an_end_never_shortens),
+		TEST(what_is_in_use_goes_last_and_its_holder_does_no_harm),
+		TEST(rows_tell_all_and_restore_it),
+		TEST(a_row_is_bounded_by_the_clock_that_restores_it),
+		TEST(what_is_in_use_is_shown_with_the_grace_that_is_to_come),
 		cmocka_unit_test(destroying_nothing_is_fine),
 	};
 

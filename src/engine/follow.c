@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/follow.h"
+
+#include <string.h>
+
+#include "base/cursor.h"
+#include "engine/conn.h"
+#include "identify/dns.h"
+
+#define DNS_PREFIX 2 /* be16 length in front of a message: RFC 1035 4.2.2 */
+
+/* The packet at hand, and where its bytes lie in the stream. */
+struct piece {
+	const struct packet *pkt;
+	bool from_client;
+	uint32_t at;
+	struct str bytes;
+};
+
+static struct follower *follower_of(const struct worker *w, const struct conn *c)
+{
+	return c->follower == POOL_NONE ? NULL : pool_at(w->followers, c->follower);
+}
+
+/* ---- lanes ------------------------------------------------------------------------------------ */
+
+static bool lane_advance(struct worker *w, struct lane *l, uint32_t n)
+{
+	l->next += n;
+	return l->head.highest == 0 || head_drop(&l->head, w->heads, n);
+}
+
+static struct str lane_bytes(const struct lane *l)
+{
+	return (struct str){(const char *)l->head.bytes, l->head.filled};
+}
+
+/* Cut off what has been read; false: nothing is left. */
+static bool trim(struct piece *p, uint32_t next)
+{
+	const int32_t before = (int32_t)(next - p->at);
+
+	if (before <= 0)
+		return p->bytes.len > 0;
+	if ((size_t)before >= p->bytes.len)
+		return false;
+	p->at = next;
+	p->bytes.p += before;
+	p->bytes.len -= (size_t)before;
+	return true;
+}
+
+/* ---- ends ----------------------------------------------------------------------------------------- */
+
+static void stop(struct worker *w, struct conn *c)
+{
+	struct follower *fo = follower_of(w, c);
+
+	if (fo == NULL)
+		return;
+	head_clear(&fo->out.head, w->heads);
+	head_clear(&fo->in.head, w->heads);
+	head_clear(&fo->guard, w->heads);
+	pool_put(w->followers, fo);
+	c->follower = POOL_NONE;
+	c->read_out = true;
+}
+
+/* What follows cannot be read: the connection is judged as what it is, once. */
+static void give_up(struct worker *w, struct flow *fl, struct conn *c,
+		    enum undecidable why)
+{
+	const struct facts f = {.protocol = PROTOCOL_HTTP,
+				.undecidable = why,
+				.visibility = VISIBILITY_ADDRESS,
+				.flags = 1u << FLAG_CLEAR_TEXT};
+
+	w->stats.http_lost++;
+	stop(w, c);
+	judge_request(w, fl, c, &f);
+}
+
+/* Has the server acknowledged the client's bytes up to `end`?  Of a server that nobody sees: yes. */
+static bool is_taken(const struct worker *w, const struct flow *fl, uint32_t end)
+{
+	if (!fl->in.has_ack)
+		return w->inl == NULL && !fl->in.has_seq;
+	return (int32_t)(fl->in.acked - (fl->client_isn + end)) >= 0;
+}
+
+static uint32_t guard_end(const struct follower *fo)
+{
+	return fo->guard_at + fo->guard.highest;
+}
+
+/* ---- requests ----------------------------------------------------------------------------------- */
+
+/* The header section in the guard, which was read before. */
+static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo)
+{
+	const struct str header = {(const char *)fo->guard.bytes, fo->guard.filled};
+	struct http_follow again = {0};
+	struct facts f;
+	size_t used;
+
+	memset(&f, 0, sizeof(f));
+	fo->waits = false;
+	(void)identify_http(w->identify, &again, header, true, flow_server_port(fl),
+			    &used, &f);
+	head_clear(&fo->guard, w->heads);
+	judge_request(w, fl, c, &f);
+}
+
+/*
+ * Two contents for a header that the server has not acknowledged: one of both hosts, and nobody
+ * who only watches can tell which.
+ */
+static void conflict(struct worker *w, struct flow *fl, struct conn *c,
+		     struct follower *fo, const struct piece *p)
+{
+	const uint32_t from = p->at - fo->guard_at;
+	struct http_follow again = {0};
+	struct facts f;
+	size_t used, n = fo->guard.filled - from;
+
+	c->flags |= 1u << FLAG_OVERLAP;
+	for (int last = 0; last < 2; last++) {
+		memcpy(w->without, fo->guard.bytes, fo->guard.filled);
+		if (last > 0)
+			memcpy(w->without + from, p->bytes.p,
+			       p->bytes.len < n ? p->bytes.len : n);
+		memset(&f, 0, sizeof(f));
+		again = (struct http_follow){0};
+		if (identify_http(
+			    w->identify, &again,
+			    (struct str){(const char *)w->without, fo->guard.filled},
+			    true, flow_server_port(fl), &used, &f) == HTTP_STEP_REQUEST)
+			rival_name(w, c, facts_host(&f));
+	}
+	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+}
+
+/* A header section has been read. */
+static void take_request(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct str header, const struct facts *f,
+			 const struct piece *p)
+{
+	w->stats.http_requests++;
+	fo->lets_pass = false;
+	fo->asked_upgrade = fo->http.upgrade;
+	if (p->from_client)
+		fo->answer_seq = fl->in.has_seq ? fl->in.next_seq : 0;
+	else
+		fo->answer_seq = p->pkt->seq;
+	if (fo->guard.highest == 0)
+		fo->guard_at = fo->out.next;
+	if (head_add(&fo->guard, w->heads, fo->out.next - fo->guard_at,
+		     (const uint8_t *)header.p, header.len) == HEAD_NO_ROOM) {
+		w->stats.heads_refused++;
+		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return;
+	}
+	if (w->inl == NULL) {
+		fo->waits = true;
+		return;
+	}
+	judge_request(w, fl, c, f);
+}
+
+/*
+ * May the next header be read?  Not while another one stands in the guard, unless it follows at
+ * once and can be guarded along with it.
+ */
+static bool may_read(const struct worker *w, const struct follower *fo)
+{
+	if (fo->guard.highest == 0 || !http_between(&fo->http))
+		return true;
+	return w->inl != NULL && guard_end(fo) == fo->out.next &&
+	       fo->guard.highest < HEAD_MAX / 2;
+}
+
+/* Read on; *ret_used bytes are done with.  False: nothing more can be read of them, or at all. */
+static bool read_http(struct worker *w, struct flow *fl, struct conn *c,
+		      struct follower *fo, struct str bytes, bool full,
+		      const struct piece *p, size_t *ret_used)
+{
+	enum http_step step;
+	struct facts f;
+
+	*ret_used = 0;
+	if (bytes.len == 0 || !may_read(w, fo))
+		return false;
+	memset(&f, 0, sizeof(f));
+	step = identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
+			     ret_used, &f);
+	if (step == HTTP_STEP_LOST) {
+		give_up(w, fl, c, f.undecidable);
+		return false;
+	}
+	if (step == HTTP_STEP_REQUEST) {
+		take_request(w, fl, c, fo, (struct str){bytes.p, *ret_used}, &f, p);
+		if (c->follower == POOL_NONE)
+			return false;
+		if (fo->http.tunnel) {
+			fo->kind = FOLLOW_OPENING;
+			fo->tunnel = true;
+		}
+	}
+	return *ret_used > 0;
+}
+
+/* ---- behind CONNECT and Upgrade -------------------------------------------------------------------- */
+
+/* The proxy goes by the one, the server behind it by the other. */
+static void compare_names(struct worker *w, struct conn *c, struct facts *f)
+{
+	const struct str asked = intern_text(w->texts, c->host);
+
+	if (asked.len == 0 || f->host_len == 0 || str_equal(asked, facts_host(f)) ||
+	    (c->flags & 1u << FLAG_IP_LITERAL) != 0)
+		return;
+	rival_name(w, c, asked);
+	rival_name(w, c, facts_host(f));
+	f->flags |= 1u << FLAG_HOST_MISMATCH;
+	f->undecidable = UNDECIDABLE_CONFLICT;
+	f->evidence = EVIDENCE_NONE;
+	f->host_len = f->url_len = 0;
+}
+
+/* False: nothing more can be read yet, or at all. */
+static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo)
+{
+	const struct head *h = &fo->out.head;
+	struct facts f;
+
+	if (h->filled == 0)
+		return false;
+	memset(&f, 0, sizeof(f));
+	switch (identify_stream(w->identify, h->bytes, h->filled, false,
+				h->filled == HEAD_MAX, flow_server_port(fl), &f)) {
+	case IDENTIFY_PASS:
+	case IDENTIFY_ASKED:
+		fo->lets_pass = true; /* the client waits for an answer */
+		return false;
+	case IDENTIFY_MORE:
+	case IDENTIFY_OTHER:
+	case IDENTIFY_RETRY:
+	case IDENTIFY_ANSWERED:
+		return false;
+	case IDENTIFY_DONE:
+		break;
+	}
+	if (f.requests && f.request_at == 0) { /* it was no CONNECT that succeeded */
+		fo->kind = FOLLOW_HTTP;
+		fo->http = (struct http_follow){0};
+		return true;
+	}
+	if (fo->tunnel)
+		compare_names(w, c, &f);
+	stop(w, c);
+	if (f.host_len > 0 || f.undecidable != UNDECIDABLE_NONE)
+		judge_request(w, fl, c, &f);
+	return false;
+}
+
+/* ---- the client's bytes ------------------------------------------------------------------------------ */
+
+/* Leave out body bytes, also those that nobody saw.  False: there is no body here. */
+static bool skip_body(struct worker *w, struct follower *fo, struct piece *p)
+{
+	const uint32_t gap = p->at - fo->out.next;
+	const uint64_t body = fo->kind == FOLLOW_HTTP ? http_skippable(&fo->http) : 0;
+	uint64_t n = (uint64_t)gap + p->bytes.len;
+
+	if (body == 0 || gap > body)
+		return false;
+	if (n > body)
+		n = body;
+	http_skip(&fo->http, n);
+	(void)lane_advance(w, &fo->out, (uint32_t)n);
+	return true;
+}
+
+/* What lies in the lane, as far as it can be read. */
+static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
+		      struct follower *fo, const struct piece *p)
+{
+	const struct head *h = &fo->out.head;
+	size_t used;
+
+	while (c->follower != POOL_NONE && !conn_is_cut(w, c)) {
+		if (fo->kind == FOLLOW_OPENING) {
+			if (!read_opening(w, fl, c, fo))
+				return;
+			continue;
+		}
+		if (!read_http(w, fl, c, fo, lane_bytes(&fo->out), h->filled == HEAD_MAX,
+			       p, &used))
+			return;
+		(void)lane_advance(w, &fo->out, (uint32_t)used);
+	}
+}
+
+/* Keep what cannot be read yet.  False: there is no room, or it is too far ahead. */
+static bool store(struct worker *w, struct flow *fl, struct conn *c, struct follower *fo,
+		  const struct piece *p)
+{
+	const uint32_t gap = p->at - fo->out.next;
+	enum head_result r;
+
+	if (gap >= HEAD_MAX || p->bytes.len > HEAD_MAX - gap) {
+		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
+			w->inl->refused = &w->inl->stats.over_cap;
+		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
+			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
+		return false;
+	}
+	r = head_add(&fo->out.head, w->heads, gap, (const uint8_t *)p->bytes.p,
+		     p->bytes.len);
+	if (r == HEAD_NO_ROOM) {
+		w->stats.heads_refused++;
+		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return false;
+	}
+	if (!fo->out.head.conflict)
+		return true;
+	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	return false;
+}
+
+static void read_client(struct worker *w, struct flow *fl, struct conn *c,
+			struct follower *fo, struct piece *p)
+{
+	size_t used = 0;
+
+	while (trim(p, fo->out.next)) {
+		if (skip_body(w, fo, p))
+			continue;
+		if (fo->kind != FOLLOW_HTTP || p->at != fo->out.next ||
+		    fo->out.head.highest > 0 ||
+		    !read_http(w, fl, c, fo, p->bytes, false, p, &used)) {
+			if (c->follower == POOL_NONE || conn_is_cut(w, c))
+				return;
+			if (store(w, fl, c, fo, p))
+				read_lane(w, fl, c, fo, p);
+			return;
+		}
+		(void)lane_advance(w, &fo->out, (uint32_t)used);
+		if (conn_is_cut(w, c))
+			return;
+	}
+	read_lane(w, fl, c, fo, p);
+}
+
+/* Other bytes in the place of a header that the server has not acknowledged. */
+static bool contradicts(const struct follower *fo, const struct piece *p)
+{
+	const int32_t before = (int32_t)(fo->guard_at - p->at);
+	const size_t skip = before > 0 ? (size_t)before : 0;
+
+	if (fo->guard.highest == 0 || skip >= p->bytes.len)
+		return false;
+	return head_contradicts(&fo->guard, before > 0 ? 0 : p->at - fo->guard_at,
+				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
+}
+
+static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
+		      struct follower *fo, struct piece *p)
+{
+	if (contradicts(fo, p)) {
+		if (w->inl != NULL) {
+			c->flags |= 1u << FLAG_OVERLAP;
+			w->inl->refused = &w->inl->stats.conflicting;
+		} else if (trim(p, fo->guard_at)) {
+			conflict(w, fl, c, fo, p);
+		}
+		return;
+	}
+	if (p->at == fo->out.next && p->pkt->tcp_timestamp)
+		c->ts_recent = p->pkt->ts_val;
+	read_client(w, fl, c, fo, p);
+}
+
+/* The server says something: has it switched to what the client asked for (RFC 9110 7.8)? */
+static void hear_answer(struct follower *fo, const struct piece *p)
+{
+	static const char line[] = "HTTP/1.x 10x";
+	const char *b = p->bytes.p;
+
+	if (!fo->asked_upgrade || p->bytes.len < sizeof(line) - 1 ||
+	    (fo->answer_seq != 0 && p->pkt->seq != fo->answer_seq))
+		return;
+	fo->asked_upgrade = false;
+	if (memcmp(b, line, 7) != 0 || memcmp(b + 8, line + 8, 3) != 0)
+		return;
+	if (b[11] == '0') { /* 100: go on; the answer is yet to come */
+		fo->asked_upgrade = true;
+		fo->answer_seq = p->pkt->seq + (uint32_t)p->bytes.len;
+	} else if (b[11] == '1') {
+		fo->kind = FOLLOW_OPENING;
+		fo->tunnel = false;
+	}
+}
+
+/* ---- DNS over TCP --------------------------------------------------------------------------------------- */
+
+static void read_dns(struct worker *w, struct flow *fl, struct lane *l, bool from_client)
+{
+	while (l->head.filled >= DNS_PREFIX) {
+		const uint32_t len = (uint32_t)l->head.bytes[0] << 8 | l->head.bytes[1];
+		const uint32_t all = DNS_PREFIX + len;
+
+		if (all > HEAD_MAX) { /* nothing that a resolver tells is so long */
+			l->skip = all - l->head.filled;
+			(void)lane_advance(w, l, l->head.filled);
+			return;
+		}
+		if (all > l->head.filled)
+			return;
+		watch_dns_message(w, fl, l->head.bytes + DNS_PREFIX, len, from_client);
+		if (!lane_advance(w, l, all))
+			return;
+	}
+}
+
+static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
+		     struct follower *fo, struct piece *p)
+{
+	struct lane *l = p->from_client ? &fo->out : &fo->in;
+	uint32_t gap;
+
+	while (trim(p, l->next)) {
+		gap = p->at - l->next;
+		if (gap < l->skip) {
+			const uint32_t n = gap + p->bytes.len < l->skip
+						   ? gap + (uint32_t)p->bytes.len
+						   : l->skip;
+
+			l->skip -= n;
+			l->next += n;
+			continue;
+		}
+		if (gap >= HEAD_MAX || p->bytes.len > HEAD_MAX - gap ||
+		    head_add(&l->head, w->heads, gap, (const uint8_t *)p->bytes.p,
+			     p->bytes.len) == HEAD_NO_ROOM) {
+			w->stats.dns_lost++;
+			stop(w, c);
+			return;
+		}
+		break;
+	}
+	read_dns(w, fl, l, p->from_client);
+}
+
+/* ---- for the worker --------------------------------------------------------------------------------------- */
+
+void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
+		   const struct packet *pkt, bool from_client)
+{
+	struct follower *fo = follower_of(w, c);
+	struct piece p = {.pkt = pkt,
+			  .from_client = from_client,
+			  .at = pkt->seq -
+				(from_client ? fl->client_isn : fl->server_isn),
+			  .bytes = {(const char *)pkt->payload, pkt->payload_len}};
+
+	if (fo == NULL || conn_is_cut(w, c))
+		return;
+	if (w->inl == NULL && !from_client)
+		rival_note_window(fl, &fo->window, pkt);
+	if (w->inl == NULL && from_client && rival_is_beyond(fl, &fo->window, pkt)) {
+		w->stats.ignored_window++;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return;
+	}
+	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
+		if (fo->waits)
+			judge_waiting(w, fl, c, fo);
+		else
+			head_clear(&fo->guard, w->heads);
+		read_lane(w, fl, c, fo, &p); /* what waited behind it */
+		if (c->follower == POOL_NONE)
+			return;
+	}
+	if (fo->kind == FOLLOW_DNS) {
+		if (pkt->payload_len > 0)
+			feed_dns(w, fl, c, fo, &p);
+	} else if (!from_client) {
+		if (pkt->payload_len > 0)
+			hear_answer(fo, &p);
+	} else if (pkt->payload_len > 0) {
+		feed_http(w, fl, c, fo, &p);
+	}
+}
+
+/* HTTP of which some is kept because it cannot be read yet. */
+static const struct follower *amid(const struct worker *w, const struct conn *c)
+{
+	const struct follower *fo = follower_of(w, c);
+
+	return fo != NULL && fo->kind != FOLLOW_DNS && fo->out.head.highest > 0 &&
+			       !fo->lets_pass && !conn_is_cut(w, c)
+		       ? fo
+		       : NULL;
+}
+
+bool follow_is_amid(const struct worker *w, const struct conn *c)
+{
+	return amid(w, c) != NULL;
+}
+
+bool follow_keeps_back(const struct worker *w, const struct flow *fl,
+		       const struct conn *c, const struct packet *pkt)
+{
+	const struct follower *fo = amid(w, c);
+	const uint32_t end = pkt->seq - fl->client_isn + (uint32_t)pkt->payload_wire_len;
+
+	return fo != NULL && (int32_t)(end - fo->out.next) > 0;
+}
+
+void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct follower *fo = follower_of(w, c);
+	const struct facts f = {.protocol = PROTOCOL_HTTP,
+				.undecidable = UNDECIDABLE_HOLD_BUDGET,
+				.visibility = VISIBILITY_ADDRESS,
+				.flags = 1u << FLAG_CLEAR_TEXT};
+
+	if (fo == NULL)
+		return;
+	fo->lets_pass = true;
+	judge_request(w, fl, c, &f);
+}
+
+void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
+{
+	const bool dns = p->facts.protocol == PROTOCOL_DNS;
+	const uint32_t begin = dns ? 0 : p->facts.request_at;
+	const struct piece none = {.pkt = NULL, .from_client = true};
+	struct follower *fo;
+	struct facts f;
+	size_t used = 0;
+
+	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0 || p->head.highest == 0 ||
+	    conn_is_cut(w, c) || c->reason == VERDICT_REASON_PREEXISTING ||
+	    (!dns && (p->facts.protocol != PROTOCOL_HTTP || !p->facts.requests)))
+		return;
+	fo = pool_get(w->followers);
+	if (fo == NULL) {
+		w->stats.followers_refused++;
+		if (!dns)
+			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return;
+	}
+	memset(fo, 0, sizeof(*fo));
+	fo->kind = dns ? FOLLOW_DNS : FOLLOW_HTTP;
+	fo->out.next = begin;
+	fo->window = p->window;
+	c->follower = pool_index(w->followers, fo);
+	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
+		w->stats.heads_refused++;
+		if (dns)
+			stop(w, c);
+		else
+			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return;
+	}
+	if (dns) {
+		read_dns(w, fl, &fo->out, true);
+		return;
+	}
+	/* The first request is judged; what the guard of a judged head keeps of it is enough. */
+	memset(&f, 0, sizeof(f));
+	if (identify_http(w->identify, &fo->http, lane_bytes(&fo->out), true,
+			  flow_server_port(fl), &used, &f) != HTTP_STEP_REQUEST) {
+		stop(w, c);
+		return;
+	}
+	fo->asked_upgrade = fo->http.upgrade;
+	(void)lane_advance(w, &fo->out, (uint32_t)used);
+	read_lane(w, fl, c, fo, &none);
+}
+
+void follow_end(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct follower *fo = follower_of(w, c);
+	const struct piece none = {.pkt = NULL, .from_client = true};
+
+	while (fo != NULL && fo->waits && c->follower != POOL_NONE) {
+		judge_waiting(w, fl, c, fo);
+		read_lane(w, fl, c, fo, &none);
+	}
+	stop(w, c);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_FOLLOW_H
+#define ENGINE_FOLLOW_H
+
+/*
+ * follow - what is read of a connection after its verdict: the later requests of HTTP/1, what
+ * stands behind a later CONNECT or an Upgrade, the messages of DNS over TCP.
+ *
+ * Every request is judged; where host, verdict or rule change an `update` is written.  Inline a
+ * request is judged before its last segment passes, and until the server has acknowledged its
+ * header no other bytes pass in its place.  Who only watches judges a request when the server
+ * has acknowledged it.  Private to the engine; threads and memory as the worker's.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/head.h"
+#include "identify/http_follow.h"
+
+/* Of the server, as who only looks on can know it: RFC 9293 3.8.6, RFC 7323 2. */
+struct window {
+	bool offered;  /* the client's SYN holds a scale */
+	uint8_t scale; /* the server's, once both have one */
+	bool has_edge;
+	uint32_t
+		edge; /* end of what it takes of the client's stream, as far as it ever said */
+};
+
+/* One direction of a stream, read in order. */
+struct lane {
+	struct head head; /* bytes that are not read yet; offset 0 is `next` */
+	uint32_t next;    /* offset in the stream of the next byte to be read */
+	uint32_t skip;    /* DNS: bytes of a message that is too long to be kept */
+};
+
+enum follow_kind {
+	FOLLOW_HTTP = 0,
+	FOLLOW_OPENING, /* behind a CONNECT or an Upgrade: some protocol begins */
+	FOLLOW_DNS,
+};
+
+struct follower {
+	uint8_t kind;
+	struct lane out, in;
+	struct head guard; /* the last header section, until the server has taken it */
+	uint32_t guard_at; /* its offset in the client's stream */
+	bool waits;        /* it is not judged yet */
+	bool lets_pass;    /* inline: what is unread was held for too long */
+	bool asked_upgrade;
+	bool tunnel; /* OPENING: the client asked a proxy for the host that stands */
+	uint32_t answer_seq;
+	struct window window;
+	struct http_follow http;
+};
+
+#endif /* ENGINE_FOLLOW_H */

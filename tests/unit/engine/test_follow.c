@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests behind the first of a connection, and DNS over TCP: inline and watched. */
+#include "watch.h"
+
+#include "flow/head.h"
+
+#define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
+#define GOOD      GET("good.example")
+#define EVIL      GET("evil.example")
+#define POST_OF(n) \
+	"POST / HTTP/1.1\r\nHost: good.example\r\nContent-Length: " n "\r\n\r\n"
+#define CHUNKED \
+	"POST / HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define TUNNEL      "CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n\r\n"
+#define UPGRADE     "GET / HTTP/1.1\r\nHost: good.example\r\nUpgrade: websocket\r\n\r\n"
+#define LEN(text)   ((uint32_t)(sizeof(text) - 1))
+#define DESYNC      "\"undecidable\":\"http_desync\""
+#define EVIL_UPDATE "\"phase\":\"update\"", "\"host\":\"evil.example\""
+
+/* ---- inline -------------------------------------------------------------------------------- */
+
+static uint32_t text_at(struct scene *s, uint32_t at, const char *text)
+{
+	return send_data(s, &web, at, text, strlen(text));
+}
+
+/* A connection with one allowed request that the server has answered. */
+static struct scene *served(const struct generation *g, const char *request)
+{
+	struct scene *s = start(g);
+
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, request), GOT_PASS);
+	assert_answer(s,
+		      send_reply(s, &web, 0, (uint32_t)strlen(request),
+				 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+		      GOT_PASS);
+	return s;
+}
+
+static void a_later_request_for_a_denied_host_is_dropped(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+
+	(void)state;
+	assert_answer(s, text_at(s, LEN(GOOD), GOOD), GOT_PASS);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_answer(s, text_at(s, 2 * LEN(GOOD), EVIL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_reset(&s->resets[0], &web, FROM_CLIENT, CLIENT_FIRST + 2 * LEN(GOOD),
+		     SERVER_FIRST);
+	assert_true(scene_end(s));
+}
+
+static void a_pipelined_request_for_a_denied_host_takes_the_first_along(void **state)
+{
+	struct scene *s = start(closed);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, GOOD EVIL), GOT_DROP);
+	assert_lines(s, "\"phase\":\"start\"", "good.example", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_reset(&s->resets[0], &web, FROM_CLIENT, CLIENT_FIRST, SERVER_FIRST);
+	assert_true(scene_end(s));
+}
+
+static void a_later_request_waits_until_it_is_whole(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	const char *const request = GOOD;
+	uint32_t id = text_at(s, LEN(GOOD) + 20, request + 20);
+
+	(void)state;
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_data(s, &web, LEN(GOOD), request, 10);
+	assert_answer(s, id + 1, GOT_NOTHING);
+	assert_int_equal(scene_stats(s).held_now, 2);
+	(void)send_data(s, &web, LEN(GOOD) + 10, request + 10, 10);
+	assert_answers(s, id, 3, GOT_PASS);
+	assert_int_equal(scene_stats(s).held_now, 0);
+	/* All of it has passed: that is where a reset would be. */
+	assert_answer(s, text_at(s, 2 * LEN(GOOD), EVIL), GOT_DROP);
+	assert_reset(&s->resets[0], &web, FROM_CLIENT, CLIENT_FIRST + 2 * LEN(GOOD),
+		     SERVER_FIRST);
+	assert_true(scene_end(s));
+}
+
+static void pieces_of_a_denied_request_never_pass(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	const char *const request = EVIL;
+	uint32_t id = send_data(s, &web, LEN(GOOD), request, 30);
+
+	(void)state;
+	assert_answer(s, id, GOT_NOTHING);
+	(void)text_at(s, LEN(GOOD) + 30, request + 30);
+	assert_answers(s, id, 2, GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void half_a_request_is_not_held_for_ever(void **state)
+{
+	struct scene *s = served(patient, GOOD);
+	uint32_t id = send_data(s, &web, LEN(GOOD), GOOD, 30);
+
+	(void)state;
+	s->now_us += 4 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_answer(s, id, GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"hold_budget\"", 1);
+	assert_lines(s, "\"phase\":\"update\"", "\"verdict\":\"deny\"", 1);
+	assert_int_equal(s->reset_count, 2);
+	assert_reset(&s->resets[0], &web, FROM_CLIENT, CLIENT_FIRST + LEN(GOOD),
+		     SERVER_FIRST);
+	assert_true(scene_end(s));
+}
+
+static void where_waiting_may_pass_it_is_judged_when_it_is_whole(void **state)
+{
+	struct scene *s = served(open_to_all, GOOD);
+	const char *const request = EVIL;
+
+	(void)state;
+	(void)send_data(s, &web, LEN(GOOD), request, 30);
+	s->now_us += 4 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_int_equal(s->reset_count, 0);
+	assert_answer(s, send_data(s, &web, LEN(GOOD), request, 30), GOT_PASS);
+	assert_answer(s, text_at(s, LEN(GOOD) + 30, request + 30), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void bodies_are_skipped_by_their_length(void **state)
+{
+	struct scene *s = served(closed, POST_OF("100000") EVIL);
+	const uint32_t begin = LEN(POST_OF("100000"));
+	static char body[100000 - LEN(EVIL) - 1000];
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	/* A part of the body that comes ahead of what is in front of it. */
+	assert_answer(s, send_data(s, &web, begin + 50000, body, 1400), GOT_PASS);
+	for (uint32_t at = 0; at < sizeof(body); at += 1400)
+		assert_answer(
+			s,
+			send_data(s, &web, begin + LEN(EVIL) + at, body + at,
+				  sizeof(body) - at < 1400 ? sizeof(body) - at : 1400),
+			GOT_PASS);
+	assert_answer(s, send_data(s, &web, begin + 99000, body, 1000), GOT_PASS);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	(void)send_reply(s, &web, 40, begin + 100000, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, begin + 100000, EVIL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void chunks_are_skipped_however_they_are_cut(void **state)
+{
+	static const char chunks[] = "5;name=\"a\"\r\nGET /\r\n0a \r\n0123456789\r\n"
+				     "0\r\nTrailer: x\r\n\r\n" EVIL;
+	const uint32_t end = LEN(chunks) - LEN(EVIL);
+
+	(void)state;
+	for (uint32_t step = 1; step < LEN(chunks); step++) {
+		struct scene *s = served(closed, CHUNKED);
+		uint32_t at = 0, id = 0;
+
+		for (; at < LEN(chunks); at += step) {
+			const uint32_t n =
+				LEN(chunks) - at < step ? LEN(chunks) - at : step;
+
+			id = send_data(s, &web, LEN(CHUNKED) + at, chunks + at, n);
+			if (at + n <= end)
+				assert_answer(s, id, GOT_PASS);
+		}
+		assert_answer(s, id, GOT_DROP);
+		assert_lines(s, EVIL_UPDATE, 1);
+		assert_lines(s, DESYNC, NULL, 0);
+		assert_true(scene_end(s));
+	}
+}
+
+static void where_servers_differ_the_step_is_lost(void **state)
+{
+	static const char *const bodies[][2] = {
+		{CHUNKED, "5\nGET /\r\n"},
+		{CHUNKED, "x\r\n"},
+		{CHUNKED, "\r\n"},
+		{CHUNKED, "5;a\nb\r\nGET /\r\n"},
+		{CHUNKED, "5\r\nGET /GET"},
+		{CHUNKED, "0\r\nA: b\n\r\n"},
+		{CHUNKED, "1000000000000000\r\n"},
+		{POST_OF("+5"), "abcde"},
+		{POST_OF("5, 5"), "abcde"},
+		{POST_OF("5\r\nContent-Length: 5"), "abcde"},
+		{POST_OF("5\r\nTransfer-Encoding: chunked"), "abcde"},
+		{POST_OF("99999999999999999999"), "abcde"},
+		{"POST / HTTP/1.0\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n\r\n",
+		 "0\r\n\r\n"},
+		{"POST / HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: identity\r\n\r\n",
+		 "abc"},
+		{"POST / HTTP/1.1\r\nHost: good.example\r\n"
+		 "Transfer-Encoding: chunked, chunked\r\n\r\n",
+		 "0\r\n\r\n"},
+		{GOOD, "\x01\x02\x03"},
+		{GOOD, "nonsense\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct scene *s = served(closed, bodies[i][0]);
+
+		assert_answer(s, text_at(s, (uint32_t)strlen(bodies[i][0]), bodies[i][1]),
+			      GOT_DROP);
+		assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+		assert_true(scene_end(s));
+	}
+}
+
+static void other_bytes_in_the_place_of_a_judged_request_are_dropped(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD);
+
+	(void)state;
+	assert_answer(s, text_at(s, at, GOOD), GOT_PASS);
+	assert_answer(s, text_at(s, at, EVIL), GOT_DROP);
+	assert_int_equal(scene_stats(s).conflicting, 1);
+	assert_answer(s, text_at(s, at, GOOD), GOT_PASS); /* sent again */
+	(void)send_reply(s, &web, 40, at + LEN(GOOD), "HTTP/1.1 200 OK\r\n\r\n");
+	assert_int_equal(s->reset_count, 0);
+	assert_true(scene_end(s));
+}
+
+static void what_no_server_takes_is_dropped(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+
+	(void)state;
+	s->ttl = 3;
+	assert_answer(s, text_at(s, LEN(GOOD), GOOD), GOT_DROP);
+	s->ttl = 64;
+	assert_answer(s,
+		      send_segment(s, &web,
+				   (struct segment){FROM_CLIENT, TCP_PSH,
+						    CLIENT_FIRST + LEN(GOOD), 0, GOOD,
+						    LEN(GOOD)}),
+		      GOT_DROP);
+	assert_answer(s, text_at(s, LEN(GOOD), EVIL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void behind_connect_the_hello_decides(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	uint32_t at = LEN(GOOD);
+
+	(void)state;
+	assert_answer(s, text_at(s, at, TUNNEL), GOT_PASS);
+	at += LEN(TUNNEL);
+	(void)send_reply(s, &web, 40, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, send_data(s, &web, at, evil.b, evil.len), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"conflict\"", 1);
+	assert_lines(s, "\"candidates\":[\"good.example\",\"evil.example\"]", NULL, 1);
+	assert_true(scene_end(s));
+
+	s = served(closed, GOOD);
+	at = LEN(GOOD);
+	(void)text_at(s, at, TUNNEL);
+	at += LEN(TUNNEL);
+	assert_answer(s, send_data(s, &web, at, good.b, good.len), GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+static void after_an_upgrade_nothing_is_read(void **state)
+{
+	static const char frame[] = "\x81\x85\x01\x02\x03\x04zzzzz";
+	struct scene *s = start(closed);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	(void)text_at(s, 0, UPGRADE);
+	(void)send_reply(s, &web, 0, LEN(UPGRADE), "HTTP/1.1 101 Switching\r\n\r\n");
+	assert_answer(s, text_at(s, LEN(UPGRADE), frame), GOT_FINAL);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_true(scene_end(s));
+
+	/* A server that does not switch goes on with requests. */
+	s = served(closed, UPGRADE);
+	assert_answer(s, text_at(s, LEN(UPGRADE), EVIL), GOT_DROP);
+	assert_true(scene_end(s));
+	s = served(closed, UPGRADE);
+	assert_answer(s, text_at(s, LEN(UPGRADE), frame), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+	assert_true(scene_end(s));
+}
+
+static void in_monitor_requests_pass_and_are_told(void **state)
+{
+	struct scene *s = scene_create(closed);
+
+	(void)state;
+	s->cfg.enforce = false;
+	scene_start(s);
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, GOOD), GOT_PASS);
+	assert_answer(s, send_data(s, &web, LEN(GOOD), EVIL, 20), GOT_PASS);
+	assert_answer(s, text_at(s, LEN(GOOD) + 20, EVIL + 20), GOT_PASS);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+/* ---- watched --------------------------------------------------------------------------------- */
+
+static void a_request_counts_when_the_server_has_taken_it(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "HTTP/1.1 200 OK\r\n\r\n", 19);
+	see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+	assert_lines(s, EVIL_UPDATE, 0);
+	see_server(s, &web, 19, LEN(GOOD) + LEN(EVIL), NULL, 0);
+	assert_lines(s, EVIL_UPDATE, 1);
+	end_watch(s);
+}
+
+static void pipelined_requests_are_told_one_by_one(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD EVIL GOOD, 2 * LEN(GOOD) + LEN(EVIL));
+	see_server(s, &web, 0, 2 * LEN(GOOD) + LEN(EVIL), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	see_server(s, &web, 1, 2 * LEN(GOOD) + LEN(EVIL), "x", 1);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"good.example\"", 1);
+	end_watch(s);
+}
+
+static void two_contents_of_a_later_request_are_a_conflict(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD), GOOD, LEN(GOOD));
+	see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+	see_server(s, &web, 1, 2 * LEN(GOOD), "x", 1);
+	assert_lines(s, "\"undecidable\":\"conflict\"",
+		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+	assert_lines(s, EVIL_UPDATE, 0);
+	end_watch(s);
+}
+
+static void out_of_order_and_at_the_end_requests_are_read(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD) + 20, EVIL + 20, LEN(EVIL) - 20);
+	see_client(s, &web, LEN(GOOD), EVIL, 20);
+	assert_lines(s, EVIL_UPDATE, 0);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, EVIL_UPDATE, 1);
+	end_watch(s);
+}
+
+/* What the server has not acknowledged may be nothing, and is not missed. */
+static void a_hole_in_the_capture_is_no_request(void **state)
+{
+	static const char far[] = "x";
+
+	(void)state;
+	for (int taken = 0; taken < 2; taken++) {
+		struct scene *s = watch();
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD) + (taken ? HEAD_MAX : 0), "x", 1);
+		see_client(s, &web, LEN(GOOD) + HEAD_MAX, far, 1);
+		assert_lines(s, "\"phase\":\"update\"", DESYNC, taken ? 1 : 0);
+		if (!taken) {
+			see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+			see_server(s, &web, 1, LEN(GOOD) + LEN(EVIL), "x", 1);
+			assert_lines(s, EVIL_UPDATE, 1);
+		}
+		end_watch(s);
+	}
+}
+
+static void a_request_beyond_the_window_is_not_taken(void **state)
+{
+	struct scene *s = watch();
+	const struct segment g = {
+		FROM_SERVER, TCP_ACK, SERVER_FIRST, CLIENT_FIRST + LEN(GOOD), "x", 1};
+	const char *const other = EVIL;
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see(s, &web, g);
+	/* The window that see() writes reaches further than these heads do: lie beyond it. */
+	see_client(s, &web, LEN(GOOD) + 64241, other, LEN(EVIL));
+	see_client(s, &web, LEN(GOOD), GOOD, LEN(GOOD));
+	see_server(s, &web, 1, 2 * LEN(GOOD), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"end\"", "\"decoy_ignored\"", 1);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	end_watch(s);
+}
+
+/* ---- DNS over TCP ---------------------------------------------------------------------------- */
+
+static const struct ends resolver = {"10.1.2.3", "9.9.9.9", 50053, 53};
+
+/* With the two length bytes; an answer holds 192.0.2.77. */
+static void put_message(struct bytes *to, const char *name, unsigned id, bool answer)
+{
+	static struct bytes m;
+
+	m.len = 0;
+	put_be(&m, id, 2);
+	put_be(&m, answer ? 0x8180 : 0x0100, 2);
+	put_be(&m, 1, 2);
+	put_be(&m, answer ? 1 : 0, 2);
+	put_be(&m, 0, 4);
+	put_be(&m, strlen(name), 1);
+	put_mem(&m, name, strlen(name));
+	put_mem(&m,
+		"\x07"
+		"example\0\0\x01\0\x01",
+		13);
+	if (answer)
+		put_mem(&m, "\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x4d", 16);
+	put_be(to, m.len, 2);
+	put_mem(to, m.b, m.len);
+}
+
+static void every_message_of_dns_over_tcp_is_read(void **state)
+{
+	static struct bytes ask, tell;
+
+	(void)state;
+	for (size_t step = 1; step < 60; step += 7) {
+		struct scene *s = watch();
+
+		ask.len = tell.len = 0;
+		put_message(&ask, "one", 1, false);
+		put_message(&ask, "two", 2, false);
+		put_message(&ask, "three", 3, false);
+		put_message(&tell, "two", 2, true);
+		put_message(&tell, "one", 1, true);
+		see_open(s, &resolver);
+		for (size_t at = 0; at < ask.len; at += step)
+			see_client(s, &resolver, (uint32_t)at, ask.b + at,
+				   ask.len - at < step ? ask.len - at : step);
+		for (size_t at = 0; at < tell.len; at += step)
+			see_server(s, &resolver, (uint32_t)at, (uint32_t)ask.len,
+				   tell.b + at,
+				   tell.len - at < step ? tell.len - at : step);
+		assert_lines(s, "\"type\":\"dns\"", "\"192.0.2.77\"", 2);
+		assert_lines(s, "\"type\":\"dns\"", "\"one.example\"", 1);
+		assert_lines(s, "\"type\":\"dns\"", "\"two.example\"", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"response_code\":\"unanswered\"", "\"three.example\"",
+			     1);
+		end_watch(s);
+	}
+}
+
+static void a_question_without_an_answer_is_told(void **state)
+{
+	static struct bytes ask;
+	struct scene *s = scene_create(open_to_all);
+
+	(void)state;
+	s->cfg.dns_events = true;
+	scene_start(s);
+	put_message(&ask, "lost", 7, false);
+	(void)send_datagram(s, &dns, FROM_CLIENT, ask.b + 2, ask.len - 2);
+	assert_lines(s, "\"type\":\"dns\"", NULL, 0);
+	s->now_us += 1000 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_lines(s, "\"response_code\":\"unanswered\"", "\"lost.example\"", 1);
+	assert_true(scene_end(s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_later_request_for_a_denied_host_is_dropped),
+		cmocka_unit_test(
+			a_pipelined_request_for_a_denied_host_takes_the_first_along),
+		cmocka_unit_test(a_later_request_waits_until_it_is_whole),
+		cmocka_unit_test(pieces_of_a_denied_request_never_pass),
+		cmocka_unit_test(half_a_request_is_not_held_for_ever),
+		cmocka_unit_test(where_waiting_may_pass_it_is_judged_when_it_is_whole),
+		cmocka_unit_test(bodies_are_skipped_by_their_length),
+		cmocka_unit_test(chunks_are_skipped_however_they_are_cut),
+		cmocka_unit_test(where_servers_differ_the_step_is_lost),
+		cmocka_unit_test(
+			other_bytes_in_the_place_of_a_judged_request_are_dropped),
+		cmocka_unit_test(what_no_server_takes_is_dropped),
+		cmocka_unit_test(behind_connect_the_hello_decides),
+		cmocka_unit_test(after_an_upgrade_nothing_is_read),
+		cmocka_unit_test(in_monitor_requests_pass_and_are_told),
+		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
+		cmocka_unit_test(pipelined_requests_are_told_one_by_one),
+		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
+		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
+		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
+		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
+		cmocka_unit_test(every_message_of_dns_over_tcp_is_read),
+		cmocka_unit_test(a_question_without_an_answer_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, prepare, tidy);
+}

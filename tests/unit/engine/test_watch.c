@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server takes of a client's bytes, as who only looks on can know it. */
+#include "watch.h"
+
+/* The handshake; the server's window is `window` << `scale`, no option where scale < 0. */
+static void open_window(struct scene *s, int scale, unsigned window)
+{
+	for (int server = 0; server < 2; server++) {
+		struct frame f;
+
+		put_ends(&s->packet, &v4, server ? FROM_SERVER : FROM_CLIENT,
+			 IP_PROTO_TCP);
+		put32(&s->packet, server ? SERVER_FIRST - 1 : CLIENT_FIRST - 1);
+		put32(&s->packet, server ? CLIENT_FIRST : 0);
+		put16(&s->packet, (scale >= 0 ? 0x6000u : 0x5000u) | TCP_SYN |
+					  (server ? TCP_ACK : 0u));
+		put16(&s->packet, window);
+		put32(&s->packet, 0);
+		if (scale >= 0)
+			put32(&s->packet, 0x01030300u | (unsigned)scale);
+		build_end(&s->packet);
+		f = build_frame(&s->packet);
+		f.number = ++s->ids;
+		f.time_us = f.clock_us = s->now_us += 1000;
+		worker_frame(s->w, &f);
+	}
+}
+
+/* An acknowledgement with `window` in its header. */
+static void acknowledge(struct scene *s, uint32_t taken, unsigned window)
+{
+	const struct segment g = {FROM_SERVER,          TCP_ACK, SERVER_FIRST,
+				  CLIENT_FIRST + taken, NULL,    0};
+	struct frame f;
+
+	build_segment(&s->packet, &v4, &g);
+	s->packet.b[20 + 14] = (uint8_t)(window >> 8);
+	s->packet.b[20 + 15] = (uint8_t)window;
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
+static void assert_name(struct scene *s, const char *name, bool decoy)
+{
+	char host[64];
+
+	worker_finish(s->w, s->now_us);
+	(void)snprintf(host, sizeof(host), "\"host\":\"%s\"", name);
+	assert_lines(s, "\"phase\":\"start\"", host, 1);
+	assert_lines(s, "\"phase\":\"start\"", "\"decoy_ignored\"", decoy ? 1 : 0);
+	assert_lines(s, "\"conflict\"", NULL, 0);
+	end_watch(s);
+}
+
+/* The second half of another hello, where the server does not take it yet. */
+static void bytes_beyond_the_window_are_not_taken(void **state)
+{
+	const size_t half = good.len / 2;
+
+	(void)state;
+	for (int scale = -1; scale < 3; scale++) {
+		const unsigned shift = scale < 0 ? 0 : (unsigned)scale;
+		struct scene *s = watch();
+
+		open_window(s, scale, (unsigned)half - 1);
+		see_client(s, &v4, (uint32_t)half, evil.b + half, evil.len - half);
+		acknowledge(s, 0, (unsigned)((good.len >> shift) + 1));
+		see_client(s, &v4, 0, good.b, half);
+		see_client(s, &v4, (uint32_t)half, good.b + half, good.len - half);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		assert_name(s, "good.example", true);
+	}
+}
+
+/* The window reaches as far as the server ever said, scaled but for the one on its SYN. */
+static void the_edge_of_the_window_is_taken(void **state)
+{
+	const size_t half = good.len / 2;
+
+	(void)state;
+	for (int scale = 0; scale < 3; scale++) {
+		struct scene *s = watch();
+
+		open_window(s, scale, (unsigned)half);
+		acknowledge(s, 0, 0);
+		see_client(s, &v4, (uint32_t)half, good.b + half, good.len - half);
+		see_client(s, &v4, 0, good.b, half);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		assert_name(s, "good.example", false);
+		s = watch();
+		open_window(s, scale, 1);
+		acknowledge(s, 0, (unsigned)(good.len >> scale));
+		see_client(s, &v4, (uint32_t)(good.len >> scale << scale) - 1,
+			   good.b + (good.len >> scale << scale) - 1,
+			   good.len - (good.len >> scale << scale) + 1);
+		see_client(s, &v4, 0, good.b, good.len);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		assert_name(s, "good.example", false);
+	}
+}
+
+/* A copy with other bytes counts only where the first had not been acknowledged. */
+static void what_the_server_has_acknowledged_stays(void **state)
+{
+	const size_t half = good.len / 2;
+
+	(void)state;
+	for (int before = 0; before < 2; before++) {
+		struct scene *s = watch();
+
+		open_window(s, 7, 64240);
+		see_client(s, &v4, 0, good.b, half);
+		if (before)
+			see_client(s, &v4, 0, evil.b + 200, half);
+		acknowledge(s, (uint32_t)half, 64240);
+		if (!before)
+			see_client(s, &v4, 0, evil.b + 200, half);
+		see_client(s, &v4, (uint32_t)half, good.b + half, good.len - half);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		if (!before) {
+			assert_name(s, "good.example", false);
+			continue;
+		}
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+		end_watch(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_beyond_the_window_are_not_taken),
+		cmocka_unit_test(the_edge_of_the_window_is_taken),
+		cmocka_unit_test(what_the_server_has_acknowledged_stays),
+	};
+
+	return cmocka_run_group_tests(tests, prepare, tidy);
+}
