@@ -13,7 +13,7 @@
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
-#define EACH_FLOW         128u /* texts, and names told by DNS */
+#define EACH_FLOW         128u /* texts, names told by DNS, and queries */
 
 /*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
@@ -67,7 +67,8 @@ static bool create_parts(struct worker *w)
 	w->identify = identify_create();
 	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
-	    (w->asked = outstanding_create(RESOLVE_QUERIES)) == NULL)
+	    (w->asked = outstanding_create(
+		     scaled(c->limits.max_flows, RESOLVE_QUERIES))) == NULL)
 		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	w->pendings = pool_create(sizeof(struct pending), pendings);
