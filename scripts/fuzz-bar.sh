@@ -3,15 +3,12 @@
 # usage: fuzz-bar.sh FUZZ_BINARIES RUNS [TARGET...]
 #
 # Works in slices of FUZZ_SLICE executions (250,000), a slice a target in turn, FUZZ_JOBS (1) at
-# a time.  build/fuzz-corpus/TARGET.bar gets a line a finished slice: hash of the program, its
+# a time; one call at a time in a tree.  build/fuzz-corpus/TARGET.bar gets a line a finished slice: hash of the program, its
 # executions, seconds, findings.  What counts are the lines of the program as it is now: any
 # change of a source that the target links, of the compiler or of the flags starts again at
 # zero.  A stop loses the slices at work.  A finding, kept in build/crashes, ends its target.
 set -eu
-case ${1:-} in
---slice) ;;
-*) cd "$(dirname "$0")/.." ;;
-esac
+cd "$(dirname "$0")/.."
 kept=build/fuzz-corpus
 crashes=build/crashes
 
@@ -31,7 +28,7 @@ longest() {
 	esac
 }
 
-# One slice of one target.  Ends with 0, also after a finding; with 255 when it was stopped.
+# One slice of one target.  Ends with 0, also after a finding; with 1 when it was stopped.
 slice() {
 	n=$(basename "$1")
 	hash=$(sha256sum "$1" | cut -c1-16)
@@ -41,12 +38,14 @@ slice() {
 	began=$(date +%s)
 	rc=0
 	# shellcheck disable=SC2086
-	"$1" -runs="$2" -max_len="$(longest "$n")" -entropic=0 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-		-artifact_prefix="$crashes/bar-$n-" "$kept/$n" $seed >"$kept/$n.bar.log" 2>&1 || rc=$?
+	"$1" -runs="${FUZZ_SLICE:-250000}" -max_len="$(longest "$n")" -entropic=0 -timeout=10 -rss_limit_mb=2048 \
+		-print_final_stats=1 -artifact_prefix="$crashes/bar-$n-" "$kept/$n" $seed >"$kept/$n.bar.log" 2>&1 &
+	child=$!
+	wait "$child" || rc=$?
 	took=$(($(date +%s) - began))
 	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$kept/$n.bar.log" | tail -1)
 	case $rc in
-	72 | 130 | 137 | 143) return 255 ;; # interrupted: xargs stops
+	72 | 130 | 137 | 143) return 1 ;; # interrupted
 	esac
 	found=0
 	if [ "$rc" -ne 0 ] || [ -z "$runs" ]; then
@@ -58,12 +57,33 @@ slice() {
 	printf '%-18s %10d executions, %8d s, %d findings\n' "$n" $(counted "$1" "$n")
 }
 
-if [ "${1:-}" = --slice ]; then
-	slice "$3" "$2"
-	exit
-fi
+# Is there something to do for it?
+is_open() {
+	# shellcheck disable=SC2046
+	set -- $(counted "$1" "$(basename "$1")")
+	[ "$1" -lt "$runs_wanted" ] && [ "$3" -eq 0 ]
+}
+
+# Slices, in turn, of the targets that no other worker has in hand.
+worker() {
+	child=
+	trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 1' TERM INT
+	more=1
+	while [ "$more" = 1 ]; do
+		more=0
+		for b in $targets; do
+			lock=$kept/$(basename "$b").lock
+			is_open "$b" || continue
+			mkdir "$lock" 2>/dev/null || continue
+			more=1
+			slice "$b" || exit 1
+			rmdir "$lock"
+		done
+	done
+}
+
 bins=$1
-runs=$2
+runs_wanted=$2
 shift 2
 mkdir -p "$kept" "$crashes"
 targets=
@@ -76,20 +96,22 @@ done
 	echo "no target was run"
 	exit 1
 }
-while :; do
-	open=
-	for b in $targets; do
-		# shellcheck disable=SC2046
-		set -- $(counted "$b" "$(basename "$b")")
-		[ "$1" -ge "$runs" ] || [ "$3" -gt 0 ] || open="$open $b"
-	done
-	[ -n "$open" ] || break
-	# shellcheck disable=SC2086
-	printf '%s\n' $open | xargs -P "${FUZZ_JOBS:-1}" -n 1 "$0" --slice "${FUZZ_SLICE:-250000}" || {
-		echo "stopped; the next call goes on"
-		exit 1
-	}
+rm -rf "$kept"/fuzz_*.lock
+workers=
+for _ in $(seq "${FUZZ_JOBS:-1}"); do
+	worker &
+	workers="$workers $!"
 done
+# shellcheck disable=SC2086
+trap 'kill $workers 2>/dev/null || :; echo "stopped; the next call goes on"; exit 1' TERM INT
+stopped=0
+for w in $workers; do
+	wait "$w" || stopped=1
+done
+[ "$stopped" = 0 ] || {
+	echo "stopped; the next call goes on"
+	exit 1
+}
 bad=0
 printf '%-18s %12s %8s %8s\n' target executions exec/s findings
 for b in $targets; do

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -125,6 +126,31 @@ class Scripts(unittest.TestCase):
         self.assertNotEqual(status, 0)
         self.assertIn("stopped", text)
         self.assertEqual(self.slices("fuzz_a"), [40, 40])
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+
+    def test_fuzz_bar_stopped(self):
+        # Whoever ends the script ends what it started, and what was counted stays.
+        self.program("fuzz/fuzz_a", 0, "echo stat::number_of_executed_units: 40; echo $$ >>calls\n"
+                                       "[ $(wc -l <calls) -ne 2 ] || exec sleep 60")
+        calls = os.path.join(self.tree, "calls")
+        env = dict(os.environ, FUZZ_JOBS="2")
+        with subprocess.Popen(["sh", "scripts/fuzz-bar.sh", "fuzz", "100"], cwd=self.tree, env=env,
+                              stdout=subprocess.PIPE) as script:
+            for _ in range(200):
+                if os.path.exists(calls) and len(open(calls, encoding="ascii").readlines()) == 2:
+                    break
+                time.sleep(0.05)
+            script.terminate()
+            self.assertIn(b"stopped", script.communicate(timeout=20)[0])
+            self.assertEqual(script.returncode, 1)
+        pid = int(open(calls, encoding="ascii").readlines()[1])
+        for _ in range(100):
+            if not os.path.exists(f"/proc/{pid}"):
+                break
+            time.sleep(0.05)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+        self.assertEqual(self.slices("fuzz_a"), [40])
         self.assertEqual(self.fuzz_bar()[0], 0)
         self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
 
