@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "engine/budget.h"
 #include "engine/follow.h"
 #include "engine/hold.h"
 #include "engine/inline.h"
@@ -55,7 +56,7 @@ struct pending {
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;       /* in the head */
 	struct ndpi_guess *guess; /* NULL = not asked */
-	struct facts facts;
+	struct facts *facts;      /* conn_facts(); NULL = nothing is known */
 };
 
 struct conn {
@@ -119,12 +120,14 @@ struct worker {
 	struct flow_table *flows;
 	struct head_pools *heads;
 	struct head_pools *others; /* of pending.other */
+	struct budget *initials;   /* of QUIC, to be opened */
 	struct identify *identify;
 	struct witness *witness;
 	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
 	struct ndpi_adapter *ndpi; /* NULL = off */
 	struct intern *texts;
 	struct pool *pendings;
+	struct pool *facts; /* of pendings about which something is known */
 	struct pool *followers;
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
@@ -189,6 +192,10 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 
 /* The first packet of a flow. */
 void conn_start(struct worker *w, struct flow *fl, struct conn *c);
+
+/* What is known of a connection, all zero at first. */
+struct facts *conn_facts(struct worker *w, struct pending *p);
+void conn_forget_facts(struct worker *w, struct pending *p);
 
 /* Keep what waiting for the rest of a message needs.  NULL: there is no room. */
 struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c);

@@ -141,10 +141,9 @@ static void conflict(struct worker *w, struct flow *fl, struct conn *c,
 	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 }
 
-/* A header section has been read. */
-static void take_request(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo, struct str header, const struct facts *f,
-			 const struct piece *p)
+/* A header section has been read.  True: it is to be judged at once. */
+static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct str header, const struct piece *p)
 {
 	w->stats.http_requests++;
 	fo->lets_pass = false;
@@ -159,13 +158,10 @@ static void take_request(struct worker *w, struct flow *fl, struct conn *c,
 		     (const uint8_t *)header.p, header.len) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
 		give_up(w, fl, c, UNDECIDABLE_BUDGET);
-		return;
+		return false;
 	}
-	if (w->inl == NULL) {
-		fo->waits = true;
-		return;
-	}
-	judge_request(w, fl, c, f);
+	fo->waits = w->inl == NULL;
+	return !fo->waits;
 }
 
 /*
@@ -180,34 +176,36 @@ static bool may_read(const struct worker *w, const struct follower *fo)
 	       fo->guard.highest < HEAD_MAX / 2;
 }
 
-/* Read on; *ret_used bytes are done with.  False: nothing more can be read of them, or at all. */
-static bool read_http(struct worker *w, struct flow *fl, struct conn *c,
-		      struct follower *fo, struct str bytes, bool full,
-		      const struct piece *p, size_t *ret_used)
+/* Read on: so many of the bytes are done with.  0: nothing can be read of them yet, or at all. */
+static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
+			struct str bytes, bool full, const struct piece *p)
 {
-	enum http_step step;
+	struct follower *fo = follower_of(w, c);
 	struct facts f;
+	size_t used = 0;
 
-	*ret_used = 0;
 	if (bytes.len == 0 || !may_read(w, fo))
-		return false;
+		return 0;
 	memset(&f, 0, sizeof(f));
-	step = identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
-			     ret_used, &f);
-	if (step == HTTP_STEP_LOST) {
+	switch (identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
+			      &used, &f)) {
+	case HTTP_STEP_MORE:
+		return used;
+	case HTTP_STEP_LOST:
 		give_up(w, fl, c, f.undecidable);
-		return false;
+		return 0;
+	case HTTP_STEP_REQUEST:
+		break;
 	}
-	if (step == HTTP_STEP_REQUEST) {
-		take_request(w, fl, c, fo, (struct str){bytes.p, *ret_used}, &f, p);
-		if (c->follower == POOL_NONE)
-			return false;
-		if (fo->http.tunnel) {
-			fo->kind = FOLLOW_OPENING;
-			fo->tunnel = true;
-		}
+	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p))
+		judge_request(w, fl, c, &f);
+	if (c->follower == POOL_NONE)
+		return 0;
+	if (fo->http.tunnel) {
+		fo->kind = FOLLOW_OPENING;
+		fo->tunnel = true;
 	}
-	return *ret_used > 0;
+	return used;
 }
 
 /* ---- behind CONNECT and Upgrade -------------------------------------------------------------------- */
@@ -296,8 +294,9 @@ static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
 				return;
 			continue;
 		}
-		if (!read_http(w, fl, c, fo, lane_bytes(&fo->out), h->filled == HEAD_MAX,
-			       p, &used))
+		used = read_http(w, fl, c, lane_bytes(&fo->out), h->filled == HEAD_MAX,
+				 p);
+		if (used == 0)
 			return;
 		(void)lane_advance(w, &fo->out, (uint32_t)used);
 	}
@@ -333,14 +332,16 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			struct follower *fo, struct piece *p)
 {
-	size_t used = 0;
+	size_t used;
 
 	while (trim(p, fo->out.next)) {
 		if (skip_body(w, fo, p))
 			continue;
-		if (fo->kind != FOLLOW_HTTP || p->at != fo->out.next ||
-		    fo->out.head.highest > 0 ||
-		    !read_http(w, fl, c, fo, p->bytes, false, p, &used)) {
+		used = 0;
+		if (fo->kind == FOLLOW_HTTP && p->at == fo->out.next &&
+		    fo->out.head.highest == 0)
+			used = read_http(w, fl, c, p->bytes, false, p);
+		if (used == 0) {
 			if (c->follower == POOL_NONE || conn_is_cut(w, c))
 				return;
 			if (store(w, fl, c, fo, p))
@@ -354,28 +355,32 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 	read_lane(w, fl, c, fo, p);
 }
 
-/* Other bytes in the place of a header that the server has not acknowledged. */
-static bool contradicts(const struct follower *fo, const struct piece *p)
+/* Other bytes than those of a head that begins at offset `base` of the stream. */
+static bool contradicts(const struct head *h, uint32_t base, const struct piece *p)
 {
-	const int32_t before = (int32_t)(fo->guard_at - p->at);
+	const int32_t before = (int32_t)(base - p->at);
 	const size_t skip = before > 0 ? (size_t)before : 0;
 
-	if (fo->guard.highest == 0 || skip >= p->bytes.len)
+	if (h->highest == 0 || skip >= p->bytes.len)
 		return false;
-	return head_contradicts(&fo->guard, before > 0 ? 0 : p->at - fo->guard_at,
+	return head_contradicts(h, before > 0 ? 0 : p->at - base,
 				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
 }
 
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
-	if (contradicts(fo, p)) {
-		if (w->inl != NULL) {
-			c->flags |= 1u << FLAG_OVERLAP;
-			w->inl->refused = &w->inl->stats.conflicting;
-		} else if (trim(p, fo->guard_at)) {
+	/* A header that the server has not acknowledged, or what waits to be one. */
+	const bool judged = contradicts(&fo->guard, fo->guard_at, p);
+
+	if (w->inl != NULL && (judged || contradicts(&fo->out.head, fo->out.next, p))) {
+		c->flags |= 1u << FLAG_OVERLAP;
+		w->inl->refused = &w->inl->stats.conflicting;
+		return;
+	}
+	if (judged) {
+		if (trim(p, fo->guard_at))
 			conflict(w, fl, c, fo, p);
-		}
 		return;
 	}
 	if (p->at == fo->out.next && p->pkt->tcp_timestamp)
@@ -536,8 +541,9 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 
 void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
-	const bool dns = p->facts.protocol == PROTOCOL_DNS;
-	const uint32_t begin = dns ? 0 : p->facts.request_at;
+	const struct facts *first = conn_facts(w, p);
+	const bool dns = first->protocol == PROTOCOL_DNS;
+	const uint32_t begin = dns ? 0 : first->request_at;
 	const struct piece none = {.pkt = NULL, .from_client = true};
 	struct follower *fo;
 	struct facts f;
@@ -545,7 +551,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 
 	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0 || p->head.highest == 0 ||
 	    conn_is_cut(w, c) || c->reason == VERDICT_REASON_PREEXISTING ||
-	    (!dns && (p->facts.protocol != PROTOCOL_HTTP || !p->facts.requests)))
+	    (!dns && (first->protocol != PROTOCOL_HTTP || !first->requests)))
 		return;
 	fo = pool_get(w->followers);
 	if (fo == NULL) {

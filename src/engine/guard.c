@@ -126,8 +126,19 @@ static void look_at_interfaces(const struct supervisor *s)
 		log_error("capture.interfaces: none of them exists: NOTHING IS JUDGED");
 }
 
+static const char blind[] =
+	"mode enforce, but source interface only looks on: nothing is blocked";
+
+static bool cannot_block(const struct supervisor *s)
+{
+	return s->mode == MODE_ENFORCE &&
+	       s->generation->config->capture.source != CAPTURE_NFQUEUE;
+}
+
 void guard_start(struct supervisor *s)
 {
+	if (cannot_block(s))
+		log_warning("%s; source nfqueue blocks", blind);
 	look_at_interfaces(s);
 	if (s->generation->config->capture.source == CAPTURE_NFQUEUE)
 		look_at_settings(s);
@@ -153,6 +164,10 @@ unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
 	char text[160];
 	unsigned n = 0;
 
+	if (cannot_block(s)) {
+		tell(arg, blind);
+		n++;
+	}
 	if (s->guard.missing_from_us != 0) {
 		tell(arg, "netfilter rules are missing: nothing is judged");
 		n++;

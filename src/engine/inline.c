@@ -151,7 +151,7 @@ static void lose(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	answer_held(w, fl, c, p, false, &w->inl->stats.over_cap);
 	head_clear(&p->head, w->heads);
 	memset(&p->datagram, 0, sizeof(p->datagram));
-	memset(&p->facts, 0, sizeof(p->facts));
+	conn_forget_facts(w, p);
 }
 
 /* The client sends again what is over a cap. */
@@ -209,10 +209,10 @@ void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pen
 		   bool asked)
 {
 	if (asked && c->provisional) {
-		judge_again(w, fl, c, &p->facts);
+		judge_again(w, fl, c, conn_facts(w, p));
 		c->provisional = true;
 	} else if (asked && !c->judged) {
-		judge(w, fl, c, &p->facts);
+		judge(w, fl, c, conn_facts(w, p));
 		c->provisional = true;
 	}
 	c->asked |= asked;
@@ -253,8 +253,8 @@ static bool strays(const struct flow *fl, const struct conn *c, const struct pen
 bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
 		       const struct pending *p)
 {
-	if (!is_unsure(fl, c) || p->retried || p->facts.protocol != PROTOCOL_TLS ||
-	    p->facts.hello_end == 0 || p->facts.hello_end == p->head.highest)
+	if (!is_unsure(fl, c) || p->retried || p->facts->protocol != PROTOCOL_TLS ||
+	    p->facts->hello_end == 0 || p->facts->hello_end == p->head.highest)
 		return true;
 	return refuse(w, c, &w->inl->stats.ignored);
 }
@@ -440,7 +440,7 @@ static void time_out(struct worker *w, struct pending *p)
 	if (c->judged && !c->asked && c->follower == POOL_NONE)
 		return;
 	memset(&f, 0, sizeof(f));
-	f.protocol = p->facts.protocol;
+	f.protocol = conn_facts(w, p)->protocol;
 	f.undecidable = UNDECIDABLE_HOLD_BUDGET;
 	if (c->follower != POOL_NONE)
 		follow_too_long(w, fl, c);

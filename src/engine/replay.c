@@ -681,6 +681,7 @@ static void write_end(struct replay *r)
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);
+	COUNT("quic_initials_refused", st->quic_refused);
 	COUNT("http_requests", st->http_requests);
 	COUNT("http_lost", st->http_lost);
 	COUNT("dns_tcp_lost", st->dns_lost);

@@ -106,7 +106,8 @@ static bool is_hello_retry(const struct packet *pkt)
 
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
 {
-	if (p->retried || p->facts.protocol != PROTOCOL_TLS || !is_hello_retry(pkt))
+	if (p->retried || conn_facts(w, p)->protocol != PROTOCOL_TLS ||
+	    !is_hello_retry(pkt))
 		return false;
 	p->retried = true;
 	p->whole = false;
@@ -122,7 +123,7 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 
 	if (!p->whole && !p->rival)
 		return false;
-	if (p->facts.undecidable == UNDECIDABLE_BUDGET)
+	if (conn_facts(w, p)->undecidable == UNDECIDABLE_BUDGET)
 		return true;
 	if (p->whole_us == 0) /* rivals only so far */
 		p->whole_us = w->now_us;
@@ -136,7 +137,7 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
 		return false;
-	if (p->rival || p->retried || p->facts.ja4_len == 0)
+	if (p->rival || p->retried || conn_facts(w, p)->ja4_len == 0)
 		return true;
 	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
 		return false;
@@ -166,10 +167,10 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 			    h->filled == HEAD_MAX, flow_server_port(fl),
 			    &f) != IDENTIFY_DONE)
 		return IDENTIFY_MORE;
-	if (f.protocol != p->facts.protocol ||
-	    str_equal(facts_host(&f), facts_host(&p->facts)))
+	if (f.protocol != conn_facts(w, p)->protocol ||
+	    str_equal(facts_host(&f), facts_host(conn_facts(w, p))))
 		return IDENTIFY_DONE;
-	rival_name(w, c, facts_host(&p->facts));
+	rival_name(w, c, facts_host(conn_facts(w, p)));
 	rival_name(w, c, facts_host(&f));
 	p->rival = true;
 	c->flags |= 1u << FLAG_HOST_MISMATCH;
@@ -266,7 +267,7 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 	    identify_stream(w->identify, h->bytes, h->filled, final, cap, port, &in) !=
 		    IDENTIFY_DONE)
 		return IDENTIFY_MORE;
-	p->facts = is_legal(&in) && !is_legal(&out) ? in : out;
+	*conn_facts(w, p) = is_legal(&in) && !is_legal(&out) ? in : out;
 	if (!is_legal(&in) || !is_legal(&out) ||
 	    str_equal(facts_host(&in), facts_host(&out))) {
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
@@ -281,21 +282,23 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 {
+	struct facts *f = conn_facts(w, p);
+
 	if (p->rival)
-		rival_name(w, c, facts_host(&p->facts));
+		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
-	if (p->rival && p->second.opened && p->facts.host_len > 0 &&
-	    c->candidates[1] == 0 && p->second_whole)
+	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
+	    p->second_whole)
 		p->rival = false;
 	if (!p->rival) {
 		rival_forget(w, c);
 		return;
 	}
-	p->facts = (struct facts){.protocol = p->facts.protocol,
-				  .flags = p->facts.flags,
-				  .tls_offered = p->facts.tls_offered,
-				  .quic_version = p->facts.quic_version,
-				  .undecidable = p->retried && p->other.bytes == NULL
-							 ? UNDECIDABLE_MALFORMED_HELLO
-							 : UNDECIDABLE_CONFLICT};
+	*f = (struct facts){.protocol = f->protocol,
+			    .flags = f->flags,
+			    .tls_offered = f->tls_offered,
+			    .quic_version = f->quic_version,
+			    .undecidable = p->retried && p->other.bytes == NULL
+						   ? UNDECIDABLE_MALFORMED_HELLO
+						   : UNDECIDABLE_CONFLICT};
 }

@@ -205,6 +205,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"connections_changed", in->redecided_changed},
 		{"pending_refused", st.worker.pending_refused},
 		{"heads_refused", st.worker.heads_refused},
+		{"quic_initials_refused", st.worker.quic_refused},
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},

@@ -9,6 +9,7 @@
 #include "engine/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
@@ -138,6 +139,7 @@ static void mark_path(const struct supervisor *s, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s.mark", s->generation->config->control.socket);
 }
 
+/* Also how far it came: the file's time is at most LOSS_US before the end of who was killed. */
 static void keep_mark(const struct supervisor *s)
 {
 	char path[4096];
@@ -147,9 +149,17 @@ static void keep_mark(const struct supervisor *s)
 	f = fopen(path, "we");
 	if (f == NULL)
 		return;
-	(void)fprintf(f, "%s %s 0x%08" PRIx32 "\n", s->generation->name,
-		      mode_name(s->mode), s->mark);
+	(void)fprintf(f, "%s %s 0x%08" PRIx32 " %s\n", s->generation->name,
+		      mode_name(s->mode), s->mark, s->stop ? "stopped" : "running");
 	(void)fclose(f);
+}
+
+static void touch_mark(const struct supervisor *s)
+{
+	char path[4096];
+
+	mark_path(s, path, sizeof(path));
+	(void)utimensat(AT_FDCWD, path, NULL, 0);
 }
 
 /* The mark that the last run of this machine left in connections, and what it stood for. */
@@ -168,6 +178,26 @@ static bool last_mark(const struct supervisor *s, char name[64], char mode[16],
 	(void)fclose(f);
 	return sscanf(line, "%63s %15s %15s", name, mode, mark) == 3 &&
 	       parse_hex_u32(str_of(mark), ret);
+}
+
+/* When the last run was last seen, if it was killed and judged until then; else 0. */
+static int64_t died_us(const struct supervisor *s)
+{
+	char path[4096], line[128] = "", mode[16], state[16];
+	struct stat st;
+	FILE *f;
+
+	mark_path(s, path, sizeof(path));
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fgets(line, sizeof(line), f) == NULL || fstat(fileno(f), &st) != 0)
+		line[0] = '\0';
+	(void)fclose(f);
+	if (sscanf(line, "%*63s %15s %*15s %15s", mode, state) != 2 ||
+	    strcmp(state, "running") != 0 || strcmp(mode, mode_name(MODE_PANIC)) == 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
 }
 
 /* A mark for this generation in this mode: never one that stands for something else. */
@@ -390,11 +420,28 @@ static void close_gap(struct supervisor *s)
 		return;
 	supervisor_note_loss(s,
 			     !is_inline(s) ? "not_captured"
-			     : capture_of(s)->on_failure == ON_FAILURE_OPEN
+			     : capture_of(s)->on_failure == ON_FAILURE_OPEN ||
+					     s->rules_were_gone
 				     ? "uninspected"
 				     : "blocked",
 			     0, s->uninspected_from_us, supervisor_real_us());
 	s->uninspected_from_us = 0;
+	s->rules_were_gone = false;
+}
+
+/* Do rules of an earlier run stand, which nobody answers? */
+static bool rules_are_left(void)
+{
+	bool any = false;
+
+	for (int b = NETFILTER_PROBE + 1; b < NETFILTER_BACKEND_COUNT && !any; b++) {
+		char error[NETFILTER_ERROR_MAX], *text = NULL;
+
+		any = netfilter_read((enum netfilter_backend)b, &text, error) == 0 &&
+		      *text != '\0';
+		free(text);
+	}
+	return any;
 }
 
 /* A line each: the log keeps no newline within one. */
@@ -789,6 +836,8 @@ static void tell_losses(struct supervisor *s)
 	if (now < s->next_loss_us)
 		return;
 	s->next_loss_us = now + LOSS_US;
+	if (s->announced)
+		touch_mark(s);
 	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
 	if (!supervisor_read_stats(s, &st))
 		return;
@@ -968,8 +1017,10 @@ static int wind_up(struct supervisor *s)
 	close_gap(s);
 	s->next_loss_us = 0;
 	tell_losses(s);
-	if (s->announced)
+	if (s->announced) {
 		supervisor_note_system(s, "stop", "");
+		keep_mark(s);
+	}
 	atomic_store(&s->sh->writer_stop, true);
 	rc_writer = await(s, CHILD_WRITER);
 	return rc == 0 ? rc_writer : rc;
@@ -987,6 +1038,9 @@ int gateway_run(const struct gateway_cfg *cfg)
 
 	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
+	s.uninspected_from_us = died_us(&s);
+	if (s.uninspected_from_us != 0 && is_inline(&s))
+		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
 	prepare_dns(&s);
 	if (rc == 0)

@@ -73,6 +73,7 @@ struct supervisor {
 	struct asker asker;          /* who wants it */
 	int64_t change_until_us;     /* monotonic: give up then */
 	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
+	bool rules_were_gone;        /* after the death of the last run */
 	uint64_t lost_told;          /* of sh->lost */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;

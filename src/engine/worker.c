@@ -16,6 +16,13 @@
 #define EACH_FLOW         128u /* texts, names told by DNS, and queries */
 
 /*
+ * Client datagrams with QUIC Initials a second that are opened, about 10 us each; of all only
+ * where one worker sees all.
+ */
+#define INITIALS_A_SOURCE 1000u
+#define INITIALS_OF_ALL   20000u
+
+/*
  * Inline the first packet of a flow comes by, and what an inside machine sends must wait for the
  * verdict whatever port it sends from.  In a capture ports tell more.
  */
@@ -64,6 +71,9 @@ static bool create_parts(struct worker *w)
 	w->heads = head_pools_create(pendings, pendings / LARGE_HEADS_SHARE + 1);
 	w->others = head_pools_create(pendings / OTHERS_SHARE + 1,
 				      pendings / OTHERS_SHARE / LARGE_HEADS_SHARE + 1);
+	w->initials = budget_create(INITIALS_A_SOURCE,
+				    w->cfg.inline_cfg != NULL ? INITIALS_OF_ALL : 0,
+				    w->cfg.seed);
 	w->identify = identify_create();
 	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
@@ -72,6 +82,7 @@ static bool create_parts(struct worker *w)
 		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	w->pendings = pool_create(sizeof(struct pending), pendings);
+	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
 	if (w->cfg.ndpi)
 		w->ndpi = ndpi_adapter_create();
@@ -79,8 +90,9 @@ static bool create_parts(struct worker *w)
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
-	       w->others != NULL && w->identify != NULL && w->witness != NULL &&
-	       w->texts != NULL && w->pendings != NULL && w->followers != NULL &&
+	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
+	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
+	       w->facts != NULL && w->followers != NULL &&
 	       (w->ndpi != NULL || !w->cfg.ndpi);
 }
 
@@ -106,11 +118,13 @@ void worker_destroy(struct worker *w)
 	ndpi_adapter_destroy(w->ndpi);
 	inline_destroy(w->inl);
 	pool_destroy(w->followers);
+	pool_destroy(w->facts);
 	pool_destroy(w->pendings);
 	intern_destroy(w->texts);
 	outstanding_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
+	budget_destroy(w->initials);
 	head_pools_destroy(w->others);
 	head_pools_destroy(w->heads);
 	flow_table_destroy(w->flows);
@@ -219,14 +233,24 @@ static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
 /* Has the server sent the client back?  Then what it says next counts. */
 static void start_again(struct worker *w, struct conn *c, struct pending *p)
 {
-	c->flags |= p->facts.flags;
-	memset(&p->facts, 0, sizeof(p->facts));
+	c->flags |= conn_facts(w, p)->flags;
+	conn_forget_facts(w, p);
 	memset(&p->second, 0, sizeof(p->second));
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
 	p->base = 0;
+}
+
+/* May the datagram be opened?  Whoever sends Initials in floods must not take the time of all. */
+static bool may_open(struct worker *w, const struct packet *pkt)
+{
+	if (identify_initial_dcid(pkt->payload, pkt->payload_len).len == 0 ||
+	    budget_take(w->initials, &pkt->src, w->now_us))
+		return true;
+	w->stats.quic_refused++;
+	return false;
 }
 
 static enum identify_step feed_datagram(struct worker *w, struct conn *c,
@@ -237,9 +261,16 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 	const bool whole = p->whole;
 	enum identify_step step;
 
+	if (from_client && !may_open(w, pkt)) {
+		if (whole)
+			return IDENTIFY_MORE;
+		*conn_facts(w, p) = (struct facts){.protocol = PROTOCOL_QUIC,
+						   .undecidable = UNDECIDABLE_BUDGET};
+		return IDENTIFY_DONE;
+	}
 	if (whole)
 		memset(&again, 0, sizeof(again));
-	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : &p->facts);
+	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : conn_facts(w, p));
 	switch (step) {
 	case IDENTIFY_MORE:
 	case IDENTIFY_PASS:
@@ -247,15 +278,16 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 		break;
 	case IDENTIFY_DONE:
 		/* Only of a hello can there be a second one. */
-		if (w->inl != NULL || (!whole && (p->facts.protocol != PROTOCOL_QUIC ||
-						  !p->datagram.opened)))
+		if (w->inl != NULL ||
+		    (!whole && (conn_facts(w, p)->protocol != PROTOCOL_QUIC ||
+				!p->datagram.opened)))
 			return IDENTIFY_DONE;
 		p->whole = true;
 		break;
 	case IDENTIFY_OTHER:
 		if (w->inl != NULL) {
-			p->facts.protocol = PROTOCOL_QUIC;
-			p->facts.undecidable = UNDECIDABLE_CONFLICT;
+			conn_facts(w, p)->protocol = PROTOCOL_QUIC;
+			conn_facts(w, p)->undecidable = UNDECIDABLE_CONFLICT;
 			return IDENTIFY_DONE;
 		}
 		ask_second(w, c, p, pkt);
@@ -315,13 +347,19 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 				     struct conn *c, struct pending *p, bool final)
 {
 	const struct head *h = &p->head;
+	enum identify_step step;
 
 	if (p->retried)
 		return rival_second_hello(w, fl, c, p);
 	if (p->has_urgent && p->urgent_at < h->filled)
 		return rival_read_urgent(w, fl, c, p, final);
-	return identify_stream(w->identify, h->bytes, h->filled, final,
-			       h->filled == HEAD_MAX, flow_server_port(fl), &p->facts);
+	step = identify_stream(w->identify, h->bytes, h->filled, final,
+			       h->filled == HEAD_MAX, flow_server_port(fl),
+			       conn_facts(w, p));
+	if (step ==
+	    IDENTIFY_MORE) /* most of these wait long, and nothing is known of them */
+		conn_forget_facts(w, p);
+	return step;
 }
 
 /*
@@ -341,9 +379,12 @@ static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t
 }
 
 /* Nothing that was read before counts any more. */
-static enum identify_step cannot_tell(struct pending *p, enum undecidable why)
+static enum identify_step cannot_tell(struct worker *w, struct pending *p,
+				      enum undecidable why)
 {
-	p->facts = (struct facts){.protocol = p->facts.protocol, .undecidable = why};
+	struct facts *f = conn_facts(w, p);
+
+	*f = (struct facts){.protocol = f->protocol, .undecidable = why};
 	return IDENTIFY_DONE;
 }
 
@@ -352,7 +393,7 @@ static void forget(struct worker *w, struct pending *p)
 {
 	inline_forget(w, p);
 	head_clear(&p->head, w->heads);
-	memset(&p->facts, 0, sizeof(p->facts));
+	conn_forget_facts(w, p);
 }
 
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
@@ -387,8 +428,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		if (!p->whole || at < p->whole_end)
 			rival_stream(w, fl, c, p, at, bytes);
 	}
-	if (p->whole && p->facts.protocol != PROTOCOL_HTTP &&
-	    p->facts.protocol != PROTOCOL_DNS)
+	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
+	    p->facts->protocol != PROTOCOL_DNS)
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->whole) /* kept for follow_start() */
@@ -397,10 +438,10 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		return cannot_tell(p, UNDECIDABLE_BUDGET);
+		return cannot_tell(w, p, UNDECIDABLE_BUDGET);
 	}
 	if (p->head.conflict && w->inl != NULL)
-		return cannot_tell(p, UNDECIDABLE_CONFLICT);
+		return cannot_tell(w, p, UNDECIDABLE_CONFLICT);
 	if (r != HEAD_ADDED)
 		return IDENTIFY_MORE;
 	step = ask_stream(w, fl, c, p, false);
@@ -426,6 +467,7 @@ void conn_release(struct worker *w, struct conn *c)
 	head_clear(&p->other, w->others);
 	if (p->guess != NULL)
 		return;
+	conn_forget_facts(w, p);
 	pool_put(w->pendings, p);
 	c->pending = POOL_NONE;
 }
@@ -447,7 +489,8 @@ static void finish_guess(struct worker *w, struct conn *c)
 /* Bytes that no reader of ours knows: let nDPI say what protocol it is. */
 static void start_guess(struct worker *w, const struct flow *fl, struct pending *p)
 {
-	if (w->ndpi == NULL || p->asked_ndpi || p->facts.protocol != PROTOCOL_UNKNOWN ||
+	if (w->ndpi == NULL || p->asked_ndpi ||
+	    conn_facts(w, p)->protocol != PROTOCOL_UNKNOWN ||
 	    (fl->key.ip_proto != IP_PROTO_TCP && fl->key.ip_proto != IP_PROTO_UDP))
 		return;
 	p->asked_ndpi = true;
@@ -463,15 +506,18 @@ static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
 
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
+	struct facts *f;
+
 	rival_conclude(w, c, p);
-	if (p->facts.asked_len > 0) {
-		rival_name(w, c, (struct str){p->facts.asked, p->facts.asked_len});
-		rival_name(w, c, (struct str){p->facts.sni, p->facts.sni_len});
+	f = conn_facts(w, p);
+	if (f->asked_len > 0) {
+		rival_name(w, c, (struct str){f->asked, f->asked_len});
+		rival_name(w, c, (struct str){f->sni, f->sni_len});
 	}
-	if (fl->midstream && p->facts.protocol == PROTOCOL_UNKNOWN &&
-	    p->facts.undecidable == UNDECIDABLE_NONE)
-		p->facts.undecidable = UNDECIDABLE_MIDSTREAM;
-	p->facts.flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
+	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
+	    f->undecidable == UNDECIDABLE_NONE)
+		f->undecidable = UNDECIDABLE_MIDSTREAM;
+	f->flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
 	c->asked = false;
 	if (p->datagram.opened)
@@ -481,13 +527,13 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		c->provisional = false; /* the same hello again */
 	} else if (p->again) {
 		c->provisional = false;
-		judge_request(w, fl, c, &p->facts);
+		judge_request(w, fl, c, f);
 	} else if (c->provisional) {
-		judge_again(w, fl, c, &p->facts);
+		judge_again(w, fl, c, f);
 	} else if (c->judged)
-		judge_keep_facts(w, c, &p->facts);
+		judge_keep_facts(w, c, f);
 	else
-		judge(w, fl, c, &p->facts);
+		judge(w, fl, c, f);
 	start_guess(w, fl, p);
 	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
@@ -569,6 +615,21 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	decode_check_l4(pkt);
 	if (pkt->l4_checksum == CHECKSUM_GOOD)
 		c->strict_checksum = true;
+}
+
+struct facts *conn_facts(struct worker *w, struct pending *p)
+{
+	if (p->facts == NULL) {
+		p->facts = pool_get(w->facts); /* as many as pendings */
+		memset(p->facts, 0, sizeof(*p->facts));
+	}
+	return p->facts;
+}
+
+void conn_forget_facts(struct worker *w, struct pending *p)
+{
+	pool_put(w->facts, p->facts);
+	p->facts = NULL;
 }
 
 struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c)
@@ -755,14 +816,14 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
-			if (p->again && !p->datagram.opened) {
+			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
 				look_no_more(w, c, p);
 				return;
 			}
 		} else {
 			if (pkt->ip_proto == IP_PROTO_ICMP ||
 			    pkt->ip_proto == IP_PROTO_ICMP6)
-				p->facts.protocol = PROTOCOL_ICMP;
+				conn_facts(w, p)->protocol = PROTOCOL_ICMP;
 			step = IDENTIFY_DONE;
 		}
 		if (step == IDENTIFY_DONE)
@@ -877,12 +938,12 @@ static void end_conn(struct worker *w, struct flow *fl)
 			if (said && !p->whole && !p->retried)
 				(void)ask_stream(w, fl, c, p, true);
 			if (said && !p->retried && p->head.filled == 0 &&
-			    p->facts.undecidable == UNDECIDABLE_NONE)
-				p->facts.undecidable = UNDECIDABLE_INCOMPLETE;
+			    conn_facts(w, p)->undecidable == UNDECIDABLE_NONE)
+				conn_facts(w, p)->undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
 			if (!p->whole)
-				(void)ask_datagram(w, c, p, NULL, true, &p->facts);
+				(void)ask_datagram(w, c, p, NULL, true, conn_facts(w, p));
 			conn_settle(w, fl, c, p);
 		}
 	}
@@ -965,6 +1026,33 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	end_timed_out(w, INT64_MAX, clock_us);
 }
 
+/*
+ * A reset, FIN or SYN with a wrong checksum, where those of its client are right: no end takes
+ * it, so it must not end or move what we keep.  (At a gateway the kernel has dropped it.)
+ */
+static bool is_forged(struct worker *w, struct packet *pkt)
+{
+	struct flow_key k;
+	struct flow *fl;
+	struct conn *c;
+	bool from_low;
+
+	if (w->inl != NULL || pkt->ip_proto != IP_PROTO_TCP ||
+	    (pkt->tcp_flags & (TCP_RST | TCP_FIN | TCP_SYN)) == 0)
+		return false;
+	decode_check_l4(pkt);
+	if (pkt->l4_checksum != CHECKSUM_BAD)
+		return false;
+	k = flow_key_of(pkt, &from_low);
+	fl = flow_find(w->flows, &k);
+	c = fl == NULL ? NULL : flow_extra(fl);
+	if (c == NULL || from_low != fl->client_is_low || !c->strict_checksum)
+		return false;
+	w->stats.ignored_checksum++;
+	c->flags |= 1u << FLAG_DECOY_IGNORED;
+	return true;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -973,6 +1061,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 
 	end_timed_out(w, f->clock_us, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
+		return false;
+	if (is_forged(w, pkt))
 		return false;
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){

@@ -37,35 +37,33 @@ static void begin_body(struct http_follow *hf, const struct http_request *r)
 {
 	*hf = (struct http_follow){.upgrade = r->upgrade,
 				   .tunnel = str_equal(r->method, STR("CONNECT"))};
-	if (r->why != UNDECIDABLE_NONE)
+	if (r->why != UNDECIDABLE_NONE || r->framing == HTTP_BAD_FRAMING)
 		hf->state = UNKNOWN;
 	else if (r->framing == HTTP_CHUNKED)
 		hf->state = CHUNK_SIZE;
-	else if (r->framing == HTTP_BAD_FRAMING)
-		hf->state = UNKNOWN;
 	else if (r->framing == HTTP_LENGTH && r->length > 0)
 		hf->state = IN_BODY;
 	hf->left = r->framing == HTTP_LENGTH ? r->length : 0;
 }
 
 static enum http_step read_request(struct identify *id, struct http_follow *hf,
-				   struct str bytes, bool full, uint16_t port,
-				   size_t *ret_used, struct facts *f)
+				   const struct stream *s, size_t *ret_used,
+				   struct facts *f)
 {
-	const struct stream s = {(const uint8_t *)bytes.p, bytes.len, false, full, port};
 	struct http_request r;
 	size_t end = 0;
 
-	switch (http_head(&s, &r, &end)) {
+	switch (http_head(s, &r, &end)) {
 	case FIT_MAYBE:
 	case FIT_MINE:
-		return full ? lost(id, f, UNDECIDABLE_HELLO_TOO_BIG) : HTTP_STEP_MORE;
+		return s->beyond_cap ? lost(id, f, UNDECIDABLE_HELLO_TOO_BIG)
+				     : HTTP_STEP_MORE;
 	case FIT_NO:
 		break;
 	case FIT_DONE:
 		if (r.version != HTTP_VERSION_1)
 			break;
-		http_tell(&r, port, f);
+		http_tell(&r, s->port, f);
 		(void)identify_settle(id, f);
 		begin_body(hf, &r);
 		*ret_used = end;
@@ -162,6 +160,7 @@ enum http_step identify_http(struct identify *id, struct http_follow *hf,
 			     struct str bytes, bool full, uint16_t port, size_t *ret_used,
 			     struct facts *f)
 {
+	const struct stream s = {(const uint8_t *)bytes.p, bytes.len, false, full, port};
 	size_t at = 0;
 
 	while (at < bytes.len && hf->state != AT_REQUEST) {
@@ -183,5 +182,5 @@ enum http_step identify_http(struct identify *id, struct http_follow *hf,
 		return HTTP_STEP_MORE;
 	if (at > 0) /* the request from its beginning, by the next call */
 		return HTTP_STEP_MORE;
-	return read_request(id, hf, bytes, full, port, ret_used, f);
+	return read_request(id, hf, &s, ret_used, f);
 }

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import unittest
+from datetime import datetime
 
 import lab as places
 from case import Download, GatewayCase
@@ -106,6 +107,28 @@ class FailureClosed(FailureCase):
 
     def test_hang(self):
         self.check_hang()
+
+    def test_kill_everything_then_start(self):
+        """The next run tells from when to when nobody judged, and what that meant."""
+        for off in (False, True):
+            with self.subTest(off):
+                killed = time.time()
+                self.weir.kill()
+                if off:
+                    self.assertEqual(self.weir.off().returncode, 0)
+                time.sleep(0.5)
+                self.weir.start()
+                loss = self.weir.ledger.wait(
+                    5, type="loss", what="uninspected" if off else "blocked")[-1]
+                begin, end = (datetime.fromisoformat(loss[k].replace("Z", "+00:00")).timestamp()
+                              for k in ("from", "to"))
+                self.assertLess(begin, killed + 0.5)
+                self.assertGreater(begin, killed - 11)
+                self.assertGreater(end, killed + 0.4)
+        self.weir.stop()
+        losses = len(self.weir.ledger.events(type="loss"))
+        self.weir.start()
+        self.assertEqual(len(self.weir.ledger.events(type="loss")), losses, "stopped by order")
 
     def test_kill_everything_then_off(self):
         """Closed without any process; `weir off` opens, and leaves nothing."""

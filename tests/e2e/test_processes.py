@@ -98,6 +98,8 @@ class Listener(GatewayCase):
             self.assertGreater(end["bytes_in"], 1000, end)
         status = self.weir.status()
         self.assertEqual((status["source"], status["backend"]), ("interface", "none"))
+        self.assertIn("only looks on", str(status["warnings"]))
+        self.assertIn("nothing is blocked", self.weir.said())
 
     def test_reload(self):
         before = self.weir.status()["generation"]

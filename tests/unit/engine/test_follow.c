@@ -226,13 +226,21 @@ static void other_bytes_in_the_place_of_a_judged_request_are_dropped(void **stat
 {
 	struct scene *s = served(closed, GOOD);
 	const uint32_t at = LEN(GOOD);
+	uint32_t id;
 
 	(void)state;
 	assert_answer(s, text_at(s, at, GOOD), GOT_PASS);
 	assert_answer(s, text_at(s, at, EVIL), GOT_DROP);
 	assert_int_equal(scene_stats(s).conflicting, 1);
 	assert_answer(s, text_at(s, at, GOOD), GOT_PASS); /* sent again */
-	(void)send_reply(s, &web, 40, at + LEN(GOOD), "HTTP/1.1 200 OK\r\n\r\n");
+	/* The same of half a request that is held. */
+	id = send_data(s, &web, at + LEN(GOOD), GOOD, 30);
+	assert_answer(s, send_data(s, &web, at + LEN(GOOD) + 20, EVIL + 20, 20),
+		      GOT_DROP);
+	assert_answer(s, send_data(s, &web, at + LEN(GOOD), GOOD, LEN(GOOD)), GOT_PASS);
+	assert_answer(s, id, GOT_PASS);
+	assert_int_equal(scene_stats(s).conflicting, 2);
+	(void)send_reply(s, &web, 40, at + 2 * LEN(GOOD), "HTTP/1.1 200 OK\r\n\r\n");
 	assert_int_equal(s->reset_count, 0);
 	assert_true(scene_end(s));
 }

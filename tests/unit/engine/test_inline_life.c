@@ -99,6 +99,35 @@ static void a_second_connection_of_quic_is_judged(void **state)
 	assert_true(scene_end(s));
 }
 
+/* Whoever sends Initials in floods is not read any more in that second; others are. */
+static void a_flood_of_initials_is_not_opened(void **state)
+{
+	static struct bytes first;
+	struct scene *s = start(closed);
+	struct ends e = quic;
+	uint32_t id = 0;
+
+	(void)state;
+	make_initial(&first, &good, 0, 0, 0);
+	for (uint16_t i = 0; i < 1000; i++) {
+		e.client_port = (uint16_t)(20000 + i);
+		assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
+			      GOT_FINAL);
+	}
+	e.client_port = 30000;
+	id = send_datagram(s, &e, FROM_CLIENT, first.b, first.len);
+	assert_answer(s, id, GOT_DROP);
+	assert_lines(s, "\"undecidable\":\"budget\"", "\"phase\":\"start\"", 1);
+	e.client = "10.1.2.4";
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	s->now_us += SECOND;
+	e = quic;
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
 /* It may end before the server, and would be judged for what comes after it. */
 static void a_datagram_with_a_low_hop_limit_is_dropped(void **state)
 {
@@ -725,6 +754,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_quic_hello_passes),
 		cmocka_unit_test(a_second_connection_of_quic_is_judged),
+		cmocka_unit_test(a_flood_of_initials_is_not_opened),
 		cmocka_unit_test(a_datagram_with_a_low_hop_limit_is_dropped),
 		cmocka_unit_test(a_denied_quic_hello_is_prohibited),
 		cmocka_unit_test(datagrams_that_were_dropped_do_not_make_the_name),

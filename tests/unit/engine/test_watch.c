@@ -130,12 +130,45 @@ static void what_the_server_has_acknowledged_stays(void **state)
 	}
 }
 
+/* Neither a reset nor a FIN with a wrong checksum ends what we keep; with a right one it does. */
+static void forged_ends_end_nothing(void **state)
+{
+	static const unsigned flags[] = {TCP_RST | TCP_ACK, TCP_RST, TCP_SYN};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const struct segment g = {FROM_CLIENT,  flags[i], CLIENT_FIRST,
+					  SERVER_FIRST, NULL,     0};
+		struct scene *s = watch();
+		struct frame f;
+
+		see_open(s, &v4);
+		build_segment(&s->packet, &v4, &g);
+		build_end(&s->packet);
+		s->packet.b[20 + 17] ^= 1;
+		f = build_frame(&s->packet);
+		f.number = ++s->ids;
+		f.time_us = f.clock_us = s->now_us += 1000;
+		worker_frame(s->w, &f);
+		s->now_us += 20 * SECOND;
+		see_client(s, &v4, 0, good.b, good.len);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"start\"", "\"good.example\"", 1);
+		assert_lines(s, "\"phase\":\"start\"", "\"decoy_ignored\"", 1);
+		assert_lines(s, "\"phase\":\"end\"", NULL, 1);
+		assert_lines(s, "\"midstream\"", NULL, 0);
+		end_watch(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_beyond_the_window_are_not_taken),
 		cmocka_unit_test(the_edge_of_the_window_is_taken),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
+		cmocka_unit_test(forged_ends_end_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, tidy);
