@@ -12,6 +12,7 @@
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
+#   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
@@ -31,6 +32,7 @@ CFLAGS     ?= -O3 -g
 SAN        ?=
 WERROR     ?=
 FUZZ_SECONDS ?= 60
+FUZZ_RUNS  ?= 20000000
 RUNS       ?= 100000
 E2E        ?=
 
@@ -80,7 +82,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -119,11 +121,13 @@ unit: $(UNIT)
 # The library once for all targets; the archive gives each what it calls: counters cost time.
 FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -Isrc $(DEPINC) -g -O2 -MMD -MP \
         -fno-sanitize-recover=all
+# Not trace-cmp: calls at each comparison take half of the time (strings are still traced).
+FUZZ_COVERAGE ?= inline-8bit-counters,pc-table,indirect-calls
 FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard src/*/*.c)))
 fuzz-build: $(FUZZ)
 $(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=address,undefined -fsanitize-coverage=$(FUZZ_COVERAGE) -c -o $@ $<
 $(B)/fuzz-obj/core.a: $(FUZZ_CORE)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 $(B)/fuzz/%: $(B)/fuzz-obj/tests/fuzz/%.o $(B)/fuzz-obj/core.a
@@ -145,6 +149,8 @@ segmentation: $(B)/segmentation
 	$< --runs $(RUNS)
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
+fuzz-bar: fuzz-build
+	scripts/fuzz-bar.sh $(B)/fuzz $(FUZZ_RUNS)
 
 lint: all
 	scripts/lint.sh $(B)

@@ -210,7 +210,7 @@ struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *
 	const uint32_t taken = acked < p->head.filled ? acked : p->head.filled;
 	uint32_t n;
 
-	if (!fl->in.has_ack || (int32_t)acked <= 0 || *at >= taken)
+	if (bytes.len == 0 || !fl->in.has_ack || (int32_t)acked <= 0 || *at >= taken)
 		return bytes;
 	n = taken - *at < bytes.len ? taken - *at : (uint32_t)bytes.len;
 	*at += n;

@@ -13,6 +13,7 @@
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
+#define EACH_FLOW         128u /* texts, names told by DNS, and queries */
 
 /*
  * Client datagrams with QUIC Initials a second that are opened, about 10 us each; of all only
@@ -34,6 +35,13 @@ static bool inside_sends(void *arg, const struct packet *p)
 		return false;
 	generation_locate(w->g, &p->src, &p->dst, &at);
 	return at.direction != DIRECTION_INBOUND;
+}
+
+/* So many for each connection that there may be, `most` in all. */
+static uint32_t scaled(uint32_t max_flows, uint32_t most)
+{
+	return max_flows != 0 && max_flows < most / EACH_FLOW ? max_flows * EACH_FLOW
+							      : most;
 }
 
 static bool create_parts(struct worker *w)
@@ -67,11 +75,12 @@ static bool create_parts(struct worker *w)
 				    w->cfg.inline_cfg != NULL ? INITIALS_OF_ALL : 0,
 				    w->cfg.seed);
 	w->identify = identify_create();
-	w->witness = witness_create(0);
+	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
-	    (w->asked = outstanding_create(RESOLVE_QUERIES)) == NULL)
+	    (w->asked = outstanding_create(
+		     scaled(c->limits.max_flows, RESOLVE_QUERIES))) == NULL)
 		return false;
-	w->texts = intern_create(TEXTS_MAX);
+	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);

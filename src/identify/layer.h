@@ -32,6 +32,7 @@ struct layer {
 	struct host host;
 	char method[16]; /* of HTTP */
 	struct stream inside;
+	bool broken; /* behind `inside` stands what cannot be */
 };
 
 /* One layer in front; *ret starts zeroed.  Only LAYER_DONE may have changed the facts. */

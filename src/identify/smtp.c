@@ -78,7 +78,8 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 		/* A server that refused STARTTLS is spoken to on. */
 		if (may_start && !ascii_is_alpha(rest.p[0]))
 			return layer_behind(s, at, ret);
-		if (line.len >= LINE_MAX_BYTES || lines == LINES_MAX)
+		/* First what is seen first, however the bytes came in. */
+		if (verb.len >= LINE_MAX_BYTES || lines == LINES_MAX)
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
 		if (lf == NULL && verb.len == line.len && !s->final)
 			return LAYER_MORE; /* the verb may go on */
@@ -86,6 +87,8 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 			f->flags |= 1u << FLAG_CLEAR_TEXT;
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_NONE);
 		}
+		if (line.len >= LINE_MAX_BYTES)
+			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
 		if (lf == NULL)
 			return layer_unfinished(s, f, PROTOCOL_SMTP);
 		may_start |= verb.len == 8;

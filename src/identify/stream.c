@@ -45,14 +45,14 @@ enum identify_step identify_settle(struct identify *id, struct facts *f)
 
 /* ---- layers in front ---------------------------------------------------------------------- */
 
-#define LAYERS_MAX 4
+#define LAYERS_MAX 4 /* behind so many there may be TLS alone */
 
 /* Of the layers so far: what the innermost one that said something said. */
 struct outer {
 	enum protocol protocol;
 	enum undecidable why;
 	uint32_t flags;
-	bool named, literal;
+	bool named, literal, broken;
 	struct host host;
 	char method[sizeof(((struct layer *)0)->method)];
 };
@@ -63,6 +63,7 @@ static void note_layer(struct outer *o, const struct layer *l)
 		o->protocol = l->protocol;
 	o->why = l->why;
 	o->flags |= l->flags;
+	o->broken |= l->broken;
 	if (!l->named)
 		return;
 	o->named = true;
@@ -106,6 +107,8 @@ static void join(struct facts *f, const struct outer *o)
 		memset(f, 0, sizeof(*f));
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	}
+	if (o->broken && f->undecidable == UNDECIDABLE_INCOMPLETE)
+		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	f->flags |= o->flags;
 	if (o->protocol == PROTOCOL_SMTP || o->protocol == PROTOCOL_TDS ||
 	    f->protocol == PROTOCOL_UNKNOWN)
@@ -153,7 +156,8 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	enum fit fit = FIT_NO;
 	struct outer o = {0};
 
-	if (f->protocol != PROTOCOL_UNKNOWN) /* a request was told before */
+	/* A request was told before, or what stands in front of one. */
+	if (f->protocol != PROTOCOL_UNKNOWN || f->undecidable != UNDECIDABLE_NONE)
 		memset(f, 0, sizeof(*f));
 	for (unsigned n = 0; step == LAYER_INSIDE && s.filled > 0; n++) {
 		struct layer l = {0};
@@ -161,10 +165,10 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		step = LAYER_NO;
 		f->hello_end = 0;
 		fit = tls_read(id, &s, f);
-		if (fit == FIT_NO)
+		if (fit == FIT_NO && n == LAYERS_MAX)
+			step = layer_done(f, o.protocol, UNDECIDABLE_MALFORMED_HELLO);
+		else if (fit == FIT_NO && o.protocol != PROTOCOL_TDS)
 			step = layer_read(id, &s, &l, f);
-		if (n == LAYERS_MAX && (step == LAYER_INSIDE || step == LAYER_WAITS))
-			step = layer_done(f, l.protocol, UNDECIDABLE_MALFORMED_HELLO);
 		if (step == LAYER_INSIDE || step == LAYER_WAITS) {
 			note_layer(&o, &l);
 			s = l.inside;
@@ -187,7 +191,7 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		join(f, &o);
 		return identify_settle(id, f);
 	}
-	if (!final && (fit != FIT_NO || step != LAYER_NO || filled == 0))
+	if (!s.final && (fit != FIT_NO || step != LAYER_NO || filled == 0))
 		return IDENTIFY_MORE;
 	f->protocol = PROTOCOL_UNKNOWN;
 	join(f, &o);

@@ -116,11 +116,6 @@ static enum layer_step read_login7(const uint8_t *bytes, size_t size, struct fac
 	return layer_done(f, PROTOCOL_TDS, UNDECIDABLE_NONE);
 }
 
-static bool is_unwrapped(const struct identify *id, const struct stream *s)
-{
-	return s->bytes >= id->unwrapped && s->bytes < id->unwrapped + HELLO_MAX;
-}
-
 static enum layer_step read_after(struct identify *id, const struct stream *s, size_t at,
 				  struct layer *ret, struct facts *f)
 {
@@ -130,7 +125,8 @@ static enum layer_step read_after(struct identify *id, const struct stream *s, s
 	if (type != TYPE_PRELOGIN && type != TYPE_LOGIN7)
 		return layer_done(f, PROTOCOL_TDS, UNDECIDABLE_MALFORMED_HELLO);
 	p = read_message(s, at, type, id->unwrapped);
-	if (p.foreign)
+	/* What was whole before it has been read, when the bytes came in pieces. */
+	if (p.foreign && (type == TYPE_LOGIN7 || p.data == 0))
 		return layer_done(f, PROTOCOL_TDS, UNDECIDABLE_MALFORMED_HELLO);
 	if (type == TYPE_LOGIN7)
 		return p.whole ? read_login7(id->unwrapped, p.data, f)
@@ -140,6 +136,8 @@ static enum layer_step read_after(struct identify *id, const struct stream *s, s
 	ret->inside = *s;
 	ret->inside.bytes = id->unwrapped;
 	ret->inside.filled = p.data;
+	ret->inside.final |= p.foreign;
+	ret->broken = p.foreign;
 	return LAYER_INSIDE;
 }
 
@@ -149,8 +147,7 @@ enum layer_step tds_layer(struct identify *id, const struct stream *s, struct la
 	struct packets p;
 
 	if (s->bytes[0] != TYPE_PRELOGIN || (s->filled > 1 && s->bytes[1] > 1) ||
-	    (s->filled > 6 && s->bytes[6] > 1) || (s->filled > 7 && s->bytes[7] != 0) ||
-	    is_unwrapped(id, s))
+	    (s->filled > 6 && s->bytes[6] > 1) || (s->filled > 7 && s->bytes[7] != 0))
 		return LAYER_NO;
 	p = read_message(s, 0, TYPE_PRELOGIN, NULL);
 	if (p.foreign)

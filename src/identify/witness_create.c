@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "identify/witness_table.h"
 
 #define ENTRIES_LIMIT (1u << 24)
+
+_Static_assert(POOL_NONE == UINT32_MAX, "chains are filled with bytes");
 
 static uint32_t power_of_two(uint32_t at_least)
 {
@@ -45,8 +48,8 @@ static bool create_names(struct witness *w, uint32_t max)
 		w->chains[i] = malloc(w->chain_count * sizeof(*w->chains[i]));
 		if (w->names[i] == NULL || w->chains[i] == NULL)
 			return false;
-		for (uint32_t k = 0; k < w->chain_count; k++)
-			w->chains[i][k] = POOL_NONE;
+		/* POOL_NONE in every one */
+		memset(w->chains[i], 0xff, w->chain_count * sizeof(*w->chains[i]));
 	}
 	return true;
 }

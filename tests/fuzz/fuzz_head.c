@@ -2,7 +2,7 @@
 /*
  * fuzz_head - stream heads against a model that keeps one entry per byte.
  *
- * Input: pieces of {le16 offset, le16 length, u8 kind}.  Bytes come from a fixed stream, so that
+ * Input: pieces of {le16 offset, le16 length % 2,000, u8 kind}.  Bytes come from a fixed stream, so that
  * pieces agree, unless the kind says that one of them is changed.  After every piece head and
  * model must agree; then the same pieces, unchanged, are added in another order and split in
  * two, and must fill the same bytes.
@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define PIECE_BYTES 5
 #define PIECES_MAX  40
-#define ROOM        (HEAD_MAX + 65536)
+#define LENGTH_MAX  2000u /* longer than a segment, and HEAD_SMALL is near */
+#define ROOM        LENGTH_MAX
 
 struct piece {
 	uint32_t at, len;
@@ -101,7 +102,7 @@ static size_t read_pieces(const uint8_t *data, size_t size,
 		const uint8_t *d = data + n * PIECE_BYTES;
 
 		pieces[n].at = (uint32_t)d[0] | (uint32_t)d[1] << 8;
-		pieces[n].len = (uint32_t)d[2] | (uint32_t)d[3] << 8;
+		pieces[n].len = ((uint32_t)d[2] | (uint32_t)d[3] << 8) % LENGTH_MAX;
 		pieces[n].kind = d[4];
 		if (pieces[n].kind % 4 >= 2) { /* short and near pieces meet */
 			pieces[n].at %= 300;

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -93,6 +94,77 @@ class Scripts(unittest.TestCase):
         # The finding stays one until somebody looks at it.
         self.program("fuzz/fuzz_a", 0, runs)
         self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
+
+    def fuzz_bar(self, *more):
+        return self.status("scripts/fuzz-bar.sh", "fuzz", "100", *more)
+
+    def slices(self, target):
+        with open(os.path.join(self.tree, "build/fuzz-corpus", target + ".bar"), encoding="ascii") as f:
+            return [int(line.split()[1]) for line in f]
+
+    def test_fuzz_bar(self):
+        runs = "echo stat::number_of_executed_units: 40"
+        self.program("fuzz/fuzz_a", 0, runs)
+        self.program("fuzz/fuzz_b", 0, runs)
+        status, text = self.fuzz_bar()
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, r"(?m)^fuzz_a +120 +\d+ +0$")
+        self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
+        # Nothing is left to do; another program begins at zero.
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+        self.program("fuzz/fuzz_a", 0, runs + "0")
+        self.assertRegex(self.fuzz_bar()[1], r"(?m)^fuzz_a +400 ")
+        self.assertEqual(self.slices("fuzz_b"), [40, 40, 40])
+        self.assertNotEqual(self.fuzz_bar("fuzz_c")[0], 0)
+
+    def test_fuzz_bar_goes_on(self):
+        # The third call of the program is interrupted, as libFuzzer tells it.
+        runs = "echo stat::number_of_executed_units: 40; echo x >>calls"
+        self.program("fuzz/fuzz_a", 0, runs + "; [ $(wc -l <calls) -ne 3 ] || exit 72")
+        status, text = self.fuzz_bar()
+        self.assertNotEqual(status, 0)
+        self.assertIn("stopped", text)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40])
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+
+    def test_fuzz_bar_stopped(self):
+        # Whoever ends the script ends what it started, and what was counted stays.
+        self.program("fuzz/fuzz_a", 0, "echo stat::number_of_executed_units: 40; echo $$ >>calls\n"
+                                       "[ $(wc -l <calls) -ne 2 ] || exec sleep 60")
+        calls = os.path.join(self.tree, "calls")
+        env = dict(os.environ, FUZZ_JOBS="2")
+        with subprocess.Popen(["sh", "scripts/fuzz-bar.sh", "fuzz", "100"], cwd=self.tree, env=env,
+                              stdout=subprocess.PIPE) as script:
+            for _ in range(200):
+                if os.path.exists(calls) and len(open(calls, encoding="ascii").readlines()) == 2:
+                    break
+                time.sleep(0.05)
+            script.terminate()
+            self.assertIn(b"stopped", script.communicate(timeout=20)[0])
+            self.assertEqual(script.returncode, 1)
+        pid = int(open(calls, encoding="ascii").readlines()[1])
+        for _ in range(100):
+            if not os.path.exists(f"/proc/{pid}"):
+                break
+            time.sleep(0.05)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+        self.assertEqual(self.slices("fuzz_a"), [40])
+        self.assertEqual(self.fuzz_bar()[0], 0)
+        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+
+    def test_fuzz_bar_finding(self):
+        self.program("fuzz/fuzz_a", 77, "echo stat::number_of_executed_units: 7")
+        self.program("fuzz/fuzz_b", 0, "echo stat::number_of_executed_units: 60")
+        for _ in range(2):
+            status, text = self.fuzz_bar()
+            self.assertEqual(status, 1, text)
+            self.assertRegex(text, r"(?m)^fuzz_a +7 +\d+ +1$")
+            self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
+        # A program that says nothing of its runs has not run.
+        self.program("fuzz/fuzz_b", 0)
+        self.assertEqual(self.fuzz_bar("fuzz_b")[0], 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+#!/bin/sh
+# So many executions of every fuzz target, counted over as many sittings as it takes.
+# usage: fuzz-bar.sh FUZZ_BINARIES RUNS [TARGET...]
+#
+# Works in slices of FUZZ_SLICE executions (250,000), a slice a target in turn, FUZZ_JOBS (1) at
+# a time; one call at a time in a tree.  build/fuzz-corpus/TARGET.bar gets a line a finished slice: hash of the program, its
+# executions, seconds, findings.  What counts are the lines of the program as it is now: any
+# change of a source that the target links, of the compiler or of the flags starts again at
+# zero.  A stop loses the slices at work.  A finding, kept in build/crashes, ends its target.
+set -eu
+cd "$(dirname "$0")/.."
+kept=build/fuzz-corpus
+crashes=build/crashes
+
+# Prints "executions seconds findings" of the program that lies there now.
+counted() {
+	hash=$(sha256sum "$1" | cut -c1-16)
+	[ -f "$kept/$2.bar" ] || : >"$kept/$2.bar"
+	awk -v h="$hash" '$1 == h { n += $2; s += $3; f += $4 } END { printf "%d %d %d\n", n, s, f }' "$kept/$2.bar"
+}
+
+# The longest input that is tried: whole hellos, else what a few hundred steps take.
+longest() {
+	case $1 in
+	fuzz_tls | fuzz_quic | fuzz_http | fuzz_capture) echo 20000 ;;
+	fuzz_inline | fuzz_rival | fuzz_replay | fuzz_table | fuzz_head) echo 1024 ;;
+	*) echo 4096 ;;
+	esac
+}
+
+# One slice of one target.  Ends with 0, also after a finding; with 1 when it was stopped.
+slice() {
+	n=$(basename "$1")
+	hash=$(sha256sum "$1" | cut -c1-16)
+	seed=
+	[ -d "tests/fuzz/corpus/$n" ] && seed=tests/fuzz/corpus/$n
+	mkdir -p "$kept/$n"
+	began=$(date +%s)
+	rc=0
+	# shellcheck disable=SC2086
+	"$1" -runs="${FUZZ_SLICE:-250000}" -max_len="$(longest "$n")" -entropic=0 -timeout=10 -rss_limit_mb=2048 \
+		-print_final_stats=1 -artifact_prefix="$crashes/bar-$n-" "$kept/$n" $seed >"$kept/$n.bar.log" 2>&1 &
+	child=$!
+	wait "$child" || rc=$?
+	took=$(($(date +%s) - began))
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$kept/$n.bar.log" | tail -1)
+	case $rc in
+	72 | 130 | 137 | 143) return 1 ;; # interrupted
+	esac
+	found=0
+	if [ "$rc" -ne 0 ] || [ -z "$runs" ]; then
+		found=1
+		cp "$kept/$n.bar.log" "$crashes/bar-$n-ended-badly.log"
+	fi
+	printf '%s %s %s %s\n' "$hash" "${runs:-0}" "$took" "$found" >>"$kept/$n.bar"
+	# shellcheck disable=SC2046,SC2183
+	printf '%-18s %10d executions, %8d s, %d findings\n' "$n" $(counted "$1" "$n")
+}
+
+# Is there something to do for it?
+is_open() {
+	# shellcheck disable=SC2046
+	set -- $(counted "$1" "$(basename "$1")")
+	[ "$1" -lt "$runs_wanted" ] && [ "$3" -eq 0 ]
+}
+
+# Slices, in turn, of the targets that no other worker has in hand.
+worker() {
+	child=
+	trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 1' TERM INT
+	more=1
+	while [ "$more" = 1 ]; do
+		more=0
+		for b in $targets; do
+			lock=$kept/$(basename "$b").lock
+			is_open "$b" || continue
+			mkdir "$lock" 2>/dev/null || continue
+			more=1
+			slice "$b" || exit 1
+			rmdir "$lock"
+		done
+	done
+}
+
+bins=$1
+runs_wanted=$2
+shift 2
+mkdir -p "$kept" "$crashes"
+targets=
+for b in "$bins"/fuzz_*; do
+	[ -x "$b" ] || continue
+	[ $# -eq 0 ] || case " $* " in *" $(basename "$b") "*) ;; *) continue ;; esac
+	targets="$targets $b"
+done
+[ -n "$targets" ] || {
+	echo "no target was run"
+	exit 1
+}
+rm -rf "$kept"/fuzz_*.lock
+workers=
+for _ in $(seq "${FUZZ_JOBS:-1}"); do
+	worker &
+	workers="$workers $!"
+done
+# shellcheck disable=SC2086
+trap 'kill $workers 2>/dev/null || :; echo "stopped; the next call goes on"; exit 1' TERM INT
+stopped=0
+for w in $workers; do
+	wait "$w" || stopped=1
+done
+[ "$stopped" = 0 ] || {
+	echo "stopped; the next call goes on"
+	exit 1
+}
+bad=0
+printf '%-18s %12s %8s %8s\n' target executions exec/s findings
+for b in $targets; do
+	n=$(basename "$b")
+	# shellcheck disable=SC2046
+	set -- $(counted "$b" "$n")
+	printf '%-18s %12d %8d %8d\n' "$n" "$1" $(($1 / ($2 > 0 ? $2 : 1))) "$3"
+	[ "$3" -eq 0 ] || bad=1
+done
+exit $bad

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_replay - whole hostile frames, tunnels too, through a worker of replay.
+ *
+ * Input: frames of u8 how | u8 link type | be16 length | bytes; `how` holds
+ * what time goes on by and whether the capture cut the frame.  Properties: every flow that
+ * began has its end, an event is one line, and flows stay within their limit.
+ */
+#include "../unit/engine/scene_rules.h"
+#include "base/cursor.h"
+#include "engine/worker.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FLOWS_MAX 16u
+#define T0        (INT64_C(1795521600) * 1000000)
+
+struct ends {
+	uint64_t starts, ends;
+};
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void take_event(void *arg, const struct event_key *key,
+		       const struct event_digest *digest, const char *tail, size_t len)
+{
+	struct ends *e = arg;
+
+	(void)key;
+	(void)digest;
+	check(len > 2 && memchr(tail, '\n', len) == tail + len - 1);
+	e->starts += memmem(tail, len, "\"phase\":\"start\"", 15) != NULL;
+	e->ends += memmem(tail, len, "\"phase\":\"end\"", 13) != NULL;
+}
+
+static void give(struct worker *w, struct frame *f, struct cursor *c)
+{
+	const unsigned how = cur_u8(c);
+	const unsigned link = cur_u8(c);
+	size_t len = cur_be16(c);
+	uint8_t *exact;
+
+	if (!cur_ok(c))
+		return;
+	if (len > c->left)
+		len = c->left;
+	/* Memory of exactly the frame's size: the sanitizer sees a byte too far. */
+	exact = malloc(len == 0 ? 1 : len);
+	check(exact != NULL);
+	if (len > 0)
+		memcpy(exact, cur_take(c, len), len);
+	f->data = exact;
+	f->link = (enum link_type)(link % LINK_TYPE_COUNT);
+	f->caplen = (uint32_t)len;
+	f->len = f->caplen + ((how & 1) != 0 ? 100 : 0);
+	f->number++;
+	f->clock_us += (int64_t)(how >> 1) * ((how & 0x80) != 0 ? 1000000 : 1000);
+	f->time_us = f->clock_us;
+	worker_frame(w, f);
+	free(exact);
+	check(worker_flows(w) <= FLOWS_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct generation *g;
+	struct cursor c = cur_init(data, size);
+	struct ends e = {0, 0};
+	struct worker_cfg cfg = {.dns_events = true,
+				 .sink = {.put = take_event, .arg = &e}};
+	struct frame f = {.clock_us = T0};
+	struct worker_stats stats;
+	struct worker *w;
+
+	if (size == 0)
+		return 0;
+	if (g == NULL) {
+		g = scene_generation(open_rules);
+		g->config->limits.max_flows = FLOWS_MAX;
+		g->config->limits.max_heads = 6;
+		g->config->limits.max_fragments = 4;
+	}
+	cfg.generation = g;
+	cfg.origin = (struct event_origin){
+		.sensor = STR("test"), .generation = STR("0"), .mode = MODE_MONITOR};
+	w = worker_create(&cfg);
+	check(w != NULL);
+	while (c.left > 0 && cur_ok(&c))
+		give(w, &f, &c);
+	worker_finish(w, f.clock_us);
+	worker_stats(w, &stats);
+	check(worker_flows(w) == 0);
+	check(stats.flows == e.ends && e.starts <= e.ends);
+	check(stats.forms_lost == 0 && stats.judged <= stats.flows);
+	worker_destroy(w);
+	return 0;
+}
