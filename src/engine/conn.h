@@ -63,11 +63,13 @@ struct conn {
 	uint32_t pending; /* index in worker.pendings, or POOL_NONE */
 	uint32_t host, sni, alpn, ja4, method, url, ndpi; /* numbers in worker.texts */
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
+	uint32_t helo, mail_from, mail_to, database;      /* the same */
 	uint32_t flags;
 	uint32_t quic_version;
 	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
 	uint32_t rule, would_rule;
 	uint16_t tls_offered, tls_selected;
+	uint16_t mail_to_more;
 	uint16_t site, source;
 	uint8_t direction, role;
 	bool client_inside, inside_known;
@@ -155,7 +157,10 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c);
 /* Keep what a connection judged early still told about its name. */
 void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f);
 
-/* The name came after hold_budget had judged: judge by it, write `update`. */
+/*
+ * The name came after hold_budget or a proxy's had judged: judge by it, write `update`.  Of
+ * mail in clear, only if something is new; signals only if the answer is.
+ */
 void judge_again(struct worker *w, struct flow *fl, struct conn *c,
 		 const struct facts *f);
 

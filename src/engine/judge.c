@@ -70,6 +70,11 @@ static void keep_texts(struct worker *w, struct conn *c, const struct facts *f)
 	hold(w, &c->ja4, (struct str){f->ja4, f->ja4_len});
 	hold(w, &c->method, (struct str){f->method, f->method_len});
 	hold(w, &c->url, (struct str){f->url, f->url_len});
+	hold(w, &c->helo, (struct str){f->mail.helo, f->mail.helo_len});
+	hold(w, &c->mail_from, (struct str){f->mail.from, f->mail.from_len});
+	hold(w, &c->mail_to, (struct str){f->mail.to, f->mail.to_len});
+	hold(w, &c->database, (struct str){f->database, f->database_len});
+	c->mail_to_more = f->mail.to_more;
 	c->tls_offered = f->tls_offered;
 	c->quic_version = f->quic_version;
 	c->flags |= f->flags;
@@ -168,6 +173,16 @@ static struct str translated_id(const struct flow *fl, const struct conn *c,
 	return (struct str){buf, COMMUNITY_ID_LEN};
 }
 
+static void tell_mail_and_database(const struct worker *w, const struct conn *c,
+				   struct flow_event *e)
+{
+	e->smtp_helo = intern_text(w->texts, c->helo);
+	e->mail_from = intern_text(w->texts, c->mail_from);
+	e->mail_to = intern_text(w->texts, c->mail_to);
+	e->mail_to_more = c->mail_to_more;
+	e->database = intern_text(w->texts, c->database);
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
@@ -251,6 +266,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.word = summary_word(&cf->service, e.host, word),
 	};
 
+	tell_mail_and_database(w, c, &e);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)
 		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
 	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
@@ -458,6 +474,7 @@ static void what(struct worker *w, struct conn *c, struct case_file *cf)
 	s->flags = c->flags;
 	s->host = intern_text(w->texts, c->host);
 	s->url = intern_text(w->texts, c->url);
+	s->database = intern_text(w->texts, c->database);
 	s->ja4 = intern_text(w->texts, c->ja4);
 }
 
@@ -528,27 +545,69 @@ void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts
 	judge_by(w, fl, c, f, PHASE_START);
 }
 
+static bool is_same_name(const struct worker *w, const struct conn *c,
+			 const struct facts *f)
+{
+	return f->protocol == (enum protocol)c->protocol &&
+	       f->undecidable == (enum undecidable)c->name_undecidable &&
+	       str_equal(facts_host(f), intern_text(w->texts, c->host));
+}
+
+static bool is_same_answer(const struct conn *a, const struct conn *b)
+{
+	return a->verdict == b->verdict && a->rule == b->rule && a->would == b->would &&
+	       a->would_rule == b->would_rule;
+}
+
+static bool is_same_mail(const struct worker *w, const struct conn *c,
+			 const struct mail_facts *m)
+{
+	return c->mail_to_more == m->to_more &&
+	       str_equal(intern_text(w->texts, c->mail_to),
+			 (struct str){m->to, m->to_len}) &&
+	       str_equal(intern_text(w->texts, c->mail_from),
+			 (struct str){m->from, m->from_len});
+}
+
+/* Mail in clear, judged when it began: only domains came. */
+static bool is_mail_judged(const struct worker *w, const struct conn *c,
+			   const struct facts *f)
+{
+	return c->judged && f->protocol == PROTOCOL_SMTP &&
+	       (c->flags & 1u << FLAG_CLEAR_TEXT) != 0 && is_same_name(w, c, f);
+}
+
 void judge_again(struct worker *w, struct flow *fl, struct conn *c, const struct facts *f)
 {
+	const struct conn was = *c;
+	const bool nothing_new = is_same_mail(w, c, &f->mail);
+	struct case_file cf;
+
 	c->provisional = false;
-	judge_by(w, fl, c, f, PHASE_UPDATE);
+	if (!is_mail_judged(w, c, f)) {
+		judge_by(w, fl, c, f, PHASE_UPDATE);
+		return;
+	}
+	decide_by(w, fl, c, f, &cf);
+	if (nothing_new && is_same_answer(c, &was))
+		return;
+	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
+	if (!is_same_answer(c, &was))
+		put_signals(w, fl, c, &cf);
 }
 
 void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f)
 {
 	const struct conn was = *c;
-	const bool same = f->protocol == (enum protocol)c->protocol &&
-			  f->undecidable == (enum undecidable)c->name_undecidable &&
-			  str_equal(facts_host(f), intern_text(w->texts, c->host));
+	const bool same = is_same_name(w, c, f);
 	struct case_file cf;
 
 	if (same &&
 	    str_equal((struct str){f->url, f->url_len}, intern_text(w->texts, c->url)))
 		return;
 	decide_by(w, fl, c, f, &cf);
-	if (same && c->verdict == was.verdict && c->rule == was.rule &&
-	    c->would == was.would && c->would_rule == was.would_rule)
+	if (same && is_same_answer(c, &was))
 		return;
 	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
 	put_signals(w, fl, c, &cf);

@@ -969,6 +969,10 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->method);
 	intern_release(w->texts, c->url);
 	intern_release(w->texts, c->ndpi);
+	intern_release(w->texts, c->helo);
+	intern_release(w->texts, c->mail_from);
+	intern_release(w->texts, c->mail_to);
+	intern_release(w->texts, c->database);
 	rival_forget(w, c);
 }
 

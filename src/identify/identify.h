@@ -32,7 +32,10 @@ enum identify_step {
 	 * (EHLO, PRELOGIN, a SOCKS greeting): they may go to the server, more is wanted.
 	 */
 	IDENTIFY_PASS,
-	/* As PASS, and the facts say whom the client asked a proxy for; DONE follows. */
+	/*
+	 * As PASS, and the facts can be judged: they say whom the client asked a proxy for, or,
+	 * once, that mail in clear names no server.  DONE follows, and may say more.
+	 */
 	IDENTIFY_ASKED,
 	IDENTIFY_DONE,
 	/* Datagrams only, which say what the same call would otherwise have hidden: */

@@ -29,13 +29,17 @@ struct layer {
 	uint32_t flags;
 	bool named; /* the client asks for `host` */
 	bool literal;
+	bool nameless; /* what may follow in clear will name no server */
 	struct host host;
 	char method[16]; /* of HTTP */
 	struct stream inside;
 	bool broken; /* behind `inside` stands what cannot be */
 };
 
-/* One layer in front; *ret starts zeroed.  Only LAYER_DONE may have changed the facts. */
+/*
+ * One layer in front; *ret starts zeroed.  Only LAYER_DONE may have changed the facts, but for
+ * facts.mail, which each look at SMTP fills anew.
+ */
 enum layer_step layer_read(struct identify *id, const struct stream *s, struct layer *ret,
 			   struct facts *f);
 

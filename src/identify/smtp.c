@@ -1,18 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp - an SMTP client up to STARTTLS (RFC 5321, RFC 3207).
+ * smtp - an SMTP client up to STARTTLS, or up to its first mail in clear (RFC 5321, RFC 3207,
+ * RFC 2920, RFC 4954, RFC 6531).
  *
- * The name stands in the hello behind STARTTLS.  A client that sends mail or a password
- * without it names no server on the wire; what EHLO says is the client's own name.
+ * The name stands in the hello behind STARTTLS.  A client that sends mail or a password without
+ * it names no server on the wire; what EHLO says is the client's own name.  Its envelope, read
+ * up to DATA, tells between which domains the mail goes: domains only, nothing else is kept.
+ *
+ * Commands may come many in a segment (PIPELINING).  What the server said to them is not known
+ * here: domains are the client's word.
  */
+#include "base/addr.h"
+#include "base/utf8.h"
 #include "identify/layer.h"
 
 #define LINE_MAX_BYTES 512 /* RFC 5321 4.5.3.1.4, its end included */
 #define LINES_MAX      32
+/* With extensions: RFC 4954 5 adds 500 bytes to MAIL, RFC 3461 10.1 as many to RCPT. */
+#define MAIL_LINE_MAX  2048
+#define AUTH_LINE_MAX  12288 /* RFC 4954 4 */
+#define MAIL_LINES_MAX 128   /* a server takes 100 recipients: RFC 5321 4.5.3.1.8 */
 
-/* Commands that name nobody and after which STARTTLS may come. */
-static const struct str before_tls[] = {
-	{"EHLO", 4}, {"HELO", 4}, {"NOOP", 4}, {"RSET", 4}, {"HELP", 4}, {"STARTTLS", 8},
+enum command {
+	COMMAND_GREETING,
+	COMMAND_BEFORE_TLS, /* names nobody, and STARTTLS may come */
+	COMMAND_STARTTLS,
+	COMMAND_MAIL,
+	COMMAND_RCPT,
+	COMMAND_AUTH,
+	COMMAND_OTHER,
+};
+
+static const struct {
+	struct str verb;
+	enum command command;
+} commands[] = {
+	{{"EHLO", 4}, COMMAND_GREETING},   {{"HELO", 4}, COMMAND_GREETING},
+	{{"NOOP", 4}, COMMAND_BEFORE_TLS}, {{"RSET", 4}, COMMAND_BEFORE_TLS},
+	{{"HELP", 4}, COMMAND_BEFORE_TLS}, {{"STARTTLS", 8}, COMMAND_STARTTLS},
+	{{"MAIL", 4}, COMMAND_MAIL},       {{"RCPT", 4}, COMMAND_RCPT},
+	{{"AUTH", 4}, COMMAND_AUTH},
 };
 
 static struct str verb_of(struct str line)
@@ -24,17 +51,14 @@ static struct str verb_of(struct str line)
 	return verb;
 }
 
-static bool is_greeting(struct str verb)
+static enum command command_of(struct str line)
 {
-	return str_equal_fold(verb, before_tls[0]) || str_equal_fold(verb, before_tls[1]);
-}
+	const struct str verb = verb_of(line);
 
-static bool may_precede_tls(struct str verb)
-{
-	for (size_t i = 0; i < sizeof(before_tls) / sizeof(before_tls[0]); i++)
-		if (str_equal_fold(verb, before_tls[i]))
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (str_equal_fold(verb, commands[i].verb))
+			return commands[i].command;
+	return COMMAND_OTHER;
 }
 
 /* Does it begin as SMTP clients do: EHLO or HELO, then a blank or the end of the line? */
@@ -44,7 +68,7 @@ static enum layer_step looks_like(const struct stream *s)
 	const struct str verb = verb_of(all);
 
 	for (size_t i = 0; i < 2; i++) {
-		struct str head = before_tls[i];
+		struct str head = commands[i].verb;
 
 		if (all.len <= head.len) {
 			head.len = all.len;
@@ -59,40 +83,273 @@ static enum layer_step looks_like(const struct stream *s)
 	return LAYER_NO;
 }
 
+/* ---- domains ------------------------------------------------------------------------------ */
+
+/* Labels of RFC 6531 3.3 hold UTF-8; their spelling is kept but for ASCII capitals. */
+static bool utf8_domain(struct str raw, struct host *ret)
+{
+	bool beyond_ascii = false;
+
+	ret->len = 0;
+	if (raw.len > HOST_MAX)
+		return false;
+	for (size_t i = 0; i < raw.len;) {
+		const uint8_t *b = (const uint8_t *)raw.p + i;
+		const size_t n = utf8_len(b, raw.len - i);
+
+		if (n == 0 || utf8_is_c1(b, n))
+			return false;
+		if (n == 1 && !ascii_is_alpha(raw.p[i]) && !ascii_is_digit(raw.p[i]) &&
+		    raw.p[i] != '-' && raw.p[i] != '.')
+			return false;
+		beyond_ascii |= n > 1;
+		for (size_t k = 0; k < n; k++)
+			ret->text[ret->len++] = ascii_lower(raw.p[i + k]);
+		i += n;
+	}
+	return beyond_ascii;
+}
+
+/* RFC 5321 4.1.2 and 4.1.3: a name, or an address in brackets. */
+static bool read_domain(struct str raw, struct host *ret)
+{
+	static const struct str tag = {"[IPv6:", 6};
+	char literal[ADDR_TEXT_MAX + 2] = "[";
+
+	if (raw.len > tag.len && raw.len < sizeof(literal) + tag.len &&
+	    str_equal_fold((struct str){raw.p, tag.len}, tag)) {
+		memcpy(literal + 1, raw.p + tag.len, raw.len - tag.len);
+		raw = (struct str){literal, raw.len - tag.len + 1};
+	}
+	return host_normalize(raw, ret) != HOST_MALFORMED || utf8_domain(raw, ret);
+}
+
+/*
+ * The domain of the first address in `s`: behind its last '@' that is not quoted, up to '>', a
+ * blank or the end.  A source route "@a,@b:" ends at its colon (RFC 5321 4.1.1.3, appendix C).
+ * Servers take addresses without angle brackets as well.
+ */
+static struct str domain_part(struct str s)
+{
+	const bool angle = s.len > 0 && s.p[0] == '<';
+	size_t at = angle, end, behind = SIZE_MAX;
+	bool quoted = false, literal = false;
+	bool route;
+
+	while (at < s.len && (s.p[at] == ' ' || s.p[at] == '\t'))
+		at++;
+	route = at < s.len && s.p[at] == '@';
+	for (end = at; end < s.len; end++) {
+		const char c = s.p[end];
+
+		if (quoted && c == '\\' && end + 1 < s.len) {
+			end++;
+		} else if (c == '"' && !literal) {
+			quoted = !quoted;
+		} else if (quoted) {
+			continue;
+		} else if (c == '>' || c == ' ' || c == '\t') {
+			break;
+		} else if (c == '[' || c == ']') {
+			literal = c == '[';
+		} else if (route && c == ':' && !literal) {
+			route = false;
+			behind = SIZE_MAX;
+		} else if (c == '@' && !literal) {
+			behind = end + 1;
+		}
+	}
+	if (behind == SIZE_MAX || quoted || route)
+		return STR_NONE;
+	return (struct str){s.p + behind, end - behind};
+}
+
+/* What follows "MAIL FROM:" or "RCPT TO:"; absent: the line is no such command. */
+static struct str path_of(struct str line, struct str word)
+{
+	struct str s = str_trim((struct str){line.p + 4, line.len - 4});
+
+	if (s.len <= word.len || !str_equal_fold((struct str){s.p, word.len}, word))
+		return STR_NONE;
+	s = str_trim((struct str){s.p + word.len, s.len - word.len});
+	if (s.len == 0 || s.p[0] != ':')
+		return STR_NONE;
+	return str_trim((struct str){s.p + 1, s.len - 1});
+}
+
+/* Is it there between commas? */
+static bool is_listed(const struct mail_facts *m, struct str domain)
+{
+	for (size_t at = 0; at < m->to_len;) {
+		const char *comma = memchr(m->to + at, ',', m->to_len - at);
+		const size_t end = comma == NULL ? m->to_len : (size_t)(comma - m->to);
+
+		if (str_equal(domain, (struct str){m->to + at, end - at}))
+			return true;
+		at = end + 1;
+	}
+	return false;
+}
+
+static size_t listed(const struct mail_facts *m)
+{
+	size_t n = m->to_len > 0;
+
+	for (size_t i = 0; i < m->to_len; i++)
+		n += m->to[i] == ',';
+	return n;
+}
+
+static void note_recipient(struct mail_facts *m, struct str path)
+{
+	const size_t comma = m->to_len > 0;
+	struct host domain;
+
+	if (!read_domain(domain_part(path), &domain)) {
+		m->to_more++;
+		return;
+	}
+	if (is_listed(m, (struct str){domain.text, domain.len}))
+		return;
+	if (listed(m) == MAIL_TO_DOMAINS ||
+	    comma + domain.len > (size_t)(MAIL_TO_MAX - m->to_len)) {
+		m->to_more++;
+		return;
+	}
+	if (comma > 0)
+		m->to[m->to_len++] = ',';
+	memcpy(m->to + m->to_len, domain.text, domain.len);
+	m->to_len = (uint16_t)(m->to_len + domain.len);
+}
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+struct session {
+	struct mail_facts *mail;
+	unsigned lines;
+	bool may_start; /* a hello may come */
+	bool clear;     /* MAIL or AUTH came in clear */
+	bool has_sender, has_login;
+};
+
+static void note_line(struct session *n, struct str line, enum command command)
+{
+	struct mail_facts *m = n->mail;
+	struct host domain;
+	struct str path;
+
+	if (line.len > 0 && line.p[line.len - 1] == '\r')
+		line.len--;
+	path = command == COMMAND_MAIL   ? path_of(line, STR("FROM"))
+	       : command == COMMAND_RCPT ? path_of(line, STR("TO"))
+					 : STR_NONE;
+	if (command == COMMAND_GREETING && m->helo_len == 0 &&
+	    read_domain(str_trim((struct str){line.p + 4, line.len - 4}), &domain)) {
+		memcpy(m->helo, domain.text, domain.len);
+		m->helo_len = domain.len;
+	} else if (command == COMMAND_RCPT && path.len > 0) {
+		note_recipient(m, path);
+	} else if (path.len > 0 && !n->has_sender) {
+		n->has_sender = true;
+		if (read_domain(domain_part(path), &domain)) {
+			memcpy(m->from, domain.text, domain.len);
+			m->from_len = domain.len;
+		}
+	}
+	/* Who goes on in clear was refused STARTTLS. */
+	if (command == COMMAND_MAIL || command == COMMAND_AUTH)
+		n->may_start = false;
+	n->may_start |= command == COMMAND_STARTTLS;
+	n->has_login |= command == COMMAND_AUTH;
+}
+
+/* A line of a login's exchange (RFC 4954 4): base64, or "*". */
+static bool is_login_line(struct str line)
+{
+	if (line.len > 0 && line.p[line.len - 1] == '\r')
+		line.len--;
+	for (size_t i = 0; i < line.len; i++) {
+		const char c = line.p[i];
+
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '+' && c != '/' &&
+		    c != '=' && c != '*')
+			return false;
+	}
+	return true;
+}
+
+static bool is_too_long(const struct session *n, enum command command, struct str line)
+{
+	size_t max = LINE_MAX_BYTES;
+
+	if (command == COMMAND_MAIL || command == COMMAND_RCPT)
+		max = MAIL_LINE_MAX;
+	else if (command == COMMAND_AUTH ||
+		 (n->has_login && command == COMMAND_OTHER && is_login_line(line)))
+		max = AUTH_LINE_MAX;
+	return line.len >= max;
+}
+
+/* Is this the last line that is read: DATA, or none of ours? */
+static bool is_last(const struct session *n, enum command command, struct str line)
+{
+	const struct str verb = verb_of(line);
+
+	if (n->lines == 0)
+		return command != COMMAND_GREETING;
+	if (command == COMMAND_RCPT)
+		return !n->clear;
+	return command == COMMAND_OTHER &&
+	       (!n->has_login || !is_login_line(line) ||
+		str_equal_fold(verb, STR("DATA")) || str_equal_fold(verb, STR("QUIT")));
+}
+
+/* Nothing that could follow is read. */
+static enum layer_step end_in_clear(struct facts *f)
+{
+	f->flags |= 1u << FLAG_CLEAR_TEXT;
+	return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_NONE);
+}
+
 enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct facts *f)
 {
 	enum layer_step step = looks_like(s);
-	bool may_start = false;
+	struct session n = {.mail = &f->mail};
 	size_t at = 0;
 
 	if (step != LAYER_MORE)
 		return step;
+	memset(&f->mail, 0, sizeof(f->mail));
 	ret->protocol = PROTOCOL_SMTP;
 	ret->why = UNDECIDABLE_NONE;
-	for (unsigned lines = 0; at < s->filled; lines++) {
+	for (; at < s->filled; n.lines++) {
 		const struct str rest = {(const char *)s->bytes + at, s->filled - at};
 		const char *lf = memchr(rest.p, '\n', rest.len);
-		struct str line = {rest.p, lf == NULL ? rest.len : (size_t)(lf - rest.p)};
-		struct str verb = verb_of(line);
+		const struct str line = {rest.p,
+					 lf == NULL ? rest.len : (size_t)(lf - rest.p)};
+		const enum command command = command_of(line);
 
 		/* A server that refused STARTTLS is spoken to on. */
-		if (may_start && !ascii_is_alpha(rest.p[0]))
-			return layer_behind(s, at, ret);
-		/* First what is seen first, however the bytes came in. */
-		if (verb.len >= LINE_MAX_BYTES || lines == LINES_MAX)
+		if (n.may_start && !ascii_is_alpha(rest.p[0]))
+			break;
+		if (is_too_long(&n, command, line) ||
+		    (!n.clear && n.lines == LINES_MAX)) {
+			f->flags |= n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
-		if (lf == NULL && verb.len == line.len && !s->final)
-			return LAYER_MORE; /* the verb may go on */
-		if (!may_precede_tls(verb) || (lines == 0 && !is_greeting(verb))) {
-			f->flags |= 1u << FLAG_CLEAR_TEXT;
-			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_NONE);
 		}
-		if (line.len >= LINE_MAX_BYTES)
-			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
+		if (lf == NULL && verb_of(line).len == line.len && !s->final)
+			return LAYER_MORE; /* the verb may go on */
+		if (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX)
+			return end_in_clear(f);
+		n.clear |= command == COMMAND_MAIL || command == COMMAND_AUTH;
 		if (lf == NULL)
-			return layer_unfinished(s, f, PROTOCOL_SMTP);
-		may_start |= verb.len == 8;
+			return n.clear && s->final
+				       ? end_in_clear(f)
+				       : layer_unfinished(s, f, PROTOCOL_SMTP);
+		note_line(&n, line, command);
 		at += line.len + 1;
 	}
+	ret->nameless = n.clear;
+	ret->flags = n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 	return layer_behind(s, at, ret);
 }

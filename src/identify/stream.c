@@ -52,7 +52,7 @@ struct outer {
 	enum protocol protocol;
 	enum undecidable why;
 	uint32_t flags;
-	bool named, literal, broken;
+	bool named, literal, broken, nameless;
 	struct host host;
 	char method[sizeof(((struct layer *)0)->method)];
 };
@@ -64,6 +64,7 @@ static void note_layer(struct outer *o, const struct layer *l)
 	o->why = l->why;
 	o->flags |= l->flags;
 	o->broken |= l->broken;
+	o->nameless = l->nameless;
 	if (!l->named)
 		return;
 	o->named = true;
@@ -155,10 +156,12 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	enum layer_step step = LAYER_INSIDE;
 	enum fit fit = FIT_NO;
 	struct outer o = {0};
+	const bool told = f->told_nameless;
 
 	/* A request was told before, or what stands in front of one. */
 	if (f->protocol != PROTOCOL_UNKNOWN || f->undecidable != UNDECIDABLE_NONE)
 		memset(f, 0, sizeof(*f));
+	f->told_nameless = told;
 	for (unsigned n = 0; step == LAYER_INSIDE && s.filled > 0; n++) {
 		struct layer l = {0};
 
@@ -181,7 +184,9 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		if (final)
 			return identify_settle(id, f);
 		set_visibility(f);
-		return o.named ? IDENTIFY_ASKED : IDENTIFY_PASS;
+		f->told_nameless |= o.nameless;
+		return o.named || f->told_nameless != told ? IDENTIFY_ASKED
+							   : IDENTIFY_PASS;
 	}
 	if (s.bytes != bytes) /* it ends in what stands in layers */
 		f->hello_end = 0;

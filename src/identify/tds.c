@@ -6,7 +6,8 @@
  *
  * PRELOGIN comes first and names nobody.  Then TLS inside packets of the same type, whose hello
  * has the name; or, where neither side encrypts, LOGIN7 in clear with the server as the client
- * was told it.  Nothing else of a LOGIN7 is looked at: it holds the password.
+ * was told it, and the database that it asks for.  Nothing else of a LOGIN7 is looked at: it
+ * holds the password.
  */
 #include "base/cursor.h"
 #include "identify/layer.h"
@@ -56,7 +57,7 @@ static struct packets read_message(const struct stream *s, size_t at, uint8_t ty
 	return r;
 }
 
-/* Text in UTF-16LE: only what a host name may hold. */
+/* Text in UTF-16LE: printable ASCII only, no longer than a host name. */
 static bool text_at(const uint8_t *bytes, size_t size, size_t entry, struct host *ret)
 {
 	struct cursor c = cur_init(bytes + entry, size - entry);
@@ -69,7 +70,7 @@ static bool text_at(const uint8_t *bytes, size_t size, size_t entry, struct host
 	for (uint16_t i = 0; i < count; i++) {
 		const uint16_t unit = cur_le16(&c);
 
-		if (unit <= 0x20 || unit > 0x7e)
+		if (unit < 0x20 || unit > 0x7e)
 			return false;
 		ret->text[ret->len++] = (char)unit;
 	}
@@ -89,8 +90,33 @@ static struct str server_part(struct str s)
 	return s;
 }
 
-/* 36 bytes of numbers | pairs of le16 offset, le16 characters: the fifth is the server. */
-#define LOGIN7_SERVER 52
+/* 36 bytes of numbers | pairs of le16 offset, le16 characters: server, database. */
+#define LOGIN7_SERVER   52
+#define LOGIN7_DATABASE 68
+
+/*
+ * Servers compare database names by their collation: blanks at the end never count, and other
+ * letters may equal ASCII ones.  What is not told here stays hidden, and a rule that asks for
+ * it cannot tell.
+ */
+static void read_database(const uint8_t *bytes, size_t size, struct facts *f)
+{
+	struct host raw;
+
+	if (size < LOGIN7_DATABASE + 4 || !text_at(bytes, size, LOGIN7_DATABASE, &raw) ||
+	    raw.len > DATABASE_MAX)
+		return;
+	while (raw.len > 0 && raw.text[raw.len - 1] == ' ')
+		raw.len--;
+	for (uint16_t i = 0; i < raw.len; i++) {
+		const char c = raw.text[i];
+
+		if (c == '[' || c == ']' || c == '"' || c == '*') /* quotes, a pattern */
+			return;
+	}
+	memcpy(f->database, raw.text, raw.len);
+	f->database_len = raw.len;
+}
 
 static enum layer_step read_login7(const uint8_t *bytes, size_t size, struct facts *f)
 {
@@ -100,7 +126,9 @@ static enum layer_step read_login7(const uint8_t *bytes, size_t size, struct fac
 	f->flags |= 1u << FLAG_CLEAR_TEXT;
 	if (size < LOGIN7_SERVER + 4)
 		return layer_done(f, PROTOCOL_TDS, UNDECIDABLE_MALFORMED_HELLO);
-	if (!text_at(bytes, size, LOGIN7_SERVER, &raw))
+	read_database(bytes, size, f);
+	if (!text_at(bytes, size, LOGIN7_SERVER, &raw) ||
+	    memchr(raw.text, ' ', raw.len) != NULL)
 		return layer_done(f, PROTOCOL_TDS, UNDECIDABLE_MALFORMED_NAME);
 	/* FreeTDS tells the name of its own entry for the server: a word without a dot. */
 	if (memchr(raw.text, '.', raw.len) == NULL)

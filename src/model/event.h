@@ -55,6 +55,10 @@ struct flow_event {
 	enum protocol protocol;
 	struct str ndpi;
 	struct str host, sni, alpn, ja4, method, url, endpoint;
+	struct str smtp_helo, mail_from;
+	struct str mail_to; /* domains, separated by commas */
+	uint16_t mail_to_more;
+	struct str database; /* of a TDS login */
 	enum evidence evidence;
 	enum corroboration corroboration;
 	enum visibility visibility;

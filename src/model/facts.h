@@ -19,6 +19,22 @@
 #define ALPN_MAX 64
 #define JA4_LEN  36
 
+#define MAIL_TO_MAX     512
+#define MAIL_TO_DOMAINS 8
+#define DATABASE_MAX    128 /* MS-TDS 2.2.6.4 */
+
+/*
+ * What an SMTP client says in clear: never more of an address than its domain, in lower case;
+ * an address in brackets without them.  Its own word, whether the server took it or not.
+ */
+struct mail_facts {
+	uint16_t helo_len, from_len, to_len;
+	uint16_t to_more; /* recipients whose domain is not in `to` */
+	char helo[HOST_MAX];
+	char from[HOST_MAX];  /* of the first MAIL; absent: none, or none that is one */
+	char to[MAIL_TO_MAX]; /* different ones, separated by commas */
+};
+
 struct facts {
 	enum protocol protocol;
 	enum evidence evidence; /* NONE: no name */
@@ -50,6 +66,10 @@ struct facts {
 	char ja4[JA4_LEN];
 	char ndpi[24]; /* nDPI's lower-case word for PROTOCOL_OTHER and second opinions */
 	char method[16];
+	bool told_nameless; /* for identify_stream(): ASKED was told of mail in clear */
+	uint16_t database_len;
+	char database[DATABASE_MAX]; /* of a TDS login in clear: printable ASCII */
+	struct mail_facts mail;
 	char url[URL_MAX]; /* http://host[:port]/path, without userinfo and query values */
 };
 

@@ -281,6 +281,29 @@ static void flow_candidates(struct line *l, const struct flow_event *e)
 	json_array_end(&l->j);
 }
 
+static void flow_mail(struct line *l, const struct flow_event *e)
+{
+	struct str rest = e->mail_to;
+
+	text(l, "smtp_helo", e->smtp_helo);
+	text(l, "mail_from_domain", e->mail_from);
+	if (rest.len > 0) {
+		json_array_begin(&l->j, "mail_to_domains");
+		while (rest.len > 0) {
+			const char *comma = memchr(rest.p, ',', rest.len);
+			const size_t n =
+				comma == NULL ? rest.len : (size_t)(comma - rest.p);
+
+			json_string(&l->j, NULL, clip(l, (struct str){rest.p, n}));
+			rest.p += n + (comma != NULL);
+			rest.len -= n + (comma != NULL);
+		}
+		json_array_end(&l->j);
+	}
+	if (e->mail_to_more > 0)
+		json_u64(&l->j, "mail_to_more", e->mail_to_more);
+}
+
 static void flow_name(struct line *l, const struct flow_event *e)
 {
 	text(l, "host", e->host);
@@ -299,6 +322,8 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	quic_version(l, e->quic_version);
 	text(l, "http_method", e->method);
 	text(l, "url", e->url);
+	flow_mail(l, e);
+	text(l, "tds_database", e->database);
 	text(l, "endpoint", e->endpoint);
 }
 

@@ -22,6 +22,7 @@ enum part_kind {
 	HELLO,   /* a TLS hello for the name */
 	WRAPPED, /* the same in TDS packets of 100 bytes */
 	LOGIN7,  /* in clear, for the server */
+	LOGIN,   /* the same, for "server|database" */
 };
 
 struct part {
@@ -74,26 +75,58 @@ static const struct row rows[] = {
 	 UNDECIDABLE_NONE,
 	 0},
 	{"STARTTLS refused, then mail",
-	 {SAYS("EHLO me\r\n"), SAYS("STARTTLS\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n")},
+	 {SAYS("EHLO me\r\n"), SAYS("STARTTLS\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n"),
+	  SAYS("DATA\r\n")},
 	 25,
-	 "PPD",
+	 "PPAD",
 	 PROTOCOL_SMTP,
 	 "",
 	 EVIDENCE_NONE,
 	 UNDECIDABLE_NONE,
 	 CLEAR},
 	{"mail in clear",
-	 {SAYS("EHLO me\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n")},
+	 {SAYS("EHLO me\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n"),
+	  SAYS("RCPT TO:<a@c.example>\r\n"), SAYS("RSET\r\n"), SAYS("BDAT 5\r\n")},
 	 25,
-	 "PD",
+	 "PAPPD",
 	 PROTOCOL_SMTP,
 	 "",
 	 EVIDENCE_NONE,
 	 UNDECIDABLE_NONE,
 	 CLEAR},
 	{"password in clear",
-	 {SAYS("EHLO me\r\n"), SAYS("AUTH PLAIN AAAA\r\n")},
+	 {SAYS("EHLO me\r\n"), SAYS("AUTH LOGIN\r\n"), SAYS("TUFJTDE=\r\n"),
+	  SAYS("+/A=\r\n"), SAYS("MAIL FROM:<>\r\n"), SAYS("DATA\r\n")},
 	 587,
+	 "PAPPPD",
+	 PROTOCOL_SMTP,
+	 "",
+	 EVIDENCE_NONE,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
+	{"mail in clear, then STARTTLS",
+	 {SAYS("EHLO me\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n"), SAYS("STARTTLS\r\n"),
+	  HI("mail.example")},
+	 25,
+	 "PAPD",
+	 PROTOCOL_SMTP,
+	 "mail.example",
+	 EVIDENCE_SNI,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
+	{"STARTTLS refused, mail, then a hello all the same",
+	 {SAYS("EHLO me\r\n"), SAYS("STARTTLS\r\n"), SAYS("MAIL FROM:<a@b.example>\r\n"),
+	  HI("mail.example")},
+	 25,
+	 "PPAD",
+	 PROTOCOL_SMTP,
+	 "",
+	 EVIDENCE_NONE,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
+	{"recipients of no mail",
+	 {SAYS("EHLO me\r\n"), SAYS("RCPT TO:<a@b.example>\r\n")},
+	 25,
 	 "PD",
 	 PROTOCOL_SMTP,
 	 "",
@@ -146,6 +179,15 @@ static const struct row rows[] = {
 	 0},
 	{"TDS 7, login in clear",
 	 {PRELOGIN, {LOGIN7, BYTES("tcp:SQL.example,1433")}},
+	 1433,
+	 "PD",
+	 PROTOCOL_TDS,
+	 "sql.example",
+	 EVIDENCE_REQUEST,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
+	{"TDS 7, login in clear to a database",
+	 {PRELOGIN, {LOGIN, BYTES("sql.example|sales")}},
 	 1433,
 	 "PD",
 	 PROTOCOL_TDS,
@@ -443,6 +485,31 @@ static const struct row rows[] = {
 
 static struct bytes stream, message, extensions, scratch;
 
+static void put_le(size_t v)
+{
+	put_be(&stream, (v & 255) << 8 | v >> 8, 2);
+}
+
+/* MS-TDS 2.2.6.4; the names stand behind its fixed part of 94 bytes. */
+static void put_login7(const struct part *p)
+{
+	const char *bar = p->kind == LOGIN ? memchr(p->bytes, '|', p->len) : NULL;
+	const size_t n = bar == NULL ? p->len : (size_t)(bar - p->bytes);
+
+	put_be(&stream, 0x1001, 2);
+	put_be(&stream, 8 + 94 + p->len * 2, 2);
+	put_be(&stream, 0x100, 4);
+	put_fill(&stream, 0, 52);
+	put_le(94);
+	put_le(n);
+	put_fill(&stream, 0, 12);
+	put_le(bar == NULL ? 0 : 94 + 2 * (n + 1));
+	put_le(bar == NULL ? 0 : p->len - n - 1);
+	put_fill(&stream, 0, 94 - 72);
+	for (size_t i = 0; i < p->len; i++)
+		put_be(&stream, (uint64_t)(uint8_t)p->bytes[i] << 8, 2);
+}
+
 static void put_part(const struct part *p)
 {
 	switch (p->kind) {
@@ -473,15 +540,8 @@ static void put_part(const struct part *p)
 		}
 		break;
 	case LOGIN7:
-		put_be(&stream, 0x1001, 2);
-		put_be(&stream, 8 + 94 + p->len * 2, 2);
-		put_be(&stream, 0x100, 4);
-		put_fill(&stream, 0, 52);
-		put_be(&stream, 94 << 8, 2); /* little endian */
-		put_be(&stream, p->len << 8, 2);
-		put_fill(&stream, 0, 94 - 56);
-		for (size_t i = 0; i < p->len; i++)
-			put_be(&stream, (uint64_t)(uint8_t)p->bytes[i] << 8, 2);
+	case LOGIN:
+		put_login7(p);
 		break;
 	}
 }
@@ -531,7 +591,7 @@ static void names_are_read_behind_what_stands_in_front(void **state)
 			step = ask(*state, stream.len, false, r->port, &f);
 			if (letter(step) != r->steps[k])
 				fail_msg("%s, part %zu: %c", r->what, k, letter(step));
-			if (step == IDENTIFY_ASKED)
+			if (step == IDENTIFY_ASKED && f.protocol != PROTOCOL_SMTP)
 				assert_int_equal(f.evidence, EVIDENCE_CONNECT);
 		}
 		if (step == IDENTIFY_DONE)
@@ -617,6 +677,203 @@ static void what_was_asked_for_counts_when_nothing_follows(void **state)
 	}
 }
 
+/* ---- domains of mail, databases ---- */
+
+struct mail_row {
+	const char *what, *says;
+	const char *helo, *from, *to;
+	unsigned more;
+};
+
+#define HELO    "EHLO me.example\r\n"
+#define FROM    HELO "MAIL FROM:<a@b.example>\r\n"
+#define TO(p)   "RCPT TO:" p "\r\n"
+#define X16     "xxxxxxxxxxxxxxxx"
+#define X64     X16 X16 X16 X16
+#define LONG(c) "<a@" X16 X16 X16 "." X16 X16 X16 "xxxxxxxxxxxx." c ".example>"
+
+static const struct mail_row mails[] = {
+	{"a mail", FROM TO("<c@d.example>") "DATA\r\n", "me.example", "b.example",
+	 "d.example", 0},
+	{"capitals, lines without CR, parameters",
+	 "ehlo ME\nmail from: <A@B.Example> SIZE=9 BODY=8BITMIME\nrcpt to:\t<C@D.EXAMPLE> "
+	 "NOTIFY=NEVER\ndata\n",
+	 "me", "b.example", "d.example", 0},
+	{"no angle brackets",
+	 HELO "MAIL FROM:a@b.example\r\n" TO("c@d.example X=1") "DATA\r\n", "me.example",
+	 "b.example", "d.example", 0},
+	{"blanks where servers take them",
+	 HELO "MAIL  FROM : < a@b.example >\r\n" TO(" < c@d.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"source routes",
+	 HELO "MAIL FROM:<@x.example,@y.example:a@b.example>\r\n" TO(
+		 "<@[IPv6:2001:db8::1],@z.example:c@d.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"a route to nowhere", FROM TO("<@x.example>") "DATA\r\n", "me.example",
+	 "b.example", "", 1},
+	{"quoted local parts",
+	 HELO "MAIL FROM:<\"a@x.example\"@b.example>\r\n" TO(
+		 "<\"c\\\"> @y.example\"@d.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"a quote that does not end", FROM TO("<\"c@d.example>") "DATA\r\n", "me.example",
+	 "b.example", "", 1},
+	{"two at-signs: the last one", FROM TO("<c@x.example@d.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"address literals",
+	 "HELO [192.0.2.7]\r\nMAIL FROM:<a@[192.0.2.1]>\r\n" TO(
+		 "<c@[ipv6:2001:DB8:0::1]>") TO("<c@[IPv6:nothing]>")
+		 TO("<c@[x@[192.0.2.9]>") "DATA\r\n",
+	 "192.0.2.7", "192.0.2.1", "2001:db8::1", 2},
+	{"no sender",
+	 HELO "MAIL FROM:<>\r\n" TO("<Postmaster>") TO("<c@d.example>") "DATA\r\n",
+	 "me.example", "", "d.example", 1},
+	{"domains in UTF-8",
+	 HELO "MAIL FROM:<\303\274@B\303\274cher.Example> SMTPUTF8\r\n" TO(
+		 "<c@\303(.example>") TO("<c@\303\274,x>") "DATA\r\n",
+	 "me.example", "b\303\274cher.example", "", 2},
+	{"the same domain twice", FROM TO("<c@d.example>") TO("<e@D.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"what begins alike is another",
+	 FROM TO("<c@d.example>") TO("<c@d.exam>") TO("<c@example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example,d.exam,example", 0},
+	{"nine domains",
+	 FROM TO("<c@d1>") TO("<c@d2>") TO("<c@d3>") TO("<c@d4>") TO("<c@d5>") TO(
+		 "<c@d6>") TO("<c@d7>") TO("<c@d8>") TO("<c@d9>") TO("<c@d8>") "DATA\r\n",
+	 "me.example", "b.example", "d1,d2,d3,d4,d5,d6,d7,d8", 1},
+	{"what a server refused or forgot counts as well",
+	 FROM TO("<c@d1>") "MAIL FROM:<x@y.example>\r\nRSET\r\n" TO("<c@d2>") "DATA\r\n",
+	 "me.example", "b.example", "d1,d2", 0},
+	{"behind DATA nothing is read", FROM "DATA\r\n" TO("<c@d.example>"), "me.example",
+	 "b.example", "", 0},
+	{"behind BDAT nothing is read", FROM "BDAT 0 LAST\r\n" TO("<c@d.example>"),
+	 "me.example", "b.example", "", 0},
+	{"a login",
+	 HELO "AUTH LOGIN\r\nTUFJTA==\r\nMAIL1234\r\nMAIL FROM:<a@b.example>\r\n"
+	      "AUTH PLAIN AGFAeC5leGFtcGxlAA==\r\n" TO("<c@d.example>") "DATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+	{"no paths",
+	 HELO "MAIL FROM\r\nMAIL TO:<a@x.example>\r\nRCPT FROM:<a@x.example>\r\n"
+	      "RCPT TO:\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n",
+	 "me.example", "b.example", "", 0},
+	{"no name of a client", "EHLO a b\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n", "",
+	 "b.example", "", 0},
+	{"a line over 512 bytes that holds parameters",
+	 FROM "RCPT TO:<c@d.example> ORCPT=" X64 X64 X64 X64 X64 X64 X64 X64
+	      "\r\nDATA\r\n",
+	 "me.example", "b.example", "d.example", 0},
+};
+
+static void fill(const char *says)
+{
+	stream.len = 0;
+	put_mem(&stream, says, strlen(says));
+}
+
+static void same_text(const char *what, const char *want, const char *got, size_t len)
+{
+	if (strlen(want) != len || memcmp(want, got, len) != 0)
+		fail_msg("%s: '%.*s', not '%s'", what, (int)len, got, want);
+}
+
+static void mail_in_clear_tells_its_domains(void **state)
+{
+	for (size_t i = 0; i < COUNT(mails); i++) {
+		const struct mail_row *r = &mails[i];
+		struct facts f = {.protocol = PROTOCOL_UNKNOWN}, slow = f;
+		enum identify_step step = IDENTIFY_MORE;
+		unsigned asked = 0;
+
+		fill(r->says);
+		assert_int_equal(ask(*state, stream.len, false, 25, &f), IDENTIFY_DONE);
+		same_text(r->what, r->helo, f.mail.helo, f.mail.helo_len);
+		same_text(r->what, r->from, f.mail.from, f.mail.from_len);
+		same_text(r->what, r->to, f.mail.to, f.mail.to_len);
+		if (f.mail.to_more != r->more || f.undecidable != UNDECIDABLE_NONE)
+			fail_msg("%s: %u more", r->what, f.mail.to_more);
+		for (size_t n = 1; step != IDENTIFY_DONE; n++) {
+			step = ask(*state, n, false, 25, &slow);
+			asked += step == IDENTIFY_ASKED;
+			if (step == IDENTIFY_PASS || step == IDENTIFY_ASKED)
+				assert_int_equal(r->says[n - 1], '\n');
+		}
+		assert_memory_equal(&slow.mail, &f.mail, sizeof(f.mail));
+		assert_int_equal(asked,
+				 1); /* judged before anything of the mail passes */
+	}
+}
+
+/* Read before the mail begins, or cut in its midst: what is known is told. */
+static void an_end_within_a_mail_tells_what_is_known(void **state)
+{
+	struct facts f = {.protocol = PROTOCOL_UNKNOWN};
+
+	fill(FROM "RCPT TO:<c@d.example>\r\nRCPT TO:<e@f.exam");
+	assert_int_equal(ask(*state, stream.len, true, 25, &f), IDENTIFY_DONE);
+	same_text("from", "b.example", f.mail.from, f.mail.from_len);
+	same_text("to", "d.example", f.mail.to, f.mail.to_len);
+	assert_int_equal(f.undecidable, UNDECIDABLE_NONE);
+	assert_int_equal(f.flags, CLEAR);
+}
+
+static void recipients_have_their_bounds(void **state)
+{
+	struct facts f = {.protocol = PROTOCOL_UNKNOWN};
+
+	fill(FROM);
+	for (unsigned i = 0; i < 125; i++)
+		put_mem(&stream, BYTES(TO("<c@d.example>")));
+	assert_int_equal(ask(*state, stream.len, false, 25, &f), IDENTIFY_ASKED);
+	put_mem(&stream, BYTES(TO("<c@d.example>") TO("<c@last.example>")));
+	assert_int_equal(ask(*state, stream.len, false, 25, &f), IDENTIFY_DONE);
+	same_text("to", "d.example", f.mail.to, f.mail.to_len);
+
+	memset(&f, 0, sizeof(f));
+	fill(FROM TO(LONG("a")) TO(LONG("b")) TO(LONG("c")) TO(LONG("d"))
+		     TO(LONG("e")) "DATA\r\n");
+	assert_int_equal(ask(*state, stream.len, false, 25, &f), IDENTIFY_DONE);
+	assert_true(f.mail.to_len > 400 && f.mail.to_len <= MAIL_TO_MAX);
+	assert_int_equal(f.mail.to_more, 1);
+
+	memset(&f, 0, sizeof(f));
+	fill(FROM "RCPT TO:<");
+	put_fill(&stream, 'x', 2048);
+	assert_int_equal(ask(*state, stream.len, false, 25, &f), IDENTIFY_DONE);
+	assert_int_equal(f.undecidable, UNDECIDABLE_MALFORMED_HELLO);
+	assert_int_equal(f.flags, CLEAR);
+}
+
+static void a_login_in_clear_tells_its_database(void **state)
+{
+	static const struct {
+		struct part login;
+		const char *database;
+	} logins[] = {
+		{{LOGIN, BYTES("sql.example|sales")}, "sales"},
+		{{LOGIN, BYTES("plain|Sales 2026")}, "Sales 2026"},
+		{{LOGIN, BYTES("sql.example|sales  ")}, "sales"},
+		{{LOGIN, BYTES("sql.example|")}, ""},
+		{{LOGIN7, BYTES("sql.example")}, ""},
+		{{LOGIN, BYTES("sql.example|[sales]")}, ""},
+		{{LOGIN, BYTES("sql.example|sal*")}, ""},
+		{{LOGIN, BYTES("sql.example|s\374les")}, ""},
+		{{LOGIN, BYTES("sql.example|s\1les")}, ""},
+		{{LOGIN, BYTES("sql.example|" X64 X64)}, X64 X64},
+		{{LOGIN, BYTES("sql.example|" X64 X64 "x")}, ""},
+	};
+	const struct part prelogin = PRELOGIN;
+
+	for (size_t i = 0; i < COUNT(logins); i++) {
+		struct facts f = {.protocol = PROTOCOL_UNKNOWN};
+
+		stream.len = 0;
+		put_part(&prelogin);
+		put_part(&logins[i].login);
+		assert_int_equal(ask(*state, stream.len, false, 1433, &f), IDENTIFY_DONE);
+		same_text(logins[i].login.bytes, logins[i].database, f.database,
+			  f.database_len);
+	}
+}
+
 /* Random bytes behind every layer: no crash, and an end is an end. */
 static void random_bytes_behind_a_layer_do_no_harm(void **state)
 {
@@ -665,6 +922,10 @@ int main(void)
 		cmocka_unit_test(the_answer_is_the_same_however_the_bytes_come),
 		cmocka_unit_test(an_end_always_answers),
 		cmocka_unit_test(what_was_asked_for_counts_when_nothing_follows),
+		cmocka_unit_test(mail_in_clear_tells_its_domains),
+		cmocka_unit_test(an_end_within_a_mail_tells_what_is_known),
+		cmocka_unit_test(recipients_have_their_bounds),
+		cmocka_unit_test(a_login_in_clear_tells_its_database),
 		cmocka_unit_test(random_bytes_behind_a_layer_do_no_harm),
 	};
 
