@@ -152,14 +152,14 @@ static struct str domain_part(struct str s)
 			break;
 		} else if (c == '[' || c == ']') {
 			literal = c == '[';
-		} else if (route && c == ':' && !literal) {
+		} else if (route && c == ':') {
 			route = false;
 			behind = SIZE_MAX;
 		} else if (c == '@' && !literal) {
 			behind = end + 1;
 		}
 	}
-	if (behind == SIZE_MAX || quoted || route)
+	if (behind == SIZE_MAX || route)
 		return STR_NONE;
 	return (struct str){s.p + behind, end - behind};
 }

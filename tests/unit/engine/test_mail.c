@@ -101,6 +101,21 @@ static void a_mail_that_ends_early_is_told(void **state)
 	free(s);
 }
 
+static void an_end_without_news_is_no_update(void **state)
+{
+	struct scene *s = start(open_to_all);
+	uint32_t at = 0;
+
+	(void)state;
+	(void)open_tcp(s, &mail);
+	(void)client_says(s, &at, "EHLO me.example\r\nMAIL FROM:<joe@b.example>\r\n");
+	assert_answer(s, client_says(s, &at, "QUIT\r\n"), GOT_PASS);
+	assert_true(scene_stop(s));
+	assert_lines(s, "\"phase\":\"start\"", NULL, 1);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	free(s);
+}
+
 /* A client that goes on to STARTTLS is known by its hello after all. */
 static void a_hello_behind_a_mail_decides(void **state)
 {
@@ -195,6 +210,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_a_denied_mail_passes),
 		cmocka_unit_test(nothing_of_a_denied_password_passes),
 		cmocka_unit_test(a_mail_that_ends_early_is_told),
+		cmocka_unit_test(an_end_without_news_is_no_update),
 		cmocka_unit_test(a_hello_behind_a_mail_decides),
 		cmocka_unit_test(the_database_of_a_login_decides),
 	};
