@@ -173,6 +173,13 @@ static struct str translated_id(const struct flow *fl, const struct conn *c,
 	return (struct str){buf, COMMUNITY_ID_LEN};
 }
 
+/* Why a gate that the verdict names, else the name, cannot be told. */
+static enum undecidable undecidable_of(const struct conn *c)
+{
+	return c->undecidable != UNDECIDABLE_NONE ? (enum undecidable)c->undecidable
+						  : (enum undecidable)c->name_undecidable;
+}
+
 static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 				   struct flow_event *e)
 {
@@ -215,9 +222,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.evidence = (enum evidence)c->evidence,
 		.corroboration = (enum corroboration)c->corroboration,
 		.visibility = (enum visibility)c->visibility,
-		.undecidable = c->undecidable != UNDECIDABLE_NONE
-				       ? (enum undecidable)c->undecidable
-				       : (enum undecidable)c->name_undecidable,
+		.undecidable = undecidable_of(c),
 		.flags = c->flags,
 		.tls_offered = c->tls_offered,
 		.tls_selected = c->tls_selected,
@@ -528,6 +533,11 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	keep_decision(c, &cf->decision);
 }
 
+static void count_undecidable(struct worker *w, const struct conn *c)
+{
+	w->stats.undecidable[undecidable_of(c)]++;
+}
+
 static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 		     const struct facts *f, enum phase phase)
 {
@@ -535,7 +545,7 @@ static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 
 	decide_by(w, fl, c, f, &cf);
 	w->stats.judged++;
-	w->stats.undecidable[c->name_undecidable]++;
+	count_undecidable(w, c);
 	form_and_put_flow(w, fl, c, &cf, phase);
 	put_signals(w, fl, c, &cf);
 }
@@ -609,6 +619,7 @@ void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 	decide_by(w, fl, c, f, &cf);
 	if (same && is_same_answer(c, &was))
 		return;
+	count_undecidable(w, c);
 	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
 	put_signals(w, fl, c, &cf);
 }

@@ -169,6 +169,19 @@ static void print_lines(const struct line *l, size_t n, enum stats_form form, FI
 		(void)fprintf(out, "}\n");
 }
 
+/* One for each reason, behind `n` others. */
+static size_t add_undecidable(struct line *l, size_t n, const struct worker_stats *st)
+{
+	static char names[UNDECIDABLE_COUNT][40];
+
+	for (unsigned i = UNDECIDABLE_NONE + 1; i < UNDECIDABLE_COUNT; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "undecidable_%s",
+			       undecidable_name((enum undecidable)i));
+		l[n++] = (struct line){names[i], st->undecidable[i]};
+	}
+	return n;
+}
+
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out)
 {
 	struct gateway_stats st = {0};
@@ -179,7 +192,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 	for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
 		if (i != DECODE_OK && i != DECODE_FRAGMENT_HELD && i != DECODE_NOT_IP)
 			malformed += st.worker.decode[i];
-	const struct line lines[] = {
+	const struct line some[] = {
 		{"packets", st.queue.packets + st.source.frames},
 		{"bytes", st.queue.bytes + st.source.bytes},
 		{"packets_malformed", malformed},
@@ -244,5 +257,10 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"writer_restarts", s->children[CHILD_WRITER].restarts},
 	};
 
-	print_lines(lines, sizeof(lines) / sizeof(lines[0]), form, out);
+	struct line lines[sizeof(some) / sizeof(some[0]) + UNDECIDABLE_COUNT];
+
+	memcpy(lines, some, sizeof(some));
+	print_lines(lines,
+		    add_undecidable(lines, sizeof(some) / sizeof(some[0]), &st.worker),
+		    form, out);
 }

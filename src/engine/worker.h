@@ -68,8 +68,8 @@ void worker_finish(struct worker *w, int64_t clock_us);
 /* Counters of one worker; a run sums them. */
 struct worker_stats {
 	uint64_t decode[DECODE_RESULT_COUNT];
-	uint64_t undecidable
-		[UNDECIDABLE_COUNT]; /* connections judged without a sure name */
+	/* judgements by what their event says; NONE: sure ones */
+	uint64_t undecidable[UNDECIDABLE_COUNT];
 	uint64_t flows, evicted;
 	uint64_t judged, never_judged;
 	uint64_t heads_refused;   /* no memory to put a stream's head together */

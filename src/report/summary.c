@@ -139,6 +139,13 @@ static void count_rules(struct summary *s, const struct event_digest *d)
 		s->would_rule[d->would_rule]++;
 }
 
+/* At the start, and where a later request or a late name was judged anew. */
+static void count_undecidable(struct summary *s, const struct event_digest *d)
+{
+	if (d->protocol != PROTOCOL_DNS && d->undecidable < UNDECIDABLE_COUNT)
+		s->undecidable[d->undecidable]++;
+}
+
 static void count_judged(struct summary *s, const struct event_digest *d)
 {
 	uint32_t n = d->service != ID_NONE ? d->service
@@ -167,10 +174,8 @@ static void count_judged(struct summary *s, const struct event_digest *d)
 	s->names_quic += d->host.len > 0 && d->protocol == PROTOCOL_QUIC;
 	s->names_dns += d->host.len > 0 && d->evidence == EVIDENCE_DNS;
 	s->names_none += d->host.len == 0;
-	if (d->undecidable < UNDECIDABLE_COUNT && d->undecidable != UNDECIDABLE_NONE) {
-		s->undecidable[d->undecidable]++;
-		r->undecidable++;
-	}
+	count_undecidable(s, d);
+	r->undecidable += d->undecidable != UNDECIDABLE_NONE;
 	if (d->verdict == VERDICT_DENY) {
 		s->deny++;
 		r->deny++;
@@ -241,6 +246,8 @@ void summary_add(struct summary *s, const struct event_digest *d)
 		return;
 	if (d->phase == PHASE_START)
 		count_judged(s, d);
+	if (d->phase == PHASE_UPDATE)
+		count_undecidable(s, d);
 	if (d->phase != PHASE_END)
 		return;
 	s->flows++;

@@ -172,6 +172,7 @@ class Recount:
         flows = [e for e in events if e["type"] == "flow"]
         self.starts = [e for e in flows if e["phase"] == "start"]
         self.ends = [e for e in flows if e["phase"] == "end"]
+        self.updates = [e for e in flows if e["phase"] == "update"]
         self.shown = [e for e in self.starts if e.get("protocol") != "dns"]
         self.signals = [e for e in events if e["type"] == "signal"]
         self.start = {e["flow_id"]: e for e in self.starts}
@@ -297,7 +298,8 @@ class Recount:
                 want[text] += 1
             got = self.listed(title)
             self.check(got == want, f"{title}: printed {got}, counted {dict(want)}")
-        want = collections.Counter(e["undecidable"] for e in self.shown if "undecidable" in e)
+        told = self.shown + [e for e in self.updates if e.get("protocol") != "dns"]
+        want = collections.Counter(e["undecidable"] for e in told if "undecidable" in e)
         self.check(self.listed("cannot tell") == want, "cannot tell")
         want = collections.Counter(e["signal"] for e in self.signals)
         self.check(self.listed("signals") == want, "signals")
