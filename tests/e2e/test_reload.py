@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules and modes that change while connections are open."""
+import json
 import os
 import signal
 import time
@@ -7,8 +8,11 @@ import unittest
 
 import lab as places
 from case import Download, GatewayCase, in_parallel
-from gateway import ALLOWED, ALLOWED2, DENIED, RULES
+from gateway import ALLOWED, ALLOWED2, DENIED, RULES, TOP
+from netns import wait_for
 from servers import Keeper
+
+REASONS = os.path.join(TOP, "tests", "golden", "undecidable.tsv")
 
 # As RULES, but the second allowed name is denied.
 STRICTER = RULES.replace("label barred-address",
@@ -205,6 +209,16 @@ class Reload(GatewayCase):
         self.assertRegex(stream.error or "nothing", "Reset|the end")
 
     def test_stats_and_netfilter(self):
+        def stats():
+            return json.loads(self.weir.ctl("stats", "--json").stdout)
+
+        before = stats()["undecidable_no_sni"]
+        self.lab.openssl(None)
+        wait_for(lambda: stats()["undecidable_no_sni"] == before + 1, 5, "a name that was missed")
+        counted = {word for word in stats() if word.startswith("undecidable_")}
+        with open(REASONS, encoding="utf-8") as f:
+            reasons = [line.split("\t")[0] for line in f if line[0] != "#"]
+        self.assertEqual(counted, {"undecidable_" + word for word in reasons})
         self.assertTrue(self.weir.ctl("stats").stdout.strip())
         self.assertIn("7411", self.weir.ctl("netfilter").stdout)
         self.assertIn("backend", self.weir.status())
