@@ -16,6 +16,7 @@
 
 #define LINE_MAX_BYTES 512 /* RFC 5321 4.5.3.1.4, its end included */
 #define LINES_MAX      32
+#define VERB_MAX       8 /* STARTTLS */
 /* With extensions: RFC 4954 5 adds 500 bytes to MAIL, RFC 3461 10.1 as many to RCPT. */
 #define MAIL_LINE_MAX  2048
 #define AUTH_LINE_MAX  12288 /* RFC 4954 4 */
@@ -328,19 +329,22 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 		const struct str line = {rest.p,
 					 lf == NULL ? rest.len : (size_t)(lf - rest.p)};
 		const enum command command = command_of(line);
+		bool is_open; /* the verb may go on */
 
 		/* A server that refused STARTTLS is spoken to on. */
 		if (n.may_start && !ascii_is_alpha(rest.p[0]))
 			break;
+		is_open = lf == NULL && line.len <= VERB_MAX &&
+			  verb_of(line).len == line.len && !s->final;
+		if (!is_open && (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX))
+			return end_in_clear(f);
 		if (is_too_long(&n, command, line) ||
 		    (!n.clear && n.lines == LINES_MAX)) {
 			f->flags |= n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
 		}
-		if (lf == NULL && verb_of(line).len == line.len && !s->final)
-			return LAYER_MORE; /* the verb may go on */
-		if (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX)
-			return end_in_clear(f);
+		if (is_open)
+			return LAYER_MORE;
 		n.clear |= command == COMMAND_MAIL || command == COMMAND_AUTH;
 		if (lf == NULL)
 			return n.clear && s->final

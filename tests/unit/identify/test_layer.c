@@ -41,6 +41,8 @@ struct part {
 	}
 #define PRELOGIN SAYS("\x12\1\0\x0e\0\0\1\0\xff\0\0\0\0\0")
 
+#define K "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" /* 40 */
+
 struct row {
 	const char *what;
 	struct part parts[6];
@@ -166,6 +168,25 @@ static const struct row rows[] = {
 	 EVIDENCE_NONE,
 	 UNDECIDABLE_MALFORMED_HELLO,
 	 0},
+
+	{"an unknown command over 512 bytes: what it is was known before",
+	 {SAYS("EHLO me\r\n"), SAYS("XYZ " K K K K K K K K K K K K K)},
+	 25,
+	 "PD",
+	 PROTOCOL_SMTP,
+	 "",
+	 EVIDENCE_NONE,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
+	{"one word of over 512 bytes",
+	 {SAYS("EHLO me\r\n"), SAYS(K K K K K K K K K K K K K " x")},
+	 25,
+	 "PD",
+	 PROTOCOL_SMTP,
+	 "",
+	 EVIDENCE_NONE,
+	 UNDECIDABLE_NONE,
+	 CLEAR},
 
 	/* TDS 7 */
 	{"TDS 7, TLS in packets",
