@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_smtp - a client of SMTP, in one piece and in pieces.
+ *
+ * Input: u8 size of the pieces | what follows a greeting.  Properties: facts are well formed and
+ * hold domains only; pieces give the answer of the whole; without STARTTLS, behind which
+ * anything may come, only whole lines pass, and mail in clear is told once.
+ */
+#include "../unit/identify/check_facts.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define GREETING "EHLO me.example\r\n"
+#define MAX      20000
+
+static enum identify_step ask(struct identify *id, const uint8_t *bytes, size_t len,
+			      bool final, struct facts *f)
+{
+	const enum identify_step step =
+		identify_stream(id, bytes, len, final, false, 25, f);
+
+	check_facts(f);
+	return step;
+}
+
+static void same(const struct facts *a, const struct facts *b)
+{
+	if (a->protocol != b->protocol || a->undecidable != b->undecidable ||
+	    a->flags != b->flags || memcmp(a->host, b->host, sizeof(a->host)) != 0 ||
+	    memcmp(&a->mail, &b->mail, sizeof(a->mail)) != 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct identify *id;
+	static uint8_t all[sizeof(GREETING) + MAX];
+	const size_t greeting = sizeof(GREETING) - 1;
+	struct facts whole = {.protocol = PROTOCOL_UNKNOWN}, parts = whole, last = whole;
+	enum identify_step step, now = IDENTIFY_MORE;
+	size_t n, piece;
+	unsigned asked = 0;
+	bool is_plain = true;
+
+	if (id == NULL)
+		id = identify_create();
+	if (id == NULL || size < 1 || size > MAX)
+		return 0;
+	piece = 1 + data[0];
+	memcpy(all, GREETING, greeting);
+	memcpy(all + greeting, data + 1, size - 1);
+	size += greeting - 1;
+	for (n = 0; n + 8 <= size; n++)
+		is_plain &= !str_equal_fold((struct str){(const char *)all + n, 8},
+					    STR("STARTTLS"));
+	step = ask(id, all, size, false, &whole);
+	for (n = 0; n < size && now != IDENTIFY_DONE;) {
+		n = piece < size - n ? n + piece : size;
+		now = ask(id, all, n, false, &parts);
+		asked += now == IDENTIFY_ASKED;
+		if ((now == IDENTIFY_ASKED || now == IDENTIFY_PASS) && is_plain &&
+		    all[n - 1] != '\n')
+			abort();
+	}
+	if ((now == IDENTIFY_DONE) != (step == IDENTIFY_DONE))
+		abort();
+	if (now == IDENTIFY_DONE)
+		same(&whole, &parts);
+	if (asked > 1 && is_plain)
+		abort();
+	if (ask(id, all, size, true, &last) != IDENTIFY_DONE)
+		abort();
+	return 0;
+}
