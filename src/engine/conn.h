@@ -164,6 +164,10 @@ void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f);
 void judge_again(struct worker *w, struct flow *fl, struct conn *c,
 		 const struct facts *f);
 
+/* Mail in clear, judged when it began: only domains of it can be new. */
+bool judge_knows_mail(const struct worker *w, const struct conn *c,
+		      const struct facts *f);
+
 /*
  * Judge by what is kept, under the worker's present generation and mode; writes `update`
  * when the answer changes and `tell`.  True when it changed.

@@ -208,7 +208,9 @@ void inline_release(struct worker *w, struct flow *fl, struct conn *c, struct pe
 void inline_let_on(struct worker *w, struct flow *fl, struct conn *c, struct pending *p,
 		   bool asked)
 {
-	if (asked && c->provisional) {
+	if (asked && judge_knows_mail(w, c, conn_facts(w, p))) {
+		c->provisional = true; /* what its envelope says comes at its end */
+	} else if (asked && c->provisional) {
 		judge_again(w, fl, c, conn_facts(w, p));
 		c->provisional = true;
 	} else if (asked && !c->judged) {

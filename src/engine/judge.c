@@ -579,9 +579,7 @@ static bool is_same_mail(const struct worker *w, const struct conn *c,
 			 (struct str){m->from, m->from_len});
 }
 
-/* Mail in clear, judged when it began: only domains came. */
-static bool is_mail_judged(const struct worker *w, const struct conn *c,
-			   const struct facts *f)
+bool judge_knows_mail(const struct worker *w, const struct conn *c, const struct facts *f)
 {
 	return c->judged && f->protocol == PROTOCOL_SMTP &&
 	       (c->flags & 1u << FLAG_CLEAR_TEXT) != 0 && is_same_name(w, c, f);
@@ -594,7 +592,7 @@ void judge_again(struct worker *w, struct flow *fl, struct conn *c, const struct
 	struct case_file cf;
 
 	c->provisional = false;
-	if (!is_mail_judged(w, c, f)) {
+	if (!judge_knows_mail(w, c, f)) {
 		judge_by(w, fl, c, f, PHASE_UPDATE);
 		return;
 	}

@@ -33,8 +33,8 @@ enum identify_step {
 	 */
 	IDENTIFY_PASS,
 	/*
-	 * As PASS, and the facts can be judged: they say whom the client asked a proxy for, or,
-	 * once, that mail in clear names no server.  DONE follows, and may say more.
+	 * As PASS, and the facts can be judged: they say whom the client asked a proxy for, or
+	 * that mail in clear names no server.  DONE follows, and may say more.
 	 */
 	IDENTIFY_ASKED,
 	IDENTIFY_DONE,

@@ -156,12 +156,10 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	enum layer_step step = LAYER_INSIDE;
 	enum fit fit = FIT_NO;
 	struct outer o = {0};
-	const bool told = f->told_nameless;
 
 	/* A request was told before, or what stands in front of one. */
 	if (f->protocol != PROTOCOL_UNKNOWN || f->undecidable != UNDECIDABLE_NONE)
 		memset(f, 0, sizeof(*f));
-	f->told_nameless = told;
 	for (unsigned n = 0; step == LAYER_INSIDE && s.filled > 0; n++) {
 		struct layer l = {0};
 
@@ -184,9 +182,7 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		if (final)
 			return identify_settle(id, f);
 		set_visibility(f);
-		f->told_nameless |= o.nameless;
-		return o.named || f->told_nameless != told ? IDENTIFY_ASKED
-							   : IDENTIFY_PASS;
+		return o.named || o.nameless ? IDENTIFY_ASKED : IDENTIFY_PASS;
 	}
 	if (s.bytes != bytes) /* it ends in what stands in layers */
 		f->hello_end = 0;

@@ -66,7 +66,6 @@ struct facts {
 	char ja4[JA4_LEN];
 	char ndpi[24]; /* nDPI's lower-case word for PROTOCOL_OTHER and second opinions */
 	char method[16];
-	bool told_nameless; /* for identify_stream(): ASKED was told of mail in clear */
 	uint16_t database_len;
 	char database[DATABASE_MAX]; /* of a TDS login in clear: printable ASCII */
 	struct mail_facts mail;
