@@ -184,7 +184,7 @@ static bool last_mark(const struct supervisor *s, char name[64], char mode[16],
 static int64_t died_us(const struct supervisor *s)
 {
 	char path[4096], line[128] = "", mode[16], state[16];
-	struct stat st;
+	struct stat st = {0};
 	FILE *f;
 
 	mark_path(s, path, sizeof(path));
