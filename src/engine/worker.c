@@ -668,11 +668,14 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 }
 
 /* A judged head that the server has not taken yet: no other bytes in its place. */
-static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c,
+static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	const uint32_t hello_end = p->facts == NULL || p->facts->hello_end == 0
+					   ? 0
+					   : p->base + p->facts->hello_end;
 
 	if (from_client && pkt->payload_wire_len > 0)
 		(void)inline_admits(w, fl, c, pkt, at, bytes);
@@ -680,13 +683,20 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 	if (p->guarded)
 		return;
 	if (from_client || !rival_starts_over(w, p, pkt)) {
-		conn_release(w, c);
+		p->guarded = rival_may_start_over(p);
+		if (!p->guarded)
+			conn_release(w, c);
 		return;
 	}
 	/* The second hello is held as the first was, and judged if it is another. */
 	c->done = false;
 	c->asked = true;
 	c->provisional = true;
+	/* What came behind the first before the server asked may be the second: it has passed. */
+	if (hello_end == 0 || (int32_t)(c->passed - hello_end) <= 0)
+		return;
+	p->rival = true;
+	conn_settle(w, fl, c, p);
 }
 
 /* Who only watches waits, the name known, for the server to take it. */
