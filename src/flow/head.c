@@ -169,7 +169,7 @@ static void add_new(struct head *h, struct head_pools *p, uint32_t at,
 		h->highest = end;
 		return;
 	}
-	if (h->filled == h->highest) {
+	if (h->filled == h->highest || h->map == NULL) {
 		map_make(h, p);
 		map_clear(h, h->filled / WORD);
 	}
