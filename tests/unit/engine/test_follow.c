@@ -461,6 +461,38 @@ static void in_a_tunnel_any_protocol_may_stand(void **state)
 	assert_true(scene_end(s));
 }
 
+/* The answer to the request in front of a CONNECT is not the proxy's word on it. */
+static void another_answer_opens_no_tunnel(void **state)
+{
+	static const char both[] = GOOD TUNNEL;
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD) + LEN(both);
+
+	(void)state;
+	assert_answer(s, text_at(s, LEN(GOOD), both), GOT_PASS);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, at, "\x01\x02 unknown"), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+	assert_true(scene_end(s));
+}
+
+/* Behind CONNECT: whom the next proxy is asked for. */
+static void socks_in_a_tunnel_is_judged(void **state)
+{
+	static const char ask[] = "\x05\x01\x00\x05\x01\x00\x03\x0c"
+				  "evil.example\x01\xbb";
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD) + LEN(TUNNEL);
+
+	(void)state;
+	(void)text_at(s, LEN(GOOD), TUNNEL);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, send_data(s, &web, at, ask, 3), GOT_PASS);
+	assert_answer(s, send_data(s, &web, at + 3, ask + 3, LEN(ask) - 3), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
 /* A rule that came while a request was held; that it was held for long changes nothing. */
 static void a_denial_stands_when_the_time_is_over(void **state)
 {
@@ -743,6 +775,8 @@ int main(void)
 		cmocka_unit_test(behind_a_first_refused_tunnel_nothing_passes_unread),
 		cmocka_unit_test(a_connect_in_front_of_another_is_judged),
 		cmocka_unit_test(in_a_tunnel_any_protocol_may_stand),
+		cmocka_unit_test(another_answer_opens_no_tunnel),
+		cmocka_unit_test(socks_in_a_tunnel_is_judged),
 		cmocka_unit_test(a_large_frame_ends_a_header),
 		cmocka_unit_test(a_denial_stands_when_the_time_is_over),
 		cmocka_unit_test(a_later_header_that_is_too_long_is_judged_as_that),
