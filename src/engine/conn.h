@@ -50,8 +50,13 @@ struct pending {
 		other; /* last copies of the head's bytes, or a second QUIC connection */
 	struct datagram_state second;
 	bool second_whole;
-	bool retried;  /* the server asked for a second hello */
-	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	bool retried; /* the server asked for a second hello */
+	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
+	bool heard_other;
+	uint32_t heard_seq; /* of the first of them */
+	bool opened;     /* inline: a proxy has made the tunnel that the head asks for */
+	uint8_t proxies; /* that the head asks, and that were judged */
+	uint32_t base;   /* where in the stream the head begins: behind the first hello */
 	struct window window;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;       /* in the head */
@@ -272,8 +277,13 @@ bool rival_is_beyond(const struct flow *fl, const struct window *win,
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
 		      struct str bytes);
 
-/* Does the server ask for a second hello?  Then the head begins behind the first. */
+/*
+ * A packet of the server behind a TLS hello: does it ask for a second one?  Then the head begins
+ * behind the first.  A client with a tiny window gets the request in pieces: after each but the
+ * last rival_may_start_over() says so.
+ */
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt);
+bool rival_may_start_over(const struct pending *p);
 
 /* TCP: nothing that comes after this packet can change what the server has taken. */
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,

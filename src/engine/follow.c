@@ -24,10 +24,10 @@ static struct follower *follower_of(const struct worker *w, const struct conn *c
 
 /* ---- lanes ------------------------------------------------------------------------------------ */
 
-static bool lane_advance(struct worker *w, struct lane *l, uint32_t n)
+static void lane_advance(struct worker *w, struct lane *l, uint32_t n)
 {
 	l->next += n;
-	return l->head.highest == 0 || head_drop(&l->head, w->heads, n);
+	head_drop(&l->head, w->heads, n);
 }
 
 static struct str lane_bytes(const struct lane *l)
@@ -148,6 +148,8 @@ static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 	w->stats.http_requests++;
 	fo->lets_pass = false;
 	fo->asked_upgrade = fo->http.upgrade;
+	fo->opened = false;
+	fo->pipelined = fo->guard.highest > 0;
 	if (p->from_client)
 		fo->answer_seq = fl->in.has_seq ? fl->in.next_seq : 0;
 	else
@@ -226,6 +228,25 @@ static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 	f->host_len = f->url_len = 0;
 }
 
+/* A request, maybe another CONNECT: the server did not do what it was asked for. */
+static bool is_request(struct worker *w, const struct flow *fl, const struct follower *fo)
+{
+	struct http_follow first = {0};
+	struct facts f;
+	size_t used;
+
+	memset(&f, 0, sizeof(f));
+	return identify_http(w->identify, &first, lane_bytes(&fo->out), false,
+			     flow_server_port(fl), &used, &f) == HTTP_STEP_REQUEST;
+}
+
+static void expect_requests(struct follower *fo)
+{
+	fo->kind = FOLLOW_HTTP;
+	fo->tunnel = fo->asked_upgrade = false;
+	fo->http = (struct http_follow){0};
+}
+
 /* False: nothing more can be read yet, or at all. */
 static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo)
@@ -238,8 +259,15 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	memset(&f, 0, sizeof(f));
 	switch (identify_stream(w->identify, h->bytes, h->filled, false,
 				h->filled == HEAD_MAX, flow_server_port(fl), &f)) {
-	case IDENTIFY_PASS:
 	case IDENTIFY_ASKED:
+		if (is_request(w, fl, fo)) {
+			expect_requests(fo);
+			return true;
+		}
+		judge_request(w, fl, c, &f);
+		fo->lets_pass = true;
+		return false;
+	case IDENTIFY_PASS:
 		fo->lets_pass = true; /* the client waits for an answer */
 		return false;
 	case IDENTIFY_MORE:
@@ -250,10 +278,14 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	case IDENTIFY_DONE:
 		break;
 	}
-	if (f.requests && f.request_at == 0) { /* it was no CONNECT that succeeded */
-		fo->kind = FOLLOW_HTTP;
-		fo->http = (struct http_follow){0};
+	if (is_request(w, fl, fo)) {
+		expect_requests(fo);
 		return true;
+	}
+	if (fo->tunnel && !fo->opened && f.protocol == PROTOCOL_UNKNOWN &&
+	    (w->inl != NULL || fl->in.has_seq)) {
+		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* whose are these bytes? */
+		return false;
 	}
 	if (fo->tunnel)
 		compare_names(w, c, &f);
@@ -277,7 +309,7 @@ static bool skip_body(struct worker *w, struct follower *fo, struct piece *p)
 	if (n > body)
 		n = body;
 	http_skip(&fo->http, n);
-	(void)lane_advance(w, &fo->out, (uint32_t)n);
+	lane_advance(w, &fo->out, (uint32_t)n);
 	return true;
 }
 
@@ -298,18 +330,22 @@ static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
 				 p);
 		if (used == 0)
 			return;
-		(void)lane_advance(w, &fo->out, (uint32_t)used);
+		lane_advance(w, &fo->out, (uint32_t)used);
 	}
 }
 
-/* Keep what cannot be read yet.  False: there is no room, or it is too far ahead. */
+/*
+ * Keep what cannot be read yet, as much of it as there is room for.  False: there is none, or it
+ * is too far ahead.
+ */
 static bool store(struct worker *w, struct flow *fl, struct conn *c, struct follower *fo,
 		  const struct piece *p)
 {
 	const uint32_t gap = p->at - fo->out.next;
+	const bool fits = gap < HEAD_MAX && p->bytes.len <= HEAD_MAX - gap;
 	enum head_result r;
 
-	if (gap >= HEAD_MAX || p->bytes.len > HEAD_MAX - gap) {
+	if (!fits && gap > fo->out.head.filled) {
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
 		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
@@ -329,6 +365,25 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 	return false;
 }
 
+/* True: there is more of the packet, and room for it now. */
+static bool store_and_read(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, const struct piece *p)
+{
+	const uint32_t before = fo->out.next;
+	const uint32_t room = HEAD_MAX - (p->at - before);
+
+	if (!store(w, fl, c, fo, p))
+		return false;
+	read_lane(w, fl, c, fo, p);
+	if (p->bytes.len <= room || c->follower == POOL_NONE || conn_is_cut(w, c))
+		return false;
+	if (fo->out.next != before)
+		return true;
+	if (w->inl != NULL && w->inl->cfg.enforce) /* it waits behind a guarded request */
+		w->inl->refused = &w->inl->stats.over_cap;
+	return false;
+}
+
 static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			struct follower *fo, struct piece *p)
 {
@@ -344,11 +399,11 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 		if (used == 0) {
 			if (c->follower == POOL_NONE || conn_is_cut(w, c))
 				return;
-			if (store(w, fl, c, fo, p))
-				read_lane(w, fl, c, fo, p);
-			return;
+			if (!store_and_read(w, fl, c, fo, p))
+				return;
+			continue;
 		}
-		(void)lane_advance(w, &fo->out, (uint32_t)used);
+		lane_advance(w, &fo->out, (uint32_t)used);
 		if (conn_is_cut(w, c))
 			return;
 	}
@@ -388,25 +443,37 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 	read_client(w, fl, c, fo, p);
 }
 
-/* The server says something: has it switched to what the client asked for (RFC 9110 7.8)? */
-static void hear_answer(struct follower *fo, const struct piece *p)
+/*
+ * The server says something: has it done what the client asked for (RFC 9110 7.8, 9.3.6)?  True:
+ * no, and what was sent for a tunnel is to be read as requests.
+ */
+static bool hear_answer(struct follower *fo, const struct piece *p)
 {
-	static const char line[] = "HTTP/1.x 10x";
+	static const char line[] = "HTTP/1.x nnn";
 	const char *b = p->bytes.p;
+	const bool tunnel = fo->kind == FOLLOW_OPENING && fo->tunnel && !fo->opened;
 
-	if (!fo->asked_upgrade || p->bytes.len < sizeof(line) - 1 ||
+	if ((!fo->asked_upgrade && !tunnel) || p->bytes.len < sizeof(line) - 1 ||
 	    (fo->answer_seq != 0 && p->pkt->seq != fo->answer_seq))
-		return;
-	fo->asked_upgrade = false;
-	if (memcmp(b, line, 7) != 0 || memcmp(b + 8, line + 8, 3) != 0)
-		return;
-	if (b[11] == '0') { /* 100: go on; the answer is yet to come */
-		fo->asked_upgrade = true;
+		return false;
+	if (memcmp(b, line, 7) == 0 && b[9] == '1' && memcmp(b + 9, "101", 3) != 0) {
+		/* The answer is yet to come. */
 		fo->answer_seq = p->pkt->seq + (uint32_t)p->bytes.len;
-	} else if (b[11] == '1') {
+		return false;
+	}
+	fo->asked_upgrade = false;
+	if (memcmp(b, line, 7) != 0)
+		return false;
+	if (tunnel && b[9] == '2') {
+		fo->opened = !fo->pipelined;
+	} else if (tunnel) {
+		expect_requests(fo);
+		return true;
+	} else if (memcmp(b + 9, "101", 3) == 0) {
 		fo->kind = FOLLOW_OPENING;
 		fo->tunnel = false;
 	}
+	return false;
 }
 
 /* ---- DNS over TCP --------------------------------------------------------------------------------------- */
@@ -419,14 +486,13 @@ static void read_dns(struct worker *w, struct flow *fl, struct lane *l, bool fro
 
 		if (all > HEAD_MAX) { /* nothing that a resolver tells is so long */
 			l->skip = all - l->head.filled;
-			(void)lane_advance(w, l, l->head.filled);
+			lane_advance(w, l, l->head.filled);
 			return;
 		}
 		if (all > l->head.filled)
 			return;
 		watch_dns_message(w, fl, l->head.bytes + DNS_PREFIX, len, from_client);
-		if (!lane_advance(w, l, all))
-			return;
+		lane_advance(w, l, all);
 	}
 }
 
@@ -493,8 +559,8 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		if (pkt->payload_len > 0)
 			feed_dns(w, fl, c, fo, &p);
 	} else if (!from_client) {
-		if (pkt->payload_len > 0)
-			hear_answer(fo, &p);
+		if (pkt->payload_len > 0 && hear_answer(fo, &p))
+			read_lane(w, fl, c, fo, &p);
 	} else if (pkt->payload_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}
@@ -533,7 +599,7 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 				.visibility = VISIBILITY_ADDRESS,
 				.flags = 1u << FLAG_CLEAR_TEXT};
 
-	if (fo == NULL)
+	if (fo == NULL || conn_is_cut(w, c)) /* a denial stands */
 		return;
 	fo->lets_pass = true;
 	judge_request(w, fl, c, &f);
@@ -585,7 +651,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
-	(void)lane_advance(w, &fo->out, (uint32_t)used);
+	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
 }
 

@@ -48,7 +48,9 @@ struct follower {
 	bool waits;        /* it is not judged yet */
 	bool lets_pass;    /* inline: what is unread was held for too long */
 	bool asked_upgrade;
-	bool tunnel; /* OPENING: the client asked a proxy for the host that stands */
+	bool tunnel;    /* OPENING: the client asked a proxy for the host that stands */
+	bool opened;    /* ... and the proxy said yes */
+	bool pipelined; /* answers to earlier requests may come first */
 	uint32_t answer_seq;
 	struct window window;
 	struct http_follow http;

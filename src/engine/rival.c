@@ -19,6 +19,8 @@
 /* A router's change of path moves the hop limit by less. */
 #define TTL_STEADY 2
 
+#define RETRY_BYTES 43 /* of a HelloRetryRequest, until its random is told */
+
 void rival_name(struct worker *w, struct conn *c, struct str host)
 {
 	if (host.len == 0)
@@ -92,22 +94,44 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
  * RFC 8446 4.1.3: a ServerHello with this random is a HelloRetryRequest.
  * Record u8 22 | be16 version | be16 length, then u8 2 | be24 length | be16 version | random.
  */
-static bool is_hello_retry(const struct packet *pkt)
+static bool hello_retry_byte(uint32_t at, uint8_t b)
 {
-	static const uint8_t random[32] = {
+	static const uint8_t random[RETRY_BYTES - 11] = {
 		0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
 		0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
 		0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
-	const uint8_t *b = pkt->payload;
 
-	return pkt->payload_len >= 11 + sizeof(random) && b[0] == 22 && b[5] == 2 &&
-	       memcmp(b + 11, random, sizeof(random)) == 0;
+	if (at >= 11)
+		return b == random[at - 11];
+	return at == 0 ? b == 22 : at != 5 || b == 2;
+}
+
+/* The server's bytes in order, whatever the segments. */
+static void hear_retry(struct pending *p, const struct packet *pkt)
+{
+	if (p->heard == 0 && !p->heard_other)
+		p->heard_seq = pkt->seq;
+	for (size_t i = 0; i < pkt->payload_len && !p->heard_other; i++) {
+		if (p->heard == RETRY_BYTES)
+			return;
+		if (pkt->seq + (uint32_t)i == p->heard_seq + p->heard) {
+			p->heard_other = !hello_retry_byte(p->heard, pkt->payload[i]);
+			p->heard++;
+		}
+	}
+}
+
+bool rival_may_start_over(const struct pending *p)
+{
+	return p->heard > 0 && p->heard < RETRY_BYTES && !p->heard_other && !p->retried;
 }
 
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
 {
-	if (p->retried || conn_facts(w, p)->protocol != PROTOCOL_TLS ||
-	    !is_hello_retry(pkt))
+	if (p->retried || conn_facts(w, p)->protocol != PROTOCOL_TLS)
+		return false;
+	hear_retry(p, pkt);
+	if (p->heard < RETRY_BYTES || p->heard_other)
 		return false;
 	p->retried = true;
 	p->whole = false;
@@ -141,7 +165,7 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		return true;
 	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
 		return false;
-	return !rival_starts_over(w, p, pkt);
+	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }
 
 /*

@@ -396,6 +396,39 @@ static void forget(struct worker *w, struct pending *p)
 	conn_forget_facts(w, p);
 }
 
+/*
+ * Inline: each proxy that a client asks is judged, so several names at once are a conflict; and
+ * bytes that nobody can read stand in a tunnel or, where the proxy said no, in front of a request.
+ */
+static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
+					  struct pending *p, enum identify_step step)
+{
+	const struct facts *f = p->facts;
+
+	if (step != IDENTIFY_ASKED && step != IDENTIFY_DONE)
+		return step;
+	if (f->chained && f->proxies > p->proxies + 1) {
+		rival_name(w, c, facts_host(f));
+		p->rival = true;
+		return IDENTIFY_DONE;
+	}
+	p->proxies = f->proxies;
+	if (step == IDENTIFY_DONE && f->protocol == PROTOCOL_HTTP &&
+	    f->evidence == EVIDENCE_CONNECT && !f->requests && !p->opened)
+		return cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
+	return step;
+}
+
+/* Has the proxy made the tunnel (RFC 9110 9.3.6)? */
+static void hear_proxy(const struct conn *c, struct pending *p, const struct packet *pkt)
+{
+	static const char line[] = "HTTP/1.x 2";
+
+	if (c->asked && pkt->payload_len >= sizeof(line) - 1 &&
+	    memcmp(pkt->payload, line, 7) == 0 && pkt->payload[9] == '2')
+		p->opened = true;
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -445,6 +478,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (r != HEAD_ADDED)
 		return IDENTIFY_MORE;
 	step = ask_stream(w, fl, c, p, false);
+	if (w->inl != NULL)
+		step = look_at_proxies(w, c, p, step);
 	if (step != IDENTIFY_DONE || w->inl == NULL || inline_ends_there(w, fl, c, p))
 		return step;
 	forget(w, p);
@@ -677,11 +712,14 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 }
 
 /* A judged head that the server has not taken yet: no other bytes in its place. */
-static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c,
+static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	const uint32_t hello_end = p->facts == NULL || p->facts->hello_end == 0
+					   ? 0
+					   : p->base + p->facts->hello_end;
 
 	if (from_client && pkt->payload_wire_len > 0)
 		(void)inline_admits(w, fl, c, pkt, at, bytes);
@@ -689,13 +727,20 @@ static void guard_stream(struct worker *w, const struct flow *fl, struct conn *c
 	if (p->guarded)
 		return;
 	if (from_client || !rival_starts_over(w, p, pkt)) {
-		conn_release(w, c);
+		p->guarded = rival_may_start_over(p);
+		if (!p->guarded)
+			conn_release(w, c);
 		return;
 	}
 	/* The second hello is held as the first was, and judged if it is another. */
 	c->done = false;
 	c->asked = true;
 	c->provisional = true;
+	/* What came behind the first before the server asked may be the second: it has passed. */
+	if (hello_end == 0 || (int32_t)(c->passed - hello_end) <= 0)
+		return;
+	p->rival = true;
+	conn_settle(w, fl, c, p);
 }
 
 /* Who only watches waits, the name known, for the server to take it. */
@@ -709,8 +754,11 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		step = feed_stream(w, fl, c, p, pkt);
 	else if (w->inl != NULL && fl->midstream && c->server_spoke)
 		return IDENTIFY_DONE; /* its client has spoken before */
-	if (w->inl != NULL)
+	if (w->inl != NULL) {
+		if (!from_client)
+			hear_proxy(c, p, pkt);
 		return step;
+	}
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {

@@ -77,7 +77,7 @@ static bool make_room(struct head *h, struct head_pools *p, uint32_t end)
 	if (old.bytes == NULL)
 		return true;
 	memcpy(bytes, old.bytes, old.highest);
-	if (old.highest > old.filled) {
+	if (old.highest != old.filled) {
 		map_make(h, p);
 		memcpy(h->map, old.map, head_map_bytes(old.size));
 		map_clear(h, old.size / WORD);
@@ -169,7 +169,7 @@ static void add_new(struct head *h, struct head_pools *p, uint32_t at,
 		h->highest = end;
 		return;
 	}
-	if (h->filled == h->highest) {
+	if (h->filled == h->highest || h->map == NULL) {
 		map_make(h, p);
 		map_clear(h, h->filled / WORD);
 	}
@@ -270,23 +270,36 @@ bool head_copy_from(struct head *to, struct head_pools *p, const struct head *fr
 	return true;
 }
 
-bool head_drop(struct head *h, struct head_pools *p, uint32_t n)
+/* The map without its first `n` bits. */
+static void map_drop(struct head *h, uint32_t n)
 {
-	struct head rest = {0};
+	const uint32_t words = h->size / WORD, by = n / WORD, bits = n % WORD;
 
-	if (n < h->highest && h->filled == h->highest) {
-		memmove(h->bytes, h->bytes + n, h->highest - n);
+	for (uint32_t i = 0; i < words; i++) {
+		uint64_t w = i + by < words ? map_get(h, i + by) >> bits : 0;
+
+		if (bits > 0 && i + by + 1 < words)
+			w |= map_get(h, i + by + 1) << (WORD - bits);
+		map_put(h, i, w);
+	}
+}
+
+void head_drop(struct head *h, struct head_pools *p, uint32_t n)
+{
+	const bool whole = h->filled == h->highest;
+
+	if (n >= h->highest) {
+		head_clear(h, p);
+		return;
+	}
+	memmove(h->bytes, h->bytes + n, h->highest - n);
+	h->highest -= n;
+	if (whole || h->map == NULL) { /* a gap has a map */
 		h->filled -= n;
-		h->highest -= n;
-		return true;
+		return;
 	}
-	if (!head_copy_from(&rest, p, h, n)) {
-		head_clear(&rest, p);
-		return false;
-	}
-	head_clear(h, p);
-	*h = rest;
-	return true;
+	map_drop(h, n);
+	h->filled = n < h->filled ? h->filled - n : first_hole(h, 0);
 }
 
 /* The bytes that have been seen behind a hole, from `at` to `end`. */

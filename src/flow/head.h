@@ -66,8 +66,8 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from);
 bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
 		    uint32_t from_at);
 
-/* Forget the first `n` bytes, all seen: what lies behind them moves to offset 0.  False: no room. */
-bool head_drop(struct head *h, struct head_pools *p, uint32_t n);
+/* Forget the first `n` bytes, seen or not: what lies behind them moves to offset 0. */
+void head_drop(struct head *h, struct head_pools *p, uint32_t n);
 
 /* Give the memory back; the head is empty again. */
 void head_clear(struct head *h, struct head_pools *p);

@@ -12,8 +12,7 @@
 #include "identify/layer.h"
 #include "identify/url.h"
 
-#define EMPTY_LINES_MAX 4
-#define METHOD_MAX      64 /* more than any registered method */
+#define METHOD_MAX 4096 /* servers answer long ones, too, and read on */
 
 enum target_form {
 	TARGET_ORIGIN = 0, /* /path */
@@ -342,10 +341,10 @@ static enum fit done(struct facts *f, struct str method, enum undecidable why)
 	return FIT_DONE;
 }
 
-/* Empty lines that servers skip in front of a request.  false: the stream ends in one. */
+/* Servers skip empty lines in front of a request, however many.  false: it ends in one. */
 static bool skip_empty_lines(struct lines *l)
 {
-	for (int i = 0; i < EMPTY_LINES_MAX && l->left > 0; i++) {
+	while (l->left > 0) {
 		size_t skip = l->p[0] == '\r' ? 1 : 0;
 
 		if (skip == l->left)

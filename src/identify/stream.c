@@ -53,6 +53,8 @@ struct outer {
 	enum undecidable why;
 	uint32_t flags;
 	bool named, literal, broken, nameless;
+	bool chained;    /* for several hosts */
+	uint8_t proxies; /* that were asked */
 	struct host host;
 	char method[sizeof(((struct layer *)0)->method)];
 };
@@ -67,6 +69,10 @@ static void note_layer(struct outer *o, const struct layer *l)
 	o->nameless = l->nameless;
 	if (!l->named)
 		return;
+	if (o->named && !str_equal((struct str){o->host.text, o->host.len},
+				   (struct str){l->host.text, l->host.len}))
+		o->chained = true;
+	o->proxies++;
 	o->named = true;
 	o->literal = l->literal;
 	o->host = l->host;
@@ -177,6 +183,8 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 			fit = read_hello(&s, f);
 		}
 	}
+	f->proxies = o.proxies;
+	f->chained = o.chained;
 	if (step == LAYER_WAITS) {
 		tell_outer(f, &o);
 		if (final)

@@ -51,6 +51,8 @@ struct facts {
 		hello_end; /* TLS in front of nothing: where the hello ends; 0 = not known */
 	uint16_t request_at;   /* where the first request begins, if `requests` */
 	bool requests;         /* HTTP/1 requests, which can be followed one by one */
+	uint8_t proxies;       /* asked for a host, one behind the other ... */
+	bool chained;          /* ... and not all for the same one */
 	uint32_t quic_version; /* 0 = none */
 	uint8_t alpn_len;
 	uint8_t method_len;

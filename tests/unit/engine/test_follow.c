@@ -235,7 +235,7 @@ static void other_bytes_in_the_place_of_a_judged_request_are_dropped(void **stat
 	assert_answer(s, text_at(s, at, GOOD), GOT_PASS); /* sent again */
 	/* The same of half a request that is held. */
 	id = send_data(s, &web, at + LEN(GOOD), GOOD, 30);
-	assert_answer(s, send_data(s, &web, at + LEN(GOOD) + 20, EVIL + 20, 20),
+	assert_answer(s, send_data(s, &web, at + LEN(GOOD) + 20, EVIL + 20, 18),
 		      GOT_DROP);
 	assert_answer(s, send_data(s, &web, at + LEN(GOOD), GOOD, LEN(GOOD)), GOT_PASS);
 	assert_answer(s, id, GOT_PASS);
@@ -320,6 +320,248 @@ static void in_monitor_requests_pass_and_are_told(void **state)
 	assert_answer(s, text_at(s, 0, GOOD), GOT_PASS);
 	assert_answer(s, send_data(s, &web, LEN(GOOD), EVIL, 20), GOT_PASS);
 	assert_answer(s, text_at(s, LEN(GOOD) + 20, EVIL + 20), GOT_PASS);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+/* ---- what a server that refuses goes on with ------------------------------------------------ */
+
+#define SERVED      38u /* bytes of the answer of served() */
+#define EVIL_TUNNEL "CONNECT evil.example:443 HTTP/1.1\r\n\r\n"
+#define NO_TUNNEL   "HTTP/1.1 405 Not Allowed\r\nContent-Length: 0\r\n\r\n"
+
+static void every_connect_behind_another_is_judged(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	uint32_t at = LEN(GOOD);
+
+	(void)state;
+	assert_answer(s, text_at(s, at, TUNNEL), GOT_PASS);
+	at += LEN(TUNNEL);
+	(void)send_reply(s, &web, SERVED, at, NO_TUNNEL);
+	assert_answer(s, text_at(s, at, TUNNEL),
+		      GOT_PASS); /* with rights, as NTLM does */
+	at += LEN(TUNNEL);
+	(void)send_reply(s, &web, SERVED + LEN(NO_TUNNEL), at, NO_TUNNEL);
+	assert_answer(s, text_at(s, at, EVIL_TUNNEL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void requests_behind_refused_tunnels_are_followed(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	uint32_t at = LEN(GOOD);
+
+	(void)state;
+	for (uint32_t n = 0; n < 2; n++) {
+		assert_answer(s, text_at(s, at, TUNNEL), GOT_PASS);
+		at += LEN(TUNNEL);
+		(void)send_reply(s, &web, SERVED + n * LEN(NO_TUNNEL), at, NO_TUNNEL);
+	}
+	assert_answer(s, text_at(s, at, GOOD), GOT_PASS);
+	at += LEN(GOOD);
+	(void)send_reply(s, &web, SERVED + 2 * LEN(NO_TUNNEL), at, NO_TUNNEL);
+	assert_answer(s, text_at(s, at, EVIL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+static void behind_a_refused_tunnel_there_is_http_alone(void **state)
+{
+	struct scene *s = served(closed, GOOD);
+	uint32_t at = LEN(GOOD);
+
+	(void)state;
+	assert_answer(s, text_at(s, at, TUNNEL), GOT_PASS);
+	at += LEN(TUNNEL);
+	(void)send_reply(s, &web, SERVED, at, NO_TUNNEL);
+	assert_answer(s, text_at(s, at, "\x01\x02\x03\x04 no request"), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+	assert_true(scene_end(s));
+}
+
+static void empty_lines_in_front_hide_no_request(void **state)
+{
+	static const char hidden[] = "\r\n\r\n\n\n\r\n\r\n\r\n" EVIL;
+	struct scene *s = start(open_to_all);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, hidden), GOT_DROP);
+	assert_lines(s, "\"phase\":\"start\"", "evil.example", 1);
+	assert_true(scene_end(s));
+	s = start(closed);
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+	(void)send_reply(s, &web, 0, LEN(TUNNEL), NO_TUNNEL);
+	assert_answer(s, text_at(s, LEN(TUNNEL), hidden), GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+/* A server that refuses the first CONNECT goes on with requests, whatever they look like. */
+static void behind_a_first_refused_tunnel_nothing_passes_unread(void **state)
+{
+	struct scene *s = start(closed);
+	uint32_t at = LEN(TUNNEL);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+	(void)send_reply(s, &web, 0, at, NO_TUNNEL);
+	(void)text_at(s, at, "\x01\x02 no request\r\n\r\n");
+	assert_answer(s, text_at(s, at + 17, EVIL), GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+/* Of several hosts at once none was judged but the last; the proxy goes by the first. */
+static void a_connect_in_front_of_another_is_judged(void **state)
+{
+	struct scene *s = start(closed);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, EVIL_TUNNEL TUNNEL), GOT_DROP);
+	assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+	assert_true(scene_end(s));
+	s = start(closed); /* one that is judged does not speak for the next */
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+	(void)send_reply(s, &web, 0, LEN(TUNNEL), NO_TUNNEL);
+	assert_answer(s, text_at(s, LEN(TUNNEL), EVIL_TUNNEL TUNNEL), GOT_DROP);
+	assert_true(scene_end(s));
+	s = start(open_to_all);
+	(void)open_tcp(s, &web);
+	assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+	(void)send_reply(s, &web, 0, LEN(TUNNEL), NO_TUNNEL);
+	assert_answer(s, text_at(s, LEN(TUNNEL), TUNNEL), GOT_PASS);
+	assert_answer(s, text_at(s, 2 * LEN(TUNNEL), EVIL_TUNNEL), GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+static void in_a_tunnel_any_protocol_may_stand(void **state)
+{
+	static const char unknown[] = "\x01\x02 unknown";
+	struct scene *s = start(closed);
+	uint32_t at = LEN(TUNNEL);
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	(void)text_at(s, 0, TUNNEL);
+	(void)send_reply(s, &web, 0, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, at, unknown), GOT_PASS);
+	assert_true(scene_end(s));
+	s = served(closed, GOOD);
+	at = LEN(GOOD) + LEN(TUNNEL);
+	(void)text_at(s, LEN(GOOD), TUNNEL);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 102 Wait\r\n\r\n");
+	(void)send_reply(s, &web, SERVED + 21, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, at, unknown), GOT_FINAL);
+	assert_lines(s, DESYNC, NULL, 0);
+	assert_true(scene_end(s));
+}
+
+/* The answer to the request in front of a CONNECT is not the proxy's word on it. */
+static void another_answer_opens_no_tunnel(void **state)
+{
+	static const char both[] = GOOD TUNNEL;
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD) + LEN(both);
+
+	(void)state;
+	assert_answer(s, text_at(s, LEN(GOOD), both), GOT_PASS);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, at, "\x01\x02 unknown"), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+	assert_true(scene_end(s));
+}
+
+/* Behind CONNECT: whom the next proxy is asked for. */
+static void socks_in_a_tunnel_is_judged(void **state)
+{
+	static const char ask[] = "\x05\x01\x00\x05\x01\x00\x03\x0c"
+				  "evil.example\x01\xbb";
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD) + LEN(TUNNEL);
+
+	(void)state;
+	(void)text_at(s, LEN(GOOD), TUNNEL);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, send_data(s, &web, at, ask, 3), GOT_PASS);
+	assert_answer(s, send_data(s, &web, at + 3, ask + 3, LEN(ask) - 3), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
+/* A rule that came while a request was held; that it was held for long changes nothing. */
+static void a_denial_stands_when_the_time_is_over(void **state)
+{
+	static const char rules[] = "version 1\n" SCENE_ADDRESSES "gate rules\n"
+				    "deny to host \"good.example\"\n"
+				    "allow from any\n"
+				    "gate undecidable\n"
+				    "allow { hold_budget }\n";
+	struct generation *none = scene_generation(rules);
+	struct scene *s = served(open_to_all, GOOD);
+	const struct event_origin origin = scene_origin(true);
+
+	(void)state;
+	(void)send_data(s, &web, LEN(GOOD), GOOD, 30);
+	worker_use(s->w, none, &origin, true);
+	while (worker_sweep(s->w, s->now_us))
+		;
+	s->now_us += 4 * SECOND;
+	worker_tick(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"update\"", "\"verdict\":\"deny\"", 1);
+	assert_lines(s, "hold_budget", NULL, 0);
+	assert_true(scene_end(s));
+	generation_destroy(none);
+}
+
+static void a_later_header_that_is_too_long_is_judged_as_that(void **state)
+{
+	static const char begin[] = "GET / HTTP/1.1\r\nHost: good.example\r\nA: ";
+	struct scene *s = served(open_to_all, GOOD);
+	static char header[20000];
+	uint32_t id = 0;
+
+	(void)state;
+	memset(header, 'x', sizeof(header));
+	memcpy(header, begin, sizeof(begin) - 1);
+	for (uint32_t n = 0; n + 1400 <= sizeof(header); n += 1400)
+		id = send_data(s, &web, LEN(GOOD) + n, header + n, 1400);
+	assert_answer(s, id, GOT_FINAL);
+	assert_lines(s, "\"phase\":\"update\"", "hello_too_big", 1);
+	assert_true(scene_end(s));
+}
+
+/* The rest of a header in one large frame with much of the body. */
+static void a_large_frame_ends_a_header(void **state)
+{
+	static const char header[] = POST_OF("30000");
+	static char rest[sizeof(header) - 1 - 20 + 30000 + LEN(EVIL)];
+	struct scene *s = served(closed, GOOD);
+	const uint32_t at = LEN(GOOD), end = at + LEN(header) + 30000;
+	uint32_t id;
+
+	(void)state;
+	memset(rest, 'x', sizeof(rest));
+	memcpy(rest, header + 20, LEN(header) - 20);
+	memcpy(rest + sizeof(rest) - LEN(EVIL), EVIL, LEN(EVIL));
+	id = send_data(s, &web, at, header, 20);
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_data(s, &web, at + 20, rest, sizeof(rest) - LEN(EVIL));
+	assert_answers(s, id, 2, GOT_PASS);
+	(void)send_reply(s, &web, SERVED, end, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, text_at(s, end, EVIL), GOT_DROP);
+	assert_true(scene_end(s));
+	/* ... and with the next request, which waits for the server's word on the first. */
+	s = served(closed, GOOD);
+	id = send_data(s, &web, at, header, 20);
+	(void)send_data(s, &web, at + 20, rest, sizeof(rest));
+	assert_answer(s, id + 1, GOT_NOTHING);
+	(void)send_reply(s, &web, SERVED, at + LEN(header), "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, id + 1, GOT_DROP);
 	assert_lines(s, EVIL_UPDATE, 1);
 	assert_true(scene_end(s));
 }
@@ -526,6 +768,18 @@ int main(void)
 		cmocka_unit_test(what_no_server_takes_is_dropped),
 		cmocka_unit_test(behind_connect_the_hello_decides),
 		cmocka_unit_test(after_an_upgrade_nothing_is_read),
+		cmocka_unit_test(every_connect_behind_another_is_judged),
+		cmocka_unit_test(requests_behind_refused_tunnels_are_followed),
+		cmocka_unit_test(behind_a_refused_tunnel_there_is_http_alone),
+		cmocka_unit_test(empty_lines_in_front_hide_no_request),
+		cmocka_unit_test(behind_a_first_refused_tunnel_nothing_passes_unread),
+		cmocka_unit_test(a_connect_in_front_of_another_is_judged),
+		cmocka_unit_test(in_a_tunnel_any_protocol_may_stand),
+		cmocka_unit_test(another_answer_opens_no_tunnel),
+		cmocka_unit_test(socks_in_a_tunnel_is_judged),
+		cmocka_unit_test(a_large_frame_ends_a_header),
+		cmocka_unit_test(a_denial_stands_when_the_time_is_over),
+		cmocka_unit_test(a_later_header_that_is_too_long_is_judged_as_that),
 		cmocka_unit_test(in_monitor_requests_pass_and_are_told),
 		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
 		cmocka_unit_test(pipelined_requests_are_told_one_by_one),

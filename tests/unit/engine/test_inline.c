@@ -134,6 +134,59 @@ static void another_second_hello_is_dropped(void **state)
 	assert_true(scene_end(s));
 }
 
+/* A client with a tiny window gets the request in pieces. */
+static void a_second_hello_is_judged_however_it_was_asked_for(void **state)
+{
+	const uint32_t at = (uint32_t)good.len, all = sizeof(hello_retry) - 1;
+
+	(void)state;
+	for (uint32_t step = 1; step < all; step++) {
+		struct scene *s = start(closed);
+
+		(void)open_tcp(s, &v4);
+		(void)say(s, &v4, &good);
+		for (uint32_t n = 0; n < all; n += step)
+			assert_answer(
+				s,
+				send_segment(s, &v4,
+					     (struct segment){
+						     FROM_SERVER, TCP_ACK,
+						     SERVER_FIRST + n, CLIENT_FIRST + at,
+						     hello_retry + n,
+						     all - n < step ? all - n : step}),
+				GOT_PASS);
+		assert_answer(s, send_data(s, &v4, at, evil.b, evil.len), GOT_DROP);
+		assert_true(scene_end(s));
+	}
+}
+
+static void a_second_hello_before_it_was_asked_for_is_no_second_hello(void **state)
+{
+	static struct bytes both;
+	struct scene *s = start(closed);
+
+	(void)state;
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &good);
+	(void)send_data(s, &v4, (uint32_t)good.len, evil.b, evil.len);
+	assert_answer(s, ask_again(s, &v4), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"", 1);
+	assert_true(scene_end(s));
+
+	both.len = 0;
+	put_mem(&both, good.b, good.len);
+	put_mem(&both, evil.b, evil.len);
+	s = start(closed);
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &both);
+	(void)send_segment(s, &v4,
+			   (struct segment){FROM_SERVER, TCP_ACK | TCP_PSH, SERVER_FIRST,
+					    CLIENT_FIRST + (uint32_t)both.len,
+					    hello_retry, sizeof(hello_retry) - 1});
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"", 1);
+	assert_true(scene_end(s));
+}
+
 static void a_second_hello_is_not_waited_for_for_ever(void **state)
 {
 	struct scene *s = start(patient);
@@ -675,6 +728,9 @@ int main(void)
 		cmocka_unit_test(what_is_not_payload_is_never_held),
 		cmocka_unit_test(the_same_hello_may_come_twice),
 		cmocka_unit_test(another_second_hello_is_dropped),
+		cmocka_unit_test(a_second_hello_is_judged_however_it_was_asked_for),
+		cmocka_unit_test(
+			a_second_hello_before_it_was_asked_for_is_no_second_hello),
 		cmocka_unit_test(a_second_hello_is_not_waited_for_for_ever),
 		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
 		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),

@@ -251,15 +251,26 @@ static void keeps_the_method(void **state)
 	assert_string_equal(f.host, "a");
 }
 
+/* Servers read on behind both. */
+static void long_methods_and_empty_lines_hide_no_host(void **state)
+{
+	struct facts f;
+
+	stream.len = 0;
+	for (int i = 0; i < 20; i++)
+		put_text(&stream, i % 2 == 0 ? "\r\n" : "\n");
+	put_fill(&stream, 'A', 300);
+	put_text(&stream, " / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	assert_int_equal(ask(*state, 30, false, 80, &f), IDENTIFY_MORE);
+	assert_int_equal(ask(*state, stream.len, false, 80, &f), IDENTIFY_DONE);
+	assert_string_equal(f.host, "a.example");
+}
+
 static void lines_of_other_protocols_are_not_http(void **state)
 {
 	static const char *const texts[] = {
-		"USER anonymous\r\n",
-		"a001 LOGIN x y\r\n",
-		"\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
-		"(GET) / HTTP/1.1\r\n",
-		"GE\x01T / HTTP/1.1\r\n",
-		"JOIN \x01\x02",
+		"USER anonymous\r\n",     "a001 LOGIN x y\r\n", "(GET) / HTTP/1.1\r\n",
+		"GE\x01T / HTTP/1.1\r\n", "JOIN \x01\x02",
 	};
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -306,6 +317,7 @@ int main(void)
 		TEST(a_host_behind_8_KB_is_found_and_one_beyond_the_cap_is_not),
 		TEST(a_url_that_does_not_fit_is_left_out),
 		TEST(keeps_the_method),
+		TEST(long_methods_and_empty_lines_hide_no_host),
 		TEST(lines_of_other_protocols_are_not_http),
 		TEST(reads_real_curl),
 	};
