@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "engine/budget.h"
 #include "engine/follow.h"
+#include "engine/guess.h"
 #include "engine/hold.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
@@ -24,7 +25,6 @@
 #include "flow/table.h"
 #include "identify/dns.h"
 #include "identify/identify.h"
-#include "identify/ndpi.h"
 #include "identify/witness.h"
 #include "model/facts.h"
 #include "model/verdict.h"
@@ -43,7 +43,6 @@ struct pending {
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
 	bool rival;         /* something contradicts the head */
-	bool asked_ndpi;
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
 	struct head
@@ -59,16 +58,17 @@ struct pending {
 	uint32_t base;   /* where in the stream the head begins: behind the first hello */
 	struct window window;
 	bool has_urgent, many_urgent;
-	uint32_t urgent_at;       /* in the head */
-	struct ndpi_guess *guess; /* NULL = not asked */
-	struct facts *facts;      /* conn_facts(); NULL = nothing is known */
+	uint32_t urgent_at;  /* in the head */
+	struct facts *facts; /* conn_facts(); NULL = nothing is known */
 };
 
 struct conn {
 	uint32_t pending; /* index in worker.pendings, or POOL_NONE */
 	uint32_t host, sni, alpn, ja4, method, url, ndpi; /* numbers in worker.texts */
+	uint32_t ndpi_host;                               /* the same */
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t helo, mail_from, mail_to, database;      /* the same */
+	uint32_t guess; /* of worker.guesses, or GUESS_NONE */
 	uint32_t flags;
 	uint32_t quic_version;
 	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
@@ -82,6 +82,8 @@ struct conn {
 	bool server_spoke;  /* payload came from the server's side */
 	uint8_t protocol, evidence, corroboration, visibility;
 	uint8_t name_undecidable; /* why the name is not known */
+	uint8_t ndpi_confidence;
+	bool asked_ndpi;
 	bool judged;
 	bool done;         /* the first bytes have been read */
 	uint32_t follower; /* index in worker.followers: what comes later is read, too */
@@ -131,7 +133,7 @@ struct worker {
 	struct identify *identify;
 	struct witness *witness;
 	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
-	struct ndpi_adapter *ndpi; /* NULL = off */
+	struct guesses *guesses;   /* NULL = off */
 	struct intern *texts;
 	struct pool *pendings;
 	struct pool *facts; /* of pendings about which something is known */
@@ -150,7 +152,7 @@ static inline struct pending *conn_pending(const struct worker *w, const struct 
 	return c->pending == POOL_NONE ? NULL : pool_at(w->pendings, c->pending);
 }
 
-/* Give back what judging needed; a running nDPI guess and a guarded head keep their part. */
+/* Give back what judging needed; a guarded head keeps its part. */
 void conn_release(struct worker *w, struct conn *c);
 
 /* Judge by what `f` says, write `start` and the signals.  Once a connection. */
@@ -303,6 +305,22 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 
 /* Before the verdict: the facts become a conflict, or the candidates are forgotten. */
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p);
+
+/* ---- words.c: what nDPI calls the connection; for the log, never for a verdict ---- */
+
+bool words_wanted(const struct worker *w);
+struct guesses *words_create(struct worker *w); /* NULL: out of memory */
+void words_stats(const struct worker *w, struct worker_stats *ret);
+
+/* No reader of ours knows the bytes, so far: begin to ask; once a connection. */
+void words_ask(struct worker *w, struct flow *fl, struct conn *c,
+	       const struct pending *p);
+
+/* The connection is over. */
+void words_ask_no_more(struct worker *w, struct conn *c);
+
+/* nDPI was asked before the client spoke, and a reader of ours knows. */
+void words_need_none(struct worker *w, struct conn *c);
 
 /* ---- inline.c, for the worker ---- */
 

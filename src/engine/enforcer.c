@@ -39,6 +39,7 @@ struct enforcer {
 	const struct gateway_cfg *cfg;
 	struct gateway_shared *sh;
 	struct ring *events;
+	struct guess_rings guesses;
 	int order_fd;
 	int epoll_fd;
 	struct generation *generation;
@@ -416,7 +417,7 @@ static int open_all(struct enforcer *e, char error[300])
 	struct worker_cfg wc = {.generation = e->generation,
 				.sink = {.put = put_event, .arg = e},
 				.seed = seed,
-				.ndpi = e->cfg->ndpi,
+				.guesser = e->guesses.asks != NULL ? &e->guesses : NULL,
 				.dns_events = c->ledger.dns_events,
 				.inline_cfg = queue ? &in : NULL};
 	int rc;
@@ -612,12 +613,17 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	struct enforcer e = {.cfg = cfg,
 			     .sh = sh,
 			     .events = rings->events,
+			     .guesses = rings->guesses,
 			     .order_fd = order_fd,
 			     .generation = cfg->generation};
 	char error[600] = "";
 	int rc;
 
 	ring_attach(e.events);
+	if (e.guesses.asks != NULL) {
+		ring_attach(e.guesses.asks);
+		ring_attach(e.guesses.answers);
+	}
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
 	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);

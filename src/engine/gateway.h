@@ -10,9 +10,10 @@
  *   enforcer    reads the queue (or the interfaces), decides, answers; CAP_NET_ADMIN and
  *               nothing else, under seccomp
  *   writer      owns the ledger; no rights
+ *   guesser     nDPI: names the protocol of what no reader knows; no rights, no files
  *
  * Enforcer and supervisor give lines to the writer by rings in shared memory; a full ring
- * loses events, counted, and never delays a packet.
+ * loses events, counted, and never delays a packet.  Nobody waits for the guesser (guess.h).
  */
 
 #include <stdatomic.h>
@@ -27,6 +28,7 @@
 #include "enforce/netfilter.h"
 #include "engine/dns_share.h"
 #include "engine/generation.h"
+#include "engine/guess.h"
 #include "engine/inline.h"
 #include "engine/worker.h"
 
@@ -60,9 +62,18 @@ struct gateway_process {
 
 /* Each process has its own: a child takes over where the one before it ended. */
 struct gateway_rings {
-	struct ring *events; /* enforcer -> writer: tails of lines */
-	struct ring *notes;  /* supervisor -> writer */
-	int dns_fd;          /* dns_share.h */
+	struct ring *events;        /* enforcer -> writer: tails of lines */
+	struct ring *notes;         /* supervisor -> writer */
+	int dns_fd;                 /* dns_share.h */
+	struct guess_rings guesses; /* enforcer -> guesser -> enforcer; NULL = no nDPI */
+};
+
+/* A mapping of its own: the guesser has no other.  Numbers only; it writes them all. */
+struct gateway_guesser {
+	struct gateway_process process;
+	_Atomic uint64_t memory, memory_most; /* bytes that nDPI uses, used at most */
+	_Atomic uint64_t over_memory; /* guesses that ended as unknown for a cap */
+	_Atomic uint64_t answers_lost, ignored;
 };
 
 /* In shared memory; one writer a field.  No pointers: whoever writes here is not believed. */
@@ -106,19 +117,23 @@ struct gateway_reply {
 /* Monotonic microseconds. */
 int64_t gateway_monotonic_us(void);
 
-/* The enforcer's and the writer's whole life; what they return is the exit status. */
+/* The whole life of each; what they return is the exit status. */
 int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		  const struct gateway_rings *rings, int order_fd);
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings);
+int guesser_main(const struct gateway_cfg *cfg, struct gateway_guesser *sh,
+		 const struct gateway_rings *rings);
 
 /*
  * Give up every right but those named, become `user` (NULL or unknown: stay, without rights)
- * and let the kernel kill the process at any system call that it has no need of.
+ * and let the kernel kill the process at any system call that it has no need of.  The guesser
+ * also gets limits: no descriptors, no processes, and 128 MiB of memory above what it has now.
  */
 enum confine_role {
 	CONFINE_ENFORCER,
-	CONFINE_WRITER
+	CONFINE_WRITER,
+	CONFINE_GUESSER
 };
 int confine(enum confine_role role, const char *user, bool net_admin, char error[300]);
 

@@ -213,6 +213,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.direction = (enum direction)c->direction,
 		.protocol = (enum protocol)c->protocol,
 		.ndpi = intern_text(w->texts, c->ndpi),
+		.ndpi_confidence = (enum guess_confidence)c->ndpi_confidence,
 		.host = cf->subject.host,
 		.sni = intern_text(w->texts, c->sni),
 		.alpn = intern_text(w->texts, c->alpn),
@@ -272,6 +273,8 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 	};
 
 	tell_mail_and_database(w, c, &e);
+	if (!str_equal(intern_text(w->texts, c->ndpi_host), e.host))
+		e.ndpi_host = intern_text(w->texts, c->ndpi_host);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)
 		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
 	while (d.connector_count < DIGEST_CONNECTORS_MAX &&

@@ -643,7 +643,7 @@ static void write_end(struct replay *r)
 {
 	const struct replay_result *res = r->result;
 	const struct worker_stats *st = &res->stats;
-	struct event_counter counters[DECODE_RESULT_COUNT + 32];
+	struct event_counter counters[DECODE_RESULT_COUNT + 64];
 	size_t n = 0;
 
 	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
@@ -686,6 +686,10 @@ static void write_end(struct replay *r)
 	COUNT("http_lost", st->http_lost);
 	COUNT("dns_tcp_lost", st->dns_lost);
 	COUNT("followers_refused", st->followers_refused);
+	COUNT("guesses", st->guesses);
+	COUNT("guesses_answered", st->guesses_answered);
+	COUNT("guesses_displaced", st->guesses_displaced);
+	COUNT("guesses_over_memory", st->guesses_over_memory);
 	COUNT("dns_answers_kept", st->dns_answers);
 	COUNT("dns_witnesses_evicted", st->witnesses_evicted);
 	COUNT("dns_site_witnesses_evicted", st->site_witnesses_evicted);

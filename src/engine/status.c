@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "engine/guesser.h"
 #include "engine/supervisor.h"
 
 static const char *failure_word(const struct capture_cfg *c)
@@ -23,7 +24,8 @@ struct standing {
 	char since[RFC3339_LEN + 1], mark[11], mark_mask[11];
 	const char *source, *on_failure, *backend, *ledger_error; /* "" = fine */
 	int64_t uptime_s;
-	bool judging;
+	bool judging, guessing;
+	struct gateway_stats stats;
 };
 
 static struct standing standing_of(const struct supervisor *s)
@@ -40,8 +42,11 @@ static struct standing standing_of(const struct supervisor *s)
 				   : "none",
 		.ledger_error = rc == 0 ? "" : strerrordesc_np(-rc),
 		.uptime_s = (clock_real.now_us(clock_real.arg) - sh->start_us) / 1000000,
-		.judging = atomic_load(&sh->enforcer.ready)};
+		.judging = atomic_load(&sh->enforcer.ready),
+		.guessing =
+			s->guesser != NULL && atomic_load(&s->guesser->process.ready)};
 
+	(void)supervisor_read_stats(s, &st.stats);
 	clock_format_rfc3339(sh->start_us, st.since);
 	(void)snprintf(st.mark, sizeof(st.mark), "0x%08" PRIx32, s->mark);
 	(void)snprintf(st.mark_mask, sizeof(st.mark_mask), "0x%08" PRIx32, c->mark_mask);
@@ -56,6 +61,38 @@ static void warn_json(void *arg, const char *text)
 static void warn_line(void *arg, const char *text)
 {
 	(void)fprintf(arg, "WARNING      %s\n", text);
+}
+
+static void guesser_json(const struct supervisor *s, const struct standing *st,
+			 struct json *j)
+{
+	if (s->guesser == NULL)
+		return;
+	json_object_begin(j, "guesser");
+	json_bool(j, "ready", st->guessing);
+	json_u64(j, "asked", st->stats.worker.guesses);
+	json_u64(j, "answered", st->stats.worker.guesses_answered);
+	json_u64(j, "dropped", st->stats.worker.guess_packets_dropped);
+	json_u64(j, "memory", atomic_load(&s->guesser->memory));
+	json_object_end(j);
+}
+
+static void print_guesser(const struct supervisor *s, const struct standing *st,
+			  FILE *out)
+{
+	const struct worker_stats *w = &st->stats.worker;
+
+	if (s->guesser == NULL) {
+		(void)fprintf(out, "guesser      off\n");
+		return;
+	}
+	(void)fprintf(
+		out,
+		"guesser      %d%s, %" PRIu32 " restarts, %" PRIu64 " asked, %" PRIu64
+		" answered, %" PRIu64 " packets dropped, %" PRIu64 " KiB\n",
+		(int)s->children[CHILD_GUESSER].pid, st->guessing ? "" : " (not ready)",
+		s->children[CHILD_GUESSER].restarts, w->guesses, w->guesses_answered,
+		w->guess_packets_dropped, atomic_load(&s->guesser->memory) / 1024);
 }
 
 static void print_standing_json(const struct supervisor *s, const struct standing *st,
@@ -82,11 +119,16 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_i64(&j, "supervisor", getpid());
 	json_i64(&j, "enforcer", s->children[CHILD_ENFORCER].pid);
 	json_i64(&j, "writer", s->children[CHILD_WRITER].pid);
+	if (s->guesser != NULL)
+		json_i64(&j, "guesser", s->children[CHILD_GUESSER].pid);
 	json_object_end(&j);
 	json_object_begin(&j, "restarts");
 	json_u64(&j, "enforcer", s->children[CHILD_ENFORCER].restarts);
 	json_u64(&j, "writer", s->children[CHILD_WRITER].restarts);
+	if (s->guesser != NULL)
+		json_u64(&j, "guesser", s->children[CHILD_GUESSER].restarts);
 	json_object_end(&j);
+	guesser_json(s, st, &j);
 	json_bool(&j, "conntrack_events", sh->can_events);
 	json_bool(&j, "conntrack_accounting", sh->can_accounting);
 	json_object_begin(&j, "ledger");
@@ -125,6 +167,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      s->children[CHILD_ENFORCER].restarts,
 		      s->children[CHILD_WRITER].restarts, sh->can_events ? "yes" : "no",
 		      sh->can_accounting ? "yes" : "no");
+	print_guesser(s, st, out);
 	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
 		      st->config->ledger.dir, atomic_load(&sh->put),
 		      atomic_load(&sh->lost),
@@ -186,9 +229,17 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 {
 	struct gateway_stats st = {0};
 	const struct inline_stats *in = &st.in_line;
+	struct guesser_stats guesser = {0};
 	uint64_t malformed = 0;
 
 	(void)supervisor_read_stats(s, &st);
+	if (s->guesser != NULL) {
+		guesser.memory.bytes = atomic_load(&s->guesser->memory);
+		guesser.memory.most = atomic_load(&s->guesser->memory_most);
+		guesser.memory.over = atomic_load(&s->guesser->over_memory);
+		guesser.answers_lost = atomic_load(&s->guesser->answers_lost);
+		guesser.ignored = atomic_load(&s->guesser->ignored);
+	}
 	for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
 		if (i != DECODE_OK && i != DECODE_FRAGMENT_HELD && i != DECODE_NOT_IP)
 			malformed += st.worker.decode[i];
@@ -223,6 +274,17 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
 		{"followers_refused", st.worker.followers_refused},
+		{"guesses", st.worker.guesses},
+		{"guesses_answered", st.worker.guesses_answered},
+		{"guesses_late", st.worker.guess_answers_late},
+		{"guesses_displaced", st.worker.guesses_displaced},
+		{"guesses_over_memory", guesser.memory.over},
+		{"guess_packets_dropped", st.worker.guess_packets_dropped},
+		{"guess_packets_ignored", guesser.ignored},
+		{"guess_answers_lost", guesser.answers_lost},
+		{"guess_answers_refused", st.worker.guess_answers_refused},
+		{"guesser_memory", guesser.memory.bytes},
+		{"guesser_memory_most", guesser.memory.most},
 		{"signals", st.worker.signals},
 		{"dns_events", st.worker.dns_events},
 		{"dns_answers_kept", st.worker.dns_answers},
@@ -255,6 +317,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"capture_dropped", st.source.kernel_dropped},
 		{"enforcer_restarts", s->children[CHILD_ENFORCER].restarts},
 		{"writer_restarts", s->children[CHILD_WRITER].restarts},
+		{"guesser_restarts", s->children[CHILD_GUESSER].restarts},
 	};
 
 	struct line lines[sizeof(some) / sizeof(some[0]) + UNDECIDABLE_COUNT];

@@ -33,9 +33,12 @@
 
 #define EVENTS_BYTES ((size_t)16 << 20)
 #define NOTES_BYTES  ((size_t)1 << 20)
+#define ASKS_BYTES   ((size_t)2 << 20)
+#define WORDS_BYTES  ((size_t)256 << 10)
 #define START_US     INT64_C(10000000) /* for a process to become ready */
 #define CHANGE_US    INT64_C(30000000)
 #define QUICK_US     INT64_C(5000000)
+#define QUICK_MAX    3u
 #define LOSS_US      INT64_C(10000000)
 #define OVER_US      INT64_C(1000000)
 #define WAIT_MS      50
@@ -290,11 +293,22 @@ static int take_rules_away(struct supervisor *s, char error[NETFILTER_ERROR_MAX]
 
 static const char *child_name(enum child_kind k)
 {
-	return k == CHILD_ENFORCER ? "enforcer" : "writer";
+	static const char *const names[CHILD_COUNT] = {[CHILD_ENFORCER] = "enforcer",
+						       [CHILD_WRITER] = "writer",
+						       [CHILD_GUESSER] = "guesser"};
+
+	return names[k];
+}
+
+static bool is_wanted(const struct supervisor *s, enum child_kind k)
+{
+	return k != CHILD_GUESSER || s->guesser != NULL;
 }
 
 static struct gateway_process *process_of(const struct supervisor *s, enum child_kind k)
 {
+	if (k == CHILD_GUESSER)
+		return &s->guesser->process;
 	return k == CHILD_ENFORCER ? &s->sh->enforcer : &s->sh->writer;
 }
 
@@ -304,8 +318,19 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 
 	(void)snprintf(title, sizeof(title), "weir:%s", child_name(k));
 	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
-	return k == CHILD_ENFORCER ? enforcer_main(&s->cfg, s->sh, &s->rings, order_fd)
-				   : writer_main(&s->cfg, s->sh, &s->rings);
+	switch (k) {
+	case CHILD_ENFORCER:
+		return enforcer_main(&s->cfg, s->sh, &s->rings, order_fd);
+	case CHILD_WRITER:
+		return writer_main(&s->cfg, s->sh, &s->rings);
+	case CHILD_GUESSER:
+		(void)munmap(s->sh, sizeof(*s->sh));
+		s->sh = NULL;
+		return guesser_main(&s->cfg, s->guesser, &s->rings);
+	case CHILD_COUNT:
+		break;
+	}
+	return 3;
 }
 
 static int prepare_ledger(const struct supervisor *s)
@@ -527,11 +552,26 @@ static void refuse_change(struct supervisor *s, const char *text)
 	end_change(s, false, text);
 }
 
+/*
+ * Before it is started again: at once, but what cannot live is tried once a second.  What sends
+ * the guesser down comes from the wire, again and again: ever less often, at last once a minute.
+ */
+static int64_t pause_us(enum child_kind k, uint32_t quick)
+{
+	const uint32_t more = quick < QUICK_MAX ? 0 : quick - QUICK_MAX;
+
+	if (quick < QUICK_MAX)
+		return 0;
+	if (k != CHILD_GUESSER)
+		return 1000000;
+	return more < 6 ? INT64_C(1000000) << more : INT64_C(60000000);
+}
+
 static void child_ended(struct supervisor *s, enum child_kind k, int status)
 {
 	struct child *c = &s->children[k];
 	const int64_t now = gateway_monotonic_us();
-	char how[64], text[160];
+	char how[64], text[160], what[32];
 
 	c->pid = 0;
 	if (s->stop)
@@ -539,13 +579,14 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->quick = now - c->started_us < QUICK_US ? c->quick + 1 : 0;
 	(void)snprintf(text, sizeof(text), "the %s has ended: %s%s", child_name(k),
 		       how_it_ended(status, how),
-		       !s->announced && c->quick > 2 ? "" : "; starting it again");
+		       !s->announced && c->quick > 2 && k != CHILD_GUESSER
+			       ? ""
+			       : "; starting it again");
 	log_error("%s", text);
-	supervisor_note_system(s, k == CHILD_ENFORCER ? "enforcer_ended" : "writer_ended",
-			       text);
+	(void)snprintf(what, sizeof(what), "%s_ended", child_name(k));
+	supervisor_note_system(s, what, text);
 	c->restarts++;
-	/* At once, but what cannot live is tried once a second. */
-	c->retry_us = c->quick < 3 ? now : now + 1000000;
+	c->retry_us = now + pause_us(k, c->quick);
 	if (k == CHILD_ENFORCER) {
 		tell_overflow(s, true);
 		open_gap(s);
@@ -571,7 +612,7 @@ static void watch_child(struct supervisor *s, enum child_kind k)
 	struct child *c = &s->children[k];
 	const struct gateway_process *p = process_of(s, k);
 	const int64_t now = gateway_monotonic_us();
-	const int64_t limit = k == CHILD_ENFORCER ? capture_of(s)->watchdog_us : START_US;
+	const int64_t limit = k == CHILD_WRITER ? START_US : capture_of(s)->watchdog_us;
 	int64_t quiet;
 
 	if (c->pid == 0) {
@@ -850,6 +891,19 @@ static void tell_losses(struct supervisor *s)
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
+static bool share_with_guesser(struct supervisor *s)
+{
+	void *p = mmap(NULL, sizeof(*s->guesser), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	s->guesser = p;
+	s->rings.guesses.asks = ring_create_shared(ASKS_BYTES);
+	s->rings.guesses.answers = ring_create_shared(WORDS_BYTES);
+	return s->rings.guesses.asks != NULL && s->rings.guesses.answers != NULL;
+}
+
 static int share_memory(struct supervisor *s)
 {
 	void *p = mmap(NULL, sizeof(*s->sh), PROT_READ | PROT_WRITE,
@@ -863,6 +917,8 @@ static int share_memory(struct supervisor *s)
 	s->rings.dns_fd = dns_share_open();
 	if (s->rings.dns_fd < 0)
 		return s->rings.dns_fd;
+	if (s->cfg.ndpi && !share_with_guesser(s))
+		return -ENOMEM;
 	s->sh->start_us = supervisor_real_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
 	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
@@ -958,14 +1014,15 @@ static int turn(struct supervisor *s)
 		return 0;
 	reap(s);
 	for (unsigned k = 0; k < CHILD_COUNT; k++)
-		watch_child(s, (enum child_kind)k);
+		if (is_wanted(s, (enum child_kind)k))
+			watch_child(s, (enum child_kind)k);
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
 		give_up_change(s);
 	tell_losses(s);
 	guard_look(s);
-	/* What never was ready will not be: say so and give up. */
+	/* What never was ready will not be: say so and give up.  The guesser is not needed. */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
-		if (s->children[k].quick > 2) {
+		if (k != CHILD_GUESSER && s->children[k].quick > 2) {
 			log_error("the %s ended three times before it was ready, for the "
 				  "reason above: giving up",
 				  child_name((enum child_kind)k));
@@ -998,6 +1055,18 @@ static int await(struct supervisor *s, enum child_kind k)
 	return -EIO;
 }
 
+/* It has nothing to bring to an end, and may hang. */
+static void end_guesser(struct supervisor *s)
+{
+	struct child *c = &s->children[CHILD_GUESSER];
+
+	if (c->pid <= 0)
+		return;
+	(void)kill(c->pid, SIGKILL);
+	(void)waitpid(c->pid, NULL, 0);
+	c->pid = 0;
+}
+
 static int wind_up(struct supervisor *s)
 {
 	char error[NETFILTER_ERROR_MAX] = "";
@@ -1009,6 +1078,7 @@ static int wind_up(struct supervisor *s)
 		(void)give_order(s, GATEWAY_STOP);
 		rc_enforcer = await(s, CHILD_ENFORCER);
 	}
+	end_guesser(s);
 	if (rc == 0)
 		rc = rc_enforcer;
 	/* One that was killed could not set it back. */

@@ -19,6 +19,7 @@
 enum child_kind {
 	CHILD_ENFORCER,
 	CHILD_WRITER,
+	CHILD_GUESSER, /* only if nDPI is asked */
 	CHILD_COUNT
 };
 
@@ -51,6 +52,7 @@ struct guard {
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
+	struct gateway_guesser *guesser; /* NULL: nDPI is not asked */
 	struct gateway_rings rings;
 	struct generation *generation; /* in force */
 	struct generation *start;      /* its capture, control, ledger, limits hold */

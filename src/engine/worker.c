@@ -84,8 +84,8 @@ static bool create_parts(struct worker *w)
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
-	if (w->cfg.ndpi)
-		w->ndpi = ndpi_adapter_create();
+	if (words_wanted(w))
+		w->guesses = words_create(w);
 	if (w->cfg.inline_cfg != NULL &&
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
@@ -93,7 +93,7 @@ static bool create_parts(struct worker *w)
 	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
 	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
 	       w->facts != NULL && w->followers != NULL &&
-	       (w->ndpi != NULL || !w->cfg.ndpi);
+	       (w->guesses != NULL || !words_wanted(w));
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -115,7 +115,7 @@ void worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	ndpi_adapter_destroy(w->ndpi);
+	guesses_destroy(w->guesses);
 	inline_destroy(w->inl);
 	pool_destroy(w->followers);
 	pool_destroy(w->facts);
@@ -500,38 +500,9 @@ void conn_release(struct worker *w, struct conn *c)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
-	if (p->guess != NULL)
-		return;
 	conn_forget_facts(w, p);
 	pool_put(w->pendings, p);
 	c->pending = POOL_NONE;
-}
-
-static void finish_guess(struct worker *w, struct conn *c)
-{
-	struct pending *p = conn_pending(w, c);
-	char word[24];
-
-	if (p == NULL || p->guess == NULL)
-		return;
-	ndpi_guess_finish(w->ndpi, p->guess, word);
-	p->guess = NULL;
-	c->ndpi = intern_hold(w->texts, str_of(word));
-	if (c->done)
-		conn_release(w, c);
-}
-
-/* Bytes that no reader of ours knows: let nDPI say what protocol it is. */
-static void start_guess(struct worker *w, const struct flow *fl, struct pending *p)
-{
-	if (w->ndpi == NULL || p->asked_ndpi ||
-	    conn_facts(w, p)->protocol != PROTOCOL_UNKNOWN ||
-	    (fl->key.ip_proto != IP_PROTO_TCP && fl->key.ip_proto != IP_PROTO_UDP))
-		return;
-	p->asked_ndpi = true;
-	p->guess = ndpi_guess_start(w->ndpi, fl->key.ip_proto);
-	if (p->guess != NULL)
-		w->stats.ndpi_flows++;
 }
 
 static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
@@ -545,6 +516,8 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 
 	rival_conclude(w, c, p);
 	f = conn_facts(w, p);
+	if (f->protocol != PROTOCOL_UNKNOWN)
+		words_need_none(w, c);
 	if (f->asked_len > 0) {
 		rival_name(w, c, (struct str){f->asked, f->asked_len});
 		rival_name(w, c, (struct str){f->sni, f->sni_len});
@@ -569,7 +542,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		judge_keep_facts(w, c, f);
 	else
 		judge(w, fl, c, f);
-	start_guess(w, fl, p);
+	words_ask(w, fl, c, p);
 	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	conn_release(w, c);
@@ -754,6 +727,8 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		step = feed_stream(w, fl, c, p, pkt);
 	else if (w->inl != NULL && fl->midstream && c->server_spoke)
 		return IDENTIFY_DONE; /* its client has spoken before */
+	else if (pkt->payload_len > 0 && p->head.highest == 0)
+		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
 	if (w->inl != NULL) {
 		if (!from_client)
 			hear_proxy(c, p, pkt);
@@ -765,7 +740,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		p->whole = true;
 		p->whole_end = p->head.filled;
 		p->whole_us = w->now_us;
-		start_guess(w, fl, p);
+		words_ask(w, fl, c, p);
 	}
 	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
 }
@@ -884,10 +859,6 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
 	feed_later(w, fl, c, pkt, from_client);
-	p = conn_pending(w, c);
-	if (p != NULL && p->guess != NULL &&
-	    ndpi_guess_feed(w->ndpi, p->guess, pkt, w->now_us))
-		finish_guess(w, c);
 }
 
 /* The last question is kept until somebody answers it. */
@@ -995,7 +966,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 			conn_settle(w, fl, c, p);
 		}
 	}
-	finish_guess(w, c);
+	words_ask_no_more(w, c);
 	witness_let_go(w->witness, c->witness, w->now_us);
 	p = conn_pending(w, c);
 	if (p != NULL)
@@ -1021,6 +992,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->mail_from);
 	intern_release(w->texts, c->mail_to);
 	intern_release(w->texts, c->database);
+	intern_release(w->texts, c->ndpi_host);
 	rival_forget(w, c);
 }
 
@@ -1049,6 +1021,8 @@ void worker_end_gone(struct worker *w, int64_t clock_us)
 
 void worker_tick(struct worker *w, int64_t clock_us)
 {
+	if (w->guesses != NULL)
+		guesses_poll(w->guesses);
 	end_timed_out(w, clock_us, clock_us);
 	if (w->inl == NULL)
 		return;
@@ -1073,6 +1047,8 @@ void worker_client_answer(struct worker *w, const struct addr *client,
 
 void worker_finish(struct worker *w, int64_t clock_us)
 {
+	if (w->guesses != NULL)
+		guesses_poll(w->guesses);
 	decoder_tick(w->decoder, clock_us);
 	end_timed_out(w, clock_us, clock_us);
 	end_timed_out(w, INT64_MAX, clock_us);
@@ -1131,6 +1107,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
+	if (c->guess != GUESS_NONE)
+		guess_feed(w->guesses, c->guess, pkt, w->now_us);
 	if (pkt->ip_proto == IP_PROTO_UDP) {
 		watch_dns(w, touch.flow, pkt, touch.from_client);
 		watch_site(w, pkt);
@@ -1172,6 +1150,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->quic_failed = id->quic_failed;
 	ret->quic_unpadded = id->quic_unpadded;
 	ret->texts_refused = intern_refused(w->texts);
+	words_stats(w, ret);
 }
 
 struct witness *worker_witness(const struct worker *w)

@@ -11,7 +11,8 @@
  * given back.  When it ends an `end` event follows with counts and the same facts.
  *
  * Threads: a worker belongs to one thread; the generation is shared and immutable.
- * Memory: everything is reserved at creation; no allocation per packet outside nDPI.
+ * Memory: everything is reserved at creation; no allocation per packet outside nDPI,
+ * which is another process in the gateway.
  */
 
 #include <stdint.h>
@@ -25,14 +26,16 @@
 
 struct dns_message; /* identify/dns.h */
 struct inline_cfg;  /* engine/inline.h */
+struct guess_rings; /* engine/guess.h */
 
 struct worker_cfg {
 	const struct generation *generation;
 	struct event_origin origin;
 	struct event_sink sink;
 	uint64_t seed; /* of the flow table's hash: random where senders choose tuples */
-	bool ndpi;     /* name the protocol of unknown traffic */
-	bool dns_events;     /* write a `dns` event an answer */
+	bool ndpi;     /* name the protocol of unknown traffic, in this thread */
+	const struct guess_rings *guesser; /* or in a process of its own; NULL */
+	bool dns_events;                   /* write a `dns` event an answer */
 	bool told_by_reader; /* of site resolvers' answers, by worker_site_answer() */
 	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
@@ -84,7 +87,9 @@ struct worker_stats {
 	uint64_t quic_refused; /* datagrams over the budget */
 	uint64_t dns_answers, witnesses_evicted;
 	uint64_t site_witnesses_evicted; /* the same in every worker of a run */
-	uint64_t ndpi_flows;
+	/* engine/guess.h */
+	uint64_t guesses, guesses_answered, guesses_displaced, guesses_over_memory;
+	uint64_t guess_packets_dropped, guess_answers_refused, guess_answers_late;
 	uint64_t dns_events;
 	uint64_t http_requests; /* read behind the first of their connections */
 	uint64_t http_lost;     /* connections whose later requests cannot be read */

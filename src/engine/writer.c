@@ -218,6 +218,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 			log_error("writer: %s", error);
 		return 3;
 	}
+	ring_destroy(rings->guesses.asks); /* not its business */
+	ring_destroy(rings->guesses.answers);
 	ring_attach(w.events);
 	ring_attach(w.notes);
 	w.dns_dir = !c->dns.keep ? NULL : c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;

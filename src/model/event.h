@@ -53,7 +53,8 @@ struct flow_event {
 	enum direction direction;
 
 	enum protocol protocol;
-	struct str ndpi;
+	struct str ndpi, ndpi_host;
+	enum guess_confidence ndpi_confidence;
 	struct str host, sni, alpn, ja4, method, url, endpoint;
 	struct str smtp_helo, mail_from;
 	struct str mail_to; /* domains, separated by commas */

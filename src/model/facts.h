@@ -56,7 +56,6 @@ struct facts {
 	uint32_t quic_version; /* 0 = none */
 	uint8_t alpn_len;
 	uint8_t method_len;
-	uint8_t ndpi_len;
 	uint8_t ja4_len; /* 0 or JA4_LEN */
 
 	char host[HOST_MAX +
@@ -66,7 +65,6 @@ struct facts {
 	char asked[HOST_MAX + 1];
 	char alpn[ALPN_MAX]; /* protocols offered, separated by commas, cut at the cap */
 	char ja4[JA4_LEN];
-	char ndpi[24]; /* nDPI's lower-case word for PROTOCOL_OTHER and second opinions */
 	char method[16];
 	uint16_t database_len;
 	char database[DATABASE_MAX]; /* of a TDS login in clear: printable ASCII */

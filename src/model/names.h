@@ -24,7 +24,7 @@
 	X(SOCKS, "socks")     \
 	X(ICMP, "icmp")       \
 	X(NTP, "ntp")         \
-	X(OTHER, "other") /* nDPI's own word is in facts.ndpi */
+	X(OTHER, "other") /* nDPI's own word is in flow_event.ndpi */
 
 /* How a name is known, strongest first. */
 #define EVIDENCES(X)          \
@@ -148,6 +148,14 @@
 	X(CAPTURE_END, "capture_end")                                       \
 	X(EVICTED, "evicted") /* the flow table was full */
 
+/* What the word for a protocol rests on: nDPI and this connection's bytes; these and what nDPI
+ * remembers of others; a header that only we look at. */
+#define GUESS_CONFIDENCES(X)  \
+	X(NONE, "")           \
+	X(DPI, "dpi")         \
+	X(CACHE, "dpi_cache") \
+	X(HEADER, "header")
+
 /* Flags of a flow, a bit each (1u << FLAG_X). */
 #define FLAGS(X)                            \
 	X(ECH_EXT, "ech_ext")               \
@@ -182,23 +190,24 @@
 	const char *type##_name(enum type v);   \
 	enum type type##_find(struct str word);
 
-#define MODEL_PROTOCOL(id, word)       PROTOCOL_##id,
-#define MODEL_EVIDENCE(id, word)       EVIDENCE_##id,
-#define MODEL_CORROBORATION(id, word)  CORROBORATION_##id,
-#define MODEL_VISIBILITY(id, word)     VISIBILITY_##id,
-#define MODEL_UNDECIDABLE(id, word)    UNDECIDABLE_##id,
-#define MODEL_ROLE(id, word)           ROLE_##id,
-#define MODEL_DIRECTION(id, word)      DIRECTION_##id,
-#define MODEL_MODE(id, word)           MODE_##id,
-#define MODEL_GATE(id, word)           GATE_##id,
-#define MODEL_ANSWER(id, word)         ANSWER_##id,
-#define MODEL_VERDICT(id, word)        VERDICT_##id,
-#define MODEL_VERDICT_REASON(id, word) VERDICT_REASON_##id,
-#define MODEL_EFFECT(id, word)         EFFECT_##id,
-#define MODEL_PHASE(id, word)          PHASE_##id,
-#define MODEL_END_REASON(id, word)     END_REASON_##id,
-#define MODEL_FLAG(id, word)           FLAG_##id,
-#define MODEL_OWNERSHIP(id, word)      OWNERSHIP_##id,
+#define MODEL_PROTOCOL(id, word)         PROTOCOL_##id,
+#define MODEL_EVIDENCE(id, word)         EVIDENCE_##id,
+#define MODEL_CORROBORATION(id, word)    CORROBORATION_##id,
+#define MODEL_VISIBILITY(id, word)       VISIBILITY_##id,
+#define MODEL_UNDECIDABLE(id, word)      UNDECIDABLE_##id,
+#define MODEL_ROLE(id, word)             ROLE_##id,
+#define MODEL_DIRECTION(id, word)        DIRECTION_##id,
+#define MODEL_MODE(id, word)             MODE_##id,
+#define MODEL_GATE(id, word)             GATE_##id,
+#define MODEL_ANSWER(id, word)           ANSWER_##id,
+#define MODEL_VERDICT(id, word)          VERDICT_##id,
+#define MODEL_VERDICT_REASON(id, word)   VERDICT_REASON_##id,
+#define MODEL_EFFECT(id, word)           EFFECT_##id,
+#define MODEL_PHASE(id, word)            PHASE_##id,
+#define MODEL_END_REASON(id, word)       END_REASON_##id,
+#define MODEL_GUESS_CONFIDENCE(id, word) GUESS_CONFIDENCE_##id,
+#define MODEL_FLAG(id, word)             FLAG_##id,
+#define MODEL_OWNERSHIP(id, word)        OWNERSHIP_##id,
 
 MODEL_DECLARE(protocol, PROTOCOLS, PROTOCOL, MODEL_PROTOCOL)
 MODEL_DECLARE(evidence, EVIDENCES, EVIDENCE, MODEL_EVIDENCE)
@@ -215,6 +224,8 @@ MODEL_DECLARE(verdict_reason, VERDICT_REASONS, VERDICT_REASON, MODEL_VERDICT_REA
 MODEL_DECLARE(effect, EFFECTS, EFFECT, MODEL_EFFECT)
 MODEL_DECLARE(phase, PHASES, PHASE, MODEL_PHASE)
 MODEL_DECLARE(end_reason, END_REASONS, END_REASON, MODEL_END_REASON)
+MODEL_DECLARE(guess_confidence, GUESS_CONFIDENCES, GUESS_CONFIDENCE,
+	      MODEL_GUESS_CONFIDENCE)
 MODEL_DECLARE(flag, FLAGS, FLAG, MODEL_FLAG)
 MODEL_DECLARE(ownership, OWNERSHIPS, OWNERSHIP, MODEL_OWNERSHIP)
 

@@ -245,6 +245,8 @@ static void flow_ends(struct line *l, const struct flow_event *e)
 	text(l, "community_id_nat", e->community_id_nat);
 	word(l, "protocol", protocol_name(e->protocol));
 	text(l, "ndpi", e->ndpi);
+	word(l, "ndpi_confidence", guess_confidence_name(e->ndpi_confidence));
+	text(l, "ndpi_host", e->ndpi_host);
 	text(l, "site", e->site);
 	if (e->has_role)
 		word(l, "role", role_name(e->role));

@@ -183,6 +183,10 @@ class Weir:
             return
         if self.process.poll() is None:
             self.known |= set(descendants(self.process.pid))
+            # An enforcer that hears of the first one's end would put the host in order.
+            for pid in self.known:
+                if self._is_ours(pid):
+                    send_signal(pid, signal.SIGSTOP)
             self.process.kill()
             self.process.wait(5)
         for pid in self.known:

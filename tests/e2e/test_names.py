@@ -152,7 +152,7 @@ class Kept(GatewayCase):
         wait_for(lambda: self.stats()["dns_tables_unsaved"] > 1, 10, "two saves that failed")
         self.assertEqual(weir.said().count("dns table: cannot be saved in /nowhere/at/all"), 1)
         self.assertTrue(self.lab.tls("on.lab.example").ok)
-        self.assertEqual(weir.status()["restarts"], {"enforcer": 0, "writer": 0})
+        self.assertEqual(weir.status()["restarts"], {"enforcer": 0, "writer": 0, "guesser": 0})
         self.assertEqual(weir.stop(), 0)
 
 

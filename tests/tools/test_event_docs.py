@@ -14,7 +14,7 @@ LISTS = {
     "direction": "DIRECTIONS", "evidence": "EVIDENCES", "corroboration": "CORROBORATIONS",
     "visibility": "VISIBILITIES", "undecidable": "UNDECIDABLES", "flag": "FLAGS",
     "verdict": "VERDICTS", "effect": "EFFECTS", "reason": "VERDICT_REASONS", "gate": "GATES",
-    "answer": "ANSWERS", "end_reason": "END_REASONS",
+    "answer": "ANSWERS", "end_reason": "END_REASONS", "ndpi_confidence": "GUESS_CONFIDENCES",
 }
 UNWRITTEN = {"answer": {"not_asked"}}  # words that no event holds
 

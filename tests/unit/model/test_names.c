@@ -31,23 +31,24 @@ struct list {
 
 #define ROW(type, PREFIX) {#type, (unsigned)PREFIX##_COUNT, type##_word, type##_number},
 
-#define LISTS(X)                          \
-	X(protocol, PROTOCOL)             \
-	X(evidence, EVIDENCE)             \
-	X(corroboration, CORROBORATION)   \
-	X(visibility, VISIBILITY)         \
-	X(undecidable, UNDECIDABLE)       \
-	X(role, ROLE)                     \
-	X(direction, DIRECTION)           \
-	X(mode, MODE)                     \
-	X(gate, GATE)                     \
-	X(answer, ANSWER)                 \
-	X(verdict, VERDICT)               \
-	X(verdict_reason, VERDICT_REASON) \
-	X(effect, EFFECT)                 \
-	X(phase, PHASE)                   \
-	X(end_reason, END_REASON)         \
-	X(flag, FLAG)                     \
+#define LISTS(X)                              \
+	X(protocol, PROTOCOL)                 \
+	X(evidence, EVIDENCE)                 \
+	X(corroboration, CORROBORATION)       \
+	X(visibility, VISIBILITY)             \
+	X(undecidable, UNDECIDABLE)           \
+	X(role, ROLE)                         \
+	X(direction, DIRECTION)               \
+	X(mode, MODE)                         \
+	X(gate, GATE)                         \
+	X(answer, ANSWER)                     \
+	X(verdict, VERDICT)                   \
+	X(verdict_reason, VERDICT_REASON)     \
+	X(effect, EFFECT)                     \
+	X(phase, PHASE)                       \
+	X(end_reason, END_REASON)             \
+	X(guess_confidence, GUESS_CONFIDENCE) \
+	X(flag, FLAG)                         \
 	X(ownership, OWNERSHIP)
 
 #define WRAP_ROW(type, PREFIX) WRAP(type)

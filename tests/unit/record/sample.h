@@ -98,6 +98,8 @@ static inline void sample_fill(struct sample *s)
 		.direction = DIRECTION_OUTBOUND,
 		.protocol = PROTOCOL_TLS,
 		.ndpi = STR("tls.azure"),
+		.ndpi_confidence = GUESS_CONFIDENCE_CACHE,
+		.ndpi_host = STR("Other.lab.example"),
 		.host = STR("contoso.crm4.dynamics.com"),
 		.sni = STR("Contoso.crm4.dynamics.com"),
 		.alpn = STR("h2,http/1.1"),
