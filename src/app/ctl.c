@@ -32,7 +32,7 @@ static int filter_name(struct options *o, const char *text)
 	size_t len = 0;
 
 	text += strncmp(text, "*.", 2) == 0 ? 2 : text[0] == '.' ? 1 : 0;
-	for (; text[len] != '\0' && len < sizeof(o->name); len++)
+	for (; len < sizeof(o->name) && text[len] != '\0'; len++)
 		o->name[len] = ascii_lower(text[len]);
 	if (len > 0 && o->name[len - 1] == '.')
 		len--;

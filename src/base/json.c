@@ -108,13 +108,14 @@ static bool copy_all_plain(char *to, const char *from, size_t len)
 	/* First and last half, which overlap. */
 	if (len < 8) {
 		uint32_t first, last;
+		uint64_t both;
 
 		memcpy(&first, from, 4);
 		memcpy(&last, from + len - 4, 4);
 		memcpy(to, &first, 4);
 		memcpy(to + len - 4, &last, 4);
-		w[0] = w[1] = (uint64_t)first << 32 | last;
-		return are_plain(w);
+		both = (uint64_t)first << 32 | last;
+		return are_plain((words2){both, both});
 	}
 	if (len < sizeof(w)) {
 		uint64_t first, last;

@@ -202,11 +202,11 @@ static int copy_bytes(int from, int to, size_t len)
 		if (n <= 0)
 			return n == 0 ? -EIO : -errno;
 		for (ssize_t done = 0; done < n;) {
-			const ssize_t put = write(to, buf + done, (size_t)(n - done));
+			const ssize_t wrote = write(to, buf + done, (size_t)(n - done));
 
-			if (put < 0)
+			if (wrote < 0)
 				return -errno;
-			done += put;
+			done += wrote;
 		}
 		at += (size_t)n;
 	}

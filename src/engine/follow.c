@@ -120,18 +120,18 @@ static void conflict(struct worker *w, struct flow *fl, struct conn *c,
 		     struct follower *fo, const struct piece *p)
 {
 	const uint32_t from = p->at - fo->guard_at;
-	struct http_follow again = {0};
 	struct facts f;
 	size_t used, n = fo->guard.filled - from;
 
 	c->flags |= 1u << FLAG_OVERLAP;
 	for (int last = 0; last < 2; last++) {
+		struct http_follow again = {0};
+
 		memcpy(w->without, fo->guard.bytes, fo->guard.filled);
 		if (last > 0)
 			memcpy(w->without + from, p->bytes.p,
 			       p->bytes.len < n ? p->bytes.len : n);
 		memset(&f, 0, sizeof(f));
-		again = (struct http_follow){0};
 		if (identify_http(
 			    w->identify, &again,
 			    (struct str){(const char *)w->without, fo->guard.filled},

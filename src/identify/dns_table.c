@@ -157,9 +157,10 @@ static bool is_site(struct str s)
 
 static struct addr read_addr(struct cursor *c)
 {
+	static const struct addr none = {{0}};
 	const uint8_t *b = cur_take(c, sizeof(struct addr));
 
-	return b == NULL ? (struct addr){{0}} : addr_from_v6(b);
+	return b == NULL ? none : addr_from_v6(b);
 }
 
 /* Times that can be written and compared without overflow: until the year 9999. */

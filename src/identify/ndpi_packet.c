@@ -60,12 +60,13 @@ static size_t transport_header(uint8_t ip_proto)
 size_t ndpi_packet_normalize(const struct packet *p, uint8_t to[NDPI_PACKET_MAX])
 {
 	const size_t header = transport_header(p->ip_proto);
-	const size_t payload =
-		p->payload_len < NDPI_PAYLOAD_MAX ? p->payload_len : NDPI_PAYLOAD_MAX;
 	uint8_t *l4 = to + IP4_HEADER;
+	size_t payload = p->payload_len;
 
 	if (header == 0 || !p->has_l4 || payload == 0)
 		return 0;
+	if (payload > NDPI_PAYLOAD_MAX)
+		payload = NDPI_PAYLOAD_MAX;
 	memset(to, 0, IP4_HEADER + header);
 	to[0] = 0x45;
 	put16(to + 2, IP4_HEADER + header + payload);

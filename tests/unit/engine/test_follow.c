@@ -235,7 +235,7 @@ static void other_bytes_in_the_place_of_a_judged_request_are_dropped(void **stat
 	assert_answer(s, text_at(s, at, GOOD), GOT_PASS); /* sent again */
 	/* The same of half a request that is held. */
 	id = send_data(s, &web, at + LEN(GOOD), GOOD, 30);
-	assert_answer(s, send_data(s, &web, at + LEN(GOOD) + 20, EVIL + 20, 18),
+	assert_answer(s, send_data(s, &web, at + LEN(GOOD) + 20, &(EVIL)[20], 18),
 		      GOT_DROP);
 	assert_answer(s, send_data(s, &web, at + LEN(GOOD), GOOD, LEN(GOOD)), GOT_PASS);
 	assert_answer(s, id, GOT_PASS);
@@ -319,7 +319,7 @@ static void in_monitor_requests_pass_and_are_told(void **state)
 	(void)open_tcp(s, &web);
 	assert_answer(s, text_at(s, 0, GOOD), GOT_PASS);
 	assert_answer(s, send_data(s, &web, LEN(GOOD), EVIL, 20), GOT_PASS);
-	assert_answer(s, text_at(s, LEN(GOOD) + 20, EVIL + 20), GOT_PASS);
+	assert_answer(s, text_at(s, LEN(GOOD) + 20, &(EVIL)[20]), GOT_PASS);
 	assert_lines(s, EVIL_UPDATE, 1);
 	assert_true(scene_end(s));
 }
@@ -622,7 +622,7 @@ static void out_of_order_and_at_the_end_requests_are_read(void **state)
 	see_open(s, &web);
 	see_client(s, &web, 0, GOOD, LEN(GOOD));
 	see_server(s, &web, 0, LEN(GOOD), "x", 1);
-	see_client(s, &web, LEN(GOOD) + 20, EVIL + 20, LEN(EVIL) - 20);
+	see_client(s, &web, LEN(GOOD) + 20, &(EVIL)[20], LEN(EVIL) - 20);
 	see_client(s, &web, LEN(GOOD), EVIL, 20);
 	assert_lines(s, EVIL_UPDATE, 0);
 	worker_finish(s->w, s->now_us);
