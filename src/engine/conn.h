@@ -68,45 +68,45 @@ struct conn {
 	uint32_t ndpi_host;                               /* the same */
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t helo, mail_from, mail_to, database;      /* the same */
-	uint32_t guess; /* of worker.guesses, or GUESS_NONE */
+	uint32_t question; /* DNS: nobody has answered it yet; the same */
+	uint32_t guess;    /* of worker.guesses, or GUESS_NONE */
+	uint32_t follower; /* index in worker.followers: what comes later is read, too */
 	uint32_t flags;
 	uint32_t quic_version;
 	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
 	uint32_t rule, would_rule;
+	uint32_t ts_recent;
+	uint32_t passed; /* inline: bytes of the client that went to the server */
+	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
+	struct witness_ref witness;          /* what DNS told the client of it */
+	struct addr nat;                     /* translated source, with nat_port */
+	uint16_t nat_port;                   /* 0 = none */
+	uint16_t question_type, question_id; /* of `question` */
 	uint16_t tls_offered, tls_selected;
 	uint16_t mail_to_more;
 	uint16_t site, source;
 	uint8_t direction, role;
-	bool client_inside, inside_known;
-	bool client_is_low; /* as it was located */
-	bool server_spoke;  /* payload came from the server's side */
 	uint8_t protocol, evidence, corroboration, visibility;
 	uint8_t name_undecidable; /* why the name is not known */
 	uint8_t ndpi_confidence;
-	bool asked_ndpi;
-	bool judged;
-	bool done;         /* the first bytes have been read */
-	uint32_t follower; /* index in worker.followers: what comes later is read, too */
-	bool read_out;     /* it was, and nothing more will be */
-	uint16_t question_type, question_id; /* DNS: of `question` */
-	uint32_t question; /* nobody has answered it yet; number in worker.texts */
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
-	bool strict_checksum; /* its SYN had a good one: bad ones are not the client's */
-	bool md5_negotiated;
-	bool ts_offered, ts_agreed; /* RFC 7323 3.2: by the SYN, by both */
-	uint32_t ts_recent;
+	uint8_t epoch; /* the generation and mode that judged it */
+	bool client_inside : 1, inside_known : 1;
+	bool client_is_low : 1; /* as it was located */
+	bool server_spoke  : 1; /* payload came from the server's side */
+	bool asked_ndpi    : 1;
+	bool judged        : 1;
+	bool done          : 1; /* the first bytes have been read */
+	bool read_out      : 1; /* so were the later ones, and nothing more will be */
+	bool strict_checksum : 1; /* its SYN had a good one: bad ones are not the client's */
+	bool md5_negotiated : 1;
+	bool ts_offered : 1, ts_agreed : 1; /* RFC 7323 3.2: by the SYN, by both */
 	/* inline */
-	bool provisional; /* judged by hold_budget: the name may still come */
-	bool asked; /* judged by whom a proxy was asked for; the hello is yet to come */
-	uint32_t passed; /* bytes of the client that went to the server */
-	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
-	bool has_isn;
-	bool unsure;                /* two SYNs: which one the server took is not known */
-	bool silent;                /* no data so far: nothing is kept for reading */
-	uint8_t epoch;              /* the generation and mode that judged it */
-	uint16_t nat_port;          /* translated source; 0 = none */
-	struct witness_ref witness; /* what DNS told the client of it */
-	struct addr nat;
+	bool provisional : 1; /* judged by hold_budget: the name may still come */
+	bool asked : 1; /* judged by whom a proxy was asked for; the hello is yet to come */
+	bool has_isn : 1;
+	bool unsure  : 1; /* two SYNs: which one the server took is not known */
+	bool silent  : 1; /* no data so far: nothing is kept for reading */
 };
 
 /* What only the inline worker has. */
