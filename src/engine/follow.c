@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/cursor.h"
 #include "engine/conn.h"
 #include "identify/dns.h"
 
@@ -66,18 +65,25 @@ static void stop(struct worker *w, struct conn *c)
 	c->read_out = true;
 }
 
-/* What follows cannot be read: the connection is judged as what it is, once. */
-static void give_up(struct worker *w, struct flow *fl, struct conn *c,
-		    enum undecidable why)
+/* Whom the client asks for now is not known. */
+static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
+			  enum undecidable why)
 {
 	const struct facts f = {.protocol = PROTOCOL_HTTP,
 				.undecidable = why,
 				.visibility = VISIBILITY_ADDRESS,
 				.flags = 1u << FLAG_CLEAR_TEXT};
 
+	judge_request(w, fl, c, &f);
+}
+
+/* What follows cannot be read: the connection is judged as what it is, once. */
+static void give_up(struct worker *w, struct flow *fl, struct conn *c,
+		    enum undecidable why)
+{
 	w->stats.http_lost++;
 	stop(w, c);
-	judge_request(w, fl, c, &f);
+	judge_unknown(w, fl, c, why);
 }
 
 /* Has the server acknowledged the client's bytes up to `end`?  Of a server that nobody sees: yes. */
@@ -449,27 +455,26 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
  */
 static bool hear_answer(struct follower *fo, const struct piece *p)
 {
-	static const char line[] = "HTTP/1.x nnn";
-	const char *b = p->bytes.p;
+	const unsigned status = identify_http_status(p->bytes);
 	const bool tunnel = fo->kind == FOLLOW_OPENING && fo->tunnel && !fo->opened;
 
-	if ((!fo->asked_upgrade && !tunnel) || p->bytes.len < sizeof(line) - 1 ||
+	if ((!fo->asked_upgrade && !tunnel) || p->bytes.len < HTTP_STATUS_LEN ||
 	    (fo->answer_seq != 0 && p->pkt->seq != fo->answer_seq))
 		return false;
-	if (memcmp(b, line, 7) == 0 && b[9] == '1' && memcmp(b + 9, "101", 3) != 0) {
+	if (status / 100 == 1 && status != 101) {
 		/* The answer is yet to come. */
 		fo->answer_seq = p->pkt->seq + (uint32_t)p->bytes.len;
 		return false;
 	}
 	fo->asked_upgrade = false;
-	if (memcmp(b, line, 7) != 0)
+	if (status == 0)
 		return false;
-	if (tunnel && b[9] == '2') {
+	if (tunnel && status / 100 == 2) {
 		fo->opened = !fo->pipelined;
 	} else if (tunnel) {
 		expect_requests(fo);
 		return true;
-	} else if (memcmp(b + 9, "101", 3) == 0) {
+	} else if (status == 101) {
 		fo->kind = FOLLOW_OPENING;
 		fo->tunnel = false;
 	}
@@ -594,15 +599,11 @@ bool follow_keeps_back(const struct worker *w, const struct flow *fl,
 void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 {
 	struct follower *fo = follower_of(w, c);
-	const struct facts f = {.protocol = PROTOCOL_HTTP,
-				.undecidable = UNDECIDABLE_HOLD_BUDGET,
-				.visibility = VISIBILITY_ADDRESS,
-				.flags = 1u << FLAG_CLEAR_TEXT};
 
 	if (fo == NULL || conn_is_cut(w, c)) /* a denial stands */
 		return;
 	fo->lets_pass = true;
-	judge_request(w, fl, c, &f);
+	judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
 }
 
 void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)

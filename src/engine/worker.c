@@ -356,8 +356,8 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 	step = identify_stream(w->identify, h->bytes, h->filled, final,
 			       h->filled == HEAD_MAX, flow_server_port(fl),
 			       conn_facts(w, p));
-	if (step ==
-	    IDENTIFY_MORE) /* most of these wait long, and nothing is known of them */
+	/* Most of these wait long, and nothing is known of them. */
+	if (step == IDENTIFY_MORE)
 		conn_forget_facts(w, p);
 	return step;
 }
@@ -422,10 +422,9 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 /* Has the proxy made the tunnel (RFC 9110 9.3.6)? */
 static void hear_proxy(const struct conn *c, struct pending *p, const struct packet *pkt)
 {
-	static const char line[] = "HTTP/1.x 2";
+	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
 
-	if (c->asked && pkt->payload_len >= sizeof(line) - 1 &&
-	    memcmp(pkt->payload, line, 7) == 0 && pkt->payload[9] == '2')
+	if (c->asked && identify_http_status(bytes) / 100 == 2)
 		p->opened = true;
 }
 
@@ -538,10 +537,11 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		judge_request(w, fl, c, f);
 	} else if (c->provisional) {
 		judge_again(w, fl, c, f);
-	} else if (c->judged)
+	} else if (c->judged) {
 		judge_keep_facts(w, c, f);
-	else
+	} else {
 		judge(w, fl, c, f);
+	}
 	words_ask(w, fl, c, p);
 	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
@@ -921,15 +921,14 @@ void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, s
 		judge_dns(w, fl, &m);
 }
 
-/* What DNS tells our clients, for names that the wire hides and as a second witness. */
+/* UDP: what DNS tells our clients, for names that the wire hides and as a second witness. */
 static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
 		      bool from_client)
 {
 	const struct conn *c = flow_extra(fl);
 
-	if (pkt->ip_proto == IP_PROTO_UDP &&
-	    (flow_server_port(fl) == DNS_PORT ||
-	     (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT)))
+	if (flow_server_port(fl) == DNS_PORT ||
+	    (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT))
 		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
 }
 

@@ -150,6 +150,20 @@ void http_skip(struct http_follow *hf, uint64_t n)
 		hf->state = hf->state == IN_BODY ? AT_REQUEST : CHUNK_CR;
 }
 
+unsigned identify_http_status(struct str bytes)
+{
+	unsigned status = 0;
+
+	if (bytes.len < HTTP_STATUS_LEN || memcmp(bytes.p, "HTTP/1.", 7) != 0)
+		return 0;
+	for (size_t i = 9; i < HTTP_STATUS_LEN; i++) {
+		if (!ascii_is_digit(bytes.p[i]))
+			return 0;
+		status = status * 10 + (unsigned)(bytes.p[i] - '0');
+	}
+	return status;
+}
+
 bool http_between(const struct http_follow *hf)
 {
 	return hf->state == AT_REQUEST;

@@ -45,6 +45,11 @@ enum http_step identify_http(struct identify *id, struct http_follow *hf,
 uint64_t http_skippable(const struct http_follow *hf);
 void http_skip(struct http_follow *hf, uint64_t n); /* at most http_skippable() */
 
+#define HTTP_STATUS_LEN 12 /* "HTTP/1.1 200" */
+
+/* The status of the answer that a server's bytes begin with (RFC 9112 4); 0 = none, or fewer. */
+unsigned identify_http_status(struct str bytes);
+
 /* A request is due next. */
 bool http_between(const struct http_follow *hf);
 

@@ -15,13 +15,11 @@
 #include <cmocka.h>
 
 #include "identify/dns_table.h"
+#include "sites.h"
 
-#define SITES  "tests/unit/engine/sites.conf"
 #define SECOND INT64_C(1000000)
 #define NOW    (1700000000 * SECOND)
 #define MANY   5000u
-
-static struct generation *g;
 
 /* An enforcer's worker with a table, and what it shares. */
 struct stage {
@@ -70,13 +68,13 @@ static void fill(struct stage *s, unsigned n)
 		const struct dns_message m = answer(0);
 
 		assert_true(witness_keep_site(worker_witness(s->w),
-					      generation_site_id(g, 0), &m, NOW));
+					      generation_site_id(sites, 0), &m, NOW));
 	}
 }
 
 static void open_stage(struct stage *s)
 {
-	struct worker_cfg wc = {.generation = g, .sink = {.put = put_nothing}};
+	struct worker_cfg wc = {.generation = sites, .sink = {.put = put_nothing}};
 
 	memset(s, 0, sizeof(*s));
 	s->w = worker_create(&wc);
@@ -111,7 +109,7 @@ static int copy_to_nowhere(const struct stage *s)
 
 static bool take_turn(struct stage *s, bool due)
 {
-	return dns_writer_turn(s->d, s->w, g, NOW + SECOND, due);
+	return dns_writer_turn(s->d, s->w, sites, NOW + SECOND, due);
 }
 
 static unsigned finish(struct stage *s)
@@ -140,7 +138,7 @@ static int load(const struct stage *s, int64_t now_us, struct dns_loaded *ret)
 	int rc;
 
 	assert_non_null(to);
-	rc = dns_file_load(s->dir, to, g, now_us, ret, error);
+	rc = dns_file_load(s->dir, to, sites, now_us, ret, error);
 	for (size_t i = 0; i < witness_places(to); i++)
 		rows += witness_row_at(to, i, now_us, &row);
 	assert_int_equal(rows, ret->rows);
@@ -261,7 +259,7 @@ static void what_is_saved_is_loaded(void **state)
 	assert_int_equal(n.rows, 0);
 	assert_int_equal(save(&s), -ENODATA);
 	fill(&s, MANY);
-	dns_writer_all(s.d, s.w, g, NOW + SECOND);
+	dns_writer_all(s.d, s.w, sites, NOW + SECOND);
 	assert_int_equal(save(&s), 0);
 	(void)snprintf(path, sizeof(path), "%s/" DNS_FILE_NAME, s.dir);
 	assert_int_equal(stat(path, &st), 0);
@@ -283,7 +281,7 @@ static void a_save_that_fails_leaves_the_old_file(void **state)
 	(void)state;
 	open_stage(&s);
 	fill(&s, 5);
-	dns_writer_all(s.d, s.w, g, NOW);
+	dns_writer_all(s.d, s.w, sites, NOW);
 	assert_int_equal(save(&s), 0);
 	assert_true(take_turn(&s, true));
 	assert_int_equal(save(&s), -EAGAIN);
@@ -297,22 +295,22 @@ static void a_site_that_is_no_more_is_left_out(void **state)
 	struct dns_loaded n = {0};
 	struct generation_cfg gc = {.share = "."};
 	struct diag *d = diag_create();
-	struct generation *old = g;
+	struct generation *old = sites;
 	struct stage s;
 
 	(void)state;
 	assert_non_null(d);
 	open_stage(&s);
 	fill(&s, 5);
-	dns_writer_all(s.d, s.w, g, NOW);
+	dns_writer_all(s.d, s.w, sites, NOW);
 	assert_int_equal(save(&s), 0);
-	g = generation_load(&gc, d);
-	assert_non_null(g);
+	sites = generation_load(&gc, d);
+	assert_non_null(sites);
 	assert_int_equal(load(&s, NOW, &n), 0);
 	assert_int_equal(n.foreign, 1);
 	assert_int_equal(n.rows, 5);
-	generation_destroy(g);
-	g = old;
+	generation_destroy(sites);
+	sites = old;
 	diag_destroy(d);
 	close_stage(&s);
 }
@@ -328,7 +326,7 @@ static void damage_is_refused_as_a_whole(void **state)
 	(void)state;
 	open_stage(&s);
 	fill(&s, 40);
-	dns_writer_all(s.d, s.w, g, NOW);
+	dns_writer_all(s.d, s.w, sites, NOW);
 	assert_int_equal(save(&s), 0);
 	(void)snprintf(path, sizeof(path), "%s/" DNS_FILE_NAME, s.dir);
 	fd = open(path, O_RDWR | O_CLOEXEC);
@@ -376,25 +374,6 @@ static void what_is_no_file_of_ours_is_not_read(void **state)
 	close_stage(&s);
 }
 
-static int make(void **state)
-{
-	struct generation_cfg gc = {.config = SITES, .share = "."};
-	struct diag *d = diag_create();
-
-	(void)state;
-	assert_non_null(d);
-	g = generation_load(&gc, d);
-	diag_destroy(d);
-	return g == NULL ? -1 : 0;
-}
-
-static int unmake(void **state)
-{
-	(void)state;
-	generation_destroy(g);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,5 +389,6 @@ int main(void)
 		cmocka_unit_test(what_is_no_file_of_ours_is_not_read),
 	};
 
-	return cmocka_run_group_tests_name("engine/dns_file", tests, make, unmake);
+	return cmocka_run_group_tests_name("engine/dns_file", tests, sites_make,
+					   sites_unmake);
 }

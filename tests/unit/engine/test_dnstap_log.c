@@ -13,12 +13,11 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "sites.h"
 
-#define SITES "tests/unit/engine/sites.conf"
-#define LOG   "tests/data/unbound.dnstap"
-#define TOLD  6u /* to clients of a site */
+#define LOG  "tests/data/unbound.dnstap"
+#define TOLD 6u /* to clients of a site */
 
-static struct generation *g;
 static char *bytes;
 static size_t len;
 
@@ -54,7 +53,7 @@ static void answers_come_in_the_order_of_their_time(void **state)
 	static const char *const twice[] = {LOG, LOG};
 	const struct dnstap_answer *a;
 	struct told t = {0};
-	struct dnstap_logs *l = dnstap_logs_open(g, twice, 2, note, &t);
+	struct dnstap_logs *l = dnstap_logs_open(sites, twice, 2, note, &t);
 	int64_t first_us;
 
 	(void)state;
@@ -90,7 +89,7 @@ static unsigned answers_of(unsigned count, size_t last, struct told *t)
 	}
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	memset(t, 0, sizeof(*t));
-	l = dnstap_logs_open(g, &path, 1, note, t);
+	l = dnstap_logs_open(sites, &path, 1, note, t);
 	assert_non_null(l);
 	n = 0;
 	while (dnstap_logs_next(l, INT64_MAX) != NULL)
@@ -128,7 +127,7 @@ static void what_is_no_log_is_told(void **state)
 {
 	static const char *const other[] = {"tests/unit/engine/sites.conf", "/nowhere/x"};
 	struct told t = {0};
-	struct dnstap_logs *l = dnstap_logs_open(g, &other[0], 1, note, &t);
+	struct dnstap_logs *l = dnstap_logs_open(sites, &other[0], 1, note, &t);
 
 	(void)state;
 	assert_non_null(l);
@@ -136,7 +135,7 @@ static void what_is_no_log_is_told(void **state)
 				    "damaged from here on");
 	assert_null(dnstap_logs_next(l, INT64_MAX));
 	dnstap_logs_close(l);
-	l = dnstap_logs_open(g, &other[1], 1, note, &t);
+	l = dnstap_logs_open(sites, &other[1], 1, note, &t);
 	assert_non_null(l);
 	assert_string_equal(t.last, "/nowhere/x: No such file or directory");
 	assert_int_equal(t.faults, 2);
@@ -147,22 +146,13 @@ static void what_is_no_log_is_told(void **state)
 
 static int make(void **state)
 {
-	struct generation_cfg gc = {.config = SITES, .share = "."};
-	struct diag *d = diag_create();
-
-	(void)state;
-	assert_non_null(d);
-	g = generation_load(&gc, d);
-	diag_destroy(d);
-	return g == NULL ? -1 : file_read(LOG, 1 << 20, &bytes, &len);
+	return sites_make(state) != 0 ? -1 : file_read(LOG, 1 << 20, &bytes, &len);
 }
 
 static int unmake(void **state)
 {
-	(void)state;
-	generation_destroy(g);
 	free(bytes);
-	return 0;
+	return sites_unmake(state);
 }
 
 int main(void)

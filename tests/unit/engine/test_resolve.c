@@ -8,11 +8,10 @@
 
 #include <cmocka.h>
 
-#define SITES  "tests/unit/engine/sites.conf"
+#include "sites.h"
+
 #define SECOND INT64_C(1000000)
 #define NOW    (1700000000 * SECOND)
-
-static struct generation *g;
 
 static struct addr addr_of(const char *text)
 {
@@ -53,7 +52,7 @@ static bool feed(struct outstanding *o, const struct exchange *e, bool query,
 {
 	const struct packet p = packet_of(e, query);
 
-	return resolve_packet(o, g, &p, at_us, ret);
+	return resolve_packet(o, sites, &p, at_us, ret);
 }
 
 #define NORTH "10.1.2.3"
@@ -87,7 +86,7 @@ static void who_asks_whom(void **state)
 		assert_false(feed(o, e, true, NOW, &a));
 		found = feed(o, e, false, NOW + SECOND, &a);
 		if (found != (e->site != ID_NONE) ||
-		    (found && a.site != generation_site_id(g, e->site)))
+		    (found && a.site != generation_site_id(sites, e->site)))
 			fail_msg("%s", e->what);
 		if (found) {
 			assert_int_equal(a.message.address_count, 1);
@@ -126,9 +125,9 @@ static void a_query_is_not_an_answer_whoever_sends_it(void **state)
 	assert_false(feed(o, &right, true, NOW, &a));
 	p.payload = query_bytes;
 	p.payload_len = sizeof(query_bytes) - 1;
-	assert_false(resolve_packet(o, g, &p, NOW, &a));
+	assert_false(resolve_packet(o, sites, &p, NOW, &a));
 	p.payload_len = 11;
-	assert_false(resolve_packet(o, g, &p, NOW, &a));
+	assert_false(resolve_packet(o, sites, &p, NOW, &a));
 	outstanding_destroy(o);
 }
 
@@ -138,37 +137,18 @@ static void concerns_are_quick_and_miss_nothing(void **state)
 	const struct addr far = addr_of("10.2.0.53"), web = addr_of("192.0.2.9");
 
 	(void)state;
-	assert_true(resolve_concerns(g, &client, &own));
-	assert_true(resolve_concerns(g, &own, &client));
-	assert_true(resolve_concerns(g, &far, &web));
-	assert_false(resolve_concerns(g, &client, &web));
+	assert_true(resolve_concerns(sites, &client, &own));
+	assert_true(resolve_concerns(sites, &own, &client));
+	assert_true(resolve_concerns(sites, &far, &web));
+	assert_false(resolve_concerns(sites, &client, &web));
 }
 
 static void a_site_s_number_is_its_name_s(void **state)
 {
 	(void)state;
-	assert_int_not_equal(generation_site_id(g, 0), generation_site_id(g, 1));
-	assert_int_not_equal(generation_site_id(g, 0), 0);
-	assert_int_equal(generation_site_id(g, ID_NONE), 0);
-}
-
-static int make(void **state)
-{
-	struct generation_cfg gc = {.config = SITES, .share = "."};
-	struct diag *d = diag_create();
-
-	(void)state;
-	assert_non_null(d);
-	g = generation_load(&gc, d);
-	diag_destroy(d);
-	return g == NULL ? -1 : 0;
-}
-
-static int unmake(void **state)
-{
-	(void)state;
-	generation_destroy(g);
-	return 0;
+	assert_int_not_equal(generation_site_id(sites, 0), generation_site_id(sites, 1));
+	assert_int_not_equal(generation_site_id(sites, 0), 0);
+	assert_int_equal(generation_site_id(sites, ID_NONE), 0);
 }
 
 int main(void)
@@ -181,5 +161,6 @@ int main(void)
 		cmocka_unit_test(a_site_s_number_is_its_name_s),
 	};
 
-	return cmocka_run_group_tests_name("engine/resolve", tests, make, unmake);
+	return cmocka_run_group_tests_name("engine/resolve", tests, sites_make,
+					   sites_unmake);
 }
