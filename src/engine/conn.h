@@ -138,6 +138,7 @@ struct worker {
 	struct pool *pendings;
 	struct pool *facts; /* of pendings about which something is known */
 	struct pool *followers;
+	struct pool *chunks;  /* of followers amid a body in chunks */
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;

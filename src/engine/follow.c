@@ -51,6 +51,12 @@ static bool trim(struct piece *p, uint32_t next)
 
 /* ---- ends ----------------------------------------------------------------------------------------- */
 
+static void free_chunks(struct worker *w, struct follower *fo)
+{
+	pool_put(w->chunks, fo->chunks); /* NULL is a no-op */
+	fo->chunks = NULL;
+}
+
 static void stop(struct worker *w, struct conn *c)
 {
 	struct follower *fo = follower_of(w, c);
@@ -60,6 +66,7 @@ static void stop(struct worker *w, struct conn *c)
 	head_clear(&fo->out.head, w->heads);
 	head_clear(&fo->in.head, w->heads);
 	head_clear(&fo->guard, w->heads);
+	free_chunks(w, fo);
 	pool_put(w->followers, fo);
 	c->follower = POOL_NONE;
 	c->read_out = true;
@@ -102,18 +109,25 @@ static uint32_t guard_end(const struct follower *fo)
 /* ---- requests ----------------------------------------------------------------------------------- */
 
 /* The header section in the guard, which was read before. */
-static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo)
+static void read_waiting(struct worker *w, const struct flow *fl,
+			 const struct follower *fo, struct facts *f)
 {
 	const struct str header = {(const char *)fo->guard.bytes, fo->guard.filled};
 	struct http_follow again = {0};
-	struct facts f;
 	size_t used;
 
-	memset(&f, 0, sizeof(f));
-	fo->waits = false;
+	memset(f, 0, sizeof(*f));
 	(void)identify_http(w->identify, &again, header, true, flow_server_port(fl),
-			    &used, &f);
+			    &used, f);
+}
+
+static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo)
+{
+	struct facts f;
+
+	read_waiting(w, fl, fo, &f);
+	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	judge_request(w, fl, c, &f);
 }
@@ -184,6 +198,35 @@ static bool may_read(const struct worker *w, const struct follower *fo)
 	       fo->guard.highest < HEAD_MAX / 2;
 }
 
+/* Keep what stands around the chunks.  False: there is no room. */
+static bool guard_chunks(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct str bytes)
+{
+	if (fo->chunks == NULL) {
+		fo->chunks = pool_get(w->chunks);
+		if (fo->chunks == NULL) {
+			w->stats.heads_refused++;
+			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			return false;
+		}
+		memset(fo->chunks, 0, sizeof(*fo->chunks));
+	}
+	chunks_add(fo->chunks, fo->out.next, bytes);
+	return true;
+}
+
+/* The server has acknowledged more: what it has taken needs no guard. */
+static void release_chunks(struct worker *w, const struct flow *fl, struct follower *fo)
+{
+	const uint32_t all = fo->out.next;
+
+	if (fo->chunks == NULL || (!fl->in.has_ack && !is_taken(w, fl, all)))
+		return;
+	if (chunks_taken(fo->chunks,
+			 fl->in.has_ack ? fl->in.acked - fl->client_isn : all))
+		free_chunks(w, fo);
+}
+
 /* Read on: so many of the bytes are done with.  0: nothing can be read of them yet, or at all. */
 static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 			struct str bytes, bool full, const struct piece *p)
@@ -191,14 +234,18 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 	struct follower *fo = follower_of(w, c);
 	struct facts f;
 	size_t used = 0;
+	bool around;
 
 	if (bytes.len == 0 || !may_read(w, fo))
 		return 0;
+	around = http_around_chunks(&fo->http);
 	memset(&f, 0, sizeof(f));
 	switch (identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
 			      &used, &f)) {
 	case HTTP_STEP_MORE:
-		return used;
+		return !around || guard_chunks(w, fl, c, fo, (struct str){bytes.p, used})
+			       ? used
+			       : 0;
 	case HTTP_STEP_LOST:
 		give_up(w, fl, c, f.undecidable);
 		return 0;
@@ -428,12 +475,104 @@ static bool contradicts(const struct head *h, uint32_t base, const struct piece 
 				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
 }
 
+/* The other reading of a body: does it hold a request? */
+static void read_other_chunks(struct worker *w, struct flow *fl, struct conn *c,
+			      const struct chunks *k, const struct chunk_frame *at,
+			      const struct piece *p)
+{
+	const char *const text = k->text + at->text;
+	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
+	const size_t skip = before < 0 ? (size_t)-before : 0;
+	size_t have = before > 0 ? (size_t)before : 0, n = p->bytes.len - skip, used = 0;
+	struct http_follow again;
+	struct facts f;
+
+	memcpy(w->without, text, have);
+	n = n < HEAD_MAX - have ? n : HEAD_MAX - have;
+	memcpy(w->without + have, p->bytes.p + skip, n);
+	have += n;
+	http_at_chunk(&again, text[0] == '\r');
+	for (size_t i = 0; i < have; i += used) {
+		const struct str rest = {(const char *)w->without + i, have - i};
+
+		memset(&f, 0, sizeof(f));
+		switch (identify_http(w->identify, &again, rest, true,
+				      flow_server_port(fl), &used, &f)) {
+		case HTTP_STEP_REQUEST:
+			rival_name(w, c, facts_host(&f));
+			return;
+		case HTTP_STEP_LOST:
+			return;
+		case HTTP_STEP_MORE:
+			if (used == 0)
+				return;
+			break;
+		}
+	}
+}
+
+/*
+ * Who only watches sees two framings of one body: the host that it was for, or that of the
+ * request read behind it, is a candidate, and so is the one of the other reading.
+ */
+static void chunk_conflict(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, const struct chunk_frame *at,
+			   const struct piece *p)
+{
+	struct facts f;
+
+	c->flags |= 1u << FLAG_OVERLAP;
+	if (fo->waits && (int32_t)(fo->guard_at - at->at) <= 0)
+		judge_waiting(w, fl, c, fo);
+	if (fo->waits) {
+		read_waiting(w, fl, fo, &f);
+		rival_name(w, c, facts_host(&f));
+	} else {
+		rival_name(w, c, intern_text(w->texts, c->host));
+	}
+	read_other_chunks(w, fl, c, fo->chunks, at, p);
+	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+}
+
+/*
+ * Other bytes around the chunks than those that were read?  True: the packet is done with.
+ * `judged`: it contradicts the header in the guard, too, and what comes first tells more.
+ */
+static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, const struct piece *p, bool judged)
+{
+	const struct chunk_frame *at;
+
+	if (fo->chunks == NULL)
+		return false;
+	switch (chunks_compare(fo->chunks, p->at, p->bytes, &at)) {
+	case CHUNKS_SAME:
+		return false;
+	case CHUNKS_UNKNOWN:
+		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		return true;
+	case CHUNKS_OTHER:
+		break;
+	}
+	if (judged && (int32_t)(fo->guard_at - at->at) < 0)
+		return false;
+	if (w->inl == NULL) {
+		chunk_conflict(w, fl, c, fo, at, p);
+		return true;
+	}
+	c->flags |= 1u << FLAG_OVERLAP;
+	w->inl->refused = &w->inl->stats.conflicting;
+	return true;
+}
+
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
 	/* A header that the server has not acknowledged, or what waits to be one. */
 	const bool judged = contradicts(&fo->guard, fo->guard_at, p);
 
+	if (check_chunks(w, fl, c, fo, p, judged))
+		return;
 	if (w->inl != NULL && (judged || contradicts(&fo->out.head, fo->out.next, p))) {
 		c->flags |= 1u << FLAG_OVERLAP;
 		w->inl->refused = &w->inl->stats.conflicting;
@@ -551,6 +690,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return;
 	}
+	release_chunks(w, fl, fo);
 	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
 		if (fo->waits)
 			judge_waiting(w, fl, c, fo);

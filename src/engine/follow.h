@@ -8,13 +8,14 @@
  *
  * Every request is judged; where host, verdict or rule change an `update` is written.  Inline a
  * request is judged before its last segment passes, and until the server has acknowledged its
- * header no other bytes pass in its place.  Who only watches judges a request when the server
+ * header, and what stands around the chunks of its body, no other bytes pass in their place.  Who only watches judges a request when the server
  * has acknowledged it.  Private to the engine; threads and memory as the worker's.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/chunks.h"
 #include "flow/head.h"
 #include "identify/http_follow.h"
 
@@ -45,8 +46,9 @@ struct follower {
 	struct lane out, in;
 	struct head guard; /* the last header section, until the server has taken it */
 	uint32_t guard_at; /* its offset in the client's stream */
-	bool waits;        /* it is not judged yet */
-	bool lets_pass;    /* inline: what is unread was held for too long */
+	struct chunks *chunks; /* of bodies, until the server has taken them, or NULL */
+	bool waits;            /* it is not judged yet */
+	bool lets_pass;        /* inline: what is unread was held for too long */
 	bool asked_upgrade;
 	bool tunnel;    /* OPENING: the client asked a proxy for the host that stands */
 	bool opened;    /* ... and the proxy said yes */

@@ -11,6 +11,7 @@
 #define SILENT_US         INT64_C(900000000)
 #define PENDING_DEFAULT   65536u
 #define LARGE_HEADS_SHARE 8u  /* one large head for so many pending connections */
+#define CHUNKS_SHARE      8u  /* one list of chunks' frames for so many */
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
 #define EACH_FLOW         128u /* texts, names told by DNS, and queries */
@@ -84,6 +85,7 @@ static bool create_parts(struct worker *w)
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
+	w->chunks = pool_create(sizeof(struct chunks), pendings / CHUNKS_SHARE + 1);
 	if (words_wanted(w))
 		w->guesses = words_create(w);
 	if (w->cfg.inline_cfg != NULL &&
@@ -92,7 +94,7 @@ static bool create_parts(struct worker *w)
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
 	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
-	       w->facts != NULL && w->followers != NULL &&
+	       w->facts != NULL && w->followers != NULL && w->chunks != NULL &&
 	       (w->guesses != NULL || !words_wanted(w));
 }
 
@@ -117,6 +119,7 @@ void worker_destroy(struct worker *w)
 		return;
 	guesses_destroy(w->guesses);
 	inline_destroy(w->inl);
+	pool_destroy(w->chunks);
 	pool_destroy(w->followers);
 	pool_destroy(w->facts);
 	pool_destroy(w->pendings);

@@ -169,32 +169,37 @@ bool http_between(const struct http_follow *hf)
 	return hf->state == AT_REQUEST;
 }
 
+bool http_around_chunks(const struct http_follow *hf)
+{
+	return hf->state != AT_REQUEST && http_skippable(hf) == 0;
+}
+
+void http_at_chunk(struct http_follow *hf, bool line_end)
+{
+	*hf = (struct http_follow){.state = line_end ? CHUNK_CR : CHUNK_SIZE};
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the bytes, where they stand, and the answer */
 enum http_step identify_http(struct identify *id, struct http_follow *hf,
 			     struct str bytes, bool full, uint16_t port, size_t *ret_used,
 			     struct facts *f)
 {
 	const struct stream s = {(const uint8_t *)bytes.p, bytes.len, false, full, port};
+	const uint64_t body = http_skippable(hf);
 	size_t at = 0;
 
-	while (at < bytes.len && hf->state != AT_REQUEST) {
-		const uint64_t body = http_skippable(hf);
-		const size_t rest = bytes.len - at;
-
-		if (body > 0) {
-			const size_t n = body < rest ? (size_t)body : rest;
-
-			http_skip(hf, n);
-			at += n;
-		} else if (!read_frame(hf, bytes.p[at++])) {
+	if (body > 0) {
+		*ret_used = body < bytes.len ? (size_t)body : bytes.len;
+		http_skip(hf, *ret_used);
+		return HTTP_STEP_MORE;
+	}
+	while (at < bytes.len && http_around_chunks(hf))
+		if (!read_frame(hf, bytes.p[at++])) {
 			*ret_used = at;
 			return lost(id, f, UNDECIDABLE_HTTP_DESYNC);
 		}
-	}
 	*ret_used = at;
-	if (at == bytes.len)
-		return HTTP_STEP_MORE;
-	if (at > 0) /* the request from its beginning, by the next call */
+	if (at > 0 || bytes.len == 0) /* a request from its beginning, by the next call */
 		return HTTP_STEP_MORE;
 	return read_request(id, hf, &s, ret_used, f);
 }

@@ -34,12 +34,18 @@ enum http_step {
 
 /*
  * Go on with the client's next bytes, all in order; *ret_used of them are read and never wanted
- * again.  A request is read when its header section is whole: MORE with none used asks for the
+ * again: some of a body, some of what stands around chunks, or a request, one kind a call.  A request is read when its header section is whole: MORE with none used asks for the
  * same bytes and more.  `full`: no more of them will be kept.  *f starts zeroed.
  */
 enum http_step identify_http(struct identify *id, struct http_follow *hf,
 			     struct str bytes, bool full, uint16_t port, size_t *ret_used,
 			     struct facts *f);
+
+/* Next stands what tells how long a body is: sizes of chunks, their line ends, trailers. */
+bool http_around_chunks(const struct http_follow *hf);
+
+/* Begin anew in front of a chunk's size, or with the line end that stands before it. */
+void http_at_chunk(struct http_follow *hf, bool line_end);
 
 /* How many of the next bytes are body whatever they are; they may be left out by http_skip(). */
 uint64_t http_skippable(const struct http_follow *hf);

@@ -2,6 +2,7 @@
 /* Requests behind the first of a connection, and DNS over TCP: inline and watched. */
 #include "watch.h"
 
+#include "engine/chunks.h"
 #include "flow/head.h"
 
 #define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
@@ -535,6 +536,69 @@ static void a_later_header_that_is_too_long_is_judged_as_that(void **state)
 	assert_true(scene_end(s));
 }
 
+/* ---- the frames of chunks ------------------------------------------------------------------- */
+
+#define BIG  "100000\r\n"
+#define STOP "0\r\n\r\n"
+
+/* A server may ignore the size of a chunk (an old time stamp, say) and take the next one. */
+static void other_sizes_in_the_place_of_a_read_one_are_dropped(void **state)
+{
+	struct scene *s = served(closed, CHUNKED);
+	const uint32_t at = LEN(CHUNKED);
+
+	(void)state;
+	assert_answer(s, text_at(s, at, BIG), GOT_PASS);
+	assert_answer(s, text_at(s, at, STOP EVIL), GOT_DROP);
+	assert_answer(s, text_at(s, at + 2, "\r\n" EVIL), GOT_DROP);
+	assert_int_equal(scene_stats(s).conflicting, 2);
+	assert_answer(s, text_at(s, at, BIG "body"), GOT_PASS);
+	assert_answer(s, text_at(s, at + LEN(BIG), EVIL), GOT_PASS); /* as body */
+	/* What the server has acknowledged stays as it is. */
+	(void)send_reply(s, &web, SERVED, at + LEN(BIG), "HTTP/1.1 100 Go on\r\n\r\n");
+	assert_answer(s, text_at(s, at, STOP EVIL), GOT_PASS);
+	assert_lines(s, EVIL_UPDATE, 0);
+	assert_true(scene_end(s));
+}
+
+/* The end of a body, its trailers, and sizes whose digits came in pieces. */
+static void every_byte_around_chunks_is_guarded(void **state)
+{
+	static const char chunks[] = "5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n";
+	const uint32_t at = LEN(CHUNKED);
+
+	(void)state;
+	for (uint32_t step = 1; step <= LEN(chunks); step++)
+		for (uint32_t i = 0; i < LEN(chunks); i++) {
+			struct scene *s = served(closed, CHUNKED);
+			const bool body = i >= 7 && i < 12;
+
+			for (uint32_t n = 0; n < LEN(chunks); n += step)
+				(void)send_data(s, &web, at + n, chunks + n,
+						LEN(chunks) - n < step ? LEN(chunks) - n
+								       : step);
+			assert_answer(s, send_data(s, &web, at + i, "?", 1),
+				      body ? GOT_PASS : GOT_DROP);
+			assert_true(scene_end(s));
+		}
+}
+
+/* More frames than are kept, and the server says nothing to them. */
+static void forgotten_frames_are_not_taken_for_known(void **state)
+{
+	struct scene *s = served(closed, CHUNKED);
+	uint32_t at = LEN(CHUNKED);
+
+	(void)state;
+	for (unsigned i = 0; i <= CHUNKS_MAX; i++, at += 7)
+		assert_answer(s, text_at(s, at, "2\r\nab\r\n"), GOT_PASS);
+	assert_answer(s, text_at(s, at - 7, "2\r\nab\r\n"), GOT_PASS);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_answer(s, text_at(s, LEN(CHUNKED), STOP EVIL), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+	assert_true(scene_end(s));
+}
+
 /* The rest of a header in one large frame with much of the body. */
 static void a_large_frame_ends_a_header(void **state)
 {
@@ -611,6 +675,51 @@ static void two_contents_of_a_later_request_are_a_conflict(void **state)
 	assert_lines(s, "\"undecidable\":\"conflict\"",
 		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
 	assert_lines(s, EVIL_UPDATE, 0);
+	end_watch(s);
+}
+
+static void two_framings_of_a_body_are_a_conflict(void **state)
+{
+	(void)state;
+	for (int taken = 0; taken < 2; taken++) {
+		struct scene *s = watch();
+		const uint32_t at = LEN(GOOD) + LEN(CHUNKED);
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD), "x", 1);
+		see_client(s, &web, LEN(GOOD), CHUNKED, LEN(CHUNKED));
+		see_client(s, &web, at, BIG, LEN(BIG));
+		if (taken)
+			see_server(s, &web, 1, at + LEN(BIG), "x", 1);
+		see_client(s, &web, at, BIG "x", LEN(BIG) + 1); /* again */
+		see_client(s, &web, at, STOP EVIL, LEN(STOP) + LEN(EVIL));
+		assert_lines(s, "\"undecidable\":\"conflict\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]",
+			     taken ? 0 : 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* The request behind the body that was read first is one candidate, not a fact. */
+static void a_request_behind_a_contested_body_is_a_candidate(void **state)
+{
+	struct scene *s = watch();
+	const uint32_t at = LEN(CHUNKED);
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, CHUNKED, LEN(CHUNKED));
+	see_server(s, &web, 0, LEN(CHUNKED), "x", 1);
+	see_client(s, &web, at, STOP GET("third.example"),
+		   LEN(STOP) + LEN(GET("third.example")));
+	see_client(s, &web, at, "1\r\na\r\n" STOP EVIL, 6 + LEN(STOP) + LEN(EVIL));
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"update\"",
+		     "\"candidates\":[\"third.example\",\"evil.example\"]", 1);
+	assert_lines(s, "\"host\":\"third.example\"", NULL, 0);
 	end_watch(s);
 }
 
@@ -777,6 +886,9 @@ int main(void)
 		cmocka_unit_test(in_a_tunnel_any_protocol_may_stand),
 		cmocka_unit_test(another_answer_opens_no_tunnel),
 		cmocka_unit_test(socks_in_a_tunnel_is_judged),
+		cmocka_unit_test(other_sizes_in_the_place_of_a_read_one_are_dropped),
+		cmocka_unit_test(every_byte_around_chunks_is_guarded),
+		cmocka_unit_test(forgotten_frames_are_not_taken_for_known),
 		cmocka_unit_test(a_large_frame_ends_a_header),
 		cmocka_unit_test(a_denial_stands_when_the_time_is_over),
 		cmocka_unit_test(a_later_header_that_is_too_long_is_judged_as_that),
@@ -784,6 +896,8 @@ int main(void)
 		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
 		cmocka_unit_test(pipelined_requests_are_told_one_by_one),
 		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
+		cmocka_unit_test(two_framings_of_a_body_are_a_conflict),
+		cmocka_unit_test(a_request_behind_a_contested_body_is_a_candidate),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
