@@ -35,6 +35,7 @@ struct pending {
 	int64_t held_since_us;
 	uint32_t wait_prev, wait_next; /* pendings with held packets, oldest first; + 1 */
 	bool again;   /* a second connection of QUIC between the same ports */
+	bool paid;    /* ... whose datagram at hand the budget has let through */
 	bool guarded; /* judged, passes, and the server has not acknowledged the head */
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */

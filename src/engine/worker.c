@@ -261,11 +261,14 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 					bool from_client)
 {
 	struct facts again;
-	const bool whole = p->whole;
+	const bool whole = p->whole, paid = p->paid;
 	enum identify_step step;
 
-	if (from_client && !may_open(w, pkt)) {
-		if (whole)
+	p->paid = false;
+	if (from_client && !paid && !may_open(w, pkt)) {
+		if (p->again) /* the first one's verdict stays */
+			w->inl->refused = &w->inl->stats.over_cap;
+		if (whole || p->again)
 			return IDENTIFY_MORE;
 		*conn_facts(w, p) = (struct facts){.protocol = PROTOCOL_QUIC,
 						   .undecidable = UNDECIDABLE_BUDGET};
@@ -786,12 +789,13 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	dcid = identify_initial_dcid(pkt->payload, pkt->payload_len);
 	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
 		return NULL;
-	p = conn_pend(w, fl, c);
-	if (p == NULL) { /* the client sends it again */
+	/* Over a cap the client sends it again. */
+	p = may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
+	if (p == NULL) {
 		w->inl->refused = &w->inl->stats.over_cap;
 		return NULL;
 	}
-	p->again = true;
+	p->again = p->paid = true;
 	c->done = false;
 	c->asked = true;
 	c->provisional = true;

@@ -128,6 +128,44 @@ static void a_flood_of_initials_is_not_opened(void **state)
 	assert_true(scene_end(s));
 }
 
+/* The budget takes nothing from a connection that is judged: the second one comes again. */
+static void a_second_connection_over_the_budget_comes_again(void **state)
+{
+	static const uint8_t other_id[sizeof(dcid)] = {9, 8, 7, 6, 5, 4, 3, 2};
+	static struct bytes first, second, rest;
+	struct scene *s = start(closed);
+	struct ends e = quic;
+	uint32_t id;
+
+	(void)state;
+	make_initial(&first, &good, 0, 0, 0);
+	make_initial_of(&second, other_id, &evil, 0, 0, 90);
+	make_initial_of(&rest, other_id, &evil, 1, 90, 0);
+	for (uint16_t i = 0; i < 998; i++) {
+		e.client_port = (uint16_t)(20000 + i);
+		(void)send_datagram(s, &e, FROM_CLIENT, first.b, first.len);
+	}
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	/* The last one of this second, which is counted once. */
+	id = send_datagram(s, &quic, FROM_CLIENT, second.b, second.len);
+	assert_answer(s, id, GOT_NOTHING);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, rest.b, rest.len),
+		      GOT_DROP);
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, second.b, second.len),
+		      GOT_DROP);
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
+		      GOT_FINAL);
+	assert_lines(s, "\"undecidable\":\"budget\"", NULL, 0);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_int_equal(scene_stats(s).over_cap, 2);
+	s->now_us += SECOND;
+	(void)send_datagram(s, &quic, FROM_CLIENT, rest.b, rest.len);
+	assert_answers(s, id, 1, GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
+	assert_true(scene_end(s));
+}
+
 /* It may end before the server, and would be judged for what comes after it. */
 static void a_datagram_with_a_low_hop_limit_is_dropped(void **state)
 {
@@ -755,6 +793,7 @@ int main(void)
 		cmocka_unit_test(an_allowed_quic_hello_passes),
 		cmocka_unit_test(a_second_connection_of_quic_is_judged),
 		cmocka_unit_test(a_flood_of_initials_is_not_opened),
+		cmocka_unit_test(a_second_connection_over_the_budget_comes_again),
 		cmocka_unit_test(a_datagram_with_a_low_hop_limit_is_dropped),
 		cmocka_unit_test(a_denied_quic_hello_is_prohibited),
 		cmocka_unit_test(datagrams_that_were_dropped_do_not_make_the_name),
