@@ -30,6 +30,8 @@
 #include "model/verdict.h"
 #include "record/form.h"
 
+#define RETRY_FRONT 11 /* bytes of a HelloRetryRequest in front of its random */
+
 struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
@@ -52,8 +54,11 @@ struct pending {
 	bool second_whole;
 	bool retried; /* the server asked for a second hello */
 	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
-	bool heard_other;
-	uint32_t heard_seq; /* of the first of them */
+	bool heard_other; /* it is none */
+	bool listens;     /* the answer has begun */
+	uint8_t heard_front[RETRY_FRONT];
+	uint16_t heard_else; /* bytes of others, who answer first */
+	uint32_t heard_next; /* sequence number of the next byte of the answer */
 	bool opened;     /* inline: a proxy has made the tunnel that the head asks for */
 	uint8_t proxies; /* that the head asks, and that were judged */
 	uint32_t base;   /* where in the stream the head begins: behind the first hello */
@@ -282,8 +287,8 @@ struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *
 		      struct str bytes);
 
 /*
- * A packet of the server behind a TLS hello: does it ask for a second one?  Then the head begins
- * behind the first.  A client with a tiny window gets the request in pieces: after each but the
+ * A packet of the server that has taken a TLS hello: does it ask for a second one?  Then the head
+ * begins behind the first.  A client with a tiny window gets the request in pieces: after each but the
  * last rival_may_start_over() says so.
  */
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt);
@@ -293,7 +298,16 @@ bool rival_may_start_over(const struct pending *p);
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client);
 
-/* The client's bytes after a HelloRetryRequest; DONE: compared with the first hello. */
+/* Behind a hello there may be early data, which is kept in case that a second one is asked for. */
+bool rival_keeps_early(const struct pending *p);
+
+/*
+ * The head begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
+ * or may become it?  That may be beyond the head.  *ret_early: the last of it is early data.
+ */
+uint32_t rival_skipped(struct worker *w, struct pending *p, bool *ret_early);
+
+/* The client's bytes after a HelloRetryRequest; PASS: early data; DONE: compared with the first hello. */
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 				      struct conn *c, struct pending *p);
 

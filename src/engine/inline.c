@@ -256,7 +256,8 @@ bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
 		       const struct pending *p)
 {
 	if (!is_unsure(fl, c) || p->retried || p->facts->protocol != PROTOCOL_TLS ||
-	    p->facts->hello_end == 0 || p->facts->hello_end == p->head.highest)
+	    p->facts->layered || p->facts->hello_end == 0 ||
+	    p->facts->hello_end == p->head.highest)
 		return true;
 	return refuse(w, c, &w->inl->stats.ignored);
 }

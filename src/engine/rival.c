@@ -21,6 +21,12 @@
 
 #define RETRY_BYTES 43 /* of a HelloRetryRequest, until its random is told */
 
+#define OTHERS_SAY 4096 /* bytes at the most: a proxy's answer in front of the server's */
+
+#define RECORD_HEADER 5
+#define CCS_LEN       6
+#define RECORD_MAX    ((1u << 14) + 256) /* RFC 8446 5.2 */
+
 void rival_name(struct worker *w, struct conn *c, struct str host)
 {
 	if (host.len == 0)
@@ -96,47 +102,99 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
  */
 static bool hello_retry_byte(uint32_t at, uint8_t b)
 {
-	static const uint8_t random[RETRY_BYTES - 11] = {
+	static const uint8_t random[RETRY_BYTES - RETRY_FRONT] = {
 		0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
 		0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
 		0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
-	if (at >= 11)
-		return b == random[at - 11];
-	return at == 0 ? b == 22 : at != 5 || b == 2;
+	if (at >= RETRY_FRONT)
+		return b == random[at - RETRY_FRONT];
+	switch (at) {
+	case 0:
+		return b == 22;
+	case 1:
+	case 9:
+	case 10:
+		return b == 3;
+	default:
+		return at != 5 || b == 2;
+	}
+}
+
+static bool may_begin_retry(const uint8_t *bytes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!hello_retry_byte(i, bytes[i]))
+			return false;
+	return true;
+}
+
+/* The next byte.  What others say in front of the answer is passed over. */
+static void hear_byte(struct pending *p, uint8_t b)
+{
+	uint32_t n = p->heard + 1u, from = 0;
+
+	if (p->heard < RETRY_FRONT)
+		p->heard_front[p->heard] = b;
+	if (hello_retry_byte(p->heard, b)) {
+		p->heard++;
+		return;
+	}
+	if (!p->facts->layered || p->heard >= RETRY_FRONT || p->heard_else > OTHERS_SAY) {
+		p->heard_other = true;
+		return;
+	}
+	while (!may_begin_retry(p->heard_front + from, n - from))
+		from++;
+	memmove(p->heard_front, p->heard_front + from, n - from);
+	p->heard = (uint8_t)(n - from);
+	p->heard_else = (uint16_t)(p->heard_else + from);
 }
 
 /* The server's bytes in order, whatever the segments. */
 static void hear_retry(struct pending *p, const struct packet *pkt)
 {
-	if (p->heard == 0 && !p->heard_other)
-		p->heard_seq = pkt->seq;
+	if (!p->listens)
+		p->heard_next = pkt->seq;
+	p->listens = true;
+	if ((int32_t)(pkt->seq - p->heard_next) > OTHERS_SAY) /* some was not seen */
+		p->heard_other = true;
 	for (size_t i = 0; i < pkt->payload_len && !p->heard_other; i++) {
 		if (p->heard == RETRY_BYTES)
 			return;
-		if (pkt->seq + (uint32_t)i == p->heard_seq + p->heard) {
-			p->heard_other = !hello_retry_byte(p->heard, pkt->payload[i]);
-			p->heard++;
+		if (pkt->seq + (uint32_t)i == p->heard_next) {
+			hear_byte(p, pkt->payload[i]);
+			p->heard_next++;
 		}
 	}
 }
 
 bool rival_may_start_over(const struct pending *p)
 {
-	return p->heard > 0 && p->heard < RETRY_BYTES && !p->heard_other && !p->retried;
+	return p->listens && p->heard < RETRY_BYTES && !p->heard_other && !p->retried;
+}
+
+bool rival_keeps_early(const struct pending *p)
+{
+	return p->facts != NULL && (p->facts->flags & 1u << FLAG_EARLY_DATA) != 0 &&
+	       p->facts->hello_end > 0 && !p->heard_other && !p->retried;
 }
 
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
 {
-	if (p->retried || conn_facts(w, p)->protocol != PROTOCOL_TLS)
+	const struct facts *f = conn_facts(w, p);
+	const uint32_t end = f->hello_end > 0 ? f->hello_end : p->head.filled;
+
+	if (p->retried || f->protocol != PROTOCOL_TLS || pkt->payload_len == 0 ||
+	    (int32_t)(pkt->ack - p->flow->client_isn - p->base - end) < 0)
 		return false;
 	hear_retry(p, pkt);
 	if (p->heard < RETRY_BYTES || p->heard_other)
 		return false;
 	p->retried = true;
 	p->whole = false;
-	p->base += p->head.filled;
-	head_clear(&p->head, w->heads);
+	p->base += end;
+	head_drop(&p->head, w->heads, end);
 	return true;
 }
 
@@ -168,24 +226,56 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }
 
+uint32_t rival_skipped(struct worker *w, struct pending *p, bool *ret_early)
+{
+	static const uint8_t ccs[CCS_LEN] = {20, 3, 3, 0, 1, 1};
+	const bool early = (conn_facts(w, p)->flags & 1u << FLAG_EARLY_DATA) != 0;
+	const struct head *h = &p->head;
+	uint32_t at = 0, left, len;
+
+	*ret_early = false;
+	while (at < h->filled) {
+		const uint8_t *b = h->bytes + at;
+
+		left = h->filled - at;
+		if (memcmp(b, ccs, left < CCS_LEN ? left : CCS_LEN) == 0) {
+			*ret_early = false;
+			at += CCS_LEN;
+			continue;
+		}
+		if (!early || b[0] != 23)
+			return at;
+		*ret_early = left >= RECORD_HEADER;
+		if (left < RECORD_HEADER)
+			return at + RECORD_HEADER;
+		len = (uint32_t)b[3] << 8 | b[4];
+		if (b[1] != 3 || len == 0 || len > RECORD_MAX)
+			return at;
+		at += RECORD_HEADER + len;
+	}
+	return at;
+}
+
 /*
  * After HelloRetryRequest: the same hello but for what the server asked for (RFC 8446 4.1.2),
- * behind a change_cipher_spec for the sake of middle boxes (D.4).
+ * behind a change_cipher_spec for the sake of middle boxes (D.4) and early data that was under
+ * way, which the server cannot open and skips (4.2.10): so much of it as the head has room for.
  */
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 				      struct conn *c, struct pending *p)
 {
-	static const uint8_t ccs[] = {20, 3, 3, 0, 1, 1};
 	const struct head *h = &p->head;
-	size_t skip = h->filled < sizeof(ccs) ? h->filled : sizeof(ccs);
+	bool early;
+	const uint32_t skip = rival_skipped(w, p, &early);
 	struct facts f;
 
-	if (memcmp(h->bytes, ccs, skip) == 0) {
-		if (skip < sizeof(ccs))
-			return IDENTIFY_MORE;
-	} else {
-		skip = 0;
+	if (skip >= HEAD_MAX) {
+		conn_facts(w, p)->undecidable = UNDECIDABLE_HELLO_TOO_BIG;
+		p->rival = true;
+		return IDENTIFY_DONE;
 	}
+	if (skip >= h->filled)
+		return early ? IDENTIFY_PASS : IDENTIFY_MORE;
 	memset(&f, 0, sizeof(f));
 	if (identify_stream(w->identify, h->bytes + skip, h->filled - skip, false,
 			    h->filled == HEAD_MAX, flow_server_port(fl),
@@ -307,6 +397,7 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 {
 	struct facts *f = conn_facts(w, p);
+	enum undecidable why;
 
 	if (p->rival)
 		rival_name(w, c, facts_host(f));
@@ -318,11 +409,14 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		rival_forget(w, c);
 		return;
 	}
+	why = UNDECIDABLE_CONFLICT;
+	if (p->retried && p->other.bytes == NULL)
+		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
+			      ? UNDECIDABLE_HELLO_TOO_BIG
+			      : UNDECIDABLE_MALFORMED_HELLO;
 	*f = (struct facts){.protocol = f->protocol,
 			    .flags = f->flags,
 			    .tls_offered = f->tls_offered,
 			    .quic_version = f->quic_version,
-			    .undecidable = p->retried && p->other.bytes == NULL
-						   ? UNDECIDABLE_MALFORMED_HELLO
-						   : UNDECIDABLE_CONFLICT};
+			    .undecidable = why};
 }

@@ -463,11 +463,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (w->inl == NULL) {
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
-		if (!p->whole || at < p->whole_end)
+		if (!p->whole || at < p->whole_end || rival_keeps_early(p))
 			rival_stream(w, fl, c, p, at, bytes);
 	}
 	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
-	    p->facts->protocol != PROTOCOL_DNS)
+	    p->facts->protocol != PROTOCOL_DNS && !rival_keeps_early(p))
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->whole) /* kept for follow_start() */
@@ -690,36 +690,55 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 		(void)judge_early(w, fl, c);
 }
 
+/*
+ * The second hello is held as the first was, and judged if it is another.  What came behind the
+ * first before the server asked has passed: unless that is early data it may be the second.
+ */
+static void expect_second_hello(struct worker *w, struct flow *fl, struct conn *c,
+				struct pending *p)
+{
+	bool early;
+
+	p->guarded = false;
+	c->done = false;
+	c->asked = true;
+	c->provisional = true;
+	if ((int32_t)(c->passed - p->base) <= 0 ||
+	    ((int32_t)(c->passed - p->base - p->head.highest) <= 0 &&
+	     rival_skipped(w, p, &early) >= p->head.filled))
+		return;
+	p->rival = true;
+	conn_settle(w, fl, c, p);
+}
+
 /* A judged head that the server has not taken yet: no other bytes in its place. */
 static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 			 struct pending *p, const struct packet *pkt, bool from_client)
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
-	const uint32_t hello_end = p->facts == NULL || p->facts->hello_end == 0
-					   ? 0
-					   : p->base + p->facts->hello_end;
-
-	if (from_client && pkt->payload_wire_len > 0)
-		(void)inline_admits(w, fl, c, pkt, at, bytes);
-	p->guarded = inline_guards(w, fl, c, p);
-	if (p->guarded)
-		return;
-	if (from_client || !rival_starts_over(w, p, pkt)) {
-		p->guarded = rival_may_start_over(p);
-		if (!p->guarded)
-			conn_release(w, c);
+	if (from_client && pkt->payload_wire_len > 0 &&
+	    inline_admits(w, fl, c, pkt, at, bytes) && bytes.len > 0 &&
+	    rival_keeps_early(p) &&
+	    head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len) ==
+		    HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	if (!from_client && rival_starts_over(w, p, pkt)) {
+		expect_second_hello(w, fl, c, p);
 		return;
 	}
-	/* The second hello is held as the first was, and judged if it is another. */
-	c->done = false;
-	c->asked = true;
-	c->provisional = true;
-	/* What came behind the first before the server asked may be the second: it has passed. */
-	if (hello_end == 0 || (int32_t)(c->passed - hello_end) <= 0)
-		return;
-	p->rival = true;
-	conn_settle(w, fl, c, p);
+	p->guarded = inline_guards(w, fl, c, p) || rival_may_start_over(p);
+	if (!p->guarded)
+		conn_release(w, c);
+}
+
+static void note_whole(struct worker *w, struct pending *p)
+{
+	const uint32_t end = p->retried ? 0 : conn_facts(w, p)->hello_end;
+
+	p->whole = true;
+	p->whole_end = end > 0 ? end : p->head.filled;
+	p->whole_us = w->now_us;
 }
 
 /* Who only watches waits, the name known, for the server to take it. */
@@ -743,12 +762,16 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {
-		p->whole = true;
-		p->whole_end = p->head.filled;
-		p->whole_us = w->now_us;
+		note_whole(w, p);
 		words_ask(w, fl, c, p);
 	}
-	return rival_is_over(w, fl, p, pkt, from_client) ? IDENTIFY_DONE : IDENTIFY_MORE;
+	if (rival_is_over(w, fl, p, pkt, from_client))
+		return IDENTIFY_DONE;
+	/* What came behind the first hello before the server asked for a second one. */
+	if (!from_client && p->retried && !p->whole && p->head.filled > 0 &&
+	    ask_stream(w, fl, c, p, false) == IDENTIFY_DONE)
+		note_whole(w, p);
+	return IDENTIFY_MORE;
 }
 
 /* What comes behind the verdict, for those of which that is read, too. */

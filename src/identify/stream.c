@@ -153,6 +153,15 @@ static enum fit read_hello(const struct stream *s, struct facts *f)
 	return fit == FIT_NO ? http_read(s, f) : fit;
 }
 
+/* The end of what lies at `inside`, if that is among the bytes; else 0. */
+static uint16_t end_in(const uint8_t *bytes, size_t filled, const uint8_t *inside,
+		       uint16_t end)
+{
+	const uintptr_t front = (uintptr_t)inside - (uintptr_t)bytes;
+
+	return front <= filled ? (uint16_t)(front + end) : 0;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parts of a head, spelt out for callers */
 enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 				   size_t filled, bool final, bool beyond_cap,
@@ -192,8 +201,9 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		set_visibility(f);
 		return o.named || o.nameless ? IDENTIFY_ASKED : IDENTIFY_PASS;
 	}
-	if (s.bytes != bytes) /* it ends in what stands in layers */
-		f->hello_end = 0;
+	f->layered = s.bytes != bytes;
+	if (f->hello_end > 0) /* not in what was put together from layers */
+		f->hello_end = end_in(bytes, filled, s.bytes, f->hello_end);
 	if (f->requests)
 		f->request_at = (uint16_t)(s.bytes - bytes);
 	if (step == LAYER_DONE || fit == FIT_DONE) {

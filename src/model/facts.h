@@ -47,8 +47,8 @@ struct facts {
 	uint16_t host_len;
 	uint16_t url_len;
 	uint16_t asked_len;
-	uint16_t
-		hello_end; /* TLS in front of nothing: where the hello ends; 0 = not known */
+	uint16_t hello_end; /* TLS: where its records end; 0 = not in the bytes given */
+	bool layered; /* others, who answer first, are asked in front of hello or request */
 	uint16_t request_at;   /* where the first request begins, if `requests` */
 	bool requests;         /* HTTP/1 requests, which can be followed one by one */
 	uint8_t proxies;       /* asked for a host, one behind the other ... */

@@ -352,18 +352,26 @@ static inline uint32_t send_reply(struct scene *s, const struct ends *e, uint32_
 					     text, strlen(text)});
 }
 
-/* A hello for `name` in one record, `pad` bytes longer than need be. */
-static inline void make_hello(struct bytes *to, const char *name, size_t pad)
+static inline void make_hello_with(struct bytes *to, const char *name, size_t pad,
+				   bool early_data)
 {
 	static struct bytes extensions, message;
 
 	extensions.len = message.len = to->len = 0;
+	if (early_data)
+		put_be(&extensions, 42u << 16, 4);
 	put_be(&extensions, 21, 2);
 	put_be(&extensions, pad, 2);
 	put_fill(&extensions, 0, pad);
 	put_sni(&extensions, name, strlen(name));
 	put_hello(&message, &extensions);
 	put_records(to, &message, 16384);
+}
+
+/* A hello for `name` in one record, `pad` bytes longer than need be. */
+static inline void make_hello(struct bytes *to, const char *name, size_t pad)
+{
+	make_hello_with(to, name, pad, false);
 }
 
 #endif /* TESTS_ENGINE_SCENE_H */

@@ -204,6 +204,257 @@ static void a_second_hello_is_not_waited_for_for_ever(void **state)
 	assert_true(scene_end(s));
 }
 
+/* ---- early data in front of a second hello (RFC 8446 4.2.10) ---------------------------------- */
+
+static struct bytes keen; /* good.example, offers early data */
+static struct bytes early;
+
+/* change_cipher_spec, then `n` records of `each` bytes. */
+static void make_early(unsigned n, size_t each)
+{
+	make_hello_with(&keen, "good.example", 100, true);
+	early.len = 0;
+	put_mem(&early, "\x14\x03\x03\x00\x01\x01", 6);
+	for (unsigned i = 0; i < n; i++) {
+		put_be(&early, 0x170303, 3);
+		put_be(&early, each, 2);
+		put_fill(&early, 0xee, each);
+	}
+}
+
+static uint32_t retry_after(struct scene *s, uint32_t taken)
+{
+	return send_segment(s, &v4,
+			    (struct segment){FROM_SERVER, TCP_ACK | TCP_PSH, SERVER_FIRST,
+					     CLIENT_FIRST + taken, hello_retry,
+					     sizeof(hello_retry) - 1});
+}
+
+/* The early data from `from` on, in segments.  Each but those of a record's header passes. */
+static void send_early(struct scene *s, uint32_t from, uint32_t to)
+{
+	for (uint32_t n; from < to; from += n) {
+		n = to - from < 600 ? to - from : 600;
+		(void)send_data(s, &v4, (uint32_t)keen.len + from, early.b + from, n);
+	}
+}
+
+/* The server asks when `before` bytes of the early data have passed. */
+static struct scene *asked_again(uint32_t before)
+{
+	struct scene *s = start(closed);
+
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &keen);
+	send_early(s, 0, before);
+	assert_answer(s, retry_after(s, (uint32_t)keen.len), GOT_PASS);
+	return s;
+}
+
+static void early_data_in_front_of_a_second_hello_is_skipped(void **state)
+{
+	(void)state;
+	make_early(3, 700);
+	for (uint32_t before = 0; before <= early.len; before += 7) {
+		const uint32_t at = (uint32_t)(keen.len + early.len);
+		struct scene *s = asked_again(before);
+
+		send_early(s, before, (uint32_t)early.len);
+		assert_answer(s, send_data(s, &v4, at, good.b, good.len), GOT_PASS);
+		assert_answers(s, 1, s->ids, GOT_PASS);
+		assert_answer(s,
+			      send_reply(s, &v4, sizeof(hello_retry) - 1,
+					 at + (uint32_t)good.len, "taken"),
+			      GOT_FINAL);
+		assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+		assert_true(scene_end(s));
+		s = asked_again(before);
+		send_early(s, before, (uint32_t)early.len);
+		assert_answer(s, send_data(s, &v4, at, evil.b, evil.len), GOT_DROP);
+		assert_lines(s, "\"undecidable\":\"malformed_hello\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+		assert_true(scene_end(s));
+	}
+}
+
+/* Held back it would keep its client from going on: the server acknowledges nothing. */
+static void early_data_is_not_held_but_in_a_header(void **state)
+{
+	struct scene *s;
+	uint32_t at, id;
+
+	(void)state;
+	make_early(2, 6000);
+	s = asked_again(0);
+	at = (uint32_t)keen.len;
+	assert_answer(s, send_data(s, &v4, at, early.b, 500), GOT_PASS);
+	send_early(s, 500, 6011);
+	assert_answers(s, 1, s->ids, GOT_PASS);
+	id = send_data(s, &v4, at + 6011, early.b + 6011, 3);
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_data(s, &v4, at + 6014, early.b + 6014, 1000);
+	assert_answers(s, id, 2, GOT_PASS);
+	assert_true(scene_end(s));
+}
+
+/* A server may have ignored the segment with the record that is skipped here. */
+static void other_bytes_in_the_place_of_early_data_are_dropped(void **state)
+{
+	(void)state;
+	make_early(1, 900);
+	for (uint32_t before = 0; before <= 600; before += 600) {
+		struct scene *s = asked_again(before);
+		const uint32_t at = (uint32_t)keen.len;
+
+		send_early(s, before, (uint32_t)early.len);
+		assert_answer(s, send_data(s, &v4, at, evil.b, evil.len), GOT_DROP);
+		assert_answer(s, send_data(s, &v4, at + 6, evil.b, evil.len), GOT_DROP);
+		assert_int_equal(scene_stats(s).conflicting, 2);
+		assert_true(scene_end(s));
+	}
+	/* ... before it asks, too. */
+	struct scene *s = start(closed);
+
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &keen);
+	send_early(s, 0, (uint32_t)early.len);
+	assert_answer(s, send_data(s, &v4, (uint32_t)keen.len, evil.b, evil.len),
+		      GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+static void behind_early_data_no_second_hello_passes_before_it_is_asked_for(void **state)
+{
+	struct scene *s = start(closed);
+
+	(void)state;
+	make_early(1, 900);
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &keen);
+	send_early(s, 0, (uint32_t)early.len);
+	(void)send_data(s, &v4, (uint32_t)(keen.len + early.len), evil.b, evil.len);
+	assert_answer(s, retry_after(s, (uint32_t)keen.len), GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"", 1);
+	assert_true(scene_end(s));
+}
+
+static void what_was_not_offered_or_is_too_much_is_not_skipped(void **state)
+{
+	const uint32_t room = 18432; /* HEAD_MAX */
+	struct scene *s;
+
+	(void)state;
+	make_early(1, 16384);
+	s = asked_again(0);
+	send_early(s, 0, (uint32_t)early.len);
+	assert_answer(
+		s, send_data(s, &v4, (uint32_t)(keen.len + early.len), good.b, good.len),
+		GOT_PASS);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	assert_true(scene_end(s));
+	make_early(2, 9300);
+	s = asked_again(0);
+	send_early(s, 0, (uint32_t)early.len);
+	assert_answer(s, s->ids, GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"hello_too_big\"", 1);
+	assert_true(early.len > room);
+	assert_true(scene_end(s));
+	make_early(1, 900);
+	make_hello(&keen, "good.example", 100);
+	s = asked_again(0);
+	send_early(s, 0, (uint32_t)early.len);
+	assert_answer(s, s->ids, GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"", 1);
+	assert_true(scene_end(s));
+}
+
+/* ---- a second hello in a tunnel ----------------------------------------------------------------- */
+
+#define TUNNEL "CONNECT good.example:443 HTTP/1.1\r\n\r\n"
+#define MADE   "HTTP/1.1 200 OK\r\nServer: a\x16\x03\r\n\r\n"
+#define SOCKS  "\x05\x01\x00\x05\x01\x00\x03\x0cgood.example\x01\xbb"
+#define SERVED "\x05\x00\x05\x00\x00\x01\x16\x03\x16\x03\x02\x02"
+
+static void a_second_hello_behind_a_proxys_answer_is_judged(void **state)
+{
+	static const struct {
+		const char *ask, *answer;
+		size_t ask_len, answer_len;
+	} proxies[] = {
+		{TUNNEL, MADE, sizeof(TUNNEL) - 1, sizeof(MADE) - 1},
+		{SOCKS, SERVED, sizeof(SOCKS) - 1, sizeof(SERVED) - 1},
+	};
+	static struct bytes say_all, answer;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		say_all.len = answer.len = 0;
+		put_mem(&say_all, proxies[i].ask, proxies[i].ask_len);
+		put_mem(&say_all, good.b, good.len);
+		put_mem(&answer, proxies[i].answer, proxies[i].answer_len);
+		put_mem(&answer, hello_retry, sizeof(hello_retry) - 1);
+		for (uint32_t step = 1; step <= answer.len; step++) {
+			const uint32_t at = (uint32_t)say_all.len;
+			const bool bad = step % 2 != 0;
+			struct scene *s = start(closed);
+
+			(void)open_tcp(s, &v4);
+			assert_answer(s, say(s, &v4, &say_all), GOT_PASS);
+			for (uint32_t n = 0; n < answer.len; n += step)
+				assert_answer(
+					s,
+					send_segment(
+						s, &v4,
+						(struct segment){FROM_SERVER, TCP_ACK,
+								 SERVER_FIRST + n,
+								 CLIENT_FIRST + at,
+								 answer.b + n,
+								 answer.len - n < step
+									 ? answer.len - n
+									 : step}),
+					GOT_PASS);
+			assert_answer(s,
+				      send_data(s, &v4, at, bad ? evil.b : good.b,
+						bad ? evil.len : good.len),
+				      bad ? GOT_DROP : GOT_PASS);
+			assert_true(scene_end(s));
+		}
+	}
+}
+
+/* Another ServerHello, and what is no TLS for long: nothing more is waited for. */
+static void a_tunnels_answer_is_not_listened_to_for_ever(void **state)
+{
+	static const char other[] = MADE "\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03"
+					 "\xcf\x21\xad\x75";
+	static struct bytes say_all;
+	static char page[5000];
+	struct scene *s = start(closed);
+
+	(void)state;
+	say_all.len = 0;
+	put_mem(&say_all, TUNNEL, sizeof(TUNNEL) - 1);
+	put_mem(&say_all, good.b, good.len);
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &say_all);
+	assert_answer(s,
+		      send_segment(s, &v4,
+				   (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+						    CLIENT_FIRST + (uint32_t)say_all.len,
+						    other, sizeof(other) - 1}),
+		      GOT_FINAL);
+	assert_true(scene_end(s));
+	s = start(closed);
+	memset(page, 'x', sizeof(page) - 1);
+	(void)open_tcp(s, &v4);
+	(void)say(s, &v4, &say_all);
+	assert_answer(s, send_reply(s, &v4, 0, (uint32_t)say_all.len, MADE), GOT_PASS);
+	assert_answer(s,
+		      send_reply(s, &v4, sizeof(MADE) - 1, (uint32_t)say_all.len, page),
+		      GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
 /* ---- denied -------------------------------------------------------------------------------------- */
 
 static void a_denied_name_is_dropped_and_both_ends_are_told(void **state)
@@ -732,6 +983,14 @@ int main(void)
 		cmocka_unit_test(
 			a_second_hello_before_it_was_asked_for_is_no_second_hello),
 		cmocka_unit_test(a_second_hello_is_not_waited_for_for_ever),
+		cmocka_unit_test(early_data_in_front_of_a_second_hello_is_skipped),
+		cmocka_unit_test(early_data_is_not_held_but_in_a_header),
+		cmocka_unit_test(other_bytes_in_the_place_of_early_data_are_dropped),
+		cmocka_unit_test(
+			behind_early_data_no_second_hello_passes_before_it_is_asked_for),
+		cmocka_unit_test(what_was_not_offered_or_is_too_much_is_not_skipped),
+		cmocka_unit_test(a_second_hello_behind_a_proxys_answer_is_judged),
+		cmocka_unit_test(a_tunnels_answer_is_not_listened_to_for_ever),
 		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
 		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),
 		cmocka_unit_test(a_denied_address_is_refused_at_once),

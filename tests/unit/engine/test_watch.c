@@ -162,6 +162,125 @@ static void forged_ends_end_nothing(void **state)
 	}
 }
 
+/* ---- the hello after a HelloRetryRequest ------------------------------------------------------- */
+
+#define RETRY                                                              \
+	"\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03"                     \
+	"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" \
+	"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
+#define RETRY_LEN (sizeof(RETRY) - 1)
+
+static struct bytes keen; /* good.example, then early data */
+static uint32_t keen_hello;
+
+static void make_keen(void)
+{
+	make_hello_with(&keen, "good.example", 100, true);
+	keen_hello = (uint32_t)keen.len;
+	put_mem(&keen, "\x14\x03\x03\x00\x01\x01", 6);
+	put_be(&keen, 0x170303, 3);
+	put_be(&keen, 700, 2);
+	put_fill(&keen, 0xee, 700);
+}
+
+/* Hello and `with` of the early data in one segment, the rest of `before` in another. */
+static void check_keen(uint32_t with, uint32_t before, const struct bytes *second)
+{
+	const uint32_t all = (uint32_t)keen.len;
+	struct scene *s = watch();
+
+	see_open(s, &v4);
+	see_client(s, &v4, 0, keen.b, keen_hello + with);
+	if (before > with)
+		see_client(s, &v4, keen_hello + with, keen.b + keen_hello + with,
+			   before - with);
+	see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
+	if (keen_hello + before < all)
+		see_client(s, &v4, keen_hello + before, keen.b + keen_hello + before,
+			   all - keen_hello - before);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	see_client(s, &v4, all, second->b, second->len);
+	see_server(s, &v4, RETRY_LEN, all + (uint32_t)second->len, "x", 1);
+	if (second == &good)
+		assert_lines(s, "\"phase\":\"start\"", "\"host\":\"good.example\"", 1);
+	else
+		assert_lines(s, "\"undecidable\":\"malformed_hello\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+	assert_lines(s, "\"conflict\"", NULL, 0);
+	end_watch(s);
+}
+
+static void early_data_in_front_of_a_second_hello_is_skipped(void **state)
+{
+	uint32_t early;
+
+	(void)state;
+	make_keen();
+	early = (uint32_t)keen.len - keen_hello;
+	for (uint32_t with = 0; with <= early; with += with < 20 ? 1 : 71)
+		for (uint32_t before = with; before <= early;
+		     before += before < 20 ? 1 : 71) {
+			check_keen(with, before, &good);
+			check_keen(with, before, &evil);
+		}
+}
+
+/* The record may be a decoy, in whose place the server gets the second hello. */
+static void other_bytes_in_the_place_of_early_data_are_a_conflict(void **state)
+{
+	(void)state;
+	make_keen();
+	for (int asked = 0; asked < 2; asked++) {
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		see_client(s, &v4, 0, keen.b, keen_hello);
+		if (asked)
+			see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
+		see_client(s, &v4, keen_hello, keen.b + keen_hello, 300);
+		if (!asked)
+			see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
+		see_client(s, &v4, keen_hello, evil.b, evil.len);
+		see_server(s, &v4, RETRY_LEN, keen_hello + (uint32_t)evil.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"undecidable\":\"conflict\"", "\"phase\":\"start\"", 1);
+		assert_lines(s, "\"candidates\":[\"evil.example\",\"good.example\"]",
+			     "\"phase\":\"start\"", 1);
+		end_watch(s);
+	}
+}
+
+static void a_second_hello_in_a_tunnel_is_compared(void **state)
+{
+	static const char tunnel[] = "CONNECT good.example:443 HTTP/1.1\r\n\r\n";
+	static const char made[] = "HTTP/1.1 200 OK\r\n\r\n";
+	static struct bytes all;
+	const uint32_t len = sizeof(made) - 1;
+
+	(void)state;
+	all.len = 0;
+	put_mem(&all, tunnel, sizeof(tunnel) - 1);
+	put_mem(&all, good.b, good.len);
+	for (int bad = 0; bad < 2; bad++) {
+		const struct bytes *second = bad ? &evil : &good;
+		const uint32_t at = (uint32_t)all.len;
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		see_client(s, &v4, 0, all.b, all.len);
+		see_server(s, &v4, 0, at, made, len);
+		see_server(s, &v4, len, at, RETRY, RETRY_LEN);
+		assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+		see_client(s, &v4, at, second->b, second->len);
+		see_server(s, &v4, len + RETRY_LEN, at + (uint32_t)second->len, "x", 1);
+		assert_lines(s, "\"phase\":\"start\"",
+			     bad ? "\"candidates\":[\"good.example\",\"evil.example\"]"
+				 : "\"host\":\"good.example\"",
+			     1);
+		end_watch(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +288,9 @@ int main(void)
 		cmocka_unit_test(the_edge_of_the_window_is_taken),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
+		cmocka_unit_test(early_data_in_front_of_a_second_hello_is_skipped),
+		cmocka_unit_test(other_bytes_in_the_place_of_early_data_are_a_conflict),
+		cmocka_unit_test(a_second_hello_in_a_tunnel_is_compared),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, tidy);
