@@ -71,7 +71,8 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	if (p->other.bytes == NULL) {
 		if (!head_contradicts(&p->head, at, data, bytes.len))
 			return;
-		p->rival = true;
+		/* Of early data it counts if there is a second hello. */
+		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
 		c->flags |= 1u << FLAG_OVERLAP;
 		if (!head_copy(&p->other, w->others, &p->head)) {
 			w->stats.heads_refused++;
@@ -195,6 +196,11 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 	p->whole = false;
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
+	if (p->other.bytes != NULL) {
+		p->rival = true;
+		head_drop(&p->other, w->others, end);
+		read_other(w, p->flow, flow_extra(p->flow), p);
+	}
 	return true;
 }
 

@@ -230,24 +230,40 @@ static void other_bytes_in_the_place_of_early_data_are_a_conflict(void **state)
 {
 	(void)state;
 	make_keen();
-	for (int asked = 0; asked < 2; asked++) {
+	for (int asked = 0; asked < 3; asked++) {
 		struct scene *s = watch();
 
 		see_open(s, &v4);
 		see_client(s, &v4, 0, keen.b, keen_hello);
-		if (asked)
+		if (asked == 1)
 			see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
 		see_client(s, &v4, keen_hello, keen.b + keen_hello, 300);
-		if (!asked)
+		if (asked == 0)
 			see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
 		see_client(s, &v4, keen_hello, evil.b, evil.len);
+		if (asked == 2)
+			see_server(s, &v4, 0, keen_hello, RETRY, RETRY_LEN);
 		see_server(s, &v4, RETRY_LEN, keen_hello + (uint32_t)evil.len, "x", 1);
 		worker_finish(s->w, s->now_us);
 		assert_lines(s, "\"undecidable\":\"conflict\"", "\"phase\":\"start\"", 1);
-		assert_lines(s, "\"candidates\":[\"evil.example\",\"good.example\"]",
-			     "\"phase\":\"start\"", 1);
+		assert_lines(
+			s,
+			asked == 2 ? "\"candidates\":[\"good.example\",\"evil.example\"]"
+				   : "\"candidates\":[\"evil.example\",\"good.example\"]",
+			"\"phase\":\"start\"", 1);
 		end_watch(s);
 	}
+	/* A server that takes the first hello is asked for one host. */
+	struct scene *s = watch();
+
+	see_open(s, &v4);
+	see_client(s, &v4, 0, keen.b, keen_hello);
+	see_client(s, &v4, keen_hello, keen.b + keen_hello, 300);
+	see_client(s, &v4, keen_hello, evil.b, evil.len);
+	see_server(s, &v4, 0, keen_hello, "x", 1);
+	assert_lines(s, "\"host\":\"good.example\"", "\"phase\":\"start\"", 1);
+	assert_lines(s, "\"conflict\"", NULL, 0);
+	end_watch(s);
 }
 
 static void a_second_hello_in_a_tunnel_is_compared(void **state)
