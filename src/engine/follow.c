@@ -300,6 +300,52 @@ static void expect_requests(struct follower *fo)
 	fo->http = (struct http_follow){0};
 }
 
+/*
+ * Inline: what was read behind a CONNECT or an Upgrade is kept as the head of a connection is,
+ * until the server has acknowledged it: no other bytes in its place, and a second hello is
+ * looked for.
+ */
+static void guard_opening(struct worker *w, struct flow *fl, struct conn *c,
+			  const struct follower *fo, const struct facts *f)
+{
+	const struct head *h = &fo->out.head;
+	struct pending *p = conn_pending(w, c);
+	uint32_t at;
+
+	if (w->inl == NULL || (p == NULL && (p = conn_pend(w, fl, c)) == NULL))
+		return;
+	at = fo->out.next - p->base;
+	if (p->head.highest == 0 || at > HEAD_MAX - h->highest) {
+		head_clear(&p->head, w->heads);
+		p->base = fo->out.next;
+		at = 0;
+	}
+	if (head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	*conn_facts(w, p) = *f;
+	p->facts->layered = true; /* the answer to what stands in front may come first */
+	if (f->hello_end > 0)
+		p->facts->hello_end = (uint16_t)(f->hello_end + at);
+	p->heard = 0;
+	p->listens = p->heard_other = p->retried = false;
+}
+
+static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo, struct facts *f)
+{
+	struct pending *p;
+
+	if (fo->tunnel)
+		compare_names(w, c, f);
+	guard_opening(w, fl, c, fo, f);
+	stop(w, c);
+	if (f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE)
+		judge_request(w, fl, c, f);
+	p = conn_pending(w, c);
+	if (p != NULL && w->inl != NULL)
+		p->guarded = inline_guards(w, fl, c, p);
+}
+
 /* False: nothing more can be read yet, or at all. */
 static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo)
@@ -340,11 +386,7 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* whose are these bytes? */
 		return false;
 	}
-	if (fo->tunnel)
-		compare_names(w, c, &f);
-	stop(w, c);
-	if (f.host_len > 0 || f.undecidable != UNDECIDABLE_NONE)
-		judge_request(w, fl, c, &f);
+	judge_opening(w, fl, c, fo, &f);
 	return false;
 }
 

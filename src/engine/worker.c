@@ -791,7 +791,8 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 	}
 	follow_packet(w, fl, c, pkt, from_client);
 	p = conn_pending(w, c);
-	if (p != NULL && p->held.packets > 0 && !follow_is_amid(w, c))
+	if (p != NULL && c->done && (p->held.packets > 0 || !p->guarded) &&
+	    !follow_is_amid(w, c))
 		conn_release(w, c);
 }
 

@@ -265,6 +265,14 @@ static void what_no_server_takes_is_dropped(void **state)
 	assert_true(scene_end(s));
 }
 
+#define SERVED 38u /* bytes of the answer of served() */
+/* RFC 8446 4.1.3: the second random asks for another hello. */
+#define RECORD "\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03"
+#define RETRY                                                                     \
+	RECORD "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" \
+	       "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
+static const char server_hello[] = RECORD "\x01\x02\x03\x04";
+
 static void behind_connect_the_hello_decides(void **state)
 {
 	struct scene *s = served(closed, GOOD);
@@ -283,8 +291,66 @@ static void behind_connect_the_hello_decides(void **state)
 	at = LEN(GOOD);
 	(void)text_at(s, at, TUNNEL);
 	at += LEN(TUNNEL);
-	assert_answer(s, send_data(s, &web, at, good.b, good.len), GOT_FINAL);
+	assert_answer(s, send_data(s, &web, at, good.b, good.len), GOT_PASS);
+	/* A server may have ignored it. */
+	assert_answer(s, send_data(s, &web, at, evil.b, evil.len), GOT_DROP);
+	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
+	assert_answer(s, send_data(s, &web, at, evil.b, evil.len), GOT_DROP);
+	assert_answer(
+		s,
+		send_segment(s, &web,
+			     (struct segment){FROM_SERVER, TCP_ACK,
+					      SERVER_FIRST + SERVED + 19,
+					      CLIENT_FIRST + at + (uint32_t)good.len,
+					      server_hello, sizeof(server_hello) - 1}),
+		GOT_FINAL);
 	assert_true(scene_end(s));
+}
+
+/* Behind a later CONNECT, too, a server may ask for another hello. */
+static void a_second_hello_in_a_later_tunnel_is_judged(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n" RETRY;
+	static struct bytes both;
+
+	(void)state;
+	both.len = 0;
+	put_mem(&both, TUNNEL, LEN(TUNNEL));
+	put_mem(&both, good.b, good.len);
+	for (int bad = 0; bad < 2; bad++)
+		for (int first = 0; first < 2; first++) {
+			struct scene *s = first ? start(closed) : served(closed, GOOD);
+			const struct bytes *second = bad ? &evil : &good;
+			uint32_t at = first ? 0 : LEN(GOOD);
+
+			if (first) { /* all of it in one segment */
+				static struct bytes all;
+
+				all.len = 0;
+				put_mem(&all, GOOD, LEN(GOOD));
+				put_mem(&all, both.b, both.len);
+				(void)open_tcp(s, &web);
+				assert_answer(s, send_data(s, &web, 0, all.b, all.len),
+					      GOT_PASS);
+				at = LEN(GOOD);
+			} else {
+				assert_answer(s, send_data(s, &web, at, both.b, both.len),
+					      GOT_PASS);
+			}
+			at += (uint32_t)both.len;
+			assert_answer(
+				s,
+				send_segment(s, &web,
+					     (struct segment){
+						     FROM_SERVER, TCP_ACK,
+						     SERVER_FIRST + (first ? 0 : SERVED),
+						     CLIENT_FIRST + at, answer,
+						     sizeof(answer) - 1}),
+				GOT_PASS);
+			assert_answer(s, send_data(s, &web, at, second->b, second->len),
+				      bad ? GOT_DROP : GOT_PASS);
+			assert_true(scene_end(s));
+		}
 }
 
 static void after_an_upgrade_nothing_is_read(void **state)
@@ -296,7 +362,9 @@ static void after_an_upgrade_nothing_is_read(void **state)
 	(void)open_tcp(s, &web);
 	(void)text_at(s, 0, UPGRADE);
 	(void)send_reply(s, &web, 0, LEN(UPGRADE), "HTTP/1.1 101 Switching\r\n\r\n");
-	assert_answer(s, text_at(s, LEN(UPGRADE), frame), GOT_FINAL);
+	assert_answer(s, text_at(s, LEN(UPGRADE), frame), GOT_PASS);
+	assert_answer(s, send_reply(s, &web, 26, LEN(UPGRADE) + LEN(frame), "x"),
+		      GOT_FINAL);
 	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
 	assert_true(scene_end(s));
 
@@ -327,7 +395,6 @@ static void in_monitor_requests_pass_and_are_told(void **state)
 
 /* ---- what a server that refuses goes on with ------------------------------------------------ */
 
-#define SERVED      38u /* bytes of the answer of served() */
 #define EVIL_TUNNEL "CONNECT evil.example:443 HTTP/1.1\r\n\r\n"
 #define NO_TUNNEL   "HTTP/1.1 405 Not Allowed\r\nContent-Length: 0\r\n\r\n"
 
@@ -457,7 +524,9 @@ static void in_a_tunnel_any_protocol_may_stand(void **state)
 	(void)text_at(s, LEN(GOOD), TUNNEL);
 	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 102 Wait\r\n\r\n");
 	(void)send_reply(s, &web, SERVED + 21, at, "HTTP/1.1 200 OK\r\n\r\n");
-	assert_answer(s, text_at(s, at, unknown), GOT_FINAL);
+	assert_answer(s, text_at(s, at, unknown), GOT_PASS);
+	assert_answer(s, send_reply(s, &web, SERVED + 21 + 19, at + LEN(unknown), "x"),
+		      GOT_FINAL);
 	assert_lines(s, DESYNC, NULL, 0);
 	assert_true(scene_end(s));
 }
@@ -876,6 +945,7 @@ int main(void)
 			other_bytes_in_the_place_of_a_judged_request_are_dropped),
 		cmocka_unit_test(what_no_server_takes_is_dropped),
 		cmocka_unit_test(behind_connect_the_hello_decides),
+		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_judged),
 		cmocka_unit_test(after_an_upgrade_nothing_is_read),
 		cmocka_unit_test(every_connect_behind_another_is_judged),
 		cmocka_unit_test(requests_behind_refused_tunnels_are_followed),
