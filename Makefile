@@ -118,12 +118,18 @@ unit: $(UNIT)
 	@rc=0; for t in $(UNIT); do $(WRAP) $$t || rc=1; done; exit $$rc
 
 # Fuzz targets: libFuzzer (clang) for searching, a plain main that replays files for testing.
+# Of findings few are kept: of random bytes nearly each line has one, and the hundredth is
+# read, formatted and printed as the first was.
 # The library once for all targets; the archive gives each what it calls: counters cost time.
-FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -Isrc $(DEPINC) -g -O2 -MMD -MP \
+FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -DDIAG_MAX=12 -Isrc $(DEPINC) -g -O2 -MMD -MP \
         -fno-sanitize-recover=all
 # Not trace-cmp: calls at each comparison take half of the time (strings are still traced).
 FUZZ_COVERAGE ?= inline-8bit-counters,pc-table,indirect-calls
 FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard src/*/*.c)))
+# These make their state once; see tests/fuzz/rewind.h.
+REWOUND := fuzz_inline fuzz_replay fuzz_rival
+$(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(REWOUND))): WRAP_LD := \
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap
 fuzz-build: $(FUZZ)
 $(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -132,10 +138,10 @@ $(B)/fuzz-obj/core.a: $(FUZZ_CORE)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 $(B)/fuzz/%: $(B)/fuzz-obj/tests/fuzz/%.o $(B)/fuzz-obj/core.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@) clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(DEPLIBS)
+	$(call say,LD,$@) clang -fsanitize=fuzzer,address,undefined $(WRAP_LD) -o $@ $^ $(DEPLIBS)
 $(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/standalone.o $(LIBS)
 	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(DEPLIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) $(WRAP_LD) -o $@ $(filter %.o,$^) $(LIBS) $(DEPLIBS)
 fuzz-replay: $(REPLAY)
 	@for t in $(REPLAY); do n=$$(basename $$t); \
 	  [ ! -d tests/fuzz/corpus/$$n ] || $$t tests/fuzz/corpus/$$n/* || exit 1; done

@@ -269,9 +269,13 @@ struct glyph {
 static struct glyph glyph_at(struct str s, size_t at)
 {
 	const uint8_t *b = (const uint8_t *)s.p + at;
-	size_t len = utf8_len(b, s.len - at);
-	struct glyph g = {.bytes = len == 0 ? 1 : len};
+	size_t len;
+	struct glyph g;
 
+	if (b[0] >= 0x20 && b[0] < 0x7f)
+		return (struct glyph){.bytes = 1};
+	len = utf8_len(b, s.len - at);
+	g.bytes = len == 0 ? 1 : len;
 	g.escaped = len == 0 || (len == 1 && (b[0] < 0x20 || b[0] == 0x7f)) ||
 		    utf8_is_c1(b, len);
 	return g;
@@ -283,18 +287,36 @@ static size_t glyph_width(struct str s, size_t at, struct glyph g)
 	return g.escaped && s.p[at] != '\t' ? g.bytes * ESCAPED_BYTES : 1;
 }
 
+static void print_bytes(struct str s, FILE *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < s.len; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+		const char text[ESCAPED_BYTES] = {'\\', 'x', digits[c >> 4],
+						  digits[c & 15]};
+
+		(void)fwrite(text, 1, sizeof(text), out);
+	}
+}
+
 static void print_escaped(struct str s, bool keep_tabs, FILE *out)
 {
-	for (size_t i = 0; i < s.len;) {
-		struct glyph g = glyph_at(s, i);
+	size_t from =
+		0; /* from here on nothing is printed yet, as all of it is as it is */
 
-		if (!g.escaped || (keep_tabs && s.p[i] == '\t'))
-			(void)fwrite(s.p + i, 1, g.bytes, out);
-		else
-			for (size_t k = 0; k < g.bytes; k++)
-				(void)fprintf(out, "\\x%02x", (unsigned char)s.p[i + k]);
+	for (size_t i = 0; i < s.len;) {
+		const struct glyph g = glyph_at(s, i);
+
+		if (g.escaped && !(keep_tabs && s.p[i] == '\t')) {
+			(void)fwrite(s.p + from, 1, i - from, out);
+			print_bytes((struct str){s.p + i, g.bytes}, out);
+			from = i + g.bytes;
+		}
 		i += g.bytes;
 	}
+	if (from < s.len)
+		(void)fwrite(s.p + from, 1, s.len - from, out);
 }
 
 /* What stands left of the bar: at least NUMBER_WIDTH, so that most findings align. */
@@ -309,26 +331,37 @@ static int number_width(unsigned line)
 
 static void repeat(char c, size_t n, FILE *out)
 {
-	while (n-- > 0)
-		(void)fputc(c, out);
+	char run[64];
+
+	memset(run, c, sizeof(run));
+	for (; n > sizeof(run); n -= sizeof(run))
+		(void)fwrite(run, 1, sizeof(run), out);
+	(void)fwrite(run, 1, n, out);
 }
 
 /* Blanks under the text before `start`, then carets under what is before `end`. */
 static void print_carets(struct str line, size_t start, size_t end, FILE *out)
 {
 	size_t i = 0;
+	size_t blanks = 0, carets = 0;
 
 	while (i < line.len && i < end) {
 		struct glyph g = glyph_at(line, i);
-		bool tab = line.p[i] == '\t';
 		bool under = i + g.bytes > start;
 
-		if (tab && !under)
+		if (under) {
+			carets += glyph_width(line, i, g);
+		} else if (line.p[i] == '\t') {
+			repeat(' ', blanks, out);
 			(void)fputc('\t', out);
-		else
-			repeat(under ? '^' : ' ', glyph_width(line, i, g), out);
+			blanks = 0;
+		} else {
+			blanks += glyph_width(line, i, g);
+		}
 		i += g.bytes;
 	}
+	repeat(' ', blanks, out);
+	repeat('^', carets, out);
 	/* The place right after the line: something is missing there. */
 	if (start >= line.len)
 		(void)fputc('^', out);
@@ -379,11 +412,22 @@ static size_t fit(struct str s, size_t at, size_t columns)
 static size_t fit_before(struct str s, size_t start, size_t columns)
 {
 	size_t at = start > columns ? start - columns : 0;
+	size_t width = 0;
 
 	while (at < start && is_continuation(s.p[at]))
 		at++;
-	while (at < start && fit(s, at, columns) < start)
-		at += glyph_at(s, at).bytes;
+	for (size_t i = at; i < start;) {
+		const struct glyph g = glyph_at(s, i);
+
+		width += glyph_width(s, i, g);
+		i += g.bytes;
+	}
+	while (at < start && width > columns) {
+		const struct glyph g = glyph_at(s, at);
+
+		width -= glyph_width(s, at, g);
+		at += g.bytes;
+	}
 	return at < start ? at : start;
 }
 

@@ -201,36 +201,47 @@ static unsigned least(unsigned a, unsigned b)
 
 /*
  * Edits between two words: insertions, deletions, substitutions, and swaps of neighbours,
- * no place edited twice (optimal string alignment).  Only three rows of the table are kept.
+ * no place edited twice (optimal string alignment); `limit` when it is that many or more.
+ * Only three rows of the table are kept, and of each the part that is within the limit.
  */
-static unsigned edits(struct str a, struct str b)
+static unsigned edits(struct str a, struct str b, unsigned limit)
 {
 	unsigned rows[3][WORD_MAX + 1];
 	unsigned *before = rows[0];
 	unsigned *above = rows[1];
 	unsigned *row = rows[2];
 
-	for (unsigned j = 0; j <= b.len; j++)
+	for (unsigned j = 0; j <= b.len && j <= limit; j++)
 		above[j] = j;
 	for (unsigned i = 1; i <= a.len; i++) {
+		/* What is `limit` places off the diagonal takes as many edits. */
+		const unsigned from = i > limit ? i - limit : 0;
+		const unsigned to = least((unsigned)b.len, i + limit);
+		const char ca = ascii_lower(a.p[i - 1]);
 		unsigned *spare = before;
+		unsigned best = limit;
 
-		row[0] = i;
-		for (unsigned j = 1; j <= b.len; j++) {
-			char ca = ascii_lower(a.p[i - 1]);
-			char cb = ascii_lower(b.p[j - 1]);
+		row[from] = from == 0 ? i : limit;
+		for (unsigned j = from + 1; j <= to; j++) {
+			const char cb = ascii_lower(b.p[j - 1]);
+			unsigned n = j == i + limit ? limit : above[j] + 1;
 
-			row[j] = least(above[j] + 1, row[j - 1] + 1);
-			row[j] = least(row[j], above[j - 1] + (ca == cb ? 0 : 1));
+			n = least(n, row[j - 1] + 1);
+			n = least(n, above[j - 1] + (ca == cb ? 0 : 1));
 			if (i > 1 && j > 1 && ca == ascii_lower(b.p[j - 2]) &&
 			    cb == ascii_lower(a.p[i - 2]))
-				row[j] = least(row[j], before[j - 2] + 1);
+				n = least(n, before[j - 2] + 1);
+			row[j] = n;
+			best = least(best, n);
 		}
+		/* All are dearer already, and a swap spares one edit and costs one. */
+		if (best >= limit && row[from] >= limit)
+			return limit;
 		before = above;
 		above = row;
 		row = spare;
 	}
-	return above[b.len];
+	return least(above[b.len], limit);
 }
 
 void nearest_start(struct nearest *n, struct str wanted)
@@ -253,7 +264,7 @@ void nearest_offer(struct nearest *n, const char *word)
 	if (w.len == 0 || w.len > WORD_MAX || n->wanted.len > WORD_MAX ||
 	    gap >= n->distance)
 		return;
-	distance = edits(n->wanted, w);
+	distance = edits(n->wanted, w, n->distance);
 	if (distance < n->distance) {
 		n->best = word;
 		n->distance = distance;

@@ -34,7 +34,7 @@ struct builder {
 	struct diag *d;
 	bool out_of_memory;
 	struct patterns shipped, own;
-	size_t region_room;
+	size_t region_room, place_room;
 	unsigned rows[FILE_COUNT];
 	struct str date[FILE_COUNT];
 };

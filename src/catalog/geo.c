@@ -54,6 +54,7 @@ static bool region_row(struct builder *b, const struct tsv *t, const struct tsv_
 	}
 	*ret = (struct region){
 		.scheme = scheme,
+		.line = row->line,
 		.token = builder_copy_lower(b, row->field[REGION_TOKEN]),
 		.code = builder_copy(b, row->field[REGION_CODE]),
 		.countries = builder_copy(b, row->field[REGION_COUNTRIES]),
@@ -76,15 +77,14 @@ static void index_regions(struct builder *b)
 	}
 }
 
-static void place_regions(struct builder *b, const struct tsv_text *text,
-			  const unsigned *lines)
+static void place_regions(struct builder *b, const struct tsv_text *text)
 {
 	struct regions *r = &b->c->regions;
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct region *one = &r->list[i];
 
-		const struct span at = {.file = text->name, .line = lines[i]};
+		const struct span at = {.file = text->name, .line = one->line};
 
 		if (regions_find(r, one->scheme, one->token) != NULL)
 			diag_error(b->d, at,
@@ -100,14 +100,9 @@ void read_regions(struct builder *b, const struct tsv_text *text)
 {
 	static const char *const columns[] = {"scheme", "token", "region", "countries"};
 	struct regions *r = &b->c->regions;
-	unsigned *lines = arena_alloc(b->c->arena, REGIONS_MAX * sizeof(*lines));
 	struct tsv t;
 	struct tsv_row row;
 
-	if (lines == NULL) {
-		b->out_of_memory = true;
-		return;
-	}
 	if (!tsv_start(&t, text, columns, sizeof(columns) / sizeof(columns[0]), b->d))
 		return;
 	while (tsv_next(&t, &row)) {
@@ -120,16 +115,14 @@ void read_regions(struct builder *b, const struct tsv_text *text)
 		if (!builder_room(b, &list, &b->region_room, r->count, sizeof(*r->list)))
 			return;
 		r->list = list;
-		if (region_row(b, &t, &row, &r->list[r->count])) {
-			lines[r->count] = row.line;
+		if (region_row(b, &t, &row, &r->list[r->count]))
 			r->count++;
-		}
 	}
 	b->rows[FILE_REGIONS] = t.rows;
 	b->date[FILE_REGIONS] = t.date;
 	index_regions(b);
 	if (!b->out_of_memory)
-		place_regions(b, text, lines);
+		place_regions(b, text);
 }
 
 enum {
@@ -169,8 +162,14 @@ static bool tag_prefix(struct builder *b, const struct tsv *t, const struct tsv_
 static bool add_tag(struct builder *b, const struct tsv *t, const struct tsv_row *row,
 		    struct str name, uint16_t *ret)
 {
-	int rc = words_add(&b->c->tags, name, ret);
+	void *places = b->c->places;
+	int rc;
 
+	if (!builder_room(b, &places, &b->place_room, b->c->tags.count,
+			  sizeof(*b->c->places)))
+		return false;
+	b->c->places = places;
+	rc = words_add(&b->c->tags, name, ret);
 	if (rc == 0)
 		return true;
 	b->out_of_memory = b->out_of_memory || rc == -ENOMEM;
@@ -188,7 +187,7 @@ static bool tag_of(struct builder *b, const struct tsv *t, const struct tsv_row 
 	const struct region *known;
 	size_t before = b->c->tags.count;
 	uint16_t whole_id;
-	struct tag_place *p;
+	bool cloud;
 
 	if (whole.p == NULL || whole.len + region.len + 1 > sizeof(name)) {
 		tsv_fault(t, row, TAG_NAME, 0, 0, "is no name of a service tag");
@@ -196,10 +195,10 @@ static bool tag_of(struct builder *b, const struct tsv *t, const struct tsv_row 
 	}
 	if (!add_tag(b, t, row, whole, &whole_id))
 		return false;
-	p = &b->c->places[whole_id];
 	if (b->c->tags.count != before)
-		*p = (struct tag_place){.whole = whole_id,
-					.cloud = str_equal(whole, STR("AzureCloud"))};
+		b->c->places[whole_id] = (struct tag_place){
+			.whole = whole_id, .cloud = str_equal(whole, STR("AzureCloud"))};
+	cloud = b->c->places[whole_id].cloud;
 	*ret = whole_id;
 	if (region.p == NULL)
 		return true;
@@ -214,7 +213,7 @@ static bool tag_of(struct builder *b, const struct tsv *t, const struct tsv_row 
 	known = regions_find(&b->c->regions, REGION_AZURE, region);
 	b->c->places[*ret] = (struct tag_place){
 		.whole = whole_id,
-		.cloud = p->cloud,
+		.cloud = cloud,
 		.region = builder_copy_lower(b, region),
 		.countries = known == NULL ? STR_NONE : known->countries,
 	};
@@ -228,9 +227,8 @@ void read_tags(struct builder *b, const struct tsv_text *text)
 	struct tsv t;
 	struct tsv_row row;
 
-	c->places = arena_alloc(c->arena, c->tags.max * sizeof(*c->places));
 	c->prefixes = prefixes_create();
-	if (c->places == NULL || c->prefixes == NULL) {
+	if (c->prefixes == NULL) {
 		b->out_of_memory = true;
 		return;
 	}

@@ -239,6 +239,7 @@ void catalog_destroy(struct catalog *c)
 	words_end(&c->connectors);
 	words_end(&c->tags);
 	free(c->regions.list);
+	free(c->places);
 	suffix_destroy(c->names);
 	prefixes_destroy(c->prefixes);
 	mmdb_close(c->country);

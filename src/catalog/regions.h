@@ -35,6 +35,7 @@ enum region_scheme region_scheme_find(struct str s); /* REGION_SCHEME_COUNT: non
 
 struct region {
 	enum region_scheme scheme;
+	unsigned line;        /* of regions.tsv */
 	struct str token;     /* lower case */
 	struct str code;      /* what is reported: "EUR", "westeurope" */
 	struct str countries; /* "NL|IE"; absent = unknown */

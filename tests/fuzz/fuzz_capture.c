@@ -59,14 +59,16 @@ static void read_all(struct source *s, const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const int fd = memfd_create("fuzz_capture", MFD_CLOEXEC);
+	static int fd = -1; /* opened by its name for each input */
 	struct source_clock clock = {0, 0};
 	char error[SOURCE_ERROR_MAX] = "";
 	struct source *s;
 	char path[32];
 
-	require(fd >= 0);
-	require(write(fd, data, size) == (ssize_t)size);
+	if (fd == -1)
+		fd = memfd_create("fuzz_capture", MFD_CLOEXEC);
+	require(fd >= 0 && ftruncate(fd, 0) == 0);
+	require(pwrite(fd, data, size, 0) == (ssize_t)size);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	s = source_open_file(path, &clock, error);
 	if (s == NULL)
@@ -74,6 +76,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		read_all(s, path);
 	source_close(s);
-	(void)close(fd);
 	return 0;
 }

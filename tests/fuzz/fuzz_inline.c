@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_inline - packets, reports and changes of mind to the inline worker: each packet gets
- * exactly one answer, and in mode monitor that answer is pass.
+ * exactly one answer, in mode monitor that answer is pass, and a worker that was rewound says
+ * what a new one says.
  *
  * Input: u8 settings, then steps of {u8 what and how, u8 which flow, u8 a, u8 b} and, for raw
  * packets, the bytes.
  */
 #include "../unit/engine/scene.h"
 #include "../unit/identify/quic_seal.h"
+#include "base/hash.h"
+#include "rewind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,9 +19,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RAW_MAX     256u
 #define RULES       3
 
+/* A worker for each way to begin, made when it is first wanted. */
+struct start {
+	struct rewind rewind;
+	struct worker *w;
+};
+
 struct shared {
 	struct generation *rules[RULES];
 	struct bytes good, evil, initial;
+	struct start starts[RULES][2][2]; /* by enforce and adopt */
 };
 
 static void check(bool fine)
@@ -38,6 +48,7 @@ static void make_shared(struct shared *sh)
 		sh->rules[i] = scene_generation(texts[i]);
 		sh->rules[i]->config->limits.max_flows = 16;
 		sh->rules[i]->config->limits.max_heads = 6;
+		sh->rules[i]->config->limits.max_fragments = 4;
 	}
 	make_hello(&sh->good, "good.example", 30);
 	make_hello(&sh->evil, "evil.example", 30);
@@ -203,29 +214,41 @@ static size_t step(struct scene *s, const struct shared *sh, const uint8_t *data
 	return 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* The scene at its beginning; without a worker, as that is not part of it. */
+static void set_scene(struct scene *s, const struct shared *sh, uint8_t settings)
 {
-	static struct shared sh;
-	static struct scene scene; /* most of it is never touched, so it is made once */
-	struct scene *s = &scene;
-
-	if (size == 0)
-		return 0;
-	if (sh.rules[0] == NULL)
-		make_shared(&sh);
-	scene_clear(s, sh.rules[data[0] % RULES]);
-	s->cfg.enforce = (data[0] & 0x80) == 0;
+	scene_clear(s, sh->rules[settings % RULES]);
+	s->cfg.enforce = (settings & 0x80) == 0;
 	s->cfg.dns_events = true;
-	s->cfg.adopt_until_us = (data[0] & 0x20) != 0 ? SCENE_T0 + SECOND : 0;
+	s->cfg.adopt_until_us = (settings & 0x20) != 0 ? SCENE_T0 + SECOND : 0;
 	s->cfg.hold = (struct hold_cfg){.flow_packets = 3,
 					.flow_bytes = 400,
 					.source_packets = 5,
 					.total_packets = 7,
 					.total_bytes = 1000};
-	scene_start(s);
-	for (data++, size--; size >= STEP_BYTES && s->ids < PACKETS_MAX;) {
+}
+
+/* A worker at its beginning, for the scene as it is set. */
+static void rewind_worker(struct scene *s, struct start *start)
+{
+	if (start->w == NULL) {
+		scene_start(s);
+		worker_destroy(s->w); /* libraries come first */
+		rewind_record(&start->rewind);
+		scene_start(s);
+		rewind_mark(&start->rewind);
+		start->w = s->w;
+	}
+	rewind_back(&start->rewind);
+	s->w = start->w;
+}
+
+static void play(struct scene *s, const struct shared *sh, const uint8_t *data,
+		 size_t size)
+{
+	while (size >= STEP_BYTES && s->ids < PACKETS_MAX) {
 		const uint32_t answered = s->answered;
-		const size_t used = STEP_BYTES + step(s, &sh, data, size);
+		const size_t used = STEP_BYTES + step(s, sh, data, size);
 
 		check(!s->failed);
 		for (uint32_t i = answered; i < s->answered && !s->cfg.enforce; i++)
@@ -236,6 +259,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += used;
 		size -= used;
 	}
-	check(scene_stop(s));
+	check(scene_finish(s));
+}
+
+/* Of answers, their order and the lines. */
+static uint64_t hash_scene(const struct scene *s)
+{
+	uint64_t h = hash_bytes(s->answers, s->ids * sizeof(s->answers[0]), s->ids);
+
+	h = hash_bytes(s->order, s->answered * sizeof(s->order[0]), h);
+	return hash_bytes(s->events, s->events_len, h + s->reset_count);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct shared sh;
+	static struct scene scene; /* most of it is never touched, so it is made once */
+	struct scene *s = &scene;
+	uint64_t hash;
+
+	if (size == 0)
+		return 0;
+	if (sh.rules[0] == NULL)
+		make_shared(&sh);
+	set_scene(s, &sh, data[0]);
+	rewind_worker(s,
+		      &sh.starts[data[0] % RULES][s->cfg.enforce][(data[0] & 0x20) != 0]);
+	play(s, &sh, data + 1, size - 1);
+	if (!rewind_is_compared(data, size))
+		return 0;
+	hash = hash_scene(s);
+	set_scene(s, &sh, data[0]);
+	scene_start(s);
+	play(s, &sh, data + 1, size - 1);
+	worker_destroy(s->w);
+	check(hash_scene(s) == hash);
 	return 0;
 }

@@ -4,19 +4,24 @@
  *
  * Input: frames of u8 how | u8 link type | be16 length | bytes; `how` holds
  * what time goes on by and whether the capture cut the frame.  Properties: every flow that
- * began has its end, an event is one line, and flows stay within their limit.
+ * began has its end, an event is one line, flows stay within their limit, and a worker that
+ * was rewound says what a new one says.
  */
 #include "../unit/engine/scene_rules.h"
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "engine/worker.h"
+#include "rewind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FLOWS_MAX 16u
 #define T0        (INT64_C(1795521600) * 1000000)
 
-struct ends {
+/* What a worker said of one input. */
+struct said {
 	uint64_t starts, ends;
+	uint64_t hash; /* of all lines */
 };
 
 static void check(bool holds)
@@ -28,11 +33,12 @@ static void check(bool holds)
 static void take_event(void *arg, const struct event_key *key,
 		       const struct event_digest *digest, const char *tail, size_t len)
 {
-	struct ends *e = arg;
+	struct said *e = arg;
 
 	(void)key;
 	(void)digest;
 	check(len > 2 && memchr(tail, '\n', len) == tail + len - 1);
+	e->hash = hash_bytes(tail, len, e->hash);
 	e->starts += memmem(tail, len, "\"phase\":\"start\"", 15) != NULL;
 	e->ends += memmem(tail, len, "\"phase\":\"end\"", 13) != NULL;
 }
@@ -65,19 +71,13 @@ static void give(struct worker *w, struct frame *f, struct cursor *c)
 	check(worker_flows(w) <= FLOWS_MAX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct worker *make_worker(struct said *said)
 {
 	static struct generation *g;
-	struct cursor c = cur_init(data, size);
-	struct ends e = {0, 0};
 	struct worker_cfg cfg = {.dns_events = true,
-				 .sink = {.put = take_event, .arg = &e}};
-	struct frame f = {.clock_us = T0};
-	struct worker_stats stats;
+				 .sink = {.put = take_event, .arg = said}};
 	struct worker *w;
 
-	if (size == 0)
-		return 0;
 	if (g == NULL) {
 		g = scene_generation(open_rules);
 		g->config->limits.max_flows = FLOWS_MAX;
@@ -89,13 +89,49 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.sensor = STR("test"), .generation = STR("0"), .mode = MODE_MONITOR};
 	w = worker_create(&cfg);
 	check(w != NULL);
+	return w;
+}
+
+static void play(struct worker *w, const struct said *said, const uint8_t *data,
+		 size_t size)
+{
+	struct cursor c = cur_init(data, size);
+	struct frame f = {.clock_us = T0};
+	struct worker_stats stats;
+
 	while (c.left > 0 && cur_ok(&c))
 		give(w, &f, &c);
 	worker_finish(w, f.clock_us);
 	worker_stats(w, &stats);
 	check(worker_flows(w) == 0);
-	check(stats.flows == e.ends && e.starts <= e.ends);
+	check(stats.flows == said->ends && said->starts <= said->ends);
 	check(stats.forms_lost == 0 && stats.judged <= stats.flows);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct rewind rewind;
+	static struct worker *kept;
+	static struct said said;
+	struct said fresh = {0, 0, 0};
+	struct worker *w;
+
+	if (size == 0)
+		return 0;
+	if (kept == NULL) {
+		worker_destroy(make_worker(&said)); /* libraries and rules come first */
+		rewind_record(&rewind);
+		kept = make_worker(&said);
+		rewind_mark(&rewind);
+	}
+	said = fresh;
+	rewind_back(&rewind);
+	play(kept, &said, data, size);
+	if (!rewind_is_compared(data, size))
+		return 0;
+	w = make_worker(&fresh);
+	play(w, &fresh, data, size);
 	worker_destroy(w);
+	check(memcmp(&fresh, &said, sizeof(said)) == 0);
 	return 0;
 }

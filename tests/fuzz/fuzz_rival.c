@@ -4,12 +4,15 @@
  *
  * Input: u8 settings, then steps of u8 what | u8 place | u8 length | u8 how.  A client says
  * pieces of hello A or of hello B, a server acknowledges; in the end A is said whole.
- * Properties: the connection is judged, and B is its name only when some byte of B was sent.
+ * Properties: the connection is judged, B is its name only when some byte of B was sent, and a
+ * worker that was rewound says what a new one says.
  */
 #include "../property/wire.h"
 #include "../unit/engine/scene_rules.h"
 #include "../unit/identify/support.h"
+#include "base/hash.h"
 #include "engine/worker.h"
+#include "rewind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +29,7 @@ struct game {
 	bool b_sent;
 	unsigned starts;
 	bool host_b;
+	uint64_t hash; /* of all lines */
 };
 
 static struct bytes hellos[2];
@@ -43,6 +47,7 @@ static void take_event(void *arg, const struct event_key *key,
 
 	(void)key;
 	(void)digest;
+	g->hash = hash_bytes(tail, len, g->hash);
 	if (memmem(tail, len, "\"phase\":\"start\"", 15) == NULL)
 		return;
 	g->starts++;
@@ -129,30 +134,34 @@ static struct generation *prepare(void)
 		put_hello(&message, &extensions);
 		put_records(&hellos[i], &message, 16384);
 	}
-	g->config->limits.max_flows = 16;
+	g->config->limits.max_flows = 4; /* one connection */
 	g->config->limits.max_heads = 6;
+	g->config->limits.max_fragments = 4;
 	return g;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct worker *make_worker(struct game *g)
 {
 	static struct generation *rules;
-	static struct game game;
-	struct game *g = &game;
 	struct worker_cfg cfg = {.sink = {.put = take_event, .arg = g}};
+	struct worker *w;
 
-	if (size == 0)
-		return 0;
 	if (rules == NULL)
 		rules = prepare();
 	cfg.generation = rules;
 	cfg.origin = (struct event_origin){
 		.sensor = STR("test"), .generation = STR("0"), .mode = MODE_MONITOR};
+	w = worker_create(&cfg);
+	check(w != NULL);
+	return w;
+}
+
+static void play(struct game *g, const uint8_t *data, size_t size)
+{
 	g->at = (struct frame){.clock_us = T0};
 	g->b_sent = g->host_b = false;
 	g->starts = 0;
-	g->w = worker_create(&cfg);
-	check(g->w != NULL);
+	g->hash = 0;
 	if ((data[0] & 1) == 0)
 		speak(g, true);
 	for (size_t n = 0, at = 1; n < STEPS_MAX && size - at >= STEP_BYTES; n++) {
@@ -161,8 +170,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	speak(g, false);
 	worker_finish(g->w, g->at.clock_us);
-	worker_destroy(g->w);
 	check(g->starts > 0);
 	check(g->b_sent || !g->host_b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct rewind rewind;
+	static struct worker *kept;
+	static struct game game;
+	uint64_t hash;
+
+	if (size == 0)
+		return 0;
+	if (kept == NULL) {
+		worker_destroy(make_worker(&game)); /* libraries and rules come first */
+		rewind_record(&rewind);
+		kept = make_worker(&game);
+		rewind_mark(&rewind);
+	}
+	rewind_back(&rewind);
+	game.w = kept;
+	play(&game, data, size);
+	if (!rewind_is_compared(data, size))
+		return 0;
+	hash = game.hash;
+	game.w = make_worker(&game);
+	play(&game, data, size);
+	worker_destroy(game.w);
+	check(game.hash == hash);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -337,6 +338,67 @@ static void test_nearest_leaves_long_words_alone(void **state)
 	assert_null(text_nearest((struct str){word, 64}, words, 1));
 }
 
+#define SHORT_MAX 14
+
+/* The whole table, by the definition: what is kept of it in text.c must not show. */
+static unsigned all_edits(const char *a, const char *b)
+{
+	const size_t m = strlen(a), n = strlen(b);
+	unsigned t[SHORT_MAX + 1][SHORT_MAX + 1];
+
+	for (unsigned i = 0; i <= m; i++)
+		for (unsigned j = 0; j <= n; j++) {
+			if (i == 0 || j == 0) {
+				t[i][j] = i + j;
+				continue;
+			}
+			t[i][j] = t[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (t[i - 1][j] + 1 < t[i][j])
+				t[i][j] = t[i - 1][j] + 1;
+			if (t[i][j - 1] + 1 < t[i][j])
+				t[i][j] = t[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && t[i - 2][j - 2] + 1 < t[i][j])
+				t[i][j] = t[i - 2][j - 2] + 1;
+		}
+	return t[m][n];
+}
+
+static void random_word(uint32_t *seed, char word[SHORT_MAX + 1])
+{
+	size_t len;
+
+	*seed = *seed * 1664525u + 1013904223u;
+	len = 1 + (*seed >> 8) % SHORT_MAX;
+	for (size_t i = 0; i < len; i++) {
+		*seed = *seed * 1664525u + 1013904223u;
+		word[i] = (char)('a' + (*seed >> 8) % 3);
+	}
+	word[len] = '\0';
+}
+
+static void test_nearest_is_that_of_the_whole_table(void **state)
+{
+	unsigned found = 0;
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned n = 0; n < 50000; n++) {
+		char a[SHORT_MAX + 1], b[SHORT_MAX + 1];
+		const char *const words[] = {b};
+		unsigned most;
+		bool near;
+
+		random_word(&seed, a);
+		random_word(&seed, b);
+		most = strlen(a) / 3 > 3 ? 3 : (unsigned)strlen(a) / 3;
+		near = all_edits(a, b) <= most;
+		found += near;
+		assert_int_equal(text_nearest(str_of(a), words, 1) != NULL, near);
+	}
+	assert_in_range(found, 500, 25000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_hexadecimal_words_have_32_bits),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_nearest_takes_the_first_of_equals),
+		cmocka_unit_test(test_nearest_is_that_of_the_whole_table),
 		cmocka_unit_test(test_nearest_leaves_long_words_alone),
 	};
 

@@ -165,17 +165,23 @@ static inline void scene_start(struct scene *s)
 		abort();
 }
 
-/* Ends the worker.  True when each packet got exactly one answer. */
-static inline bool scene_stop(struct scene *s)
+/* Ends all connections.  True when each packet got exactly one answer. */
+static inline bool scene_finish(struct scene *s)
 {
 	struct inline_stats st;
-	bool fine;
 
 	worker_let_go(s->w);
 	worker_finish(s->w, s->now_us);
 	worker_inline_stats(s->w, &st);
-	fine = !s->failed && s->answered == s->ids && st.held_now == 0 &&
+	return !s->failed && s->answered == s->ids && st.held_now == 0 &&
 	       st.passed + st.dropped == s->ids;
+}
+
+/* The same, and the worker. */
+static inline bool scene_stop(struct scene *s)
+{
+	const bool fine = scene_finish(s);
+
 	worker_destroy(s->w);
 	s->w = NULL;
 	return fine;
