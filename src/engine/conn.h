@@ -17,6 +17,7 @@
 #include "engine/follow.h"
 #include "engine/guess.h"
 #include "engine/hold.h"
+#include "engine/inherit.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
@@ -75,6 +76,7 @@ struct conn {
 	uint32_t quic_version;
 	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
 	uint32_t rule, would_rule;
+	uint32_t inherit; /* QUIC: its entry in worker.heirs, or INHERIT_NONE */
 	uint32_t ts_recent;
 	uint32_t passed; /* inline: bytes of the client that went to the server */
 	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
@@ -101,6 +103,7 @@ struct conn {
 	bool strict_checksum : 1; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated : 1;
 	bool ts_offered : 1, ts_agreed : 1; /* RFC 7323 3.2: by the SYN, by both */
+	bool heir : 1; /* began with a short header: `inherit` is held as an heir */
 	/* inline */
 	bool provisional : 1; /* judged by hold_budget: the name may still come */
 	bool asked : 1; /* judged by whom a proxy was asked for; the hello is yet to come */
@@ -135,6 +138,7 @@ struct worker {
 	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
 	struct guesses *guesses;   /* NULL = off */
 	struct intern *texts;
+	struct inherit *heirs; /* QUIC connections that were allowed */
 	struct pool *pendings;
 	struct pool *facts; /* of pendings about which something is known */
 	struct pool *followers;
@@ -187,6 +191,16 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
  */
 void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f);
+
+/*
+ * The first packet of a connection, either way: a short header of QUIC where another was allowed?
+ * Then it is an heir until it is judged.
+ */
+void judge_look_for_legacy(struct worker *w, const struct flow *fl, struct conn *c,
+			   const struct packet *pkt);
+
+/* The connection is over: others may inherit from it for a while. */
+void judge_leave_legacy(struct worker *w, const struct flow *fl, struct conn *c);
 
 /* Write the `end` event. */
 void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);

@@ -682,6 +682,8 @@ static void write_end(struct replay *r)
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);
 	COUNT("quic_initials_refused", st->quic_refused);
+	COUNT("quic_inherited", st->quic_inherited);
+	COUNT("quic_forgotten", st->quic_forgotten);
 	COUNT("http_requests", st->http_requests);
 	COUNT("http_lost", st->http_lost);
 	COUNT("dns_tcp_lost", st->dns_lost);

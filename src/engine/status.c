@@ -270,6 +270,8 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"pending_refused", st.worker.pending_refused},
 		{"heads_refused", st.worker.heads_refused},
 		{"quic_initials_refused", st.worker.quic_refused},
+		{"quic_inherited", st.worker.quic_inherited},
+		{"quic_forgotten", st.worker.quic_forgotten},
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},

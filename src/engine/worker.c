@@ -81,6 +81,9 @@ static bool create_parts(struct worker *w)
 		     scaled(c->limits.max_flows, RESOLVE_QUERIES))) == NULL)
 		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
+	if (w->texts != NULL)
+		w->heirs = inherit_create(scaled(c->limits.max_flows, INHERIT_ENTRIES),
+					  w->cfg.seed, w->texts);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
@@ -91,8 +94,8 @@ static bool create_parts(struct worker *w)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
-	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
-	       w->facts != NULL && w->followers != NULL &&
+	       w->witness != NULL && w->texts != NULL && w->heirs != NULL &&
+	       w->pendings != NULL && w->facts != NULL && w->followers != NULL &&
 	       (w->guesses != NULL || !words_wanted(w));
 }
 
@@ -120,6 +123,7 @@ void worker_destroy(struct worker *w)
 	pool_destroy(w->followers);
 	pool_destroy(w->facts);
 	pool_destroy(w->pendings);
+	inherit_destroy(w->heirs);
 	intern_destroy(w->texts);
 	outstanding_destroy(w->asked);
 	witness_destroy(w->witness);
@@ -524,7 +528,8 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
 	    f->undecidable == UNDECIDABLE_NONE)
 		f->undecidable = UNDECIDABLE_MIDSTREAM;
-	f->flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
+	f->flags |= (c->flags & ~(1u << FLAG_QUIC_INHERITED)) |
+		    (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
 	c->asked = false;
 	if (p->datagram.opened)
@@ -803,6 +808,14 @@ static void look_no_more(struct worker *w, struct conn *c, struct pending *p)
 	conn_release(w, c);
 }
 
+/* An heir waits for no Initial: one that comes later is judged by itself (look_again). */
+static enum identify_step cannot_read(struct worker *w, struct pending *p)
+{
+	conn_facts(w, p)->protocol = PROTOCOL_QUIC;
+	conn_facts(w, p)->undecidable = UNDECIDABLE_QUIC_MIDSTREAM;
+	return IDENTIFY_DONE;
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -839,6 +852,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
+			if (w->inl != NULL && c->heir && step == IDENTIFY_MORE)
+				step = cannot_read(w, p);
 			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
 				look_no_more(w, c, p);
 				return;
@@ -980,6 +995,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	if (!c->judged)
 		w->stats.never_judged++;
 	judge_end(w, fl, c);
+	judge_leave_legacy(w, fl, c);
 	intern_release(w->texts, c->host);
 	intern_release(w->texts, c->sni);
 	intern_release(w->texts, c->alpn);
@@ -1023,6 +1039,7 @@ void worker_tick(struct worker *w, int64_t clock_us)
 	if (w->guesses != NULL)
 		guesses_poll(w->guesses);
 	end_timed_out(w, clock_us, clock_us);
+	inherit_expire(w->heirs, clock_us);
 	if (w->inl == NULL)
 		return;
 	w->now_us = clock_us;
@@ -1087,6 +1104,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	struct conn *c;
 
 	end_timed_out(w, f->clock_us, f->clock_us);
+	inherit_expire(w->heirs, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
 		return false;
 	if (is_forged(w, pkt))
@@ -1098,10 +1116,12 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	/* What the table gave up for this packet: a reused tuple, or the oldest when full. */
 	worker_end_gone(w, f->clock_us);
 	c = flow_extra(touch.flow);
-	if (touch.is_new)
+	if (touch.is_new) {
 		conn_start(w, touch.flow, c);
-	else if (c->client_is_low != touch.flow->client_is_low)
+		judge_look_for_legacy(w, touch.flow, c, pkt);
+	} else if (c->client_is_low != touch.flow->client_is_low) {
 		turn(w, touch.flow, c);
+	}
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
@@ -1138,6 +1158,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	const uint64_t *counts = decoder_counts(w->decoder);
 	const struct identify_stats *id = identify_stats(w->identify);
 	struct flow_stats flows;
+	struct inherit_stats heirs;
 
 	*ret = w->stats;
 	memcpy(ret->decode, counts, sizeof(ret->decode));
@@ -1148,6 +1169,8 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
 	ret->quic_unpadded = id->quic_unpadded;
+	inherit_stats(w->heirs, &heirs);
+	ret->quic_forgotten = heirs.forgotten;
 	ret->texts_refused = intern_refused(w->texts);
 	words_stats(w, ret);
 }

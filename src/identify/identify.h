@@ -110,6 +110,9 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
  */
 struct str identify_initial_dcid(const uint8_t *data, size_t len);
 
+/* A datagram of a short header, as long as one that can be read (RFC 9000 17.3.1, 5.4.2)? */
+bool identify_is_short_header(const uint8_t *data, size_t len);
+
 /* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
 				   struct facts *f);
