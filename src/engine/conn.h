@@ -135,8 +135,8 @@ struct worker {
 	struct budget *initials;   /* of QUIC, to be opened */
 	struct identify *identify;
 	struct witness *witness;
-	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
-	struct guesses *guesses;   /* NULL = off */
+	struct resolve *asked;   /* of site resolvers; NULL = the reader watches them */
+	struct guesses *guesses; /* NULL = off */
 	struct intern *texts;
 	struct inherit *heirs; /* QUIC connections that were allowed */
 	struct pool *pendings;

@@ -349,6 +349,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
+		{"dns_site_tcp_lost", st.worker.dns_site_lost},
 		{"followers_refused", st.worker.followers_refused},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},

@@ -77,8 +77,8 @@ static bool create_parts(struct worker *w)
 	w->identify = identify_create();
 	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
-	    (w->asked = outstanding_create(
-		     scaled(c->limits.max_flows, RESOLVE_QUERIES))) == NULL)
+	    (w->asked = resolve_create(scaled(c->limits.max_flows, RESOLVE_QUERIES))) ==
+		    NULL)
 		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
 	if (w->texts != NULL)
@@ -125,7 +125,7 @@ void worker_destroy(struct worker *w)
 	pool_destroy(w->pendings);
 	inherit_destroy(w->heirs);
 	intern_destroy(w->texts);
-	outstanding_destroy(w->asked);
+	resolve_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
 	budget_destroy(w->initials);
@@ -947,13 +947,20 @@ static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pk
 		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
 }
 
-/* What a resolver of the site tells anybody there, as a second witness for all of them. */
-static void watch_site(struct worker *w, const struct packet *pkt)
+static void keep_site(void *arg, const struct site_answer *a)
 {
-	struct site_answer a;
+	struct worker *w = arg;
 
-	if (w->asked != NULL && resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
-		(void)witness_keep_site(w->witness, a.site, &a.message, w->now_us);
+	(void)witness_keep_site(w->witness, a->site, &a->message, w->now_us);
+}
+
+/* What a resolver of the site tells anybody there, as a second witness for all of them. */
+static void watch_site(struct worker *w, const struct packet *pkt, int64_t clock_us)
+{
+	if (w->asked == NULL)
+		return;
+	w->now_us = clock_us;
+	resolve_packet(w->asked, w->g, pkt, clock_us, keep_site, w);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -1107,8 +1114,10 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	inherit_expire(w->heirs, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
 		return false;
-	if (is_forged(w, pkt))
+	if (is_forged(w, pkt)) {
+		watch_site(w, pkt, f->clock_us);
 		return false;
+	}
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
@@ -1128,10 +1137,9 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);
-	if (pkt->ip_proto == IP_PROTO_UDP) {
+	if (pkt->ip_proto == IP_PROTO_UDP)
 		watch_dns(w, touch.flow, pkt, touch.from_client);
-		watch_site(w, pkt);
-	}
+	watch_site(w, pkt, f->clock_us);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
@@ -1171,6 +1179,8 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->quic_unpadded = id->quic_unpadded;
 	inherit_stats(w->heirs, &heirs);
 	ret->quic_forgotten = heirs.forgotten;
+	if (w->asked != NULL)
+		ret->dns_site_lost = resolve_lost(w->asked);
 	ret->texts_refused = intern_refused(w->texts);
 	words_stats(w, ret);
 }

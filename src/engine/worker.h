@@ -96,6 +96,7 @@ struct worker_stats {
 	uint64_t http_requests; /* read behind the first of their connections */
 	uint64_t http_lost;     /* connections whose later requests cannot be read */
 	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
+	uint64_t dns_site_lost; /* the same for the table of sites, engine/resolve.h */
 	uint64_t followers_refused;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
