@@ -183,6 +183,10 @@ static enum undecidable undecidable_of(const struct conn *c)
 static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 				   struct flow_event *e)
 {
+	if (c->protocol == PROTOCOL_SMTP) {
+		e->smtp_banner = intern_text(w->texts, c->banner);
+		e->smtp_server = intern_text(w->texts, c->mail_server);
+	}
 	e->smtp_helo = intern_text(w->texts, c->helo);
 	e->mail_from = intern_text(w->texts, c->mail_from);
 	e->mail_to = intern_text(w->texts, c->mail_to);
@@ -543,6 +547,8 @@ void judge_look_for_legacy(struct worker *w, const struct flow *fl, struct conn 
 
 void judge_leave_legacy(struct worker *w, const struct flow *fl, struct conn *c)
 {
+	if (fl->key.ip_proto != IP_PROTO_UDP)
+		return;
 	if (c->heir)
 		inherit_leave(w->heirs, c->inherit);
 	else

@@ -816,6 +816,26 @@ static enum identify_step cannot_read(struct worker *w, struct pending *p)
 	return IDENTIFY_DONE;
 }
 
+/*
+ * For display only: what a server says that speaks first, and what it calls itself in its first
+ * answer behind that.  Told if the client speaks SMTP.
+ */
+static void hear_mail_server(struct worker *w, struct conn *c, const struct packet *pkt)
+{
+	struct str text;
+	char name[HOST_MAX];
+
+	if (!c->server_spoke) {
+		text = identify_smtp_reply(pkt->payload, pkt->payload_len, STR("220"));
+		c->banner = intern_hold(w->texts, text);
+	} else if (c->banner != INTERN_NONE && !c->greeted) {
+		text = identify_smtp_reply(pkt->payload, pkt->payload_len, STR("250"));
+		c->greeted = text.len > 0;
+		c->mail_server = intern_hold(
+			w->texts, (struct str){name, identify_smtp_name(text, name)});
+	}
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -823,6 +843,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	enum identify_step step;
 
 	if (!from_client && pkt->payload_wire_len > 0) {
+		if (pkt->ip_proto == IP_PROTO_TCP)
+			hear_mail_server(w, c, pkt);
 		c->server_spoke = true;
 		if (c->tls_selected == 0 && pkt->ip_proto == IP_PROTO_TCP)
 			c->tls_selected =
@@ -876,93 +898,6 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	feed_later(w, fl, c, pkt, from_client);
 }
 
-/* The last question is kept until somebody answers it. */
-static void note_question(struct worker *w, struct conn *c, const struct dns_message *m)
-{
-	if (!w->cfg.dns_events)
-		return;
-	if (!m->is_answer) {
-		intern_release(w->texts, c->question);
-		c->question = intern_hold(w->texts, (struct str){m->name, m->name_len});
-		c->question_type = m->qtype;
-		c->question_id = m->id;
-	} else if (m->id == c->question_id) {
-		intern_release(w->texts, c->question);
-		c->question = 0;
-	}
-}
-
-static void tell_question(struct worker *w, struct flow *fl, struct conn *c)
-{
-	const struct str name = intern_text(w->texts, c->question);
-	struct dns_message m;
-
-	if (name.len == 0)
-		return;
-	memset(&m, 0, sizeof(m));
-	memcpy(m.name, name.p, name.len);
-	m.name_len = (uint16_t)name.len;
-	m.qtype = c->question_type;
-	judge_dns(w, fl, &m);
-	intern_release(w->texts, c->question);
-	c->question = 0;
-}
-
-void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
-		       bool from_client)
-{
-	struct addr client = flow_client(fl), resolver = flow_server(fl);
-	struct conn *c = flow_extra(fl);
-	struct addr anchor;
-	struct dns_message m;
-
-	if (!generation_is_resolver(w->g, &resolver))
-		return;
-	/* Only where this client's other connections come to this worker too. */
-	anchor = generation_anchor(w->g, &client, &resolver);
-	if (!addr_equal(&anchor, &client) || dns_parse(data, len, &m) != DNS_FINE ||
-	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
-		return;
-	if (from_client && !m.is_answer)
-		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
-			      w->now_us);
-	else if (!from_client && m.is_answer &&
-		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
-				w->now_us))
-		w->stats.dns_answers++;
-	if (from_client != m.is_answer)
-		note_question(w, c, &m);
-	if (!from_client && m.is_answer && w->cfg.dns_events)
-		judge_dns(w, fl, &m);
-}
-
-/* UDP: what DNS tells our clients, for names that the wire hides and as a second witness. */
-static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
-		      bool from_client)
-{
-	const struct conn *c = flow_extra(fl);
-
-	if (flow_server_port(fl) == DNS_PORT ||
-	    (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT))
-		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
-}
-
-static void keep_site(void *arg, const struct site_answer *a)
-{
-	struct worker *w = arg;
-
-	(void)witness_keep_site(w->witness, a->site, &a->message, w->now_us);
-}
-
-/* What a resolver of the site tells anybody there, as a second witness for all of them. */
-static void watch_site(struct worker *w, const struct packet *pkt, int64_t clock_us)
-{
-	if (w->asked == NULL)
-		return;
-	w->now_us = clock_us;
-	resolve_packet(w->asked, w->g, pkt, clock_us, keep_site, w);
-}
-
 /* ---- ends ------------------------------------------------------------------------------ */
 
 static void end_conn(struct worker *w, struct flow *fl)
@@ -995,7 +930,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	if (p != NULL && follow_is_amid(w, c))
 		inline_forget(w, p);
 	follow_end(w, fl, c);
-	tell_question(w, fl, c);
+	watch_dns_end(w, fl, c);
 	conn_release(w, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, fl, c, false);
@@ -1015,6 +950,10 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->mail_to);
 	intern_release(w->texts, c->database);
 	intern_release(w->texts, c->ndpi_host);
+	if (fl->key.ip_proto == IP_PROTO_TCP) {
+		intern_release(w->texts, c->banner);
+		intern_release(w->texts, c->mail_server);
+	}
 	rival_forget(w, c);
 }
 
@@ -1138,7 +1077,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);
 	if (pkt->ip_proto == IP_PROTO_UDP)
-		watch_dns(w, touch.flow, pkt, touch.from_client);
+		watch_dns_datagram(w, touch.flow, pkt, touch.from_client);
 	watch_site(w, pkt, f->clock_us);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;

@@ -65,6 +65,17 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
  */
 uint16_t identify_server_hello(const uint8_t *bytes, size_t len);
 
+/*
+ * A segment of a server that may speak SMTP (RFC 5321 4.2, 4.3.1), for display only: the text of
+ * the first line of a whole reply `code` ("220", "250"), borrowed; absent where the segment does not
+ * begin with one, or the line is not printable ASCII.  Cut at IDENTIFY_BANNER_MAX.
+ */
+#define IDENTIFY_BANNER_MAX 200
+struct str identify_smtp_reply(const uint8_t *bytes, size_t len, struct str code);
+
+/* The domain or address in front of the answer to EHLO, normalized; 0 bytes: there is none. */
+size_t identify_smtp_name(struct str reply, char name[HOST_MAX]);
+
 /* Where QUIC CRYPTO bytes are put together; the engine gives flow/head behind it. */
 struct crypto_sink {
 	/* Add bytes at an offset.  false: no room. */
