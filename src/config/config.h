@@ -109,6 +109,8 @@ struct config {
 		bool keep;       /* the passive DNS table over a restart */
 		const char *dir; /* NULL = ledger.dir */
 		int64_t save_us; /* between two saves */
+		const char *log; /* socket that resolvers log to; NULL = none */
+		const char *log_group;
 	} dns;
 	struct capture_cfg capture;
 	struct control_cfg control;

@@ -101,6 +101,10 @@ const struct schema_row schema_rows[] = {
 	 "folder of the file dns.table, which holds it"},
 	{"dns.save", SCHEMA_DURATION, 0, SECOND, 86400 * SECOND, AT(dns.save_us), 0, 0,
 	 "5min", "time between two saves; it is saved at the end, too"},
+	{"dns.log", SCHEMA_PATH, 0, 0, SCHEMA_SOCKET_MAX, AT(dns.log), 0, 0, "",
+	 "socket to which resolvers write their logs (dnstap); made at the start"},
+	{"dns.log_group", SCHEMA_NAME, 0, 0, 0, AT(dns.log_group), 0, 0, "weir",
+	 "group that may connect there"},
 
 	{"limits", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "bounds of memory and time"},
 	{"limits.max_flows", SCHEMA_COUNT, 0, 1000, 16000000, AT(limits.max_flows), 0, 0,

@@ -3,9 +3,9 @@
  * confine - what is left of a process that has opened what it needs.
  *
  * The lists of system calls hold what libc and the readers of files use, that of the guesser
- * what libc's memory needs; everything else kills the process, and the supervisor starts a new
- * one.  No process may run programs, make sockets or open files for writing, but for the writer
- * its ledger.
+ * what libc's memory needs, and of the listener to resolvers its connections; everything else
+ * kills the process, and the supervisor starts a new one.  No process may run programs, make
+ * sockets or open files for writing, but for the writer its ledger.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -20,9 +20,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/dnstap_server.h"
 #include "engine/gateway.h"
 
-#define GUESSER_BYTES ((rlim_t)128 << 20)
+#define HELPER_BYTES ((rlim_t)128 << 20)
+/* Standard ones, the socket, connections, and one more to be refused. */
+#define DNSTAP_DESCRIPTORS (4 + DNSTAP_SERVER_MAX + 1)
 
 static const int both[] = {
 	SCMP_SYS(read),
@@ -127,6 +130,12 @@ static const int for_guesser[] = {
 	SCMP_SYS(gettid),
 };
 
+/* On top of the guesser's. */
+static const int for_dnstap[] = {
+	SCMP_SYS(poll),     SCMP_SYS(ppoll),  SCMP_SYS(accept4),
+	SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(close),
+};
+
 static int allow(scmp_filter_ctx f, const int *calls, size_t n)
 {
 	int rc = 0;
@@ -158,6 +167,12 @@ static int allow_guesser(scmp_filter_ctx f)
 	return rc;
 }
 
+/* Those that read what others send and have no part in a verdict. */
+static bool is_helper(enum confine_role role)
+{
+	return role == CONFINE_GUESSER || role == CONFINE_DNSTAP;
+}
+
 static int filter(enum confine_role role)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -165,8 +180,10 @@ static int filter(enum confine_role role)
 
 	if (f == NULL)
 		return -ENOMEM;
-	rc = role == CONFINE_GUESSER ? allow_guesser(f)
-				     : allow(f, both, sizeof(both) / sizeof(both[0]));
+	rc = is_helper(role) ? allow_guesser(f)
+			     : allow(f, both, sizeof(both) / sizeof(both[0]));
+	if (rc == 0 && role == CONFINE_DNSTAP)
+		rc = allow(f, for_dnstap, sizeof(for_dnstap) / sizeof(for_dnstap[0]));
 	if (rc == 0 && role == CONFINE_WRITER)
 		rc = allow(f, for_writer, sizeof(for_writer) / sizeof(for_writer[0]));
 	if (rc == 0 && role == CONFINE_ENFORCER)
@@ -227,19 +244,20 @@ static int limit(int what, rlim_t most)
 	return setrlimit((__rlimit_resource_t)what, &r) == 0 ? 0 : -errno;
 }
 
-static int limit_guesser(void)
+/* `descriptors`: numbers from 0 to one less may be made; what is open stays. */
+static int limit_helper(rlim_t descriptors)
 {
 	const unsigned long pages = pages_now();
 	int rc = pages == 0 ? -ENOENT
 			    : limit(RLIMIT_AS,
 				    (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) +
-					    GUESSER_BYTES);
+					    HELPER_BYTES);
 
-	/* One that hangs in nDPI sees no other sign of the supervisor's end. */
+	/* One that hangs sees no other sign of the supervisor's end. */
 	if (rc == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = limit(RLIMIT_NOFILE, 0);
+		rc = limit(RLIMIT_NOFILE, descriptors);
 	if (rc == 0)
 		rc = limit(RLIMIT_NPROC, 0);
 	return rc == 0 ? limit(RLIMIT_CORE, 0) : rc;
@@ -255,7 +273,8 @@ int confine(enum confine_role role, const char *user, bool net_admin, char error
 			       "CAP_SETPCAP, CAP_SETUID and CAP_SETGID");
 		return rc;
 	}
-	if (role == CONFINE_GUESSER && (rc = limit_guesser()) != 0) {
+	if (is_helper(role) &&
+	    (rc = limit_helper(role == CONFINE_DNSTAP ? DNSTAP_DESCRIPTORS : 0)) != 0) {
 		(void)snprintf(error, 300, "cannot set limits: %s", strerrordesc_np(-rc));
 		return rc;
 	}

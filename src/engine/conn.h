@@ -17,6 +17,7 @@
 #include "engine/follow.h"
 #include "engine/guess.h"
 #include "engine/hold.h"
+#include "engine/inherit.h"
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
@@ -79,8 +80,15 @@ struct conn {
 	uint32_t follower; /* index in worker.followers: what comes later is read, too */
 	uint32_t flags;
 	uint32_t quic_version;
-	uint32_t dcid; /* hash of QUIC's connection id whose hello was read; 0 = none */
+	union {
+		uint32_t dcid; /* UDP: hash of QUIC's id whose hello was read; 0 = none */
+		uint32_t mail_server; /* TCP: number of what a mail server calls itself */
+	};
 	uint32_t rule, would_rule;
+	union {
+		uint32_t inherit; /* UDP: entry in worker.heirs, or INHERIT_NONE */
+		uint32_t banner;  /* TCP: number of a server's "220 ..." */
+	};
 	uint32_t ts_recent;
 	uint32_t passed; /* inline: bytes of the client that went to the server */
 	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
@@ -107,6 +115,8 @@ struct conn {
 	bool strict_checksum : 1; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated : 1;
 	bool ts_offered : 1, ts_agreed : 1; /* RFC 7323 3.2: by the SYN, by both */
+	bool greeted : 1;                   /* the server has answered EHLO */
+	bool heir    : 1; /* began with a short header: `inherit` is held as an heir */
 	/* inline */
 	bool provisional : 1; /* judged by hold_budget: the name may still come */
 	bool asked : 1; /* judged by whom a proxy was asked for; the hello is yet to come */
@@ -138,9 +148,10 @@ struct worker {
 	struct budget *initials;   /* of QUIC, to be opened */
 	struct identify *identify;
 	struct witness *witness;
-	struct outstanding *asked; /* of site resolvers; NULL = the reader watches them */
-	struct guesses *guesses;   /* NULL = off */
+	struct resolve *asked;   /* of site resolvers; NULL = the reader watches them */
+	struct guesses *guesses; /* NULL = off */
 	struct intern *texts;
+	struct inherit *heirs; /* QUIC connections that were allowed */
 	struct pool *pendings;
 	struct pool *facts; /* of pendings about which something is known */
 	struct pool *followers;
@@ -195,6 +206,16 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
 void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f);
 
+/*
+ * The first packet of a connection, either way: a short header of QUIC where another was allowed?
+ * Then it is an heir until it is judged.
+ */
+void judge_look_for_legacy(struct worker *w, const struct flow *fl, struct conn *c,
+			   const struct packet *pkt);
+
+/* The connection is over: others may inherit from it for a while. */
+void judge_leave_legacy(struct worker *w, const struct flow *fl, struct conn *c);
+
 /* Write the `end` event. */
 void judge_end(struct worker *w, const struct flow *fl, const struct conn *c);
 
@@ -229,9 +250,21 @@ void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
 /* Decide now, whatever is known. */
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
 
+/* ---- watch_dns.c ---- */
+
 /* A DNS message between a client and a resolver, without the length bytes of TCP. */
 void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
 		       bool from_client);
+
+/* The same of UDP, if it is one. */
+void watch_dns_datagram(struct worker *w, struct flow *fl, const struct packet *pkt,
+			bool from_client);
+
+/* Any packet: does it hold what a resolver tells its site? */
+void watch_site(struct worker *w, const struct packet *pkt, int64_t clock_us);
+
+/* The connection is over: tell the question that nobody answered. */
+void watch_dns_end(struct worker *w, struct flow *fl, struct conn *c);
 
 /* ---- follow.c: what comes behind the verdict ---- */
 

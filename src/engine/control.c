@@ -17,12 +17,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/listen.h"
 #include "engine/lock.h"
 #include "engine/supervisor.h"
 
 #define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
 #define REQUEST_MAX 1024
-#define BACKLOG     128
 #define ACCEPT_MAX  64 /* a turn */
 #define GROUPS_MAX  256
 #define REQUEST_US  INT64_C(2000000)  /* to send the line */
@@ -64,30 +64,31 @@ static bool make_folder(const char *path, char error[300])
 	return false;
 }
 
-/* Does somebody listen there?  A socket of a dead process may be taken over. */
-static bool is_served(const struct sockaddr_un *a)
+static void say_why(int rc, const char *path, char error[300])
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
-
-	if (fd >= 0)
-		(void)close(fd);
-	return served;
+	if (rc == -ENAMETOOLONG)
+		(void)snprintf(error, 300, "control socket: the path %s is too long",
+			       path);
+	else if (rc == -EADDRINUSE)
+		(void)snprintf(error, 300,
+			       "another weir runs already: it answers at %s (stop it, or "
+			       "give this one another control.socket)",
+			       path);
+	else
+		(void)snprintf(error, 300, "control socket %s: %s", path,
+			       strerrordesc_np(-rc));
 }
 
 struct control *control_open(const struct control_cfg *cfg, char error[300])
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	struct control *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || strlen(cfg->socket) >= sizeof(a.sun_path)) {
-		(void)snprintf(error, 300, "control socket: the path %s is too long",
-			       cfg->socket);
+	if (c == NULL || strlen(cfg->socket) >= sizeof(c->path)) {
+		say_why(c == NULL ? -ENOMEM : -ENAMETOOLONG, cfg->socket, error);
 		free(c);
 		return NULL;
 	}
-	memcpy(a.sun_path, cfg->socket, strlen(cfg->socket) + 1);
-	memcpy(c->path, a.sun_path, sizeof(c->path));
+	memcpy(c->path, cfg->socket, strlen(cfg->socket) + 1);
 	c->operators = cfg->operators;
 	c->readers = cfg->readers;
 	c->owner = getpid();
@@ -98,22 +99,9 @@ struct control *control_open(const struct control_cfg *cfg, char error[300])
 		free(c);
 		return NULL;
 	}
-	if (is_served(&a)) {
-		(void)snprintf(error, 300,
-			       "another weir runs already: it answers at %s (stop it, or "
-			       "give this one another control.socket)",
-			       c->path);
-		free(c);
-		return NULL;
-	}
-	(void)unlink(c->path);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    chmod(c->path, 0666) != 0 || listen(c->fd, BACKLOG) != 0) {
-		(void)snprintf(error, 300, "control socket %s: %s", c->path,
-			       strerrordesc_np(errno));
-		if (c->fd >= 0)
-			(void)close(c->fd);
+	c->fd = listen_at(c->path, 0666, (gid_t)-1);
+	if (c->fd < 0) {
+		say_why(c->fd, c->path, error);
 		free(c);
 		return NULL;
 	}

@@ -102,6 +102,8 @@ static void advance(struct dnstap_logs *l, struct log *log)
 		case DNSTAP_CONTROL:
 			log->at += used;
 			break;
+		case DNSTAP_READY: /* of sockets */
+		case DNSTAP_STOPPED:
 		case DNSTAP_BROKEN:
 			end(l, log, "no dnstap log, or damaged from here on");
 			break;

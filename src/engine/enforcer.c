@@ -34,12 +34,15 @@
 #define HEADERS_SNAPLEN 192 /* link, tags, IPv6 with extension headers, TCP */
 #define HEADERS_BURST   4096
 #define STOP_DUMP_MS    1000
+#define ANSWERS_A_TICK  256 /* of resolvers, about 2 us each */
 
 struct enforcer {
 	const struct gateway_cfg *cfg;
 	struct gateway_shared *sh;
 	struct ring *events;
 	struct guess_rings guesses;
+	struct ring *resolvers;   /* NULL = no dns.log */
+	struct dnstap_feed *feed; /* of these */
 	int order_fd;
 	int epoll_fd;
 	struct generation *generation;
@@ -429,7 +432,10 @@ static int open_all(struct enforcer *e, char error[300])
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
 	e->loader = loader_create(&e->cfg->load);
-	if (e->worker == NULL || e->loader == NULL || e->dns == NULL) {
+	if (e->resolvers != NULL)
+		e->feed = dnstap_feed_create(e->resolvers);
+	if (e->worker == NULL || e->loader == NULL || e->dns == NULL ||
+	    (e->resolvers != NULL && e->feed == NULL)) {
 		(void)snprintf(error, 300, "out of memory");
 		return -ENOMEM;
 	}
@@ -453,6 +459,8 @@ static void publish(struct enforcer *e)
 	atomic_fetch_add(&sh->stats_version, 1);
 	worker_stats(e->worker, &st->worker);
 	st->flows_now = worker_flows(e->worker);
+	if (e->feed != NULL)
+		dnstap_feed_stats(e->feed, &st->dnstap);
 	if (e->queue != NULL) {
 		worker_inline_stats(e->worker, &st->in_line);
 		nfqueue_stats(e->queue, &st->queue);
@@ -499,6 +507,9 @@ static void tick(struct enforcer *e)
 		e->busy = true;
 	}
 	read_headers(e);
+	if (e->feed != NULL && dnstap_feed_take(e->feed, e->worker, e->generation,
+						e->now_us, ANSWERS_A_TICK) > 0)
+		e->busy = true;
 	e->busy |= dns_writer_turn(e->dns, e->worker, e->generation, e->now_us,
 				   dns_is_due(e));
 	e->next_tick_us = e->mono_us + (e->busy ? TICK_US : QUIET_TICK_US);
@@ -614,6 +625,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 			     .sh = sh,
 			     .events = rings->events,
 			     .guesses = rings->guesses,
+			     .resolvers = rings->resolvers,
 			     .order_fd = order_fd,
 			     .generation = cfg->generation};
 	char error[600] = "";
@@ -624,6 +636,10 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		ring_attach(e.guesses.asks);
 		ring_attach(e.guesses.answers);
 	}
+	if (e.resolvers != NULL)
+		ring_attach(e.resolvers);
+	if (rings->dnstap_fd >= 0)
+		(void)close(rings->dnstap_fd);
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
 	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);

@@ -11,6 +11,7 @@
  *               nothing else, under seccomp
  *   writer      owns the ledger; no rights
  *   guesser     nDPI: names the protocol of what no reader knows; no rights, no files
+ *   dnstap      listens to resolvers' own logs (dnstap_server.h); no rights, one socket
  *
  * Enforcer and supervisor give lines to the writer by rings in shared memory; a full ring
  * loses events, counted, and never delays a packet.  Nobody waits for the guesser (guess.h).
@@ -27,6 +28,7 @@
 #include "enforce/inject.h"
 #include "enforce/netfilter.h"
 #include "engine/dns_share.h"
+#include "engine/dnstap_feed.h"
 #include "engine/generation.h"
 #include "engine/guess.h"
 #include "engine/inline.h"
@@ -52,6 +54,7 @@ struct gateway_stats {
 	struct inject_stats inject;
 	struct conntrack_stats conntrack;
 	struct source_stats source;
+	struct dnstap_feed_stats dnstap;
 	uint64_t flows_now;
 };
 
@@ -66,6 +69,8 @@ struct gateway_rings {
 	struct ring *notes;         /* supervisor -> writer */
 	int dns_fd;                 /* dns_share.h */
 	struct guess_rings guesses; /* enforcer -> guesser -> enforcer; NULL = no nDPI */
+	struct ring *resolvers;     /* dnstap -> enforcer; NULL = no dns.log */
+	int dnstap_fd;              /* listens at dns.log; -1 = none */
 };
 
 /* A mapping of its own: the guesser has no other.  Numbers only; it writes them all. */
@@ -74,6 +79,14 @@ struct gateway_guesser {
 	_Atomic uint64_t memory, memory_most; /* bytes that nDPI uses, used at most */
 	_Atomic uint64_t over_memory; /* guesses that ended as unknown for a cap */
 	_Atomic uint64_t answers_lost, ignored;
+};
+
+/* The same of the process that listens to resolvers: struct dnstap_server_stats. */
+struct gateway_dnstap {
+	struct gateway_process process;
+	_Atomic uint32_t connections;
+	_Atomic uint64_t opened, refused, broken, messages, others, unusable, lost;
+	_Atomic int64_t last_us; /* CLOCK_MONOTONIC; 0 = nothing came yet */
 };
 
 /* In shared memory; one writer a field.  No pointers: whoever writes here is not believed. */
@@ -124,16 +137,20 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings);
 int guesser_main(const struct gateway_cfg *cfg, struct gateway_guesser *sh,
 		 const struct gateway_rings *rings);
+int dnstap_main(const struct gateway_cfg *cfg, struct gateway_dnstap *sh,
+		const struct gateway_rings *rings);
 
 /*
  * Give up every right but those named, become `user` (NULL or unknown: stay, without rights)
  * and let the kernel kill the process at any system call that it has no need of.  The guesser
- * also gets limits: no descriptors, no processes, and 128 MiB of memory above what it has now.
+ * also gets limits: no descriptors, no processes, and 128 MiB of memory above what it has now;
+ * and so does the listener to resolvers, but for its connections.
  */
 enum confine_role {
 	CONFINE_ENFORCER,
 	CONFINE_WRITER,
-	CONFINE_GUESSER
+	CONFINE_GUESSER,
+	CONFINE_DNSTAP
 };
 int confine(enum confine_role role, const char *user, bool net_admin, char error[300]);
 

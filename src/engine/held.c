@@ -26,6 +26,8 @@ static const struct held held[] = {
 	VALUE("dns.keep", dns.keep),
 	TEXT("dns.dir", dns.dir),
 	VALUE("dns.save", dns.save_us),
+	TEXT("dns.log", dns.log),
+	TEXT("dns.log_group", dns.log_group),
 	VALUE("limits.max_flows", limits.max_flows),
 	VALUE("limits.max_fragments", limits.max_fragments),
 	VALUE("limits.max_heads", limits.max_heads),

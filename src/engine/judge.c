@@ -183,6 +183,10 @@ static enum undecidable undecidable_of(const struct conn *c)
 static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 				   struct flow_event *e)
 {
+	if (c->protocol == PROTOCOL_SMTP) {
+		e->smtp_banner = intern_text(w->texts, c->banner);
+		e->smtp_server = intern_text(w->texts, c->mail_server);
+	}
 	e->smtp_helo = intern_text(w->texts, c->helo);
 	e->mail_from = intern_text(w->texts, c->mail_from);
 	e->mail_to = intern_text(w->texts, c->mail_to);
@@ -511,10 +515,111 @@ static void adopt(struct worker *w, struct decision *d)
 	w->inl->stats.adopted++;
 }
 
+/* ---- QUIC whose beginning nobody saw ---- */
+
+/*
+ * Whose connections come to this worker, and whose they are in whatever worker: none else
+ * inherits, or a run with more workers would know less.
+ */
+static bool has_legacy(const struct worker *w, const struct flow *fl,
+		       const struct conn *c, struct inherit_key *ret)
+{
+	if (!c->client_inside || fl->key.ip_proto != IP_PROTO_UDP || !sees_dns(w, fl))
+		return false;
+	*ret = (struct inherit_key){.inside = flow_client(fl),
+				    .server = flow_server(fl),
+				    .port = flow_server_port(fl)};
+	return true;
+}
+
+void judge_look_for_legacy(struct worker *w, const struct flow *fl, struct conn *c,
+			   const struct packet *pkt)
+{
+	struct inherit_key k;
+
+	if (pkt->ip_proto != IP_PROTO_UDP || c->judged ||
+	    !identify_is_short_header(pkt->payload, pkt->payload_len) ||
+	    !has_legacy(w, fl, c, &k))
+		return;
+	c->inherit = inherit_find(w->heirs, &k, w->now_us);
+	c->heir = c->inherit != INHERIT_NONE;
+}
+
+void judge_leave_legacy(struct worker *w, const struct flow *fl, struct conn *c)
+{
+	if (fl->key.ip_proto != IP_PROTO_UDP)
+		return;
+	if (c->heir)
+		inherit_leave(w->heirs, c->inherit);
+	else
+		inherit_end(w->heirs, c->inherit, fl->clock_us);
+	c->heir = false;
+	c->inherit = INHERIT_NONE;
+}
+
+/* Of a name that the connection's own hello said, and for which it passes: others may inherit. */
+static void leave_legacy(struct worker *w, const struct flow *fl, struct conn *c,
+			 const struct decision *d)
+{
+	const struct legacy l = {.host = c->host,
+				 .sni = c->sni,
+				 .alpn = c->alpn,
+				 .ja4 = c->ja4,
+				 .quic_version = c->quic_version,
+				 .tls_offered = c->tls_offered,
+				 .evidence = c->evidence,
+				 .visibility = c->visibility};
+	struct inherit_key k;
+
+	if (c->protocol != PROTOCOL_QUIC || !has_legacy(w, fl, c, &k))
+		return;
+	if (d->verdict == VERDICT_DENY) {
+		inherit_deny(w->heirs, &k);
+	} else if (c->evidence == EVIDENCE_SNI && c->host != INTERN_NONE &&
+		   c->name_undecidable == UNDECIDABLE_NONE &&
+		   (c->flags & 1u << FLAG_QUIC_INHERITED) == 0) {
+		judge_leave_legacy(w, fl, c);
+		c->inherit = inherit_allow(w->heirs, &k, &l);
+	}
+}
+
+static size_t copy_text(const struct worker *w, uint32_t number, char *to, size_t size)
+{
+	const struct str s = intern_text(w->texts, number);
+	const size_t len = s.len < size ? s.len : size;
+
+	if (len > 0)
+		memcpy(to, s.p, len);
+	return len;
+}
+
+/* Does an heir know nothing of itself?  Then *f becomes what it inherits. */
+static bool inherits(const struct worker *w, const struct conn *c, struct facts *f)
+{
+	const struct legacy *l = c->heir ? inherit_legacy(w->heirs, c->inherit) : NULL;
+
+	if (l == NULL ||
+	    (f->undecidable != UNDECIDABLE_QUIC_MIDSTREAM &&
+	     (f->protocol != PROTOCOL_UNKNOWN || f->undecidable != UNDECIDABLE_NONE)))
+		return false;
+	*f = (struct facts){.protocol = PROTOCOL_QUIC,
+			    .evidence = (enum evidence)l->evidence,
+			    .visibility = (enum visibility)l->visibility,
+			    .flags = f->flags | 1u << FLAG_QUIC_INHERITED,
+			    .quic_version = l->quic_version,
+			    .tls_offered = l->tls_offered};
+	f->host_len = (uint16_t)copy_text(w, l->host, f->host, HOST_MAX);
+	f->sni_len = (uint16_t)copy_text(w, l->sni, f->sni, HOST_MAX);
+	f->alpn_len = (uint8_t)copy_text(w, l->alpn, f->alpn, sizeof(f->alpn));
+	f->ja4_len = (uint8_t)copy_text(w, l->ja4, f->ja4, sizeof(f->ja4));
+	return true;
+}
+
 static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 		      const struct facts *f, struct case_file *cf)
 {
 	memset(cf, 0, sizeof(*cf));
+	c->flags &= ~(1u << FLAG_QUIC_INHERITED);
 	keep_texts(w, c, f);
 	who(fl, c, cf);
 	what(w, c, cf);
@@ -534,6 +639,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	else
 		policy_decide(w->g->policy, &cf->subject, &cf->decision);
 	keep_decision(c, &cf->decision);
+	leave_legacy(w, fl, c, &cf->decision);
 }
 
 static void count_undecidable(struct worker *w, const struct conn *c)
@@ -544,9 +650,21 @@ static void count_undecidable(struct worker *w, const struct conn *c)
 static void judge_by(struct worker *w, struct flow *fl, struct conn *c,
 		     const struct facts *f, enum phase phase)
 {
+	struct facts heir = *f;
 	struct case_file cf;
 
-	decide_by(w, fl, c, f, &cf);
+	/* An allowed connection's name passes on; a denial never rests on it. */
+	if (!inherits(w, c, &heir)) {
+		decide_by(w, fl, c, f, &cf);
+	} else {
+		decide_by(w, fl, c, &heir, &cf);
+		if (cf.decision.verdict == VERDICT_ALLOW)
+			w->stats.quic_inherited++;
+		else
+			decide_by(w, fl, c, f, &cf);
+	}
+	if (c->heir)
+		judge_leave_legacy(w, fl, c);
 	w->stats.judged++;
 	count_undecidable(w, c);
 	form_and_put_flow(w, fl, c, &cf, phase);
@@ -611,7 +729,8 @@ void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f)
 {
 	const struct conn was = *c;
-	const bool same = is_same_name(w, c, f);
+	const bool same =
+		is_same_name(w, c, f) && (c->flags & 1u << FLAG_QUIC_INHERITED) == 0;
 	struct case_file cf;
 
 	if (same &&
@@ -690,6 +809,8 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 		return true;
 	}
 	keep_decision(c, &cf.decision);
+	if (c->verdict == VERDICT_DENY)
+		leave_legacy(w, fl, c, &cf.decision);
 	if (w->inl != NULL)
 		w->inl->stats.redecided++;
 	if (verdict == c->verdict)

@@ -65,7 +65,7 @@ struct replay {
 	struct lane lanes[REPLAY_WORKERS_MAX];
 	struct decoder *fragments; /* the reader's: see take_shared() */
 	struct decoder *resolvers; /* the same, of the frames of site resolvers */
-	struct outstanding *asked; /* what these were asked */
+	struct resolve *asked;     /* what these were asked */
 	struct dnstap_logs *logs;  /* NULL = none */
 	int64_t clock_us;          /* of the last frame */
 	struct read_mark mark;
@@ -295,19 +295,29 @@ static struct lane *lane_of(struct replay *r, const struct addr *src,
 	return lane_by(r, &anchor);
 }
 
+struct spreading {
+	struct replay *run;
+	const struct frame *frame;
+};
+
+static void spread_answer(void *arg, const struct site_answer *a)
+{
+	const struct spreading *s = arg;
+	const struct in_record rec = {.site_answer = true, .frame = *s->frame};
+
+	for (unsigned i = 0; i < s->run->cfg->workers; i++)
+		push(&s->run->lanes[i], &rec, (const uint8_t *)a, sizeof(*a));
+}
+
 /*
  * What a site's resolver tells somebody is for all workers.  After the frame itself: one worker
  * learns it when it is done with the frame.
  */
 static void spread(struct replay *r, const struct frame *f, const struct packet *p)
 {
-	struct in_record rec = {.site_answer = true, .frame = *f};
-	struct site_answer a;
+	struct spreading s = {r, f};
 
-	if (!resolve_packet(r->asked, r->cfg->generation, p, f->clock_us, &a))
-		return;
-	for (unsigned i = 0; i < r->cfg->workers; i++)
-		push(&r->lanes[i], &rec, (const uint8_t *)&a, sizeof(a));
+	resolve_packet(r->asked, r->cfg->generation, p, f->clock_us, spread_answer, &s);
 }
 
 static void look_for_answer(struct replay *r, const struct frame *f,
@@ -578,7 +588,7 @@ static int create_lanes(struct replay *r)
 
 	r->fragments = decoder_create(&fragments);
 	r->resolvers = decoder_create(&fragments);
-	r->asked = outstanding_create(RESOLVE_QUERIES);
+	r->asked = resolve_create(RESOLVE_QUERIES);
 	if (r->fragments == NULL || r->resolvers == NULL || r->asked == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < r->cfg->workers; i++) {
@@ -682,9 +692,12 @@ static void write_end(struct replay *r)
 	COUNT("quic_initials_failed", st->quic_failed);
 	COUNT("quic_initials_unpadded", st->quic_unpadded);
 	COUNT("quic_initials_refused", st->quic_refused);
+	COUNT("quic_inherited", st->quic_inherited);
+	COUNT("quic_forgotten", st->quic_forgotten);
 	COUNT("http_requests", st->http_requests);
 	COUNT("http_lost", st->http_lost);
 	COUNT("dns_tcp_lost", st->dns_lost);
+	COUNT("dns_site_tcp_lost", st->dns_site_lost);
 	COUNT("followers_refused", st->followers_refused);
 	COUNT("guesses", st->guesses);
 	COUNT("guesses_answered", st->guesses_answered);
@@ -733,6 +746,8 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 			/* One table in as many copies. */
 			ret->stats.site_witnesses_evicted = one.site_witnesses_evicted;
 		}
+	if (r->asked != NULL)
+		ret->stats.dns_site_lost = resolve_lost(r->asked);
 	if (r->fragments != NULL) {
 		const uint64_t *counts = decoder_counts(r->fragments);
 
@@ -743,7 +758,7 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 		write_end(r);
 	decoder_destroy(r->fragments);
 	decoder_destroy(r->resolvers);
-	outstanding_destroy(r->asked);
+	resolve_destroy(r->asked);
 	dnstap_logs_close(r->logs);
 	for (unsigned i = 0; i < cfg->workers; i++) {
 		worker_destroy(r->lanes[i].worker);

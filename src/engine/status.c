@@ -11,6 +11,8 @@
 #include "engine/guesser.h"
 #include "engine/supervisor.h"
 
+#define SILENCE_S 600 /* of resolvers, from which on it is told */
+
 static const char *failure_word(const struct capture_cfg *c)
 {
 	return c->source != CAPTURE_NFQUEUE       ? "none"
@@ -95,6 +97,68 @@ static void print_guesser(const struct supervisor *s, const struct standing *st,
 		w->guess_packets_dropped, atomic_load(&s->guesser->memory) / 1024);
 }
 
+/* Whole seconds since the last frame of a resolver; -1: there was none. */
+static int64_t silence_s(const struct gateway_dnstap *d)
+{
+	const int64_t last_us = atomic_load(&d->last_us);
+
+	return last_us == 0 ? -1 : (gateway_monotonic_us() - last_us) / 1000000;
+}
+
+static void dnstap_json(const struct supervisor *s, const struct standing *st,
+			struct json *j)
+{
+	const struct gateway_dnstap *d = s->dnstap;
+
+	if (d == NULL)
+		return;
+	json_object_begin(j, "resolver_log");
+	json_bool(j, "ready", atomic_load(&d->process.ready));
+	json_cstring(j, "socket", s->start->config->dns.log);
+	json_u64(j, "connections", atomic_load(&d->connections));
+	json_u64(j, "messages", atomic_load(&d->messages));
+	json_u64(j, "answers", st->stats.dnstap.answers);
+	if (silence_s(d) >= 0)
+		json_i64(j, "silent_s", silence_s(d));
+	json_object_end(j);
+}
+
+static void print_dnstap(const struct supervisor *s, const struct standing *st, FILE *out)
+{
+	const struct gateway_dnstap *d = s->dnstap;
+
+	if (d == NULL)
+		return;
+	(void)fprintf(out,
+		      "resolver log %s: %" PRIu32 " connected, %" PRIu64
+		      " messages, %" PRIu64 " answers to clients",
+		      s->start->config->dns.log, atomic_load(&d->connections),
+		      atomic_load(&d->messages), st->stats.dnstap.answers);
+	if (silence_s(d) >= 0)
+		(void)fprintf(out, ", the last %" PRId64 " s ago", silence_s(d));
+	(void)fprintf(out, "\n");
+}
+
+/* A log that has stopped, or never began. */
+static void dnstap_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
+{
+	const struct gateway_dnstap *d = s->dnstap;
+	char text[128];
+
+	if (d == NULL)
+		return;
+	if (!atomic_load(&d->process.ready)) {
+		tell(arg, "dns.log: nobody listens to resolvers just now");
+	} else if (atomic_load(&d->connections) == 0) {
+		tell(arg, "dns.log: no resolver is connected");
+	} else if (silence_s(d) > SILENCE_S) {
+		(void)snprintf(text, sizeof(text),
+			       "dns.log: resolvers have told nothing for %" PRId64 " s",
+			       silence_s(d));
+		tell(arg, text);
+	}
+}
+
 static void print_standing_json(const struct supervisor *s, const struct standing *st,
 				FILE *out)
 {
@@ -121,14 +185,19 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_i64(&j, "writer", s->children[CHILD_WRITER].pid);
 	if (s->guesser != NULL)
 		json_i64(&j, "guesser", s->children[CHILD_GUESSER].pid);
+	if (s->dnstap != NULL)
+		json_i64(&j, "dnstap", s->children[CHILD_DNSTAP].pid);
 	json_object_end(&j);
 	json_object_begin(&j, "restarts");
 	json_u64(&j, "enforcer", s->children[CHILD_ENFORCER].restarts);
 	json_u64(&j, "writer", s->children[CHILD_WRITER].restarts);
 	if (s->guesser != NULL)
 		json_u64(&j, "guesser", s->children[CHILD_GUESSER].restarts);
+	if (s->dnstap != NULL)
+		json_u64(&j, "dnstap", s->children[CHILD_DNSTAP].restarts);
 	json_object_end(&j);
 	guesser_json(s, st, &j);
+	dnstap_json(s, st, &j);
 	json_bool(&j, "conntrack_events", sh->can_events);
 	json_bool(&j, "conntrack_accounting", sh->can_accounting);
 	json_object_begin(&j, "ledger");
@@ -139,6 +208,7 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_object_end(&j);
 	json_array_begin(&j, "warnings");
 	(void)guard_warnings(s, warn_json, &j);
+	dnstap_warnings(s, warn_json, &j);
 	json_array_end(&j);
 	json_object_end(&j);
 	if (json_ok(&j))
@@ -168,12 +238,14 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      s->children[CHILD_WRITER].restarts, sh->can_events ? "yes" : "no",
 		      sh->can_accounting ? "yes" : "no");
 	print_guesser(s, st, out);
+	print_dnstap(s, st, out);
 	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
 		      st->config->ledger.dir, atomic_load(&sh->put),
 		      atomic_load(&sh->lost),
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
 	(void)guard_warnings(s, warn_line, out);
+	dnstap_warnings(s, warn_line, out);
 }
 
 void supervisor_status(const struct supervisor *s, bool json, FILE *out)
@@ -230,6 +302,8 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 	struct gateway_stats st = {0};
 	const struct inline_stats *in = &st.in_line;
 	struct guesser_stats guesser = {0};
+	const struct gateway_dnstap none = {0},
+				    *dt = s->dnstap == NULL ? &none : s->dnstap;
 	uint64_t malformed = 0;
 
 	(void)supervisor_read_stats(s, &st);
@@ -270,9 +344,12 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"pending_refused", st.worker.pending_refused},
 		{"heads_refused", st.worker.heads_refused},
 		{"quic_initials_refused", st.worker.quic_refused},
+		{"quic_inherited", st.worker.quic_inherited},
+		{"quic_forgotten", st.worker.quic_forgotten},
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
+		{"dns_site_tcp_lost", st.worker.dns_site_lost},
 		{"followers_refused", st.worker.followers_refused},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},
@@ -296,6 +373,17 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"dns_tables_refused", atomic_load(&s->sh->dns.refused)},
 		{"dns_tables_saved", atomic_load(&s->sh->dns.saved)},
 		{"dns_tables_unsaved", atomic_load(&s->sh->dns.save_failed)},
+		{"dnstap_answers", st.dnstap.answers},
+		{"dnstap_strangers", st.dnstap.strangers},
+		{"dnstap_others", atomic_load(&dt->others)},
+		{"dnstap_unusable", atomic_load(&dt->unusable) + st.dnstap.unusable},
+		{"dnstap_lost", atomic_load(&dt->lost)},
+		{"dnstap_messages", atomic_load(&dt->messages)},
+		{"dnstap_connections_now", atomic_load(&dt->connections)},
+		{"dnstap_connections", atomic_load(&dt->opened)},
+		{"dnstap_connections_broken", atomic_load(&dt->broken)},
+		{"dnstap_connections_refused", atomic_load(&dt->refused)},
+		{"dnstap_restarts", s->children[CHILD_DNSTAP].restarts},
 		{"events", atomic_load(&s->sh->put)},
 		{"events_written", atomic_load(&s->sh->written)},
 		{"events_lost", atomic_load(&s->sh->lost)},

@@ -295,20 +295,31 @@ static const char *child_name(enum child_kind k)
 {
 	static const char *const names[CHILD_COUNT] = {[CHILD_ENFORCER] = "enforcer",
 						       [CHILD_WRITER] = "writer",
-						       [CHILD_GUESSER] = "guesser"};
+						       [CHILD_GUESSER] = "guesser",
+						       [CHILD_DNSTAP] = "dnstap"};
 
 	return names[k];
 }
 
 static bool is_wanted(const struct supervisor *s, enum child_kind k)
 {
-	return k != CHILD_GUESSER || s->guesser != NULL;
+	return k == CHILD_GUESSER  ? s->guesser != NULL
+	       : k == CHILD_DNSTAP ? s->dnstap != NULL
+				   : true;
+}
+
+/* Without it there is no gateway. */
+static bool is_needed(enum child_kind k)
+{
+	return k == CHILD_ENFORCER || k == CHILD_WRITER;
 }
 
 static struct gateway_process *process_of(const struct supervisor *s, enum child_kind k)
 {
 	if (k == CHILD_GUESSER)
 		return &s->guesser->process;
+	if (k == CHILD_DNSTAP)
+		return &s->dnstap->process;
 	return k == CHILD_ENFORCER ? &s->sh->enforcer : &s->sh->writer;
 }
 
@@ -327,6 +338,10 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 		(void)munmap(s->sh, sizeof(*s->sh));
 		s->sh = NULL;
 		return guesser_main(&s->cfg, s->guesser, &s->rings);
+	case CHILD_DNSTAP:
+		(void)munmap(s->sh, sizeof(*s->sh));
+		s->sh = NULL;
+		return dnstap_main(&s->cfg, s->dnstap, &s->rings);
 	case CHILD_COUNT:
 		break;
 	}
@@ -554,7 +569,8 @@ static void refuse_change(struct supervisor *s, const char *text)
 
 /*
  * Before it is started again: at once, but what cannot live is tried once a second.  What sends
- * the guesser down comes from the wire, again and again: ever less often, at last once a minute.
+ * down those that are not needed comes from others, again and again: ever less often, at last
+ * once a minute.
  */
 static int64_t pause_us(enum child_kind k, uint32_t quick)
 {
@@ -562,7 +578,7 @@ static int64_t pause_us(enum child_kind k, uint32_t quick)
 
 	if (quick < QUICK_MAX)
 		return 0;
-	if (k != CHILD_GUESSER)
+	if (is_needed(k))
 		return 1000000;
 	return more < 6 ? INT64_C(1000000) << more : INT64_C(60000000);
 }
@@ -579,7 +595,7 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->quick = now - c->started_us < QUICK_US ? c->quick + 1 : 0;
 	(void)snprintf(text, sizeof(text), "the %s has ended: %s%s", child_name(k),
 		       how_it_ended(status, how),
-		       !s->announced && c->quick > 2 && k != CHILD_GUESSER
+		       !s->announced && c->quick > 2 && is_needed(k)
 			       ? ""
 			       : "; starting it again");
 	log_error("%s", text);
@@ -1020,9 +1036,9 @@ static int turn(struct supervisor *s)
 		give_up_change(s);
 	tell_losses(s);
 	guard_look(s);
-	/* What never was ready will not be: say so and give up.  The guesser is not needed. */
+	/* What never was ready will not be: say so and give up.  */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
-		if (k != CHILD_GUESSER && s->children[k].quick > 2) {
+		if (is_needed((enum child_kind)k) && s->children[k].quick > 2) {
 			log_error("the %s ended three times before it was ready, for the "
 				  "reason above: giving up",
 				  child_name((enum child_kind)k));
@@ -1055,10 +1071,10 @@ static int await(struct supervisor *s, enum child_kind k)
 	return -EIO;
 }
 
-/* It has nothing to bring to an end, and may hang. */
-static void end_guesser(struct supervisor *s)
+/* One that has nothing to bring to an end, and may hang. */
+static void end_helper(struct supervisor *s, enum child_kind k)
 {
-	struct child *c = &s->children[CHILD_GUESSER];
+	struct child *c = &s->children[k];
 
 	if (c->pid <= 0)
 		return;
@@ -1078,7 +1094,9 @@ static int wind_up(struct supervisor *s)
 		(void)give_order(s, GATEWAY_STOP);
 		rc_enforcer = await(s, CHILD_ENFORCER);
 	}
-	end_guesser(s);
+	end_helper(s, CHILD_GUESSER);
+	end_helper(s, CHILD_DNSTAP);
+	resolvers_close(s);
 	if (rc == 0)
 		rc = rc_enforcer;
 	/* One that was killed could not set it back. */
@@ -1129,6 +1147,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 		control_close(s.control);
 		return -EBUSY;
 	}
+	rc = resolvers_listen(&s);
 	/* A weir that was killed left the setting changed, and a note in its rules. */
 	if (is_inline(&s))
 		atomic_store(&s.sh->acct_was_off, netfilter_acct_noted());

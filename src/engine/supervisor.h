@@ -20,6 +20,7 @@ enum child_kind {
 	CHILD_ENFORCER,
 	CHILD_WRITER,
 	CHILD_GUESSER, /* only if nDPI is asked */
+	CHILD_DNSTAP,  /* only with dns.log */
 	CHILD_COUNT
 };
 
@@ -53,6 +54,7 @@ struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
 	struct gateway_guesser *guesser; /* NULL: nDPI is not asked */
+	struct gateway_dnstap *dnstap;   /* NULL: nobody listens to resolvers */
 	struct gateway_rings rings;
 	struct generation *generation; /* in force */
 	struct generation *start;      /* its capture, control, ledger, limits hold */
@@ -130,6 +132,12 @@ void guard_close_gap(struct supervisor *s);
 typedef void guard_tell(void *arg, const char *text);
 /* What an operator should know; how many. */
 unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+
+/* ---- resolvers.c ---- */
+
+/* Listen where resolvers write their logs to.  0, and so without dns.log; or -errno, said. */
+int resolvers_listen(struct supervisor *s);
+void resolvers_close(struct supervisor *s); /* the socket's name goes */
 
 /* ---- control.c ---- */
 

@@ -78,10 +78,13 @@ static bool create_parts(struct worker *w)
 	w->identify = identify_create();
 	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
-	    (w->asked = outstanding_create(
-		     scaled(c->limits.max_flows, RESOLVE_QUERIES))) == NULL)
+	    (w->asked = resolve_create(scaled(c->limits.max_flows, RESOLVE_QUERIES))) ==
+		    NULL)
 		return false;
 	w->texts = intern_create(scaled(c->limits.max_flows, TEXTS_MAX));
+	if (w->texts != NULL)
+		w->heirs = inherit_create(scaled(c->limits.max_flows, INHERIT_ENTRIES),
+					  w->cfg.seed, w->texts);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->followers = pool_create(sizeof(struct follower), pendings);
@@ -93,9 +96,9 @@ static bool create_parts(struct worker *w)
 		return false;
 	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
 	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
-	       w->witness != NULL && w->texts != NULL && w->pendings != NULL &&
-	       w->facts != NULL && w->followers != NULL && w->chunks != NULL &&
-	       (w->guesses != NULL || !words_wanted(w));
+	       w->witness != NULL && w->texts != NULL && w->heirs != NULL &&
+	       w->pendings != NULL && w->facts != NULL && w->followers != NULL &&
+	       w->chunks != NULL && (w->guesses != NULL || !words_wanted(w));
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -123,8 +126,9 @@ void worker_destroy(struct worker *w)
 	pool_destroy(w->followers);
 	pool_destroy(w->facts);
 	pool_destroy(w->pendings);
+	inherit_destroy(w->heirs);
 	intern_destroy(w->texts);
-	outstanding_destroy(w->asked);
+	resolve_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
 	budget_destroy(w->initials);
@@ -530,7 +534,8 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
 	    f->undecidable == UNDECIDABLE_NONE)
 		f->undecidable = UNDECIDABLE_MIDSTREAM;
-	f->flags |= c->flags | (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
+	f->flags |= (c->flags & ~(1u << FLAG_QUIC_INHERITED)) |
+		    (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
 	c->asked = false;
 	if (p->datagram.opened)
@@ -834,6 +839,34 @@ static void look_no_more(struct worker *w, struct conn *c, struct pending *p)
 	conn_release(w, c);
 }
 
+/* An heir waits for no Initial: one that comes later is judged by itself (look_again). */
+static enum identify_step cannot_read(struct worker *w, struct pending *p)
+{
+	conn_facts(w, p)->protocol = PROTOCOL_QUIC;
+	conn_facts(w, p)->undecidable = UNDECIDABLE_QUIC_MIDSTREAM;
+	return IDENTIFY_DONE;
+}
+
+/*
+ * For display only: what a server says that speaks first, and what it calls itself in its first
+ * answer behind that.  Told if the client speaks SMTP.
+ */
+static void hear_mail_server(struct worker *w, struct conn *c, const struct packet *pkt)
+{
+	struct str text;
+	char name[HOST_MAX];
+
+	if (!c->server_spoke) {
+		text = identify_smtp_reply(pkt->payload, pkt->payload_len, STR("220"));
+		c->banner = intern_hold(w->texts, text);
+	} else if (c->banner != INTERN_NONE && !c->greeted) {
+		text = identify_smtp_reply(pkt->payload, pkt->payload_len, STR("250"));
+		c->greeted = text.len > 0;
+		c->mail_server = intern_hold(
+			w->texts, (struct str){name, identify_smtp_name(text, name)});
+	}
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -841,6 +874,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	enum identify_step step;
 
 	if (!from_client && pkt->payload_wire_len > 0) {
+		if (pkt->ip_proto == IP_PROTO_TCP)
+			hear_mail_server(w, c, pkt);
 		c->server_spoke = true;
 		if (c->tls_selected == 0 && pkt->ip_proto == IP_PROTO_TCP)
 			c->tls_selected =
@@ -870,6 +905,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
 			step = feed_datagram(w, c, p, pkt, from_client);
+			if (w->inl != NULL && c->heir && step == IDENTIFY_MORE)
+				step = cannot_read(w, p);
 			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
 				look_no_more(w, c, p);
 				return;
@@ -890,86 +927,6 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		guard_stream(w, fl, c, p, pkt, from_client);
 	}
 	feed_later(w, fl, c, pkt, from_client);
-}
-
-/* The last question is kept until somebody answers it. */
-static void note_question(struct worker *w, struct conn *c, const struct dns_message *m)
-{
-	if (!w->cfg.dns_events)
-		return;
-	if (!m->is_answer) {
-		intern_release(w->texts, c->question);
-		c->question = intern_hold(w->texts, (struct str){m->name, m->name_len});
-		c->question_type = m->qtype;
-		c->question_id = m->id;
-	} else if (m->id == c->question_id) {
-		intern_release(w->texts, c->question);
-		c->question = 0;
-	}
-}
-
-static void tell_question(struct worker *w, struct flow *fl, struct conn *c)
-{
-	const struct str name = intern_text(w->texts, c->question);
-	struct dns_message m;
-
-	if (name.len == 0)
-		return;
-	memset(&m, 0, sizeof(m));
-	memcpy(m.name, name.p, name.len);
-	m.name_len = (uint16_t)name.len;
-	m.qtype = c->question_type;
-	judge_dns(w, fl, &m);
-	intern_release(w->texts, c->question);
-	c->question = 0;
-}
-
-void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
-		       bool from_client)
-{
-	struct addr client = flow_client(fl), resolver = flow_server(fl);
-	struct conn *c = flow_extra(fl);
-	struct addr anchor;
-	struct dns_message m;
-
-	if (!generation_is_resolver(w->g, &resolver))
-		return;
-	/* Only where this client's other connections come to this worker too. */
-	anchor = generation_anchor(w->g, &client, &resolver);
-	if (!addr_equal(&anchor, &client) || dns_parse(data, len, &m) != DNS_FINE ||
-	    m.question_count != 1) /* no resolver answers more (RFC 9619 4) */
-		return;
-	if (from_client && !m.is_answer)
-		witness_query(w->witness, &client, flow_client_port(fl), &resolver, &m,
-			      w->now_us);
-	else if (!from_client && m.is_answer &&
-		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
-				w->now_us))
-		w->stats.dns_answers++;
-	if (from_client != m.is_answer)
-		note_question(w, c, &m);
-	if (!from_client && m.is_answer && w->cfg.dns_events)
-		judge_dns(w, fl, &m);
-}
-
-/* UDP: what DNS tells our clients, for names that the wire hides and as a second witness. */
-static void watch_dns(struct worker *w, struct flow *fl, const struct packet *pkt,
-		      bool from_client)
-{
-	const struct conn *c = flow_extra(fl);
-
-	if (flow_server_port(fl) == DNS_PORT ||
-	    (c->protocol == PROTOCOL_DNS && flow_server_port(fl) != MDNS_PORT))
-		watch_dns_message(w, fl, pkt->payload, pkt->payload_len, from_client);
-}
-
-/* What a resolver of the site tells anybody there, as a second witness for all of them. */
-static void watch_site(struct worker *w, const struct packet *pkt)
-{
-	struct site_answer a;
-
-	if (w->asked != NULL && resolve_packet(w->asked, w->g, pkt, w->now_us, &a))
-		(void)witness_keep_site(w->witness, a.site, &a.message, w->now_us);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -1004,13 +961,14 @@ static void end_conn(struct worker *w, struct flow *fl)
 	if (p != NULL && follow_is_amid(w, c))
 		inline_forget(w, p);
 	follow_end(w, fl, c);
-	tell_question(w, fl, c);
+	watch_dns_end(w, fl, c);
 	conn_release(w, c);
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, fl, c, false);
 	if (!c->judged)
 		w->stats.never_judged++;
 	judge_end(w, fl, c);
+	judge_leave_legacy(w, fl, c);
 	intern_release(w->texts, c->host);
 	intern_release(w->texts, c->sni);
 	intern_release(w->texts, c->alpn);
@@ -1023,6 +981,10 @@ static void end_conn(struct worker *w, struct flow *fl)
 	intern_release(w->texts, c->mail_to);
 	intern_release(w->texts, c->database);
 	intern_release(w->texts, c->ndpi_host);
+	if (fl->key.ip_proto == IP_PROTO_TCP) {
+		intern_release(w->texts, c->banner);
+		intern_release(w->texts, c->mail_server);
+	}
 	rival_forget(w, c);
 }
 
@@ -1054,6 +1016,7 @@ void worker_tick(struct worker *w, int64_t clock_us)
 	if (w->guesses != NULL)
 		guesses_poll(w->guesses);
 	end_timed_out(w, clock_us, clock_us);
+	inherit_expire(w->heirs, clock_us);
 	if (w->inl == NULL)
 		return;
 	w->now_us = clock_us;
@@ -1118,10 +1081,13 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	struct conn *c;
 
 	end_timed_out(w, f->clock_us, f->clock_us);
+	inherit_expire(w->heirs, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
 		return false;
-	if (is_forged(w, pkt))
+	if (is_forged(w, pkt)) {
+		watch_site(w, pkt, f->clock_us);
 		return false;
+	}
 	w->now_us = f->clock_us;
 	w->key = (struct event_key){
 		.clock_us = f->clock_us, .frame = f->number, .cause = CAUSE_FRAME};
@@ -1129,20 +1095,21 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	/* What the table gave up for this packet: a reused tuple, or the oldest when full. */
 	worker_end_gone(w, f->clock_us);
 	c = flow_extra(touch.flow);
-	if (touch.is_new)
+	if (touch.is_new) {
 		conn_start(w, touch.flow, c);
-	else if (c->client_is_low != touch.flow->client_is_low)
+		judge_look_for_legacy(w, touch.flow, c, pkt);
+	} else if (c->client_is_low != touch.flow->client_is_low) {
 		turn(w, touch.flow, c);
+	}
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);
-	if (pkt->ip_proto == IP_PROTO_UDP) {
-		watch_dns(w, touch.flow, pkt, touch.from_client);
-		watch_site(w, pkt);
-	}
+	if (pkt->ip_proto == IP_PROTO_UDP)
+		watch_dns_datagram(w, touch.flow, pkt, touch.from_client);
+	watch_site(w, pkt, f->clock_us);
 	*ret = (struct taken){touch.flow, c, touch.from_client};
 	return true;
 }
@@ -1169,6 +1136,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	const uint64_t *counts = decoder_counts(w->decoder);
 	const struct identify_stats *id = identify_stats(w->identify);
 	struct flow_stats flows;
+	struct inherit_stats heirs;
 
 	*ret = w->stats;
 	memcpy(ret->decode, counts, sizeof(ret->decode));
@@ -1179,6 +1147,10 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
 	ret->quic_unpadded = id->quic_unpadded;
+	inherit_stats(w->heirs, &heirs);
+	ret->quic_forgotten = heirs.forgotten;
+	if (w->asked != NULL)
+		ret->dns_site_lost = resolve_lost(w->asked);
 	ret->texts_refused = intern_refused(w->texts);
 	words_stats(w, ret);
 }

@@ -84,7 +84,9 @@ struct worker_stats {
 	uint64_t ignored_window; /* beyond the server's */
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
 	uint64_t quic_initials, quic_failed, quic_unpadded;
-	uint64_t quic_refused; /* datagrams over the budget */
+	uint64_t quic_refused;   /* datagrams over the budget */
+	uint64_t quic_inherited; /* judged by an earlier connection, engine/inherit.h */
+	uint64_t quic_forgotten; /* no room there */
 	uint64_t dns_answers, witnesses_evicted;
 	uint64_t site_witnesses_evicted; /* the same in every worker of a run */
 	/* engine/guess.h */
@@ -94,6 +96,7 @@ struct worker_stats {
 	uint64_t http_requests; /* read behind the first of their connections */
 	uint64_t http_lost;     /* connections whose later requests cannot be read */
 	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
+	uint64_t dns_site_lost; /* the same for the table of sites, engine/resolve.h */
 	uint64_t followers_refused;
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);

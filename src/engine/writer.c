@@ -220,6 +220,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	}
 	ring_destroy(rings->guesses.asks); /* not its business */
 	ring_destroy(rings->guesses.answers);
+	ring_destroy(rings->resolvers);
+	if (rings->dnstap_fd >= 0)
+		(void)close(rings->dnstap_fd);
 	ring_attach(w.events);
 	ring_attach(w.notes);
 	w.dns_dir = !c->dns.keep ? NULL : c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;

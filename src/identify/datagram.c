@@ -92,6 +92,12 @@ static enum identify_step give_up(struct identify *id, const struct datagram_sta
 	return settle(id, f, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE);
 }
 
+/* RFC 9000 17.3: header form 0, fixed bit 1, at least 21 bytes to be sampled. */
+bool identify_is_short_header(const uint8_t *data, size_t len)
+{
+	return len >= 21 && (data[0] & 0xc0) == 0x40;
+}
+
 static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 			 struct quic_long *ret)
 {
@@ -105,8 +111,7 @@ static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 	}
 	if (port != QUIC_PORT)
 		return KIND_NOTHING;
-	/* RFC 9000 17.3: header form 0, fixed bit 1, at least 21 bytes to be sampled. */
-	return len >= 21 && (data[0] & 0xc0) == 0x40 ? KIND_SHORT : KIND_JUNK;
+	return identify_is_short_header(data, len) ? KIND_SHORT : KIND_JUNK;
 }
 
 struct str identify_initial_dcid(const uint8_t *data, size_t len)

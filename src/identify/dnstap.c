@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "identify/dnstap.h"
 
-#include "base/text.h"
-
 #define CONTROL_MAX  512u
 #define FIELDS_MAX   64u                    /* of one message; the schema has 16 */
 #define SECONDS_MAX  UINT64_C(253402300799) /* the year 9999 */
@@ -11,7 +9,28 @@
 enum control {
 	CONTROL_START = 2,
 	CONTROL_STOP = 3,
+	CONTROL_READY = 4,
 };
+
+/* 0, length, type; with a content type: field 1, length, the text. */
+static const char accept_frame[] = "\0\0\0\0"
+				   "\0\0\0\x22"
+				   "\0\0\0\1"
+				   "\0\0\0\1"
+				   "\0\0\0\x16" CONTENT_TYPE;
+static const char finish_frame[] = "\0\0\0\0"
+				   "\0\0\0\4"
+				   "\0\0\0\5";
+
+struct str dnstap_accept(void)
+{
+	return (struct str){accept_frame, sizeof(accept_frame) - 1};
+}
+
+struct str dnstap_finish(void)
+{
+	return (struct str){finish_frame, sizeof(finish_frame) - 1};
+}
 
 enum wire {
 	WIRE_VARINT = 0,
@@ -45,13 +64,21 @@ static enum dnstap_step read_control(struct dnstap_stream *s, struct cursor c)
 {
 	const uint32_t type = cur_be32(&c);
 
+	if (s->over)
+		return DNSTAP_BROKEN;
+	if (type == CONTROL_READY && s->socket && !s->ready && !s->started &&
+	    !speaks_otherwise(c)) {
+		s->ready = true;
+		return DNSTAP_READY;
+	}
 	if (type == CONTROL_START && !s->started && !speaks_otherwise(c))
 		s->started = true;
 	else if (type == CONTROL_STOP && s->started)
 		s->started = false;
 	else
 		return DNSTAP_BROKEN;
-	return DNSTAP_CONTROL;
+	s->over = s->ready && !s->started;
+	return s->over ? DNSTAP_STOPPED : DNSTAP_CONTROL;
 }
 
 enum dnstap_step dnstap_next(struct dnstap_stream *s, const uint8_t *data, size_t len,
@@ -197,7 +224,7 @@ static bool read_dnstap(struct cursor c, struct cursor *ret)
 	return cur_ok(&c) && n <= FIELDS_MAX;
 }
 
-enum dnstap_result dnstap_read(struct cursor data, struct dnstap_answer *ret)
+enum dnstap_result dnstap_find(struct cursor data, struct dnstap_told *ret)
 {
 	struct cursor inner;
 	struct message m;
@@ -215,10 +242,24 @@ enum dnstap_result dnstap_read(struct cursor data, struct dnstap_answer *ret)
 		return DNSTAP_NO_CLIENT;
 	if (m.seconds > SECONDS_MAX || m.nanoseconds > 999999999)
 		return DNSTAP_MALFORMED;
-	ret->client =
-		m.client.left == 4 ? addr_from_v4(m.client.p) : addr_from_v6(m.client.p);
-	ret->time_us = (int64_t)m.seconds * 1000000 + (int64_t)(m.nanoseconds / 1000);
-	if (dns_parse(m.answer.p, m.answer.left, &ret->message) != DNS_FINE ||
+	*ret = (struct dnstap_told){
+		.client = m.client.left == 4 ? addr_from_v4(m.client.p)
+					     : addr_from_v6(m.client.p),
+		.time_us = (int64_t)m.seconds * 1000000 + (int64_t)(m.nanoseconds / 1000),
+		.answer = m.answer};
+	return DNSTAP_ANSWER;
+}
+
+enum dnstap_result dnstap_read(struct cursor data, struct dnstap_answer *ret)
+{
+	struct dnstap_told told;
+	const enum dnstap_result r = dnstap_find(data, &told);
+
+	if (r != DNSTAP_ANSWER)
+		return r;
+	ret->client = told.client;
+	ret->time_us = told.time_us;
+	if (dns_parse(told.answer.p, told.answer.left, &ret->message) != DNS_FINE ||
 	    !ret->message.is_answer || ret->message.question_count != 1)
 		return DNSTAP_NO_DNS;
 	return DNSTAP_ANSWER;

@@ -16,6 +16,9 @@
  * yet to believe.  Another START after a STOP goes on (logs put together).  No recursion:
  * of messages within messages exactly one level is read.
  *
+ * Over a socket a writer may begin with READY, is told ACCEPT, and after its STOP FINISH (the
+ * handshake of libfstrm, as unbound and BIND use it); without READY it is a log as in a file.
+ *
  * Threads: values of their owner.  No allocation.
  */
 
@@ -25,6 +28,7 @@
 
 #include "base/addr.h"
 #include "base/cursor.h"
+#include "base/text.h"
 #include "identify/dns.h"
 
 #define DNSTAP_FRAME_MAX ((size_t)256 << 10) /* two DNS messages of 64 KiB, and room */
@@ -32,15 +36,24 @@
 /* ---- the stream ---- */
 
 struct dnstap_stream {
-	bool started; /* between START and STOP; begin with all zero */
-};
+	bool socket;  /* the owner's: READY may come, and is answered */
+	bool ready;   /* it has come */
+	bool started; /* between START and STOP */
+	bool over;    /* STOP has come, and is answered: nothing follows */
+};                    /* begin with all zero, but for `socket` */
 
 enum dnstap_step {
 	DNSTAP_MORE = 0, /* not a whole frame yet */
 	DNSTAP_CONTROL,  /* START or STOP: go on behind it */
+	DNSTAP_READY,    /* send dnstap_accept(), go on */
+	DNSTAP_STOPPED,  /* send dnstap_finish(), hang up */
 	DNSTAP_DATA,     /* ret_data */
 	DNSTAP_BROKEN    /* this is no such stream, or not any more */
 };
+
+/* What a reader says at a socket. */
+struct str dnstap_accept(void);
+struct str dnstap_finish(void);
 
 /* The frame at data[0..len); *ret_used: its bytes, with its head.  ret_data borrows. */
 enum dnstap_step dnstap_next(struct dnstap_stream *s, const uint8_t *data, size_t len,
@@ -64,5 +77,13 @@ struct dnstap_answer {
 };
 
 enum dnstap_result dnstap_read(struct cursor data, struct dnstap_answer *ret);
+
+/* The same without a look at the DNS message: never DNSTAP_NO_DNS. */
+struct dnstap_told {
+	struct addr client;
+	int64_t time_us;
+	struct cursor answer; /* borrowed from data */
+};
+enum dnstap_result dnstap_find(struct cursor data, struct dnstap_told *ret);
 
 #endif /* IDENTIFY_DNSTAP_H */

@@ -65,6 +65,17 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
  */
 uint16_t identify_server_hello(const uint8_t *bytes, size_t len);
 
+/*
+ * A segment of a server that may speak SMTP (RFC 5321 4.2, 4.3.1), for display only: the text of
+ * the first line of a whole reply `code` ("220", "250"), borrowed; absent where the segment does not
+ * begin with one, or the line is not printable ASCII.  Cut at IDENTIFY_BANNER_MAX.
+ */
+#define IDENTIFY_BANNER_MAX 200
+struct str identify_smtp_reply(const uint8_t *bytes, size_t len, struct str code);
+
+/* The domain or address in front of the answer to EHLO, normalized; 0 bytes: there is none. */
+size_t identify_smtp_name(struct str reply, char name[HOST_MAX]);
+
 /* Where QUIC CRYPTO bytes are put together; the engine gives flow/head behind it. */
 struct crypto_sink {
 	/* Add bytes at an offset.  false: no room. */
@@ -109,6 +120,9 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
  * (a long header, and large enough), borrowed from it; absent of any other.
  */
 struct str identify_initial_dcid(const uint8_t *data, size_t len);
+
+/* A datagram of a short header, as long as one that can be read (RFC 9000 17.3.1, 5.4.2)? */
+bool identify_is_short_header(const uint8_t *data, size_t len);
 
 /* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,

@@ -357,3 +357,41 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 	ret->flags = n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 	return layer_behind(s, at, ret);
 }
+
+/* ---- the server, for display ---------------------------------------------------------------- */
+
+struct str identify_smtp_reply(const uint8_t *bytes, size_t len, struct str code)
+{
+	const struct str all = {(const char *)bytes, len};
+	const char *lf = len == 0 ? NULL : memchr(all.p, '\n', len);
+	struct str text;
+
+	/* "220", a blank or, where more lines follow, a hyphen. */
+	if (lf == NULL || (size_t)(lf - all.p) <= code.len ||
+	    !str_equal((struct str){all.p, code.len}, code) ||
+	    (all.p[code.len] != ' ' && all.p[code.len] != '-'))
+		return STR_NONE;
+	text = (struct str){all.p + code.len + 1, (size_t)(lf - all.p) - code.len - 1};
+	if (text.len > 0 && text.p[text.len - 1] == '\r')
+		text.len--;
+	text = str_trim(text);
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return STR_NONE;
+	if (text.len > IDENTIFY_BANNER_MAX)
+		text.len = IDENTIFY_BANNER_MAX;
+	return text;
+}
+
+size_t identify_smtp_name(struct str reply, char name[HOST_MAX])
+{
+	struct host domain;
+	size_t len = 0;
+
+	while (len < reply.len && reply.p[len] != ' ')
+		len++;
+	if (len == 0 || !read_domain((struct str){reply.p, len}, &domain))
+		return 0;
+	memcpy(name, domain.text, domain.len);
+	return domain.len;
+}

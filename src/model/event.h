@@ -56,7 +56,7 @@ struct flow_event {
 	struct str ndpi, ndpi_host;
 	enum guess_confidence ndpi_confidence;
 	struct str host, sni, alpn, ja4, method, url, endpoint;
-	struct str smtp_helo, mail_from;
+	struct str smtp_banner, smtp_server, smtp_helo, mail_from;
 	struct str mail_to; /* domains, separated by commas */
 	uint16_t mail_to_more;
 	struct str database; /* of a TDS login */

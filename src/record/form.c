@@ -287,6 +287,8 @@ static void flow_mail(struct line *l, const struct flow_event *e)
 {
 	struct str rest = e->mail_to;
 
+	text(l, "smtp_banner", e->smtp_banner);
+	text(l, "smtp_server", e->smtp_server);
 	text(l, "smtp_helo", e->smtp_helo);
 	text(l, "mail_from_domain", e->mail_from);
 	if (rest.len > 0) {

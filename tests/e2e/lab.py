@@ -48,7 +48,7 @@ ANSWER_TYPES = {"A": 1, "AAAA": 28}
 Curl = namedtuple("Curl", "rc status body port seconds error")
 Tls = namedtuple("Tls", "ok error seconds port")
 
-NEEDED = ["ip", "ss", "curl", "openssl", "nginx", "gtlsserver", "gtlsclient", "dnsmasq", "dig",
+NEEDED = ["ip", "ss", "curl", "openssl", "nginx", "gtlsserver", "gtlsclient", "dnsmasq", "unbound", "dig",
           "tcpdump", "ethtool", "conntrack", "iptables", "ip6tables", "nft", "chromium"]
 
 

@@ -31,6 +31,23 @@ static void same(const struct facts *a, const struct facts *b)
 		abort();
 }
 
+/* The same bytes as a server's: what is shown of them is printable, capped, and within them. */
+static void read_server(const uint8_t *data, size_t size)
+{
+	const struct str s = identify_smtp_reply(data, size, STR("220"));
+	char name[HOST_MAX];
+
+	if (s.len > IDENTIFY_BANNER_MAX ||
+	    (s.len > 0 &&
+	     ((const uint8_t *)s.p < data || (const uint8_t *)s.p + s.len > data + size)))
+		abort();
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			abort();
+	if (identify_smtp_name(s, name) > HOST_MAX)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct identify *id;
@@ -45,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		id = identify_create();
 	if (id == NULL || size < 1 || size > MAX)
 		return 0;
+	read_server(data, size);
 	piece = 1 + data[0];
 	memcpy(all, GREETING, greeting);
 	memcpy(all + greeting, data + 1, size - 1);

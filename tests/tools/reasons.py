@@ -5,7 +5,8 @@
 usage: reasons.py WEIR      TAP
 
 Tables: tests/golden/undecidable.tsv and flags.tsv, `word<TAB>case<TAB>rules`.  A case is run, and its
-events must hold the word; of a reason, the summary must count it, too.  A case is one of
+events must hold the word, and be the same bytes with three workers; of a reason, the summary must
+count it, too.  A case is one of
     FILE [from N] [to N] [cut N]   packets N to N of a capture, each cut after so many bytes
     made NAME                      what make_NAME() below gives
     unit FOLDER/PROGRAM TEST       a unit test, where replaying cannot come to it: it must name the word
@@ -103,6 +104,19 @@ def make_early_data():
     return capture(talk(b"\x16\3\1" + struct.pack(">H", len(hello)) + hello))
 
 
+def make_inherited():
+    """A recorded QUIC connection, and one of its short headers once more, from another port."""
+    data = open("tests/captures/real/chromium_quic_2.pcap", "rb").read()
+    at, number = 24, 0
+    while number < 103:
+        record, number = at, number + 1
+        at += 16 + struct.unpack_from("<I", data, at + 8)[0]
+    seconds, fraction, kept, length = struct.unpack_from("<IIII", data, record)
+    frame = bytearray(data[record + 16:at])
+    frame[34:36], frame[40:42] = b"\x9c\x40", bytes(2)  # the port; no checksum of UDP
+    return data + struct.pack("<IIII", seconds + 300, fraction, kept, length) + frame
+
+
 def part_of(path, options):
     data = open(path, "rb").read()
     order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
@@ -148,7 +162,13 @@ def replay(weir, case, rules):
         run = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         if run.returncode != 0:
             return [], {"error": run.stderr.decode()}
-        lines = read(os.path.join(folder, "ledger", "000001.jsonl")).splitlines()
+        shared = subprocess.run([word.replace("ledger", "shared") for word in argv] + ["-j", "3"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        text, other = (read(os.path.join(folder, part, "000001.jsonl"))
+                       for part in ("ledger", "shared"))
+        if shared.returncode != 0 or text != other:
+            return [], {"error": "three workers write other bytes"}
+        lines = text.splitlines()
         events = [json.loads(line) for line in lines]
         return [e for e in events if e["type"] == "flow"], json.loads(run.stdout)
 

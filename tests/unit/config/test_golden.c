@@ -115,6 +115,8 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "dns.dir", c->dns.dir);
 	(void)fprintf(out, "dns %s %" PRId64 "\n", c->dns.keep ? "kept" : "not kept",
 		      c->dns.save_us);
+	dump_text(out, "dns.log", c->dns.log);
+	dump_text(out, "dns.log_group", c->dns.log_group);
 	(void)fprintf(out,
 		      "limits %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRId64
 		      "\n",

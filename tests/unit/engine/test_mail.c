@@ -131,6 +131,40 @@ static void a_hello_behind_a_mail_decides(void **state)
 	assert_true(scene_end(s));
 }
 
+/* What the server says of itself is shown, and changes nothing. */
+static void a_server_s_own_words_are_shown(void **state)
+{
+	static const char *const greetings[] = {"220 good.example ESMTP\r\n",
+						"220 FTP server ready\r\n",
+						"554 go away\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const size_t greeting = strlen(greetings[i]);
+		const bool smtp = i == 0;
+		struct scene *s = start(closed);
+		uint32_t at = 0;
+
+		(void)open_tcp(s, &mail);
+		(void)send_reply(s, &mail, 0, 0, greetings[i]);
+		(void)client_says(s, &at, smtp ? "EHLO me.example\r\n" : "USER joe\r\n");
+		(void)send_reply(s, &mail, (uint32_t)greeting, at,
+				 "250-Good.Example hello\r\n250 PIPELINING\r\n");
+		(void)send_reply(s, &mail, (uint32_t)greeting + 40, at,
+				 "250 other.example\r\n");
+		/* Neither name is one that decides: good.example may be reached. */
+		assert_answer(s, client_says(s, &at, "MAIL FROM:<joe@b.example>\r\n"),
+			      GOT_DROP);
+		assert_true(scene_stop(s));
+		assert_lines(s, "\"smtp_banner\":\"good.example ESMTP\"",
+			     "\"verdict\":\"deny\"", smtp ? 2 : 0);
+		assert_lines(s, "\"smtp_server\":\"good.example\"", NULL, smtp ? 2 : 0);
+		assert_lines(s, "\"host\"", NULL, 0);
+		assert_lines(s, "\"smtp_", NULL, smtp ? 2 : 0);
+		free(s);
+	}
+}
+
 /* ---- databases --------------------------------------------------------------------------- */
 
 static const char database_rules[] = "version 1\n"
@@ -212,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_mail_that_ends_early_is_told),
 		cmocka_unit_test(an_end_without_news_is_no_update),
 		cmocka_unit_test(a_hello_behind_a_mail_decides),
+		cmocka_unit_test(a_server_s_own_words_are_shown),
 		cmocka_unit_test(the_database_of_a_login_decides),
 	};
 

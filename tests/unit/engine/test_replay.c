@@ -123,11 +123,10 @@ enum side {
 
 /* `at`: bytes that this side has sent, its SYN counting one; `taken`: of the other side. */
 /* NOLINTNEXTLINE(readability-function-size): what a segment says */
-static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t at,
-			uint32_t taken, unsigned flags, const char *data)
+static void put_data(struct tape *t, struct ends e, enum side side, uint32_t at,
+		     uint32_t taken, unsigned flags, const void *data, size_t len)
 {
 	bool client = side == SIDE_CLIENT;
-	size_t len = strlen(data);
 
 	put_ip(t, client ? e : swapped(e), 6, 20 + len);
 	put16(t, client ? e.sport : e.dport);
@@ -140,17 +139,38 @@ static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t 
 	put_bytes(t, data, len);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the same of a text */
+static void put_segment(struct tape *t, struct ends e, enum side side, uint32_t at,
+			uint32_t taken, unsigned flags, const char *data)
+{
+	put_data(t, e, side, at, taken, flags, data, strlen(data));
+}
+
 static void put_tcp(struct tape *t, struct ends e, enum side side, uint32_t at,
 		    unsigned flags, const char *data)
 {
 	put_segment(t, e, side, at, 1, flags, data);
 }
 
-/* "dbNN.contoso.example" asked for, answered with `answer`. */
+/* A message behind its length, in two segments of which the second comes first. */
+static void put_over_tcp(struct tape *t, struct ends e, enum side side, uint32_t taken,
+			 const struct tape *message)
+{
+	uint8_t bytes[80] = {0, (uint8_t)message->len};
+	const size_t all = 2 + message->len, part = 7;
+
+	memcpy(bytes + 2, message->at, message->len);
+	put_data(t, e, side, 1 + part, taken, 0x18, bytes + part, all - part);
+	put_data(t, e, side, 1, taken, 0x18, bytes, part);
+}
+
+/* "dbNN.contoso.example" asked for, answered with `answer`; of an even number by TCP. */
 static void put_dns(struct tape *t, struct ends e, unsigned number, uint32_t answer)
 {
+	const bool tcp = number % 2 == 0;
 	uint8_t bytes[64];
 	struct tape m = {.at = bytes};
+	uint32_t asked;
 	char label[8];
 
 	(void)snprintf(label, sizeof(label), "\4db%02u", number % 100);
@@ -161,7 +181,14 @@ static void put_dns(struct tape *t, struct ends e, unsigned number, uint32_t ans
 	put_bytes(&m, label, 5);
 	put_bytes(&m, "\7contoso\7example", 17);
 	put32(&m, 1u << 16 | 1);
-	put_udp(t, e, m.at, m.len);
+	asked = 1 + 2 + (uint32_t)m.len;
+	if (tcp) {
+		put_tcp(t, e, SIDE_CLIENT, 0, 0x02, "");
+		put_tcp(t, e, SIDE_SERVER, 0, 0x12, "");
+		put_over_tcp(t, e, SIDE_CLIENT, 1, &m);
+	} else {
+		put_udp(t, e, m.at, m.len);
+	}
 	bytes[2] = 0x81;
 	bytes[3] = 0x80;
 	bytes[7] = 1;
@@ -170,7 +197,10 @@ static void put_dns(struct tape *t, struct ends e, unsigned number, uint32_t ans
 	put32(&m, 300);
 	put16(&m, 4);
 	put32(&m, answer);
-	put_udp(t, swapped(e), m.at, m.len);
+	if (tcp)
+		put_over_tcp(t, e, SIDE_SERVER, asked, &m);
+	else
+		put_udp(t, swapped(e), m.at, m.len);
 }
 
 static void put_connection(struct tape *t, struct ends e)
@@ -328,7 +358,9 @@ static void events_do_not_depend_on_the_number_of_workers(void **state)
 	assert_non_null(strstr(one, "\"host\":\"db02.contoso.example\""));
 	/* What the site's resolver told one is a witness for all of the site, from then on. */
 	assert_corroborated(one, "10.1.9.102", 41002, "none");
-	assert_corroborated(one, "10.1.9.102", 41003, "dns_site");
+	assert_corroborated(one, "10.1.9.102", 41003, "dns_site"); /* by TCP */
+	assert_corroborated(one, "10.1.9.105", 41005, "none");
+	assert_corroborated(one, "10.1.9.105", 41006, "dns_site"); /* by UDP */
 	assert_corroborated(one, "10.2.1.2", 42000, "none");
 	for (unsigned workers = 2; workers <= 7; workers++) {
 		more = run(g, name, workers, &more_len);

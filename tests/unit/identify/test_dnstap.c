@@ -134,6 +134,63 @@ static void streams_that_are_none_of_ours(void **state)
 	}
 }
 
+/* Over a socket: READY first or not at all; then nothing comes behind the STOP. */
+static void the_handshake_of_a_socket(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t type[5]; /* 0 = no more; 9 = data */
+		enum dnstap_step last;
+	} rows[] = {
+		{"ready", {4}, DNSTAP_READY},
+		{"ready, start", {4, 2}, DNSTAP_CONTROL},
+		{"ready, start, stop", {4, 2, 3}, DNSTAP_STOPPED},
+		{"start, stop", {2, 3}, DNSTAP_CONTROL},
+		{"start, stop, start", {2, 3, 2}, DNSTAP_CONTROL},
+		{"ready twice", {4, 4}, DNSTAP_BROKEN},
+		{"start, ready", {2, 4}, DNSTAP_BROKEN},
+		{"ready, stop", {4, 3}, DNSTAP_BROKEN},
+		{"ready, data", {4, 9}, DNSTAP_BROKEN},
+		{"behind the stop", {4, 2, 3, 2}, DNSTAP_BROKEN},
+		{"ready behind the stop", {4, 2, 3, 4}, DNSTAP_BROKEN},
+		{"data behind the stop", {4, 2, 3, 9}, DNSTAP_BROKEN},
+		{"accept", {1}, DNSTAP_BROKEN},
+		{"finish", {4, 2, 5}, DNSTAP_BROKEN},
+	};
+	struct dnstap_stream other = {.socket = true};
+	struct bytes b = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct dnstap_stream s = {.socket = true};
+		enum dnstap_step step = DNSTAP_MORE;
+
+		for (size_t n = 0; n < 5 && rows[i].type[n] != 0; n++) {
+			b.len = 0;
+			if (rows[i].type[n] == 9)
+				put_be(&b, UINT64_C(0x100000000), 5);
+			else
+				put_control(&b, rows[i].type[n],
+					    "protobuf:dnstap.Dnstap");
+			assert_int_not_equal(step, DNSTAP_BROKEN);
+			step = step_of(&s, &b);
+		}
+		if (step != rows[i].last)
+			fail_msg("%s", rows[i].what);
+	}
+	b.len = 0;
+	put_control(&b, 4, "protobuf:dnstap.Other");
+	assert_int_equal(step_of(&other, &b), DNSTAP_BROKEN);
+	b.len = 0;
+	put_control(&b, 1, "protobuf:dnstap.Dnstap");
+	assert_int_equal(dnstap_accept().len, b.len);
+	assert_memory_equal(dnstap_accept().p, b.b, b.len);
+	b.len = 0;
+	put_control(&b, 5, NULL);
+	assert_int_equal(dnstap_finish().len, b.len);
+	assert_memory_equal(dnstap_finish().p, b.b, b.len);
+}
+
 static void lengths_that_cannot_be(void **state)
 {
 	static const struct {
@@ -341,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_real_log_tells_who_was_told_what),
 		cmocka_unit_test(streams_that_are_none_of_ours),
+		cmocka_unit_test(the_handshake_of_a_socket),
 		cmocka_unit_test(lengths_that_cannot_be),
 		cmocka_unit_test(only_a_whole_answer_to_a_client_counts),
 		cmocka_unit_test(fields_are_skipped_and_what_is_no_field_is_not),

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_resolve - DNS over TCP between a client and its site's resolver.
+ *
+ * Input: u8 how it is cut, u8 and u8 the length of what the client says, then that, and what the
+ * resolver says.  Properties: in pieces, some twice, some out of order, the same is told as in one
+ * piece, and the stream is given up or not; nothing is told that is no answer to one question.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../unit/engine/sites.h"
+#include "engine/resolve.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TEXT_MAX     4096u
+#define CLIENT_FIRST 0xfffffff0u
+#define SERVER_FIRST 5000u
+#define NOW          INT64_C(1700000000000000)
+
+struct heard {
+	unsigned count;
+	struct site_answer last;
+};
+
+static void hear(void *arg, const struct site_answer *a)
+{
+	struct heard *h = arg;
+
+	if (!a->message.is_answer || a->message.question_count != 1 ||
+	    a->site != generation_site_id(sites, 0))
+		abort();
+	h->count++;
+	h->last.site = a->site;
+	memcpy(h->last.message.name, a->message.name, sizeof(a->message.name));
+	h->last.message.address_count = a->message.address_count;
+}
+
+static const struct addr client = {
+	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}};
+static const struct addr own = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 53}};
+
+static void segment(struct resolve *r, struct heard *h, bool query, unsigned flags,
+		    uint32_t at, const uint8_t *data, size_t len)
+{
+	const struct packet p = {.src = query ? client : own,
+				 .dst = query ? own : client,
+				 .src_port = query ? 4000 : 53,
+				 .dst_port = query ? 53 : 4000,
+				 .ip_proto = IP_PROTO_TCP,
+				 .payload = data,
+				 .payload_len = len,
+				 .payload_wire_len = len,
+				 .seq = (query ? CLIENT_FIRST : SERVER_FIRST) + at,
+				 .ack = query ? SERVER_FIRST : CLIENT_FIRST,
+				 .tcp_flags = (uint8_t)flags};
+
+	resolve_packet(r, sites, &p, NOW, hear, h);
+}
+
+static void say(struct resolve *r, struct heard *h, bool query, const uint8_t *data,
+		size_t len, uint8_t cut)
+{
+	const size_t piece = 1 + cut % 64;
+
+	if (cut == 0) {
+		segment(r, h, query, TCP_ACK, 0, data, len);
+		return;
+	}
+	for (size_t at = 0; at < len; at += piece) {
+		const size_t n = len - at < piece ? len - at : piece;
+
+		/* The first one first: it says where the other side begins. */
+		if ((cut & 0x40) != 0 && at > 0 && len - at > n)
+			segment(r, h, query, TCP_ACK, (uint32_t)(at + n), data + at + n,
+				len - at - n < piece ? len - at - n : piece);
+		segment(r, h, query, TCP_ACK, (uint32_t)at, data + at, n);
+		if ((cut & 0x80) != 0)
+			segment(r, h, query, TCP_ACK, (uint32_t)(at / 2), data + at / 2,
+				n);
+	}
+}
+
+static uint64_t play(const uint8_t *data, size_t asks, size_t all, uint8_t cut,
+		     struct heard *h)
+{
+	struct resolve *r = resolve_create(64);
+	uint64_t lost;
+
+	if (r == NULL)
+		abort();
+	memset(h, 0, sizeof(*h));
+	segment(r, h, true, TCP_SYN, UINT32_MAX, NULL, 0);
+	say(r, h, true, data, asks, cut);
+	say(r, h, false, data + asks, all - asks, cut);
+	lost = resolve_lost(r);
+	resolve_destroy(r);
+	return lost;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct heard whole, pieces;
+	size_t asks;
+
+	if (sites == NULL && sites_make(NULL) != 0)
+		abort();
+	if (size < 3 || size > TEXT_MAX)
+		return 0;
+	asks = (size_t)data[1] << 8 | data[2];
+	if (asks > size - 3)
+		asks = size - 3;
+	if (play(data + 3, asks, size - 3, 0, &whole) !=
+	    play(data + 3, asks, size - 3, data[0], &pieces))
+		abort();
+	if (memcmp(&whole, &pieces, sizeof(whole)) != 0)
+		abort();
+	return 0;
+}
