@@ -8,7 +8,7 @@
 #define V4_BITS        96 /* an IPv4 prefix has at least so many in the 16-byte form */
 #define DEPTH_MAX      129
 #define INDEX_BITS_MAX 16
-#define NONE           UINT32_MAX
+#define NONE           PREFIXES_NONE
 
 /* What was added; gone once the table is sealed. */
 struct entry {
@@ -413,8 +413,7 @@ static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
 	return r->nodes[low];
 }
 
-/* The longest prefix around `a`, or NONE. */
-static uint32_t node_of(const struct prefixes *t, const struct addr *a)
+uint32_t prefixes_longest(const struct prefixes *t, const struct addr *a)
 {
 	struct wide key = wide_of(a);
 
@@ -423,11 +422,16 @@ static uint32_t node_of(const struct prefixes *t, const struct addr *a)
 	return addr_is_v4(a) ? v4_node(&t->v4, (uint32_t)key.lo) : v6_node(&t->v6, key);
 }
 
-size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
-		     size_t max)
+uint32_t prefixes_distinct(const struct prefixes *t)
+{
+	return t->node_count;
+}
+
+size_t prefixes_around(const struct prefixes *t, uint32_t number, uint32_t *ret,
+		       size_t max)
 {
 	size_t count = 0;
-	uint32_t i = node_of(t, a);
+	uint32_t i = number;
 
 	for (; i != NONE && count < max; i = t->nodes[i].parent) {
 		const struct node *n = &t->nodes[i];
@@ -438,7 +442,13 @@ size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *r
 	return count;
 }
 
+size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
+		     size_t max)
+{
+	return prefixes_around(t, prefixes_longest(t, a), ret, max);
+}
+
 bool prefixes_contain(const struct prefixes *t, const struct addr *a)
 {
-	return node_of(t, a) != NONE;
+	return prefixes_longest(t, a) != NONE;
 }
