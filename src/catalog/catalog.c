@@ -186,6 +186,22 @@ bool catalog_range_of_service(const struct catalog *c, const struct service *s,
 	return false;
 }
 
+bool catalog_uses_tag(const struct catalog *c, struct str name)
+{
+	uint16_t tag = words_find(&c->tags, name);
+
+	if (str_equal_fold(name, STR("AzureCloud")))
+		return true;
+	for (size_t i = 0; tag != ID_NONE && i < c->services.count; i++) {
+		const struct meaning *m = &c->meanings[i];
+
+		for (size_t k = 0; k < m->range_count; k++)
+			if (m->ranges[k] == tag)
+				return true;
+	}
+	return false;
+}
+
 void catalog_digest(const struct catalog *c, uint8_t ret[32])
 {
 	memcpy(ret, c->digest, sizeof(c->digest));

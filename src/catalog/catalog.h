@@ -66,6 +66,9 @@ struct tag_feed {
 };
 size_t catalog_feeds(const struct catalog *c, const struct tag_feed **ret);
 
+/* Does a service of groups.tsv, or the catalogue itself, rely on the tag of that name? */
+bool catalog_uses_tag(const struct catalog *c, struct str name);
+
 /* Running digest of all files loaded, for the generation's hash. */
 void catalog_digest(const struct catalog *c, uint8_t ret[32]);
 

@@ -109,6 +109,8 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "geo.country", c->geo.country);
 	dump_text(out, "geo.asn", c->geo.asn);
 	dump_texts(out, "geo.tags", c->geo.tags, c->geo.tag_count);
+	if (c->feeds.warn_age_us != 0)
+		(void)fprintf(out, "feeds.warn_age %" PRId64 "\n", c->feeds.warn_age_us);
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");
