@@ -220,6 +220,9 @@ coverage:
 SHARE := $(DESTDIR)$(PREFIX)/share/weir
 install: weir
 	install -D -m 0755 weir $(DESTDIR)$(PREFIX)/sbin/weir
+	install -D -m 0755 scripts/weir-update $(DESTDIR)$(PREFIX)/sbin/weir-update
+	install -d $(SHARE)/systemd
+	install -m 0644 scripts/weir*.service scripts/weir*.timer scripts/weir-update.conf $(SHARE)/systemd/
 	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	cp -r rules/. $(SHARE)/rules/
 	cp -r geo/. $(SHARE)/geo/

@@ -119,8 +119,10 @@ static void finish_one(struct reading *g, const struct one *one)
 	size_t before = f->names.count;
 	uint16_t tag;
 
-	if (g->to->stop || json_read_failed(&g->json))
+	if (g->to->stop || json_read_failed(&g->json)) {
+		f->count = one->first; /* prefixes of no tag */
 		return;
+	}
 	if (one->named.line == 0 || !one->has_prefixes) {
 		diag_error(g->to->d, one->opened, "a service tag without %s",
 			   one->named.line == 0

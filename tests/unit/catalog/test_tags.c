@@ -199,6 +199,8 @@ static void faults_are_findings_with_place_and_remedy(void **state)
 		{HEAD ONE("A", "\"::/0\"") "]}", "error: is wider than any range"},
 		{HEAD ONE("A", "\"16.0.0.0/7\"") "]}", "error: is wider than any range"},
 		{HEAD ONE("A", "\"x\"") "," ONE("B", "\"y\"") "]}", "2 errors"},
+		{HEAD "{\"properties\":{\"addressPrefixes\":[\"192.0.2.1\",\"192.0.2.1\"",
+		 "error: the file ends in the middle"},
 		{HEAD ONE("A", "") "]} x", "error: more text behind the end"},
 	};
 
