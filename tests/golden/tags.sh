@@ -62,5 +62,21 @@ check "a stricter guard refuses" grep -q '^refused: AzureCloud loses 44 of 13080
 check "two files are a wrong use" test $? -eq 2
 "$W" import "$t/nowhere" >/dev/null 2>&1
 check "a file that is not there" test $? -eq 3
+# Their age, by the clock of the packets (demo.pcap ends on 2026-11-23) and by the machine's.
+printf 'geo = { tags = "%s"; };\nfeeds = { warn_age = "%s"; };\n' "$new" 200d >"$t/old.conf"
+printf 'geo = { tags = "%s"; };\nfeeds = { warn_age = "%s"; };\n' "$new" 202d >"$t/young.conf"
+cp "$new" "$t/undated.json"
+printf 'geo = { tags = "%s"; };\n' "$t/undated.json" >"$t/undated.conf"
+"$W" replay -q -c "$t/old.conf" --events "$t/events" tests/demo/demo.pcap
+check "old service tags are a system event" grep -q '"type":"system".*"what":"feed_old","message":"service tags Public are of 2026-05-06, 201 days old, more than 200"' "$t/events"
+"$W" replay -q -c "$t/young.conf" --events "$t/events" tests/demo/demo.pcap
+check "a day before that they are none" test "$(grep -c feed_old "$t/events")" -eq 0
+"$W" check -q -c "$t/old.conf" 2>"$t/out"
+check "weir check warns of them" grep -q 'warning \[old-feed\]: service tags Public are of 2026-05-06' "$t/out"
+"$W" check -q -c "$t/undated.conf" 2>"$t/out"
+check "and of those without a day" grep -q 'warning \[old-feed\]: service tags Public do not say of which day they are' "$t/out"
+"$W" lookup -c "$t/undated.conf" --json 40.99.204.34 4.144.51.7 >"$t/out"
+check "lookup says which publication answers" grep -q '"cloud":"Public","source":"service tags Public, change 398","region":"eastasia"' "$t/out"
+
 check "20,000 addresses have exactly the tags of Microsoft's files" python3 tests/tools/check_tags.py "$W" --count 20000
 exit $bad
