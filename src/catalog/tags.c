@@ -23,7 +23,7 @@ struct str tag_suffix(struct str name)
 
 bool tag_name_sound(struct str s)
 {
-	if (s.len == 0 || s.len > TAG_NAME_MAX)
+	if (s.len == 0 || s.len > TAG_NAME_MAX || s.p[0] == '.' || s.p[s.len - 1] == '.')
 		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '.' &&

@@ -63,7 +63,7 @@ struct tag_reader {
 /* False, with a finding: no sound prefix, or one that is wider than any published one. */
 bool tag_read_prefix(struct tag_reader *r, struct span at, struct str s,
 		     struct prefix *ret);
-/* Letters, digits, '.', '-', '_', at most TAG_NAME_MAX. */
+/* Letters, digits, '-', '_' and inside '.', at most TAG_NAME_MAX. */
 bool tag_name_sound(struct str s);
 bool tag_add_name(struct tag_reader *r, struct span at, struct str name, uint16_t *ret);
 /* `at`.line 0: an entry that follows from another one. */

@@ -187,6 +187,7 @@ static void faults_are_findings_with_place_and_remedy(void **state)
 		{HEAD ONE("A B", "") "]}", "error: is no name of a service tag"},
 		{HEAD ONE("A", "") "," ONE("a", "") "]}",
 		 "error: this service tag stands in the file twice"},
+		{HEAD ONE("A.", "") "]}", "error: is no name of a service tag"},
 		{HEAD ONE("A", "5") "]}",
 		 "error: a prefix must be a string, not a number"},
 		{HEAD ONE("A", "\"192.0.2.1/24\"") "]}",
