@@ -11,6 +11,8 @@
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-hop  one process beside enforcer and inspector as two (root)
+#   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
+#   make tags-check  1,000,000 addresses over the four service-tag files, held against a script
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
@@ -82,7 +84,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop bench-catalog tags-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -202,6 +204,18 @@ bench-hop:
 $(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+# The same library as the program's; TSV as shipped, then Microsoft's JSON.
+bench-catalog: $(B)/bench/catalog
+	@mkdir -p $(B)/tags
+	@xz -dkc tests/data/ServiceTags_Public_20260506_change398.json.xz >$(B)/tags/public.json
+	$< . - - geo/tags-public.tsv
+	$< . - - $(B)/tags/public.json
+	$< . tests/data/country-test.mmdb tests/data/asn-test.mmdb geo/tags-public.tsv geo/tags-usgov.tsv geo/tags-china.tsv
+$(B)/bench/catalog: $(B)/tests/bench/catalog.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+tags-check: weir
+	tests/tools/check_tags.py ./weir
 garbage:
 	+scripts/garbage.sh 10000
 evasion: weir
@@ -212,6 +226,9 @@ coverage:
 SHARE := $(DESTDIR)$(PREFIX)/share/weir
 install: weir
 	install -D -m 0755 weir $(DESTDIR)$(PREFIX)/sbin/weir
+	install -D -m 0755 scripts/weir-update $(DESTDIR)$(PREFIX)/sbin/weir-update
+	install -d $(SHARE)/systemd
+	install -m 0644 scripts/weir*.service scripts/weir*.timer scripts/weir-update.conf $(SHARE)/systemd/
 	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	cp -r rules/. $(SHARE)/rules/
 	cp -r geo/. $(SHARE)/geo/

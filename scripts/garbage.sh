@@ -38,7 +38,9 @@ cp rules/catalog/groups.tsv "$w/share/rules/catalog"
 every 10 <rules/catalog/services.tsv >"$w/share/rules/catalog/services.tsv"
 every 25 <rules/catalog/connectors.tsv >"$w/share/rules/catalog/connectors.tsv"
 every 6 <geo/regions.tsv >"$w/share/geo/regions.tsv"
-every 500 <geo/service-tags.tsv >"$w/share/geo/service-tags.tsv"
+for cloud in public usgov china; do
+	every 500 <geo/tags-$cloud.tsv >"$w/share/geo/tags-$cloud.tsv"
+done
 printf 'pattern\tservice\tsource\n%s\n%s\n%s\n' "api.contoso.example	shared_contosoapi	ticket CHG-4711" \
 	"*.payroll.contoso.example	payroll	-" "old.blob.core.windows.net	-	-" >"$w/share/own.tsv"
 

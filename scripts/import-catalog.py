@@ -4,15 +4,14 @@
 
 usage: import-catalog.py FACTS [TREE]
 
-FACTS holds catalog.csv, regions.csv, connector_names.json and Microsoft's service-tag files
-(ServiceTags_*.json, the newest of each cloud is taken).  Below TREE (default: .) it writes
-rules/catalog/services.tsv, rules/catalog/connectors.tsv, geo/regions.tsv and
-geo/service-tags.tsv.  rules/catalog/groups.tsv is kept by hand.  The same facts always give
-the same bytes.  docs/catalog.md explains the columns and the confidences.
+FACTS holds catalog.csv, regions.csv and connector_names.json.  Below TREE (default: .) it
+writes rules/catalog/services.tsv, rules/catalog/connectors.tsv and geo/regions.tsv.
+rules/catalog/groups.tsv is kept by hand; geo/tags-*.tsv are made by `weir import service-tags`.
+The same facts always give the same bytes.  docs/catalog.md explains the columns and the
+confidences.
 """
 import collections
 import csv
-import ipaddress
 import json
 import os
 import re
@@ -352,6 +351,8 @@ def regions(facts, tree):
             code = crm_code(row["geo_code"]) or token
             if scheme != "dataverse-crm":
                 code = token
+            if scheme == "azure-region" and re.fullmatch(r"\w+", row["region_name"]):
+                code = row["region_name"].lower()
             out.append((scheme, token, code, row["countries_iso"] or "-",
                         row["region_name"] or "-", row["cloud"],
                         {"high": "verified", "medium": "published"}.get(row["confidence"],
@@ -366,79 +367,6 @@ def regions(facts, tree):
     write(os.path.join(tree, "geo/regions.tsv"), FACTS_DATE, header,
           ["scheme", "token", "region", "countries", "name", "cloud", "confidence", "source"],
           out)
-    return {t for s, t, *_ in out if s == "azure-region"}
-
-
-FAMILY = re.compile(r"^(PowerPlatformInfra|PowerPlatformPlex|AzureConnectors|LogicApps|"
-                    r"LogicAppsManagement|PowerBI|PowerQueryOnline|AzureActiveDirectory|"
-                    r"ServiceBus|Dynamics365\w*|AzureFrontDoor|Sql|Storage|AzureCloud)(\.|$)")
-
-
-def tag_file(facts, cloud):
-    names = sorted(n for n in os.listdir(facts)
-                   if re.fullmatch(r"ServiceTags_%s_(\d{8})(_change\d+)?\.json" % cloud, n))
-    if not names:
-        sys.exit("import-catalog.py: no ServiceTags_%s_*.json in %s" % (cloud, facts))
-    with open(os.path.join(facts, names[-1]), encoding="utf-8") as f:
-        data = json.load(f)
-    date = re.search(r"_(\d{4})(\d\d)(\d\d)", names[-1])
-    return data, "-".join(date.groups())
-
-
-def tag_rows(data, known):
-    """(prefix, tag, region), without what a regional row already says of the whole tag."""
-    regional, whole = {}, {}
-    for value in data["values"]:
-        name = value["name"]
-        if not FAMILY.match(name):
-            continue
-        base, _, suffix = name.partition(".")
-        prefixes = [ipaddress.ip_network(p) for p in value["properties"]["addressPrefixes"]]
-        if suffix.lower() in known:
-            regional[base, suffix] = prefixes
-        else:
-            whole[name] = prefixes
-    out = []
-    for (base, suffix), prefixes in regional.items():
-        covers = list(whole.get(base, ()))
-        for p in prefixes:
-            if not inside(p, covers):
-                sys.exit("import-catalog.py: %s of %s.%s is not in %s: a regional row would "
-                         "say too much" % (p, base, suffix, base))
-            out.append((p, base, suffix))
-    implied = {(p, base) for p, base, _ in out}
-    for name, prefixes in whole.items():
-        out += [(p, name, "-") for p in prefixes if (p, name) not in implied]
-    return out
-
-
-def inside(p, covers, memo={}):
-    key = id(covers)
-    if p in covers_set(covers, memo, key):
-        return True
-    return any(c.version == p.version and p.subnet_of(c) for c in covers)
-
-
-def covers_set(covers, memo, key):
-    if memo.get("covers") is not covers:
-        memo["covers"], memo["set"] = covers, set(covers)
-    return memo["set"]
-
-
-def tags(facts, known, tree):
-    out, origin = [], []
-    for cloud in ("Public", "AzureGovernment", "China"):
-        data, date = tag_file(facts, cloud)
-        out += tag_rows(data, known)
-        origin.append("%s: change %s of %s" % (cloud, data.get("changeNumber"), date))
-    out = sorted(set(out), key=lambda r: (r[0].version, int(r[0].network_address),
-                                          r[0].prefixlen, r[1], r[2]))
-    header = ["Address ranges of Microsoft's services, from the published service tags.", *COMMON,
-              "; ".join(origin) + ".",
-              "A row with a region belongs to TAG.REGION and to TAG; TAG rows that a regional",
-              "row repeats are left out."]
-    write(os.path.join(tree, "geo/service-tags.tsv"), origin[0][-10:], header, ["prefix", "tag", "region"],
-          [(str(p), t, r) for p, t, r in out])
 
 
 def main():
@@ -452,8 +380,7 @@ def main():
         names = json.load(f)
     services(rows, tree)
     connectors(rows, names, tree)
-    known = regions(facts, tree)
-    tags(facts, known, tree)
+    regions(facts, tree)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 
 #include "app/command.h"
 #include "base/clock.h"
+#include "engine/feeds.h"
 
 static int print_keys(void)
 {
@@ -26,6 +27,14 @@ static void tell_interfaces(const struct capture_cfg *c)
 				      c->interfaces[i]);
 }
 
+static void old_feed(void *arg, const struct tag_feed *feed, const char *text)
+{
+	diag_add(arg, DIAG_WARNING, (struct span){.file = feed->file}, "old-feed", "%s",
+		 text);
+	diag_remedy(arg, "geo.tags of a newer file: weir-update, or weir import "
+			 "service-tags");
+}
+
 static int check(const struct common *c, bool quiet)
 {
 	struct generation_cfg cfg = {.config = c->config,
@@ -42,6 +51,8 @@ static int check(const struct common *c, bool quiet)
 		return EXIT_COULD_NOT;
 	}
 	g = generation_load(&cfg, d);
+	if (g != NULL)
+		(void)feeds_old(g, cfg.now_us, old_feed, d);
 	if (c->json)
 		diag_print_json(d, stdout);
 	else

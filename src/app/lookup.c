@@ -90,6 +90,24 @@ static void write_name(struct writer *w, const struct generation *g, struct str 
 	field(w, "source", s.source);
 }
 
+/* Which publication says so. */
+static void field_feed(struct writer *w, const struct generation *g, struct str cloud)
+{
+	const struct tag_feed *f;
+	size_t n = cloud.len == 0 ? 0 : catalog_feeds(g->catalog, &f);
+	char text[128];
+
+	field(w, "cloud", cloud);
+	for (size_t i = 0; i < n; i++) {
+		if (!str_equal(str_of(f[i].cloud), cloud))
+			continue;
+		(void)snprintf(text, sizeof(text), "service tags %s, change %" PRIu64,
+			       f[i].cloud, f[i].change);
+		field(w, "source", str_of(text));
+		field(w, "date", str_of(f[i].date));
+	}
+}
+
 static void write_address(struct writer *w, const struct generation *g,
 			  const struct addr *a)
 {
@@ -108,6 +126,7 @@ static void write_address(struct writer *w, const struct generation *g,
 	for (size_t i = 0; i < p.tag_count; i++)
 		words[i] = g->vocabulary.tags.words[p.tags[i]];
 	field_words(w, "tags", words, p.tag_count);
+	field_feed(w, g, p.tag_cloud);
 	field(w, "region", p.region);
 	field(w, "country", str_of(p.country[0] != '\0' ? p.country : "unknown"));
 	if (p.country[0] != '\0')

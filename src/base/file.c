@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -144,4 +145,58 @@ char *file_beside(const char *base, const char *name)
 	memcpy(path, base, folder);
 	memcpy(path + folder, name, len + 1);
 	return shorten(path);
+}
+
+static int write_whole(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) != 0 ? -errno : 0;
+}
+
+/* The move itself is on the disk when the folder is. */
+static int sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL   ? strdup(".")
+		       : slash == path ? strdup("/")
+				       : strndup(path, (size_t)(slash - path));
+	int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = folder == NULL ? -ENOMEM : fd == -1 || fsync(fd) != 0 ? -errno : 0;
+
+	if (fd != -1)
+		(void)close(fd);
+	free(folder);
+	return rc;
+}
+
+int file_replace(const char *path, const char *bytes, size_t len)
+{
+	size_t size = strlen(path) + sizeof(".new");
+	char *beside = malloc(size);
+	int fd, rc;
+
+	if (beside == NULL)
+		return -ENOMEM;
+	(void)snprintf(beside, size, "%s.new", path);
+	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	rc = fd == -1 ? -errno : write_whole(fd, bytes, len);
+	if (fd != -1 && close(fd) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(beside, path) != 0)
+		rc = -errno;
+	if (rc != 0 && fd != -1)
+		(void)unlink(beside);
+	if (rc == 0)
+		rc = sync_folder(path);
+	free(beside);
+	return rc;
 }

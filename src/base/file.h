@@ -3,7 +3,7 @@
 #define BASE_FILE_H
 
 /*
- * file - read whole small files, with a limit.
+ * file - read whole small files, with a limit; replace them whole.
  */
 
 #include <stddef.h>
@@ -13,6 +13,13 @@
  * Returns 0 and *ret (caller frees) and *ret_len, or -errno; -EFBIG when it is larger.
  */
 int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
+	__attribute__((warn_unused_result));
+
+/*
+ * Make `path` hold these bytes (mode 0644): written beside it as PATH.new, synced, then moved
+ * over it, so that it holds the old bytes or the new ones whatever happens.  0 or -errno.
+ */
+int file_replace(const char *path, const char *bytes, size_t len)
 	__attribute__((warn_unused_result));
 
 /*

@@ -34,7 +34,7 @@ struct builder {
 	struct diag *d;
 	bool out_of_memory;
 	struct patterns shipped, own;
-	size_t region_room, place_room;
+	size_t region_room;
 	unsigned rows[FILE_COUNT];
 	struct str date[FILE_COUNT];
 };
@@ -49,7 +49,10 @@ bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
 
 /* geo.c */
 void read_regions(struct builder *b, const struct tsv_text *text);
+
+/* places.c: one file of service tags; then, when all are read, what addresses mean */
 void read_tags(struct builder *b, const struct tsv_text *text);
+void compile_places(struct builder *b);
 
 /* rows.c */
 void read_groups(struct builder *b, const struct tsv_text *text);

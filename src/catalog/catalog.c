@@ -6,7 +6,6 @@
 #include "catalog/tables.h"
 
 #define NAME_MATCHES 16 /* patterns that one name falls under; shipped files: at most 6 */
-#define TAG_MATCHES  32 /* prefixes that one address lies in; shipped files: at most 9 */
 
 static void clear_service(struct service *ret)
 {
@@ -139,57 +138,24 @@ void catalog_name(const struct catalog *c, struct str host, struct service *ret)
 		answer_connectors(c, e, host, ret);
 }
 
-static void add_tag(struct place *ret, uint16_t tag)
-{
-	for (size_t i = 0; i < ret->tag_count; i++) {
-		if (ret->tags[i] == tag)
-			return;
-	}
-	if (ret->tag_count < PLACE_TAGS_MAX)
-		ret->tags[ret->tag_count++] = tag;
-}
-
-/* Services before the cloud that they stand in, also where both have the same prefix. */
-static void add_tags(const struct catalog *c, const uint32_t *hits, size_t n, bool cloud,
-		     struct place *ret)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (c->places[hits[i]].cloud == cloud)
-			add_tag(ret, (uint16_t)hits[i]);
-	}
-}
-
-/* The first region met, of the longest prefix, counts. */
-static void set_region(struct place *ret, const struct tag_place *p)
-{
-	ret->microsoft_cloud = ret->microsoft_cloud || p->cloud;
-	ret->microsoft_service = ret->microsoft_service || !p->cloud;
-	if (ret->region.p != NULL || p->region.len == 0)
-		return;
-	ret->region = p->region;
-	if (p->countries.len == 2) { /* exactly one */
-		memcpy(ret->country, p->countries.p, 2);
-		ret->country_from_tag = true;
-	}
-}
-
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
 {
-	uint32_t hits[TAG_MATCHES];
-	size_t n = 0;
+	uint32_t prefix =
+		c->prefixes == NULL ? PREFIXES_NONE : prefixes_longest(c->prefixes, a);
 
-	*ret = (struct place){.country = ""};
-	if (c->prefixes != NULL)
-		n = prefixes_find(c->prefixes, a, hits, TAG_MATCHES);
-	for (size_t i = 0; i < n; i++)
-		set_region(ret, &c->places[hits[i]]);
-	add_tags(c, hits, n, false, ret);
-	add_tags(c, hits, n, true, ret);
-	for (size_t i = 0; i < n; i++)
-		add_tag(ret, c->places[hits[i]].whole);
+	if (prefix == PREFIXES_NONE)
+		*ret = (struct place){.country = ""};
+	else
+		*ret = c->places[c->place_of[prefix]];
 	if (ret->country[0] == '\0')
 		mmdb_country(c->country, a, ret->country);
 	mmdb_network(c->asn, a, &ret->asn, &ret->as_org);
+}
+
+size_t catalog_feeds(const struct catalog *c, const struct tag_feed **ret)
+{
+	*ret = c->feeds;
+	return c->feed_count;
 }
 
 void catalog_vocabulary(const struct catalog *c, struct vocabulary *ret)
@@ -216,6 +182,22 @@ bool catalog_range_of_service(const struct catalog *c, const struct service *s,
 			if (p->tags[t] == m->ranges[i])
 				return true;
 		}
+	}
+	return false;
+}
+
+bool catalog_uses_tag(const struct catalog *c, struct str name)
+{
+	uint16_t tag = words_find(&c->tags, name);
+
+	if (str_equal_fold(name, STR("AzureCloud")))
+		return true;
+	for (size_t i = 0; tag != ID_NONE && i < c->services.count; i++) {
+		const struct meaning *m = &c->meanings[i];
+
+		for (size_t k = 0; k < m->range_count; k++)
+			if (m->ranges[k] == tag)
+				return true;
 	}
 	return false;
 }

@@ -17,11 +17,15 @@
 #include "base/diag.h"
 #include "model/service.h"
 
+#define TAG_FILES_MAX 8
+
 struct catalog_cfg {
 	const char *services;   /* .tsv; the shipped one, required */
 	const char *connectors; /* .tsv; required */
 	const char *regions;    /* .tsv; required */
-	const char *tags;       /* service-tag prefixes, .tsv; NULL = none */
+	const char *const
+		*tags; /* files of service tags (catalog/tags.h), of one cloud each */
+	size_t tag_file_count; /* at most TAG_FILES_MAX; 0 = none */
 	const char *
 		groups; /* words for services, .tsv; NULL = groups.tsv beside `services` */
 	const char *own;     /* the site's own entries, format of services; NULL = none */
@@ -50,6 +54,20 @@ void catalog_vocabulary(const struct catalog *c, struct vocabulary *ret);
 /* Is this one of the published ranges of the service that `s` names? (corroboration) */
 bool catalog_range_of_service(const struct catalog *c, const struct service *s,
 			      const struct place *p);
+
+/* A loaded file of service tags, in the order given. */
+struct tag_feed {
+	const char *file;
+	const char *cloud; /* "Public"; "" = the file does not say */
+	uint64_t change;   /* number of the publication; 0 = not said */
+	const char *date;  /* "2026-05-06"; "" = not said */
+	int64_t date_us;   /* that day's begin, UTC; INT64_MIN = not said */
+	size_t tag_count, prefix_count;
+};
+size_t catalog_feeds(const struct catalog *c, const struct tag_feed **ret);
+
+/* Does a service of groups.tsv, or the catalogue itself, rely on the tag of that name? */
+bool catalog_uses_tag(const struct catalog *c, struct str name);
 
 /* Running digest of all files loaded, for the generation's hash. */
 void catalog_digest(const struct catalog *c, uint8_t ret[32]);

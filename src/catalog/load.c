@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +9,17 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "catalog/builder.h"
+#include "catalog/tags.h"
 
 #define ARENA_LIMIT    ((size_t)64 * 1024 * 1024)
 #define TEXT_LIMIT     ((size_t)64 * 1024 * 1024)
 #define MMDB_LIMIT     ((size_t)1024 * 1024 * 1024)
 #define CONNECTORS_MAX 32768
 #define PATTERNS_MAX   65534
-#define TAGS_MAX       16384
-#define SUMMARY_MAX    2048
+#define SUMMARY_MAX    8192
 
 static const char *const titles[FILE_COUNT] = {
-	[FILE_REGIONS] = "regions",       [FILE_TAGS] = "ranges",
+	[FILE_REGIONS] = "regions",       [FILE_TAGS] = "tags",
 	[FILE_GROUPS] = "words",          [FILE_SERVICES] = "services",
 	[FILE_CONNECTORS] = "connectors", [FILE_OWN] = "own entries",
 	[FILE_COUNTRY] = "country",       [FILE_ASN] = "network",
@@ -153,6 +154,24 @@ static void date_of_mmdb(const struct mmdb *m, char ret[11])
 		       (unsigned)t.month % 100, (unsigned)t.day % 100);
 }
 
+/* "Public change 398 of 2026-05-06, 3136 tags, 101516 prefixes, FILE" */
+static size_t feed_line(const struct tag_feed *f, char *to, size_t room)
+{
+	int n = snprintf(
+		to, room,
+		"%-11s %s change %" PRIu64 " of %s, %zu tags, %zu prefixes, %s\n",
+		titles[FILE_TAGS], f->cloud[0] == '\0' ? "cloud unknown," : f->cloud,
+		f->change, f->date[0] == '\0' ? "an unknown day" : f->date, f->tag_count,
+		f->prefix_count, f->file);
+
+	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
+}
+
+static bool is_tags(unsigned kind)
+{
+	return kind == FILE_TAGS || kind >= FILE_MORE_TAGS;
+}
+
 static size_t summary_line(const struct builder *b, const struct tsv_text *file,
 			   unsigned kind, char *to, size_t room)
 {
@@ -187,8 +206,14 @@ static void summarize(struct builder *b, const struct tsv_text files[FILE_COUNT]
 		b->out_of_memory = true;
 		return;
 	}
-	for (unsigned i = 0; i < FILE_COUNT; i++)
-		used += summary_line(b, &files[i], i, text + used, SUMMARY_MAX - used);
+	for (unsigned i = 0; i < FILE_MORE_TAGS; i++) {
+		if (!is_tags(i))
+			used += summary_line(b, &files[i], i, text + used,
+					     SUMMARY_MAX - used);
+		for (size_t k = 0; is_tags(i) && k < b->c->feed_count; k++)
+			used += feed_line(&b->c->feeds[k], text + used,
+					  SUMMARY_MAX - used);
+	}
 	text[used] = '\0';
 	b->c->summary = text;
 }
@@ -206,6 +231,9 @@ static void digest_files(struct catalog *c, const struct tsv_text files[FILE_COU
 		if (files[i].text != NULL)
 			digest_add(&d, files[i].text, files[i].len);
 	}
+	for (size_t i = 0; i < c->feed_count;
+	     i++) /* it may stand in the file's name alone */
+		digest_add(&d, c->feeds[i].date, strlen(c->feeds[i].date));
 	digest_end(&d, c->digest);
 }
 
@@ -239,7 +267,6 @@ void catalog_destroy(struct catalog *c)
 	words_end(&c->connectors);
 	words_end(&c->tags);
 	free(c->regions.list);
-	free(c->places);
 	suffix_destroy(c->names);
 	prefixes_destroy(c->prefixes);
 	mmdb_close(c->country);
@@ -255,19 +282,30 @@ static void patterns_end(struct patterns *p)
 	free(p->links);
 }
 
-static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
+static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT])
 {
 	static void (*const readers[])(struct builder *, const struct tsv_text *) = {
 		[FILE_REGIONS] = read_regions,       [FILE_TAGS] = read_tags,
 		[FILE_GROUPS] = read_groups,         [FILE_SERVICES] = read_services,
 		[FILE_CONNECTORS] = read_connectors, [FILE_OWN] = read_own,
 	};
-	struct catalog *c = b->c;
 
 	for (unsigned i = 0; i < FILE_COUNTRY && !b->out_of_memory; i++) {
 		if (files[i].text != NULL)
 			readers[i](b, &files[i]);
+		for (unsigned k = FILE_MORE_TAGS; i == FILE_TAGS && k < FILE_COUNT; k++)
+			if (files[k].text != NULL && !b->out_of_memory)
+				read_tags(b, &files[k]);
 	}
+}
+
+static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
+{
+	struct catalog *c = b->c;
+
+	read_texts(b, files);
+	if (!b->out_of_memory)
+		compile_places(b);
 	if (b->out_of_memory)
 		return;
 	link_connectors(b, &b->shipped);
@@ -356,7 +394,10 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	struct catalog *c = NULL;
 
 	read_file(&files[FILE_REGIONS], cfg->regions, true, TEXT_LIMIT, d);
-	read_file(&files[FILE_TAGS], cfg->tags, false, TEXT_LIMIT, d);
+	for (size_t i = 0; i < TAG_FILES_MAX; i++)
+		read_file(&files[i == 0 ? FILE_TAGS : FILE_MORE_TAGS + i - 1],
+			  i < cfg->tag_file_count ? cfg->tags[i] : NULL, false,
+			  TEXT_LIMIT, d);
 	read_file(&files[FILE_GROUPS], groups != NULL ? groups : cfg->groups, true,
 		  TEXT_LIMIT, d);
 	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);

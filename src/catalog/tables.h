@@ -49,9 +49,7 @@ struct entry {
 
 /* What a service tag says of its addresses; numbered as the tags are. */
 struct tag_place {
-	uint16_t
-		whole; /* "AzureCloud" for "AzureCloud.westeurope"; itself without region */
-	bool cloud;    /* AzureCloud: any customer's machines */
+	bool cloud;           /* AzureCloud: any customer's machines */
 	struct str region;    /* lower case; absent = none */
 	struct str countries; /* of the region; absent = unknown */
 };
@@ -68,7 +66,10 @@ struct catalog {
 	bool has_own;
 	struct regions regions;
 	struct prefixes *prefixes;
-	struct tag_place *places; /* by tag */
+	struct tag_feed feeds[TAG_FILES_MAX];
+	size_t feed_count;
+	struct place *places; /* one for each set of tags that some address has */
+	uint32_t *place_of;   /* by distinct prefix: index of places */
 	struct mmdb *country, *asn;
 	uint8_t digest[32];
 	char *summary;
@@ -82,9 +83,10 @@ enum catalog_file {
 	FILE_SERVICES,
 	FILE_CONNECTORS,
 	FILE_OWN,
-	FILE_COUNTRY, /* MMDB */
-	FILE_ASN,     /* MMDB */
-	FILE_COUNT
+	FILE_COUNTRY,   /* MMDB */
+	FILE_ASN,       /* MMDB */
+	FILE_MORE_TAGS, /* further files of service tags, up to the end */
+	FILE_COUNT = FILE_MORE_TAGS + TAG_FILES_MAX - 1
 };
 
 /* The catalogue from texts in memory; text NULL = not given.  NULL when anything is wrong. */

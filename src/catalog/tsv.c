@@ -34,17 +34,26 @@ static bool is_date(struct str s)
 	       civil_valid_date((int)y, (int)m, (int)d);
 }
 
+/* What follows `key` in a comment line; absent when it is another comment. */
+static struct str comment_value(struct str line, struct str key)
+{
+	if (line.len < key.len || memcmp(line.p, key.p, key.len) != 0)
+		return STR_NONE;
+	return str_trim((struct str){line.p + key.len, line.len - key.len});
+}
+
 static void comment(struct tsv *t, struct str line)
 {
-	static const char key[] = "# date: ";
-	struct str date;
+	struct str date = comment_value(line, STR("# date: "));
+	struct str cloud = comment_value(line, STR("# cloud: "));
+	struct str change = comment_value(line, STR("# change: "));
 
-	if (line.len < sizeof(key) - 1 || memcmp(line.p, key, sizeof(key) - 1) != 0)
-		return;
-	date = (struct str){line.p + sizeof(key) - 1, line.len - (sizeof(key) - 1)};
-	date = str_trim(date);
 	if (is_date(date))
 		t->date = date;
+	if (cloud.len > 0)
+		t->cloud = cloud;
+	if (change.len > 0)
+		t->change = change;
 }
 
 static struct span span_of(const struct tsv *t, unsigned col, size_t len)

@@ -37,8 +37,9 @@ struct tsv {
 		[TSV_COLUMNS_MAX]; /* column of the file -> wanted column, -1 = unknown */
 	const char *const *wanted; /* names; "?name" = may be missing */
 	size_t wanted_count;
-	struct str date; /* absent = the file says none */
-	unsigned rows;   /* sound rows so far */
+	struct str date;          /* absent = the file says none */
+	struct str cloud, change; /* service tags: "# cloud: Public", "# change: 398" */
+	unsigned rows;            /* sound rows so far */
 };
 
 struct tsv_row {

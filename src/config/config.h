@@ -77,6 +77,8 @@ struct capture_cfg {
 	const char *user; /* that the processes run as */
 };
 
+#define CONFIG_TAG_FILES_MAX 8 /* files of service tags */
+
 struct control_cfg {
 	const char *socket;
 	const char *operators, *readers; /* groups */
@@ -98,8 +100,13 @@ struct config {
 	} catalog;
 	struct {
 		const char *country, *asn; /* NULL = none */
-		const char *tags;          /* given or shipped */
+		const char *const *tags;   /* service tags, given or shipped */
+		size_t tag_count;
 	} geo;
+	struct {
+		int64_t warn_age_us; /* of service tags; 0 = by default */
+		bool tags_shipped;   /* none were given */
+	} feeds;
 	struct {
 		const char *dir; /* NULL = none configured */
 		uint64_t segment_bytes;
@@ -130,7 +137,7 @@ struct config {
  * Read `path`; NULL gives the built-in defaults: monitor mode, one site "default" with the
  * private ranges inside (RFC 1918, RFC 4193, RFC 6598), no rules, the shipped catalogue.
  * `share`: the folder of shipped data, whose files stand for those not named:
- * rules/catalog/{services,connectors}.tsv, geo/{regions,service-tags}.tsv.
+ * rules/catalog/{services,connectors}.tsv, geo/regions.tsv, geo/tags-{public,usgov,china}.tsv.
  * Returns NULL when anything is wrong; all findings are in `d`, with their source lines
  * (diag_forget_sources() has been called).
  */

@@ -102,6 +102,28 @@ static bool shipped(struct config *c, const char *share, const char *name,
 	return true;
 }
 
+/* One file of service tags a cloud. */
+static bool shipped_tags(struct config *c, const char *share)
+{
+	static const char *const names[] = {"geo/tags-public.tsv", "geo/tags-usgov.tsv",
+					    "geo/tags-china.tsv"};
+	const size_t count = sizeof(names) / sizeof(names[0]);
+	const char **list;
+
+	if (c->geo.tags != NULL || share == NULL)
+		return true;
+	list = arena_alloc(c->memory->arena, sizeof(names));
+	if (list == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!shipped(c, share, names[i], &list[i]))
+			return false;
+	c->geo.tags = list;
+	c->geo.tag_count = count;
+	c->feeds.tags_shipped = true;
+	return true;
+}
+
 static bool fill_defaults(struct config *c, const char *share)
 {
 	return (c->site_count > 0 || default_site(c)) &&
@@ -109,7 +131,7 @@ static bool fill_defaults(struct config *c, const char *share)
 	       shipped(c, share, "rules/catalog/connectors.tsv",
 		       &c->catalog.connectors) &&
 	       shipped(c, share, "geo/regions.tsv", &c->catalog.regions) &&
-	       shipped(c, share, "geo/service-tags.tsv", &c->geo.tags);
+	       shipped_tags(c, share);
 }
 
 /* The settings of `text`; a newline and a NUL follow it. */

@@ -76,8 +76,9 @@ const struct schema_row schema_rows[] = {
 	 "country database in MMDB form; used where no service tag answers"},
 	{"geo.asn", SCHEMA_FILE, 0, 0, 0, AT(geo.asn), 0, 0, "",
 	 "network database in MMDB form"},
-	{"geo.tags", SCHEMA_FILE, 0, 0, 0, AT(geo.tags), 0, 0, "the shipped file",
-	 "Microsoft's service tags by prefix"},
+	{"geo.tags", SCHEMA_FILE_OR_FILES, 0, 0, CONFIG_TAG_FILES_MAX, AT(geo.tags),
+	 AT(geo.tag_count), 0, "the shipped files of three clouds",
+	 "Microsoft's service tags: JSON as downloaded or Weir's TSV, one file a cloud"},
 	LATER_KEY("geo.warn_age", SCHEMA_DURATION,
 		  "warn about databases older than this"),
 
@@ -160,9 +161,11 @@ const struct schema_row schema_rows[] = {
 	LATER_KEY("identity.pseudonyms", SCHEMA_SWITCH,
 		  "write keyed pseudonyms for people"),
 
-	LATER_KEY("feeds", SCHEMA_GROUP, "data that is renewed"),
+	{"feeds", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "data that is renewed"},
 	LATER_KEY("feeds.service_tags", SCHEMA_TEXT, "Microsoft's service tag file"),
-	LATER_KEY("feeds.warn_age", SCHEMA_DURATION, "warn about feeds older than this"),
+	{"feeds.warn_age", SCHEMA_DURATION, 0, 86400 * SECOND, 3660 * 86400 * SECOND,
+	 AT(feeds.warn_age_us), 0, 0, "30d; 365d for the shipped files",
+	 "service tags older than this are a system event and a warning"},
 	LATER_KEY("feeds.refuse_loss", SCHEMA_SHARE,
 		  "refuse a feed that lost more than this"),
 
@@ -219,6 +222,7 @@ const char *schema_type_name(enum schema_type type)
 		[SCHEMA_ROLE] = "role",
 		[SCHEMA_FILE] = "file",
 		[SCHEMA_FILES] = "list of files [ ]",
+		[SCHEMA_FILE_OR_FILES] = "file, or list of files [ ]",
 		[SCHEMA_FOLDER] = "folder",
 		[SCHEMA_PREFIXES] = "list of prefixes [ ]",
 		[SCHEMA_ADDRESSES] = "list of addresses [ ]",

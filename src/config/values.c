@@ -305,6 +305,27 @@ static void read_files(const struct job *j)
 	store_list(j, names, count);
 }
 
+static void read_file_or_files(const struct job *j)
+{
+	const char **one;
+	const char *name;
+
+	if (j->n->kind == NODE_ARRAY || j->n->kind == NODE_LIST) {
+		if (j->n->count > (size_t)j->row->max)
+			diag_error(j->w->d, value_at(j, j->n), "more than %lld files",
+				   (long long)j->row->max);
+		else
+			read_files(j);
+		return;
+	}
+	name = readable(j, j->n);
+	one = name == NULL ? NULL : walk_alloc(j->w, sizeof(*one));
+	if (one == NULL)
+		return;
+	one[0] = name;
+	store_list(j, one, 1);
+}
+
 static bool good_prefix(const struct job *j, const struct node *n, struct prefix *ret)
 {
 	char right[PREFIX_TEXT_MAX];
@@ -778,6 +799,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_ROLE] = read_role,
 		[SCHEMA_FILE] = read_file,
 		[SCHEMA_FILES] = read_files,
+		[SCHEMA_FILE_OR_FILES] = read_file_or_files,
 		[SCHEMA_FOLDER] = read_folder,
 		[SCHEMA_PREFIXES] = read_prefixes,
 		[SCHEMA_ADDRESSES] = read_addresses,

@@ -105,6 +105,7 @@ static struct catalog *load_catalog(const struct config *c, struct diag *d)
 		.regions = c->catalog.regions,
 		.own = c->catalog.own,
 		.tags = c->geo.tags,
+		.tag_file_count = c->geo.tag_count,
 		.country = c->geo.country,
 		.asn = c->geo.asn,
 	};

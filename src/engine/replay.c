@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/ring.h"
 #include "capture/source.h"
+#include "engine/feeds.h"
 #include "engine/resolve.h"
 #include "record/form.h"
 
@@ -649,6 +650,12 @@ static void write_system(struct replay *r, const char *what, const char *message
 		write_event(r, &d, line, len);
 }
 
+static void write_old_feed(void *arg, const struct tag_feed *feed, const char *text)
+{
+	(void)feed;
+	write_system(arg, "feed_old", text, NULL, 0);
+}
+
 static void write_end(struct replay *r)
 {
 	const struct replay_result *res = r->result;
@@ -658,6 +665,7 @@ static void write_end(struct replay *r)
 
 	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
 		write_system(r, "capture_damaged", res->messages[i], NULL, 0);
+	(void)feeds_old(r->cfg->generation, res->clock_us, write_old_feed, r);
 #define COUNT(name, value) counters[n++] = (struct event_counter){name, value}
 	COUNT("captures", r->cfg->capture_count);
 	COUNT("captures_damaged", res->damaged);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "engine/feeds.h"
 #include "engine/guesser.h"
 #include "engine/supervisor.h"
 
@@ -63,6 +64,49 @@ static void warn_json(void *arg, const char *text)
 static void warn_line(void *arg, const char *text)
 {
 	(void)fprintf(arg, "WARNING      %s\n", text);
+}
+
+static void old_feed_json(void *arg, const struct tag_feed *feed, const char *text)
+{
+	(void)feed;
+	warn_json(arg, text);
+}
+
+static void old_feed_line(void *arg, const struct tag_feed *feed, const char *text)
+{
+	(void)feed;
+	warn_line(arg, text);
+}
+
+static void feeds_json(const struct supervisor *s, struct json *j)
+{
+	const struct tag_feed *f;
+	size_t n = catalog_feeds(s->generation->catalog, &f);
+
+	json_array_begin(j, "feeds");
+	for (size_t i = 0; i < n; i++) {
+		json_object_begin(j, NULL);
+		json_cstring(j, "cloud", f[i].cloud);
+		json_u64(j, "change", f[i].change);
+		json_cstring(j, "date", f[i].date);
+		json_u64(j, "tags", f[i].tag_count);
+		json_u64(j, "prefixes", f[i].prefix_count);
+		json_cstring(j, "file", f[i].file);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void print_feeds(const struct supervisor *s, FILE *out)
+{
+	const struct tag_feed *f;
+	size_t n = catalog_feeds(s->generation->catalog, &f);
+
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(out, "service tags %s change %" PRIu64 " of %s, %s\n",
+			      f[i].cloud[0] == '\0' ? "?" : f[i].cloud, f[i].change,
+			      f[i].date[0] == '\0' ? "an unknown day" : f[i].date,
+			      f[i].file);
 }
 
 static void guesser_json(const struct supervisor *s, const struct standing *st,
@@ -163,7 +207,7 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 				FILE *out)
 {
 	const struct gateway_shared *sh = s->sh;
-	char text[8192];
+	char text[49152]; /* names of files may be long */
 	struct json j;
 
 	json_init(&j, text, sizeof(text));
@@ -206,9 +250,11 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_u64(&j, "events", atomic_load(&sh->put));
 	json_u64(&j, "lost", atomic_load(&sh->lost));
 	json_object_end(&j);
+	feeds_json(s, &j);
 	json_array_begin(&j, "warnings");
 	(void)guard_warnings(s, warn_json, &j);
 	dnstap_warnings(s, warn_json, &j);
+	(void)feeds_old(s->generation, supervisor_real_us(), old_feed_json, &j);
 	json_array_end(&j);
 	json_object_end(&j);
 	if (json_ok(&j))
@@ -239,6 +285,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      sh->can_accounting ? "yes" : "no");
 	print_guesser(s, st, out);
 	print_dnstap(s, st, out);
+	print_feeds(s, out);
 	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
 		      st->config->ledger.dir, atomic_load(&sh->put),
 		      atomic_load(&sh->lost),
@@ -246,6 +293,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      st->ledger_error);
 	(void)guard_warnings(s, warn_line, out);
 	dnstap_warnings(s, warn_line, out);
+	(void)feeds_old(s->generation, supervisor_real_us(), old_feed_line, out);
 }
 
 void supervisor_status(const struct supervisor *s, bool json, FILE *out)

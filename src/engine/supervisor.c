@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/feeds.h"
 #include "engine/held.h"
 #include "record/form.h"
 
@@ -41,6 +42,7 @@
 #define QUICK_MAX    3u
 #define LOSS_US      INT64_C(10000000)
 #define OVER_US      INT64_C(1000000)
+#define FEEDS_US     INT64_C(86400000000)
 #define WAIT_MS      50
 #define STOP_US      INT64_C(5000000)
 
@@ -1008,6 +1010,24 @@ static int become_ready(struct supervisor *s)
 	return 0;
 }
 
+static void tell_old_feed(void *arg, const struct tag_feed *feed, const char *text)
+{
+	log_warning("%s: %s", feed->file, text);
+	supervisor_note_system(arg, "feed_old", text);
+}
+
+/* For each new generation, and once a day. */
+static void tell_old_feeds(struct supervisor *s)
+{
+	const int64_t now = gateway_monotonic_us();
+
+	if (!s->announced || (s->feeds_of == s->generation && now < s->feeds_next_us))
+		return;
+	s->feeds_of = s->generation;
+	s->feeds_next_us = now + FEEDS_US;
+	(void)feeds_old(s->generation, supervisor_real_us(), tell_old_feed, s);
+}
+
 static int turn(struct supervisor *s)
 {
 	struct pollfd fds[3 + CONTROL_FDS_MAX] = {0};
@@ -1035,6 +1055,7 @@ static int turn(struct supervisor *s)
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
 		give_up_change(s);
 	tell_losses(s);
+	tell_old_feeds(s);
 	guard_look(s);
 	/* What never was ready will not be: say so and give up.  */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)

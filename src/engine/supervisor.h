@@ -71,14 +71,16 @@ struct supervisor {
 	enum netfilter_backend backend;
 	bool rules_in_place; /* put there and not taken away by us */
 	struct guard guard;
-	bool changing;               /* a reload or a mode switch goes on */
-	bool loading;                /* and waits for the loader */
-	bool reload_due;             /* SIGHUP came; begun when no change goes on */
-	struct asker asker;          /* who wants it */
-	int64_t change_until_us;     /* monotonic: give up then */
-	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
-	bool rules_were_gone;        /* after the death of the last run */
-	uint64_t lost_told;          /* of sh->lost */
+	const struct generation *feeds_of; /* whose feeds' age was told last */
+	int64_t feeds_next_us;             /* monotonic: tell again */
+	bool changing;                     /* a reload or a mode switch goes on */
+	bool loading;                      /* and waits for the loader */
+	bool reload_due;                   /* SIGHUP came; begun when no change goes on */
+	struct asker asker;                /* who wants it */
+	int64_t change_until_us;           /* monotonic: give up then */
+	int64_t uninspected_from_us;       /* real time; 0 = packets are judged */
+	bool rules_were_gone;              /* after the death of the last run */
+	uint64_t lost_told;                /* of sh->lost */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
 	uint64_t full_told, unread_told; /* of the queue's counters */

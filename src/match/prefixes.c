@@ -8,7 +8,7 @@
 #define V4_BITS        96 /* an IPv4 prefix has at least so many in the 16-byte form */
 #define DEPTH_MAX      129
 #define INDEX_BITS_MAX 16
-#define NONE           UINT32_MAX
+#define NONE           PREFIXES_NONE
 
 /* What was added; gone once the table is sealed. */
 struct entry {
@@ -58,15 +58,24 @@ struct v4_ranges {
 	unsigned index_bits;
 };
 
+/* The ranges that begin with one value of the address's first 32 bits. */
+struct v6_block {
+	uint32_t top;
+	uint32_t low;   /* the range that holds the block's first address */
+	uint32_t count; /* of ranges from there to the block's end; 0 = an empty slot */
+};
+
 /*
- * No index: IPv6 prefixes crowd in a few /16, which leading bits would not part.  Wider fans
- * and searches without jumps were measured and are slower: here the processor's guesses of
- * the next step fetch memory ahead.
+ * IPv6 prefixes crowd in a few /16, which leading bits would not part; their /32 are many and
+ * small.  So the /32 of the address is hashed to its ranges; an address whose /32 no range
+ * begins in is searched for among all.
  */
 struct v6_ranges {
 	struct wide *starts;
 	uint32_t *nodes; /* one a start */
 	uint32_t count;
+	struct v6_block *blocks; /* 1 << block_bits, at least twice the blocks */
+	unsigned block_bits;
 };
 
 struct prefixes {
@@ -129,6 +138,7 @@ static void release_tables(struct prefixes *t)
 	free(t->v4.index);
 	free(t->v6.starts);
 	free(t->v6.nodes);
+	free(t->v6.blocks);
 	t->values = NULL;
 	t->nodes = NULL;
 	t->node_count = 0;
@@ -347,6 +357,49 @@ static void build_index(struct v4_ranges *r)
 	r->index[size] = r->count - 1;
 }
 
+static uint32_t top_of(struct wide w)
+{
+	return (uint32_t)(w.hi >> 32);
+}
+
+/* The slot of `top`, or the empty one where it would stand. */
+static struct v6_block *block_of(const struct v6_ranges *r, uint32_t top)
+{
+	uint32_t mask = (1u << r->block_bits) - 1;
+	uint32_t at = top * 0x9e3779b1u >> (32 - r->block_bits);
+
+	while (r->blocks[at].count != 0 && r->blocks[at].top != top)
+		at = (at + 1) & mask;
+	return &r->blocks[at];
+}
+
+static int build_blocks(struct v6_ranges *r)
+{
+	uint32_t blocks = 1;
+
+	for (uint32_t i = 1; i < r->count; i++)
+		blocks += top_of(r->starts[i]) != top_of(r->starts[i - 1]);
+	r->block_bits = 1;
+	while (1u << r->block_bits < blocks * 2)
+		r->block_bits++;
+	r->blocks = calloc((size_t)1 << r->block_bits, sizeof(*r->blocks));
+	if (r->blocks == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < r->count; i++) {
+		uint32_t top = top_of(r->starts[i]);
+		struct v6_block *b = block_of(r, top);
+		bool begins = (uint32_t)r->starts[i].hi == 0 && r->starts[i].lo == 0;
+
+		if (b->count ==
+		    0) { /* unless one begins with it, the range before holds it */
+			b->top = top;
+			b->low = begins ? i : i - 1;
+		}
+		b->count = i - b->low + 1;
+	}
+	return 0;
+}
+
 /* Give back what the estimate took too much; shrinking in place does not fail in practice. */
 static void *shrink(void *p, size_t count, size_t width)
 {
@@ -377,6 +430,10 @@ int prefixes_seal(struct prefixes *t)
 	build_family(t, true);
 	build_index(&t->v4);
 	shrink_tables(t);
+	if (build_blocks(&t->v6) != 0) {
+		release_tables(t);
+		return -ENOMEM;
+	}
 	free(t->entries);
 	t->entries = NULL;
 	t->sealed = true;
@@ -401,8 +458,9 @@ static uint32_t v4_node(const struct v4_ranges *r, uint32_t key)
 
 static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
 {
-	uint32_t low = 0;
-	uint32_t n = r->count;
+	const struct v6_block *b = block_of(r, top_of(key));
+	uint32_t low = b->count > 0 ? b->low : 0;
+	uint32_t n = b->count > 0 ? b->count : r->count;
 
 	while (n > 1) {
 		uint32_t half = n / 2;
@@ -413,8 +471,7 @@ static uint32_t v6_node(const struct v6_ranges *r, struct wide key)
 	return r->nodes[low];
 }
 
-/* The longest prefix around `a`, or NONE. */
-static uint32_t node_of(const struct prefixes *t, const struct addr *a)
+uint32_t prefixes_longest(const struct prefixes *t, const struct addr *a)
 {
 	struct wide key = wide_of(a);
 
@@ -423,11 +480,16 @@ static uint32_t node_of(const struct prefixes *t, const struct addr *a)
 	return addr_is_v4(a) ? v4_node(&t->v4, (uint32_t)key.lo) : v6_node(&t->v6, key);
 }
 
-size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
-		     size_t max)
+uint32_t prefixes_distinct(const struct prefixes *t)
+{
+	return t->node_count;
+}
+
+size_t prefixes_around(const struct prefixes *t, uint32_t number, uint32_t *ret,
+		       size_t max)
 {
 	size_t count = 0;
-	uint32_t i = node_of(t, a);
+	uint32_t i = number;
 
 	for (; i != NONE && count < max; i = t->nodes[i].parent) {
 		const struct node *n = &t->nodes[i];
@@ -438,7 +500,13 @@ size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *r
 	return count;
 }
 
+size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
+		     size_t max)
+{
+	return prefixes_around(t, prefixes_longest(t, a), ret, max);
+}
+
 bool prefixes_contain(const struct prefixes *t, const struct addr *a)
 {
-	return node_of(t, a) != NONE;
+	return prefixes_longest(t, a) != NONE;
 }

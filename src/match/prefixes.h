@@ -39,6 +39,17 @@ int prefixes_seal(struct prefixes *t)
 size_t prefixes_find(const struct prefixes *t, const struct addr *a, uint32_t *ret,
 		     size_t max);
 
+/*
+ * The same in two steps, for callers that keep something for each distinct prefix: the number
+ * of the longest prefix that contains `a`, below prefixes_distinct(), or PREFIXES_NONE; and
+ * the values of that prefix and of those around it, as prefixes_find() gives them.
+ */
+#define PREFIXES_NONE UINT32_MAX
+uint32_t prefixes_longest(const struct prefixes *t, const struct addr *a);
+uint32_t prefixes_distinct(const struct prefixes *t); /* once sealed */
+size_t prefixes_around(const struct prefixes *t, uint32_t number, uint32_t *ret,
+		       size_t max);
+
 bool prefixes_contain(const struct prefixes *t, const struct addr *a);
 size_t prefixes_count(const struct prefixes *t); /* prefixes added */
 

@@ -52,13 +52,16 @@ struct service {
 	struct str source;  /* where the row's fact comes from, with its date */
 };
 
-#define PLACE_TAGS_MAX 16
+/* An address lies in at most so many service tags, or their file is refused; published: 5. */
+#define PLACE_TAGS_MAX 64
 
 struct place {
-	char country[3];               /* ISO 3166-1 alpha-2, "" = unknown */
-	bool country_from_tag;         /* service-tag region, else MMDB */
-	uint16_t tag_count;            /* most specific first */
-	uint16_t tags[PLACE_TAGS_MAX]; /* indexes in vocabulary.tags */
+	char country[3];       /* ISO 3166-1 alpha-2, "" = unknown */
+	bool country_from_tag; /* service-tag region, else MMDB */
+	uint16_t tag_count;    /* at most PLACE_TAGS_MAX */
+	const uint16_t
+		*tags; /* all of them: indexes in vocabulary.tags, see docs/catalog.md */
+	struct str tag_cloud;   /* of the longest range: "Public"; absent = unknown */
 	bool microsoft_service; /* in a service's published range (not only AzureCloud) */
 	bool microsoft_cloud;   /* in AzureCloud */
 	struct str region;      /* of the most specific regional tag */

@@ -150,7 +150,7 @@ static enum tri ask_tag(const struct question *q, const struct part *t)
 {
 	const struct place *p = q->s->place;
 
-	for (size_t i = 0; i < p->tag_count && i < PLACE_TAGS_MAX; i++)
+	for (size_t i = 0; i < p->tag_count; i++)
 		if (bitset_has(t->u.ids, p->tags[i]))
 			return TRI_YES;
 	return TRI_NO;

@@ -345,16 +345,18 @@ static enum outcome run_config(const struct cases *c)
 
 static enum outcome run_catalog(const struct cases *c)
 {
+	const char *tags = "share/geo/tags-public.tsv";
 	struct catalog_cfg cfg = {.services = "share/rules/catalog/services.tsv",
 				  .connectors = "share/rules/catalog/connectors.tsv",
 				  .groups = "share/rules/catalog/groups.tsv",
 				  .own = "share/own.tsv",
 				  .regions = "share/geo/regions.tsv",
-				  .tags = "share/geo/service-tags.tsv",
+				  .tags = &tags,
+				  .tag_file_count = 1,
 				  .country = "tests/data/country-test.mmdb",
 				  .asn = "tests/data/asn-test.mmdb"};
 	const char **slots[] = {&cfg.services, &cfg.connectors, &cfg.groups,  &cfg.own,
-				&cfg.regions,  &cfg.tags,       &cfg.country, &cfg.asn};
+				&cfg.regions,  &tags,           &cfg.country, &cfg.asn};
 	struct diag *d = new_diag();
 	struct catalog *cat;
 	enum outcome result;

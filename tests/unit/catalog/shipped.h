@@ -18,11 +18,14 @@
 static inline struct catalog *shipped_load(const char *own, const char *country,
 					   const char *asn)
 {
+	static const char *const tags[] = {"geo/tags-public.tsv", "geo/tags-usgov.tsv",
+					   "geo/tags-china.tsv"};
 	const struct catalog_cfg cfg = {
 		.services = "rules/catalog/services.tsv",
 		.connectors = "rules/catalog/connectors.tsv",
 		.regions = "geo/regions.tsv",
-		.tags = "geo/service-tags.tsv",
+		.tags = tags,
+		.tag_file_count = sizeof(tags) / sizeof(tags[0]),
 		.own = own,
 		.country = country,
 		.asn = asn,

@@ -59,7 +59,10 @@ static void without_a_file_everything_has_a_default(void **state)
 	assert_string_equal(c->catalog.connectors,
 			    "/usr/share/weir/rules/catalog/connectors.tsv");
 	assert_string_equal(c->catalog.regions, "/usr/share/weir/geo/regions.tsv");
-	assert_string_equal(c->geo.tags, "/usr/share/weir/geo/service-tags.tsv");
+	assert_int_equal(c->geo.tag_count, 3);
+	assert_string_equal(c->geo.tags[0], "/usr/share/weir/geo/tags-public.tsv");
+	assert_string_equal(c->geo.tags[2], "/usr/share/weir/geo/tags-china.tsv");
+	assert_true(c->feeds.tags_shipped);
 	assert_null(c->catalog.own);
 	assert_null(c->geo.country);
 	assert_int_equal(c->ledger.segment_bytes, 256 << 20);

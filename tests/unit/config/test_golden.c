@@ -108,7 +108,9 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "catalog.own", c->catalog.own);
 	dump_text(out, "geo.country", c->geo.country);
 	dump_text(out, "geo.asn", c->geo.asn);
-	dump_text(out, "geo.tags", c->geo.tags);
+	dump_texts(out, "geo.tags", c->geo.tags, c->geo.tag_count);
+	if (c->feeds.warn_age_us != 0)
+		(void)fprintf(out, "feeds.warn_age %" PRId64 "\n", c->feeds.warn_age_us);
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");

@@ -349,6 +349,7 @@ static void conditions_about_the_destination(void **state)
 		{"to service sql port 443 from role user", true},
 		{"to service sql port 444 from role user", false},
 	};
+	static const uint16_t tags[] = {TAG_CONNECTORS};
 	struct scene c;
 
 	(void)state;
@@ -356,7 +357,7 @@ static void conditions_about_the_destination(void **state)
 	c.service.service = SVC_SQL;
 	add_connector(&c, CON_SQL, CONFIDENCE_VERIFIED);
 	c.place.tag_count = 1;
-	c.place.tags[0] = TAG_CONNECTORS;
+	c.place.tags = tags;
 	c.place.asn = 8075;
 	c.s.ja4 = STR("t13d1516h2_8daaf6152771_e5627efa2ab1");
 	CHECK_CONDITIONS(&c, rows);

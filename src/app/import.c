@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "import/service_tags.h"
+
+#define TEXT_LIMIT   ((size_t)64 << 20)
+#define JSON_BYTES   ((size_t)4 << 20)
+#define ACCEPTED_MAX 64
+
+struct options {
+	struct common common;
+	const char *file;
+	const char *to;      /* -o */
+	const char *against; /* --old */
+	const char *accepted[ACCEPTED_MAX];
+	struct tag_update_cfg update;
+};
+
+/* A file of service tags in memory. */
+struct loaded {
+	struct tsv_text text;
+	char *owned;
+	struct tag_file *tags;
+};
+
+/* Which tags Weir relies on: by its catalogue, and by words of its rules. */
+struct users {
+	const struct catalog *catalog;
+	char *rules; /* in canonical form */
+};
+
+static bool is_word_byte(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_';
+}
+
+static bool stands_in(const char *text, struct str word)
+{
+	for (const char *at = text; (at = strcasestr(at, word.p)) != NULL; at++)
+		if ((at == text || !is_word_byte(at[-1])) && !is_word_byte(at[word.len]))
+			return true;
+	return false;
+}
+
+static bool uses(void *arg, struct str tag)
+{
+	const struct users *u = arg;
+
+	return catalog_uses_tag(u->catalog, tag) ||
+	       (u->rules != NULL && stands_in(u->rules, tag));
+}
+
+static char *rules_text(const struct generation *g)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	policy_print(g->policy, out);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* EXIT_FINE, or what to end with; all was said. */
+static int load(const char *path, struct diag *d, struct loaded *ret)
+{
+	int rc;
+
+	*ret = (struct loaded){.text = {.name = path}};
+	rc = file_read(path, TEXT_LIMIT, &ret->owned, &ret->text.len);
+	if (rc < 0) {
+		(void)fprintf(stderr, "weir import: cannot read %s: %s\n", path,
+			      strerrordesc_np(-rc));
+		return EXIT_COULD_NOT;
+	}
+	ret->text.text = ret->owned;
+	diag_source(d, path, ret->owned, ret->text.len);
+	ret->tags = tag_file_parse(&ret->text, d);
+	return ret->tags == NULL ? EXIT_FINDINGS : EXIT_FINE;
+}
+
+static void unload(struct loaded *l)
+{
+	tag_file_destroy(l->tags);
+	free(l->owned);
+}
+
+/* The file that `fresh` would replace; NULL = nothing to compare with. */
+static const char *old_file(const struct options *o, const struct generation *g,
+			    const struct tag_file *fresh)
+{
+	const struct tag_feed *feeds;
+	size_t n = catalog_feeds(g->catalog, &feeds);
+
+	if (o->against != NULL)
+		return o->against;
+	if (o->to != NULL && access(o->to, F_OK) == 0)
+		return o->to;
+	for (size_t i = 0; i < n; i++)
+		if (str_equal_fold(str_of(feeds[i].cloud), fresh->cloud))
+			return feeds[i].file;
+	return NULL;
+}
+
+/* ---- the report --------------------------------------------------------------------------- */
+
+static void print_file(const char *title, const struct tag_file *f)
+{
+	(void)printf("%-8s %s: cloud %.*s, change %" PRIu64 " of %s, %zu tags, %zu "
+		     "prefixes\n",
+		     title, f->name, (int)(f->cloud.p == NULL ? 1 : f->cloud.len),
+		     f->cloud.p == NULL ? "?" : f->cloud.p, f->change,
+		     f->date[0] == '\0' ? "an unknown day" : f->date, f->names.count,
+		     f->count);
+}
+
+static void print_refusals(const struct tag_update *u, const struct options *o)
+{
+	if (u->other_cloud)
+		(void)printf("%s: the clouds differ%s\n",
+			     o->update.accept_cloud ? "accepted" : "refused",
+			     o->update.accept_cloud ? "" : " (--accept-cloud takes it)");
+	if (u->older)
+		(void)printf("%s: the change number or the date goes back%s\n",
+			     o->update.accept_older ? "accepted" : "refused",
+			     o->update.accept_older ? "" : " (--accept-older takes it)");
+	for (size_t i = 0; i < u->count; i++)
+		if (u->changes[i].refused)
+			(void)printf("refused: %s loses %zu of %zu prefixes, more than "
+				     "%u.%02u %% (--accept-removal %s takes it)\n",
+				     u->changes[i].name.p, u->changes[i].removed,
+				     u->changes[i].before, o->update.loss / 100,
+				     o->update.loss % 100, u->changes[i].name.p);
+}
+
+static void print_update(const struct tag_update *u, const struct options *o)
+{
+	if (u->before != NULL)
+		print_file("old", u->before);
+	print_file("new", u->after);
+	if (u->before == NULL) {
+		(void)printf("nothing of this cloud to compare with: no guard\n");
+		return;
+	}
+	(void)printf("changes  %zu prefixes added, %zu removed; %zu tags new, %zu gone\n",
+		     u->added, u->removed, u->tags_added, u->tags_removed);
+	if (u->count > 0)
+		(void)printf("  %-48s %7s %7s %7s %7s\n", "tag (* = Weir relies on it)",
+			     "before", "added", "removed", "after");
+	for (size_t i = 0; i < u->count; i++) {
+		const struct tag_change *c = &u->changes[i];
+
+		(void)printf("  %s%-47s %7zu %7zu %7zu %7zu\n", c->used ? "*" : " ",
+			     c->name.p, c->before, c->added, c->removed, c->after);
+	}
+	print_refusals(u, o);
+}
+
+static void json_file(struct json *j, const char *key, const struct tag_file *f)
+{
+	json_object_begin(j, key);
+	json_cstring(j, "file", f->name);
+	json_string(j, "cloud", f->cloud);
+	if (f->change > 0)
+		json_u64(j, "change", f->change);
+	if (f->date[0] != '\0')
+		json_cstring(j, "date", f->date);
+	json_u64(j, "tags", f->names.count);
+	json_u64(j, "prefixes", f->count);
+	json_object_end(j);
+}
+
+static void json_change(struct json *j, const struct tag_change *c)
+{
+	json_object_begin(j, NULL);
+	json_string(j, "tag", c->name);
+	json_u64(j, "before", c->before);
+	json_u64(j, "added", c->added);
+	json_u64(j, "removed", c->removed);
+	json_u64(j, "after", c->after);
+	json_bool(j, "used", c->used);
+	json_bool(j, "accepted", c->accepted);
+	json_bool(j, "refused", c->refused);
+	json_object_end(j);
+}
+
+static int print_update_json(const struct tag_update *u, bool written)
+{
+	char *buf = malloc(JSON_BYTES);
+	struct json j;
+	bool whole;
+
+	if (buf == NULL)
+		return EXIT_COULD_NOT;
+	json_init(&j, buf, JSON_BYTES);
+	json_object_begin(&j, NULL);
+	if (u->before != NULL)
+		json_file(&j, "old", u->before);
+	json_file(&j, "new", u->after);
+	json_u64(&j, "added", u->added);
+	json_u64(&j, "removed", u->removed);
+	json_bool(&j, "older", u->older);
+	json_bool(&j, "other_cloud", u->other_cloud);
+	json_bool(&j, "refused", u->refused);
+	json_bool(&j, "written", written);
+	json_array_begin(&j, "changes");
+	for (size_t i = 0; i < u->count; i++)
+		json_change(&j, &u->changes[i]);
+	json_array_end(&j);
+	json_object_end(&j);
+	json_raw(&j, "\n", 1);
+	whole = json_ok(&j);
+	if (whole)
+		(void)fwrite(buf, 1, j.len, stdout);
+	free(buf);
+	return whole ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int write_file(const struct options *o, const struct loaded *fresh)
+{
+	const char *slash = strrchr(o->file, '/');
+	uint8_t sha256[32];
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc = -ENOMEM;
+
+	digest_sha256(fresh->owned, fresh->text.len, sha256);
+	if (out != NULL) {
+		rc = tag_file_print(fresh->tags, slash == NULL ? o->file : slash + 1,
+				    sha256, out);
+		if (fclose(out) != 0 && rc == 0)
+			rc = -errno;
+	}
+	if (rc == 0)
+		rc = file_replace(o->to, text, len);
+	free(text);
+	if (rc == 0)
+		return EXIT_FINE;
+	(void)fprintf(stderr, "weir import: cannot write %s: %s\n", o->to,
+		      strerrordesc_np(-rc));
+	return EXIT_COULD_NOT;
+}
+
+static int finish(const struct options *o, const struct loaded *fresh,
+		  const struct tag_update *u)
+{
+	bool write = o->to != NULL && !u->refused;
+	int code = u->refused ? EXIT_FINDINGS : EXIT_FINE;
+
+	if (write)
+		code = write_file(o, fresh);
+	if (o->common.json) {
+		int printed = print_update_json(u, write && code == EXIT_FINE);
+
+		return printed != EXIT_FINE ? printed : code;
+	}
+	print_update(u, o);
+	if (u->refused)
+		(void)printf("nothing was written\n");
+	else if (write && code == EXIT_FINE)
+		(void)printf("written  %s\n", o->to);
+	return code;
+}
+
+static int import_tags(struct options *o, const struct generation *g, struct diag *d)
+{
+	struct users users = {.catalog = g->catalog, .rules = rules_text(g)};
+	struct loaded fresh, old = {.tags = NULL};
+	struct tag_update u;
+	const char *path;
+	int code = load(o->file, d, &fresh);
+
+	if (code == EXIT_FINE && (path = old_file(o, g, fresh.tags)) != NULL)
+		code = load(path, d, &old);
+	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	if (code == EXIT_FINE) {
+		o->update.accepted = o->accepted;
+		o->update.uses = uses;
+		o->update.arg = &users;
+		if (tag_update_compare(old.tags, fresh.tags, &o->update, &u) != 0) {
+			(void)fprintf(stderr, "weir import: out of memory\n");
+			code = EXIT_COULD_NOT;
+		} else {
+			code = finish(o, &fresh, &u);
+			tag_update_finish(&u);
+		}
+	} else {
+		(void)fprintf(stderr, "nothing was imported\n");
+	}
+	unload(&old);
+	unload(&fresh);
+	free(users.rules);
+	return code;
+}
+
+static bool take_option(struct options *o, int option)
+{
+	const char *why = NULL;
+
+	switch (option) {
+	case 'c':
+		o->common.config = optarg;
+		return true;
+	case 'o':
+		o->to = optarg;
+		return true;
+	case 'j':
+		o->common.json = true;
+		return true;
+	case 'O':
+		o->against = optarg;
+		return true;
+	case 'A':
+		if (o->update.accepted_count == ACCEPTED_MAX)
+			return false;
+		o->accepted[o->update.accepted_count++] = optarg;
+		return true;
+	case 'L':
+		return parse_share(str_of(optarg), &o->update.loss, &why);
+	case 'B':
+		o->update.accept_older = true;
+		return true;
+	case 'C':
+		o->update.accept_cloud = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int run(int argc, char *argv[])
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"json", no_argument, NULL, 'j'},
+		{"old", required_argument, NULL, 'O'},
+		{"accept-removal", required_argument, NULL, 'A'},
+		{"accept-older", no_argument, NULL, 'B'},
+		{"accept-cloud", no_argument, NULL, 'C'},
+		{"refuse-loss", required_argument, NULL, 'L'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options o = {.update = {.loss = TAG_LOSS_DEFAULT}};
+	struct generation *g;
+	struct diag *d;
+	int option, code = EXIT_COULD_NOT;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((option = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1)
+		if (!take_option(&o, option))
+			return usage_error("import", "see the options");
+	if (optind < argc && strcmp(argv[optind], "service-tags") == 0)
+		optind++;
+	if (argc - optind != 1)
+		return usage_error("import", "one file of service tags");
+	o.file = argv[optind];
+	g = load_or_report(&o.common, true);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	d = diag_create();
+	if (d != NULL)
+		code = import_tags(&o, g, d);
+	diag_destroy(d);
+	generation_destroy(g);
+	return finish_output(code);
+}
+
+const struct command command_import = {
+	.name = "import",
+	.summary = "check a newer file of Microsoft's and write Weir's form of it",
+	.run = run,
+	.help = "usage: weir import [service-tags] [options] FILE\n"
+		"\n"
+		"Reads a file of service tags as Microsoft publishes it, says what it changes for\n"
+		"each tag, and writes it as geo.tags reads it.  It is compared with the file that\n"
+		"it would replace, or with the loaded one of its cloud, and refused when a tag that\n"
+		"Weir relies on (by groups.tsv or a rule) loses too much, when its change number or\n"
+		"date goes back, or when the cloud is another one.\n"
+		"\n"
+		"  -o FILE                write it there; the old file stays when it is refused\n"
+		"  -c FILE                configuration\n"
+		"  --old FILE             compare with this one\n"
+		"  --refuse-loss SHARE    what a tag may lose at the most (default 20%)\n"
+		"  --accept-removal TAG   take what this tag loses; may be repeated\n"
+		"  --accept-older         take an older change or date\n"
+		"  --accept-cloud         take another cloud\n"
+		"  --json                 the report as one JSON object\n"
+		"\n"
+		"Exit status: 0 fine; 1 refused or faulty; 2 usage; 3 could not.\n",
+};
