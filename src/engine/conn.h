@@ -334,11 +334,11 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 /* Behind a hello there may be early data, which is kept in case that a second one is asked for. */
 bool rival_keeps_early(const struct pending *p);
 
-/*
- * The head begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
- * or may become it?  That may be beyond the head.  *ret_early: the last of it is early data.
- */
-uint32_t rival_skipped(struct worker *w, struct pending *p, bool *ret_early);
+/* Inline, a second hello is asked for: may it have passed, behind the first? */
+bool rival_has_passed(struct worker *w, const struct conn *c, struct pending *p);
+
+/* Who only watches knows the name, by what the head holds now. */
+void rival_note_whole(struct worker *w, struct pending *p);
 
 /* The client's bytes after a HelloRetryRequest; PASS: early data; DONE: compared with the first hello. */
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,

@@ -452,8 +452,10 @@ static void time_out(struct worker *w, struct pending *p)
 	else
 		judge(w, fl, c, &f);
 	c->asked = false;
-	if (c->follower != POOL_NONE && !conn_is_cut(w, c))
+	if (c->follower != POOL_NONE && !conn_is_cut(w, c)) {
+		conn_release(w, c); /* it held packets, and no more */
 		return;
+	}
 	if (!conn_is_cut(w, c)) {
 		c->provisional = true;
 		lose(w, fl, c, p);

@@ -232,7 +232,11 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }
 
-uint32_t rival_skipped(struct worker *w, struct pending *p, bool *ret_early)
+/*
+ * The head begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
+ * or may become it?  That may be beyond the head.  *ret_early: the last of it is early data.
+ */
+static uint32_t skipped(struct worker *w, struct pending *p, bool *ret_early)
 {
 	static const uint8_t ccs[CCS_LEN] = {20, 3, 3, 0, 1, 1};
 	const bool early = (conn_facts(w, p)->flags & 1u << FLAG_EARLY_DATA) != 0;
@@ -262,6 +266,25 @@ uint32_t rival_skipped(struct worker *w, struct pending *p, bool *ret_early)
 	return at;
 }
 
+/* What came behind the first hello has passed: unless it is early data it may be the second. */
+bool rival_has_passed(struct worker *w, const struct conn *c, struct pending *p)
+{
+	bool early;
+
+	return (int32_t)(c->passed - p->base) > 0 &&
+	       ((int32_t)(c->passed - p->base - p->head.highest) > 0 ||
+		skipped(w, p, &early) < p->head.filled);
+}
+
+void rival_note_whole(struct worker *w, struct pending *p)
+{
+	const uint32_t end = p->retried ? 0 : conn_facts(w, p)->hello_end;
+
+	p->whole = true;
+	p->whole_end = end > 0 ? end : p->head.filled;
+	p->whole_us = w->now_us;
+}
+
 /*
  * After HelloRetryRequest: the same hello but for what the server asked for (RFC 8446 4.1.2),
  * behind a change_cipher_spec for the sake of middle boxes (D.4) and early data that was under
@@ -272,7 +295,7 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 {
 	const struct head *h = &p->head;
 	bool early;
-	const uint32_t skip = rival_skipped(w, p, &early);
+	const uint32_t skip = skipped(w, p, &early);
 	struct facts f;
 
 	if (skip >= HEAD_MAX) {

@@ -695,25 +695,17 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 		(void)judge_early(w, fl, c);
 }
 
-/*
- * The second hello is held as the first was, and judged if it is another.  What came behind the
- * first before the server asked has passed: unless that is early data it may be the second.
- */
+/* The second hello is held as the first was, and judged if it is another. */
 static void expect_second_hello(struct worker *w, struct flow *fl, struct conn *c,
 				struct pending *p)
 {
-	bool early;
-
 	p->guarded = false;
 	c->done = false;
 	c->asked = true;
 	c->provisional = true;
-	if ((int32_t)(c->passed - p->base) <= 0 ||
-	    ((int32_t)(c->passed - p->base - p->head.highest) <= 0 &&
-	     rival_skipped(w, p, &early) >= p->head.filled))
-		return;
-	p->rival = true;
-	conn_settle(w, fl, c, p);
+	p->rival = rival_has_passed(w, c, p);
+	if (p->rival)
+		conn_settle(w, fl, c, p);
 }
 
 /* A judged head that the server has not taken yet: no other bytes in its place. */
@@ -737,15 +729,6 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 		conn_release(w, c);
 }
 
-static void note_whole(struct worker *w, struct pending *p)
-{
-	const uint32_t end = p->retried ? 0 : conn_facts(w, p)->hello_end;
-
-	p->whole = true;
-	p->whole_end = end > 0 ? end : p->head.filled;
-	p->whole_us = w->now_us;
-}
-
 /* Who only watches waits, the name known, for the server to take it. */
 static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct conn *c,
 				   struct pending *p, struct packet *pkt,
@@ -767,7 +750,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {
-		note_whole(w, p);
+		rival_note_whole(w, p);
 		words_ask(w, fl, c, p);
 	}
 	if (rival_is_over(w, fl, p, pkt, from_client))
@@ -775,7 +758,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	/* What came behind the first hello before the server asked for a second one. */
 	if (!from_client && p->retried && !p->whole && p->head.filled > 0 &&
 	    ask_stream(w, fl, c, p, false) == IDENTIFY_DONE)
-		note_whole(w, p);
+		rival_note_whole(w, p);
 	return IDENTIFY_MORE;
 }
 

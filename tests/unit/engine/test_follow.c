@@ -136,6 +136,27 @@ static void where_waiting_may_pass_it_is_judged_when_it_is_whole(void **state)
 	assert_true(scene_end(s));
 }
 
+/* What was kept for half a request is another connection's when the wait is over. */
+static void a_wait_that_is_over_keeps_no_room(void **state)
+{
+	struct generation *tight = scene_generation(open_rules);
+	struct scene *s;
+
+	(void)state;
+	tight->config->limits.max_heads = 2; /* for two who wait, and two heads */
+	s = served(tight, GOOD);
+	(void)send_data(s, &web, LEN(GOOD), EVIL, 30);
+	s->now_us += 4 * SECOND;
+	worker_tick(s->w, s->now_us);
+	(void)open_tcp(s, &v6);
+	(void)send_reply(s, &v6, 0, 0, "220 I speak first\r\n");
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say(s, &v4, &good), GOT_PASS);
+	assert_lines(s, "\"undecidable\":\"budget\"", NULL, 0);
+	assert_true(scene_end(s));
+	generation_destroy(tight);
+}
+
 static void bodies_are_skipped_by_their_length(void **state)
 {
 	struct scene *s = served(closed, POST_OF("100000") EVIL);
@@ -938,6 +959,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_a_denied_request_never_pass),
 		cmocka_unit_test(half_a_request_is_not_held_for_ever),
 		cmocka_unit_test(where_waiting_may_pass_it_is_judged_when_it_is_whole),
+		cmocka_unit_test(a_wait_that_is_over_keeps_no_room),
 		cmocka_unit_test(bodies_are_skipped_by_their_length),
 		cmocka_unit_test(chunks_are_skipped_however_they_are_cut),
 		cmocka_unit_test(where_servers_differ_the_step_is_lost),
