@@ -23,7 +23,7 @@ static bool next_line(struct tsv *t, struct str *ret)
 	return true;
 }
 
-static bool is_date(struct str s)
+bool tsv_is_date(struct str s)
 {
 	uint64_t y, m, d;
 
@@ -43,7 +43,7 @@ static void comment(struct tsv *t, struct str line)
 		return;
 	date = (struct str){line.p + sizeof(key) - 1, line.len - (sizeof(key) - 1)};
 	date = str_trim(date);
-	if (is_date(date))
+	if (tsv_is_date(date))
 		t->date = date;
 }
 

