@@ -118,6 +118,15 @@ EXTRA_CN = [
     ("*.blob.core.chinacloudapi.cn", "china", "blob"),
     ("*.vault.usgovcloudapi.net", "gcc|gcchigh|dod", "key-vault"),
     ("*.vault.azure.cn", "china", "key-vault"),
+    *[("*.%s.core.%s" % (kind, domain), clouds, "blob" if kind == "dfs" else "storage")
+      for kind in ("dfs", "table", "queue", "file")
+      for domain, clouds in (("usgovcloudapi.net", "gcc|gcchigh|dod"),
+                             ("chinacloudapi.cn", "china"))],
+    ("*.sql.azuresynapse.usgovcloudapi.net", "gcc|gcchigh|dod", "sql"),
+    ("*.sql.azuresynapse.azure.cn", "china", "sql"),
+    ("*.documents.azure.us", "gcc|gcchigh|dod", "azure"),
+    ("*.documents.azure.cn", "china", "azure"),
+    ("*.openai.azure.us", "gcc|gcchigh|dod", "azure"),
 ]
 RESOLVERS = [
     ("dns.google", "doh", "also DNS over TLS, tcp/853"),

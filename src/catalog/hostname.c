@@ -63,6 +63,19 @@ static const struct tail tails[] = {
 	{"sql.azuresynapse.net", GRAMMAR_ACCOUNT},
 	{"blob.core.windows.net", GRAMMAR_ACCOUNT},
 	{"dfs.core.windows.net", GRAMMAR_ACCOUNT},
+	{"sql.azuresynapse.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"sql.azuresynapse.azure.cn", GRAMMAR_ACCOUNT},
+	{"dfs.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"table.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"queue.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"file.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"dfs.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"table.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"queue.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"file.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"documents.azure.us", GRAMMAR_ACCOUNT},
+	{"documents.azure.cn", GRAMMAR_ACCOUNT},
+	{"openai.azure.us", GRAMMAR_ACCOUNT},
 	{"table.core.windows.net", GRAMMAR_ACCOUNT},
 	{"queue.core.windows.net", GRAMMAR_ACCOUNT},
 	{"file.core.windows.net", GRAMMAR_ACCOUNT},
@@ -462,14 +475,29 @@ static void decode_site(struct str head, struct service *ret)
 		ret->site_name = head;
 }
 
-static void decode_account(struct str head, struct service *ret)
+/* Second names of one account: Synapse's serverless pool, storage's replica to read from. */
+static const struct {
+	const char *domain, *ending;
+} second_names[] = {
+	{".sql.azuresynapse.net", "-ondemand"},
+	{".sql.azuresynapse.usgovcloudapi.net", "-ondemand"},
+	{".sql.azuresynapse.azure.cn", "-ondemand"},
+	{".core.windows.net", "-secondary"},
+	{".core.usgovcloudapi.net", "-secondary"},
+	{".core.chinacloudapi.cn", "-secondary"},
+};
+
+static void decode_account(struct str host, struct str head, struct service *ret)
 {
-	static const char serverless[] = "-ondemand"; /* Synapse's second name */
 	struct str account = first_label(&head);
 
-	if (account.len > sizeof(serverless) - 1 &&
-	    str_ends_with(account, STR(serverless)))
-		account.len -= sizeof(serverless) - 1;
+	for (size_t i = 0; i < sizeof(second_names) / sizeof(second_names[0]); i++) {
+		struct str ending = str_of(second_names[i].ending);
+
+		if (account.len > ending.len && str_ends_with(account, ending) &&
+		    str_ends_with(host, str_of(second_names[i].domain)))
+			account.len -= ending.len;
+	}
 	ret->account = account;
 }
 
@@ -530,7 +558,7 @@ void hostname_decode(enum grammar g, uint8_t tail, struct str host, struct servi
 		decode_tenant(head, ret);
 		break;
 	case GRAMMAR_ACCOUNT:
-		decode_account(head, ret);
+		decode_account(host, head, ret);
 		break;
 	}
 }

@@ -107,7 +107,7 @@ static uint32_t keep_row(struct catalog *c, const struct link *l, const struct e
 	c->connector_rows[at] = l->row;
 	if (e != NULL)
 		c->connector_rows[at].pattern = e->pattern;
-	if (!l->row.own && c->connector_about[l->connector] == 0)
+	if (c->connector_about[l->connector] == 0)
 		c->connector_about[l->connector] = at + 1;
 	return at;
 }

@@ -78,7 +78,7 @@ struct catalog {
 	bool has_own;
 	struct connector_row *connector_rows;
 	size_t connector_row_count;
-	uint32_t *connector_about; /* by connector: the first shipped row + 1, 0 = none */
+	uint32_t *connector_about; /* by connector: its first row + 1, 0 = none */
 	struct regions regions;
 	struct prefixes *prefixes;
 	struct tag_place *places; /* by tag */

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Host names of every form that Microsoft uses, and what `weir lookup` must say of each.
 
-usage: names.py [--count N] [--seed N] [--list] [WEIR]
+usage: names.py [--count N] [--seed N] [--list | --hosts] [WEIR]
 
 Makes N names at random (default 20,000), right ones and wrong ones, asks WEIR (default
 ./weir) for all of them as one list, and compares.  The forms are written down here from a
 description of them, not from Weir: this file shares no code and no data with it.  A name
 that does not have its form must give none of the identifying fields.  --list prints names
-and expectations and asks nobody.
+and expectations and asks nobody, --hosts the plain names alone.
 
 Exit status: 0 all right, 1 differences (the first 20 are shown), 2 usage.
 """
@@ -443,11 +443,16 @@ def main():
     p.add_argument("--count", type=int, default=20000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--list", action="store_true")
+    p.add_argument("--hosts", action="store_true")
     p.add_argument("weir", nargs="?", default="./weir")
     a = p.parse_args()
     if a.list:
         for spelled, _, want in names(a.seed, a.count):
             print(spelled, json.dumps(want), sep="\t")
+        return 0
+    if a.hosts:
+        for _, host, _ in names(a.seed, a.count):
+            print(host)
         return 0
     wrong = 0
     for spelled, what in ask(a.weir, a.seed, a.count):
