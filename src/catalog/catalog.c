@@ -8,9 +8,20 @@
 #define NAME_MATCHES 16 /* patterns that one name falls under; shipped files: at most 6 */
 #define TAG_MATCHES  32 /* prefixes that one address lies in; shipped files: at most 9 */
 
+/* Field by field: clearing the buffers of the GUIDs too would cost a tenth of a lookup. */
 static void clear_service(struct service *ret)
 {
-	*ret = (struct service){.service = ID_NONE, .confidence = CONFIDENCE_ASSUMED};
+	ret->service = ID_NONE;
+	ret->in_scope = ret->platform = false;
+	ret->confidence = CONFIDENCE_ASSUMED;
+	ret->row = 0;
+	ret->cloud = ret->region = ret->countries = ret->host_role = STR_NONE;
+	ret->org = ret->site_name = ret->tenant_name = ret->account = STR_NONE;
+	ret->key = ret->component = ret->stamp = STR_NONE;
+	ret->connectors = NULL;
+	ret->connector_count = 0;
+	ret->pattern = ret->source = STR_NONE;
+	ret->environment_id[0] = ret->tenant_id[0] = ret->organization_id[0] = '\0';
 }
 
 static void set_countries(const struct catalog *c, const struct region_ref *ref,
@@ -97,54 +108,49 @@ static void answer_connectors(const struct catalog *c, const struct entry *e,
 	ret->connector_count = e->connector_count;
 }
 
-/* The best match of which `has` holds: the site's own first, whatever its length. */
-static const struct entry *best_entry(const struct catalog *c, const uint32_t *hits,
-				      size_t n, struct str host,
-				      bool (*has)(const struct entry *e))
+/* The entries that answer; NULL = none. */
+struct best {
+	const struct entry *service, *connectors;
+};
+
+/* The best matches of each kind: the site's own first, whatever their length. */
+static struct best best_entries(const struct catalog *c, struct str host)
 {
-	const struct entry *shipped = NULL;
+	uint32_t hits[NAME_MATCHES];
+	size_t n = suffix_find(c->names, host, hits, NAME_MATCHES);
+	struct best best = {NULL, NULL};
 
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &c->entries[hits[i]];
+		bool service = e->service != NULL &&
+			       (best.service == NULL || (e->own && !best.service->own));
+		bool connectors =
+			e->connectors != NULL &&
+			(best.connectors == NULL || (e->own && !best.connectors->own));
 
-		if (!has(e) || (!e->own && shipped != NULL) ||
+		if ((!service && !connectors) ||
 		    !hostname_fits(e->grammar, e->tail, host))
 			continue;
-		if (e->own)
-			return e;
-		shipped = e;
-		if (!c->has_own)
-			break;
+		if (service)
+			best.service = e;
+		if (connectors)
+			best.connectors = e;
 	}
-	return shipped;
-}
-
-static bool has_service(const struct entry *e)
-{
-	return e->service != NULL;
-}
-
-static bool has_connectors(const struct entry *e)
-{
-	return e->connectors != NULL;
+	return best;
 }
 
 void catalog_name(const struct catalog *c, struct str host, struct service *ret)
 {
-	uint32_t hits[NAME_MATCHES];
-	const struct entry *e;
-	size_t n;
+	struct best best;
 
 	clear_service(ret);
 	if (host.len == 0)
 		return;
-	n = suffix_find(c->names, host, hits, NAME_MATCHES);
-	e = best_entry(c, hits, n, host, has_service);
-	if (e != NULL)
-		answer_service(c, e, host, ret);
-	e = best_entry(c, hits, n, host, has_connectors);
-	if (e != NULL)
-		answer_connectors(c, e, host, ret);
+	best = best_entries(c, host);
+	if (best.service != NULL)
+		answer_service(c, best.service, host, ret);
+	if (best.connectors != NULL)
+		answer_connectors(c, best.connectors, host, ret);
 }
 
 static void set_connector_row(const struct connector_row *row, struct catalog_row *ret)
@@ -207,19 +213,16 @@ static void set_service_row(const struct entry *e, struct catalog_row *ret)
 
 bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_row *ret)
 {
-	uint32_t hits[NAME_MATCHES];
-	size_t n = host.len == 0 ? 0 : suffix_find(c->names, host, hits, NAME_MATCHES);
-	const struct entry *e = best_entry(c, hits, n, host, has_service);
+	struct best best = best_entries(c, host);
 
-	if (e != NULL) {
-		set_service_row(e, ret);
+	if (best.service != NULL) {
+		set_service_row(best.service, ret);
 		return true;
 	}
-	e = best_entry(c, hits, n, host, has_connectors);
-	if (e == NULL)
+	if (best.connectors == NULL)
 		return false;
-	set_connector_row(first_row(c, e), ret);
-	ret->confidence = best_confidence(e);
+	set_connector_row(first_row(c, best.connectors), ret);
+	ret->confidence = best_confidence(best.connectors);
 	return true;
 }
 

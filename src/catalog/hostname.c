@@ -232,22 +232,27 @@ enum grammar hostname_grammar(struct str pattern, uint8_t *ret_tail)
  */
 static bool read_guid(struct str a, struct str b, char ret[GUID_LEN + 1])
 {
-	size_t out = 0;
+	char digits[32];
+	unsigned other = 0;
 
 	if (!(a.len == 30 && b.len == 2) && !(a.len == 31 && b.len == 1))
 		return false;
-	for (size_t i = 0; i < 32; i++) {
-		char c = i < a.len ? a.p[i] : b.p[i - a.len];
+	memcpy(digits, a.p, a.len);
+	memcpy(digits + a.len, b.p, b.len);
+	for (size_t i = 0; i < sizeof(digits); i++) { /* names are lower case */
+		uint8_t c = (uint8_t)digits[i];
 
-		if (!ascii_is_hex(c))
-			return false;
+		other |= (uint8_t)(c - '0') > 9 && (uint8_t)(c - 'a') > 5;
 	}
-	for (size_t i = 0; i < 32; i++) {
-		if (i == 8 || i == 12 || i == 16 || i == 20)
-			ret[out++] = '-';
-		ret[out++] = ascii_lower(i < a.len ? a.p[i] : b.p[i - a.len]);
-	}
-	ret[out] = '\0';
+	if (other != 0)
+		return false;
+	memcpy(ret, digits, 8);
+	memcpy(ret + 9, digits + 8, 4);
+	memcpy(ret + 14, digits + 12, 4);
+	memcpy(ret + 19, digits + 16, 4);
+	memcpy(ret + 24, digits + 20, 12);
+	ret[8] = ret[13] = ret[18] = ret[23] = '-';
+	ret[GUID_LEN] = '\0';
 	return true;
 }
 
