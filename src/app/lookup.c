@@ -100,6 +100,7 @@ static enum line_end next_line(FILE *in, char *to, size_t size, size_t *ret_len)
 	size_t n = 0;
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
 	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
 		if (n < size)
 			to[n] = (char)c;

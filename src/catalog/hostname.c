@@ -125,7 +125,7 @@ static struct str first_label(struct str *rest)
 	struct str label = *rest;
 	const char *dot;
 
-	if (rest->len == 0)
+	if (rest->p == NULL || rest->len == 0)
 		return STR_NONE;
 	dot = memchr(rest->p, '.', rest->len);
 	if (dot == NULL) {

@@ -65,7 +65,7 @@ struct suffix_table {
 	bool sealed;
 	uint32_t *items;   /* ranks, grouped by node and kind, ascending in each group */
 	union slot *slots; /* by hash; one more holds the empty tail */
-	uint32_t mask; /* slots - 1; they are at least twice the nodes */
+	uint32_t mask;     /* slots - 1; they are at least twice the nodes */
 	uint32_t node_count;
 };
 

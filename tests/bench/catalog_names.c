@@ -133,6 +133,8 @@ static int report(struct names *n, uint32_t known, uint32_t clock_ns, uint32_t m
 	uint64_t sum = 0;
 	uint32_t *each = n->ns;
 
+	if (n->count == 0)
+		return 2;
 	for (size_t i = 0; i < n->count; i++) {
 		uint32_t ns = median(n->ns + i * ROUNDS, ROUNDS);
 
