@@ -61,7 +61,7 @@ static bool lookup(struct show *s, struct diag *d, const struct asked *q)
 {
 	enum host_kind kind = HOST_ADDRESS;
 	struct str text = q->text;
-	struct host host;
+	struct host host = {.len = 0};
 	struct addr a;
 	int32_t port;
 	bool whole;
