@@ -10,6 +10,8 @@
 #   make sanitize   unit tests under ASan+UBSan, TSan, and MSan (base, match, decode, flow)
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
+#   make bench-names  a host name's lookup in the catalogue: at most 150 ns
+#   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
 #   make tags-check  1,000,000 addresses over the four service-tag files, held against a script
@@ -36,6 +38,8 @@ WERROR     ?=
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS  ?= 20000000
 RUNS       ?= 100000
+NAMES      ?= 1000000
+NAMES_SEED ?= 1
 E2E        ?=
 
 comma := ,
@@ -84,7 +88,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop bench-catalog tags-check fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-catalog tags-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -216,6 +220,16 @@ $(B)/bench/catalog: $(B)/tests/bench/catalog.o $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 tags-check: weir
 	tests/tools/check_tags.py ./weir
+# The vectors and 100,000 names at random, each looked up alone.
+bench-names: $(B)/bench/catalog_names
+	{ sed '1d; s/,.*//' tests/data/hostname_vectors.csv | tr 'A-Z' 'a-z'; \
+	  python3 tests/tools/names.py --hosts --count 100000; } >$(B)/bench/names.txt
+	$< $(B)/bench/names.txt 150
+$(B)/bench/catalog_names: $(B)/tests/bench/catalog_names.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+names: weir
+	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 garbage:
 	+scripts/garbage.sh 10000
 evasion: weir

@@ -1,183 +1,187 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "app/command.h"
-#include "base/json.h"
+#include "app/lookup_show.h"
+#include "identify/host.h"
 
-#define LINE_BYTES ((size_t)64 << 10)
+#define OBJECT_BYTES ((size_t)4 << 20) /* a host that every connector shares fits */
+#define OPERAND_MAX  1024
+#define LABEL_MAX    63
 
-static const char *confidence_word(unsigned c)
-{
-	static const char *const words[] = {"assumed", "published", "verified"};
-
-	return c < 3 ? words[c] : "?";
-}
-
-/* A table row for people, a JSON member for programs, one call for both. */
-struct writer {
-	bool json;
-	struct json j;
-	FILE *out;
+/* What was asked, and where it stands, for the messages. */
+struct asked {
+	const char *file;
+	unsigned line;
+	struct str text;
 };
 
-static void field(struct writer *w, const char *key, struct str value)
+static struct span span_at(const struct asked *q, size_t at, size_t len)
 {
-	if (value.len == 0)
-		return;
-	if (w->json)
-		json_string(&w->j, key, value);
-	else
-		(void)fprintf(w->out, "  %-16s %.*s\n", key, (int)value.len, value.p);
+	return (struct span){q->file, q->line, (unsigned)at + 1, (unsigned)len};
 }
 
-static void field_words(struct writer *w, const char *key, const char *const *words,
-			size_t n)
+static bool host_byte(char c)
 {
-	if (n == 0)
-		return;
-	if (w->json)
-		json_array_begin(&w->j, key);
-	else
-		(void)fprintf(w->out, "  %-16s ", key);
-	for (size_t i = 0; i < n; i++) {
-		if (w->json)
-			json_cstring(&w->j, NULL, words[i]);
-		else
-			(void)fprintf(w->out, "%s%s", i > 0 ? ", " : "", words[i]);
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_';
+}
+
+/* Say where and why `text`, a part of what was asked, is neither a name nor an address. */
+static void explain_fault(struct diag *d, const struct asked *q, struct str text)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i <= text.len; i++) {
+		if (i < text.len && text.p[i] != '.') {
+			if (host_byte(text.p[i]))
+				continue;
+			diag_error(d, span_at(q, i, 1), "cannot stand in a host name");
+			return;
+		}
+		if (i == label || i - label > LABEL_MAX) {
+			diag_error(d, span_at(q, label, i - label), "%s",
+				   i == label ? "an empty label"
+					      : "a label of over 63 bytes");
+			return;
+		}
+		label = i + 1;
 	}
-	if (w->json)
-		json_array_end(&w->j);
-	else
-		(void)fputc('\n', w->out);
+	diag_error(d, span_at(q, 0, text.len), "%s",
+		   text.len > HOST_MAX ? "over 255 bytes"
+				       : "ends like an address, but is none");
 }
 
-static void write_name(struct writer *w, const struct generation *g, struct str host)
+/* Print what is known of one operand; false (and a finding) when it is none. */
+static bool lookup(struct show *s, struct diag *d, const struct asked *q)
 {
-	const char *words[64];
-	struct service s;
-	size_t n = 0;
-
-	catalog_name(g->catalog, host, &s);
-	field(w, "host", host);
-	if (s.service != ID_NONE)
-		field(w, "service", str_of(g->vocabulary.services.words[s.service]));
-	else if (!w->json && s.connector_count == 0)
-		(void)fprintf(w->out, "  not in the catalogue\n");
-	field(w, "cloud", s.cloud);
-	field(w, "region", s.region);
-	field(w, "countries", s.countries);
-	field(w, "environment_id", str_of(s.environment_id));
-	field(w, "tenant_id", str_of(s.tenant_id));
-	field(w, "organization_id", str_of(s.organization_id));
-	field(w, "org", s.org);
-	field(w, "site", s.site_name);
-	field(w, "tenant_name", s.tenant_name);
-	field(w, "account", s.account);
-	field(w, "key", s.key);
-	field(w, "component", s.component);
-	field(w, "stamp", s.stamp);
-	field(w, "role", s.host_role);
-	for (size_t i = 0; i < s.connector_count && n < 64; i++)
-		words[n++] = g->vocabulary.connectors.words[s.connectors[i].connector];
-	field_words(w, "connectors", words, n);
-	field(w, "rule", s.pattern);
-	if (s.service != ID_NONE || s.connector_count > 0)
-		field(w, "confidence", str_of(confidence_word(s.confidence)));
-	field(w, "source", s.source);
-}
-
-/* Which publication says so. */
-static void field_feed(struct writer *w, const struct generation *g, struct str cloud)
-{
-	const struct tag_feed *f;
-	size_t n = cloud.len == 0 ? 0 : catalog_feeds(g->catalog, &f);
-	char text[128];
-
-	field(w, "cloud", cloud);
-	for (size_t i = 0; i < n; i++) {
-		if (!str_equal(str_of(f[i].cloud), cloud))
-			continue;
-		(void)snprintf(text, sizeof(text), "service tags %s, change %" PRIu64,
-			       f[i].cloud, f[i].change);
-		field(w, "source", str_of(text));
-		field(w, "date", str_of(f[i].date));
-	}
-}
-
-static void write_address(struct writer *w, const struct generation *g,
-			  const struct addr *a)
-{
-	const char *words[PLACE_TAGS_MAX];
-	char text[ADDR_TEXT_MAX], asn[16];
-	struct whereabouts at;
-	struct place p;
-
-	catalog_address(g->catalog, a, &p);
-	generation_locate(g, a, a, &at);
-	field(w, "address", (struct str){text, addr_format(a, text)});
-	if (at.known && at.site != ID_NONE)
-		field(w, "inside", str_of(g->vocabulary.sites.words[at.site]));
-	if (at.known && at.source != ID_NONE)
-		field(w, "inside_source", str_of(g->vocabulary.sources.words[at.source]));
-	for (size_t i = 0; i < p.tag_count; i++)
-		words[i] = g->vocabulary.tags.words[p.tags[i]];
-	field_words(w, "tags", words, p.tag_count);
-	field_feed(w, g, p.tag_cloud);
-	field(w, "region", p.region);
-	field(w, "country", str_of(p.country[0] != '\0' ? p.country : "unknown"));
-	if (p.country[0] != '\0')
-		field(w, "country_source",
-		      p.country_from_tag ? STR("service tag") : STR("country database"));
-	if (p.asn != 0) {
-		(void)snprintf(asn, sizeof(asn), "%" PRIu32, p.asn);
-		field(w, "asn", str_of(asn));
-	}
-	field(w, "as_org", p.as_org);
-}
-
-static void lookup(const struct generation *g, const char *operand, bool json, char *buf)
-{
-	struct writer w = {.json = json, .out = stdout};
-	size_t n = strlen(operand);
-	char host[256];
+	enum host_kind kind = HOST_ADDRESS;
+	struct str text = q->text;
+	struct host host = {.len = 0};
 	struct addr a;
+	int32_t port;
+	bool whole;
 
-	json_init(&w.j, buf, LINE_BYTES);
-	if (json)
-		json_object_begin(&w.j, NULL);
-	else
-		(void)printf("%s\n", operand);
-	if (addr_parse(operand, n, &a)) {
-		write_address(&w, g, &a);
-	} else {
-		if (n > 0 && operand[n - 1] == '.')
-			n--;
-		if (n >= sizeof(host))
-			n = sizeof(host) - 1;
-		for (size_t i = 0; i < n; i++)
-			host[i] = ascii_lower(operand[i]);
-		write_name(&w, g, (struct str){host, n});
+	if (!addr_parse(text.p, text.len, &a)) {
+		kind = HOST_MALFORMED;
+		if (host_split_port(q->text, &text, &port))
+			kind = host_normalize(text, &host);
+		if (kind == HOST_ADDRESS)
+			(void)addr_parse(host.text, host.len, &a);
 	}
-	if (!json)
-		return;
-	json_object_end(&w.j);
-	json_raw(&w.j, "\n", 1);
-	(void)fwrite(buf, 1, w.j.len, stdout);
+	if (kind == HOST_MALFORMED) {
+		explain_fault(d, q, text);
+		diag_line(d, q->text.p, q->text.len);
+		diag_remedy(d, "a host name or an address, with or without a port");
+		return false;
+	}
+	whole = kind == HOST_NAME
+			? show_name(s, q->text, (struct str){host.text, host.len})
+			: show_address(s, q->text, &a);
+	if (!whole)
+		diag_error(d, span_at(q, 0, q->text.len),
+			   "there is more to say than an object holds");
+	return whole;
 }
 
-static void lookup_lines(const struct generation *g, FILE *in, bool json, char *buf)
-{
-	char line[1024];
+enum line_end {
+	LINE_READ,
+	LINE_TOO_LONG,
+	LINES_END
+};
 
-	while (fgets(line, sizeof(line), in) != NULL) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (line[0] != '\0')
-			lookup(g, line, json, buf);
+/* The next line, without its end, at most `size` bytes of it; longer ones are read over. */
+static enum line_end next_line(FILE *in, char *to, size_t size, size_t *ret_len)
+{
+	size_t n = 0;
+	int c;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
+		if (n < size)
+			to[n] = (char)c;
+		n++;
 	}
+	if (c == EOF && n == 0)
+		return LINES_END;
+	*ret_len = n < size ? n : size;
+	if (*ret_len > 0 && to[*ret_len - 1] == '\r')
+		*ret_len -= 1;
+	return n > size ? LINE_TOO_LONG : LINE_READ;
+}
+
+/* A program that writes names and waits for answers gets each at once. */
+static bool is_asked_live(FILE *in)
+{
+	struct stat st;
+
+	return fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode);
+}
+
+/* False when a line was no operand; those are passed over. */
+static bool lookup_lines(struct show *s, struct diag *d, FILE *in)
+{
+	struct asked q = {.file = "<stdin>"};
+	bool live = is_asked_live(in), fine = true;
+	char line[OPERAND_MAX];
+	enum line_end end;
+	size_t len;
+
+	while ((end = next_line(in, line, sizeof(line), &len)) != LINES_END) {
+		const struct span whole_line = {q.file, ++q.line, 0, 0};
+
+		q.text = str_trim((struct str){line, len});
+		if (end == LINE_TOO_LONG) {
+			diag_error(d, whole_line, "a line of over %d bytes", OPERAND_MAX);
+			fine = false;
+		} else if (q.text.len > 0) {
+			fine = lookup(s, d, &q) && fine;
+		}
+		if (live && fflush(s->out) != 0)
+			break; /* nobody reads: finish_output() says so */
+	}
+	return fine;
+}
+
+static bool lookup_operands(struct show *s, struct diag *d, int argc, char *argv[])
+{
+	bool fine = true;
+
+	for (int i = 0; i < argc; i++) {
+		struct asked q = {"<operand>", (unsigned)i + 1, str_of(argv[i])};
+
+		if (strcmp(argv[i], "-") == 0)
+			fine = lookup_lines(s, d, stdin) && fine;
+		else
+			fine = lookup(s, d, &q) && fine;
+	}
+	return fine;
+}
+
+static int show_all(const struct common *c, int argc, char *argv[])
+{
+	struct generation *g = load_or_report(c, true);
+	struct show s = {.g = g, .out = stdout, .json = c->json, .size = OBJECT_BYTES};
+	struct diag *d = diag_create();
+	int code = EXIT_FINDINGS;
+
+	s.buf = malloc(OBJECT_BYTES);
+	if (g != NULL && d != NULL && s.buf != NULL) {
+		code = lookup_operands(&s, d, argc, argv) ? EXIT_FINE : EXIT_FINDINGS;
+		if (!c->json)
+			(void)printf("\ncatalogue\n%s\n", catalog_summary(g->catalog));
+		code = finish_output(code);
+		if (diag_count(d, DIAG_ERROR) > 0)
+			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	}
+	free(s.buf);
+	diag_destroy(d);
+	generation_destroy(g);
+	return code;
 }
 
 static int run(int argc, char *argv[])
@@ -191,8 +195,6 @@ static int run(int argc, char *argv[])
 		{NULL, 0, NULL, 0},
 	};
 	struct common c = {0};
-	struct generation *g;
-	char *buf;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
@@ -206,24 +208,7 @@ static int run(int argc, char *argv[])
 	}
 	if (optind == argc)
 		return usage_error("lookup", "which name or address?  - reads a list");
-	g = load_or_report(&c, true);
-	buf = malloc(LINE_BYTES);
-	if (g == NULL || buf == NULL) {
-		free(buf);
-		generation_destroy(g);
-		return EXIT_FINDINGS;
-	}
-	for (int i = optind; i < argc; i++) {
-		if (strcmp(argv[i], "-") == 0)
-			lookup_lines(g, stdin, c.json, buf);
-		else
-			lookup(g, argv[i], c.json, buf);
-	}
-	if (!c.json)
-		(void)printf("\ncatalogue\n%s\n", catalog_summary(g->catalog));
-	free(buf);
-	generation_destroy(g);
-	return finish_output(EXIT_FINE);
+	return show_all(&c, argc - optind, argv + optind);
 }
 
 const struct command command_lookup = {
@@ -233,10 +218,13 @@ const struct command command_lookup = {
 	.help = "usage: weir lookup [-c FILE] [--json] NAME|ADDRESS...\n"
 		"\n"
 		"Prints service, cloud, region, environment, tenant, organization, connectors of a\n"
-		"host name; tags, region, country and network of an address; with the row that\n"
-		"answered and its source.  - reads one a line from standard input.\n"
+		"host name; tags, region, country and network of an address; with the row of the\n"
+		"catalogue (file:line) that answered, its source, date and confidence.\n"
+		"- reads one a line from standard input; lines that are neither name nor address\n"
+		"are reported with their number and passed over.\n"
 		"\n"
 		"  --json     one JSON object a line\n"
 		"\n"
-		"Exit status: 0 fine; 1 the catalogue or configuration has errors; 2 usage.\n",
+		"Exit status: 0 fine; 1 an operand is neither name nor address, or the catalogue or\n"
+		"configuration has errors; 2 usage.\n",
 };

@@ -138,20 +138,27 @@ static struct str source_of(const struct diag *d, const struct finding *f)
 	return line_of(&d->files[f->file], f->line);
 }
 
+static void keep_line(struct finding *f, struct str line)
+{
+	if (f->source != NULL || line.p == NULL)
+		return;
+	f->source = malloc(line.len + 1);
+	if (f->source == NULL)
+		return;
+	memcpy(f->source, line.p, line.len);
+	f->source_len = line.len;
+}
+
+void diag_line(struct diag *d, const char *line, size_t len)
+{
+	if (d->last != NULL)
+		keep_line(d->last, (struct str){line, len});
+}
+
 void diag_forget_sources(struct diag *d)
 {
-	for (size_t i = 0; i < d->finding_count; i++) {
-		struct finding *f = &d->findings[i];
-		struct str line = source_of(d, f);
-
-		if (f->source != NULL || line.p == NULL)
-			continue;
-		f->source = malloc(line.len + 1);
-		if (f->source == NULL)
-			continue;
-		memcpy(f->source, line.p, line.len);
-		f->source_len = line.len;
-	}
+	for (size_t i = 0; i < d->finding_count; i++)
+		keep_line(&d->findings[i], source_of(d, &d->findings[i]));
 	for (size_t i = 0; i < d->file_count; i++)
 		d->files[i].text = NULL;
 	d->source_count = 0;

@@ -74,6 +74,9 @@ void diag_remedy(struct diag *d, const char *fmt, ...)
 void diag_note(struct diag *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Give the finding just recorded its source line, of a text that is nowhere whole.  Copied. */
+void diag_line(struct diag *d, const char *line, size_t len);
+
 size_t diag_count(const struct diag *d, enum diag_level level);
 
 /*

@@ -11,13 +11,12 @@
 #include "catalog/tables.h"
 
 /* One row that names a connector: sorted into sets when all files are read. */
+#define ENTRY_NONE UINT32_MAX /* the row has no pattern: it declares the connector */
+
 struct link {
 	uint32_t entry;
 	uint16_t connector;
-	uint8_t confidence;
-	uint32_t line;
-	const char *file;
-	struct str source;
+	struct connector_row row;
 };
 
 /* Shipped and own patterns are told apart: own ones answer first. */
@@ -37,6 +36,7 @@ struct builder {
 	size_t region_room;
 	unsigned rows[FILE_COUNT];
 	struct str date[FILE_COUNT];
+	const char *name[FILE_COUNT]; /* in the arena; NULL = not given */
 };
 
 /* A copy in the catalogue's arena; absent stays absent. */

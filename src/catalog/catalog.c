@@ -7,9 +7,20 @@
 
 #define NAME_MATCHES 16 /* patterns that one name falls under; shipped files: at most 6 */
 
+/* Field by field: clearing the buffers of the GUIDs too would cost a tenth of a lookup. */
 static void clear_service(struct service *ret)
 {
-	*ret = (struct service){.service = ID_NONE, .confidence = CONFIDENCE_ASSUMED};
+	ret->service = ID_NONE;
+	ret->in_scope = ret->platform = false;
+	ret->confidence = CONFIDENCE_ASSUMED;
+	ret->row = 0;
+	ret->cloud = ret->region = ret->countries = ret->host_role = STR_NONE;
+	ret->org = ret->site_name = ret->tenant_name = ret->account = STR_NONE;
+	ret->key = ret->component = ret->stamp = STR_NONE;
+	ret->connectors = NULL;
+	ret->connector_count = 0;
+	ret->pattern = ret->source = STR_NONE;
+	ret->environment_id[0] = ret->tenant_id[0] = ret->organization_id[0] = '\0';
 }
 
 static void set_countries(const struct catalog *c, const struct region_ref *ref,
@@ -27,17 +38,15 @@ static void set_countries(const struct catalog *c, const struct region_ref *ref,
 		ret->region = r->code;
 }
 
-/* Fill in what `e` says of `host`; false when the name does not fit the pattern's grammar. */
-static bool answer_service(const struct catalog *c, const struct entry *e,
+/* Fill in what `e`, which has a service row that fits, says of `host`. */
+static void answer_service(const struct catalog *c, const struct entry *e,
 			   struct str host, struct service *ret)
 {
 	const struct service_row *row = e->service;
 	struct region_ref ref;
 
-	clear_service(ret);
 	ret->host_role = row->role;
-	if (!hostname_decode(e->grammar, e->tail, host, ret, &ref))
-		return false;
+	hostname_decode(e->grammar, e->tail, host, ret, &ref);
 	set_countries(c, &ref, ret);
 	ret->service = row->service;
 	if (row->service != ID_NONE) {
@@ -49,7 +58,6 @@ static bool answer_service(const struct catalog *c, const struct entry *e,
 	ret->cloud = row->cloud;
 	ret->pattern = e->pattern;
 	ret->source = row->source;
-	return true;
 }
 
 static uint8_t best_confidence(const struct entry *e)
@@ -63,79 +71,158 @@ static uint8_t best_confidence(const struct entry *e)
 	return best;
 }
 
+static const struct connector_row *first_row(const struct catalog *c,
+					     const struct entry *e)
+{
+	const struct connector_row *first = &c->connector_rows[e->connectors[0].row];
+
+	for (size_t i = 1; i < e->connector_count; i++) {
+		const struct connector_row *row =
+			&c->connector_rows[e->connectors[i].row];
+
+		if (row->line < first->line)
+			first = row;
+	}
+	return first;
+}
+
 static void answer_connectors(const struct catalog *c, const struct entry *e,
 			      struct str host, struct service *ret)
 {
-	if (ret->pattern.p == NULL) { /* no service row: the connector's row answers */
-		struct region_ref ref;
+	struct region_ref ref;
 
-		(void)hostname_decode(e->grammar, e->tail, host, ret, &ref);
+	if (ret->pattern.p == NULL) { /* no service row: the connector's row answers */
+		const struct connector_row *row = first_row(c, e);
+
+		hostname_decode(e->grammar, e->tail, host, ret, &ref);
 		set_countries(c, &ref, ret);
 		ret->confidence = best_confidence(e);
-		ret->row = e->connector_line;
+		ret->row = row->line;
 		ret->pattern = e->pattern;
-		ret->source = e->connector_source;
+		ret->source = row->source;
 	} else if (e->grammar == GRAMMAR_ACCOUNT && ret->account.len == 0) {
-		struct region_ref ref;
-
-		(void)hostname_decode(e->grammar, e->tail, host, ret, &ref);
+		hostname_decode(e->grammar, e->tail, host, ret, &ref);
 	}
 	ret->connectors = e->connectors;
 	ret->connector_count = e->connector_count;
 }
 
-/* The best match that passes: the site's own first, whatever its length. */
-static bool find_service(const struct catalog *c, const uint32_t *hits, size_t n,
-			 struct str host, struct service *ret)
-{
-	for (int own = c->has_own ? 1 : 0; own >= 0; own--) {
-		for (size_t i = 0; i < n; i++) {
-			const struct entry *e = &c->entries[hits[i]];
+/* The entries that answer; NULL = none. */
+struct best {
+	const struct entry *service, *connectors;
+};
 
-			if (e->own == (own == 1) && e->service != NULL &&
-			    answer_service(c, e, host, ret))
-				return true;
-		}
-	}
-	clear_service(ret);
-	return false;
-}
-
-static const struct entry *find_connectors(const struct catalog *c, const uint32_t *hits,
-					   size_t n)
+/* The best matches of each kind: the site's own first, whatever their length. */
+static struct best best_entries(const struct catalog *c, struct str host)
 {
-	const struct entry *shipped = NULL;
+	uint32_t hits[NAME_MATCHES];
+	size_t n = suffix_find(c->names, host, hits, NAME_MATCHES);
+	struct best best = {NULL, NULL};
 
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &c->entries[hits[i]];
+		bool service = e->service != NULL &&
+			       (best.service == NULL || (e->own && !best.service->own));
+		bool connectors =
+			e->connectors != NULL &&
+			(best.connectors == NULL || (e->own && !best.connectors->own));
 
-		if (e->connectors == NULL)
+		if ((!service && !connectors) ||
+		    !hostname_fits(e->grammar, e->tail, host))
 			continue;
-		if (e->own)
-			return e;
-		if (shipped == NULL)
-			shipped = e;
-		if (!c->has_own)
-			break;
+		if (service)
+			best.service = e;
+		if (connectors)
+			best.connectors = e;
 	}
-	return shipped;
+	return best;
 }
 
 void catalog_name(const struct catalog *c, struct str host, struct service *ret)
 {
-	uint32_t hits[NAME_MATCHES];
-	const struct entry *e;
-	size_t n;
+	struct best best;
 
-	if (host.len == 0) {
-		clear_service(ret);
+	clear_service(ret);
+	if (host.len == 0)
 		return;
+	best = best_entries(c, host);
+	if (best.service != NULL)
+		answer_service(c, best.service, host, ret);
+	if (best.connectors != NULL)
+		answer_connectors(c, best.connectors, host, ret);
+}
+
+static void set_connector_row(const struct connector_row *row, struct catalog_row *ret)
+{
+	*ret = (struct catalog_row){
+		.file = row->file,
+		.line = row->line,
+		.own = row->own,
+		.confidence = row->confidence,
+		.pattern = row->pattern,
+		.source = row->source,
+		.date = row->date,
+		.title = row->title,
+		.publisher = row->publisher,
+		.tier = row->tier,
+		.endpoint_filterable = row->endpoint_filterable,
+		.unblockable = row->unblockable,
+		.gateway = row->gateway,
+		.vnet = row->vnet,
+	};
+}
+
+void catalog_connector_row(const struct catalog *c, const struct connector_ref *ref,
+			   struct catalog_row *ret)
+{
+	const struct connector_row *row = &c->connector_rows[ref->row];
+	struct connector_row mixed = *row;
+	uint32_t about = c->connector_about[ref->connector];
+
+	if (row->own && about > 0) {
+		const struct connector_row *shipped = &c->connector_rows[about - 1];
+
+		mixed.title = shipped->title;
+		mixed.publisher = shipped->publisher;
+		mixed.tier = shipped->tier;
+		mixed.endpoint_filterable = shipped->endpoint_filterable;
+		mixed.unblockable = shipped->unblockable;
+		mixed.gateway = shipped->gateway;
+		mixed.vnet = shipped->vnet;
 	}
-	n = suffix_find(c->names, host, hits, NAME_MATCHES);
-	(void)find_service(c, hits, n, host, ret);
-	e = find_connectors(c, hits, n);
-	if (e != NULL)
-		answer_connectors(c, e, host, ret);
+	set_connector_row(&mixed, ret);
+}
+
+static void set_service_row(const struct entry *e, struct catalog_row *ret)
+{
+	const struct service_row *row = e->service;
+
+	*ret = (struct catalog_row){
+		.file = row->file,
+		.line = row->line,
+		.own = e->own,
+		.confidence = row->confidence,
+		.pattern = e->pattern,
+		.source = row->source,
+		.date = row->date,
+		.ports = row->ports,
+		.note = row->note,
+	};
+}
+
+bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_row *ret)
+{
+	struct best best = best_entries(c, host);
+
+	if (best.service != NULL) {
+		set_service_row(best.service, ret);
+		return true;
+	}
+	if (best.connectors == NULL)
+		return false;
+	set_connector_row(first_row(c, best.connectors), ret);
+	ret->confidence = best_confidence(best.connectors);
+	return true;
 }
 
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)

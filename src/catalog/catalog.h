@@ -45,6 +45,37 @@ void catalog_destroy(struct catalog *c);
  */
 void catalog_name(const struct catalog *c, struct str host, struct service *ret);
 
+enum stated {
+	STATED_NOT = 0, /* the row does not say */
+	STATED_NO,
+	STATED_YES,
+};
+
+/* A row of the catalogue's files, for people who ask why; borrows from the catalogue. */
+struct catalog_row {
+	const char *file; /* as it was loaded */
+	uint32_t line;
+	bool own; /* of the site's own entries */
+	uint8_t confidence;
+	struct str pattern;
+	struct str source;
+	struct str date; /* YYYY-MM-DD: the row's, else its file's; absent = neither */
+	struct str ports, note; /* services */
+	struct str title, publisher,
+		tier; /* connectors; of the connector, when an own row */
+	enum stated endpoint_filterable, unblockable, gateway, vnet;
+};
+
+/*
+ * The row that catalog_name() takes `host`'s service from, else the first of its connectors.
+ * False: no row speaks of it.
+ */
+bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_row *ret);
+
+/* The row behind one of the connectors that catalog_name() gave. */
+void catalog_connector_row(const struct catalog *c, const struct connector_ref *ref,
+			   struct catalog_row *ret);
+
 /* What `a` means.  Always sets *ret. */
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret);
 

@@ -52,6 +52,9 @@ static const struct tail tails[] = {
 	{"high.dynamics365portals.us", GRAMMAR_SITE},
 	{"powerappsportals.cn", GRAMMAR_SITE},
 	{"sharepoint.com", GRAMMAR_TENANT},
+	{"sharepoint.us", GRAMMAR_TENANT},
+	{"sharepoint-mil.us", GRAMMAR_TENANT},
+	{"sharepoint.cn", GRAMMAR_TENANT},
 	{"b2clogin.com", GRAMMAR_TENANT},
 	{"ciamlogin.com", GRAMMAR_TENANT},
 	{"database.windows.net", GRAMMAR_ACCOUNT},
@@ -60,6 +63,19 @@ static const struct tail tails[] = {
 	{"sql.azuresynapse.net", GRAMMAR_ACCOUNT},
 	{"blob.core.windows.net", GRAMMAR_ACCOUNT},
 	{"dfs.core.windows.net", GRAMMAR_ACCOUNT},
+	{"sql.azuresynapse.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"sql.azuresynapse.azure.cn", GRAMMAR_ACCOUNT},
+	{"dfs.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"table.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"queue.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"file.core.usgovcloudapi.net", GRAMMAR_ACCOUNT},
+	{"dfs.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"table.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"queue.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"file.core.chinacloudapi.cn", GRAMMAR_ACCOUNT},
+	{"documents.azure.us", GRAMMAR_ACCOUNT},
+	{"documents.azure.cn", GRAMMAR_ACCOUNT},
+	{"openai.azure.us", GRAMMAR_ACCOUNT},
 	{"table.core.windows.net", GRAMMAR_ACCOUNT},
 	{"queue.core.windows.net", GRAMMAR_ACCOUNT},
 	{"file.core.windows.net", GRAMMAR_ACCOUNT},
@@ -109,7 +125,7 @@ static struct str first_label(struct str *rest)
 	struct str label = *rest;
 	const char *dot;
 
-	if (rest->len == 0)
+	if (rest->p == NULL || rest->len == 0)
 		return STR_NONE;
 	dot = memchr(rest->p, '.', rest->len);
 	if (dot == NULL) {
@@ -164,6 +180,15 @@ static bool all_digits(struct str s)
 	return s.len > 0;
 }
 
+static bool all_hex(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!ascii_is_hex(s.p[i]))
+			return false;
+	}
+	return s.len > 0;
+}
+
 static enum grammar dynamics_grammar(struct str pattern, size_t tail)
 {
 	struct str rest = head_of(pattern, tail);
@@ -207,22 +232,27 @@ enum grammar hostname_grammar(struct str pattern, uint8_t *ret_tail)
  */
 static bool read_guid(struct str a, struct str b, char ret[GUID_LEN + 1])
 {
-	size_t out = 0;
+	char digits[32];
+	unsigned other = 0;
 
 	if (!(a.len == 30 && b.len == 2) && !(a.len == 31 && b.len == 1))
 		return false;
-	for (size_t i = 0; i < 32; i++) {
-		char c = i < a.len ? a.p[i] : b.p[i - a.len];
+	memcpy(digits, a.p, a.len);
+	memcpy(digits + a.len, b.p, b.len);
+	for (size_t i = 0; i < sizeof(digits); i++) { /* names are lower case */
+		uint8_t c = (uint8_t)digits[i];
 
-		if (!ascii_is_hex(c))
-			return false;
+		other |= (uint8_t)(c - '0') > 9 && (uint8_t)(c - 'a') > 5;
 	}
-	for (size_t i = 0; i < 32; i++) {
-		if (i == 8 || i == 12 || i == 16 || i == 20)
-			ret[out++] = '-';
-		ret[out++] = ascii_lower(i < a.len ? a.p[i] : b.p[i - a.len]);
-	}
-	ret[out] = '\0';
+	if (other != 0)
+		return false;
+	memcpy(ret, digits, 8);
+	memcpy(ret + 9, digits + 8, 4);
+	memcpy(ret + 14, digits + 12, 4);
+	memcpy(ret + 19, digits + 16, 4);
+	memcpy(ret + 24, digits + 20, 12);
+	ret[8] = ret[13] = ret[18] = ret[23] = '-';
+	ret[GUID_LEN] = '\0';
 	return true;
 }
 
@@ -251,29 +281,32 @@ static void decode_guid(struct str head, struct service *ret)
 	}
 }
 
-/* Hosts below crmN that are no organization (DiscoveryServers.cs; bare "api"). */
-static bool is_infrastructure(struct str label)
+/* "crm", "crm4" */
+static bool is_crm(struct str label)
 {
-	return str_equal(label, STR("globaldisco")) || str_equal(label, STR("disco")) ||
-	       str_equal(label, STR("port")) || str_equal(label, STR("admin")) ||
-	       str_equal(label, STR("api"));
+	return begins_with(label, "crm") &&
+	       (label.len == 3 || all_digits((struct str){label.p + 3, label.len - 3}));
 }
 
-static bool decode_dataverse(struct str head, size_t tail, struct service *ret,
+/* Hosts below crmN that are no organization (DiscoveryServers.cs; bare "api"). */
+static bool is_infrastructure(struct str head, struct str first)
+{
+	return str_equal(first, STR("globaldisco")) || str_equal(first, STR("disco")) ||
+	       str_equal(first, STR("port")) || str_equal(first, STR("api")) ||
+	       str_equal(head, STR("admin.services"));
+}
+
+static void decode_dataverse(struct str head, size_t tail, struct service *ret,
 			     struct region_ref *region)
 {
 	struct str crm = last_label(&head);
-	struct str org, below;
+	struct str below = head;
+	struct str org = first_label(&below);
 
-	if (!begins_with(crm, "crm") ||
-	    (crm.len > 3 && !all_digits((struct str){crm.p + 3, crm.len - 3})))
-		return false;
 	*region =
 		(struct region_ref){REGION_CRM, (struct str){crm.p, crm.len + 1 + tail}};
 	ret->region = STR("?");
-	org = first_label(&head);
-	below = head;
-	if (is_infrastructure(org)) {
+	if (is_infrastructure(head, org)) {
 		ret->host_role = STR("infrastructure");
 	} else if (str_equal(below, STR("api"))) {
 		ret->org = org;
@@ -281,7 +314,6 @@ static bool decode_dataverse(struct str head, size_t tail, struct service *ret,
 	} else if (below.len == 0 && org.len > 0) {
 		ret->org = org;
 	}
-	return true;
 }
 
 static void decode_finance(struct str head, struct service *ret)
@@ -370,9 +402,27 @@ static void decode_apim(struct str head, struct service *ret, struct region_ref 
 }
 
 /*
- * The key before "common" looks like an environment id in the one documented example; that
- * it is one has not been established, so it is reported as what it is.
+ * <key>.<xx> before "common".  The key looks like an environment id in the one documented
+ * example; that it is one has not been established, so it is reported as what it is.
  */
+static void decode_apihub_key(struct str key, struct str geo, struct service *ret,
+			      struct region_ref *region)
+{
+	struct str rest = key;
+	struct str id = first_label(&rest);
+
+	if (id.len == 0 || rest.len != 2 || !all_hex(rest))
+		return;
+	if (begins_with(geo, "logic-")) {
+		ret->component = STR("logicapps");
+		set_region(ret, region, REGION_AZURE, skip_bytes(geo, 6));
+		return;
+	}
+	ret->component = STR("env");
+	ret->key = key;
+	set_region(ret, region, REGION_APIHUB, geo);
+}
+
 static void decode_apihub(struct str head, struct service *ret, struct region_ref *region)
 {
 	struct str last = last_label(&head);
@@ -388,14 +438,7 @@ static void decode_apihub(struct str head, struct service *ret, struct region_re
 		set_region(ret, region, REGION_APIHUB, name);
 	} else if (str_ends_with(head, STR(".common"))) {
 		head.len -= sizeof(".common") - 1;
-		if (begins_with(last, "logic-")) {
-			ret->component = STR("logicapps");
-			set_region(ret, region, REGION_AZURE, skip_bytes(last, 6));
-			return;
-		}
-		ret->component = STR("env");
-		ret->key = head;
-		set_region(ret, region, REGION_APIHUB, last);
+		decode_apihub_key(head, last, ret, region);
 	}
 }
 
@@ -405,7 +448,8 @@ static void decode_island(struct str head, struct service *ret, struct region_re
 	struct str country, island;
 
 	if (!one_label(head) || !split_dash(head, &country, &island) ||
-	    !begins_with(island, "il"))
+	    country.len != 2 || !begins_with(island, "il") ||
+	    !all_digits(skip_bytes(island, 2)))
 		return;
 	ret->component = component;
 	set_region(ret, region, REGION_ISLAND, country);
@@ -420,33 +464,66 @@ static void decode_tenant(struct str head, struct service *ret)
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
 		struct str ending = str_of(endings[i]);
 
-		if (head.len > ending.len && str_ends_with(head, ending)) {
+		if (str_ends_with(head, ending)) {
 			head.len -= ending.len;
 			break;
 		}
 	}
-	ret->tenant_name = head;
+	if (head.len > 0)
+		ret->tenant_name = head;
 }
 
-static void decode_account(struct str head, struct service *ret)
+/* "high" alone is the first label of GCC High's domain, no site. */
+static void decode_site(struct str head, struct service *ret)
 {
-	static const char serverless[] = "-ondemand"; /* Synapse's second name */
+	if (one_label(head) && !str_equal(head, STR("high")))
+		ret->site_name = head;
+}
+
+/* Second names of one account: Synapse's serverless pool, storage's replica to read from. */
+static const struct {
+	const char *domain, *ending;
+} second_names[] = {
+	{".sql.azuresynapse.net", "-ondemand"},
+	{".sql.azuresynapse.usgovcloudapi.net", "-ondemand"},
+	{".sql.azuresynapse.azure.cn", "-ondemand"},
+	{".core.windows.net", "-secondary"},
+	{".core.usgovcloudapi.net", "-secondary"},
+	{".core.chinacloudapi.cn", "-secondary"},
+};
+
+static void decode_account(struct str host, struct str head, struct service *ret)
+{
 	struct str account = first_label(&head);
 
-	if (account.len > sizeof(serverless) - 1 &&
-	    str_ends_with(account, STR(serverless)))
-		account.len -= sizeof(serverless) - 1;
+	for (size_t i = 0; i < sizeof(second_names) / sizeof(second_names[0]); i++) {
+		struct str ending = str_of(second_names[i].ending);
+
+		if (account.len > ending.len && str_ends_with(account, ending) &&
+		    str_ends_with(host, str_of(second_names[i].domain)))
+			account.len -= ending.len;
+	}
 	ret->account = account;
 }
 
-bool hostname_decode(enum grammar g, uint8_t tail, struct str host, struct service *ret,
+bool hostname_fits(enum grammar g, uint8_t tail, struct str host)
+{
+	struct str head = head_of(host, tail);
+
+	if (g == GRAMMAR_DATAVERSE)
+		return is_crm(last_label(&head));
+	/* "contoso.operations.crm9.dynamics.com" is below Dataverse's crm9. */
+	return g != GRAMMAR_FINANCE || !is_crm(last_label(&head));
+}
+
+void hostname_decode(enum grammar g, uint8_t tail, struct str host, struct service *ret,
 		     struct region_ref *ret_region)
 {
 	struct str head = head_of(host, tail);
 
 	*ret_region = (struct region_ref){REGION_SCHEME_COUNT, STR_NONE};
 	if (head.len == 0)
-		return true;
+		return;
 	switch (g) {
 	case GRAMMAR_NONE:
 		break;
@@ -454,7 +531,8 @@ bool hostname_decode(enum grammar g, uint8_t tail, struct str host, struct servi
 		decode_guid(head, ret);
 		break;
 	case GRAMMAR_DATAVERSE:
-		return decode_dataverse(head, tail, ret, ret_region);
+		decode_dataverse(head, tail, ret, ret_region);
+		break;
 	case GRAMMAR_FINANCE:
 		decode_finance(head, ret);
 		break;
@@ -479,15 +557,13 @@ bool hostname_decode(enum grammar g, uint8_t tail, struct str host, struct servi
 			set_region(ret, ret_region, REGION_CSANALYTICS, head);
 		break;
 	case GRAMMAR_SITE:
-		if (one_label(head))
-			ret->site_name = head;
+		decode_site(head, ret);
 		break;
 	case GRAMMAR_TENANT:
 		decode_tenant(head, ret);
 		break;
 	case GRAMMAR_ACCOUNT:
-		decode_account(head, ret);
+		decode_account(host, head, ret);
 		break;
 	}
-	return true;
 }

@@ -48,11 +48,16 @@ struct region_ref {
 };
 
 /*
- * Read `host` (normalized; it matched a pattern of this grammar) and set the fields that it
- * states; the others stay as they are.  False: the name does not fit the pattern's service
- * ("x.crmfoo.dynamics.com"), the next pattern shall answer.
+ * Does `host` (normalized; it matched a pattern of this grammar) fit the pattern's service?
+ * False for "x.crmfoo.dynamics.com": the next pattern shall answer.
  */
-bool hostname_decode(enum grammar g, uint8_t tail, struct str host, struct service *ret,
+bool hostname_fits(enum grammar g, uint8_t tail, struct str host);
+
+/*
+ * Read `host`, which fits, and set the fields that it states; the others stay as they are.
+ * *ret_region is always set.
+ */
+void hostname_decode(enum grammar g, uint8_t tail, struct str host, struct service *ret,
 		     struct region_ref *ret_region);
 
 #endif /* CATALOG_HOSTNAME_H */

@@ -80,10 +80,40 @@ static int compare_links(const void *x, const void *y)
 		return a->entry < b->entry ? -1 : 1;
 	if (a->connector != b->connector)
 		return a->connector < b->connector ? -1 : 1;
-	return a->line < b->line ? -1 : a->line > b->line;
+	return a->row.line < b->row.line ? -1 : a->row.line > b->row.line;
 }
 
-/* Give each entry its set of connectors, sorted; the first row of the set is its source. */
+/* Room for the rows of both files; false when there are none, or no memory. */
+static bool make_connector_rows(struct builder *b)
+{
+	struct catalog *c = b->c;
+	size_t count = b->shipped.link_count + b->own.link_count;
+
+	if (count == 0)
+		return false;
+	c->connector_rows = arena_alloc(c->arena, count * sizeof(*c->connector_rows));
+	c->connector_about =
+		arena_alloc(c->arena, c->connectors.count * sizeof(*c->connector_about));
+	if (c->connector_rows != NULL && c->connector_about != NULL)
+		return true;
+	b->out_of_memory = true;
+	return false;
+}
+
+/* Keep the row of a link, of no entry when it only declares: the row's number. */
+static uint32_t keep_row(struct catalog *c, const struct link *l, const struct entry *e)
+{
+	uint32_t at = (uint32_t)c->connector_row_count++;
+
+	c->connector_rows[at] = l->row;
+	if (e != NULL)
+		c->connector_rows[at].pattern = e->pattern;
+	if (c->connector_about[l->connector] == 0)
+		c->connector_about[l->connector] = at + 1;
+	return at;
+}
+
+/* Give each entry its set of connectors, sorted. */
 static void link_connectors(struct builder *b, struct patterns *p)
 {
 	struct connector_ref *refs;
@@ -98,21 +128,24 @@ static void link_connectors(struct builder *b, struct patterns *p)
 	}
 	for (size_t i = 0; i < p->link_count; i++) {
 		const struct link *l = &p->links[i];
-		const struct span at = {.file = l->file, .line = l->line};
-		struct entry *e = &p->list[l->entry];
+		const struct span at = {.file = l->row.file, .line = l->row.line};
+		struct entry *e;
 
+		if (l->entry == ENTRY_NONE) {
+			(void)keep_row(b->c, l, NULL);
+			continue;
+		}
+		e = &p->list[l->entry];
 		if (i > 0 && l[-1].entry == l->entry && l[-1].connector == l->connector) {
 			diag_error(b->d, at, "\"%.*s\" and %s stand in line %u already",
 				   (int)e->pattern.len, e->pattern.p,
-				   b->c->connectors.list[l->connector], l[-1].line);
+				   b->c->connectors.list[l->connector], l[-1].row.line);
 			continue;
 		}
-		refs[i] = (struct connector_ref){l->connector, l->confidence};
-		if (e->connectors == NULL) {
+		refs[i] = (struct connector_ref){l->connector, l->row.confidence,
+						 keep_row(b->c, l, e)};
+		if (e->connectors == NULL)
 			e->connectors = &refs[i];
-			e->connector_line = l->line;
-			e->connector_source = l->source;
-		}
 		e->connector_count++;
 	}
 }
@@ -290,6 +323,10 @@ static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT
 		[FILE_CONNECTORS] = read_connectors, [FILE_OWN] = read_own,
 	};
 
+	for (unsigned i = 0; i < FILE_COUNTRY; i++) {
+		if (files[i].text != NULL)
+			b->name[i] = builder_copy(b, str_of(files[i].name)).p;
+	}
 	for (unsigned i = 0; i < FILE_COUNTRY && !b->out_of_memory; i++) {
 		if (files[i].text != NULL)
 			readers[i](b, &files[i]);
@@ -308,8 +345,10 @@ static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
 		compile_places(b);
 	if (b->out_of_memory)
 		return;
-	link_connectors(b, &b->shipped);
-	link_connectors(b, &b->own);
+	if (make_connector_rows(b)) {
+		link_connectors(b, &b->shipped);
+		link_connectors(b, &b->own);
+	}
 	compile_names(b);
 	if (files[FILE_COUNTRY].text != NULL)
 		c->country = mmdb_open(files[FILE_COUNTRY].name, files[FILE_COUNTRY].text,

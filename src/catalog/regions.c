@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog/regions.h"
 
+#include <string.h>
+
+#include "base/hash.h"
+
 static const char *const names[REGION_SCHEME_COUNT] = {
 #define X(id, word) [REGION_##id] = (word),
 	REGION_SCHEMES(X)
@@ -21,14 +25,18 @@ enum region_scheme region_scheme_find(struct str s)
 	return REGION_SCHEME_COUNT;
 }
 
-/* FNV-1a: a handful of bytes from our own table; a call would cost more than the mixing. */
+/* Both ends of a token tell our own few hundred apart; bit 0x20 set, letters have one case. */
 static size_t hash(enum region_scheme scheme, struct str token)
 {
-	uint32_t h = 2166136261u ^ (uint32_t)scheme;
+	size_t n = token.len < 8 ? token.len : 8;
+	uint64_t first = 0, last = 0;
 
-	for (size_t i = 0; i < token.len; i++)
-		h = (h ^ (uint8_t)ascii_lower(token.p[i])) * 16777619u;
-	return h ^ h >> 15;
+	memcpy(&first, token.p, n);
+	memcpy(&last, token.p + token.len - n, n);
+	first |= 0x2020202020202020u;
+	last |= 0x2020202020202020u;
+	return (size_t)hash_u64(first ^ last * 0x9e3779b97f4a7c15u ^
+				((uint64_t)scheme << 8 | token.len));
 }
 
 const struct region *regions_find(const struct regions *r, enum region_scheme scheme,
@@ -42,7 +50,8 @@ const struct region *regions_find(const struct regions *r, enum region_scheme sc
 	     at = (at + 1) & mask) {
 		const struct region *one = &r->list[r->slots[at] - 1];
 
-		if (one->scheme == scheme && str_equal_fold(one->token, token))
+		if (one->scheme == scheme &&
+		    (str_equal(one->token, token) || str_equal_fold(one->token, token)))
 			return one;
 	}
 	return NULL;

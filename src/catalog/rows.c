@@ -260,6 +260,21 @@ static bool confidence_of(struct builder *b, const struct tsv *t,
 	return false;
 }
 
+/* The row's date, else its file's; false (and a finding) when it is none. */
+static bool date_of(struct builder *b, const struct tsv *t, const struct tsv_row *row,
+		    size_t column, struct str *ret)
+{
+	struct str date = row->field[column];
+
+	if (date.p != NULL && !tsv_is_date(date)) {
+		tsv_fault(t, row, column, 0, 0, "is no date");
+		diag_remedy(b->d, "YYYY-MM-DD");
+		return false;
+	}
+	*ret = builder_copy(b, date.p != NULL ? date : t->date);
+	return true;
+}
+
 static bool add_link(struct builder *b, struct patterns *p, const struct link *l)
 {
 	void *list = p->links;
@@ -280,7 +295,9 @@ enum {
 	SERVICE_ROLE,
 	SERVICE_PORTS,
 	SERVICE_CONFIDENCE,
-	SERVICE_SOURCE
+	SERVICE_SOURCE,
+	SERVICE_DATE,
+	SERVICE_NOTE
 };
 
 static bool clouds_sound(struct builder *b, const struct tsv *t,
@@ -353,8 +370,10 @@ static void add_service(struct builder *b, const struct tsv *t, const struct tsv
 {
 	struct entry *e;
 	struct service_row *copy;
+	struct str date;
 
-	if (!clouds_sound(b, t, row) || !ports_sound(b, t, row))
+	if (!clouds_sound(b, t, row) || !ports_sound(b, t, row) ||
+	    !date_of(b, t, row, SERVICE_DATE, &date))
 		return;
 	e = entry_of(b, t, row, p);
 	if (e == NULL)
@@ -372,6 +391,10 @@ static void add_service(struct builder *b, const struct tsv *t, const struct tsv
 	}
 	*copy = *what;
 	copy->line = row->line;
+	copy->file = b->name[p == &b->own ? FILE_OWN : FILE_SERVICES];
+	copy->date = date;
+	copy->ports = builder_copy(b, row->field[SERVICE_PORTS]);
+	copy->note = builder_copy(b, row->field[SERVICE_NOTE]);
 	copy->cloud = builder_copy(b, row->field[SERVICE_CLOUD]);
 	copy->role = builder_copy(b, row->field[SERVICE_ROLE]);
 	copy->source = builder_copy(b, row->field[SERVICE_SOURCE]);
@@ -400,8 +423,9 @@ static void service_row(struct builder *b, const struct tsv *t, const struct tsv
 
 void read_services(struct builder *b, const struct tsv_text *text)
 {
-	static const char *const columns[] = {"pattern", "service",    "cloud", "role",
-					      "ports",   "confidence", "source"};
+	static const char *const columns[] = {"pattern", "service", "cloud",
+					      "role",    "ports",   "confidence",
+					      "source",  "?date",   "?note"};
 	struct tsv t;
 	struct tsv_row row;
 
@@ -419,32 +443,81 @@ enum {
 	CONNECTOR_PATTERN = 0,
 	CONNECTOR_NAME,
 	CONNECTOR_CONFIDENCE,
-	CONNECTOR_SOURCE
+	CONNECTOR_SOURCE,
+	CONNECTOR_DATE,
+	CONNECTOR_TITLE,
+	CONNECTOR_PUBLISHER,
+	CONNECTOR_TIER,
+	CONNECTOR_FILTERABLE,
+	CONNECTOR_UNBLOCKABLE,
+	CONNECTOR_GATEWAY,
+	CONNECTOR_VNET
 };
 
-/* A row without a pattern only declares the connector's name. */
+static bool mark_of(struct builder *b, const struct tsv *t, const struct tsv_row *row,
+		    size_t column, enum stated *ret)
+{
+	static const char *const words[] = {"yes", "no"};
+	bool yes = false;
+
+	*ret = STATED_NOT;
+	if (row->field[column].p == NULL)
+		return true;
+	if (!choice(b, t, row, column, words, &yes))
+		return false;
+	*ret = yes ? STATED_YES : STATED_NO;
+	return true;
+}
+
+/* What a row says of the connector itself. */
+static bool about_connector(struct builder *b, const struct tsv *t,
+			    const struct tsv_row *row, struct connector_row *ret)
+{
+	static const char *const tiers[] = {"standard", "premium"};
+	bool ignored;
+
+	if (row->field[CONNECTOR_TIER].p != NULL &&
+	    !choice(b, t, row, CONNECTOR_TIER, tiers, &ignored))
+		return false;
+	ret->tier = builder_copy(b, row->field[CONNECTOR_TIER]);
+	ret->title = builder_copy(b, row->field[CONNECTOR_TITLE]);
+	ret->publisher = builder_copy(b, row->field[CONNECTOR_PUBLISHER]);
+	return mark_of(b, t, row, CONNECTOR_FILTERABLE, &ret->endpoint_filterable) &&
+	       mark_of(b, t, row, CONNECTOR_UNBLOCKABLE, &ret->unblockable) &&
+	       mark_of(b, t, row, CONNECTOR_GATEWAY, &ret->gateway) &&
+	       mark_of(b, t, row, CONNECTOR_VNET, &ret->vnet);
+}
+
+/* A row without a pattern only declares the connector. */
 static void connector_row(struct builder *b, const struct tsv *t,
 			  const struct tsv_row *row)
 {
-	struct link l = {.line = row->line, .file = t->from.name};
+	struct link l = {.entry = ENTRY_NONE,
+			 .row = {.line = row->line, .file = b->name[FILE_CONNECTORS]}};
 	const struct entry *e;
 
-	if (!confidence_of(b, t, row, CONNECTOR_CONFIDENCE, &l.confidence) ||
-	    !add_word(b, t, row, CONNECTOR_NAME, &b->c->connectors, &l.connector) ||
-	    row->field[CONNECTOR_PATTERN].p == NULL)
+	if (!confidence_of(b, t, row, CONNECTOR_CONFIDENCE, &l.row.confidence) ||
+	    !date_of(b, t, row, CONNECTOR_DATE, &l.row.date) ||
+	    !about_connector(b, t, row, &l.row) ||
+	    !add_word(b, t, row, CONNECTOR_NAME, &b->c->connectors, &l.connector))
 		return;
-	e = entry_of(b, t, row, &b->shipped);
-	if (e == NULL)
-		return;
-	l.entry = (uint32_t)(e - b->shipped.list);
-	l.source = builder_copy(b, row->field[CONNECTOR_SOURCE]);
+	if (row->field[CONNECTOR_PATTERN].p != NULL) {
+		e = entry_of(b, t, row, &b->shipped);
+		if (e == NULL)
+			return;
+		l.entry = (uint32_t)(e - b->shipped.list);
+	}
+	l.row.source = builder_copy(b, row->field[CONNECTOR_SOURCE]);
 	(void)add_link(b, &b->shipped, &l);
 }
 
 void read_connectors(struct builder *b, const struct tsv_text *text)
 {
-	static const char *const columns[] = {"pattern", "connector", "confidence",
-					      "source"};
+	static const char *const columns[] = {
+		"pattern",      "connector", "confidence",
+		"source",       "?date",     "?title",
+		"?publisher",   "?tier",     "?endpoint_filterable",
+		"?unblockable", "?gateway",  "?vnet"};
 	struct tsv t;
 	struct tsv_row row;
 
@@ -474,12 +547,15 @@ static void warn_new(struct builder *b, const struct tsv *t, const struct tsv_ro
 static void own_connector(struct builder *b, const struct tsv *t,
 			  const struct tsv_row *row)
 {
-	struct link l = {.confidence = CONFIDENCE_VERIFIED,
-			 .line = row->line,
-			 .file = t->from.name,
-			 .source = STR("own entry")};
+	struct link l = {.row = {.confidence = CONFIDENCE_VERIFIED,
+				 .own = true,
+				 .line = row->line,
+				 .file = b->name[FILE_OWN],
+				 .source = STR("own entry")}};
 	const struct entry *e;
 
+	if (!date_of(b, t, row, SERVICE_DATE, &l.row.date))
+		return;
 	warn_new(b, t, row, &b->c->connectors);
 	if (!add_word(b, t, row, SERVICE_SERVICE, &b->c->connectors, &l.connector))
 		return;
@@ -488,7 +564,7 @@ static void own_connector(struct builder *b, const struct tsv *t,
 		return;
 	l.entry = (uint32_t)(e - b->own.list);
 	if (row->field[SERVICE_SOURCE].p != NULL)
-		l.source = builder_copy(b, row->field[SERVICE_SOURCE]);
+		l.row.source = builder_copy(b, row->field[SERVICE_SOURCE]);
 	(void)add_link(b, &b->own, &l);
 }
 
@@ -516,8 +592,9 @@ static void own_row(struct builder *b, const struct tsv *t, const struct tsv_row
 
 void read_own(struct builder *b, const struct tsv_text *text)
 {
-	static const char *const columns[] = {"pattern", "service",     "?cloud", "?role",
-					      "?ports",  "?confidence", "?source"};
+	static const char *const columns[] = {"pattern", "service", "?cloud",
+					      "?role",   "?ports",  "?confidence",
+					      "?source", "?date",   "?note"};
 	struct tsv t;
 	struct tsv_row row;
 

@@ -31,7 +31,19 @@ struct service_row {
 	uint16_t service; /* ID_NONE: an own row that takes the name out */
 	uint8_t confidence;
 	uint32_t line;
-	struct str cloud, role, source;
+	const char *file;
+	struct str cloud, role, source, date, ports, note;
+};
+
+/* A row that names a connector. */
+struct connector_row {
+	const char *file;
+	uint32_t line;
+	uint8_t confidence;
+	bool own;
+	struct str pattern;
+	struct str title, publisher, tier, source, date;
+	enum stated endpoint_filterable, unblockable, gateway, vnet;
 };
 
 /* Everything that one pattern of one file says: the suffix table's value is its index. */
@@ -43,8 +55,6 @@ struct entry {
 	const struct service_row *service;      /* NULL = none */
 	const struct connector_ref *connectors; /* NULL = none */
 	size_t connector_count;
-	uint32_t connector_line; /* the first of them */
-	struct str connector_source;
 };
 
 /* What a service tag says of its addresses; numbered as the tags are. */
@@ -64,6 +74,9 @@ struct catalog {
 	struct entry *entries;
 	size_t entry_count;
 	bool has_own;
+	struct connector_row *connector_rows;
+	size_t connector_row_count;
+	uint32_t *connector_about; /* by connector: its first row + 1, 0 = none */
 	struct regions regions;
 	struct prefixes *prefixes;
 	struct tag_feed feeds[TAG_FILES_MAX];

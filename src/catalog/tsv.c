@@ -23,7 +23,7 @@ static bool next_line(struct tsv *t, struct str *ret)
 	return true;
 }
 
-static bool is_date(struct str s)
+bool tsv_is_date(struct str s)
 {
 	uint64_t y, m, d;
 
@@ -48,7 +48,7 @@ static void comment(struct tsv *t, struct str line)
 	struct str cloud = comment_value(line, STR("# cloud: "));
 	struct str change = comment_value(line, STR("# change: "));
 
-	if (is_date(date))
+	if (tsv_is_date(date))
 		t->date = date;
 	if (cloud.len > 0)
 		t->cloud = cloud;

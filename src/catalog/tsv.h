@@ -55,6 +55,9 @@ bool tsv_start(struct tsv *t, const struct tsv_text *from, const char *const *wa
 /* The next sound row; broken ones become findings.  False at the end. */
 bool tsv_next(struct tsv *t, struct tsv_row *ret);
 
+/* Is `s` a day, "YYYY-MM-DD"? */
+bool tsv_is_date(struct str s);
+
 /* Record an error at `len` bytes from byte `at` of a field; len 0 = the whole field. */
 void tsv_fault(const struct tsv *t, const struct tsv_row *row, size_t column, size_t at,
 	       size_t len, const char *message);

@@ -5,7 +5,7 @@
 /*
  * host - one spelling for each host name, and no doubt about what it spells.
  *
- * Private to identify.  A name is letters, digits, '-' and '_' in labels of 1..63 bytes
+ * A name is letters, digits, '-' and '_' in labels of 1..63 bytes
  * (RFC 1035 2.3.1; underscores exist in practice), 255 bytes at most.  A name whose last
  * label is a number is an address in some spelling and never a name (RFC 1123 2.1: the top
  * label is alphabetic); spellings that readers disagree on ("10.1", "0x7f.1") are malformed.

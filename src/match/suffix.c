@@ -8,7 +8,6 @@
 #include "base/text.h"
 
 #define LABEL_MAX 63
-#define NONE      UINT32_MAX
 /* Names of more labels cannot be longer than SUFFIX_PATTERN_MAX; see climb(). */
 #define DEPTH_MAX (SUFFIX_PATTERN_MAX / 2 + 2)
 
@@ -27,10 +26,21 @@ enum kind {
 };
 
 struct node {
-	uint32_t text; /* offset in `text` */
-	uint16_t len;
+	uint64_t words[2]; /* of its first label; see label_words() */
+	uint32_t parent;
+	uint32_t text;  /* offset in `text` of the whole tail */
 	uint32_t first; /* in `items` */
 	uint32_t counts[KIND_COUNT];
+	uint16_t len; /* of the tail; 0 = an empty slot, or the node of the empty tail */
+	uint8_t label_len;
+};
+
+_Static_assert(sizeof(struct node) <= 64, "a node is one cache line");
+
+/* A line each, so that a label costs one miss at most. */
+union slot {
+	struct node node;
+	unsigned char line[64];
 };
 
 struct pattern {
@@ -43,11 +53,8 @@ struct pattern {
 	uint8_t literal_labels;
 	uint8_t literal_bytes; /* all but stars */
 	uint8_t kind;
-};
-
-struct slot {
-	uint32_t tag;  /* upper half of the hash */
-	uint32_t node; /* NONE = empty */
+	uint8_t head, end; /* bytes before the first star, behind the last one */
+	uint8_t dots;
 };
 
 struct suffix_table {
@@ -56,11 +63,10 @@ struct suffix_table {
 	char *text;
 	size_t text_len, text_room;
 	bool sealed;
-	struct node *nodes; /* nodes[0] is the empty tail */
+	uint32_t *items;   /* ranks, grouped by node and kind, ascending in each group */
+	union slot *slots; /* by hash; one more holds the empty tail */
+	uint32_t mask;     /* slots - 1; they are at least twice the nodes */
 	uint32_t node_count;
-	uint32_t *items; /* ranks, grouped by node and kind, ascending in each group */
-	struct slot *slots;
-	uint32_t mask; /* slots - 1; they are at least twice the nodes */
 };
 
 static bool is_host_byte(char c)
@@ -196,7 +202,6 @@ void suffix_destroy(struct suffix_table *t)
 		return;
 	free(t->patterns);
 	free(t->text);
-	free(t->nodes);
 	free(t->items);
 	free(t->slots);
 	free(t);
@@ -242,6 +247,15 @@ static int reserve(struct suffix_table *t, size_t len)
 	return 0;
 }
 
+static size_t count_dots(struct str s)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		dots += s.p[i] == '.';
+	return dots;
+}
+
 /* Fill in what the order and the place of the pattern follow from. */
 static void pattern_measure(struct pattern *p, struct str s)
 {
@@ -264,6 +278,11 @@ static void pattern_measure(struct pattern *p, struct str s)
 		star_in_label = false;
 	}
 	p->literal_bytes = (uint8_t)(s.len - stars);
+	p->dots = (uint8_t)count_dots(s);
+	while (p->head < s.len && s.p[p->head] != '*')
+		p->head++;
+	while (p->end < s.len && s.p[s.len - p->end - 1] != '*')
+		p->end++;
 	if (stars == 1 && is_below_pattern(s))
 		p->kind = KIND_BELOW;
 	else if (stars > 0)
@@ -308,39 +327,87 @@ static int by_rank(const void *x, const void *y)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* The slot that holds `key`, or the empty one where it belongs. */
-static inline struct slot *slot_find(const struct suffix_table *t, struct str key,
-				     uint64_t hash)
+static uint64_t load(const char *p, size_t n)
 {
-	uint32_t tag = (uint32_t)(hash >> 32);
+	uint64_t v = 0;
 
-	for (uint32_t i = (uint32_t)hash & t->mask;; i = (i + 1) & t->mask) {
-		struct slot *s = &t->slots[i];
-		const struct node *n;
+	memcpy(&v, p, n);
+	return v;
+}
 
-		if (s->node == NONE)
-			return s;
-		if (s->tag != tag)
-			continue;
-		n = &t->nodes[s->node];
-		if (n->len == key.len && memcmp(t->text + n->text, key.p, key.len) == 0)
-			return s;
+/* Two words that hold all bytes of a label of up to 16, the ends of a longer one. */
+static inline void label_words(struct str label, uint64_t ret[2])
+{
+	const char *p = label.p;
+	size_t n = label.len;
+
+	if (n >= 8) {
+		ret[0] = load(p, 8);
+		ret[1] = load(p + n - 8, 8);
+	} else if (n >= 4) {
+		ret[0] = load(p, 4);
+		ret[1] = load(p + n - 4, 4);
+	} else {
+		ret[0] = (uint8_t)p[0] | (uint64_t)(uint8_t)p[n / 2] << 8 |
+			 (uint64_t)(uint8_t)p[n - 1] << 16;
+		ret[1] = 0;
 	}
 }
 
-/* Index of the node for `key` (part of t->text), made if it is new; cannot fail. */
-static uint32_t node_intern(struct suffix_table *t, struct str key)
+static struct node *node_at(const struct suffix_table *t, uint32_t i)
 {
-	uint64_t hash = hash_bytes(key.p, key.len, 0);
-	struct slot *s = slot_find(t, key, hash);
+	return &t->slots[i].node;
+}
 
-	if (s->node == NONE) {
-		s->tag = (uint32_t)(hash >> 32);
-		s->node = t->node_count++;
-		t->nodes[s->node] = (struct node){.text = (uint32_t)(key.p - t->text),
-						  .len = (uint16_t)key.len};
+static uint32_t empty_tail(const struct suffix_table *t)
+{
+	return t->mask + 1;
+}
+
+/*
+ * The number of the node for `label` (not empty) before the tail `parent`, or of the empty
+ * slot where it belongs.
+ */
+static inline uint32_t node_find(const struct suffix_table *t, uint32_t parent,
+				 struct str label, const uint64_t words[2])
+{
+	uint64_t mixed = (words[0] ^ words[1] * 0x9e3779b97f4a7c15u) +
+			 ((uint64_t)parent << 8 | label.len);
+	uint32_t i = (uint32_t)(mixed * 0xd6e8feb86659fd93u >> 32) & t->mask;
+
+	for (;; i = (i + 1) & t->mask) {
+		const struct node *n = node_at(t, i);
+
+		if (n->len == 0)
+			return i;
+		if (n->words[0] == words[0] && n->words[1] == words[1] &&
+		    n->parent == parent && n->label_len == label.len &&
+		    (label.len <= 16 ||
+		     memcmp(t->text + n->text, label.p, label.len) == 0))
+			return i;
 	}
-	return s->node;
+}
+
+/* The number of the node for the label that begins `tail` (part of t->text); made if new. */
+static uint32_t node_intern(struct suffix_table *t, uint32_t parent, struct str label,
+			    struct str tail)
+{
+	uint64_t words[2];
+	uint32_t i;
+	struct node *n;
+
+	label_words(label, words);
+	i = node_find(t, parent, label, words);
+	n = node_at(t, i);
+	if (n->len == 0) {
+		t->node_count++;
+		*n = (struct node){.words = {words[0], words[1]},
+				   .parent = parent,
+				   .text = (uint32_t)(tail.p - t->text),
+				   .len = (uint16_t)tail.len,
+				   .label_len = (uint8_t)label.len};
+	}
+	return i;
 }
 
 /* Give a pattern its node, and its node's tails theirs. */
@@ -348,41 +415,53 @@ static void pattern_place(struct suffix_table *t, struct pattern *p)
 {
 	struct str s = pattern_text(t, p);
 	size_t least = s.len - p->tail;
+	size_t end = s.len; /* of the label */
 
-	p->node = 0;
+	p->node = empty_tail(t);
 	for (size_t i = s.len; i-- > least;) {
-		if (i == least || s.p[i - 1] == '.')
-			p->node = node_intern(t, (struct str){s.p + i, s.len - i});
+		if (i > least && s.p[i - 1] != '.')
+			continue;
+		p->node = node_intern(t, p->node, (struct str){s.p + i, end - i},
+				      (struct str){s.p + i, s.len - i});
+		end = i == 0 ? 0 : i - 1;
 	}
-	t->nodes[p->node].counts[p->kind]++;
+	node_at(t, p->node)->counts[p->kind]++;
 }
 
-static int allocate_index(struct suffix_table *t)
+static int allocate_slots(struct suffix_table *t, size_t nodes)
 {
-	size_t tails = 1; /* at most so many nodes */
 	size_t slots = 16;
+
+	while (slots < nodes * 2)
+		slots *= 2;
+	t->slots = aligned_alloc(sizeof(*t->slots), (slots + 1) * sizeof(*t->slots));
+	if (t->slots == NULL)
+		return -ENOMEM;
+	memset(t->slots, 0, (slots + 1) * sizeof(*t->slots));
+	t->mask = (uint32_t)(slots - 1);
+	t->node_count = 0;
+	return 0;
+}
+
+/*
+ * Twice: how many tails the patterns share is known only when they are placed, and a table
+ * that is no roomier than needed touches fewer cache lines.
+ */
+static int place_patterns(struct suffix_table *t)
+{
+	size_t tails = 0; /* at most so many nodes */
 
 	for (uint32_t i = 0; i < t->count; i++)
 		tails += t->patterns[i].literal_labels;
-	if (tails > UINT32_MAX / 4)
-		return -ENOMEM;
-	while (slots < tails * 2)
-		slots *= 2;
-	t->nodes = calloc(tails, sizeof(*t->nodes));
-	t->items = calloc((size_t)t->count + 1, sizeof(*t->items));
-	t->slots = malloc(slots * sizeof(*t->slots));
-	if (t->nodes == NULL || t->items == NULL || t->slots == NULL) {
-		free(t->nodes);
-		free(t->items);
-		free(t->slots);
-		t->nodes = NULL;
-		t->items = NULL;
-		t->slots = NULL;
-		return -ENOMEM;
+	for (unsigned pass = 0; pass < 2; pass++) {
+		if (tails > UINT32_MAX / 4 || allocate_slots(t, tails) != 0)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < t->count; i++)
+			pattern_place(t, &t->patterns[i]);
+		tails = t->node_count;
+		if (pass == 0)
+			free(t->slots);
 	}
-	memset(t->slots, 0xff, slots * sizeof(*t->slots)); /* every node NONE */
-	t->mask = (uint32_t)(slots - 1);
-	t->node_count = 1;
 	return 0;
 }
 
@@ -391,8 +470,8 @@ static void fill_items(struct suffix_table *t)
 {
 	uint32_t next = 0;
 
-	for (uint32_t i = 0; i < t->node_count; i++) {
-		struct node *n = &t->nodes[i];
+	for (uint32_t i = 0; i <= empty_tail(t); i++) {
+		struct node *n = node_at(t, i);
 
 		n->first = next;
 		for (unsigned k = 0; k < KIND_COUNT; k++) {
@@ -403,7 +482,7 @@ static void fill_items(struct suffix_table *t)
 	/* The counts are gone: one pass a kind counts again while it fills. */
 	for (unsigned k = 0; k < KIND_COUNT; k++) {
 		for (uint32_t rank = 0; rank < t->count; rank++) {
-			struct node *n = &t->nodes[t->patterns[rank].node];
+			struct node *n = node_at(t, t->patterns[rank].node);
 			uint32_t at = n->first;
 
 			if (t->patterns[rank].kind != k)
@@ -416,49 +495,21 @@ static void fill_items(struct suffix_table *t)
 	}
 }
 
-/*
- * The slots were sized before it was known how many tails the patterns share; a table that
- * came out too roomy is built again, so that looking up touches fewer cache lines.
- */
-static int shrink_slots(struct suffix_table *t)
-{
-	size_t slots = 16;
-	struct slot *smaller;
-	uint32_t old = t->mask;
-
-	while (slots < (size_t)t->node_count * 2)
-		slots *= 2;
-	if (slots > old)
-		return 0;
-	smaller = malloc(slots * sizeof(*smaller));
-	if (smaller == NULL)
-		return -ENOMEM;
-	memset(smaller, 0xff, slots * sizeof(*smaller));
-	free(t->slots);
-	t->slots = smaller;
-	t->mask = (uint32_t)(slots - 1);
-	for (uint32_t i = 1; i < t->node_count; i++) {
-		struct str key = text_at(t, t->nodes[i].text, t->nodes[i].len);
-		uint64_t hash = hash_bytes(key.p, key.len, 0);
-
-		*slot_find(t, key, hash) =
-			(struct slot){.tag = (uint32_t)(hash >> 32), .node = i};
-	}
-	return 0;
-}
-
 int suffix_seal(struct suffix_table *t)
 {
 	if (t->sealed)
 		return 0;
-	if (allocate_index(t) != 0)
+	free(t->items);
+	free(t->slots);
+	t->slots = NULL;
+	t->items = calloc((size_t)t->count + 1, sizeof(*t->items));
+	if (t->items == NULL)
 		return -ENOMEM;
 	if (t->count > 1)
 		qsort(t->patterns, t->count, sizeof(*t->patterns), by_rank);
-	for (uint32_t i = 0; i < t->count; i++)
-		pattern_place(t, &t->patterns[i]);
+	if (place_patterns(t) != 0)
+		return -ENOMEM;
 	fill_items(t);
-	(void)shrink_slots(t); /* without memory the roomy one serves as well */
 	t->sealed = true;
 	return 0;
 }
@@ -495,22 +546,43 @@ static size_t climb(const struct suffix_table *t, struct str host,
 	size_t depth = 1;
 	size_t end = host.len; /* the label before this offset is next */
 
-	nodes[0] = 0;
+	nodes[0] = empty_tail(t);
 	while (end > 0 && depth < DEPTH_MAX) {
 		const char *dot = memrchr(host.p, '.', end);
 		size_t begin = dot == NULL ? 0 : (size_t)(dot - host.p) + 1;
-		struct str key = {host.p + begin, host.len - begin};
-		const struct slot *s;
+		struct str label = {host.p + begin, end - begin};
+		uint64_t words[2];
+		uint32_t node;
 
 		if (begin == end) /* an empty label is in no pattern */
 			break;
-		s = slot_find(t, key, hash_bytes(key.p, key.len, 0));
-		if (s->node == NONE)
+		label_words(label, words);
+		node = node_find(t, nodes[depth - 1], label, words);
+		if (node_at(t, node)->len == 0)
 			break;
-		nodes[depth++] = s->node;
+		nodes[depth++] = node;
 		end = begin == 0 ? 0 : begin - 1;
 	}
 	return depth;
+}
+
+/*
+ * Most patterns with a star inside fall at their number of labels or their literal ends.  The
+ * tail has been compared.
+ */
+static bool may_match(const struct suffix_table *t, const struct pattern *p,
+		      struct str host, size_t dots)
+{
+	const char *text = t->text + p->text;
+	size_t end = p->end;
+
+	/* Only a leading "*." takes more labels than one. */
+	return host.len >= p->literal_bytes && dots >= p->dots &&
+	       (dots == p->dots || is_below_pattern(pattern_text(t, p))) &&
+	       (p->head == 0 ||
+		(text[0] == host.p[0] && memcmp(text, host.p, p->head) == 0)) &&
+	       (end == p->tail ||
+		memcmp(text + p->len - end, host.p + host.len - end, end - p->tail) == 0);
 }
 
 /* Add what node `n` says of `host`. */
@@ -521,14 +593,20 @@ static void node_collect(const struct suffix_table *t, const struct node *n,
 	const uint32_t *exact_end = item + n->counts[KIND_EXACT];
 	const uint32_t *below_end = exact_end + n->counts[KIND_BELOW];
 	const uint32_t *inner_end = below_end + n->counts[KIND_INNER];
+	size_t dots = 0;
 
 	for (; n->len == host.len && item < exact_end; item++)
 		found_add(f, *item);
 	/* The tail begins at a label, so more than one byte before it is a name and a dot. */
 	for (item = exact_end; host.len - n->len > 1 && item < below_end; item++)
 		found_add(f, *item);
-	for (item = below_end; item < inner_end; item++) {
-		if (pattern_match(pattern_text(t, &t->patterns[*item]), host))
+	if (item < inner_end)
+		dots = count_dots(host);
+	for (; item < inner_end; item++) {
+		const struct pattern *p = &t->patterns[*item];
+
+		if (may_match(t, p, host, dots) &&
+		    pattern_match(pattern_text(t, p), host))
 			found_add(f, *item);
 	}
 }
@@ -545,7 +623,7 @@ size_t suffix_find(const struct suffix_table *t, struct str host, uint32_t *ret,
 	depth = climb(t, host, nodes);
 	/* Longest tail first: most matches then arrive in their final order. */
 	while (depth-- > 0)
-		node_collect(t, &t->nodes[nodes[depth]], host, &f);
+		node_collect(t, node_at(t, nodes[depth]), host, &f);
 	for (size_t i = 0; i < f.count; i++)
 		ret[i] = t->patterns[ret[i]].value;
 	return f.count;

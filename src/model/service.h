@@ -30,6 +30,7 @@ enum confidence {
 struct connector_ref {
 	uint16_t connector; /* index in vocabulary.connectors */
 	uint8_t confidence; /* enum confidence */
+	uint32_t row; /* the catalogue's number of the row, for catalog_connector_row() */
 };
 
 struct service {

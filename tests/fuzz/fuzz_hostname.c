@@ -47,7 +47,9 @@ static void check_host(enum grammar g, uint8_t tail, struct str host)
 	struct service s = {.service = ID_NONE};
 	struct region_ref region;
 
-	(void)hostname_decode(g, tail, host, &s, &region);
+	if (!hostname_fits(g, tail, host))
+		return;
+	hostname_decode(g, tail, host, &s, &region);
 	check_guid(s.environment_id);
 	check_guid(s.tenant_id);
 	check_guid(s.organization_id);

@@ -120,9 +120,9 @@ static void subject_of(unsigned n, struct subject *s, struct service *v, struct 
 	s->service = v;
 	s->place = p;
 	v->service = n % 3 == 0 ? ID_NONE : (uint16_t)(n % SVC_COUNT);
-	refs[0] = (struct connector_ref){(uint16_t)(n % CON_COUNT), (uint8_t)(n % 3)};
+	refs[0] = (struct connector_ref){(uint16_t)(n % CON_COUNT), (uint8_t)(n % 3), 0};
 	refs[1] = (struct connector_ref){(uint16_t)(n / 2 % CON_COUNT),
-					 CONFIDENCE_VERIFIED};
+					 CONFIDENCE_VERIFIED, 0};
 	v->connectors = refs;
 	v->connector_count = n % 3;
 	if (n % 7 == 0)

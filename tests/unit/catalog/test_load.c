@@ -235,6 +235,110 @@ static void faults_are_shown_with_place_and_remedy(void **state)
 		check_fault(&rows[i]);
 }
 
+#define ABOUT_HEAD                                                               \
+	"pattern\tconnector\tconfidence\tsource\tdate\ttitle\tpublisher\ttier\t" \
+	"endpoint_filterable\tunblockable\tgateway\tvnet\n"
+
+static void connector_columns_are_held_to_their_words(void **state)
+{
+	static const struct fault rows[] = {
+		{FILE_CONNECTORS,
+		 ABOUT_HEAD "a.b\tshared_a\tassumed\tdoc\t-\tA\tB\tgold\tyes\tno\t-\t-\n",
+		 "bad.tsv:2:32: error: is neither of the two words"},
+		{FILE_CONNECTORS,
+		 ABOUT_HEAD "a.b\tshared_a\tassumed\tdoc\t-\tA\tB\t-\tyes\tmaybe\t-\t-\n",
+		 "bad.tsv:2:38: error: is neither of the two words"},
+		{FILE_CONNECTORS,
+		 ABOUT_HEAD
+		 "a.b\tshared_a\tassumed\tdoc\t2026-02-30\tA\tB\t-\t-\t-\t-\t-\n",
+		 "bad.tsv:2:26: error: is no date"},
+		{FILE_OWN, "pattern\tservice\tdate\na.b\tsql\t26-11-01\n",
+		 "bad.tsv:2:9: error: is no date"},
+		{FILE_OWN, "pattern\tservice\tdate\na.b\tshared_a\tnow\n",
+		 "bad.tsv:2:14: error: is no date"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_fault(&rows[i]);
+}
+
+/* The rows behind an answer: the row's own date or its file's, and what it says. */
+static void rows_tell_what_they_say_of_a_connector(void **state)
+{
+	struct tsv_text files[FILE_COUNT];
+	struct catalog_row row;
+	struct catalog *c;
+	struct service s;
+
+	(void)state;
+	texts_small(files);
+	texts_set(
+		files, FILE_CONNECTORS, "connectors.tsv",
+		"# date: 2026-11-24\n" ABOUT_HEAD
+		"x.example\tshared_x\tpublished\tdoc\t2025-01-02\tX\tMaker\tpremium\tno\tyes\t-\tyes\n"
+		"x.example\tshared_y\tassumed\tother\t-\tY\t-\t-\t-\t-\t-\t-\n"
+		"-\tshared_z\tassumed\tdoc\t-\tZ\tMaker\tstandard\tyes\tno\tno\t-\n");
+	texts_set(files, FILE_OWN, "own.tsv",
+		  "pattern\tservice\tdate\nz.example\tshared_z\t2026-11-28\n");
+	c = build(files);
+
+	catalog_name(c, STR("x.example"), &s);
+	assert_int_equal(s.connector_count, 2);
+	catalog_connector_row(c, &s.connectors[0], &row);
+	assert_string_equal(row.file, "connectors.tsv");
+	assert_int_equal(row.line, 3);
+	assert_int_equal(row.confidence, CONFIDENCE_PUBLISHED);
+	assert_true(str_equal(row.pattern, STR("x.example")));
+	assert_true(str_equal(row.title, STR("X")));
+	assert_true(str_equal(row.publisher, STR("Maker")));
+	assert_true(str_equal(row.tier, STR("premium")));
+	assert_true(str_equal(row.date, STR("2025-01-02")));
+	assert_int_equal(row.endpoint_filterable, STATED_NO);
+	assert_int_equal(row.unblockable, STATED_YES);
+	assert_int_equal(row.gateway, STATED_NOT);
+	assert_int_equal(row.vnet, STATED_YES);
+	catalog_connector_row(c, &s.connectors[1], &row);
+	assert_int_equal(row.line, 4);
+	assert_true(str_equal(row.date, STR("2026-11-24")));
+	assert_true(catalog_name_row(c, STR("x.example"), &row));
+	assert_int_equal(row.line, 3);
+	assert_false(catalog_name_row(c, STR("y.example"), &row));
+	assert_false(catalog_name_row(c, STR_NONE, &row));
+
+	/* An own row names hosts; what the connector is, the shipped row says. */
+	catalog_name(c, STR("z.example"), &s);
+	assert_int_equal(s.connector_count, 1);
+	catalog_connector_row(c, &s.connectors[0], &row);
+	assert_string_equal(row.file, "own.tsv");
+	assert_true(row.own);
+	assert_int_equal(row.confidence, CONFIDENCE_VERIFIED);
+	assert_true(str_equal(row.tier, STR("standard")));
+	assert_int_equal(row.endpoint_filterable, STATED_YES);
+	assert_int_equal(row.gateway, STATED_NO);
+	assert_true(str_equal(row.date, STR("2026-11-28")));
+	catalog_destroy(c);
+}
+
+/* A pattern whose form the name does not have gives neither service nor connectors. */
+static void connectors_need_the_form_of_their_pattern_too(void **state)
+{
+	struct tsv_text files[FILE_COUNT];
+	struct catalog *c;
+	struct service s;
+
+	(void)state;
+	texts_small(files);
+	texts_set(files, FILE_CONNECTORS, "connectors.tsv",
+		  CONNECT_HEAD "*.crm*.dynamics.com\tshared_a\tassumed\tdoc\n");
+	c = build(files);
+	catalog_name(c, STR("contoso.crm7.dynamics.com"), &s);
+	assert_int_equal(s.connector_count, 1);
+	catalog_name(c, STR("contoso.crmfoo.dynamics.com"), &s);
+	assert_int_equal(s.connector_count, 0);
+	catalog_destroy(c);
+}
+
 static void all_faults_of_all_files_are_reported(void **state)
 {
 	struct tsv_text files[FILE_COUNT];
@@ -337,6 +441,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_catalogue_answers),
+		cmocka_unit_test(connector_columns_are_held_to_their_words),
+		cmocka_unit_test(rows_tell_what_they_say_of_a_connector),
+		cmocka_unit_test(connectors_need_the_form_of_their_pattern_too),
 		cmocka_unit_test(two_countries_of_a_region_are_no_country),
 		cmocka_unit_test(a_newer_region_than_the_table_is_kept_by_name),
 		cmocka_unit_test(own_entries_override_shipped_ones),

@@ -370,6 +370,24 @@ static void test_names_of_any_length_are_looked_up(void **state)
 	suffix_destroy(t);
 }
 
+/* The table keeps the ends of a label; one of over 16 bytes has a middle too. */
+static void test_long_labels_are_compared_to_the_middle(void **state)
+{
+	struct suffix_table *t = suffix_create();
+	uint32_t value;
+
+	(void)state;
+	assert_non_null(t);
+	assert_int_equal(suffix_add(t, STR("*.aaaaaaaa-x-bbbbbbbb.example"), 3), 0);
+	assert_int_equal(suffix_seal(t), 0);
+	assert_int_equal(suffix_find(t, STR("a.aaaaaaaa-x-bbbbbbbb.example"), &value, 1),
+			 1);
+	assert_int_equal(value, 3);
+	assert_int_equal(suffix_find(t, STR("a.aaaaaaaa-y-bbbbbbbb.example"), &value, 1),
+			 0);
+	suffix_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_tables_agree_with_single_patterns),
 		cmocka_unit_test(test_thousands_of_patterns_are_each_found),
 		cmocka_unit_test(test_names_of_any_length_are_looked_up),
+		cmocka_unit_test(test_long_labels_are_compared_to_the_middle),
 	};
 
 	return cmocka_run_group_tests_name("match/suffix", tests, NULL, NULL);

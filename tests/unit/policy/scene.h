@@ -78,7 +78,7 @@ static inline void add_connector(struct scene *c, enum fixture_connector id,
 				 enum confidence confidence)
 {
 	c->connectors[c->service.connector_count++] =
-		(struct connector_ref){(uint16_t)id, (uint8_t)confidence};
+		(struct connector_ref){(uint16_t)id, (uint8_t)confidence, 0};
 }
 
 static inline struct policy *load_text(const char *text, struct diag *d)

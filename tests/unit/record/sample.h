@@ -44,8 +44,8 @@ static inline void sample_name(struct sample *s)
 {
 	static const char guid[] = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
-	s->connectors[0] = (struct connector_ref){0, CONFIDENCE_VERIFIED};
-	s->connectors[1] = (struct connector_ref){2, CONFIDENCE_ASSUMED};
+	s->connectors[0] = (struct connector_ref){0, CONFIDENCE_VERIFIED, 0};
+	s->connectors[1] = (struct connector_ref){2, CONFIDENCE_ASSUMED, 0};
 	s->service = (struct service){.service = 1,
 				      .in_scope = true,
 				      .cloud = STR("public"),

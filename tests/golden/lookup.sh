@@ -1,0 +1,121 @@
+#!/bin/sh
+# weir lookup: every field of a name and an address, for people and for programs; lists; own
+# entries; what is neither name nor address.  TAP.  UPDATE=1 rewrites the expected output.
+W=${WEIR:-./weir}
+t=$(mktemp -d) || exit 3
+trap 'rm -rf "$t"' EXIT
+d=tests/golden
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
+here=$(pwd)
+cat >"$t/weir.conf" <<CONF
+catalog = { services = "$here/rules/catalog/services.tsv";
+	    connectors = "$here/rules/catalog/connectors.tsv";
+	    regions = "$here/geo/regions.tsv"; own = "$here/$d/lookup.own.tsv"; };
+geo = { country = "$here/tests/data/country-test.mmdb"; asn = "$here/tests/data/asn-test.mmdb"; };
+CONF
+ask() { # STATUS ARGUMENTS...: $t/out and $t/err without the folder of the tree
+	want=$1
+	shift
+	"$W" lookup -c "$t/weir.conf" "$@" >"$t/raw" 2>"$t/err"
+	rc=$?
+	[ $rc -eq "$want" ] || not_ok "lookup $*: status $rc, not $want"
+	sed "s|$here/||g" "$t/raw" >"$t/out"
+}
+same() { # FILE NAME
+	[ -z "${UPDATE:-}" ] || cp "$t/out" "$d/$1"
+	if diff -u "$d/$1" "$t/out" >&2; then ok "$2"; else not_ok "$2"; fi
+}
+set -- contoso.crm4.dynamics.com api.dropboxapi.com dev1.service-now.com \
+	default839eace659ab424397eca5b8fcc104.e4.environment.api.powerplatform.com \
+	9D51D1FFC9F77572.00.common.logic-westus.azure-apihub.net. contoso-my.sharepoint.com:443 \
+	unknown.example api.contoso.example hr.payroll.contoso.example intern.contoso.example \
+	make.powerapps.com pdf-services.adobe.io 81.2.69.142 '[2001:db8::1]:443' 10.1.2.3
+ask 0 --json "$@"
+# Rows move when the catalogue is rebuilt; the lines are held to the file instead.
+python3 - "$t/out" >"$t/rows" 2>"$t/err" <<'PY'
+import json, sys
+bad = 0
+def holds(where, *words):
+    global bad
+    name, line = where.rsplit(":", 1)
+    row = open(name, encoding="utf-8").read().split("\n")[int(line) - 1].split("\t")
+    if not all(w in row for w in words):
+        bad = 1
+        print(where, words, row, file=sys.stderr)
+for text in open(sys.argv[1], encoding="utf-8"):
+    one = json.loads(text)
+    if "rule" in one:
+        holds(one["rule"], one["pattern"], *([one["source"]] if one["source"] != "own entry" else []))
+    for c in one.get("connector_rows", []):
+        holds(c["rule"], c["pattern"], c["connector"])
+    if [c["connector"] for c in one.get("connector_rows", [])] != one.get("connectors", []):
+        bad = 1
+        print("connectors and their rows differ", one["host"], file=sys.stderr)
+sys.exit(bad)
+PY
+check "the rows that an answer names are those of the file" [ $? -eq 0 ]
+sed -i 's/\(\.tsv\):[0-9]*"/\1:N"/g' "$t/out"
+same lookup.want.jsonl "one object a line with --json"
+ask 0 "$@"
+check "the files follow, with their dates" grep -q '^services  *[0-9]* rows of 20.*services.tsv' "$t/out"
+sed -i -e 's/\(\.tsv\):[0-9]*$/\1:N/' -e '/^catalogue$/,$d' "$t/out"
+same lookup.want.txt "a table for people"
+
+# A list: good lines are answered, bad ones reported with their number and passed over.
+printf 'make.powerautomate.com\n\nbad..name\n192.0.2.1\n10.1\r\n%0300d.example\nsp ace.example\n%02000d\nlogin.live.com.' 1 1 >"$t/list"
+ask 1 --json - <"$t/list"
+check "a list: three of seven lines are answered" [ "$(wc -l <"$t/out")" -eq 3 ]
+check "a list: the last line without an end is read" grep -q '"host":"login.live.com"' "$t/out"
+for w in '<stdin>:3:5: error: an empty label' '<stdin>:5:1: error: ends like an address' \
+	'<stdin>:6:1: error: a label of over 63 bytes' \
+	'<stdin>:7:3: error: cannot stand in a host name' '<stdin>:8: error: a line of over 1024 bytes' \
+	'5 errors'; do
+	check "a list says '$w'" grep -qF -- "$w" "$t/err"
+done
+check "a bad line is shown" grep -qF "3 | bad..name" "$t/err"
+ask 1 ok.example ""
+check "an empty operand is none" grep -qF '<operand>:2:1: error: an empty label' "$t/err"
+check "the operand before it is answered" grep -qx '  host             ok.example' "$t/out"
+ask 0 --json - </dev/null
+check "an empty list has no answer" [ ! -s "$t/out" ]
+
+# Who asks through pipes gets each answer before the next question.
+python3 - "$W" "$t/weir.conf" >&2 <<'PY'
+import json, select, subprocess, sys
+run = subprocess.Popen([sys.argv[1], "lookup", "-c", sys.argv[2], "--json", "-"],
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for name in (b"a.crm4.dynamics.com", b"b.crm4.dynamics.com"):
+    run.stdin.write(name + b"\n")
+    run.stdin.flush()
+    if not select.select([run.stdout], [], [], 20)[0]:
+        run.kill()
+        sys.exit("no answer")
+    if json.loads(run.stdout.readline())["host"].encode() != name:
+        sys.exit("another answer")
+run.stdin.close()
+sys.exit(run.wait())
+PY
+check "answers come one by one" [ $? -eq 0 ]
+
+# The published vectors through the program.
+python3 - "$W" >&2 <<'PY'
+import csv, json, subprocess, sys
+rows = list(csv.DictReader(open("tests/data/hostname_vectors.csv", encoding="utf-8")))
+text = "".join(r["host"] + "\n" for r in rows)
+done = subprocess.run([sys.argv[1], "lookup", "--json", "-"], input=text, text=True,
+                      stdout=subprocess.PIPE, check=True)
+got = [json.loads(line) for line in done.stdout.splitlines()]
+bad = len(got) != len(rows) or len(rows) < 34
+ids = ["environment_id", "tenant_id", "organization_id", "org", "site", "tenant_name", "account",
+       "key", "component", "stamp"]
+for row, one in zip(rows, got):
+    want = dict(pair.split("=", 1) for pair in row["expect"].split(";"))
+    for key in [*want, *ids]:
+        if (one.get(key) or "") != want.get(key, ""):
+            bad = True
+            print(row["host"], key, one.get(key), want.get(key), file=sys.stderr)
+sys.exit(bad)
+PY
+check "all of hostname_vectors.csv" [ $? -eq 0 ]
+exit $bad
