@@ -423,9 +423,11 @@ void json_read_skip(struct json_reader *r, const struct json_token *t)
 {
 	unsigned outside = r->depth;
 	struct json_token one;
+	bool more;
 
 	if (t->kind != JSON_READ_OBJECT && t->kind != JSON_READ_ARRAY)
 		return;
-	while (r->depth >= outside && json_read_next(r, &one))
-		continue;
+	do
+		more = json_read_next(r, &one);
+	while (more && r->depth >= outside);
 }

@@ -130,7 +130,7 @@ static struct str region_of(struct compiling *w, struct str suffix,
 
 	if (known != NULL)
 		return known->code;
-	if (suffix.len == 0 || suffix.len > TAG_NAME_MAX)
+	if (suffix.p == NULL || suffix.len == 0 || suffix.len > TAG_NAME_MAX)
 		return STR_NONE;
 	memcpy(name, cloud, sizeof(cloud) - 1);
 	memcpy(name + sizeof(cloud) - 1, suffix.p, suffix.len);

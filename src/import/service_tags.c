@@ -180,10 +180,11 @@ int tag_update_compare(const struct tag_file *before, const struct tag_file *aft
 		for (size_t i = 0; i < before->names.count; i++) {
 			struct str name = str_of(before->names.list[i]);
 			uint16_t to = words_find(&after->names, name);
+			struct slice now = {0};
 
-			add_change(ret, name, old[i],
-				   to == ID_NONE ? (struct slice){0} : fresh[to], room,
-				   cfg);
+			if (to != ID_NONE)
+				now = fresh[to];
+			add_change(ret, name, old[i], now, room, cfg);
 		}
 		for (size_t i = 0; i < after->names.count; i++) {
 			struct str name = str_of(after->names.list[i]);
