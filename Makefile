@@ -11,6 +11,7 @@
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-hop  one process beside enforcer and inspector as two (root)
+#   make bench-guess  nDPI in a process of its own, beside in the worker and not at all (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
@@ -82,7 +83,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop bench-guess fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -194,6 +195,12 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 $(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+# BENCH_GUESS holds CONNECTIONS RATE ROUNDS.
+bench-guess: $(B)/bench/guess
+	$(B)/bench/guess $(BENCH_GUESS)
+$(B)/bench/guess: $(B)/tests/bench/guess.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
