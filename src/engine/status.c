@@ -11,8 +11,8 @@
 #include "engine/guesser.h"
 #include "engine/supervisor.h"
 
-#define DNSTAP_LINES 11
-#define SILENCE_S    600 /* of resolvers, from which on it is told */
+#define NAME_LINES 20
+#define SILENCE_S  600 /* of resolvers, from which on it is told */
 
 static const char *failure_word(const struct capture_cfg *c)
 {
@@ -298,13 +298,22 @@ static size_t add_undecidable(struct line *l, size_t n, const struct worker_stat
 	return n;
 }
 
-/* What the listener to resolvers counts, behind `n` others; 0 without one. */
-static size_t add_dnstap(struct line *l, size_t n, const struct supervisor *s,
-			 const struct gateway_stats *st)
+/* By what names are known beside the wire, behind `n` others; 0 without a listener. */
+static size_t add_names(struct line *l, size_t n, const struct supervisor *s,
+			const struct gateway_stats *st)
 {
 	const struct gateway_dnstap none = {0};
 	const struct gateway_dnstap *dt = s->dnstap == NULL ? &none : s->dnstap;
-	const struct line more[DNSTAP_LINES] = {
+	const struct line more[NAME_LINES] = {
+		{"dns_entries_restored", atomic_load(&s->sh->dns.restored)},
+		{"dns_entries_ended", atomic_load(&s->sh->dns.ended)},
+		{"dns_entries_foreign", atomic_load(&s->sh->dns.foreign)},
+		{"dns_tables_refused", atomic_load(&s->sh->dns.refused)},
+		{"dns_tables_saved", atomic_load(&s->sh->dns.saved)},
+		{"dns_tables_unsaved", atomic_load(&s->sh->dns.save_failed)},
+		{"quic_inherited", st->worker.quic_inherited},
+		{"quic_forgotten", st->worker.quic_forgotten},
+		{"dns_site_tcp_lost", st->worker.dns_site_lost},
 		{"dnstap_answers", st->dnstap.answers},
 		{"dnstap_strangers", st->dnstap.strangers},
 		{"dnstap_others", atomic_load(&dt->others)},
@@ -319,7 +328,7 @@ static size_t add_dnstap(struct line *l, size_t n, const struct supervisor *s,
 	};
 
 	memcpy(l + n, more, sizeof(more));
-	return n + DNSTAP_LINES;
+	return n + NAME_LINES;
 }
 
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out)
@@ -367,12 +376,9 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"pending_refused", st.worker.pending_refused},
 		{"heads_refused", st.worker.heads_refused},
 		{"quic_initials_refused", st.worker.quic_refused},
-		{"quic_inherited", st.worker.quic_inherited},
-		{"quic_forgotten", st.worker.quic_forgotten},
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
-		{"dns_site_tcp_lost", st.worker.dns_site_lost},
 		{"followers_refused", st.worker.followers_refused},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},
@@ -390,12 +396,6 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"dns_answers_kept", st.worker.dns_answers},
 		{"dns_entries_evicted", st.worker.witnesses_evicted},
 		{"dns_site_entries_evicted", st.worker.site_witnesses_evicted},
-		{"dns_entries_restored", atomic_load(&s->sh->dns.restored)},
-		{"dns_entries_ended", atomic_load(&s->sh->dns.ended)},
-		{"dns_entries_foreign", atomic_load(&s->sh->dns.foreign)},
-		{"dns_tables_refused", atomic_load(&s->sh->dns.refused)},
-		{"dns_tables_saved", atomic_load(&s->sh->dns.saved)},
-		{"dns_tables_unsaved", atomic_load(&s->sh->dns.save_failed)},
 		{"events", atomic_load(&s->sh->put)},
 		{"events_written", atomic_load(&s->sh->written)},
 		{"events_lost", atomic_load(&s->sh->lost)},
@@ -421,10 +421,10 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 	};
 
 	struct line
-		lines[sizeof(some) / sizeof(some[0]) + DNSTAP_LINES + UNDECIDABLE_COUNT];
+		lines[sizeof(some) / sizeof(some[0]) + NAME_LINES + UNDECIDABLE_COUNT];
 	size_t n = sizeof(some) / sizeof(some[0]);
 
 	memcpy(lines, some, sizeof(some));
-	n = add_dnstap(lines, n, s, &st);
+	n = add_names(lines, n, s, &st);
 	print_lines(lines, add_undecidable(lines, n, &st.worker), form, out);
 }
