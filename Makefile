@@ -15,6 +15,7 @@
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
 #   make tags-check  1,000,000 addresses over the four service-tag files, held against a script
+#   make bench-guess  nDPI in a process of its own, beside in the worker and not at all (root)
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
@@ -88,7 +89,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-catalog tags-check fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-guess bench-catalog tags-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -230,6 +231,12 @@ $(B)/bench/catalog_names: $(B)/tests/bench/catalog_names.o $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
+# BENCH_GUESS holds CONNECTIONS RATE ROUNDS.
+bench-guess: $(B)/bench/guess
+	$(B)/bench/guess $(BENCH_GUESS)
+$(B)/bench/guess: $(B)/tests/bench/guess.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
 	+scripts/garbage.sh 10000
 evasion: weir

@@ -12,7 +12,8 @@
 #include "engine/guesser.h"
 #include "engine/supervisor.h"
 
-#define SILENCE_S 600 /* of resolvers, from which on it is told */
+#define NAME_LINES 20
+#define SILENCE_S  600 /* of resolvers, from which on it is told */
 
 static const char *failure_word(const struct capture_cfg *c)
 {
@@ -345,13 +346,44 @@ static size_t add_undecidable(struct line *l, size_t n, const struct worker_stat
 	return n;
 }
 
+/* By what names are known beside the wire, behind `n` others; 0 without a listener. */
+static size_t add_names(struct line *l, size_t n, const struct supervisor *s,
+			const struct gateway_stats *st)
+{
+	const struct gateway_dnstap none = {0};
+	const struct gateway_dnstap *dt = s->dnstap == NULL ? &none : s->dnstap;
+	const struct line more[NAME_LINES] = {
+		{"dns_entries_restored", atomic_load(&s->sh->dns.restored)},
+		{"dns_entries_ended", atomic_load(&s->sh->dns.ended)},
+		{"dns_entries_foreign", atomic_load(&s->sh->dns.foreign)},
+		{"dns_tables_refused", atomic_load(&s->sh->dns.refused)},
+		{"dns_tables_saved", atomic_load(&s->sh->dns.saved)},
+		{"dns_tables_unsaved", atomic_load(&s->sh->dns.save_failed)},
+		{"quic_inherited", st->worker.quic_inherited},
+		{"quic_forgotten", st->worker.quic_forgotten},
+		{"dns_site_tcp_lost", st->worker.dns_site_lost},
+		{"dnstap_answers", st->dnstap.answers},
+		{"dnstap_strangers", st->dnstap.strangers},
+		{"dnstap_others", atomic_load(&dt->others)},
+		{"dnstap_unusable", atomic_load(&dt->unusable) + st->dnstap.unusable},
+		{"dnstap_lost", atomic_load(&dt->lost)},
+		{"dnstap_messages", atomic_load(&dt->messages)},
+		{"dnstap_connections_now", atomic_load(&dt->connections)},
+		{"dnstap_connections", atomic_load(&dt->opened)},
+		{"dnstap_connections_broken", atomic_load(&dt->broken)},
+		{"dnstap_connections_refused", atomic_load(&dt->refused)},
+		{"dnstap_restarts", s->children[CHILD_DNSTAP].restarts},
+	};
+
+	memcpy(l + n, more, sizeof(more));
+	return n + NAME_LINES;
+}
+
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out)
 {
 	struct gateway_stats st = {0};
 	const struct inline_stats *in = &st.in_line;
 	struct guesser_stats guesser = {0};
-	const struct gateway_dnstap none = {0},
-				    *dt = s->dnstap == NULL ? &none : s->dnstap;
 	uint64_t malformed = 0;
 
 	(void)supervisor_read_stats(s, &st);
@@ -392,12 +424,9 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"pending_refused", st.worker.pending_refused},
 		{"heads_refused", st.worker.heads_refused},
 		{"quic_initials_refused", st.worker.quic_refused},
-		{"quic_inherited", st.worker.quic_inherited},
-		{"quic_forgotten", st.worker.quic_forgotten},
 		{"http_requests", st.worker.http_requests},
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
-		{"dns_site_tcp_lost", st.worker.dns_site_lost},
 		{"followers_refused", st.worker.followers_refused},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},
@@ -415,23 +444,6 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"dns_answers_kept", st.worker.dns_answers},
 		{"dns_entries_evicted", st.worker.witnesses_evicted},
 		{"dns_site_entries_evicted", st.worker.site_witnesses_evicted},
-		{"dns_entries_restored", atomic_load(&s->sh->dns.restored)},
-		{"dns_entries_ended", atomic_load(&s->sh->dns.ended)},
-		{"dns_entries_foreign", atomic_load(&s->sh->dns.foreign)},
-		{"dns_tables_refused", atomic_load(&s->sh->dns.refused)},
-		{"dns_tables_saved", atomic_load(&s->sh->dns.saved)},
-		{"dns_tables_unsaved", atomic_load(&s->sh->dns.save_failed)},
-		{"dnstap_answers", st.dnstap.answers},
-		{"dnstap_strangers", st.dnstap.strangers},
-		{"dnstap_others", atomic_load(&dt->others)},
-		{"dnstap_unusable", atomic_load(&dt->unusable) + st.dnstap.unusable},
-		{"dnstap_lost", atomic_load(&dt->lost)},
-		{"dnstap_messages", atomic_load(&dt->messages)},
-		{"dnstap_connections_now", atomic_load(&dt->connections)},
-		{"dnstap_connections", atomic_load(&dt->opened)},
-		{"dnstap_connections_broken", atomic_load(&dt->broken)},
-		{"dnstap_connections_refused", atomic_load(&dt->refused)},
-		{"dnstap_restarts", s->children[CHILD_DNSTAP].restarts},
 		{"events", atomic_load(&s->sh->put)},
 		{"events_written", atomic_load(&s->sh->written)},
 		{"events_lost", atomic_load(&s->sh->lost)},
@@ -456,10 +468,11 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"guesser_restarts", s->children[CHILD_GUESSER].restarts},
 	};
 
-	struct line lines[sizeof(some) / sizeof(some[0]) + UNDECIDABLE_COUNT];
+	struct line
+		lines[sizeof(some) / sizeof(some[0]) + NAME_LINES + UNDECIDABLE_COUNT];
+	size_t n = sizeof(some) / sizeof(some[0]);
 
 	memcpy(lines, some, sizeof(some));
-	print_lines(lines,
-		    add_undecidable(lines, sizeof(some) / sizeof(some[0]), &st.worker),
-		    form, out);
+	n = add_names(lines, n, s, &st);
+	print_lines(lines, add_undecidable(lines, n, &st.worker), form, out);
 }

@@ -720,6 +720,7 @@ static int share_memory(struct hop *h)
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	h->sh = p;
+	h->rings.dnstap_fd = -1;
 	h->rings.events = ring_create_shared(EVENTS_BYTES);
 	h->rings.notes = ring_create_shared(NOTES_BYTES);
 	h->sh->gateway.start_us = clock_real.now_us(clock_real.arg);

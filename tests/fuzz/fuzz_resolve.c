@@ -41,6 +41,7 @@ static const struct addr client = {
 	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}};
 static const struct addr own = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 53}};
 
+/* NOLINTNEXTLINE(readability-function-size): what a segment says */
 static void segment(struct resolve *r, struct heard *h, bool query, unsigned flags,
 		    uint32_t at, const uint8_t *data, size_t len)
 {
@@ -114,7 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (play(data + 3, asks, size - 3, 0, &whole) !=
 	    play(data + 3, asks, size - 3, data[0], &pieces))
 		abort();
-	if (memcmp(&whole, &pieces, sizeof(whole)) != 0)
+	if (whole.count != pieces.count ||
+	    strcmp(whole.last.message.name, pieces.last.message.name) != 0 ||
+	    whole.last.message.address_count != pieces.last.message.address_count)
 		abort();
 	return 0;
 }

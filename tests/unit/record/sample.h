@@ -106,6 +106,8 @@ static inline void sample_fill(struct sample *s)
 		.ja4 = STR("t13d1516h2_8daaf6152771_02713d6af862"),
 		.method = STR("GET"),
 		.url = STR("http://contoso.crm4.dynamics.com/api"),
+		.smtp_banner = STR("mail.example ESMTP"),
+		.smtp_server = STR("mail.example"),
 		.smtp_helo = STR("robot-1"),
 		.mail_from = STR("contoso.com"),
 		.mail_to = STR("fabrikam.com,192.0.2.1"),
