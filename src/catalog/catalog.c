@@ -173,7 +173,7 @@ static void set_region(struct place *ret, const struct tag_place *p)
 	}
 }
 
-void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
+void catalog_tags_of(const struct catalog *c, const struct addr *a, struct place *ret)
 {
 	uint32_t hits[TAG_MATCHES];
 	size_t n = 0;
@@ -187,9 +187,33 @@ void catalog_address(const struct catalog *c, const struct addr *a, struct place
 	add_tags(c, hits, n, true, ret);
 	for (size_t i = 0; i < n; i++)
 		add_tag(ret, c->places[hits[i]].whole);
+}
+
+void catalog_country_of(const struct catalog *c, const struct addr *a, char ret[3])
+{
+	ret[0] = '\0';
+	for (size_t i = 0; i < MMDB_PARTS && ret[0] == '\0'; i++)
+		mmdb_country(c->geo[MMDB_COUNTRY][i], a, ret);
+}
+
+void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
+{
+	catalog_tags_of(c, a, ret);
 	if (ret->country[0] == '\0')
-		mmdb_country(c->country, a, ret->country);
-	mmdb_network(c->asn, a, &ret->asn, &ret->as_org);
+		catalog_country_of(c, a, ret->country);
+	for (size_t i = 0; i < MMDB_PARTS && ret->asn == 0; i++)
+		mmdb_network(c->geo[MMDB_ASN][i], a, &ret->asn, &ret->as_org);
+}
+
+size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX])
+{
+	memcpy(ret, c->geo_files, sizeof(c->geo_files));
+	return c->geo_count;
+}
+
+void catalog_probe(const struct catalog *c, struct geo_probe *ret)
+{
+	*ret = c->probe;
 }
 
 void catalog_vocabulary(const struct catalog *c, struct vocabulary *ret)

@@ -97,8 +97,11 @@ struct config {
 		const char *own;                             /* NULL = none */
 	} catalog;
 	struct {
-		const char *country, *asn; /* NULL = none */
-		const char *tags;          /* given or shipped */
+		const char *const *country, *const *asn; /* IPv4 and IPv6 may be apart */
+		size_t country_count, asn_count;         /* 0 = none; at most 2 */
+		bool accept_registrant;
+		int64_t warn_age_us; /* 0 = never */
+		const char *tags;    /* given or shipped */
 	} geo;
 	struct {
 		const char *dir; /* NULL = none configured */

@@ -22,8 +22,9 @@ enum schema_type {
 	SCHEMA_SITE_NAME, /* a name that some site bears */
 	SCHEMA_MODE,
 	SCHEMA_ROLE,
-	SCHEMA_FILE,  /* must be readable */
-	SCHEMA_FILES, /* a list of them */
+	SCHEMA_FILE,        /* must be readable */
+	SCHEMA_FILES,       /* a list of them */
+	SCHEMA_FILE_OR_TWO, /* one name, or a list of one or two */
 	SCHEMA_FOLDER,
 	SCHEMA_PREFIXES,
 	SCHEMA_ADDRESSES,

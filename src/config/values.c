@@ -305,6 +305,30 @@ static void read_files(const struct job *j)
 	store_list(j, names, count);
 }
 
+static void read_file_or_two(const struct job *j)
+{
+	const char **name;
+
+	if (j->n->kind == NODE_ARRAY || j->n->kind == NODE_LIST) {
+		if (j->n->count <= 2) {
+			read_files(j);
+			return;
+		}
+		diag_error(
+			j->w->d, value_at(j, j->n),
+			"'%s' holds %u files: one for both families, or one for IPv4 and "
+			"one for IPv6",
+			j->row->path, (unsigned)j->n->count);
+		return;
+	}
+	name = walk_alloc(j->w, sizeof(*name));
+	if (name == NULL)
+		return;
+	*name = readable(j, j->n);
+	if (*name != NULL)
+		store_list(j, name, 1);
+}
+
 static bool good_prefix(const struct job *j, const struct node *n, struct prefix *ret)
 {
 	char right[PREFIX_TEXT_MAX];
@@ -778,6 +802,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_ROLE] = read_role,
 		[SCHEMA_FILE] = read_file,
 		[SCHEMA_FILES] = read_files,
+		[SCHEMA_FILE_OR_TWO] = read_file_or_two,
 		[SCHEMA_FOLDER] = read_folder,
 		[SCHEMA_PREFIXES] = read_prefixes,
 		[SCHEMA_ADDRESSES] = read_addresses,

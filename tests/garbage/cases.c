@@ -351,8 +351,8 @@ static enum outcome run_catalog(const struct cases *c)
 				  .own = "share/own.tsv",
 				  .regions = "share/geo/regions.tsv",
 				  .tags = "share/geo/service-tags.tsv",
-				  .country = "tests/data/country-test.mmdb",
-				  .asn = "tests/data/asn-test.mmdb"};
+				  .country = {"tests/data/country-test.mmdb"},
+				  .asn = {"tests/data/asn-test.mmdb"}};
 	const char **slots[] = {&cfg.services, &cfg.connectors, &cfg.groups,  &cfg.own,
 				&cfg.regions,  &cfg.tags,       &cfg.country, &cfg.asn};
 	struct diag *d = new_diag();

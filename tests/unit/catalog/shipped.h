@@ -24,8 +24,8 @@ static inline struct catalog *shipped_load(const char *own, const char *country,
 		.regions = "geo/regions.tsv",
 		.tags = "geo/service-tags.tsv",
 		.own = own,
-		.country = country,
-		.asn = asn,
+		.country = {country},
+		.asn = {asn},
 	};
 	struct diag *d = diag_create();
 	struct catalog *c;
