@@ -11,6 +11,9 @@
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-hop  one process beside enforcer and inspector as two (root)
+#   make geo        compile a country database from Debian's tor-geoipdb; GEO=build/country.mmdb
+#   make geo-check  how often the country of Azure's regions is right (needs tor-geoipdb)
+#   make bench-geo  tags, country and network of a million addresses
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
@@ -82,7 +85,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-hop bench-geo geo geo-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -194,6 +197,19 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 $(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+GEO ?= build/country.mmdb
+geo:
+	scripts/install-packages.sh build geo
+	+$(MAKE) --no-print-directory weir
+	geo/compile.sh $(abspath $(GEO))
+geo-check: geo
+	tests/tools/geo_check.py ./weir $(GEO)
+bench-geo: geo
+	+$(MAKE) --no-print-directory $(B)/bench/geo
+	$(B)/bench/geo geo/service-tags.tsv $(GEO) 1000000
+$(B)/bench/geo: $(B)/tests/bench/geo.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
