@@ -137,6 +137,7 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_u64(&j, "events", atomic_load(&sh->put));
 	json_u64(&j, "lost", atomic_load(&sh->lost));
 	json_object_end(&j);
+	geo_watch_json(s, &j);
 	json_array_begin(&j, "warnings");
 	(void)guard_warnings(s, warn_json, &j);
 	json_array_end(&j);
@@ -173,6 +174,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      atomic_load(&sh->lost),
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
+	geo_watch_print(s, out);
 	(void)guard_warnings(s, warn_line, out);
 }
 

@@ -49,6 +49,16 @@ struct guard {
 	bool put_failed, unreadable, checksum_off;
 };
 
+/* What geo_watch.c knows of the databases in force, by their number. */
+struct geo_watch {
+	struct file_id last[GEO_FILES_MAX];    /* at the last look */
+	struct file_id asked[GEO_FILES_MAX];   /* when the last load began */
+	struct file_id refused[GEO_FILES_MAX]; /* not tried again */
+	bool old_told[GEO_FILES_MAX];
+	char message[500]; /* what was refused, and why; "" = nothing */
+	int64_t next_us;   /* monotonic: of the next look */
+};
+
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
@@ -69,6 +79,7 @@ struct supervisor {
 	enum netfilter_backend backend;
 	bool rules_in_place; /* put there and not taken away by us */
 	struct guard guard;
+	struct geo_watch geo;
 	bool changing;               /* a reload or a mode switch goes on */
 	bool loading;                /* and waits for the loader */
 	bool reload_due;             /* SIGHUP came; begun when no change goes on */
@@ -130,6 +141,21 @@ void guard_close_gap(struct supervisor *s);
 typedef void guard_tell(void *arg, const char *text);
 /* What an operator should know; how many. */
 unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+
+/* ---- geo_watch.c ---- */
+
+struct json;
+
+void geo_watch_start(struct supervisor *s);
+void geo_watch_look(struct supervisor *s); /* now and then: every 5 s it does something */
+void geo_watch_begin(struct supervisor *s); /* a load begins */
+/* The load found faults, `text`; nothing changes. */
+void geo_watch_refused(struct supervisor *s, const char *text);
+/* `next` comes into force; s->generation is the one before. */
+void geo_watch_adopt(struct supervisor *s, const struct generation *next);
+unsigned geo_watch_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+void geo_watch_json(const struct supervisor *s, struct json *j);
+void geo_watch_print(const struct supervisor *s, FILE *out);
 
 /* ---- control.c ---- */
 
