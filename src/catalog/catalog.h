@@ -68,7 +68,7 @@ struct geo_file {
 	struct mmdb_about about;
 };
 
-#define GEO_FILES_MAX (2 * MMDB_PARTS)
+#define GEO_FILES_MAX ((size_t)2 * MMDB_PARTS)
 
 /* The databases in use, countries first; borrowed from `c`. */
 size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX]);

@@ -173,7 +173,7 @@ static void judge(struct builder *b, const char *name, bool accept,
 
 static void probe_country(struct builder *b, const char *name, bool accept)
 {
-	struct example examples[EXAMPLES];
+	struct example examples[EXAMPLES] = {0};
 	size_t found;
 
 	if (b->c->geo[MMDB_COUNTRY][0] == NULL || b->c->prefixes == NULL)
