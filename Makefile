@@ -16,6 +16,9 @@
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
 #   make tags-check  1,000,000 addresses over the four service-tag files, held against a script
 #   make bench-guess  nDPI in a process of its own, beside in the worker and not at all (root)
+#   make geo        compile a country database from Debian's tor-geoipdb; GEO=build/country.mmdb
+#   make geo-check  how often the country of Azure's regions is right (needs tor-geoipdb)
+#   make bench-geo  tags, country and network of a million addresses
 #   make fuzz       long fuzzing; FUZZ_SECONDS=60 a target, resumable
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
@@ -89,7 +92,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-guess bench-catalog tags-check fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -235,6 +238,19 @@ names: weir
 bench-guess: $(B)/bench/guess
 	$(B)/bench/guess $(BENCH_GUESS)
 $(B)/bench/guess: $(B)/tests/bench/guess.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+GEO ?= build/country.mmdb
+geo:
+	scripts/install-packages.sh build geo
+	+$(MAKE) --no-print-directory weir
+	geo/compile.sh $(abspath $(GEO))
+geo-check: geo
+	tests/tools/geo_check.py ./weir $(GEO)
+bench-geo: geo
+	+$(MAKE) --no-print-directory $(B)/bench/geo
+	$(B)/bench/geo geo/tags-public.tsv $(GEO) 1000000
+$(B)/bench/geo: $(B)/tests/bench/geo.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:

@@ -328,7 +328,7 @@ def table(text):
 
 # What makes two rows speak of the same thing, by file name.
 KEYS = {"services.tsv": ("pattern",), "connectors.tsv": ("pattern", "connector"),
-        "regions.tsv": ("scheme", "token"), "service-tags.tsv": ("prefix", "tag", "region")}
+        "regions.tsv": ("scheme", "token")}
 
 
 def keyed(name, text):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian 12 packages that Weir needs.
-# usage: install-packages.sh SET...     sets: build test e2e bench
+# usage: install-packages.sh SET...     sets: build test e2e bench geo
 # Nothing is asked of the network when all of them are there.
 set -eu
 build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev libconfig-dev
@@ -12,6 +12,7 @@ test="$build git libcmocka-dev clang clang-format clang-tidy cppcheck libclang-r
 e2e="$build python3 iproute2 procps iptables nftables conntrack ethtool tcpdump curl openssl
      nginx-light dnsmasq-base unbound bind9-dnsutils ngtcp2-client ngtcp2-server chromium"
 bench="$build python3 libndpi-bin valgrind"
+geo="tor-geoipdb"
 want=
 for s in "$@"; do
 	case $s in
@@ -19,8 +20,9 @@ for s in "$@"; do
 	test) want="$want $test" ;;
 	e2e) want="$want $e2e" ;;
 	bench) want="$want $bench" ;;
+	geo) want="$want $geo" ;;
 	*)
-		echo "install-packages.sh: unknown set '$s' (build, test, e2e, bench)" >&2
+		echo "install-packages.sh: unknown set '$s' (build, test, e2e, bench, geo)" >&2
 		exit 2
 		;;
 	esac

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/command.h"
@@ -35,6 +36,21 @@ static void old_feed(void *arg, const struct tag_feed *feed, const char *text)
 			 "service-tags");
 }
 
+/* Which databases were read, and how: what the summary says of them. */
+static void tell_databases(const struct catalog *c)
+{
+	static const char *const titles[] = {"country ", "network ", "probe "};
+
+	for (const char *line = catalog_summary(c); *line != '\0';) {
+		const size_t len = strcspn(line, "\n");
+
+		for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+			if (strncmp(line, titles[i], strlen(titles[i])) == 0)
+				(void)printf("%.*s\n", (int)len, line);
+		line += len + (line[len] == '\n' ? 1 : 0);
+	}
+}
+
 static int check(const struct common *c, bool quiet)
 {
 	struct generation_cfg cfg = {.config = c->config,
@@ -63,8 +79,10 @@ static int check(const struct common *c, bool quiet)
 		(void)printf("fine: generation %s, %" PRIu32 " rules, %zu expectations "
 			     "fulfilled\n",
 			     g->name, policy_rule_count(g->policy), g->expect_count);
-	if (g != NULL && !c->json && !quiet)
+	if (g != NULL && !c->json && !quiet) {
+		tell_databases(g->catalog);
 		tell_interfaces(&g->config->capture);
+	}
 	code = g == NULL ? EXIT_FINDINGS : EXIT_FINE;
 	generation_destroy(g);
 	diag_destroy(d);

@@ -60,6 +60,7 @@ extern const struct command command_check;
 extern const struct command command_ctl;
 extern const struct command command_explain;
 extern const struct command command_import;
+extern const struct command command_geo;
 extern const struct command command_lookup;
 extern const struct command command_off;
 extern const struct command command_replay;

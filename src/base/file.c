@@ -200,3 +200,25 @@ int file_replace(const char *path, const char *bytes, size_t len)
 	free(beside);
 	return rc;
 }
+
+int file_identify(const char *path, struct file_id *ret)
+{
+	struct stat st;
+
+	*ret = (struct file_id){0};
+	if (stat(path, &st) == -1)
+		return -errno;
+	*ret = (struct file_id){
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+	};
+	return 0;
+}
+
+bool file_same(const struct file_id *a, const struct file_id *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns;
+}

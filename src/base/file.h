@@ -6,7 +6,9 @@
  * file - read whole small files, with a limit; replace them whole.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Read the regular file (or pipe) `path` of at most `limit` bytes.  A NUL follows the text.
@@ -27,5 +29,15 @@ int file_replace(const char *path, const char *bytes, size_t len)
  * that is the same file.  malloc'd or NULL.
  */
 char *file_beside(const char *base, const char *name);
+
+/* Which file stood at a name: differs when it is replaced or written to. */
+struct file_id {
+	uint64_t device, inode, size;
+	int64_t mtime_ns;
+};
+
+/* 0 or -errno; all zero when it fails. */
+int file_identify(const char *path, struct file_id *ret);
+bool file_same(const struct file_id *a, const struct file_id *b);
 
 #endif /* BASE_FILE_H */

@@ -54,6 +54,15 @@ void read_regions(struct builder *b, const struct tsv_text *text);
 void read_tags(struct builder *b, const struct tsv_text *text);
 void compile_places(struct builder *b);
 
+/* geo_files.c */
+void read_databases(struct builder *b, const struct tsv_text files[FILE_COUNT],
+		    const struct build_extra *extra);
+/* "country     GeoLite2-Country of 2026-11-24, ..." into `to`; its length. */
+size_t describe_database(const struct catalog *c, unsigned file, const char *title,
+			 const char *name, char *to, size_t room);
+/* How the country databases did with addresses that the tags know; "" = not asked. */
+size_t describe_probe(const struct catalog *c, char *to, size_t room);
+
 /* rows.c */
 void read_groups(struct builder *b, const struct tsv_text *text);
 void read_services(struct builder *b, const struct tsv_text *text);

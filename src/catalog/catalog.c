@@ -225,7 +225,7 @@ bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_r
 	return true;
 }
 
-void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
+void catalog_tags_of(const struct catalog *c, const struct addr *a, struct place *ret)
 {
 	uint32_t prefix =
 		c->prefixes == NULL ? PREFIXES_NONE : prefixes_longest(c->prefixes, a);
@@ -234,9 +234,33 @@ void catalog_address(const struct catalog *c, const struct addr *a, struct place
 		*ret = (struct place){.country = ""};
 	else
 		*ret = c->places[c->place_of[prefix]];
+}
+
+void catalog_country_of(const struct catalog *c, const struct addr *a, char ret[3])
+{
+	ret[0] = '\0';
+	for (size_t i = 0; i < MMDB_PARTS && ret[0] == '\0'; i++)
+		mmdb_country(c->geo[MMDB_COUNTRY][i], a, ret);
+}
+
+void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
+{
+	catalog_tags_of(c, a, ret);
 	if (ret->country[0] == '\0')
-		mmdb_country(c->country, a, ret->country);
-	mmdb_network(c->asn, a, &ret->asn, &ret->as_org);
+		catalog_country_of(c, a, ret->country);
+	for (size_t i = 0; i < MMDB_PARTS && ret->asn == 0; i++)
+		mmdb_network(c->geo[MMDB_ASN][i], a, &ret->asn, &ret->as_org);
+}
+
+size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX])
+{
+	memcpy(ret, c->geo_files, sizeof(c->geo_files));
+	return c->geo_count;
+}
+
+void catalog_probe(const struct catalog *c, struct geo_probe *ret)
+{
+	*ret = c->probe;
 }
 
 size_t catalog_feeds(const struct catalog *c, const struct tag_feed **ret)

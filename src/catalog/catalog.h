@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "base/file.h"
+#include "catalog/mmdb.h"
 #include "model/service.h"
 
 #define TAG_FILES_MAX 8
@@ -28,9 +30,9 @@ struct catalog_cfg {
 	size_t tag_file_count; /* at most TAG_FILES_MAX; 0 = none */
 	const char *
 		groups; /* words for services, .tsv; NULL = groups.tsv beside `services` */
-	const char *own;     /* the site's own entries, format of services; NULL = none */
-	const char *country; /* MMDB; NULL = none */
-	const char *asn;     /* MMDB; NULL = none */
+	const char *own; /* the site's own entries, format of services; NULL = none */
+	const char *country[MMDB_PARTS], *asn[MMDB_PARTS]; /* MMDB; NULL = none */
+	bool accept_registrant; /* only warn of a country database of registrants */
 };
 
 struct catalog;
@@ -106,5 +108,29 @@ void catalog_digest(const struct catalog *c, uint8_t ret[32]);
 /* "services 534 rows of 2026-11-23, ..." one a line, for lookup and --version. */
 const char *catalog_summary(const struct catalog *c);
 const char *mmdb_library_version(void);
+
+/* A country or network database in use. */
+struct geo_file {
+	const char *path;
+	enum mmdb_kind kind;
+	struct file_id id; /* of what was read */
+	struct mmdb_about about;
+};
+
+#define GEO_FILES_MAX ((size_t)2 * MMDB_PARTS)
+
+/* The databases in use, countries first; borrowed from `c`. */
+size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX]);
+
+/*
+ * What the country databases say of addresses whose country the service tags tell: Azure's
+ * regions outside the United States, where Microsoft is registered.
+ */
+struct geo_probe {
+	unsigned asked, answered, right;
+	unsigned registrant; /* answered US */
+};
+
+void catalog_probe(const struct catalog *c, struct geo_probe *ret);
 
 #endif /* CATALOG_CATALOG_H */

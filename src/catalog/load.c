@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "catalog/builder.h"
@@ -13,7 +12,7 @@
 
 #define ARENA_LIMIT    ((size_t)64 * 1024 * 1024)
 #define TEXT_LIMIT     ((size_t)64 * 1024 * 1024)
-#define MMDB_LIMIT     ((size_t)1024 * 1024 * 1024)
+#define MMDB_LIMIT     ((size_t)512 * 1024 * 1024)
 #define CONNECTORS_MAX 32768
 #define PATTERNS_MAX   65534
 #define SUMMARY_MAX    8192
@@ -23,6 +22,7 @@ static const char *const titles[FILE_COUNT] = {
 	[FILE_GROUPS] = "words",          [FILE_SERVICES] = "services",
 	[FILE_CONNECTORS] = "connectors", [FILE_OWN] = "own entries",
 	[FILE_COUNTRY] = "country",       [FILE_ASN] = "network",
+	[FILE_COUNTRY_2] = "country",     [FILE_ASN_2] = "network",
 };
 
 struct str builder_copy(struct builder *b, struct str s)
@@ -179,14 +179,6 @@ static void compile_names(struct builder *b)
 		b->out_of_memory = true;
 }
 
-static void date_of_mmdb(const struct mmdb *m, char ret[11])
-{
-	struct civil t = civil_from_us(mmdb_build_us(m));
-
-	(void)snprintf(ret, 11, "%04u-%02u-%02u", (unsigned)t.year % 10000,
-		       (unsigned)t.month % 100, (unsigned)t.day % 100);
-}
-
 /* "Public change 398 of 2026-05-06, 3136 tags, 101516 prefixes, FILE" */
 static size_t feed_line(const struct tag_feed *f, char *to, size_t room)
 {
@@ -208,25 +200,16 @@ static bool is_tags(unsigned kind)
 static size_t summary_line(const struct builder *b, const struct tsv_text *file,
 			   unsigned kind, char *to, size_t room)
 {
-	const struct mmdb *m = kind == FILE_COUNTRY ? b->c->country
-			       : kind == FILE_ASN   ? b->c->asn
-						    : NULL;
-	char date[11];
+	const char *of = b->date[kind].p == NULL ? "" : " of ";
 	int n;
 
 	if (file->text == NULL)
 		return 0;
-	if (m != NULL) {
-		date_of_mmdb(m, date);
-		n = snprintf(to, room, "%-11s %s of %s, %s\n", titles[kind], mmdb_type(m),
-			     date, file->name);
-	} else {
-		const char *of = b->date[kind].p == NULL ? "" : " of ";
-
-		n = snprintf(to, room, "%-11s %u rows%s%.*s, %s\n", titles[kind],
-			     b->rows[kind], of, (int)b->date[kind].len,
-			     b->date[kind].p == NULL ? "" : b->date[kind].p, file->name);
-	}
+	if (kind >= FILE_COUNTRY)
+		return describe_database(b->c, kind, titles[kind], file->name, to, room);
+	n = snprintf(to, room, "%-11s %u rows%s%.*s, %s\n", titles[kind], b->rows[kind],
+		     of, (int)b->date[kind].len,
+		     b->date[kind].p == NULL ? "" : b->date[kind].p, file->name);
 	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
 }
 
@@ -247,6 +230,7 @@ static void summarize(struct builder *b, const struct tsv_text files[FILE_COUNT]
 			used += feed_line(&b->c->feeds[k], text + used,
 					  SUMMARY_MAX - used);
 	}
+	used += describe_probe(b->c, text + used, SUMMARY_MAX - used);
 	text[used] = '\0';
 	b->c->summary = text;
 }
@@ -260,6 +244,11 @@ static void digest_files(struct catalog *c, const struct tsv_text files[FILE_COU
 	for (unsigned i = 0; i < FILE_COUNT; i++) {
 		uint64_t len = files[i].text == NULL ? UINT64_MAX : files[i].len;
 
+		/* A second database that nobody has adds nothing. */
+		if (i >= FILE_COUNTRY_2 && files[i].text == NULL)
+			continue;
+		if (i >= FILE_COUNTRY_2)
+			digest_add(&d, &i, sizeof(i));
 		digest_add(&d, &len, sizeof(len));
 		if (files[i].text != NULL)
 			digest_add(&d, files[i].text, files[i].len);
@@ -302,8 +291,10 @@ void catalog_destroy(struct catalog *c)
 	free(c->regions.list);
 	suffix_destroy(c->names);
 	prefixes_destroy(c->prefixes);
-	mmdb_close(c->country);
-	mmdb_close(c->asn);
+	for (size_t i = 0; i < MMDB_PARTS; i++) {
+		mmdb_close(c->geo[MMDB_COUNTRY][i]);
+		mmdb_close(c->geo[MMDB_ASN][i]);
+	}
 	arena_destroy(c->arena);
 	free(c);
 }
@@ -336,10 +327,9 @@ static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT
 	}
 }
 
-static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
+static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT],
+		     const struct build_extra *extra)
 {
-	struct catalog *c = b->c;
-
 	read_texts(b, files);
 	if (!b->out_of_memory)
 		compile_places(b);
@@ -350,15 +340,17 @@ static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
 		link_connectors(b, &b->own);
 	}
 	compile_names(b);
-	if (files[FILE_COUNTRY].text != NULL)
-		c->country = mmdb_open(files[FILE_COUNTRY].name, files[FILE_COUNTRY].text,
-				       files[FILE_COUNTRY].len, MMDB_COUNTRY, b->d);
-	if (files[FILE_ASN].text != NULL)
-		c->asn = mmdb_open(files[FILE_ASN].name, files[FILE_ASN].text,
-				   files[FILE_ASN].len, MMDB_ASN, b->d);
+	if (!b->out_of_memory)
+		read_databases(b, files, extra);
 }
 
 struct catalog *catalog_build(const struct tsv_text files[FILE_COUNT], struct diag *d)
+{
+	return catalog_build_with(files, NULL, d);
+}
+
+struct catalog *catalog_build_with(const struct tsv_text files[FILE_COUNT],
+				   const struct build_extra *extra, struct diag *d)
 {
 	struct builder b = {.c = create(), .d = d};
 	size_t errors = diag_count(d, DIAG_ERROR);
@@ -369,7 +361,7 @@ struct catalog *catalog_build(const struct tsv_text files[FILE_COUNT], struct di
 	}
 	words_start(&b.shipped.words, b.c->arena, PATTERNS_MAX);
 	words_start(&b.own.words, b.c->arena, PATTERNS_MAX);
-	read_all(&b, files);
+	read_all(&b, files, extra);
 	if (!b.out_of_memory && diag_count(d, DIAG_ERROR) == errors)
 		summarize(&b, files);
 	patterns_end(&b.shipped);
@@ -402,13 +394,26 @@ static void read_file(struct tsv_text *ret, const char *path, bool required, siz
 	}
 	rc = file_read(path, limit, &text, &ret->len);
 	if (rc < 0) {
-		diag_error(d, (struct span){.file = path}, "cannot be read: %s",
-			   strerrordesc_np(-rc));
+		if (rc == -EFBIG)
+			diag_error(d, (struct span){.file = path},
+				   "cannot be read: larger than %zu MiB", limit >> 20);
+		else
+			diag_error(d, (struct span){.file = path}, "cannot be read: %s",
+				   strerrordesc_np(-rc));
 		return;
 	}
 	ret->text = text;
 	if (limit == TEXT_LIMIT)
 		diag_source(d, path, text, ret->len);
+}
+
+/* Identified before it is read: replaced in between, it is found changed later. */
+static void read_database(struct tsv_text files[FILE_COUNT], struct build_extra *extra,
+			  unsigned kind, const char *path, struct diag *d)
+{
+	if (path != NULL)
+		(void)file_identify(path, &extra->ids[kind]);
+	read_file(&files[kind], path, false, MMDB_LIMIT, d);
 }
 
 static void free_files(struct tsv_text files[FILE_COUNT])
@@ -425,6 +430,7 @@ static void free_files(struct tsv_text files[FILE_COUNT])
 
 struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 {
+	struct build_extra extra = {.accept_registrant = cfg->accept_registrant};
 	struct tsv_text files[FILE_COUNT];
 	size_t errors = diag_count(d, DIAG_ERROR);
 	char *groups = cfg->groups == NULL && cfg->services != NULL
@@ -442,10 +448,12 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_CONNECTORS], cfg->connectors, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_OWN], cfg->own, false, TEXT_LIMIT, d);
-	read_file(&files[FILE_COUNTRY], cfg->country, false, MMDB_LIMIT, d);
-	read_file(&files[FILE_ASN], cfg->asn, false, MMDB_LIMIT, d);
+	read_database(files, &extra, FILE_COUNTRY, cfg->country[0], d);
+	read_database(files, &extra, FILE_COUNTRY_2, cfg->country[1], d);
+	read_database(files, &extra, FILE_ASN, cfg->asn[0], d);
+	read_database(files, &extra, FILE_ASN_2, cfg->asn[1], d);
 	if (diag_count(d, DIAG_ERROR) == errors)
-		c = catalog_build(files, d);
+		c = catalog_build_with(files, &extra, d);
 	diag_forget_sources(d);
 	free_files(files);
 	free(groups);

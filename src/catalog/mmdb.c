@@ -7,8 +7,20 @@
 
 #include "catalog/mmdb_file.h"
 
-/* The record of `a`; an IPv6 address in a file of IPv4 only has none. */
-static bool find(const struct mmdb *m, const struct addr *a, MMDB_entry_s *ret)
+static const struct mmdb_fact *fact_at(const struct mmdb *m, uint32_t offset)
+{
+	uint32_t i = mmdb_slot(offset, m->slots);
+
+	while (m->facts[i].offset != 0) {
+		if (m->facts[i].offset == offset + 1)
+			return &m->facts[i];
+		i = (i + 1) & (m->slots - 1);
+	}
+	return NULL; /* the tree was walked at opening: none is missing */
+}
+
+/* What is known of `a`, or NULL; an IPv6 address in a file of IPv4 only has nothing. */
+static const struct mmdb_fact *find(const struct mmdb *m, const struct addr *a)
 {
 	struct sockaddr_storage ss;
 	struct sockaddr *sa = (struct sockaddr *)&ss;
@@ -28,64 +40,40 @@ static bool find(const struct mmdb *m, const struct addr *a, MMDB_entry_s *ret)
 	}
 	hit = MMDB_lookup_sockaddr(&m->db, sa, &rc);
 	if (rc != MMDB_SUCCESS || !hit.found_entry)
-		return false;
-	*ret = hit.entry;
-	return true;
-}
-
-static bool get(MMDB_entry_s *entry, const char *const *path, MMDB_entry_data_s *ret)
-{
-	return MMDB_aget_value(entry, ret, path) == MMDB_SUCCESS && ret->has_data;
+		return NULL;
+	return fact_at(m, hit.entry.offset);
 }
 
 void mmdb_country(const struct mmdb *m, const struct addr *a, char ret[3])
 {
-	MMDB_entry_s entry;
-	MMDB_entry_data_s data;
+	const struct mmdb_fact *f = m == NULL ? NULL : find(m, a);
 
 	ret[0] = '\0';
-	if (m == NULL || !find(m, a, &entry) || !get(&entry, m->path, &data))
-		return;
-	if (data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2 ||
-	    !ascii_is_alpha(data.utf8_string[0]) || !ascii_is_alpha(data.utf8_string[1]))
-		return;
-	for (int i = 0; i < 2; i++)
-		ret[i] = (char)(ascii_lower(data.utf8_string[i]) - 32);
-	ret[2] = '\0';
+	if (f != NULL)
+		memcpy(ret, f->country, 3);
 }
 
 void mmdb_network(const struct mmdb *m, const struct addr *a, uint32_t *ret_asn,
 		  struct str *ret_org)
 {
-	static const char *const number[] = {"autonomous_system_number", NULL};
-	static const char *const name[] = {"autonomous_system_organization", NULL};
-	MMDB_entry_s entry;
-	MMDB_entry_data_s data;
+	const struct mmdb_fact *f = m == NULL ? NULL : find(m, a);
 
-	*ret_asn = 0;
-	*ret_org = STR_NONE;
-	if (m == NULL || !find(m, a, &entry))
-		return;
-	if (get(&entry, number, &data)) {
-		if (data.type == MMDB_DATA_TYPE_UINT32)
-			*ret_asn = data.uint32;
-		else if (data.type == MMDB_DATA_TYPE_UINT16)
-			*ret_asn = data.uint16;
-	}
-	if (get(&entry, name, &data) && data.type == MMDB_DATA_TYPE_UTF8_STRING &&
-	    data.data_size > 0)
-		*ret_org = (struct str){data.utf8_string, data.data_size};
+	*ret_asn = f == NULL ? 0 : f->asn;
+	*ret_org = f == NULL ? STR_NONE : (struct str){f->org, f->org_len};
 }
 
-int64_t mmdb_build_us(const struct mmdb *m)
+void mmdb_about(const struct mmdb *m, struct mmdb_about *ret)
 {
 	const uint64_t latest = (uint64_t)INT64_MAX / 1000000;
 	uint64_t s = m->db.metadata.build_epoch;
 
-	return (int64_t)(s > latest ? latest : s) * 1000000;
-}
-
-const char *mmdb_type(const struct mmdb *m)
-{
-	return m->db.metadata.database_type;
+	*ret = (struct mmdb_about){
+		.build_us = (int64_t)(s > latest ? latest : s) * 1000000,
+		.type = m->type,
+		.schema = m->preset->name,
+		.path = m->preset->shown,
+		.records = m->records,
+		.v4 = m->v4,
+		.v6 = m->v6,
+	};
 }

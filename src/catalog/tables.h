@@ -83,7 +83,10 @@ struct catalog {
 	size_t feed_count;
 	struct place *places; /* one for each set of tags that some address has */
 	uint32_t *place_of;   /* by distinct prefix: index of places */
-	struct mmdb *country, *asn;
+	struct mmdb *geo[2][MMDB_PARTS]; /* by kind; NULL = not given */
+	struct geo_file geo_files[GEO_FILES_MAX];
+	size_t geo_count;
+	struct geo_probe probe;
 	uint8_t digest[32];
 	char *summary;
 };
@@ -96,13 +99,29 @@ enum catalog_file {
 	FILE_SERVICES,
 	FILE_CONNECTORS,
 	FILE_OWN,
-	FILE_COUNTRY,   /* MMDB */
-	FILE_ASN,       /* MMDB */
+	FILE_COUNTRY, /* MMDB */
+	FILE_ASN,     /* MMDB */
+	FILE_COUNTRY_2,
+	FILE_ASN_2,
 	FILE_MORE_TAGS, /* further files of service tags, up to the end */
 	FILE_COUNT = FILE_MORE_TAGS + TAG_FILES_MAX - 1
 };
 
+/* What the loader knows of the files beside their bytes. */
+struct build_extra {
+	struct file_id ids[FILE_COUNT];
+	bool accept_registrant;
+};
+
 /* The catalogue from texts in memory; text NULL = not given.  NULL when anything is wrong. */
 struct catalog *catalog_build(const struct tsv_text files[FILE_COUNT], struct diag *d);
+/* The same; extra NULL = nothing is known. */
+struct catalog *catalog_build_with(const struct tsv_text files[FILE_COUNT],
+				   const struct build_extra *extra, struct diag *d);
+
+/* What the service tags alone say of `a`.  Always sets *ret. */
+void catalog_tags_of(const struct catalog *c, const struct addr *a, struct place *ret);
+/* What the country databases alone say; "" = unknown. */
+void catalog_country_of(const struct catalog *c, const struct addr *a, char ret[3]);
 
 #endif /* CATALOG_TABLES_H */

@@ -99,8 +99,11 @@ struct config {
 		const char *own;                             /* NULL = none */
 	} catalog;
 	struct {
-		const char *country, *asn; /* NULL = none */
-		const char *const *tags;   /* service tags, given or shipped */
+		const char *const *country, *const *asn; /* IPv4 and IPv6 may be apart */
+		size_t country_count, asn_count;         /* 0 = none; at most 2 */
+		bool accept_registrant;
+		int64_t warn_age_us;     /* 0 = never */
+		const char *const *tags; /* service tags, given or shipped */
 		size_t tag_count;
 	} geo;
 	struct {

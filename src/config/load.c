@@ -40,6 +40,7 @@ static struct config *create(struct diag *d)
 	c->dns.keep = true;
 	c->dns.save_us = 300000000;
 	c->dns.log_group = "weir";
+	c->geo.warn_age_us = INT64_C(180) * 86400 * 1000000;
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
 	c->limits.hold_flow = 32;
 	c->limits.hold_source = 2048;

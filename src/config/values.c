@@ -312,8 +312,9 @@ static void read_file_or_files(const struct job *j)
 
 	if (j->n->kind == NODE_ARRAY || j->n->kind == NODE_LIST) {
 		if (j->n->count > (size_t)j->row->max)
-			diag_error(j->w->d, value_at(j, j->n), "more than %lld files",
-				   (long long)j->row->max);
+			diag_error(j->w->d, value_at(j, j->n),
+				   "'%s' holds %u files: at most %lld", j->row->path,
+				   (unsigned)j->n->count, (long long)j->row->max);
 		else
 			read_files(j);
 		return;

@@ -84,19 +84,14 @@ static const int both[] = {
 };
 
 static const int for_enforcer[] = {
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(recvmmsg),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(getsockopt),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(recvmmsg),
+	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
+	SCMP_SYS(sendmmsg), SCMP_SYS(getsockopt),
 	SCMP_SYS(getsockname), /* libpcap asks which interface went down */
 	SCMP_SYS(ioctl),
 	/* nf_conntrack_acct is set back at its end, by a descriptor of before */
 	SCMP_SYS(pwrite64),
+	SCMP_SYS(memfd_create), /* a new generation's databases: catalog/mmdb_file.c */
 };
 
 static const int for_writer[] = {

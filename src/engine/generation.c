@@ -106,11 +106,33 @@ static struct catalog *load_catalog(const struct config *c, struct diag *d)
 		.own = c->catalog.own,
 		.tags = c->geo.tags,
 		.tag_file_count = c->geo.tag_count,
-		.country = c->geo.country,
-		.asn = c->geo.asn,
+		.accept_registrant = c->geo.accept_registrant,
 	};
 
+	for (size_t i = 0; i < c->geo.country_count && i < MMDB_PARTS; i++)
+		cfg.country[i] = c->geo.country[i];
+	for (size_t i = 0; i < c->geo.asn_count && i < MMDB_PARTS; i++)
+		cfg.asn[i] = c->geo.asn[i];
 	return catalog_load(&cfg, d);
+}
+
+/* Databases that have grown old, at `now_us`; 0 = nobody knows what time it is. */
+static void warn_old_databases(const struct generation *g, int64_t now_us, struct diag *d)
+{
+	const int64_t limit = g->config->geo.warn_age_us, day = INT64_C(86400000000);
+	struct geo_file files[GEO_FILES_MAX];
+	const size_t n = catalog_geo_files(g->catalog, files);
+
+	for (size_t i = 0; i < n && now_us > 0 && limit > 0; i++) {
+		const int64_t age = now_us - files[i].about.build_us;
+
+		if (age <= limit)
+			continue;
+		diag_add(d, DIAG_WARNING, (struct span){.file = files[i].path}, "geo-old",
+			 "is %lld days old; geo.warn_age is %lld days",
+			 (long long)(age / day), (long long)(limit / day));
+		diag_remedy(d, "a new database; geo/README.md names sources");
+	}
 }
 
 struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d)
@@ -126,6 +148,7 @@ struct generation *generation_load(const struct generation_cfg *cfg, struct diag
 	g->catalog = load_catalog(g->config, d);
 	if (g->catalog == NULL)
 		goto fail;
+	warn_old_databases(g, cfg->now_us, d);
 	catalog_vocabulary(g->catalog, &g->vocabulary);
 	if (index_inside(g) != 0)
 		goto no_memory;

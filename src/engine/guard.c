@@ -162,7 +162,7 @@ unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
 {
 	const struct capture_cfg *c = &s->generation->config->capture;
 	char text[160];
-	unsigned n = 0;
+	unsigned n = geo_watch_warnings(s, tell, arg);
 
 	if (cannot_block(s)) {
 		tell(arg, blind);

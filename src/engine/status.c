@@ -252,6 +252,7 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_u64(&j, "lost", atomic_load(&sh->lost));
 	json_object_end(&j);
 	feeds_json(s, &j);
+	geo_watch_json(s, &j);
 	json_array_begin(&j, "warnings");
 	(void)guard_warnings(s, warn_json, &j);
 	dnstap_warnings(s, warn_json, &j);
@@ -292,6 +293,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      atomic_load(&sh->lost),
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
+	geo_watch_print(s, out);
 	(void)guard_warnings(s, warn_line, out);
 	dnstap_warnings(s, warn_line, out);
 	(void)feeds_old(s->generation, supervisor_real_us(), old_feed_line, out);

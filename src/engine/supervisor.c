@@ -682,6 +682,7 @@ bool supervisor_reload(struct supervisor *s, const struct asker *who)
 {
 	if (!begin_change(s, who))
 		return false;
+	geo_watch_begin(s);
 	s->loading = loader_start(s->loader, supervisor_real_us());
 	if (!s->loading)
 		refuse_change(s, "a load that was given up goes on yet; try again\n");
@@ -725,6 +726,7 @@ static void loaded(struct supervisor *s)
 	s->loading = false;
 	s->next = g;
 	if (s->next == NULL) {
+		geo_watch_refused(s, text == NULL ? "" : text);
 		refuse_change(s, text == NULL ? "out of memory\n" : text);
 	} else {
 		hold_keys(s);
@@ -746,6 +748,7 @@ static void adopt_change(struct supervisor *s)
 
 	memcpy(old_name, s->generation->name, sizeof(old_name));
 	if (s->next != NULL) {
+		geo_watch_adopt(s, s->next);
 		if (s->generation != s->start)
 			loader_discard(s->loader, s->generation);
 		s->generation = s->next;
@@ -1000,6 +1003,7 @@ static int become_ready(struct supervisor *s)
 	s->announced = true;
 	supervisor_note_system(s, "start", is_inline(s) ? "inline" : "mirror");
 	guard_start(s);
+	geo_watch_start(s);
 	log_notice("ready: %s, mode %s, generation %s, %s, on failure %s",
 		   is_inline(s) ? "inline" : "mirror", mode_name(s->mode),
 		   s->generation->name,
@@ -1057,6 +1061,7 @@ static int turn(struct supervisor *s)
 	tell_losses(s);
 	tell_old_feeds(s);
 	guard_look(s);
+	geo_watch_look(s);
 	/* What never was ready will not be: say so and give up.  */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
 		if (is_needed((enum child_kind)k) && s->children[k].quick > 2) {

@@ -50,6 +50,16 @@ struct guard {
 	bool put_failed, unreadable, checksum_off;
 };
 
+/* What geo_watch.c knows of the databases in force, by their number. */
+struct geo_watch {
+	struct file_id last[GEO_FILES_MAX];    /* at the last look */
+	struct file_id asked[GEO_FILES_MAX];   /* when the last load began */
+	struct file_id refused[GEO_FILES_MAX]; /* not tried again */
+	bool old_told[GEO_FILES_MAX];
+	char message[500]; /* what was refused, and why; "" = nothing */
+	int64_t next_us;   /* monotonic: of the next look */
+};
+
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
@@ -71,6 +81,7 @@ struct supervisor {
 	enum netfilter_backend backend;
 	bool rules_in_place; /* put there and not taken away by us */
 	struct guard guard;
+	struct geo_watch geo;
 	const struct generation *feeds_of; /* whose feeds' age was told last */
 	int64_t feeds_next_us;             /* monotonic: tell again */
 	bool changing;                     /* a reload or a mode switch goes on */
@@ -140,6 +151,21 @@ unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
 /* Listen where resolvers write their logs to.  0, and so without dns.log; or -errno, said. */
 int resolvers_listen(struct supervisor *s);
 void resolvers_close(struct supervisor *s); /* the socket's name goes */
+
+/* ---- geo_watch.c ---- */
+
+struct json;
+
+void geo_watch_start(struct supervisor *s);
+void geo_watch_look(struct supervisor *s); /* now and then: every 5 s it does something */
+void geo_watch_begin(struct supervisor *s); /* a load begins */
+/* The load found faults, `text`; nothing changes. */
+void geo_watch_refused(struct supervisor *s, const char *text);
+/* `next` comes into force; s->generation is the one before. */
+void geo_watch_adopt(struct supervisor *s, const struct generation *next);
+unsigned geo_watch_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+void geo_watch_json(const struct supervisor *s, struct json *j);
+void geo_watch_print(const struct supervisor *s, FILE *out);
 
 /* ---- control.c ---- */
 

@@ -510,3 +510,24 @@ bool prefixes_contain(const struct prefixes *t, const struct addr *a)
 {
 	return prefixes_longest(t, a) != NONE;
 }
+
+static struct addr addr_of_v4(uint32_t v)
+{
+	const uint32_t be = htobe32(v);
+	uint8_t b[4];
+
+	memcpy(b, &be, sizeof(b));
+	return addr_from_v4(b);
+}
+
+bool prefixes_v4_range(const struct prefixes *t, size_t i, struct addr *ret_first,
+		       struct addr *ret_last)
+{
+	const struct v4_ranges *r = &t->v4;
+
+	if (i >= r->count)
+		return false;
+	*ret_first = addr_of_v4(r->list[i].start);
+	*ret_last = addr_of_v4(i + 1 < r->count ? r->list[i + 1].start - 1 : UINT32_MAX);
+	return true;
+}

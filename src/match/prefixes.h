@@ -53,4 +53,11 @@ size_t prefixes_around(const struct prefixes *t, uint32_t number, uint32_t *ret,
 bool prefixes_contain(const struct prefixes *t, const struct addr *a);
 size_t prefixes_count(const struct prefixes *t); /* prefixes added */
 
+/*
+ * The i-th of the disjoint ranges of IPv4, ascending, each with the same answer throughout:
+ * its first and last address.  False: there are fewer.
+ */
+bool prefixes_v4_range(const struct prefixes *t, size_t i, struct addr *ret_first,
+		       struct addr *ret_last);
+
 #endif /* MATCH_PREFIXES_H */

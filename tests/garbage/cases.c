@@ -353,8 +353,8 @@ static enum outcome run_catalog(const struct cases *c)
 				  .regions = "share/geo/regions.tsv",
 				  .tags = &tags,
 				  .tag_file_count = 1,
-				  .country = "tests/data/country-test.mmdb",
-				  .asn = "tests/data/asn-test.mmdb"};
+				  .country = {"tests/data/country-test.mmdb"},
+				  .asn = {"tests/data/asn-test.mmdb"}};
 	const char **slots[] = {&cfg.services, &cfg.connectors, &cfg.groups,  &cfg.own,
 				&cfg.regions,  &tags,           &cfg.country, &cfg.asn};
 	struct diag *d = new_diag();

@@ -243,6 +243,30 @@ static void test_name_beside_another(void **state)
 
 #define in_place(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
 
+static void a_replaced_or_written_file_is_another(void **state)
+{
+	char path[] = "/tmp/weir-id-XXXXXX", aside[] = "/tmp/weir-id-XXXXXX";
+	struct file_id first, again, written, replaced;
+	int fd = mkstemp(path), other = mkstemp(aside);
+
+	(void)state;
+	assert_int_equal(file_identify(path, &first), 0);
+	assert_int_equal(file_identify(path, &again), 0);
+	assert_true(file_same(&first, &again));
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(file_identify(path, &written), 0);
+	assert_false(file_same(&first, &written));
+	assert_int_equal(write(other, "x", 1), 1);
+	assert_int_equal(rename(aside, path), 0);
+	assert_int_equal(file_identify(path, &replaced), 0);
+	assert_false(file_same(&written, &replaced));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(file_identify(path, &again), -ENOENT);
+	assert_int_equal(again.inode, 0);
+	(void)close(fd);
+	(void)close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +278,7 @@ int main(void)
 		in_place(test_pipe_is_read_to_its_end_despite_signals),
 		in_place(test_pipe_over_the_limit_is_refused),
 		cmocka_unit_test(test_name_beside_another),
+		cmocka_unit_test(a_replaced_or_written_file_is_another),
 	};
 
 	return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);

@@ -27,8 +27,8 @@ static inline struct catalog *shipped_load(const char *own, const char *country,
 		.tags = tags,
 		.tag_file_count = sizeof(tags) / sizeof(tags[0]),
 		.own = own,
-		.country = country,
-		.asn = asn,
+		.country = {country},
+		.asn = {asn},
 	};
 	struct diag *d = diag_create();
 	struct catalog *c;

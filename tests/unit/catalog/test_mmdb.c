@@ -123,10 +123,15 @@ static void it_tells_when_it_was_made(void **state)
 {
 	struct diag *d = diag_create();
 	struct mmdb *m = open_file("tests/data/asn-test.mmdb", MMDB_ASN, d);
+	struct mmdb_about about;
 
 	(void)state;
-	assert_int_equal(mmdb_build_us(m), 1795478400000000);
-	assert_string_equal(mmdb_type(m), "Weir-Test-ASN");
+	mmdb_about(m, &about);
+	assert_int_equal(about.build_us, 1795478400000000);
+	assert_string_equal(about.type, "Weir-Test-ASN");
+	assert_string_equal(about.schema, "maxmind");
+	assert_string_equal(about.path, "autonomous_system_number");
+	assert_true(about.v4);
 	assert_true(strlen(mmdb_library_version()) >= 5);
 	mmdb_close(m);
 	diag_destroy(d);

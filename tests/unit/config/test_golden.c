@@ -106,8 +106,13 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "catalog.connectors", c->catalog.connectors);
 	dump_text(out, "catalog.regions", c->catalog.regions);
 	dump_text(out, "catalog.own", c->catalog.own);
-	dump_text(out, "geo.country", c->geo.country);
-	dump_text(out, "geo.asn", c->geo.asn);
+	dump_texts(out, "geo.country", c->geo.country, c->geo.country_count);
+	dump_texts(out, "geo.asn", c->geo.asn, c->geo.asn_count);
+	if (c->geo.accept_registrant)
+		(void)fprintf(out, "geo registrant accepted\n");
+	if (c->geo.warn_age_us != INT64_C(15552000000000))
+		(void)fprintf(out, "geo warns after %lld\n",
+			      (long long)c->geo.warn_age_us);
 	dump_texts(out, "geo.tags", c->geo.tags, c->geo.tag_count);
 	if (c->feeds.warn_age_us != 0)
 		(void)fprintf(out, "feeds.warn_age %" PRId64 "\n", c->feeds.warn_age_us);
