@@ -51,6 +51,9 @@ bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
 void read_regions(struct builder *b, const struct tsv_text *text);
 void read_tags(struct builder *b, const struct tsv_text *text);
 
+/* networks.c */
+void read_networks(struct builder *b, const struct tsv_text *text);
+
 /* rows.c */
 void read_groups(struct builder *b, const struct tsv_text *text);
 void read_services(struct builder *b, const struct tsv_text *text);

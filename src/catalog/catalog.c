@@ -173,6 +173,21 @@ static void set_region(struct place *ret, const struct tag_place *p)
 	}
 }
 
+static bool is_microsoft_network(const struct catalog *c, uint32_t asn)
+{
+	size_t low = 0, high = c->network_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (c->networks[middle] < asn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->network_count && c->networks[low] == asn;
+}
+
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
 {
 	uint32_t hits[TAG_MATCHES];
@@ -190,6 +205,7 @@ void catalog_address(const struct catalog *c, const struct addr *a, struct place
 	if (ret->country[0] == '\0')
 		mmdb_country(c->country, a, ret->country);
 	mmdb_network(c->asn, a, &ret->asn, &ret->as_org);
+	ret->microsoft_network = is_microsoft_network(c, ret->asn);
 }
 
 void catalog_vocabulary(const struct catalog *c, struct vocabulary *ret)

@@ -24,9 +24,10 @@ struct catalog_cfg {
 	const char *tags;       /* service-tag prefixes, .tsv; NULL = none */
 	const char *
 		groups; /* words for services, .tsv; NULL = groups.tsv beside `services` */
-	const char *own;     /* the site's own entries, format of services; NULL = none */
-	const char *country; /* MMDB; NULL = none */
-	const char *asn;     /* MMDB; NULL = none */
+	const char *own; /* the site's own entries, format of services; NULL = none */
+	const char *networks; /* Microsoft's autonomous systems, .tsv; NULL = none */
+	const char *country;  /* MMDB; NULL = none */
+	const char *asn;      /* MMDB; NULL = none */
 };
 
 struct catalog;

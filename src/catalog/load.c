@@ -21,7 +21,8 @@ static const char *const titles[FILE_COUNT] = {
 	[FILE_REGIONS] = "regions",       [FILE_TAGS] = "ranges",
 	[FILE_GROUPS] = "words",          [FILE_SERVICES] = "services",
 	[FILE_CONNECTORS] = "connectors", [FILE_OWN] = "own entries",
-	[FILE_COUNTRY] = "country",       [FILE_ASN] = "network",
+	[FILE_NETWORKS] = "networks",     [FILE_COUNTRY] = "country",
+	[FILE_ASN] = "network",
 };
 
 struct str builder_copy(struct builder *b, struct str s)
@@ -260,6 +261,7 @@ static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT])
 		[FILE_REGIONS] = read_regions,       [FILE_TAGS] = read_tags,
 		[FILE_GROUPS] = read_groups,         [FILE_SERVICES] = read_services,
 		[FILE_CONNECTORS] = read_connectors, [FILE_OWN] = read_own,
+		[FILE_NETWORKS] = read_networks,
 	};
 	struct catalog *c = b->c;
 
@@ -361,6 +363,7 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_CONNECTORS], cfg->connectors, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_OWN], cfg->own, false, TEXT_LIMIT, d);
+	read_file(&files[FILE_NETWORKS], cfg->networks, false, TEXT_LIMIT, d);
 	read_file(&files[FILE_COUNTRY], cfg->country, false, MMDB_LIMIT, d);
 	read_file(&files[FILE_ASN], cfg->asn, false, MMDB_LIMIT, d);
 	if (diag_count(d, DIAG_ERROR) == errors)

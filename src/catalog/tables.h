@@ -69,6 +69,8 @@ struct catalog {
 	struct regions regions;
 	struct prefixes *prefixes;
 	struct tag_place *places; /* by tag */
+	uint32_t *networks;       /* Microsoft's autonomous systems, ascending */
+	size_t network_count;
 	struct mmdb *country, *asn;
 	uint8_t digest[32];
 	char *summary;
@@ -82,6 +84,7 @@ enum catalog_file {
 	FILE_SERVICES,
 	FILE_CONNECTORS,
 	FILE_OWN,
+	FILE_NETWORKS,
 	FILE_COUNTRY, /* MMDB */
 	FILE_ASN,     /* MMDB */
 	FILE_COUNT

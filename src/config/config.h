@@ -97,8 +97,10 @@ struct config {
 		const char *own;                             /* NULL = none */
 	} catalog;
 	struct {
-		const char *country, *asn; /* NULL = none */
-		const char *tags;          /* given or shipped */
+		const char *country, *asn;   /* NULL = none */
+		const char *tags, *networks; /* given or shipped */
+		const struct prefix *nat64;  /* beside 64:ff9b::/96 */
+		size_t nat64_count;
 	} geo;
 	struct {
 		const char *dir; /* NULL = none configured */

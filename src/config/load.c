@@ -108,6 +108,7 @@ static bool fill_defaults(struct config *c, const char *share)
 	       shipped(c, share, "rules/catalog/connectors.tsv",
 		       &c->catalog.connectors) &&
 	       shipped(c, share, "geo/regions.tsv", &c->catalog.regions) &&
+	       shipped(c, share, "geo/microsoft-networks.tsv", &c->geo.networks) &&
 	       shipped(c, share, "geo/service-tags.tsv", &c->geo.tags);
 }
 

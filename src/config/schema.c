@@ -78,6 +78,11 @@ const struct schema_row schema_rows[] = {
 	 "network database in MMDB form"},
 	{"geo.tags", SCHEMA_FILE, 0, 0, 0, AT(geo.tags), 0, 0, "the shipped file",
 	 "Microsoft's service tags by prefix"},
+	{"geo.networks", SCHEMA_FILE, 0, 0, 0, AT(geo.networks), 0, 0, "the shipped file",
+	 "Microsoft's autonomous systems by number"},
+	{"geo.nat64", SCHEMA_PREFIXES, 0, 0, 0, AT(geo.nat64), AT(geo.nat64_count), 0,
+	 "64:ff9b::/96, which is always known",
+	 "NAT64 prefixes: the IPv4 address within tells country, network and ranges"},
 	LATER_KEY("geo.warn_age", SCHEMA_DURATION,
 		  "warn about databases older than this"),
 

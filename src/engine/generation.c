@@ -105,6 +105,7 @@ static struct catalog *load_catalog(const struct config *c, struct diag *d)
 		.regions = c->catalog.regions,
 		.own = c->catalog.own,
 		.tags = c->geo.tags,
+		.networks = c->geo.networks,
 		.country = c->geo.country,
 		.asn = c->geo.asn,
 	};
@@ -313,15 +314,70 @@ static enum corroboration by_range(const struct catalog *c, const struct service
 	return place->microsoft_cloud ? CORROBORATION_RANGE_CLOUD : CORROBORATION_NONE;
 }
 
+bool generation_embedded(const struct generation *g, const struct addr *a,
+			 struct addr *ret)
+{
+	/* RFC 6052 2.1 */
+	static const struct prefix well_known = {.addr = {{0x00, 0x64, 0xff, 0x9b}},
+						 .bits = 96};
+	const struct config *c = g->config;
+
+	*ret = *a;
+	if (addr_is_v4(a))
+		return false;
+	if (nat64_embedded(&well_known, a, ret))
+		return true;
+	for (size_t i = 0; i < c->geo.nat64_count; i++)
+		if (nat64_embedded(&c->geo.nat64[i], a, ret))
+			return true;
+	return false;
+}
+
+/* RFC 1918, 6598, 3927, 4193, 4291 2.5.6: nobody on the Internet has such an address. */
+static bool is_private(const struct addr *a)
+{
+	static const struct prefix ranges[] = {
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 10}}, .bits = 104},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}},
+		 .bits = 108},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168}},
+		 .bits = 112},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}},
+		 .bits = 106},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}},
+		 .bits = 112},
+		{.addr = {{[0] = 0xfc}}, .bits = 7},
+		{.addr = {{[0] = 0xfe, [1] = 0x80}}, .bits = 10},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (prefix_contains(&ranges[i], a))
+			return true;
+	return false;
+}
+
+bool generation_is_astray(const struct generation *g, const struct subject *s)
+{
+	struct addr peer;
+
+	if (!s->service->in_scope || s->host.len == 0 || s->place->tag_count > 0 ||
+	    s->place->microsoft_network)
+		return false;
+	(void)generation_embedded(g, &s->peer, &peer);
+	return !is_private(&peer) && !prefixes_contain(g->memory->inside, &peer);
+}
+
 void generation_describe(const struct generation *g, struct subject *s,
 			 struct service *svc, struct place *place)
 {
 	const struct site_cfg *site =
 		s->site == ID_NONE ? NULL : &g->config->sites[s->site];
 	enum corroboration range;
+	struct addr peer;
 
 	catalog_name(g->catalog, s->host, svc);
-	catalog_address(g->catalog, &s->peer, place);
+	(void)generation_embedded(g, &s->peer, &peer);
+	catalog_address(g->catalog, &peer, place);
 	s->service = svc;
 	s->place = place;
 	s->in_scope = svc->in_scope || s->role != ROLE_USER;

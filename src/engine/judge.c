@@ -401,6 +401,8 @@ static void put_signals(struct worker *w, const struct flow *fl, const struct co
 		w->stats.signals_lost++;
 	if (d->undecidable_alert)
 		put_signal(w, fl, c, cf, STR("undecidable"), d->undecidable_rule);
+	if ((c->flags & 1u << FLAG_NAME_ADDRESS_MISMATCH) != 0)
+		put_signal(w, fl, c, cf, STR("name_address_mismatch"), RULE_NONE);
 }
 
 /* ---- judging ----------------------------------------------------------------------------- */
@@ -511,6 +513,35 @@ static void adopt(struct worker *w, struct decision *d)
 	w->inl->stats.adopted++;
 }
 
+/*
+ * The resolver's word is trusted where the site says which one it is.  A name that DNS alone told
+ * cannot contradict it.
+ */
+static void look_for_mismatch(const struct worker *w, struct conn *c,
+			      struct case_file *cf)
+{
+	struct subject *s = &cf->subject;
+	const bool trusted =
+		s->site != ID_NONE && w->g->config->sites[s->site].resolver_count > 0;
+
+	if (trusted && c->client_inside && s->evidence != EVIDENCE_DNS &&
+	    s->corroboration == CORROBORATION_NONE && generation_is_astray(w->g, s) &&
+	    witness_contradicts(w->witness, &s->inside, generation_site_id(w->g, s->site),
+				&s->peer, s->host, s->time_us))
+		s->flags |= 1u << FLAG_NAME_ADDRESS_MISMATCH;
+}
+
+static void flag_address(const struct worker *w, struct conn *c, struct case_file *cf)
+{
+	struct addr v4;
+
+	cf->subject.flags &= ~(1u << FLAG_NAME_ADDRESS_MISMATCH);
+	if (generation_embedded(w->g, &cf->subject.peer, &v4))
+		cf->subject.flags |= 1u << FLAG_NAT64;
+	look_for_mismatch(w, c, cf);
+	c->flags = cf->subject.flags;
+}
+
 static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 		      const struct facts *f, struct case_file *cf)
 {
@@ -521,6 +552,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
+	flag_address(w, c, cf);
 	if (cf->subject.evidence == EVIDENCE_NONE)
 		cf->subject.evidence = evidence_of_address(cf);
 	if (cf->subject.evidence == EVIDENCE_DNS)

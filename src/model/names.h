@@ -157,24 +157,26 @@
 	X(HEADER, "header")
 
 /* Flags of a flow, a bit each (1u << FLAG_X). */
-#define FLAGS(X)                            \
-	X(ECH_EXT, "ech_ext")               \
-	X(DECOY_IGNORED, "decoy_ignored")   \
-	X(RECORD_SPLIT, "record_split")     \
-	X(TTL_JUMP, "ttl_jump")             \
-	X(TTL_LOW, "ttl_low")               \
-	X(OUT_OF_ORDER, "out_of_order")     \
-	X(FRAGMENTS, "fragments")           \
-	X(OVERLAP, "overlap")               \
-	X(QUIC_INHERITED, "quic_inherited") \
-	X(QUIC_RETRY, "quic_retry")         \
-	X(MIDSTREAM, "midstream")           \
-	X(IP_LITERAL, "ip_literal")         \
-	X(HOST_MISMATCH, "host_mismatch")   \
-	X(RESUMPTION, "resumption")         \
-	X(EARLY_DATA, "early_data")         \
-	X(CLEAR_TEXT, "clear_text")         \
-	X(TRUNCATED_FRAMES, "truncated_frames")
+#define FLAGS(X)                                \
+	X(ECH_EXT, "ech_ext")                   \
+	X(DECOY_IGNORED, "decoy_ignored")       \
+	X(RECORD_SPLIT, "record_split")         \
+	X(TTL_JUMP, "ttl_jump")                 \
+	X(TTL_LOW, "ttl_low")                   \
+	X(OUT_OF_ORDER, "out_of_order")         \
+	X(FRAGMENTS, "fragments")               \
+	X(OVERLAP, "overlap")                   \
+	X(QUIC_INHERITED, "quic_inherited")     \
+	X(QUIC_RETRY, "quic_retry")             \
+	X(MIDSTREAM, "midstream")               \
+	X(IP_LITERAL, "ip_literal")             \
+	X(HOST_MISMATCH, "host_mismatch")       \
+	X(RESUMPTION, "resumption")             \
+	X(EARLY_DATA, "early_data")             \
+	X(CLEAR_TEXT, "clear_text")             \
+	X(TRUNCATED_FRAMES, "truncated_frames") \
+	X(NAT64, "nat64")                       \
+	X(NAME_ADDRESS_MISMATCH, "name_address_mismatch")
 
 /* The names of policies' objects that decode to someone else's: gate own. */
 #define OWNERSHIPS(X)         \

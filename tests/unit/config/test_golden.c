@@ -109,6 +109,8 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "geo.country", c->geo.country);
 	dump_text(out, "geo.asn", c->geo.asn);
 	dump_text(out, "geo.tags", c->geo.tags);
+	dump_text(out, "geo.networks", c->geo.networks);
+	dump_prefixes(out, "geo.nat64", c->geo.nat64, c->geo.nat64_count);
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");
