@@ -89,6 +89,20 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 	}
 }
 
+/* As judge.c names it. */
+static void print_principal(const struct identity *who, const struct subject *s,
+			    FILE *out)
+{
+	char text[IDENTITY_TEXT_MAX];
+	size_t len;
+	enum identity_answer a = identity_find(who, &s->inside, s->time_us, text, &len);
+
+	if (a != IDENTITY_NOBODY)
+		(void)fprintf(out, "  principal  %.*s   (%s)\n", (int)len, text,
+			      a == IDENTITY_USER ? "by the list of people"
+						 : "MAC by a lease");
+}
+
 static void print_known(const struct generation *g, const struct subject *s, FILE *out)
 {
 	const struct vocabulary *v = &g->vocabulary;
@@ -136,6 +150,7 @@ static int answer(const struct question *q)
 	struct service svc;
 	struct place place;
 	struct decision d;
+	struct identity *who;
 	struct generation *g;
 	char host[256];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
@@ -154,6 +169,9 @@ static int answer(const struct question *q)
 		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
 		     (unsigned)s.server_port, g->name);
 	print_known(g, &s, stdout);
+	who = identity_or_report(g->config);
+	print_principal(who, &s, stdout);
+	identity_destroy(who);
 	(void)printf("\n");
 	policy_explain(g->policy, &s, &d, stdout);
 	generation_destroy(g);

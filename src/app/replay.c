@@ -282,7 +282,8 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 }
 
 static int run_with(struct options *o, const struct generation *g,
-		    const char *const *captures, size_t count)
+		    const struct identity *identity, const char *const *captures,
+		    size_t count)
 {
 	struct summary_cfg sc = {.policy = g->policy, .vocabulary = &g->vocabulary};
 	struct replay_result *res = calloc(1, sizeof(*res));
@@ -290,6 +291,7 @@ static int run_with(struct options *o, const struct generation *g,
 	const char *dir;
 	struct ledger *l = open_output(o, g->config, &dir);
 	struct replay_cfg rc = {.generation = g,
+				.identity = identity,
 				.captures = captures,
 				.capture_count = count,
 				.dnstap = o->dnstap,
@@ -343,15 +345,19 @@ out:
 
 static int load_and_run(struct options *o, const char *const *captures, size_t count)
 {
+	struct identity *identity;
 	struct generation *g;
-	int code;
+	int code = EXIT_FINDINGS;
 
 	if (!any_capture(captures, count))
 		return EXIT_COULD_NOT;
 	g = load_or_report(&o->common, o->quiet);
 	if (g == NULL)
 		return EXIT_FINDINGS;
-	code = run_with(o, g, captures, count);
+	identity = identity_or_report(g->config);
+	if (identity != NULL)
+		code = run_with(o, g, identity, captures, count);
+	identity_destroy(identity);
 	generation_destroy(g);
 	return code;
 }

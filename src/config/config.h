@@ -24,12 +24,21 @@
 #include "match/zone.h"
 #include "model/names.h"
 
+/* On which side of the site's address translation its packets are seen. */
+enum vantage {
+	VANTAGE_FOUND =
+		0, /* not given: a source that is an egress address was translated */
+	VANTAGE_INSIDE,
+	VANTAGE_OUTSIDE
+};
+
 struct site_cfg {
 	const char *name;
 	const struct prefix *inside;
 	size_t inside_count;
 	const struct addr *egress;
 	size_t egress_count;
+	enum vantage vantage;
 	const struct addr *resolvers;
 	size_t resolver_count;
 	const char *zone_name; /* NULL = not given: UTC, and no off-hours */
@@ -47,6 +56,7 @@ struct source_cfg {
 	const struct prefix *addresses;
 	size_t address_count;
 	const char *site; /* NULL = by address */
+	bool shared;      /* many people: a proxy, a terminal server, a translation */
 };
 
 enum capture_source {
@@ -112,6 +122,12 @@ struct config {
 		const char *dir; /* NULL = ledger.dir */
 		int64_t save_us; /* between two saves */
 	} dns;
+	struct {
+		const char *const *leases; /* need not exist yet */
+		size_t lease_count;
+		const char *people; /* NULL = none */
+		bool neighbours;    /* of the running gateway's own table */
+	} identity;
 	struct capture_cfg capture;
 	struct control_cfg control;
 	struct {

@@ -38,6 +38,7 @@ static struct config *create(struct diag *d)
 					  .operators = "weir-admin",
 					  .readers = "weir-audit"};
 	c->dns.keep = true;
+	c->identity.neighbours = true;
 	c->dns.save_us = 300000000;
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
 	c->limits.hold_flow = 32;

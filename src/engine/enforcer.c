@@ -46,6 +46,8 @@ struct enforcer {
 	struct worker *worker;
 	struct loader *loader;
 	struct dns_writer *dns;
+	const void *identity;       /* identity_watch.h */
+	uint32_t identity_taken;    /* number of the table in use; 0 = none */
 	struct gateway_order order; /* being carried out: a load goes on */
 	bool loading;
 	struct event_origin origin;
@@ -484,9 +486,19 @@ static void read_headers(struct enforcer *e)
 	}
 }
 
+static void take_identity(struct enforcer *e)
+{
+	const struct identity *t =
+		identity_share_take(&e->sh->identity, e->identity, &e->identity_taken);
+
+	if (t != NULL)
+		worker_identify(e->worker, t);
+}
+
 static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
+	take_identity(e);
 	worker_tick(e->worker, e->now_us);
 	if (e->queue != NULL)
 		nfqueue_watch(e->queue, e->now_us);
@@ -614,6 +626,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 			     .sh = sh,
 			     .events = rings->events,
 			     .guesses = rings->guesses,
+			     .identity = rings->identity,
 			     .order_fd = order_fd,
 			     .generation = cfg->generation};
 	char error[600] = "";
@@ -627,7 +640,13 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
 	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);
-	rc = open_all(&e, error);
+	rc = identity_share_attach(rings->identity);
+	if (rc == 0)
+		rc = open_all(&e, error);
+	else
+		(void)snprintf(error, sizeof(error), "%s", strerrordesc_np(-rc));
+	if (rc == 0)
+		take_identity(&e);
 	if (rc != 0) {
 		log_error("%s", error);
 		return 3;

@@ -29,6 +29,7 @@
 #include "engine/dns_share.h"
 #include "engine/generation.h"
 #include "engine/guess.h"
+#include "engine/identity_watch.h"
 #include "engine/inline.h"
 #include "engine/worker.h"
 
@@ -65,6 +66,7 @@ struct gateway_rings {
 	struct ring *events;        /* enforcer -> writer: tails of lines */
 	struct ring *notes;         /* supervisor -> writer */
 	int dns_fd;                 /* dns_share.h */
+	void *identity;             /* identity_watch.h: supervisor -> enforcer */
 	struct guess_rings guesses; /* enforcer -> guesser -> enforcer; NULL = no nDPI */
 };
 
@@ -92,6 +94,7 @@ struct gateway_shared {
 	bool can_events, can_accounting;
 	_Atomic bool acct_was_off; /* nf_conntrack_acct was 0 before the first of us */
 	struct dns_share dns;
+	struct identity_share identity;
 	_Atomic uint64_t stats_version; /* even = stable */
 	struct gateway_stats stats;
 };

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/identity.h"
 #include "engine/conn.h"
 #include "flow/community.h"
 #include "match/calendar.h"
 
-#define PRINCIPAL_MAX PREFIX_TEXT_MAX
+_Static_assert(IDENTITY_TEXT_MAX >= PREFIX_TEXT_MAX, "a principal may be a prefix");
 
 /* Everything that one judgement needs, on the stack. */
 struct case_file {
@@ -17,16 +18,23 @@ struct case_file {
 	struct service service;
 	struct place place;
 	struct decision decision;
-	char principal[PRINCIPAL_MAX];
+	char principal[IDENTITY_TEXT_MAX];
 	size_t principal_len;
 	char community[COMMUNITY_ID_LEN + 1];
 };
 
-/* IPv4 address, or the /64 of an IPv6 one: privacy addresses change, the network stays. */
-static void name_principal(struct case_file *cf)
+/*
+ * Who had the address when the connection began: a user, else a MAC, else the IPv4 address, else the
+ * /64 of an IPv6 one (privacy addresses change, the network stays).
+ */
+static void name_principal(const struct worker *w, const struct flow *fl,
+			   struct case_file *cf)
 {
 	struct prefix p = {.addr = cf->subject.inside, .bits = 64};
 
+	if (identity_find(w->cfg.identity, &cf->subject.inside, fl->first_us,
+			  cf->principal, &cf->principal_len) != IDENTITY_NOBODY)
+		return;
 	if (addr_is_v4(&cf->subject.inside)) {
 		cf->principal_len = addr_format(&cf->subject.inside, cf->principal);
 		return;
@@ -35,7 +43,8 @@ static void name_principal(struct case_file *cf)
 	cf->principal_len = prefix_format(&p, cf->principal);
 }
 
-static void who(const struct flow *fl, const struct conn *c, struct case_file *cf)
+static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
+		struct case_file *cf)
 {
 	struct subject *s = &cf->subject;
 	struct addr client = flow_client(fl), server = flow_server(fl);
@@ -51,7 +60,7 @@ static void who(const struct flow *fl, const struct conn *c, struct case_file *c
 	s->site = c->site;
 	s->source = c->source;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
-	name_principal(cf);
+	name_principal(w, fl, cf);
 }
 
 /* ---- conn <-> facts and decision -------------------------------------------------------- */
@@ -547,7 +556,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 {
 	memset(cf, 0, sizeof(*cf));
 	keep_texts(w, c, f);
-	who(fl, c, cf);
+	who(w, fl, c, cf);
 	what(w, c, cf);
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
@@ -662,7 +671,7 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	cf.subject.name_pending = true;
 	cf.subject.visibility = VISIBILITY_ADDRESS;
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
@@ -692,7 +701,7 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	cf.subject.host = intern_text(w->texts, c->host);
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	recall_decision(c, &cf.decision);
@@ -709,7 +718,7 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 	if (!c->judged || c->reason == VERDICT_REASON_PREEXISTING)
 		return false;
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	what(w, c, &cf);
 	/* A calendar's edges concern new connections: by the hour when it began. */
 	cf.subject.time_us = fl->first_us;
@@ -771,7 +780,7 @@ void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
 	if (m->name_len == 0)
 		return;
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	e.site = site_name(w, c->site);
 	e.principal = (struct str){cf.principal, cf.principal_len};
 	for (size_t i = 0; i < m->address_count; i++)

@@ -228,6 +228,7 @@ static int run_one(struct replay *r)
 				 .origin = r->origin,
 				 .sink = {.put = put_direct, .arg = r},
 				 .dns_events = wants_dns(r),
+				 .identity = r->cfg->identity,
 				 .ndpi = r->cfg->ndpi};
 
 	r->lanes[0].worker = worker_create(&cfg);
@@ -588,6 +589,7 @@ static int create_lanes(struct replay *r)
 					 .sink = {.put = put_shared, .arg = l},
 					 .dns_events = wants_dns(r),
 					 .told_by_reader = true,
+					 .identity = r->cfg->identity,
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;

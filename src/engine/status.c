@@ -131,6 +131,10 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	guesser_json(s, st, &j);
 	json_bool(&j, "conntrack_events", sh->can_events);
 	json_bool(&j, "conntrack_accounting", sh->can_accounting);
+	json_object_begin(&j, "identity");
+	json_u64(&j, "entries", atomic_load(&sh->identity.rows));
+	json_u64(&j, "files_refused", identity_watch_broken(s->identity));
+	json_object_end(&j);
 	json_object_begin(&j, "ledger");
 	json_cstring(&j, "dir", st->config->ledger.dir);
 	json_cstring(&j, "error", st->ledger_error);
@@ -168,6 +172,9 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      s->children[CHILD_WRITER].restarts, sh->can_events ? "yes" : "no",
 		      sh->can_accounting ? "yes" : "no");
 	print_guesser(s, st, out);
+	(void)fprintf(out, "identity     %u entries, %u files refused\n",
+		      atomic_load(&sh->identity.rows),
+		      identity_watch_broken(s->identity));
 	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
 		      st->config->ledger.dir, atomic_load(&sh->put),
 		      atomic_load(&sh->lost),

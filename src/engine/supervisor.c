@@ -322,8 +322,10 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 	case CHILD_ENFORCER:
 		return enforcer_main(&s->cfg, s->sh, &s->rings, order_fd);
 	case CHILD_WRITER:
+		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		return writer_main(&s->cfg, s->sh, &s->rings);
 	case CHILD_GUESSER:
+		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		(void)munmap(s->sh, sizeof(*s->sh));
 		s->sh = NULL;
 		return guesser_main(&s->cfg, s->guesser, &s->rings);
@@ -373,6 +375,42 @@ static void prepare_dns(const struct supervisor *s)
 			    c->capture.user, strerrordesc_np(errno));
 }
 
+/* A line each: the log keeps no newline within one. */
+static void log_lines(const char *text, bool error)
+{
+	for (const char *line = text; *line != '\0';) {
+		const int len = (int)strcspn(line, "\n");
+
+		if (len > 0 && error)
+			log_error("%.*s", len, line);
+		else if (len > 0)
+			log_warning("%.*s", len, line);
+		line += len + (line[len] == '\n' ? 1 : 0);
+	}
+}
+
+/* A broken file: what it said before stays in force. */
+static void tell_identity(void *arg, bool fine, const char *text)
+{
+	struct supervisor *s = arg;
+
+	if (fine) {
+		log_notice("identity: %s can be read again", text);
+		supervisor_note_system(s, "identity_restored", text);
+		return;
+	}
+	log_lines(text, true);
+	log_error("identity: what that file said before stays in force");
+	supervisor_note_system(s, "identity_refused", text);
+}
+
+static void look_who_is_who(struct supervisor *s, bool now)
+{
+	identity_watch_look(s->identity, s->generation->config, &s->sh->identity,
+			    s->rings.identity, gateway_monotonic_us(), now, tell_identity,
+			    s);
+}
+
 static void start_child(struct supervisor *s, enum child_kind k)
 {
 	struct child *c = &s->children[k];
@@ -387,6 +425,10 @@ static void start_child(struct supervisor *s, enum child_kind k)
 		s->order_fd = pair[0];
 		s->answers_due = 0;
 		s->cfg.generation = s->generation;
+		look_who_is_who(s, true);
+		/* It begins with what is offered. */
+		atomic_store(&s->sh->identity.taken,
+			     atomic_load(&s->sh->identity.offered));
 		/* What began while nobody looked, and was let pass, goes on. */
 		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
 			s->sh->adopt_until_us =
@@ -467,20 +509,6 @@ static bool rules_are_left(void)
 		free(text);
 	}
 	return any;
-}
-
-/* A line each: the log keeps no newline within one. */
-static void log_lines(const char *text, bool error)
-{
-	for (const char *line = text; *line != '\0';) {
-		const int len = (int)strcspn(line, "\n");
-
-		if (len > 0 && error)
-			log_error("%.*s", len, line);
-		else if (len > 0)
-			log_warning("%.*s", len, line);
-		line += len + (line[len] == '\n' ? 1 : 0);
-	}
 }
 
 static void end_change(struct supervisor *s, bool ok, const char *text)
@@ -917,6 +945,10 @@ static int share_memory(struct supervisor *s)
 	s->rings.dns_fd = dns_share_open();
 	if (s->rings.dns_fd < 0)
 		return s->rings.dns_fd;
+	s->rings.identity = identity_share_create();
+	s->identity = identity_watch_create();
+	if (s->rings.identity == NULL || s->identity == NULL)
+		return -ENOMEM;
 	if (s->cfg.ndpi && !share_with_guesser(s))
 		return -ENOMEM;
 	s->sh->start_us = supervisor_real_us();
@@ -1019,6 +1051,7 @@ static int turn(struct supervisor *s)
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
 		give_up_change(s);
 	tell_losses(s);
+	look_who_is_who(s, false);
 	guard_look(s);
 	/* What never was ready will not be: say so and give up.  The guesser is not needed. */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
@@ -1140,6 +1173,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	rc_stop = wind_up(&s);
 	control_close(s.control);
 	loader_destroy(s.loader);
+	identity_watch_destroy(s.identity);
 	if (s.generation != s.start)
 		generation_destroy(s.start);
 	generation_destroy(s.generation);

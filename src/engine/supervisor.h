@@ -59,6 +59,7 @@ struct supervisor {
 	struct generation *next;       /* loaded, not in force yet */
 	char *held;                    /* keys of `next` that wait for a start; or NULL */
 	struct loader *loader;
+	struct identity_watch *identity;
 	struct control *control;
 	struct child children[CHILD_COUNT];
 	int order_fd;         /* to the enforcer; -1 = none */

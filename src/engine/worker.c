@@ -1131,6 +1131,11 @@ void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
 	(void)worker_take(w, f, true, pkt, &t);
 }
 
+void worker_identify(struct worker *w, const struct identity *identity)
+{
+	w->cfg.identity = identity;
+}
+
 /* ---- counters -------------------------------------------------------------------------- */
 
 void worker_stats(const struct worker *w, struct worker_stats *ret)

@@ -11,7 +11,7 @@ A file holds, one a line (# comments):
 TIME is RFC 3339; the connection is a TLS handshake's first packets made here, at that packet
 time; no clock of the machine is read.  VERDICT is allow or deny; SIGNAL... are all signals
 that must be written for it, "-" for none; FIELD is one of its start event, "-" an absent one, a
-list with commas.  A `dns` line is a question of SRC and the resolver's answer.  Prints TAP.
+list with commas, blanks as %20.  A `dns` line is a question of SRC and the resolver's answer.  Prints TAP.
 """
 import ipaddress
 import json
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import datetime
+from urllib.parse import unquote
 
 
 def client_hello(host):
@@ -155,7 +156,7 @@ def run(weir, path):
         for field, _, value in (f.partition("=") for f in fields):
             there = start.get(field, "-")
             got.append(f"{field}={','.join(there) if isinstance(there, list) else there}")
-            wanted.append(f"{field}={value}")
+            wanted.append(f"{field}={unquote(value)}")
         print(f"{'ok' if got == wanted else 'not ok'} - {name}:{number} {time} {source} -> {host}")
         if got != wanted:
             good = False
