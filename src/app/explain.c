@@ -75,6 +75,9 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 		s->peer_port = 0;
 	}
 	s->role = w.role;
+	s->egress_given = w.translated;
+	if (w.translated)
+		s->egress = s->inside;
 	s->site = w.site;
 	s->source = w.source;
 	s->evidence = EVIDENCE_ADDRESS;

@@ -14,6 +14,7 @@
 
 #include "app/command.h"
 #include "capture/source.h"
+#include "engine/selfcheck.h"
 #include "match/zone.h"
 #include "report/summary.h"
 
@@ -217,7 +218,9 @@ static int show_result(const struct options *o, const struct generation *g,
 		       const struct replay_cfg *rc, const struct replay_result *res,
 		       const struct summary *sum, const char *dir)
 {
+	const char *troubles[SELFCHECK_COUNT];
 	struct summary_frame f = {
+		.troubles = troubles,
 		.captures = rc->captures,
 		.capture_count = rc->capture_count,
 		.generation = g->name,
@@ -233,6 +236,10 @@ static int show_result(const struct options *o, const struct generation *g,
 		.ledger = dir,
 	};
 
+	for (unsigned i = 0; i < SELFCHECK_COUNT; i++)
+		if ((res->troubles & 1u << i) != 0)
+			troubles[f.trouble_count++] =
+				selfcheck_message((enum selfcheck_trouble)i);
 	if (o->common.json)
 		summary_print_json(sum, &f, stdout);
 	else

@@ -20,6 +20,8 @@
 #include "engine/dns_file.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
+#include "engine/selfcheck.h"
+#include "record/form.h"
 
 #define TICK_US 10000
 #define QUIET_TICK_US \
@@ -67,7 +69,8 @@ struct enforcer {
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
 	int64_t next_save_us, save_us; /* of the passive DNS table; save_us 0 = never */
-	bool busy;                     /* something came since the last tick */
+	struct selfcheck check;
+	bool busy; /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
 	bool closed;   /* capture.on_failure; the generation of the start goes */
@@ -89,14 +92,10 @@ static void read_clock(struct enforcer *e)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static void put_event(void *arg, const struct event_key *key,
-		      const struct event_digest *d, const char *tail, size_t len)
+static void put_line(struct enforcer *e, const char *tail, size_t len)
 {
-	struct enforcer *e = arg;
-	void *at = ring_reserve(e->events, len);
+	void *at = len == 0 ? NULL : ring_reserve(e->events, len);
 
-	(void)key;
-	(void)d;
 	if (at == NULL) {
 		atomic_fetch_add(&e->sh->lost, 1);
 		return;
@@ -104,6 +103,25 @@ static void put_event(void *arg, const struct event_key *key,
 	memcpy(at, tail, len);
 	ring_commit(e->events, len);
 	atomic_fetch_add(&e->sh->put, 1);
+}
+
+static void put_event(void *arg, const struct event_key *key,
+		      const struct event_digest *d, const char *tail, size_t len)
+{
+	struct enforcer *e = arg;
+	const enum selfcheck_trouble t = selfcheck_look(&e->check, d);
+	char line[FORM_LINE_MAX];
+
+	(void)key;
+	put_line(e, tail, len);
+	if (t != SELFCHECK_COUNT) {
+		const struct system_event s = {.time_us = d->time_us,
+					       .what = selfcheck_name(t),
+					       .message = str_of(selfcheck_message(t))};
+
+		log_warning("%s", selfcheck_message(t));
+		put_line(e, line, form_system(&s, &e->origin, line, sizeof(line)));
+	}
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -455,6 +473,7 @@ static void publish(struct enforcer *e)
 	atomic_fetch_add(&sh->stats_version, 1);
 	worker_stats(e->worker, &st->worker);
 	st->flows_now = worker_flows(e->worker);
+	st->troubles = e->check.told;
 	if (e->queue != NULL) {
 		worker_inline_stats(e->worker, &st->in_line);
 		nfqueue_stats(e->queue, &st->queue);

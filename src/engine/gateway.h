@@ -54,6 +54,7 @@ struct gateway_stats {
 	struct conntrack_stats conntrack;
 	struct source_stats source;
 	uint64_t flows_now;
+	uint64_t troubles; /* 1u << enum selfcheck_trouble */
 };
 
 struct gateway_process {

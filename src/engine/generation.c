@@ -10,9 +10,10 @@
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
 /* One address lies in 129 prefixes at the most, each once a site's and once a source's. */
-#define NESTED_MAX 258
-#define IS_SOURCE \
-	0x10000u /* values of the inside table: a source's number, or a site's */
+#define NESTED_MAX 259
+/* Values of the inside table: a source's number, or that of a site, maybe for its egress. */
+#define IS_SOURCE 0x10000u
+#define IS_EGRESS 0x20000u
 
 struct generation_memory {
 	struct prefixes *inside;
@@ -43,6 +44,20 @@ static int add_all(struct prefixes *t, const struct prefix *p, size_t n, uint32_
 	return rc;
 }
 
+/* What is seen behind the translation comes from them. */
+static int add_egress(struct prefixes *t, const struct site_cfg *site, uint32_t number)
+{
+	int rc = 0;
+
+	for (size_t i = 0;
+	     i < site->egress_count && site->vantage != VANTAGE_INSIDE && rc == 0; i++) {
+		const struct prefix p = {.addr = site->egress[i], .bits = 128};
+
+		rc = prefixes_add(t, &p, IS_EGRESS | number);
+	}
+	return rc;
+}
+
 /* Which addresses are whose, and the words for sites and sources. */
 static int index_inside(struct generation *g)
 {
@@ -62,6 +77,8 @@ static int index_inside(struct generation *g)
 		rc = add_all(m->inside, c->sites[i].inside, c->sites[i].inside_count,
 			     (uint32_t)i);
 	}
+	for (size_t i = 0; i < c->site_count && rc == 0; i++)
+		rc = add_egress(m->inside, &c->sites[i], (uint32_t)i);
 	for (size_t i = 0; i < c->source_count && rc == 0; i++) {
 		m->source_names[i] = c->sources[i].name;
 		m->source_sites[i] = site_number(c, c->sources[i].site);
@@ -174,15 +191,23 @@ static bool whose(const struct generation *g, const struct addr *a,
 	ret->site = ID_NONE;
 	ret->source = ID_NONE;
 	ret->role = ROLE_USER;
+	ret->translated = ret->shared = false;
 	for (size_t i = 0; i < n; i++) {
 		uint16_t number = (uint16_t)(values[i] & 0xffff);
 
+		if ((values[i] & IS_EGRESS) != 0) {
+			ret->translated = ret->shared = true;
+			if (ret->site == ID_NONE)
+				ret->site = number;
+			continue;
+		}
 		if ((values[i] & IS_SOURCE) == 0) {
 			if (ret->site == ID_NONE)
 				ret->site = number;
 		} else if (ret->source == ID_NONE) {
 			ret->source = number;
 			ret->role = g->config->sources[number].role;
+			ret->shared |= g->config->sources[number].shared;
 			if (g->memory->source_sites[number] != ID_NONE)
 				ret->site = g->memory->source_sites[number];
 		}
@@ -367,6 +392,17 @@ bool generation_is_astray(const struct generation *g, const struct subject *s)
 	return !is_private(&peer) && !prefixes_contain(g->memory->inside, &peer);
 }
 
+/* One egress address: the site's are translated to it.  Several: to one of them. */
+static struct addr declared_egress(const struct site_cfg *site, const struct subject *s)
+{
+	static const struct addr unknown;
+
+	return site != NULL && site->egress_count == 1 &&
+			       s->direction == DIRECTION_OUTBOUND
+		       ? site->egress[0]
+		       : unknown;
+}
+
 void generation_describe(const struct generation *g, struct subject *s,
 			 struct service *svc, struct place *place)
 {
@@ -391,9 +427,8 @@ void generation_describe(const struct generation *g, struct subject *s,
 					    s->time_us)
 				      ? KNOWN_YES
 				      : KNOWN_NO;
-	memset(&s->egress, 0, sizeof(s->egress));
-	if (site != NULL && site->egress_count == 1 && s->direction == DIRECTION_OUTBOUND)
-		s->egress = site->egress[0];
+	if (!s->egress_given)
+		s->egress = declared_egress(site, s);
 	s->country_expected = country_expected(site, svc, place);
 }
 
@@ -406,6 +441,9 @@ void generation_describe_cb(void *arg, struct subject *s, struct service *svc,
 	generation_locate(g, &s->inside, &s->peer, &w);
 	s->direction = w.direction;
 	s->site = w.site;
+	s->egress_given = w.translated;
+	if (w.translated)
+		s->egress = s->inside;
 	if (s->source == ID_NONE)
 		s->source = w.source;
 	if (w.source != ID_NONE)

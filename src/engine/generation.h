@@ -54,6 +54,8 @@ struct whereabouts {
 	bool known;            /* `inside` belongs to a site or a source */
 	uint16_t site, source; /* ID_NONE = none */
 	enum role role;
+	bool translated; /* `inside` is an egress address: who it was is not known */
+	bool shared;     /* declared: many people use it */
 };
 
 void generation_locate(const struct generation *g, const struct addr *client,

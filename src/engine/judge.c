@@ -59,8 +59,30 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->role = (enum role)c->role;
 	s->site = c->site;
 	s->source = c->source;
+	s->egress_given = c->translated || c->nat_port != 0;
+	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
 	name_principal(w, fl, cf);
+}
+
+static enum sharing sharing_of(const struct conn *c)
+{
+	return c->shared      ? SHARING_DECLARED
+	       : c->suspected ? SHARING_SUSPECTED
+			      : SHARING_NONE;
+}
+
+/*
+ * Where all of a source's connections come to one worker: towards the outside; else a run with more
+ * workers would suspect less.
+ */
+static void look_for_sharing(struct worker *w, struct conn *c, const struct subject *s)
+{
+	if (c->shared || s->direction != DIRECTION_OUTBOUND)
+		return;
+	if (s->ja4.len > 0 && diversity_note(w->diversity, &s->inside, s->ja4, w->now_us))
+		w->stats.sources_suspected++;
+	c->suspected = diversity_suspects(w->diversity, &s->inside, w->now_us);
 }
 
 /* ---- conn <-> facts and decision -------------------------------------------------------- */
@@ -219,6 +241,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.principal = {cf->principal, cf->principal_len},
 		.role = (enum role)c->role,
 		.has_role = c->inside_known,
+		.shared = sharing_of(c),
 		.direction = (enum direction)c->direction,
 		.protocol = (enum protocol)c->protocol,
 		.ndpi = intern_text(w->texts, c->ndpi),
@@ -263,6 +286,10 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.role = e.role,
 		.has_role = e.has_role,
 		.judged = c->judged,
+		.proxied = str_equal(e.method, STR("CONNECT")),
+		.client = e.src,
+		.server = e.dst,
+		.direction = e.direction,
 		.ip_proto = e.ip_proto,
 		.verdict = cf->decision.verdict,
 		.would = cf->decision.would,
@@ -347,6 +374,7 @@ static void put_signal(struct worker *w, const struct flow *fl, const struct con
 		.time_us = w->now_us,
 		.signal = name,
 		.principal = {cf->principal, cf->principal_len},
+		.shared = sharing_of(c),
 		.flow_id = fl->id,
 		.src = flow_client(fl),
 		.dst = flow_server(fl),
@@ -558,6 +586,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	keep_texts(w, c, f);
 	who(w, fl, c, cf);
 	what(w, c, cf);
+	look_for_sharing(w, c, &cf->subject);
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);

@@ -52,6 +52,7 @@ struct replay_result {
 	char messages[REPLAY_DAMAGED_MAX][REPLAY_MESSAGE_MAX];
 	int write_error; /* 0, or -errno of the ledger: events after it are lost */
 	uint64_t events;
+	unsigned troubles; /* 1u << enum selfcheck_trouble */
 };
 
 /* 0, or -errno when the run could not be set up; *ret is always filled. */

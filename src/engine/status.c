@@ -281,6 +281,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
 		{"followers_refused", st.worker.followers_refused},
+		{"sources_suspected", st.worker.sources_suspected},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},
 		{"guesses_late", st.worker.guess_answers_late},

@@ -101,6 +101,7 @@ struct worker_stats {
 	uint64_t http_lost;     /* connections whose later requests cannot be read */
 	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
 	uint64_t followers_refused;
+	uint64_t sources_suspected; /* of being shared */
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 struct witness *worker_witness(const struct worker *w); /* the worker's own */

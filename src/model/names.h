@@ -79,6 +79,12 @@
 	X(SUBNET, "subnet")   \
 	X(PUBLISHED, "published")
 
+/* Do many people use an inside address? */
+#define SHARINGS(X)             \
+	X(NONE, "")             \
+	X(DECLARED, "declared") \
+	X(SUSPECTED, "suspected")
+
 #define DIRECTIONS(X)           \
 	X(UNKNOWN, "")          \
 	X(OUTBOUND, "outbound") \
@@ -198,6 +204,7 @@
 #define MODEL_VISIBILITY(id, word)       VISIBILITY_##id,
 #define MODEL_UNDECIDABLE(id, word)      UNDECIDABLE_##id,
 #define MODEL_ROLE(id, word)             ROLE_##id,
+#define MODEL_SHARING(id, word)          SHARING_##id,
 #define MODEL_DIRECTION(id, word)        DIRECTION_##id,
 #define MODEL_MODE(id, word)             MODE_##id,
 #define MODEL_GATE(id, word)             GATE_##id,
@@ -217,6 +224,7 @@ MODEL_DECLARE(corroboration, CORROBORATIONS, CORROBORATION, MODEL_CORROBORATION)
 MODEL_DECLARE(visibility, VISIBILITIES, VISIBILITY, MODEL_VISIBILITY)
 MODEL_DECLARE(undecidable, UNDECIDABLES, UNDECIDABLE, MODEL_UNDECIDABLE)
 MODEL_DECLARE(role, ROLES, ROLE, MODEL_ROLE)
+MODEL_DECLARE(sharing, SHARINGS, SHARING, MODEL_SHARING)
 MODEL_DECLARE(direction, DIRECTIONS, DIRECTION, MODEL_DIRECTION)
 MODEL_DECLARE(mode, MODES, MODE, MODEL_MODE)
 MODEL_DECLARE(gate, GATES, GATE, MODEL_GATE)
