@@ -18,11 +18,11 @@ struct identity_list {
 	size_t texts_len, texts_room;
 };
 
-/* Follows struct identity in its memory: rows by address, rows by MAC, texts. */
 struct identity {
 	size_t bytes;
 	uint32_t by_addr, by_mac;
 	uint32_t texts_len;
+	struct identity_row rows[]; /* by MAC, by address; behind them the texts */
 };
 
 static bool mac_is_none(const struct mac *m)
@@ -348,27 +348,17 @@ static bool drop_routers(struct identity_row *rows, size_t count)
 	return true;
 }
 
-static struct identity_row *rows_of(const struct identity *t)
+static const char *texts_of(const struct identity *t)
 {
-	union {
-		const struct identity *given;
-		char *bytes;
-	} at = {.given = t};
-
-	return (struct identity_row *)(void *)(at.bytes + sizeof(*t));
-}
-
-static char *texts_of(const struct identity *t)
-{
-	return (char *)(rows_of(t) + t->by_addr + t->by_mac);
+	return (const char *)(t->rows + t->by_addr + t->by_mac);
 }
 
 /* Behind one another; every list's texts come with an offset of their own. */
 static void gather(struct identity *t, const struct identity_list *const *lists,
 		   size_t count)
 {
-	struct identity_row *to = rows_of(t);
-	char *texts = texts_of(t);
+	struct identity_row *to = t->rows;
+	char *texts = (char *)(t->rows + t->by_addr);
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -407,13 +397,13 @@ struct identity *identity_build(const struct identity_list *const *lists, size_t
 	*t = (struct identity){
 		.bytes = bytes, .by_addr = (uint32_t)rows, .texts_len = (uint32_t)texts};
 	gather(t, lists, count);
-	if (!drop_routers(rows_of(t), rows)) {
+	if (!drop_routers(t->rows, rows)) {
 		free(t);
 		return NULL;
 	}
-	qsort(rows_of(t), rows, sizeof(struct identity_row), compare_rows);
-	cut(rows_of(t), rows);
-	while (about_macs < rows && addr_is_none(&rows_of(t)[about_macs].addr))
+	qsort(t->rows, rows, sizeof(struct identity_row), compare_rows);
+	cut(t->rows, rows);
+	while (about_macs < rows && addr_is_none(&t->rows[about_macs].addr))
 		about_macs++;
 	t->by_mac = (uint32_t)about_macs;
 	t->by_addr = (uint32_t)(rows - about_macs);
@@ -543,7 +533,7 @@ enum identity_answer identity_find(const struct identity *t, const struct addr *
 	*ret_len = 0;
 	if (t == NULL)
 		return IDENTITY_NOBODY;
-	rows = rows_of(t) + t->by_mac;
+	rows = t->rows + t->by_mac;
 	if ((r = row_at(rows, t->by_addr, &key)) != NULL)
 		return user_of(t, r, buf, ret_len);
 	key.kind = IDENTITY_LEASES;
@@ -559,7 +549,7 @@ enum identity_answer identity_find(const struct identity *t, const struct addr *
 				    .from_us = time_us,
 				    .line = UINT32_MAX,
 				    .kind = IDENTITY_PEOPLE};
-	if ((r = row_at(rows_of(t), t->by_mac, &key)) != NULL)
+	if ((r = row_at(t->rows, t->by_mac, &key)) != NULL)
 		return user_of(t, r, buf, ret_len);
 	*ret_len = mac_format(&mac, buf);
 	return IDENTITY_MAC;

@@ -110,11 +110,11 @@ static void put_event(void *arg, const struct event_key *key,
 {
 	struct enforcer *e = arg;
 	const enum selfcheck_trouble t = selfcheck_look(&e->check, d);
-	char line[FORM_LINE_MAX];
 
 	(void)key;
 	put_line(e, tail, len);
 	if (t != SELFCHECK_COUNT) {
+		char line[FORM_LINE_MAX] = "";
 		const struct system_event s = {.time_us = d->time_us,
 					       .what = selfcheck_name(t),
 					       .message = str_of(selfcheck_message(t))};

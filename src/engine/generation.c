@@ -395,7 +395,7 @@ bool generation_is_astray(const struct generation *g, const struct subject *s)
 /* One egress address: the site's are translated to it.  Several: to one of them. */
 static struct addr declared_egress(const struct site_cfg *site, const struct subject *s)
 {
-	static const struct addr unknown;
+	static const struct addr unknown = {{0}};
 
 	return site != NULL && site->egress_count == 1 &&
 			       s->direction == DIRECTION_OUTBOUND

@@ -29,6 +29,10 @@ struct watched {
 };
 
 struct identity_watch {
+	struct identity_share *sh;
+	void *places;
+	identity_tell *tell;
+	void *arg;
 	struct watched files[IDENTITY_FILES_MAX];
 	size_t count;
 	struct identity_list *neighbours; /* NULL = none */
@@ -79,9 +83,18 @@ static void offer(struct identity_share *sh, void *places, const struct identity
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-struct identity_watch *identity_watch_create(void)
+struct identity_watch *identity_watch_create(struct identity_share *sh, void *places,
+					     identity_tell *tell, void *arg)
 {
-	return calloc(1, sizeof(struct identity_watch));
+	struct identity_watch *w = calloc(1, sizeof(*w));
+
+	if (w != NULL) {
+		w->sh = sh;
+		w->places = places;
+		w->tell = tell;
+		w->arg = arg;
+	}
+	return w;
 }
 
 static void forget(struct watched *f)
@@ -143,7 +156,7 @@ static void configure(struct identity_watch *w, const struct config *c)
 	w->changed = true;
 }
 
-static void tell_findings(const struct diag *d, identity_tell *tell, void *arg)
+static void tell_findings(const struct identity_watch *w, const struct diag *d)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -153,12 +166,11 @@ static void tell_findings(const struct diag *d, identity_tell *tell, void *arg)
 		return;
 	diag_print(d, out, false);
 	(void)fclose(out);
-	tell(arg, false, text);
+	w->tell(w->arg, false, text);
 	free(text);
 }
 
-static void look_at_file(struct identity_watch *w, struct watched *f, identity_tell *tell,
-			 void *arg)
+static void look_at_file(struct identity_watch *w, struct watched *f)
 {
 	/* Before it is read: what is written meanwhile is seen the next time. */
 	const struct stamp now = stamp_of(f->name);
@@ -175,10 +187,10 @@ static void look_at_file(struct identity_watch *w, struct watched *f, identity_t
 	f->seen = true;
 	if (list == NULL) {
 		f->broken = true;
-		tell_findings(d, tell, arg);
+		tell_findings(w, d);
 	} else {
 		if (f->broken)
-			tell(arg, true, f->name);
+			w->tell(w->arg, true, f->name);
 		f->broken = false;
 		identity_list_destroy(f->list);
 		f->list = list;
@@ -230,8 +242,7 @@ static void look_at_neighbours(struct identity_watch *w, bool wanted)
 
 /* ---- both ---------------------------------------------------------------------------------------- */
 
-static void build_and_offer(struct identity_watch *w, struct identity_share *sh,
-			    void *places, identity_tell *tell, void *arg)
+static void build_and_offer(struct identity_watch *w)
 {
 	const struct identity_list *all[IDENTITY_FILES_MAX + 1] = {NULL};
 	const char *why = "";
@@ -248,28 +259,27 @@ static void build_and_offer(struct identity_watch *w, struct identity_share *sh,
 	t = identity_build(all, n, &why);
 	w->changed = false;
 	if (t == NULL) {
-		tell(arg, false, why);
+		w->tell(w->arg, false, why);
 		return;
 	}
-	offer(sh, places, t);
-	atomic_store(&sh->rows, (uint32_t)rows);
+	offer(w->sh, w->places, t);
+	atomic_store(&w->sh->rows, (uint32_t)rows);
 	identity_destroy(t);
 }
 
 void identity_watch_look(struct identity_watch *w, const struct config *c,
-			 struct identity_share *sh, void *places, int64_t mono_us,
-			 bool now, identity_tell *tell, void *arg)
+			 int64_t mono_us, bool now)
 {
 	if (!now && mono_us < w->next_us)
 		return;
 	w->next_us = mono_us + LOOK_US;
 	configure(w, c);
 	for (size_t i = 0; i < w->count; i++)
-		look_at_file(w, &w->files[i], tell, arg);
+		look_at_file(w, &w->files[i]);
 	look_at_neighbours(w, c->identity.neighbours);
 	/* What was offered last may still be read: then the next time. */
-	if (w->changed && atomic_load(&sh->taken) == atomic_load(&sh->offered))
-		build_and_offer(w, sh, places, tell, arg);
+	if (w->changed && atomic_load(&w->sh->taken) == atomic_load(&w->sh->offered))
+		build_and_offer(w);
 }
 
 unsigned identity_watch_broken(const struct identity_watch *w)

@@ -39,19 +39,20 @@ const struct identity *identity_share_take(struct identity_share *sh, const void
 
 struct identity_watch;
 
-struct identity_watch *identity_watch_create(void); /* NULL: out of memory */
-void identity_watch_destroy(struct identity_watch *w);
-
 /* Said once for each state of a file: what was refused, all findings, or that it is fine again. */
 typedef void identity_tell(void *arg, bool fine, const char *text);
+
+/* Tables go to `sh` and its `places`.  NULL: out of memory. */
+struct identity_watch *identity_watch_create(struct identity_share *sh, void *places,
+					     identity_tell *tell, void *arg);
+void identity_watch_destroy(struct identity_watch *w);
 
 /*
  * Look at what `c` names, at the most every 5 s of `mono_us`; offer a new table if anything has
  * changed.  `now` = at once.
  */
 void identity_watch_look(struct identity_watch *w, const struct config *c,
-			 struct identity_share *sh, void *places, int64_t mono_us,
-			 bool now, identity_tell *tell, void *arg);
+			 int64_t mono_us, bool now);
 
 /* Files whose present contents are not in force. */
 unsigned identity_watch_broken(const struct identity_watch *w);

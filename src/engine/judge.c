@@ -221,6 +221,22 @@ static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 	e->database = intern_text(w->texts, c->database);
 }
 
+static void tell_ends_and_connectors(const struct flow_event *e, struct event_digest *d)
+{
+	const struct service *svc = e->service;
+
+	d->proxied = str_equal(e->method, STR("CONNECT"));
+	d->client = e->src;
+	d->server = e->dst;
+	d->direction = e->direction;
+	while (d->connector_count < DIGEST_CONNECTORS_MAX &&
+	       d->connector_count < svc->connector_count) {
+		d->connectors[d->connector_count] =
+			svc->connectors[d->connector_count].connector;
+		d->connector_count++;
+	}
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
@@ -286,10 +302,6 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.role = e.role,
 		.has_role = e.has_role,
 		.judged = c->judged,
-		.proxied = str_equal(e.method, STR("CONNECT")),
-		.client = e.src,
-		.server = e.dst,
-		.direction = e.direction,
 		.ip_proto = e.ip_proto,
 		.verdict = cf->decision.verdict,
 		.would = cf->decision.would,
@@ -313,12 +325,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		e.ndpi_host = intern_text(w->texts, c->ndpi_host);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)
 		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
-	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
-	       d.connector_count < cf->service.connector_count) {
-		d.connectors[d.connector_count] =
-			cf->service.connectors[d.connector_count].connector;
-		d.connector_count++;
-	}
+	tell_ends_and_connectors(&e, &d);
 	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
 	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
 		e.host = e.sni;

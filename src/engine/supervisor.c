@@ -406,9 +406,8 @@ static void tell_identity(void *arg, bool fine, const char *text)
 
 static void look_who_is_who(struct supervisor *s, bool now)
 {
-	identity_watch_look(s->identity, s->generation->config, &s->sh->identity,
-			    s->rings.identity, gateway_monotonic_us(), now, tell_identity,
-			    s);
+	identity_watch_look(s->identity, s->generation->config, gateway_monotonic_us(),
+			    now);
 }
 
 static void start_child(struct supervisor *s, enum child_kind k)
@@ -946,7 +945,8 @@ static int share_memory(struct supervisor *s)
 	if (s->rings.dns_fd < 0)
 		return s->rings.dns_fd;
 	s->rings.identity = identity_share_create();
-	s->identity = identity_watch_create();
+	s->identity = identity_watch_create(&s->sh->identity, s->rings.identity,
+					    tell_identity, s);
 	if (s->rings.identity == NULL || s->identity == NULL)
 		return -ENOMEM;
 	if (s->cfg.ndpi && !share_with_guesser(s))

@@ -53,8 +53,7 @@ static void write_people(struct watched_scene *s, const char *text)
 static void look(struct watched_scene *s)
 {
 	s->mono_us += 5 * SECOND;
-	identity_watch_look(s->watch, &s->config, &s->share, s->places, s->mono_us, false,
-			    tell, s);
+	identity_watch_look(s->watch, &s->config, s->mono_us, false);
 }
 
 static void take(struct watched_scene *s)
@@ -88,7 +87,7 @@ static int make(void **state)
 	(void)snprintf(s->path, sizeof(s->path), "%s/people.csv", s->folder);
 	s->config.identity.people = s->path;
 	s->places = identity_share_create();
-	s->watch = identity_watch_create();
+	s->watch = identity_watch_create(&s->share, s->places, tell, s);
 	*state = s;
 	return s->places == NULL || s->watch == NULL ? -1 : 0;
 }
@@ -131,12 +130,10 @@ static void nothing_is_looked_at_more_often_than_every_5_s(void **state)
 	look(s);
 	take(s);
 	write_people(s, "address,user\n10.0.0.1,berta\n");
-	identity_watch_look(s->watch, &s->config, &s->share, s->places,
-			    s->mono_us + 5 * SECOND - 1, false, tell, s);
+	identity_watch_look(s->watch, &s->config, s->mono_us + 5 * SECOND - 1, false);
 	take(s);
 	assert_user(s, "anna");
-	identity_watch_look(s->watch, &s->config, &s->share, s->places, s->mono_us, true,
-			    tell, s);
+	identity_watch_look(s->watch, &s->config, s->mono_us, true);
 	take(s);
 	assert_user(s, "berta");
 }
