@@ -59,6 +59,7 @@ static int check(const struct common *c, bool quiet)
 				     .share = share_folder(),
 				     .now_us = clock_real.now_us(clock_real.arg)};
 	struct diag *d = diag_create();
+	struct identity *who = NULL;
 	struct generation *g;
 	int code;
 
@@ -69,13 +70,17 @@ static int check(const struct common *c, bool quiet)
 	g = generation_load(&cfg, d);
 	if (g != NULL)
 		(void)feeds_old(g, cfg.now_us, old_feed, d);
+	who = identity_load(g->config, d);
 	if (c->json)
 		diag_print_json(d, stdout);
 	else
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 	if (g == NULL && !c->json)
 		(void)fprintf(stderr, "nothing was loaded\n");
-	if (g != NULL && !c->json && !quiet)
+	if (g != NULL && who == NULL && !c->json)
+		(void)fprintf(stderr, "the rest is fine; of a broken file of the group "
+				      "identity what it said before stays in force\n");
+	if (who != NULL && !c->json && !quiet)
 		(void)printf("fine: generation %s, %" PRIu32 " rules, %zu expectations "
 			     "fulfilled\n",
 			     g->name, policy_rule_count(g->policy), g->expect_count);
@@ -83,7 +88,8 @@ static int check(const struct common *c, bool quiet)
 		tell_databases(g->catalog);
 		tell_interfaces(&g->config->capture);
 	}
-	code = g == NULL ? EXIT_FINDINGS : EXIT_FINE;
+	code = who == NULL ? EXIT_FINDINGS : EXIT_FINE;
+	identity_destroy(who);
 	generation_destroy(g);
 	diag_destroy(d);
 	return finish_output(code);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "config/identity.h"
 #include "engine/generation.h"
 
 enum exit_code {
@@ -38,6 +39,8 @@ const char *share_folder(void);
  * `quiet` leaves warnings unprinted.
  */
 struct generation *load_or_report(const struct common *c, bool quiet);
+/* The same of the files that say who is who. */
+struct identity *identity_or_report(const struct config *c);
 
 /* One wrong option or operand: "weir replay: ..." and where to read on; EXIT_USAGE. */
 int usage_error(const char *command, const char *fmt, ...)

@@ -75,6 +75,9 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 		s->peer_port = 0;
 	}
 	s->role = w.role;
+	s->egress_given = w.translated;
+	if (w.translated)
+		s->egress = s->inside;
 	s->site = w.site;
 	s->source = w.source;
 	s->evidence = EVIDENCE_ADDRESS;
@@ -87,6 +90,20 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 	} else if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_QUIC) {
 		s->undecidable = UNDECIDABLE_NO_SNI;
 	}
+}
+
+/* As judge.c names it. */
+static void print_principal(const struct identity *who, const struct subject *s,
+			    FILE *out)
+{
+	char text[IDENTITY_TEXT_MAX];
+	size_t len;
+	enum identity_answer a = identity_find(who, &s->inside, s->time_us, text, &len);
+
+	if (a != IDENTITY_NOBODY)
+		(void)fprintf(out, "  principal  %.*s   (%s)\n", (int)len, text,
+			      a == IDENTITY_USER ? "by the list of people"
+						 : "MAC by a lease");
 }
 
 static void print_known(const struct generation *g, const struct subject *s, FILE *out)
@@ -136,6 +153,7 @@ static int answer(const struct question *q)
 	struct service svc;
 	struct place place;
 	struct decision d;
+	struct identity *who;
 	struct generation *g;
 	char host[256];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
@@ -154,6 +172,9 @@ static int answer(const struct question *q)
 		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
 		     (unsigned)s.server_port, g->name);
 	print_known(g, &s, stdout);
+	who = identity_or_report(g->config);
+	print_principal(who, &s, stdout);
+	identity_destroy(who);
 	(void)printf("\n");
 	policy_explain(g->policy, &s, &d, stdout);
 	generation_destroy(g);

@@ -14,6 +14,7 @@
 
 #include "app/command.h"
 #include "capture/source.h"
+#include "engine/selfcheck.h"
 #include "match/zone.h"
 #include "report/summary.h"
 
@@ -217,7 +218,9 @@ static int show_result(const struct options *o, const struct generation *g,
 		       const struct replay_cfg *rc, const struct replay_result *res,
 		       const struct summary *sum, const char *dir)
 {
+	const char *troubles[SELFCHECK_COUNT];
 	struct summary_frame f = {
+		.troubles = troubles,
 		.captures = rc->captures,
 		.capture_count = rc->capture_count,
 		.generation = g->name,
@@ -233,6 +236,10 @@ static int show_result(const struct options *o, const struct generation *g,
 		.ledger = dir,
 	};
 
+	for (unsigned i = 0; i < SELFCHECK_COUNT; i++)
+		if ((res->troubles & 1u << i) != 0)
+			troubles[f.trouble_count++] =
+				selfcheck_message((enum selfcheck_trouble)i);
 	if (o->common.json)
 		summary_print_json(sum, &f, stdout);
 	else
@@ -282,7 +289,8 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 }
 
 static int run_with(struct options *o, const struct generation *g,
-		    const char *const *captures, size_t count)
+		    const struct identity *identity, const char *const *captures,
+		    size_t count)
 {
 	struct summary_cfg sc = {.policy = g->policy, .vocabulary = &g->vocabulary};
 	struct replay_result *res = calloc(1, sizeof(*res));
@@ -290,6 +298,7 @@ static int run_with(struct options *o, const struct generation *g,
 	const char *dir;
 	struct ledger *l = open_output(o, g->config, &dir);
 	struct replay_cfg rc = {.generation = g,
+				.identity = identity,
 				.captures = captures,
 				.capture_count = count,
 				.dnstap = o->dnstap,
@@ -343,15 +352,19 @@ out:
 
 static int load_and_run(struct options *o, const char *const *captures, size_t count)
 {
+	struct identity *identity;
 	struct generation *g;
-	int code;
+	int code = EXIT_FINDINGS;
 
 	if (!any_capture(captures, count))
 		return EXIT_COULD_NOT;
 	g = load_or_report(&o->common, o->quiet);
 	if (g == NULL)
 		return EXIT_FINDINGS;
-	code = run_with(o, g, captures, count);
+	identity = identity_or_report(g->config);
+	if (identity != NULL)
+		code = run_with(o, g, identity, captures, count);
+	identity_destroy(identity);
 	generation_destroy(g);
 	return code;
 }

@@ -266,3 +266,24 @@ bool prefix_contains(const struct prefix *p, const struct addr *a)
 		return false;
 	return rest == 0 || (p->addr.b[whole] ^ a->b[whole]) >> (8 - rest) == 0;
 }
+
+bool nat64_bits(unsigned bits)
+{
+	return bits == 96 || (bits >= 32 && bits <= 64 && bits % 8 == 0);
+}
+
+bool nat64_embedded(const struct prefix *p, const struct addr *a, struct addr *ret)
+{
+	uint8_t v4[4];
+	size_t at = p->bits / 8u;
+
+	if (!nat64_bits(p->bits) || addr_is_v4(a) || a->b[8] != 0 ||
+	    !prefix_contains(p, a))
+		return false;
+	for (size_t i = 0; i < sizeof(v4); i++, at++) {
+		at += at == 8; /* the octet that is zero */
+		v4[i] = a->b[at];
+	}
+	*ret = addr_from_v4(v4);
+	return true;
+}

@@ -87,4 +87,12 @@ enum prefix_error prefix_parse(const char *s, size_t len, struct prefix *ret);
 size_t prefix_format(const struct prefix *p, char buf[PREFIX_TEXT_MAX]);
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 
+/* May an IPv6 prefix of so many bits be one of NAT64?  RFC 6052 2.2. */
+bool nat64_bits(unsigned bits);
+/*
+ * The IPv4 address that `a` holds behind NAT64 prefix `p`; false: it is none of that prefix, or
+ * bits 64 to 71 are not zero.  What stands behind the address is not looked at.
+ */
+bool nat64_embedded(const struct prefix *p, const struct addr *a, struct addr *ret);
+
 #endif /* BASE_ADDR_H */

@@ -63,6 +63,9 @@ size_t describe_database(const struct catalog *c, unsigned file, const char *tit
 /* How the country databases did with addresses that the tags know; "" = not asked. */
 size_t describe_probe(const struct catalog *c, char *to, size_t room);
 
+/* networks.c */
+void read_networks(struct builder *b, const struct tsv_text *text);
+
 /* rows.c */
 void read_groups(struct builder *b, const struct tsv_text *text);
 void read_services(struct builder *b, const struct tsv_text *text);

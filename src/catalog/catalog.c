@@ -243,6 +243,21 @@ void catalog_country_of(const struct catalog *c, const struct addr *a, char ret[
 		mmdb_country(c->geo[MMDB_COUNTRY][i], a, ret);
 }
 
+static bool is_microsoft_network(const struct catalog *c, uint32_t asn)
+{
+	size_t low = 0, high = c->network_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (c->networks[middle] < asn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->network_count && c->networks[low] == asn;
+}
+
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret)
 {
 	catalog_tags_of(c, a, ret);
@@ -250,6 +265,7 @@ void catalog_address(const struct catalog *c, const struct addr *a, struct place
 		catalog_country_of(c, a, ret->country);
 	for (size_t i = 0; i < MMDB_PARTS && ret->asn == 0; i++)
 		mmdb_network(c->geo[MMDB_ASN][i], a, &ret->asn, &ret->as_org);
+	ret->microsoft_network = is_microsoft_network(c, ret->asn);
 }
 
 size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX])

@@ -31,6 +31,7 @@ struct catalog_cfg {
 	const char *
 		groups; /* words for services, .tsv; NULL = groups.tsv beside `services` */
 	const char *own; /* the site's own entries, format of services; NULL = none */
+	const char *networks; /* Microsoft's autonomous systems, .tsv; NULL = none */
 	const char *country[MMDB_PARTS], *asn[MMDB_PARTS]; /* MMDB; NULL = none */
 	bool accept_registrant; /* only warn of a country database of registrants */
 };

@@ -21,8 +21,9 @@ static const char *const titles[FILE_COUNT] = {
 	[FILE_REGIONS] = "regions",       [FILE_TAGS] = "tags",
 	[FILE_GROUPS] = "words",          [FILE_SERVICES] = "services",
 	[FILE_CONNECTORS] = "connectors", [FILE_OWN] = "own entries",
-	[FILE_COUNTRY] = "country",       [FILE_ASN] = "network",
-	[FILE_COUNTRY_2] = "country",     [FILE_ASN_2] = "network",
+	[FILE_NETWORKS] = "networks",     [FILE_COUNTRY] = "country",
+	[FILE_ASN] = "network",           [FILE_COUNTRY_2] = "country",
+	[FILE_ASN_2] = "network",
 };
 
 struct str builder_copy(struct builder *b, struct str s)
@@ -312,6 +313,7 @@ static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT
 		[FILE_REGIONS] = read_regions,       [FILE_TAGS] = read_tags,
 		[FILE_GROUPS] = read_groups,         [FILE_SERVICES] = read_services,
 		[FILE_CONNECTORS] = read_connectors, [FILE_OWN] = read_own,
+		[FILE_NETWORKS] = read_networks,
 	};
 
 	for (unsigned i = 0; i < FILE_COUNTRY; i++) {
@@ -448,6 +450,7 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_CONNECTORS], cfg->connectors, true, TEXT_LIMIT, d);
 	read_file(&files[FILE_OWN], cfg->own, false, TEXT_LIMIT, d);
+	read_file(&files[FILE_NETWORKS], cfg->networks, false, TEXT_LIMIT, d);
 	read_database(files, &extra, FILE_COUNTRY, cfg->country[0], d);
 	read_database(files, &extra, FILE_COUNTRY_2, cfg->country[1], d);
 	read_database(files, &extra, FILE_ASN, cfg->asn[0], d);

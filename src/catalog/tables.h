@@ -79,6 +79,8 @@ struct catalog {
 	uint32_t *connector_about; /* by connector: its first row + 1, 0 = none */
 	struct regions regions;
 	struct prefixes *prefixes;
+	uint32_t *networks; /* Microsoft's autonomous systems, ascending */
+	size_t network_count;
 	struct tag_feed feeds[TAG_FILES_MAX];
 	size_t feed_count;
 	struct place *places; /* one for each set of tags that some address has */
@@ -99,6 +101,7 @@ enum catalog_file {
 	FILE_SERVICES,
 	FILE_CONNECTORS,
 	FILE_OWN,
+	FILE_NETWORKS,
 	FILE_COUNTRY, /* MMDB */
 	FILE_ASN,     /* MMDB */
 	FILE_COUNTRY_2,

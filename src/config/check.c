@@ -294,6 +294,31 @@ static void check_capture(struct walk *w)
 			   "more than %d interfaces to watch", CAPTURE_WATCHED_MAX);
 }
 
+static void check_nat64(struct walk *w)
+{
+	const struct node *geo = root_member(w, "geo");
+	const struct node *list = geo == NULL || geo->kind != NODE_GROUP
+					  ? NULL
+					  : outline_member(w->o, geo, "nat64");
+	struct prefix p;
+
+	if (list == NULL || (list->kind != NODE_ARRAY && list->kind != NODE_LIST))
+		return;
+	for (const struct node *n = outline_first(w->o, list); n != NULL;
+	     n = outline_next(w->o, list, n)) {
+		if (n->kind != NODE_STRING ||
+		    prefix_parse(n->value, strlen(n->value), &p) != PREFIX_OK ||
+		    (!addr_is_v4(&p.addr) && nat64_bits(p.bits)))
+			continue;
+		diag_error(
+			w->d, outline_value_span(w->o, n),
+			"'%s' is no NAT64 prefix: an IPv6 one of 32, 40, 48, 56, 64 or "
+			"96 bits (RFC 6052)",
+			n->value);
+		diag_remedy(w->d, "nat64 = [ \"2001:db8:64::/96\" ];");
+	}
+}
+
 void check_settings(struct walk *w)
 {
 	const struct node *sites = root_member(w, "sites");
@@ -305,6 +330,7 @@ void check_settings(struct walk *w)
 	    (sources != NULL && sources->count > SCHEMA_SOURCES_MAX))
 		return;
 	check_capture(w);
+	check_nat64(w);
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");
 	if (sites != NULL && sites->kind == NODE_LIST)

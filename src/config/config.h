@@ -24,12 +24,21 @@
 #include "match/zone.h"
 #include "model/names.h"
 
+/* On which side of the site's address translation its packets are seen. */
+enum vantage {
+	VANTAGE_FOUND =
+		0, /* not given: a source that is an egress address was translated */
+	VANTAGE_INSIDE,
+	VANTAGE_OUTSIDE
+};
+
 struct site_cfg {
 	const char *name;
 	const struct prefix *inside;
 	size_t inside_count;
 	const struct addr *egress;
 	size_t egress_count;
+	enum vantage vantage;
 	const struct addr *resolvers;
 	size_t resolver_count;
 	const char *zone_name; /* NULL = not given: UTC, and no off-hours */
@@ -47,6 +56,7 @@ struct source_cfg {
 	const struct prefix *addresses;
 	size_t address_count;
 	const char *site; /* NULL = by address */
+	bool shared;      /* many people: a proxy, a terminal server, a translation */
 };
 
 enum capture_source {
@@ -105,6 +115,9 @@ struct config {
 		int64_t warn_age_us;     /* 0 = never */
 		const char *const *tags; /* service tags, given or shipped */
 		size_t tag_count;
+		const char *networks;       /* given or shipped */
+		const struct prefix *nat64; /* beside 64:ff9b::/96 */
+		size_t nat64_count;
 	} geo;
 	struct {
 		int64_t warn_age_us; /* of service tags; 0 = by default */
@@ -122,6 +135,12 @@ struct config {
 		const char *log; /* socket that resolvers log to; NULL = none */
 		const char *log_group;
 	} dns;
+	struct {
+		const char *const *leases; /* need not exist yet */
+		size_t lease_count;
+		const char *people; /* NULL = none */
+		bool neighbours;    /* of the running gateway's own table */
+	} identity;
 	struct capture_cfg capture;
 	struct control_cfg control;
 	struct {

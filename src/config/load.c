@@ -38,6 +38,7 @@ static struct config *create(struct diag *d)
 					  .operators = "weir-admin",
 					  .readers = "weir-audit"};
 	c->dns.keep = true;
+	c->identity.neighbours = true;
 	c->dns.save_us = 300000000;
 	c->dns.log_group = "weir";
 	c->geo.warn_age_us = INT64_C(180) * 86400 * 1000000;
@@ -132,6 +133,7 @@ static bool fill_defaults(struct config *c, const char *share)
 	       shipped(c, share, "rules/catalog/connectors.tsv",
 		       &c->catalog.connectors) &&
 	       shipped(c, share, "geo/regions.tsv", &c->catalog.regions) &&
+	       shipped(c, share, "geo/microsoft-networks.tsv", &c->geo.networks) &&
 	       shipped_tags(c, share);
 }
 

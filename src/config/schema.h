@@ -25,6 +25,8 @@ enum schema_type {
 	SCHEMA_FILE,          /* must be readable */
 	SCHEMA_FILES,         /* a list of them */
 	SCHEMA_FILE_OR_FILES, /* one, or a list of at most max */
+	SCHEMA_WATCHED, /* a file that is read anew when it changes; need not exist */
+	SCHEMA_PATHS,   /* a list of at most max of these */
 	SCHEMA_FOLDER,
 	SCHEMA_PREFIXES,
 	SCHEMA_ADDRESSES,
@@ -36,6 +38,7 @@ enum schema_type {
 	SCHEMA_SIZE,       /* "64MiB": uint64_t within min..max bytes */
 	SCHEMA_DURATION,   /* "5min": int64_t within min..max microseconds */
 	SCHEMA_SOURCE,     /* enum capture_source */
+	SCHEMA_VANTAGE,    /* enum vantage */
 	SCHEMA_FAILURE,    /* enum on_failure */
 	SCHEMA_MASK,       /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
 	SCHEMA_PATH,       /* of at most max bytes; need not exist */
@@ -68,6 +71,7 @@ struct schema_row {
 #define SCHEMA_SITES_MAX      1024
 #define SCHEMA_SOURCES_MAX    16384
 #define SCHEMA_INTERFACES_MAX 256
+#define SCHEMA_LEASES_MAX     30
 #define SCHEMA_SOCKET_MAX     107 /* struct sockaddr_un.sun_path without its NUL */
 
 extern const struct schema_row schema_rows[];

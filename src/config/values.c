@@ -327,6 +327,33 @@ static void read_file_or_files(const struct job *j)
 	store_list(j, one, 1);
 }
 
+static void read_paths(const struct job *j)
+{
+	const struct outline *o = j->w->o;
+	const char **names;
+	size_t count = 0;
+
+	if (!is_list(j))
+		return;
+	if (j->n->count > (size_t)j->row->max) {
+		diag_error(j->w->d, value_at(j, j->n), "more than %lld files",
+			   (long long)j->row->max);
+		return;
+	}
+	names = walk_alloc(j->w, j->n->count * sizeof(*names));
+	if (names == NULL)
+		return;
+	for (const struct node *n = outline_first(o, j->n); n != NULL;
+	     n = outline_next(o, j->n, n)) {
+		if (!is_kind(j, n, NODE_STRING) || !not_empty(j, n))
+			continue;
+		names[count] = resolve(j, n);
+		if (names[count] != NULL)
+			count++;
+	}
+	store_list(j, names, count);
+}
+
 static bool good_prefix(const struct job *j, const struct node *n, struct prefix *ret)
 {
 	char right[PREFIX_TEXT_MAX];
@@ -645,12 +672,15 @@ static void read_scores(const struct job *j)
 static const char *const words_of[SCHEMA_TYPE_COUNT][2] = {
 	[SCHEMA_SOURCE] = {[CAPTURE_NFQUEUE - 1] = "nfqueue",
 			   [CAPTURE_INTERFACE - 1] = "interface"},
+	[SCHEMA_VANTAGE] = {[VANTAGE_INSIDE - 1] = "inside",
+			    [VANTAGE_OUTSIDE - 1] = "outside"},
 	[SCHEMA_FAILURE] = {[ON_FAILURE_OPEN - 1] = "open",
 			    [ON_FAILURE_CLOSED - 1] = "closed"},
 };
 
 _Static_assert(sizeof(enum capture_source) == sizeof(int) &&
-		       sizeof(enum on_failure) == sizeof(int),
+		       sizeof(enum on_failure) == sizeof(int) &&
+		       sizeof(enum vantage) == sizeof(int),
 	       "read_word() stores an int");
 
 static void read_word(const struct job *j)
@@ -801,6 +831,9 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_FILE] = read_file,
 		[SCHEMA_FILES] = read_files,
 		[SCHEMA_FILE_OR_FILES] = read_file_or_files,
+		[SCHEMA_PATHS] = read_paths,
+		[SCHEMA_WATCHED] = read_folder,
+		[SCHEMA_VANTAGE] = read_word,
 		[SCHEMA_FOLDER] = read_folder,
 		[SCHEMA_PREFIXES] = read_prefixes,
 		[SCHEMA_ADDRESSES] = read_addresses,

@@ -14,6 +14,7 @@
 
 #include "base/pool.h"
 #include "engine/budget.h"
+#include "engine/diversity.h"
 #include "engine/follow.h"
 #include "engine/guess.h"
 #include "engine/hold.h"
@@ -106,8 +107,10 @@ struct conn {
 	uint8_t verdict, reason, gate, undecidable, would, would_gate;
 	uint8_t epoch; /* the generation and mode that judged it */
 	bool client_inside : 1, inside_known : 1;
-	bool client_is_low : 1; /* as it was located */
-	bool server_spoke  : 1; /* payload came from the server's side */
+	bool translated : 1, shared : 1; /* `inside` is an egress address; declared so */
+	bool suspected     : 1;          /* its inside address, when it was judged */
+	bool client_is_low : 1;          /* as it was located */
+	bool server_spoke  : 1;          /* payload came from the server's side */
 	bool asked_ndpi    : 1;
 	bool judged        : 1;
 	bool done          : 1; /* the first bytes have been read */
@@ -144,8 +147,9 @@ struct worker {
 	struct decoder *decoder;
 	struct flow_table *flows;
 	struct head_pools *heads;
-	struct head_pools *others; /* of pending.other */
-	struct budget *initials;   /* of QUIC, to be opened */
+	struct head_pools *others;   /* of pending.other */
+	struct budget *initials;     /* of QUIC, to be opened */
+	struct diversity *diversity; /* of inside addresses */
 	struct identify *identify;
 	struct witness *witness;
 	struct resolve *asked;   /* of site resolvers; NULL = the reader watches them */

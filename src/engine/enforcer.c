@@ -20,6 +20,8 @@
 #include "engine/dns_file.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
+#include "engine/selfcheck.h"
+#include "record/form.h"
 
 #define TICK_US 10000
 #define QUIET_TICK_US \
@@ -49,6 +51,8 @@ struct enforcer {
 	struct worker *worker;
 	struct loader *loader;
 	struct dns_writer *dns;
+	const void *identity;       /* identity_watch.h */
+	uint32_t identity_taken;    /* number of the table in use; 0 = none */
 	struct gateway_order order; /* being carried out: a load goes on */
 	bool loading;
 	struct event_origin origin;
@@ -68,7 +72,8 @@ struct enforcer {
 	int64_t mono_us;
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
 	int64_t next_save_us, save_us; /* of the passive DNS table; save_us 0 = never */
-	bool busy;                     /* something came since the last tick */
+	struct selfcheck check;
+	bool busy; /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
 	bool closed;   /* capture.on_failure; the generation of the start goes */
@@ -90,14 +95,10 @@ static void read_clock(struct enforcer *e)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static void put_event(void *arg, const struct event_key *key,
-		      const struct event_digest *d, const char *tail, size_t len)
+static void put_line(struct enforcer *e, const char *tail, size_t len)
 {
-	struct enforcer *e = arg;
-	void *at = ring_reserve(e->events, len);
+	void *at = len == 0 ? NULL : ring_reserve(e->events, len);
 
-	(void)key;
-	(void)d;
 	if (at == NULL) {
 		atomic_fetch_add(&e->sh->lost, 1);
 		return;
@@ -105,6 +106,25 @@ static void put_event(void *arg, const struct event_key *key,
 	memcpy(at, tail, len);
 	ring_commit(e->events, len);
 	atomic_fetch_add(&e->sh->put, 1);
+}
+
+static void put_event(void *arg, const struct event_key *key,
+		      const struct event_digest *d, const char *tail, size_t len)
+{
+	struct enforcer *e = arg;
+	const enum selfcheck_trouble t = selfcheck_look(&e->check, d);
+
+	(void)key;
+	put_line(e, tail, len);
+	if (t != SELFCHECK_COUNT) {
+		char line[FORM_LINE_MAX] = "";
+		const struct system_event s = {.time_us = d->time_us,
+					       .what = selfcheck_name(t),
+					       .message = str_of(selfcheck_message(t))};
+
+		log_warning("%s", selfcheck_message(t));
+		put_line(e, line, form_system(&s, &e->origin, line, sizeof(line)));
+	}
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -461,6 +481,7 @@ static void publish(struct enforcer *e)
 	st->flows_now = worker_flows(e->worker);
 	if (e->feed != NULL)
 		dnstap_feed_stats(e->feed, &st->dnstap);
+	st->troubles = e->check.told;
 	if (e->queue != NULL) {
 		worker_inline_stats(e->worker, &st->in_line);
 		nfqueue_stats(e->queue, &st->queue);
@@ -492,9 +513,19 @@ static void read_headers(struct enforcer *e)
 	}
 }
 
+static void take_identity(struct enforcer *e)
+{
+	const struct identity *t =
+		identity_share_take(&e->sh->identity, e->identity, &e->identity_taken);
+
+	if (t != NULL)
+		worker_identify(e->worker, t);
+}
+
 static void tick(struct enforcer *e)
 {
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
+	take_identity(e);
 	worker_tick(e->worker, e->now_us);
 	if (e->queue != NULL)
 		nfqueue_watch(e->queue, e->now_us);
@@ -626,6 +657,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 			     .events = rings->events,
 			     .guesses = rings->guesses,
 			     .resolvers = rings->resolvers,
+			     .identity = rings->identity,
 			     .order_fd = order_fd,
 			     .generation = cfg->generation};
 	char error[600] = "";
@@ -643,7 +675,13 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	ring_destroy(rings->notes); /* this process's mapping: not its business */
 	read_clock(&e);
 	e.dns = dns_writer_create(&sh->dns, rings->dns_fd);
-	rc = open_all(&e, error);
+	rc = identity_share_attach(rings->identity);
+	if (rc == 0)
+		rc = open_all(&e, error);
+	else
+		(void)snprintf(error, sizeof(error), "%s", strerrordesc_np(-rc));
+	if (rc == 0)
+		take_identity(&e);
 	if (rc != 0) {
 		log_error("%s", error);
 		return 3;

@@ -31,6 +31,7 @@
 #include "engine/dnstap_feed.h"
 #include "engine/generation.h"
 #include "engine/guess.h"
+#include "engine/identity_watch.h"
 #include "engine/inline.h"
 #include "engine/worker.h"
 
@@ -56,6 +57,7 @@ struct gateway_stats {
 	struct source_stats source;
 	struct dnstap_feed_stats dnstap;
 	uint64_t flows_now;
+	uint64_t troubles; /* 1u << enum selfcheck_trouble */
 };
 
 struct gateway_process {
@@ -68,6 +70,7 @@ struct gateway_rings {
 	struct ring *events;        /* enforcer -> writer: tails of lines */
 	struct ring *notes;         /* supervisor -> writer */
 	int dns_fd;                 /* dns_share.h */
+	void *identity;             /* identity_watch.h: supervisor -> enforcer */
 	struct guess_rings guesses; /* enforcer -> guesser -> enforcer; NULL = no nDPI */
 	struct ring *resolvers;     /* dnstap -> enforcer; NULL = no dns.log */
 	int dnstap_fd;              /* listens at dns.log; -1 = none */
@@ -105,6 +108,7 @@ struct gateway_shared {
 	bool can_events, can_accounting;
 	_Atomic bool acct_was_off; /* nf_conntrack_acct was 0 before the first of us */
 	struct dns_share dns;
+	struct identity_share identity;
 	_Atomic uint64_t stats_version; /* even = stable */
 	struct gateway_stats stats;
 };

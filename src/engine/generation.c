@@ -10,9 +10,10 @@
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
 /* One address lies in 129 prefixes at the most, each once a site's and once a source's. */
-#define NESTED_MAX 258
-#define IS_SOURCE \
-	0x10000u /* values of the inside table: a source's number, or a site's */
+#define NESTED_MAX 259
+/* Values of the inside table: a source's number, or that of a site, maybe for its egress. */
+#define IS_SOURCE 0x10000u
+#define IS_EGRESS 0x20000u
 
 struct generation_memory {
 	struct prefixes *inside;
@@ -43,6 +44,20 @@ static int add_all(struct prefixes *t, const struct prefix *p, size_t n, uint32_
 	return rc;
 }
 
+/* What is seen behind the translation comes from them. */
+static int add_egress(struct prefixes *t, const struct site_cfg *site, uint32_t number)
+{
+	int rc = 0;
+
+	for (size_t i = 0;
+	     i < site->egress_count && site->vantage != VANTAGE_INSIDE && rc == 0; i++) {
+		const struct prefix p = {.addr = site->egress[i], .bits = 128};
+
+		rc = prefixes_add(t, &p, IS_EGRESS | number);
+	}
+	return rc;
+}
+
 /* Which addresses are whose, and the words for sites and sources. */
 static int index_inside(struct generation *g)
 {
@@ -62,6 +77,8 @@ static int index_inside(struct generation *g)
 		rc = add_all(m->inside, c->sites[i].inside, c->sites[i].inside_count,
 			     (uint32_t)i);
 	}
+	for (size_t i = 0; i < c->site_count && rc == 0; i++)
+		rc = add_egress(m->inside, &c->sites[i], (uint32_t)i);
 	for (size_t i = 0; i < c->source_count && rc == 0; i++) {
 		m->source_names[i] = c->sources[i].name;
 		m->source_sites[i] = site_number(c, c->sources[i].site);
@@ -107,6 +124,7 @@ static struct catalog *load_catalog(const struct config *c, struct diag *d)
 		.tags = c->geo.tags,
 		.tag_file_count = c->geo.tag_count,
 		.accept_registrant = c->geo.accept_registrant,
+		.networks = c->geo.networks,
 	};
 
 	for (size_t i = 0; i < c->geo.country_count && i < MMDB_PARTS; i++)
@@ -197,15 +215,23 @@ static bool whose(const struct generation *g, const struct addr *a,
 	ret->site = ID_NONE;
 	ret->source = ID_NONE;
 	ret->role = ROLE_USER;
+	ret->translated = ret->shared = false;
 	for (size_t i = 0; i < n; i++) {
 		uint16_t number = (uint16_t)(values[i] & 0xffff);
 
+		if ((values[i] & IS_EGRESS) != 0) {
+			ret->translated = ret->shared = true;
+			if (ret->site == ID_NONE)
+				ret->site = number;
+			continue;
+		}
 		if ((values[i] & IS_SOURCE) == 0) {
 			if (ret->site == ID_NONE)
 				ret->site = number;
 		} else if (ret->source == ID_NONE) {
 			ret->source = number;
 			ret->role = g->config->sources[number].role;
+			ret->shared |= g->config->sources[number].shared;
 			if (g->memory->source_sites[number] != ID_NONE)
 				ret->site = g->memory->source_sites[number];
 		}
@@ -337,15 +363,81 @@ static enum corroboration by_range(const struct catalog *c, const struct service
 	return place->microsoft_cloud ? CORROBORATION_RANGE_CLOUD : CORROBORATION_NONE;
 }
 
+bool generation_embedded(const struct generation *g, const struct addr *a,
+			 struct addr *ret)
+{
+	/* RFC 6052 2.1 */
+	static const struct prefix well_known = {.addr = {{0x00, 0x64, 0xff, 0x9b}},
+						 .bits = 96};
+	const struct config *c = g->config;
+
+	*ret = *a;
+	if (addr_is_v4(a))
+		return false;
+	if (nat64_embedded(&well_known, a, ret))
+		return true;
+	for (size_t i = 0; i < c->geo.nat64_count; i++)
+		if (nat64_embedded(&c->geo.nat64[i], a, ret))
+			return true;
+	return false;
+}
+
+/* RFC 1918, 6598, 3927, 4193, 4291 2.5.6: nobody on the Internet has such an address. */
+static bool is_private(const struct addr *a)
+{
+	static const struct prefix ranges[] = {
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 10}}, .bits = 104},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}},
+		 .bits = 108},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168}},
+		 .bits = 112},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}},
+		 .bits = 106},
+		{.addr = {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}},
+		 .bits = 112},
+		{.addr = {{[0] = 0xfc}}, .bits = 7},
+		{.addr = {{[0] = 0xfe, [1] = 0x80}}, .bits = 10},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (prefix_contains(&ranges[i], a))
+			return true;
+	return false;
+}
+
+bool generation_is_astray(const struct generation *g, const struct subject *s)
+{
+	struct addr peer;
+
+	if (!s->service->in_scope || s->host.len == 0 || s->place->tag_count > 0 ||
+	    s->place->microsoft_network)
+		return false;
+	(void)generation_embedded(g, &s->peer, &peer);
+	return !is_private(&peer) && !prefixes_contain(g->memory->inside, &peer);
+}
+
+/* One egress address: the site's are translated to it.  Several: to one of them. */
+static struct addr declared_egress(const struct site_cfg *site, const struct subject *s)
+{
+	static const struct addr unknown = {{0}};
+
+	return site != NULL && site->egress_count == 1 &&
+			       s->direction == DIRECTION_OUTBOUND
+		       ? site->egress[0]
+		       : unknown;
+}
+
 void generation_describe(const struct generation *g, struct subject *s,
 			 struct service *svc, struct place *place)
 {
 	const struct site_cfg *site =
 		s->site == ID_NONE ? NULL : &g->config->sites[s->site];
 	enum corroboration range;
+	struct addr peer;
 
 	catalog_name(g->catalog, s->host, svc);
-	catalog_address(g->catalog, &s->peer, place);
+	(void)generation_embedded(g, &s->peer, &peer);
+	catalog_address(g->catalog, &peer, place);
 	s->service = svc;
 	s->place = place;
 	s->in_scope = svc->in_scope || s->role != ROLE_USER;
@@ -359,9 +451,8 @@ void generation_describe(const struct generation *g, struct subject *s,
 					    s->time_us)
 				      ? KNOWN_YES
 				      : KNOWN_NO;
-	memset(&s->egress, 0, sizeof(s->egress));
-	if (site != NULL && site->egress_count == 1 && s->direction == DIRECTION_OUTBOUND)
-		s->egress = site->egress[0];
+	if (!s->egress_given)
+		s->egress = declared_egress(site, s);
 	s->country_expected = country_expected(site, svc, place);
 }
 
@@ -374,6 +465,9 @@ void generation_describe_cb(void *arg, struct subject *s, struct service *svc,
 	generation_locate(g, &s->inside, &s->peer, &w);
 	s->direction = w.direction;
 	s->site = w.site;
+	s->egress_given = w.translated;
+	if (w.translated)
+		s->egress = s->inside;
 	if (s->source == ID_NONE)
 		s->source = w.source;
 	if (w.source != ID_NONE)

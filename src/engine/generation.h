@@ -54,6 +54,8 @@ struct whereabouts {
 	bool known;            /* `inside` belongs to a site or a source */
 	uint16_t site, source; /* ID_NONE = none */
 	enum role role;
+	bool translated; /* `inside` is an egress address: who it was is not known */
+	bool shared;     /* declared: many people use it */
 };
 
 void generation_locate(const struct generation *g, const struct addr *client,
@@ -86,6 +88,17 @@ uint64_t generation_site_id(const struct generation *g, uint16_t site);
  */
 void generation_describe(const struct generation *g, struct subject *s,
 			 struct service *svc, struct place *place);
+
+/* The IPv4 address within a NAT64 one, else `a` itself; true: it was one. */
+bool generation_embedded(const struct generation *g, const struct addr *a,
+			 struct addr *ret);
+
+/*
+ * Does a described subject's host belong to Microsoft's platform, and its peer to nobody who may
+ * answer for that: no published range, no autonomous system of Microsoft's, nothing inside, no private
+ * address (private link, split horizon)?
+ */
+bool generation_is_astray(const struct generation *g, const struct subject *s);
 
 /* The same from addresses alone: the callback of `expect` lines and of explain. */
 void generation_describe_cb(void *arg, struct subject *s, struct service *svc,

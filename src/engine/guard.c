@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "engine/selfcheck.h"
 #include "engine/supervisor.h"
 
 #define LOOK_US INT64_C(5000000)
@@ -161,6 +162,7 @@ void guard_look(struct supervisor *s)
 unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
 {
 	const struct capture_cfg *c = &s->generation->config->capture;
+	struct gateway_stats st;
 	char text[160];
 	unsigned n = geo_watch_warnings(s, tell, arg);
 
@@ -176,6 +178,12 @@ unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg)
 		tell(arg, "net.netfilter.nf_conntrack_checksum is 0");
 		n++;
 	}
+	if (supervisor_read_stats(s, &st))
+		for (unsigned i = 0; i < SELFCHECK_COUNT; i++)
+			if ((st.troubles & 1u << i) != 0) {
+				tell(arg, selfcheck_message((enum selfcheck_trouble)i));
+				n++;
+			}
 	for (size_t i = 0; i < c->interface_count; i++)
 		if (if_nametoindex(c->interfaces[i]) == 0) {
 			(void)snprintf(text, sizeof(text), "no interface '%s'",

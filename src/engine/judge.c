@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/identity.h"
 #include "engine/conn.h"
 #include "flow/community.h"
 #include "match/calendar.h"
 
-#define PRINCIPAL_MAX PREFIX_TEXT_MAX
+_Static_assert(IDENTITY_TEXT_MAX >= PREFIX_TEXT_MAX, "a principal may be a prefix");
 
 /* Everything that one judgement needs, on the stack. */
 struct case_file {
@@ -17,16 +18,23 @@ struct case_file {
 	struct service service;
 	struct place place;
 	struct decision decision;
-	char principal[PRINCIPAL_MAX];
+	char principal[IDENTITY_TEXT_MAX];
 	size_t principal_len;
 	char community[COMMUNITY_ID_LEN + 1];
 };
 
-/* IPv4 address, or the /64 of an IPv6 one: privacy addresses change, the network stays. */
-static void name_principal(struct case_file *cf)
+/*
+ * Who had the address when the connection began: a user, else a MAC, else the IPv4 address, else the
+ * /64 of an IPv6 one (privacy addresses change, the network stays).
+ */
+static void name_principal(const struct worker *w, const struct flow *fl,
+			   struct case_file *cf)
 {
 	struct prefix p = {.addr = cf->subject.inside, .bits = 64};
 
+	if (identity_find(w->cfg.identity, &cf->subject.inside, fl->first_us,
+			  cf->principal, &cf->principal_len) != IDENTITY_NOBODY)
+		return;
 	if (addr_is_v4(&cf->subject.inside)) {
 		cf->principal_len = addr_format(&cf->subject.inside, cf->principal);
 		return;
@@ -35,7 +43,8 @@ static void name_principal(struct case_file *cf)
 	cf->principal_len = prefix_format(&p, cf->principal);
 }
 
-static void who(const struct flow *fl, const struct conn *c, struct case_file *cf)
+static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
+		struct case_file *cf)
 {
 	struct subject *s = &cf->subject;
 	struct addr client = flow_client(fl), server = flow_server(fl);
@@ -50,8 +59,30 @@ static void who(const struct flow *fl, const struct conn *c, struct case_file *c
 	s->role = (enum role)c->role;
 	s->site = c->site;
 	s->source = c->source;
+	s->egress_given = c->translated || c->nat_port != 0;
+	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
-	name_principal(cf);
+	name_principal(w, fl, cf);
+}
+
+static enum sharing sharing_of(const struct conn *c)
+{
+	return c->shared      ? SHARING_DECLARED
+	       : c->suspected ? SHARING_SUSPECTED
+			      : SHARING_NONE;
+}
+
+/*
+ * Where all of a source's connections come to one worker: towards the outside; else a run with more
+ * workers would suspect less.
+ */
+static void look_for_sharing(struct worker *w, struct conn *c, const struct subject *s)
+{
+	if (c->shared || s->direction != DIRECTION_OUTBOUND)
+		return;
+	if (s->ja4.len > 0 && diversity_note(w->diversity, &s->inside, s->ja4, w->now_us))
+		w->stats.sources_suspected++;
+	c->suspected = diversity_suspects(w->diversity, &s->inside, w->now_us);
 }
 
 /* ---- conn <-> facts and decision -------------------------------------------------------- */
@@ -194,6 +225,22 @@ static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 	e->database = intern_text(w->texts, c->database);
 }
 
+static void tell_ends_and_connectors(const struct flow_event *e, struct event_digest *d)
+{
+	const struct service *svc = e->service;
+
+	d->proxied = str_equal(e->method, STR("CONNECT"));
+	d->client = e->src;
+	d->server = e->dst;
+	d->direction = e->direction;
+	while (d->connector_count < DIGEST_CONNECTORS_MAX &&
+	       d->connector_count < svc->connector_count) {
+		d->connectors[d->connector_count] =
+			svc->connectors[d->connector_count].connector;
+		d->connector_count++;
+	}
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
@@ -214,6 +261,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.principal = {cf->principal, cf->principal_len},
 		.role = (enum role)c->role,
 		.has_role = c->inside_known,
+		.shared = sharing_of(c),
 		.direction = (enum direction)c->direction,
 		.protocol = (enum protocol)c->protocol,
 		.ndpi = intern_text(w->texts, c->ndpi),
@@ -281,12 +329,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		e.ndpi_host = intern_text(w->texts, c->ndpi_host);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)
 		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
-	while (d.connector_count < DIGEST_CONNECTORS_MAX &&
-	       d.connector_count < cf->service.connector_count) {
-		d.connectors[d.connector_count] =
-			cf->service.connectors[d.connector_count].connector;
-		d.connector_count++;
-	}
+	tell_ends_and_connectors(&e, &d);
 	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
 	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
 		e.host = e.sni;
@@ -342,6 +385,7 @@ static void put_signal(struct worker *w, const struct flow *fl, const struct con
 		.time_us = w->now_us,
 		.signal = name,
 		.principal = {cf->principal, cf->principal_len},
+		.shared = sharing_of(c),
 		.flow_id = fl->id,
 		.src = flow_client(fl),
 		.dst = flow_server(fl),
@@ -405,6 +449,8 @@ static void put_signals(struct worker *w, const struct flow *fl, const struct co
 		w->stats.signals_lost++;
 	if (d->undecidable_alert)
 		put_signal(w, fl, c, cf, STR("undecidable"), d->undecidable_rule);
+	if ((c->flags & 1u << FLAG_NAME_ADDRESS_MISMATCH) != 0)
+		put_signal(w, fl, c, cf, STR("name_address_mismatch"), RULE_NONE);
 }
 
 /* ---- judging ----------------------------------------------------------------------------- */
@@ -615,17 +661,48 @@ static bool inherits(const struct worker *w, const struct conn *c, struct facts 
 	return true;
 }
 
+/*
+ * The resolver's word is trusted where the site says which one it is.  A name that DNS alone told
+ * cannot contradict it.
+ */
+static void look_for_mismatch(const struct worker *w, struct conn *c,
+			      struct case_file *cf)
+{
+	struct subject *s = &cf->subject;
+	const bool trusted =
+		s->site != ID_NONE && w->g->config->sites[s->site].resolver_count > 0;
+
+	if (trusted && c->client_inside && s->evidence != EVIDENCE_DNS &&
+	    s->corroboration == CORROBORATION_NONE && generation_is_astray(w->g, s) &&
+	    witness_contradicts(w->witness, &s->inside, generation_site_id(w->g, s->site),
+				&s->peer, s->host, s->time_us))
+		s->flags |= 1u << FLAG_NAME_ADDRESS_MISMATCH;
+}
+
+static void flag_address(const struct worker *w, struct conn *c, struct case_file *cf)
+{
+	struct addr v4;
+
+	cf->subject.flags &= ~(1u << FLAG_NAME_ADDRESS_MISMATCH);
+	if (generation_embedded(w->g, &cf->subject.peer, &v4))
+		cf->subject.flags |= 1u << FLAG_NAT64;
+	look_for_mismatch(w, c, cf);
+	c->flags = cf->subject.flags;
+}
+
 static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 		      const struct facts *f, struct case_file *cf)
 {
 	memset(cf, 0, sizeof(*cf));
 	c->flags &= ~(1u << FLAG_QUIC_INHERITED);
 	keep_texts(w, c, f);
-	who(fl, c, cf);
+	who(w, fl, c, cf);
 	what(w, c, cf);
+	look_for_sharing(w, c, &cf->subject);
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
+	flag_address(w, c, cf);
 	if (cf->subject.evidence == EVIDENCE_NONE)
 		cf->subject.evidence = evidence_of_address(cf);
 	if (cf->subject.evidence == EVIDENCE_DNS)
@@ -749,7 +826,7 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	cf.subject.name_pending = true;
 	cf.subject.visibility = VISIBILITY_ADDRESS;
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
@@ -779,7 +856,7 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
 	struct case_file cf;
 
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	cf.subject.host = intern_text(w->texts, c->host);
 	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	recall_decision(c, &cf.decision);
@@ -796,7 +873,7 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 	if (!c->judged || c->reason == VERDICT_REASON_PREEXISTING)
 		return false;
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	what(w, c, &cf);
 	/* A calendar's edges concern new connections: by the hour when it began. */
 	cf.subject.time_us = fl->first_us;
@@ -860,7 +937,7 @@ void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
 	if (m->name_len == 0)
 		return;
 	memset(&cf, 0, sizeof(cf));
-	who(fl, c, &cf);
+	who(w, fl, c, &cf);
 	e.site = site_name(w, c->site);
 	e.principal = (struct str){cf.principal, cf.principal_len};
 	for (size_t i = 0; i < m->address_count; i++)

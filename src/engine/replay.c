@@ -14,6 +14,7 @@
 #include "capture/source.h"
 #include "engine/feeds.h"
 #include "engine/resolve.h"
+#include "engine/selfcheck.h"
 #include "record/form.h"
 
 #define IN_RING_BYTES  ((size_t)8 << 20)
@@ -70,6 +71,7 @@ struct replay {
 	struct dnstap_logs *logs;  /* NULL = none */
 	int64_t clock_us;          /* of the last frame */
 	struct read_mark mark;
+	struct selfcheck check; /* of the merged events */
 	bool any_frame;
 };
 
@@ -98,6 +100,36 @@ static void write_event(struct replay *r, const struct event_digest *d, const ch
 	r->result->events++;
 	if (r->cfg->observe != NULL)
 		r->cfg->observe(r->cfg->arg, d);
+}
+
+static void write_system(struct replay *r, int64_t time_us, const char *what,
+			 const char *message, const struct event_counter *counters,
+			 size_t n)
+{
+	char line[FORM_LINE_MAX];
+	struct system_event e = {.time_us = time_us,
+				 .what = what,
+				 .message = str_of(message),
+				 .counters = counters,
+				 .counter_count = n};
+	struct event_digest d = {.type = EVENT_SYSTEM, .time_us = e.time_us};
+	size_t len = form_system(&e, &r->origin, line, sizeof(line));
+
+	if (len > 0)
+		write_event(r, &d, line, len);
+}
+
+static void take_event(struct replay *r, const struct event_digest *d, const char *tail,
+		       size_t len)
+{
+	enum selfcheck_trouble t;
+
+	write_event(r, d, tail, len);
+	t = selfcheck_look(&r->check, d);
+	if (t == SELFCHECK_COUNT)
+		return;
+	write_system(r, d->time_us, selfcheck_name(t), selfcheck_message(t), NULL, 0);
+	r->result->troubles = r->check.told;
 }
 
 static void put_direct(void *arg, const struct event_key *key,
@@ -229,6 +261,7 @@ static int run_one(struct replay *r)
 				 .origin = r->origin,
 				 .sink = {.put = put_direct, .arg = r},
 				 .dns_events = wants_dns(r),
+				 .identity = r->cfg->identity,
 				 .ndpi = r->cfg->ndpi};
 
 	r->lanes[0].worker = worker_create(&cfg);
@@ -531,7 +564,7 @@ static void write_record(struct replay *r, const struct out_record *rec)
 	at += rec->signal_len;
 	d.peer = (struct str){rec->peer_len == 0 ? NULL : at, rec->peer_len};
 	at += rec->peer_len;
-	write_event(r, &d, at, rec->tail_len);
+	take_event(r, &d, at, rec->tail_len);
 }
 
 /* The lane whose next record comes first; NULL while some lane has not spoken. */
@@ -599,6 +632,7 @@ static int create_lanes(struct replay *r)
 					 .sink = {.put = put_shared, .arg = l},
 					 .dns_events = wants_dns(r),
 					 .told_by_reader = true,
+					 .identity = r->cfg->identity,
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;
@@ -634,26 +668,12 @@ static int run_many(struct replay *r)
 
 /* ---- the end of a run ---------------------------------------------------------------------------- */
 
-static void write_system(struct replay *r, const char *what, const char *message,
-			 const struct event_counter *counters, size_t n)
-{
-	char line[FORM_LINE_MAX];
-	struct system_event e = {.time_us = r->result->clock_us,
-				 .what = what,
-				 .message = str_of(message),
-				 .counters = counters,
-				 .counter_count = n};
-	struct event_digest d = {.type = EVENT_SYSTEM, .time_us = e.time_us};
-	size_t len = form_system(&e, &r->origin, line, sizeof(line));
-
-	if (len > 0)
-		write_event(r, &d, line, len);
-}
-
 static void write_old_feed(void *arg, const struct tag_feed *feed, const char *text)
 {
+	struct replay *r = arg;
+
 	(void)feed;
-	write_system(arg, "feed_old", text, NULL, 0);
+	write_system(r, r->result->clock_us, "feed_old", text, NULL, 0);
 }
 
 static void write_end(struct replay *r)
@@ -664,7 +684,8 @@ static void write_end(struct replay *r)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < res->damaged && i < REPLAY_DAMAGED_MAX; i++)
-		write_system(r, "capture_damaged", res->messages[i], NULL, 0);
+		write_system(r, r->result->clock_us, "capture_damaged", res->messages[i],
+			     NULL, 0);
 	(void)feeds_old(r->cfg->generation, res->clock_us, write_old_feed, r);
 #define COUNT(name, value) counters[n++] = (struct event_counter){name, value}
 	COUNT("captures", r->cfg->capture_count);
@@ -707,6 +728,7 @@ static void write_end(struct replay *r)
 	COUNT("dns_tcp_lost", st->dns_lost);
 	COUNT("dns_site_tcp_lost", st->dns_site_lost);
 	COUNT("followers_refused", st->followers_refused);
+	COUNT("sources_suspected", st->sources_suspected);
 	COUNT("guesses", st->guesses);
 	COUNT("guesses_answered", st->guesses_answered);
 	COUNT("guesses_displaced", st->guesses_displaced);
@@ -721,7 +743,7 @@ static void write_end(struct replay *r)
 		COUNT("dnstap_unusable", res->dnstap.unusable);
 	}
 #undef COUNT
-	write_system(r, "replay_end", NULL, counters, n);
+	write_system(r, r->result->clock_us, "replay_end", NULL, counters, n);
 }
 
 int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)

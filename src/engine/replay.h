@@ -26,7 +26,8 @@
 
 struct replay_cfg {
 	const struct generation *generation;
-	const char *const *captures; /* "-" = standard input */
+	const struct identity *identity; /* who is who; NULL = nobody is known */
+	const char *const *captures;     /* "-" = standard input */
 	size_t capture_count;
 	const char *const *dnstap; /* resolvers' logs, fed by their time */
 	size_t dnstap_count;       /* at most DNSTAP_LOGS_MAX */
@@ -51,6 +52,7 @@ struct replay_result {
 	char messages[REPLAY_DAMAGED_MAX][REPLAY_MESSAGE_MAX];
 	int write_error; /* 0, or -errno of the ledger: events after it are lost */
 	uint64_t events;
+	unsigned troubles; /* 1u << enum selfcheck_trouble */
 };
 
 /* 0, or -errno when the run could not be set up; *ret is always filled. */

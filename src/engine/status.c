@@ -245,6 +245,10 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	dnstap_json(s, st, &j);
 	json_bool(&j, "conntrack_events", sh->can_events);
 	json_bool(&j, "conntrack_accounting", sh->can_accounting);
+	json_object_begin(&j, "identity");
+	json_u64(&j, "entries", atomic_load(&sh->identity.rows));
+	json_u64(&j, "files_refused", identity_watch_broken(s->identity));
+	json_object_end(&j);
 	json_object_begin(&j, "ledger");
 	json_cstring(&j, "dir", st->config->ledger.dir);
 	json_cstring(&j, "error", st->ledger_error);
@@ -288,6 +292,9 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 	print_guesser(s, st, out);
 	print_dnstap(s, st, out);
 	print_feeds(s, out);
+	(void)fprintf(out, "identity     %u entries, %u files refused\n",
+		      atomic_load(&sh->identity.rows),
+		      identity_watch_broken(s->identity));
 	(void)fprintf(out, "ledger       %s, %" PRIu64 " events, %" PRIu64 " lost%s%s\n",
 		      st->config->ledger.dir, atomic_load(&sh->put),
 		      atomic_load(&sh->lost),
@@ -430,6 +437,7 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"http_lost", st.worker.http_lost},
 		{"dns_tcp_lost", st.worker.dns_lost},
 		{"followers_refused", st.worker.followers_refused},
+		{"sources_suspected", st.worker.sources_suspected},
 		{"guesses", st.worker.guesses},
 		{"guesses_answered", st.worker.guesses_answered},
 		{"guesses_late", st.worker.guess_answers_late},

@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "engine/feeds.h"
 #include "engine/held.h"
@@ -129,101 +128,6 @@ static void note_change(struct supervisor *s, const char *what, const char *diff
 				       .new_generation = str_of(new_name)};
 
 	note(s, line, form_change(&e, &o, line, sizeof(line)));
-}
-
-/* ---- marks ------------------------------------------------------------------------------------ */
-
-static unsigned mask_shift(uint32_t mask)
-{
-	return mask == 0 ? 0 : (unsigned)__builtin_ctz(mask);
-}
-
-/* Where the mark of the last run is kept: beside the control socket. */
-static void mark_path(const struct supervisor *s, char *buf, size_t size)
-{
-	(void)snprintf(buf, size, "%s.mark", s->generation->config->control.socket);
-}
-
-/* Also how far it came: the file's time is at most LOSS_US before the end of who was killed. */
-static void keep_mark(const struct supervisor *s)
-{
-	char path[4096];
-	FILE *f;
-
-	mark_path(s, path, sizeof(path));
-	f = fopen(path, "we");
-	if (f == NULL)
-		return;
-	(void)fprintf(f, "%s %s 0x%08" PRIx32 " %s\n", s->generation->name,
-		      mode_name(s->mode), s->mark, s->stop ? "stopped" : "running");
-	(void)fclose(f);
-}
-
-static void touch_mark(const struct supervisor *s)
-{
-	char path[4096];
-
-	mark_path(s, path, sizeof(path));
-	(void)utimensat(AT_FDCWD, path, NULL, 0);
-}
-
-/* The mark that the last run of this machine left in connections, and what it stood for. */
-static bool last_mark(const struct supervisor *s, char name[64], char mode[16],
-		      uint32_t *ret)
-{
-	char path[4096], line[128] = "", mark[16];
-	FILE *f;
-
-	mark_path(s, path, sizeof(path));
-	f = fopen(path, "re");
-	if (f == NULL)
-		return false;
-	if (fgets(line, sizeof(line), f) == NULL)
-		line[0] = '\0';
-	(void)fclose(f);
-	return sscanf(line, "%63s %15s %15s", name, mode, mark) == 3 &&
-	       parse_hex_u32(str_of(mark), ret);
-}
-
-/* When the last run was last seen, if it was killed and judged until then; else 0. */
-static int64_t died_us(const struct supervisor *s)
-{
-	char path[4096], line[128] = "", mode[16], state[16];
-	struct stat st = {0};
-	FILE *f;
-
-	mark_path(s, path, sizeof(path));
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	if (fgets(line, sizeof(line), f) == NULL || fstat(fileno(f), &st) != 0)
-		line[0] = '\0';
-	(void)fclose(f);
-	if (sscanf(line, "%*63s %15s %*15s %15s", mode, state) != 2 ||
-	    strcmp(state, "running") != 0 || strcmp(mode, mode_name(MODE_PANIC)) == 0)
-		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-}
-
-/* A mark for this generation in this mode: never one that stands for something else. */
-static uint32_t choose_mark(const struct supervisor *s, const char *name, enum mode mode)
-{
-	const uint32_t mask = capture_of(s)->mark_mask;
-	/* 1 .. values; weir.conf has seen to it that there are some */
-	const uint32_t values = mask == 0 ? 1 : mask >> mask_shift(mask);
-	char old_name[64], old_mode[16];
-	uint32_t old = s->mark, v;
-	bool same = false;
-
-	if (old == 0 && last_mark(s, old_name, old_mode, &old))
-		same = strcmp(old_name, name) == 0 &&
-		       strcmp(old_mode, mode_name(mode)) == 0;
-	if (same && (old & ~mask) == 0 && old != 0)
-		return old;
-	v = (uint32_t)(hash_bytes(name, strlen(name), (uint64_t)mode) % values) + 1;
-	if (v << mask_shift(mask) == old)
-		v = v % values + 1;
-	return v << mask_shift(mask);
 }
 
 /* ---- netfilter ---------------------------------------------------------------------------------- */
@@ -335,8 +239,10 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 	case CHILD_ENFORCER:
 		return enforcer_main(&s->cfg, s->sh, &s->rings, order_fd);
 	case CHILD_WRITER:
+		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		return writer_main(&s->cfg, s->sh, &s->rings);
 	case CHILD_GUESSER:
+		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		(void)munmap(s->sh, sizeof(*s->sh));
 		s->sh = NULL;
 		return guesser_main(&s->cfg, s->guesser, &s->rings);
@@ -390,6 +296,41 @@ static void prepare_dns(const struct supervisor *s)
 			    c->capture.user, strerrordesc_np(errno));
 }
 
+/* A line each: the log keeps no newline within one. */
+static void log_lines(const char *text, bool error)
+{
+	for (const char *line = text; *line != '\0';) {
+		const int len = (int)strcspn(line, "\n");
+
+		if (len > 0 && error)
+			log_error("%.*s", len, line);
+		else if (len > 0)
+			log_warning("%.*s", len, line);
+		line += len + (line[len] == '\n' ? 1 : 0);
+	}
+}
+
+/* A broken file: what it said before stays in force. */
+static void tell_identity(void *arg, bool fine, const char *text)
+{
+	struct supervisor *s = arg;
+
+	if (fine) {
+		log_notice("identity: %s can be read again", text);
+		supervisor_note_system(s, "identity_restored", text);
+		return;
+	}
+	log_lines(text, true);
+	log_error("identity: what that file said before stays in force");
+	supervisor_note_system(s, "identity_refused", text);
+}
+
+static void look_who_is_who(struct supervisor *s, bool now)
+{
+	identity_watch_look(s->identity, s->generation->config, gateway_monotonic_us(),
+			    now);
+}
+
 static void start_child(struct supervisor *s, enum child_kind k)
 {
 	struct child *c = &s->children[k];
@@ -404,6 +345,10 @@ static void start_child(struct supervisor *s, enum child_kind k)
 		s->order_fd = pair[0];
 		s->answers_due = 0;
 		s->cfg.generation = s->generation;
+		look_who_is_who(s, true);
+		/* It begins with what is offered. */
+		atomic_store(&s->sh->identity.taken,
+			     atomic_load(&s->sh->identity.offered));
 		/* What began while nobody looked, and was let pass, goes on. */
 		if (c->started_us != 0 && capture_of(s)->on_failure == ON_FAILURE_OPEN)
 			s->sh->adopt_until_us =
@@ -484,20 +429,6 @@ static bool rules_are_left(void)
 		free(text);
 	}
 	return any;
-}
-
-/* A line each: the log keeps no newline within one. */
-static void log_lines(const char *text, bool error)
-{
-	for (const char *line = text; *line != '\0';) {
-		const int len = (int)strcspn(line, "\n");
-
-		if (len > 0 && error)
-			log_error("%.*s", len, line);
-		else if (len > 0)
-			log_warning("%.*s", len, line);
-		line += len + (line[len] == '\n' ? 1 : 0);
-	}
 }
 
 static void end_change(struct supervisor *s, bool ok, const char *text)
@@ -730,7 +661,7 @@ static void loaded(struct supervisor *s)
 		refuse_change(s, text == NULL ? "out of memory\n" : text);
 	} else {
 		hold_keys(s);
-		s->next_mark = choose_mark(s, s->next->name, s->next_mode);
+		s->next_mark = mark_choose(s, s->next->name, s->next_mode);
 		order_change(s, GATEWAY_USE);
 	}
 	free(text);
@@ -763,7 +694,7 @@ static void adopt_change(struct supervisor *s)
 		rc = take_rules_away(s, error);
 	else
 		rc = supervisor_put_rules(s, error);
-	keep_mark(s);
+	mark_keep(s);
 	if (old_mode != s->mode)
 		(void)snprintf(diff, sizeof(diff), "%s -> %s", mode_name(old_mode),
 			       mode_name(s->mode));
@@ -791,7 +722,7 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 	if (!begin_change(s, who))
 		return false;
 	s->next_mode = mode;
-	s->next_mark = choose_mark(s, s->generation->name, mode);
+	s->next_mark = mark_choose(s, s->generation->name, mode);
 	if (mode == MODE_PANIC) { /* the way out waits for nobody who may hang */
 		(void)give_order(s, GATEWAY_MODE);
 		adopt_change(s);
@@ -899,7 +830,7 @@ static void tell_losses(struct supervisor *s)
 		return;
 	s->next_loss_us = now + LOSS_US;
 	if (s->announced)
-		touch_mark(s);
+		mark_touch(s);
 	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
 	if (!supervisor_read_stats(s, &st))
 		return;
@@ -938,6 +869,11 @@ static int share_memory(struct supervisor *s)
 	s->rings.dns_fd = dns_share_open();
 	if (s->rings.dns_fd < 0)
 		return s->rings.dns_fd;
+	s->rings.identity = identity_share_create();
+	s->identity = identity_watch_create(&s->sh->identity, s->rings.identity,
+					    tell_identity, s);
+	if (s->rings.identity == NULL || s->identity == NULL)
+		return -ENOMEM;
 	if (s->cfg.ndpi && !share_with_guesser(s))
 		return -ENOMEM;
 	s->sh->start_us = supervisor_real_us();
@@ -999,7 +935,7 @@ static int become_ready(struct supervisor *s)
 		log_error("%s", error);
 		return rc;
 	}
-	keep_mark(s);
+	mark_keep(s);
 	s->announced = true;
 	supervisor_note_system(s, "start", is_inline(s) ? "inline" : "mirror");
 	guard_start(s);
@@ -1060,6 +996,7 @@ static int turn(struct supervisor *s)
 		give_up_change(s);
 	tell_losses(s);
 	tell_old_feeds(s);
+	look_who_is_who(s, false);
 	guard_look(s);
 	geo_watch_look(s);
 	/* What never was ready will not be: say so and give up.  */
@@ -1133,7 +1070,7 @@ static int wind_up(struct supervisor *s)
 	tell_losses(s);
 	if (s->announced) {
 		supervisor_note_system(s, "stop", "");
-		keep_mark(s);
+		mark_keep(s);
 	}
 	atomic_store(&s->sh->writer_stop, true);
 	rc_writer = await(s, CHILD_WRITER);
@@ -1151,8 +1088,8 @@ int gateway_run(const struct gateway_cfg *cfg)
 	int rc, rc_stop;
 
 	s.mode = s.next_mode = cfg->generation->config->mode;
-	s.mark = choose_mark(&s, cfg->generation->name, s.mode);
-	s.uninspected_from_us = died_us(&s);
+	s.mark = mark_choose(&s, cfg->generation->name, s.mode);
+	s.uninspected_from_us = mark_died_us(&s);
 	if (s.uninspected_from_us != 0 && is_inline(&s))
 		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
@@ -1185,6 +1122,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	rc_stop = wind_up(&s);
 	control_close(s.control);
 	loader_destroy(s.loader);
+	identity_watch_destroy(s.identity);
 	if (s.generation != s.start)
 		generation_destroy(s.start);
 	generation_destroy(s.generation);

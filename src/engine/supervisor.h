@@ -71,6 +71,7 @@ struct supervisor {
 	struct generation *next;       /* loaded, not in force yet */
 	char *held;                    /* keys of `next` that wait for a start; or NULL */
 	struct loader *loader;
+	struct identity_watch *identity;
 	struct control *control;
 	struct child children[CHILD_COUNT];
 	int order_fd;         /* to the enforcer; -1 = none */
@@ -133,6 +134,17 @@ enum stats_form {
 };
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out);
 void supervisor_netfilter(const struct supervisor *s, FILE *out);
+
+/* ---- mark.c ---- */
+
+/* A mark for this generation in this mode: never one that stands for something else. */
+uint32_t mark_choose(const struct supervisor *s, const char *name, enum mode mode);
+/* Write down the one in force, for the next run. */
+void mark_keep(const struct supervisor *s);
+/* How far this run came: the file's time is at most 10 s before the end of who is killed. */
+void mark_touch(const struct supervisor *s);
+/* Real time: when the last run was last seen, if it was killed and judged until then; else 0. */
+int64_t mark_died_us(const struct supervisor *s);
 
 /* ---- guard.c ---- */
 

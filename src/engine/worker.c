@@ -75,6 +75,7 @@ static bool create_parts(struct worker *w)
 	w->initials = budget_create(INITIALS_A_SOURCE,
 				    w->cfg.inline_cfg != NULL ? INITIALS_OF_ALL : 0,
 				    w->cfg.seed);
+	w->diversity = diversity_create();
 	w->identify = identify_create();
 	w->witness = witness_create(scaled(c->limits.max_flows, WITNESS_ENTRIES));
 	if (!w->cfg.told_by_reader &&
@@ -94,11 +95,12 @@ static bool create_parts(struct worker *w)
 	if (w->cfg.inline_cfg != NULL &&
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
-	return w->decoder != NULL && w->flows != NULL && w->heads != NULL &&
-	       w->initials != NULL && w->others != NULL && w->identify != NULL &&
-	       w->witness != NULL && w->texts != NULL && w->heirs != NULL &&
-	       w->pendings != NULL && w->facts != NULL && w->followers != NULL &&
-	       w->chunks != NULL && (w->guesses != NULL || !words_wanted(w));
+	return w->decoder != NULL && w->diversity != NULL && w->flows != NULL &&
+	       w->heads != NULL && w->initials != NULL && w->others != NULL &&
+	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
+	       w->heirs != NULL && w->pendings != NULL && w->facts != NULL &&
+	       w->followers != NULL && w->chunks != NULL &&
+	       (w->guesses != NULL || !words_wanted(w));
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -131,6 +133,7 @@ void worker_destroy(struct worker *w)
 	resolve_destroy(w->asked);
 	witness_destroy(w->witness);
 	identify_destroy(w->identify);
+	diversity_destroy(w->diversity);
 	budget_destroy(w->initials);
 	head_pools_destroy(w->others);
 	head_pools_destroy(w->heads);
@@ -571,7 +574,9 @@ void conn_locate(struct worker *w, const struct flow *fl, struct conn *c)
 	c->source = at.source;
 	c->role = (uint8_t)at.role;
 	c->client_inside = at.client_inside;
-	c->inside_known = at.known;
+	c->translated = at.translated;
+	c->shared = at.shared;
+	c->inside_known = at.known && !(at.translated && at.source == ID_NONE);
 	c->client_is_low = fl->client_is_low;
 }
 
@@ -1110,6 +1115,11 @@ void worker_decoded(struct worker *w, const struct frame *f, struct packet *pkt)
 	struct taken t;
 
 	(void)worker_take(w, f, true, pkt, &t);
+}
+
+void worker_identify(struct worker *w, const struct identity *identity)
+{
+	w->cfg.identity = identity;
 }
 
 /* ---- counters -------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@
 struct dns_message; /* identify/dns.h */
 struct inline_cfg;  /* engine/inline.h */
 struct guess_rings; /* engine/guess.h */
+struct identity;    /* config/identity.h */
 
 struct worker_cfg {
 	const struct generation *generation;
@@ -37,6 +38,8 @@ struct worker_cfg {
 	const struct guess_rings *guesser; /* or in a process of its own; NULL */
 	bool dns_events;                   /* write a `dns` event an answer */
 	bool told_by_reader; /* of site resolvers' answers, by worker_site_answer() */
+	const struct identity
+		*identity; /* who is who; borrowed; NULL = nobody is known */
 	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
 
@@ -44,6 +47,9 @@ struct worker;
 
 struct worker *worker_create(const struct worker_cfg *cfg); /* NULL: out of memory */
 void worker_destroy(struct worker *w);
+
+/* Who is who from now on; the table before is of no use any more. */
+void worker_identify(struct worker *w, const struct identity *identity);
 
 /* Take a frame; borrowed for the call.  Frames come in the order of their numbers. */
 void worker_frame(struct worker *w, const struct frame *f);
@@ -98,6 +104,7 @@ struct worker_stats {
 	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
 	uint64_t dns_site_lost; /* the same for the table of sites, engine/resolve.h */
 	uint64_t followers_refused;
+	uint64_t sources_suspected; /* of being shared */
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 struct witness *worker_witness(const struct worker *w); /* the worker's own */

@@ -170,6 +170,49 @@ static void keep(struct witness *w, const struct news *n)
 	*(site ? &w->stats.site_kept : &w->stats.kept) += 1;
 }
 
+/* ---- who was told addresses of which name ---- */
+
+static struct witness_told *told_bucket(const struct witness *w, enum witness_kind kind,
+					const struct addr *whose, struct str name,
+					uint64_t *ret_key)
+{
+	const uint64_t key = hash_bytes(
+		name.p, name.len, hash_bytes(whose->b, sizeof(whose->b), WITNESS_SEED));
+
+	*ret_key = key;
+	return w->told[kind] + (size_t)(key & (w->entry_buckets - 1)) * WITNESS_WAYS;
+}
+
+static void note_told(struct witness *w, const struct news *n)
+{
+	uint64_t key;
+	struct witness_told *bucket = told_bucket(w, n->kind, &n->whose, n->name, &key);
+	struct witness_told *to = bucket;
+
+	for (size_t i = 0; i < WITNESS_WAYS; i++) {
+		if (bucket[i].until_us > 0 && bucket[i].key == key) {
+			to = &bucket[i];
+			break;
+		}
+		if (bucket[i].until_us < to->until_us)
+			to = &bucket[i];
+	}
+	if (to->key != key || n->until_us > to->until_us)
+		*to = (struct witness_told){key, n->until_us};
+}
+
+static bool was_told(const struct witness *w, enum witness_kind kind,
+		     const struct addr *whose, struct str name, int64_t clock_us)
+{
+	uint64_t key;
+	const struct witness_told *bucket = told_bucket(w, kind, whose, name, &key);
+
+	for (size_t i = 0; i < WITNESS_WAYS; i++)
+		if (bucket[i].key == key && bucket[i].until_us > clock_us)
+			return true;
+	return false;
+}
+
 static bool keep_all(struct witness *w, enum witness_kind kind, const struct addr *whose,
 		     const struct dns_message *m, int64_t clock_us)
 {
@@ -185,6 +228,7 @@ static bool keep_all(struct witness *w, enum witness_kind kind, const struct add
 		n.addr = m->addresses[a].addr;
 		n.until_us = n.now_us + keep_us(m->addresses[a].ttl_s);
 		keep(w, &n);
+		note_told(w, &n);
 	}
 	return m->address_count > 0;
 }
@@ -265,6 +309,23 @@ struct str witness_name(const struct witness *w, const struct addr *client,
 		found = &bucket[i];
 	}
 	return found == NULL ? STR_NONE : text_of(name_of(w, found));
+}
+
+bool witness_contradicts(const struct witness *w, const struct addr *client,
+			 uint64_t site, const struct addr *addr, struct str host,
+			 int64_t clock_us)
+{
+	const struct addr whose = number_as_addr(site);
+	struct str name;
+
+	if (witness_confirms(w, client, addr, host, clock_us) ||
+	    (site != 0 && witness_site_confirms(w, site, addr, host, clock_us)))
+		return false;
+	name = witness_name(w, client, addr, clock_us);
+	if (name.len > 0 && !str_equal(name, host))
+		return true;
+	return was_told(w, WITNESS_CLIENTS, client, host, clock_us) ||
+	       (site != 0 && was_told(w, WITNESS_SITES, &whose, host, clock_us));
 }
 
 struct witness_ref witness_hold(struct witness *w, const struct addr *client,

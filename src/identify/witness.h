@@ -63,6 +63,15 @@ bool witness_site_confirms(const struct witness *w, uint64_t site,
 			   const struct addr *addr, struct str host, int64_t clock_us);
 
 /*
+ * Did DNS say otherwise: other addresses for `host`, to the client or to anybody of the site
+ * (0 = none), or to the client this address for another name?  False where it also said the same, and
+ * where it said nothing.  What was said of a name is not kept over a restart.
+ */
+bool witness_contradicts(const struct witness *w, const struct addr *client,
+			 uint64_t site, const struct addr *addr, struct str host,
+			 int64_t clock_us);
+
+/*
  * The one name for which DNS gave `addr` to `client`, borrowed until the next call that
  * adds; absent when there is none, or several different ones.
  */

@@ -68,7 +68,10 @@ struct witness *witness_create(uint32_t max_entries)
 	w->asked = outstanding_create(max / 4);
 	for (size_t i = 0; i < WITNESS_KINDS; i++)
 		w->entries[i] = calloc(max, sizeof(*w->entries[i]));
-	if (w->entries[WITNESS_CLIENTS] == NULL || w->entries[WITNESS_SITES] == NULL ||
+	for (size_t i = 0; i < WITNESS_KINDS; i++)
+		w->told[i] = calloc(max, sizeof(*w->told[i]));
+	if (w->told[WITNESS_CLIENTS] == NULL || w->told[WITNESS_SITES] == NULL ||
+	    w->entries[WITNESS_CLIENTS] == NULL || w->entries[WITNESS_SITES] == NULL ||
 	    w->asked == NULL || !create_names(w, max * WITNESS_KINDS)) {
 		witness_destroy(w);
 		return NULL;
@@ -86,6 +89,8 @@ void witness_destroy(struct witness *w)
 	}
 	for (size_t i = 0; i < WITNESS_KINDS; i++)
 		free(w->entries[i]);
+	for (size_t i = 0; i < WITNESS_KINDS; i++)
+		free(w->told[i]);
 	outstanding_destroy(w->asked);
 	free(w);
 }

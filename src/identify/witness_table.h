@@ -52,6 +52,12 @@ struct outstanding {
 	uint32_t buckets; /* a power of two */
 };
 
+/* Somebody was told addresses of a name: a hash of both. */
+struct witness_told {
+	uint64_t key;
+	int64_t until_us; /* 0 = free */
+};
+
 enum witness_kind {
 	WITNESS_CLIENTS = 0,
 	WITNESS_SITES,
@@ -60,6 +66,7 @@ enum witness_kind {
 
 struct witness {
 	struct witness_entry *entries[WITNESS_KINDS];
+	struct witness_told *told[WITNESS_KINDS]; /* in buckets, as many as of entries */
 	struct outstanding *asked;
 	uint32_t *chains[WITNESS_CLASSES]; /* first name of each hash chain */
 	struct pool *names[WITNESS_CLASSES];

@@ -49,7 +49,8 @@ struct flow_event {
 	struct str community_id_nat; /* of the translated connection */
 	struct str site, principal;
 	enum role role;
-	bool has_role; /* false: no inside source */
+	bool has_role; /* false: no inside source, or it is not known who */
+	enum sharing shared;
 	enum direction direction;
 
 	enum protocol protocol;
@@ -90,6 +91,7 @@ struct signal_event {
 	int64_t time_us;
 	struct str signal; /* off_hours, unexpected_country, rule_alert, ... */
 	struct str principal;
+	enum sharing shared;
 	uint64_t flow_id;
 	struct str community_id;
 	struct addr src, dst;
@@ -180,6 +182,9 @@ struct event_digest {
 	enum role role;
 	bool has_role;
 	bool judged;
+	bool proxied; /* a proxy was asked for a tunnel (CONNECT) */
+	struct addr client, server;
+	enum direction direction;
 	uint8_t ip_proto;
 	enum verdict verdict, would;
 	enum gate gate, would_gate;

@@ -79,6 +79,12 @@
 	X(SUBNET, "subnet")   \
 	X(PUBLISHED, "published")
 
+/* Do many people use an inside address? */
+#define SHARINGS(X)             \
+	X(NONE, "")             \
+	X(DECLARED, "declared") \
+	X(SUSPECTED, "suspected")
+
 #define DIRECTIONS(X)           \
 	X(UNKNOWN, "")          \
 	X(OUTBOUND, "outbound") \
@@ -157,24 +163,26 @@
 	X(HEADER, "header")
 
 /* Flags of a flow, a bit each (1u << FLAG_X). */
-#define FLAGS(X)                            \
-	X(ECH_EXT, "ech_ext")               \
-	X(DECOY_IGNORED, "decoy_ignored")   \
-	X(RECORD_SPLIT, "record_split")     \
-	X(TTL_JUMP, "ttl_jump")             \
-	X(TTL_LOW, "ttl_low")               \
-	X(OUT_OF_ORDER, "out_of_order")     \
-	X(FRAGMENTS, "fragments")           \
-	X(OVERLAP, "overlap")               \
-	X(QUIC_INHERITED, "quic_inherited") \
-	X(QUIC_RETRY, "quic_retry")         \
-	X(MIDSTREAM, "midstream")           \
-	X(IP_LITERAL, "ip_literal")         \
-	X(HOST_MISMATCH, "host_mismatch")   \
-	X(RESUMPTION, "resumption")         \
-	X(EARLY_DATA, "early_data")         \
-	X(CLEAR_TEXT, "clear_text")         \
-	X(TRUNCATED_FRAMES, "truncated_frames")
+#define FLAGS(X)                                \
+	X(ECH_EXT, "ech_ext")                   \
+	X(DECOY_IGNORED, "decoy_ignored")       \
+	X(RECORD_SPLIT, "record_split")         \
+	X(TTL_JUMP, "ttl_jump")                 \
+	X(TTL_LOW, "ttl_low")                   \
+	X(OUT_OF_ORDER, "out_of_order")         \
+	X(FRAGMENTS, "fragments")               \
+	X(OVERLAP, "overlap")                   \
+	X(QUIC_INHERITED, "quic_inherited")     \
+	X(QUIC_RETRY, "quic_retry")             \
+	X(MIDSTREAM, "midstream")               \
+	X(IP_LITERAL, "ip_literal")             \
+	X(HOST_MISMATCH, "host_mismatch")       \
+	X(RESUMPTION, "resumption")             \
+	X(EARLY_DATA, "early_data")             \
+	X(CLEAR_TEXT, "clear_text")             \
+	X(TRUNCATED_FRAMES, "truncated_frames") \
+	X(NAT64, "nat64")                       \
+	X(NAME_ADDRESS_MISMATCH, "name_address_mismatch")
 
 /* The names of policies' objects that decode to someone else's: gate own. */
 #define OWNERSHIPS(X)         \
@@ -196,6 +204,7 @@
 #define MODEL_VISIBILITY(id, word)       VISIBILITY_##id,
 #define MODEL_UNDECIDABLE(id, word)      UNDECIDABLE_##id,
 #define MODEL_ROLE(id, word)             ROLE_##id,
+#define MODEL_SHARING(id, word)          SHARING_##id,
 #define MODEL_DIRECTION(id, word)        DIRECTION_##id,
 #define MODEL_MODE(id, word)             MODE_##id,
 #define MODEL_GATE(id, word)             GATE_##id,
@@ -215,6 +224,7 @@ MODEL_DECLARE(corroboration, CORROBORATIONS, CORROBORATION, MODEL_CORROBORATION)
 MODEL_DECLARE(visibility, VISIBILITIES, VISIBILITY, MODEL_VISIBILITY)
 MODEL_DECLARE(undecidable, UNDECIDABLES, UNDECIDABLE, MODEL_UNDECIDABLE)
 MODEL_DECLARE(role, ROLES, ROLE, MODEL_ROLE)
+MODEL_DECLARE(sharing, SHARINGS, SHARING, MODEL_SHARING)
 MODEL_DECLARE(direction, DIRECTIONS, DIRECTION, MODEL_DIRECTION)
 MODEL_DECLARE(mode, MODES, MODE, MODEL_MODE)
 MODEL_DECLARE(gate, GATES, GATE, MODEL_GATE)

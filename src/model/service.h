@@ -65,6 +65,7 @@ struct place {
 	struct str tag_cloud;   /* of the longest range: "Public"; absent = unknown */
 	bool microsoft_service; /* in a service's published range (not only AzureCloud) */
 	bool microsoft_cloud;   /* in AzureCloud */
+	bool microsoft_network; /* its autonomous system is one of Microsoft's */
 	struct str region;      /* of the most specific regional tag */
 	uint32_t asn;           /* 0 = unknown */
 	struct str as_org;

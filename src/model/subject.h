@@ -28,7 +28,8 @@ enum known {
 struct subject {
 	/* who: `inside` is the site's end, `peer` the other; outbound: inside = client */
 	struct addr inside, peer;
-	struct addr egress; /* the site's translated source; all zero = unknown */
+	struct addr egress; /* the translated source; all zero = unknown */
+	bool egress_given; /* seen; else it is the one that the site declares, if it is one */
 	uint16_t inside_port;
 	uint16_t peer_port;
 	uint16_t server_port; /* of whichever end is the server */

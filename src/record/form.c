@@ -251,6 +251,7 @@ static void flow_ends(struct line *l, const struct flow_event *e)
 	if (e->has_role)
 		word(l, "role", role_name(e->role));
 	text(l, "principal", e->principal);
+	word(l, "shared", sharing_name(e->shared));
 	word(l, "direction", direction_name(e->direction));
 }
 
@@ -499,6 +500,7 @@ static size_t signal_line(const struct signal_event *e, const struct event_origi
 	origin(l, e->time_us, "signal", o);
 	text(l, "signal", e->signal);
 	text(l, "principal", e->principal);
+	word(l, "shared", sharing_name(e->shared));
 	if (e->flow_id != 0)
 		flow_id(l, e->flow_id);
 	text(l, "community_id", e->community_id);

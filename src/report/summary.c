@@ -565,6 +565,8 @@ void summary_print(const struct summary *s, const struct summary_frame *f, FILE 
 		      s->names_own, s->names_quic, s->names_dns, s->names_none);
 	print_table(s, out);
 	print_findings(s, out);
+	for (size_t i = 0; i < f->trouble_count; i++)
+		(void)fprintf(out, "CHECK        %s\n", f->troubles[i]);
 	if (f->ledger != NULL)
 		(void)fprintf(out, "ledger       %s\n", f->ledger);
 }
@@ -660,6 +662,12 @@ static void json_all(const struct summary *s, const struct summary_frame *f,
 	for (size_t i = 0; i < s->signals; i++)
 		json_u64(j, s->signal[i].name, s->signal[i].count);
 	json_object_end(j);
+	if (f->trouble_count > 0) {
+		json_array_begin(j, "checks");
+		for (size_t i = 0; i < f->trouble_count; i++)
+			json_cstring(j, NULL, f->troubles[i]);
+		json_array_end(j);
+	}
 	if (f->ledger != NULL)
 		json_cstring(j, "ledger", f->ledger);
 	json_object_end(j);

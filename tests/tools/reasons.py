@@ -10,6 +10,7 @@ count it, too.  A case is one of
     FILE [from N] [to N] [cut N]   packets N to N of a capture, each cut after so many bytes
     made NAME                      what make_NAME() below gives
     unit FOLDER/PROGRAM TEST       a unit test, where replaying cannot come to it: it must name the word
+    scenario NAME                  a file of tests/scenario, under its configuration
     reserved                       no source writes it, and the documents say "reserved"
 Rules: lines of a rule file with "; " between, or "-".
 """
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 
+import scenario
 from make_captures import RAW, checksum, pcap_header, pcap_record, pseudo
 
 CONF = """sites = ( { name = "site"; inside = [ "10.0.0.0/8" ]; resolvers = [ "10.20.0.2" ]; } );
@@ -136,6 +138,8 @@ def part_of(path, options):
 def bytes_of(case):
     if case.startswith("made "):
         return globals()["make_" + case[5:]]()
+    if case.startswith("scenario "):
+        return scenario.capture_of(scenario.parse(f"tests/scenario/{case[9:]}.scenario")[1])
     path, *rest = case.split()
     options = dict(zip(rest[::2], map(int, rest[1::2])))
     if not set(options) <= {"from", "to", "cut"} or len(rest) % 2:
@@ -155,7 +159,10 @@ def replay(weir, case, rules):
                 f.write(data)
             return path
 
-        argv = [weir, "replay", "--json", "-c", put("c.conf", CONF.encode())]
+        conf = put("c.conf", CONF.encode())
+        if case.startswith("scenario "):
+            conf = scenario.parse(f"tests/scenario/{case[9:]}.scenario")[0]
+        argv = [weir, "replay", "--json", "-c", conf]
         text = "" if rules == "-" else rules.replace("; ", "\n")
         argv += ["-r", put("r.rules", f"version 1\n{text}\n".encode())]
         argv += ["-o", os.path.join(folder, "ledger"), put("c.pcap", bytes_of(case))]

@@ -6,10 +6,12 @@ usage: scenario.py WEIR FILE.scenario...
 
 A file holds, one a line (# comments):
     conf NAME                    configuration beside the scenario file
-    at TIME SRC -> HOST ADDRESS[:PORT]  VERDICT  [SIGNAL[,SIGNAL]...]
+    at TIME SRC -> HOST ADDRESS[@PORT]  VERDICT  SIGNAL[,SIGNAL]...  [FIELD=VALUE]...
+    dns TIME SRC RESOLVER NAME ADDRESS
 TIME is RFC 3339; the connection is a TLS handshake's first packets made here, at that packet
 time; no clock of the machine is read.  VERDICT is allow or deny; SIGNAL... are all signals
-that must be written for it, "-" for none.  Prints TAP.
+that must be written for it, "-" for none; FIELD is one of its start event, "-" an absent one, a
+list with commas, blanks as %20.  A `dns` line is a question of SRC and the resolver's answer.  Prints TAP.
 """
 import ipaddress
 import json
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import datetime
+from urllib.parse import unquote
 
 
 def client_hello(host):
@@ -64,6 +67,32 @@ def connection(source, target, sport, dport, host):
     yield segment(source, target, sport, dport, 1001, 5001, 0x18, client_hello(host))
 
 
+def datagram(source, target, sport, dport, payload):
+    src, dst = ipaddress.ip_address(source).packed, ipaddress.ip_address(target).packed
+    udp = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
+    if len(src) == 4:
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, src, dst)
+        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+        kind = b"\x08\x00"
+    else:
+        ip = struct.pack(">IHBB16s16s", 0x60000000, len(udp), 17, 64, src, dst)
+        udp = udp[:6] + struct.pack(">H", checksum(src + dst + struct.pack(">II", len(udp), 17) + udp)) + udp[8:]
+        kind = b"\x86\xdd"
+    return bytes(6) + b"\x02" + bytes(5) + kind + ip + udp
+
+
+def lookup(source, resolver, sport, name, address):
+    """A question and its answer, with a TTL of 60 s."""
+    data = ipaddress.ip_address(address).packed
+    kind = 1 if len(data) == 4 else 28
+    question = b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+    question += struct.pack(">HH", kind, 1)
+    record = b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+    yield datagram(source, resolver, sport, 53, struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + question)
+    yield datagram(resolver, source, 53, sport,
+                   struct.pack(">6H", 7, 0x8180, 1, 1, 0, 0) + question + record)
+
+
 def parse(path):
     conf, steps = None, []
     with open(path, encoding="utf-8") as f:
@@ -73,28 +102,33 @@ def parse(path):
                 continue
             if words[0] == "conf" and len(words) == 2:
                 conf = os.path.join(os.path.dirname(path), words[1])
-            elif words[0] == "at" and len(words) == 8 and words[3] == "->":
-                steps.append((number, *words[1:3], *words[4:]))
+            elif words[0] == "at" and len(words) >= 8 and words[3] == "->":
+                steps.append((number, *words[1:3], *words[4:8], words[8:]))
+            elif words[0] == "dns" and len(words) == 6:
+                steps.append((number, words[1], words[2], words[4], words[5], words[3], None, None))
             else:
                 sys.exit(f"{path}:{number}: not understood")
     return conf, sorted(steps, key=lambda s: datetime.fromisoformat(s[1].replace("Z", "+00:00")))
 
 
+def capture_of(steps):
+    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
+    for k, (_, time, source, host, target, verdict, want, _fields) in enumerate(steps):
+        moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
+        micro = int(moment.timestamp()) * 1000000 + moment.microsecond
+        address, _, port = target.partition("@")
+        frames = (lookup(source, verdict, 20000 + k, host, target) if want is None else
+                  connection(source, address, 20000 + k, int(port or 443), host))
+        for n, frame in enumerate(frames):
+            t = micro + n
+            out.append(struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame)
+    return b"".join(out)
+
+
 def run(weir, path):
     conf, steps = parse(path)
     with tempfile.NamedTemporaryFile(suffix=".pcap") as capture:
-        capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
-        for k, (_, time, source, host, target, *_rest) in enumerate(steps):
-            moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
-            micro = int(moment.timestamp()) * 1000000 + moment.microsecond
-            address, _, port = target.partition("@")
-            for n, frame in enumerate(
-                connection(source, address, 20000 + k, int(port or 443), host)
-            ):
-                t = micro + n
-                capture.write(
-                    struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame
-                )
+        capture.write(capture_of(steps))
         capture.flush()
         done = subprocess.run(
             [weir, "replay", "-q", "-c", conf, "--events", "-", capture.name],
@@ -104,23 +138,29 @@ def run(weir, path):
     if done.returncode != 0:
         print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
         return False
-    verdicts, signals, ports = {}, {}, {}
+    starts, signals, ports = {}, {}, {}
     for line in done.stdout.splitlines():
         e = json.loads(line)
         if e["type"] == "flow" and e["phase"] == "start":
-            verdicts[e["src_port"]] = e["verdict"]
+            starts[e["src_port"]] = e
             ports[e["flow_id"]] = e["src_port"]
         elif e["type"] == "signal":
             signals.setdefault(ports[e["flow_id"]], []).append(e["signal"])
     good = True
-    for k, (number, time, source, host, target, verdict, want) in enumerate(steps):
-        got = ",".join(sorted(signals.get(20000 + k, []))) or "-"
-        want = ",".join(sorted(want.split(",")))
-        ok = verdicts.get(20000 + k) == verdict and got == want
-        print(f"{'ok' if ok else 'not ok'} - {name}:{number} {time} {source} -> {host}")
-        if not ok:
+    for k, (number, time, source, host, _target, verdict, want, fields) in enumerate(steps):
+        if want is None:
+            continue
+        start = starts.get(20000 + k, {})
+        got = [start.get("verdict"), ",".join(sorted(signals.get(20000 + k, []))) or "-"]
+        wanted = [verdict, ",".join(sorted(want.split(",")))]
+        for field, _, value in (f.partition("=") for f in fields):
+            there = start.get(field, "-")
+            got.append(f"{field}={','.join(there) if isinstance(there, list) else there}")
+            wanted.append(f"{field}={unquote(value)}")
+        print(f"{'ok' if got == wanted else 'not ok'} - {name}:{number} {time} {source} -> {host}")
+        if got != wanted:
             good = False
-            print(f"# wanted {verdict} {want}, got {verdicts.get(20000 + k)} {got}")
+            print(f"# wanted {wanted}, got {got}")
     return good
 
 

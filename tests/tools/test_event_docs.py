@@ -11,7 +11,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # Word list of the schema and the documents -> list in names.h.
 LISTS = {
     "mode": "MODES", "phase": "PHASES", "protocol": "PROTOCOLS", "role": "ROLES",
-    "direction": "DIRECTIONS", "evidence": "EVIDENCES", "corroboration": "CORROBORATIONS",
+    "direction": "DIRECTIONS", "shared": "SHARINGS", "evidence": "EVIDENCES", "corroboration": "CORROBORATIONS",
     "visibility": "VISIBILITIES", "undecidable": "UNDECIDABLES", "flag": "FLAGS",
     "verdict": "VERDICTS", "effect": "EFFECTS", "reason": "VERDICT_REASONS", "gate": "GATES",
     "answer": "ANSWERS", "end_reason": "END_REASONS", "ndpi_confidence": "GUESS_CONFIDENCES",

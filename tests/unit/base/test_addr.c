@@ -309,6 +309,43 @@ static void test_prefix_contains(void **state)
 	}
 }
 
+/* The table of RFC 6052 2.4, and what is none. */
+static void test_nat64(void **state)
+{
+	static const struct {
+		const char *prefix, *addr, *want; /* NULL = none */
+	} cases[] = {
+		{"2001:db8::/32", "2001:db8:c000:221::", "192.0.2.33"},
+		{"2001:db8:100::/40", "2001:db8:1c0:2:21::", "192.0.2.33"},
+		{"2001:db8:122::/48", "2001:db8:122:c000:2:2100::", "192.0.2.33"},
+		{"2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::", "192.0.2.33"},
+		{"2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::", "192.0.2.33"},
+		{"2001:db8:122:344::/96", "2001:db8:122:344::c000:221", "192.0.2.33"},
+		{"64:ff9b::/96", "64:ff9b::192.0.2.33", "192.0.2.33"},
+		{"64:ff9b::/96", "64:ff9b::1:c000:221", NULL},
+		{"2001:db8:122::/48", "2001:db8:122:c000:102:2100::", NULL},
+		{"2001:db8::/33", "2001:db8:c000:221::", NULL},
+		{"2001:db8::/88", "2001:db8::c000:221", NULL},
+		{"2001:db8::/24", "2001:db8::", NULL},
+		{"2001:db8::/96", "192.0.2.33", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct addr a, got = {{0}};
+		struct prefix p;
+		char text[ADDR_TEXT_MAX];
+
+		(void)prefix_parse(cases[i].prefix, strlen(cases[i].prefix), &p);
+		assert_true(addr_parse(cases[i].addr, strlen(cases[i].addr), &a));
+		assert_int_equal(nat64_embedded(&p, &a, &got), cases[i].want != NULL);
+		if (cases[i].want == NULL)
+			continue;
+		(void)addr_format(&got, text);
+		assert_string_equal(text, cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_families_share_one_form),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_prefix_contains),
+		cmocka_unit_test(test_nat64),
 	};
 
 	return cmocka_run_group_tests_name("base/addr", tests, NULL, NULL);

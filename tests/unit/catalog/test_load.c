@@ -226,6 +226,11 @@ static void faults_are_shown_with_place_and_remedy(void **state)
 		 "bad.tsv:2:12: error: is no name of a service tag"},
 		{FILE_OWN, "pattern\tservice\tconfidence\na.example\tsql\tsure\n",
 		 "bad.tsv:2:15: error: is no confidence"},
+		{FILE_NETWORKS, "asn\n8075\n8068\n8075\n",
+		 "bad.tsv:4:1: error: stands in an earlier row already"},
+		{FILE_NETWORKS, "asn\nAS8075\n",
+		 "bad.tsv:2:1: error: is no number of an autonomous system"},
+		{FILE_NETWORKS, "asn\n0\n", "   = write: its number alone, such as 8075"},
 		{FILE_COUNTRY, "no database",
 		 "bad.tsv: error: is no sound MaxMind DB file"},
 	};

@@ -56,6 +56,9 @@ static void dump_site(FILE *out, const struct site_cfg *s)
 	(void)fprintf(out, "site %s\n", s->name);
 	dump_prefixes(out, "  inside", s->inside, s->inside_count);
 	dump_addresses(out, "  egress", s->egress, s->egress_count);
+	if (s->vantage != VANTAGE_FOUND)
+		(void)fprintf(out, "  vantage %s\n",
+			      s->vantage == VANTAGE_INSIDE ? "inside" : "outside");
 	dump_addresses(out, "  resolver", s->resolvers, s->resolver_count);
 	dump_text(out, "  zone", s->zone_name);
 	dump_text(out, "  hours", s->hours_text);
@@ -96,9 +99,10 @@ static void dump(FILE *out, const struct config *c)
 	for (size_t i = 0; i < c->site_count; i++)
 		dump_site(out, &c->sites[i]);
 	for (size_t i = 0; i < c->source_count; i++) {
-		(void)fprintf(out, "source %s role %s site %s\n", c->sources[i].name,
+		(void)fprintf(out, "source %s role %s site %s%s\n", c->sources[i].name,
 			      role_name(c->sources[i].role),
-			      c->sources[i].site == NULL ? "-" : c->sources[i].site);
+			      c->sources[i].site == NULL ? "-" : c->sources[i].site,
+			      c->sources[i].shared ? " shared" : "");
 		dump_prefixes(out, "  address", c->sources[i].addresses,
 			      c->sources[i].address_count);
 	}
@@ -116,6 +120,12 @@ static void dump(FILE *out, const struct config *c)
 	dump_texts(out, "geo.tags", c->geo.tags, c->geo.tag_count);
 	if (c->feeds.warn_age_us != 0)
 		(void)fprintf(out, "feeds.warn_age %" PRId64 "\n", c->feeds.warn_age_us);
+	dump_text(out, "geo.networks", c->geo.networks);
+	dump_prefixes(out, "geo.nat64", c->geo.nat64, c->geo.nat64_count);
+	dump_texts(out, "identity.leases", c->identity.leases, c->identity.lease_count);
+	dump_text(out, "identity.people", c->identity.people);
+	if (!c->identity.neighbours)
+		(void)fputs("no neighbours\n", out);
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");

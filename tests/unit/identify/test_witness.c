@@ -464,6 +464,35 @@ static void what_is_in_use_is_shown_with_the_grace_that_is_to_come(void **state)
 	assert_int_equal(seen, 1);
 }
 
+static void another_address_or_another_name_contradicts(void **state)
+{
+	struct witness *w = *state;
+	const int64_t now = NOW + SECOND, end = NOW + 300 * SECOND + 1000;
+	struct dns_message site = answer("site.example", 60);
+
+#define CONTRADICTS(who, addr, host, at) \
+	witness_contradicts(w, who, 7, addr, STR(host), at)
+	assert_false(CONTRADICTS(&client, &stranger, "a.example", now));
+	assert_true(tell(w, &client, "a.example", 60, NOW));
+	assert_false(CONTRADICTS(&client, &server, "a.example", now));
+	assert_true(CONTRADICTS(&client, &stranger, "a.example", now));
+	assert_true(CONTRADICTS(&client, &server, "b.example", now));
+	assert_false(CONTRADICTS(&other_client, &stranger, "a.example", now));
+	assert_true(CONTRADICTS(&client, &stranger, "a.example", end - 1));
+	assert_false(CONTRADICTS(&client, &stranger, "a.example", end));
+	/* Several names of the address: none of them is the only one. */
+	assert_true(tell(w, &client, "c.example", 60, NOW));
+	assert_false(CONTRADICTS(&client, &server, "b.example", now));
+	/* What the site was told speaks of the name, never of the address. */
+	assert_true(witness_keep_site(w, 7, &site, NOW));
+	assert_false(CONTRADICTS(&other_client, &server, "site.example", now));
+	assert_true(CONTRADICTS(&other_client, &stranger, "site.example", now));
+	assert_false(CONTRADICTS(&other_client, &server, "b.example", now));
+	assert_false(witness_contradicts(w, &other_client, 0, &stranger,
+					 STR("site.example"), now));
+#undef CONTRADICTS
+}
+
 static void destroying_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -508,6 +537,7 @@ int main(void)
 		TEST(rows_tell_all_and_restore_it),
 		TEST(a_row_is_bounded_by_the_clock_that_restores_it),
 		TEST(what_is_in_use_is_shown_with_the_grace_that_is_to_come),
+		TEST(another_address_or_another_name_contradicts),
 		cmocka_unit_test(destroying_nothing_is_fine),
 	};
 

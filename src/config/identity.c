@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity - lists, tables and looking up.  Contract: config/identity.h. */
+#include "config/identity.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "config/identity_impl.h"
+
+#define TEXTS_MAX ((size_t)4 << 20)
+
+struct identity_list {
+	struct identity_row *rows;
+	size_t count, room;
+	char *texts; /* a length byte, then the user; offset 0 is nobody's */
+	size_t texts_len, texts_room;
+};
+
+struct identity {
+	size_t bytes;
+	uint32_t by_addr, by_mac;
+	uint32_t texts_len;
+	struct identity_row rows[]; /* by MAC, by address; behind them the texts */
+};
+
+static bool mac_is_none(const struct mac *m)
+{
+	static const struct mac none;
+
+	return memcmp(m, &none, sizeof(none)) == 0;
+}
+
+static bool addr_is_none(const struct addr *a)
+{
+	static const struct addr none;
+
+	return addr_equal(a, &none);
+}
+
+bool mac_parse(struct str text, struct mac *ret)
+{
+	struct mac m = {{0}};
+
+	if (text.len != IDENTITY_MAC_TEXT)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		const char c = ascii_lower(text.p[i]);
+
+		if (i % 3 == 2) {
+			if (c != text.p[2] || (c != ':' && c != '-'))
+				return false;
+			continue;
+		}
+		if (!ascii_is_hex(c))
+			return false;
+		m.b[i / 3] = (uint8_t)(m.b[i / 3] << 4 |
+				       (ascii_is_digit(c) ? c - '0' : c - 'a' + 10));
+	}
+	if (mac_is_none(&m))
+		return false;
+	*ret = m;
+	return true;
+}
+
+static size_t mac_format(const struct mac *m, char *buf)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof(m->b); i++) {
+		if (i > 0)
+			buf[3 * i - 1] = ':';
+		buf[3 * i] = hex[m->b[i] >> 4];
+		buf[3 * i + 1] = hex[m->b[i] & 15];
+	}
+	return IDENTITY_MAC_TEXT;
+}
+
+/* ---- lists ------------------------------------------------------------------------------- */
+
+struct identity_list *identity_list_create(void)
+{
+	return calloc(1, sizeof(struct identity_list));
+}
+
+void identity_list_destroy(struct identity_list *l)
+{
+	if (l == NULL)
+		return;
+	free(l->rows);
+	free(l->texts);
+	free(l);
+}
+
+size_t identity_list_rows(const struct identity_list *l)
+{
+	return l->count;
+}
+
+/* Room for `more` of `size` bytes behind `count`. */
+static bool grow(void **list, size_t *room, size_t count, size_t more, size_t size)
+{
+	size_t want = *room == 0 ? 64 : *room;
+	void *longer;
+
+	while (want < count + more)
+		want *= 2;
+	if (want == *room)
+		return true;
+	longer = realloc(*list, want * size);
+	if (longer == NULL)
+		return false;
+	*list = longer;
+	*room = want;
+	return true;
+}
+
+static int add_text(struct identity_list *l, struct str user, uint32_t *ret)
+{
+	void *texts = l->texts;
+
+	*ret = 0;
+	if (user.len == 0)
+		return 0;
+	if (user.len > IDENTITY_USER_MAX || l->texts_len + user.len + 2 > TEXTS_MAX)
+		return -ENOSPC;
+	if (!grow(&texts, &l->texts_room, l->texts_len, user.len + 2, 1))
+		return -ENOMEM;
+	l->texts = texts;
+	if (l->texts_len == 0)
+		l->texts[l->texts_len++] = 0;
+	*ret = (uint32_t)l->texts_len;
+	l->texts[l->texts_len++] = (char)user.len;
+	memcpy(l->texts + l->texts_len, user.p, user.len);
+	l->texts_len += user.len;
+	return 0;
+}
+
+int identity_list_add(struct identity_list *l, const struct identity_row *row,
+		      struct str user)
+{
+	void *rows = l->rows;
+	uint32_t text;
+	int rc;
+
+	if (l->count == IDENTITY_ROWS_MAX)
+		return -ENOSPC;
+	if (!grow(&rows, &l->room, l->count, 1, sizeof(*l->rows)))
+		return -ENOMEM;
+	l->rows = rows;
+	rc = add_text(l, user, &text);
+	if (rc != 0)
+		return rc;
+	l->rows[l->count] = *row;
+	l->rows[l->count].user = text;
+	l->count++;
+	return 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+bool identity_line(struct identity_reader *r, struct str *ret, bool *ret_whole)
+{
+	const char *end;
+	size_t len;
+
+	if (r->rest.len == 0)
+		return false;
+	end = memchr(r->rest.p, '\n', r->rest.len);
+	len = end == NULL ? r->rest.len : (size_t)(end - r->rest.p);
+	*ret_whole = end != NULL;
+	*ret = (struct str){r->rest.p, len};
+	if (len > 0 && ret->p[len - 1] == '\r')
+		ret->len--;
+	r->base = r->rest.p;
+	r->rest.p += len + *ret_whole;
+	r->rest.len -= len + *ret_whole;
+	r->line++;
+	return true;
+}
+
+void identity_fault(struct identity_reader *r, struct str part, const char *message,
+		    const char *remedy)
+{
+	struct span at = {.file = r->name, .line = r->line};
+
+	if (part.p != NULL && part.p >= r->base) {
+		at.col = (unsigned)(part.p - r->base) + 1;
+		at.len = (unsigned)part.len;
+	}
+	r->bad = true;
+	diag_error(r->d, at, "%s", message);
+	if (remedy != NULL)
+		diag_remedy(r->d, "%s", remedy);
+}
+
+void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user)
+{
+	int rc;
+
+	row->line = r->line;
+	rc = identity_list_add(r->list, row, user);
+	if (rc == 0 || r->full)
+		return;
+	r->full = true;
+	identity_fault(r, STR_NONE,
+		       rc == -ENOMEM ? "out of memory"
+				     : "too many entries: 200000 rows and 4 MiB of users "
+				       "are the most",
+		       NULL);
+}
+
+bool identity_seconds(struct str digits, int64_t *ret_us)
+{
+	uint64_t s;
+
+	if (!parse_u64(digits, UINT64_C(253402300799), &s)) /* year 9999 */
+		return false;
+	*ret_us = (int64_t)s * 1000000;
+	return true;
+}
+
+/* The first line that says something. */
+static struct str first_line(struct str text)
+{
+	struct identity_reader r = {.rest = text};
+	struct str line = STR_NONE;
+	bool whole;
+
+	while (identity_line(&r, &line, &whole)) {
+		line = str_trim(line);
+		if (line.len > 0 && line.p[0] != '#')
+			return line;
+	}
+	return STR_NONE;
+}
+
+static bool begins(struct str s, const char *with)
+{
+	return s.len >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0;
+}
+
+bool identity_parse(struct identity_list *l, enum identity_kind kind, const char *name,
+		    struct str text, struct diag *d)
+{
+	struct identity_reader r = {.list = l, .name = name, .d = d, .rest = text};
+	const struct str first = first_line(text);
+
+	if (kind == IDENTITY_PEOPLE)
+		identity_read_people(&r);
+	else if (begins(first, "address,"))
+		identity_read_kea(&r);
+	else if (begins(first, "duid ") || (first.len > 0 && ascii_is_digit(first.p[0])))
+		identity_read_dnsmasq(&r);
+	else
+		identity_read_isc(&r);
+	return !r.bad;
+}
+
+/* ---- building ----------------------------------------------------------------------------- */
+
+static int compare_times(const struct identity_row *a, const struct identity_row *b)
+{
+	if (a->from_us != b->from_us)
+		return a->from_us < b->from_us ? -1 : 1;
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* By what the row is about, its kind, and when it begins. */
+static int compare_rows(const void *x, const void *y)
+{
+	const struct identity_row *a = x, *b = y;
+	int order = addr_compare(&a->addr, &b->addr);
+
+	if (order == 0 && addr_is_none(&a->addr))
+		order = memcmp(&a->mac, &b->mac, sizeof(a->mac));
+	if (order == 0)
+		order = (int)a->kind - (int)b->kind;
+	return order != 0 ? order : compare_times(a, b);
+}
+
+static bool is_same_thing(const struct identity_row *a, const struct identity_row *b)
+{
+	return a->kind == b->kind && addr_equal(&a->addr, &b->addr) &&
+	       (!addr_is_none(&a->addr) || memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0);
+}
+
+/* What begins later ends what is there: each moment has one answer at the most. */
+static void cut(struct identity_row *rows, size_t count)
+{
+	for (size_t i = 0; i + 1 < count; i++)
+		if (is_same_thing(&rows[i], &rows[i + 1]) &&
+		    rows[i].until_us > rows[i + 1].from_us)
+			rows[i].until_us = rows[i + 1].from_us;
+}
+
+/* Of people each moment must have one answer by what is written. */
+void identity_refuse_overlaps(struct identity_reader *r)
+{
+	struct identity_row *rows = r->list->rows;
+	const size_t count = r->list->count;
+
+	if (count > 1)
+		qsort(rows, count, sizeof(*rows), compare_rows);
+	for (size_t i = 0; i + 1 < count; i++) {
+		if (!is_same_thing(&rows[i], &rows[i + 1]) ||
+		    rows[i].until_us <= rows[i + 1].from_us)
+			continue;
+		r->line = rows[i + 1].line;
+		identity_fault(r, STR_NONE,
+			       "somebody has this address or MAC at that time already",
+			       "an 'until' into the row of who had it before");
+		diag_note(r->d, "that row is in line %u", rows[i].line);
+	}
+}
+
+static int compare_macs(const void *x, const void *y)
+{
+	return memcmp(x, y, sizeof(struct mac));
+}
+
+/* Forget neighbours whose MAC stands for many addresses: a router, or proxy ARP. */
+static bool drop_routers(struct identity_row *rows, size_t count)
+{
+	struct mac *macs = malloc((count + 1) * sizeof(*macs));
+	size_t n = 0, run, routers = 0;
+
+	if (macs == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].kind == IDENTITY_NEIGHBOURS && addr_is_v4(&rows[i].addr))
+			macs[n++] = rows[i].mac;
+	qsort(macs, n, sizeof(*macs), compare_macs);
+	for (size_t i = 0; i < n; i += run) {
+		run = 1;
+		while (i + run < n && compare_macs(&macs[i], &macs[i + run]) == 0)
+			run++;
+		if (run > IDENTITY_NEIGHBOUR_ADDRESSES)
+			macs[routers++] = macs[i];
+	}
+	for (size_t k = 0; k < count; k++)
+		if (rows[k].kind == IDENTITY_NEIGHBOURS &&
+		    bsearch(&rows[k].mac, macs, routers, sizeof(*macs), compare_macs) !=
+			    NULL)
+			rows[k].until_us = rows[k].from_us;
+	free(macs);
+	return true;
+}
+
+static const char *texts_of(const struct identity *t)
+{
+	return (const char *)(t->rows + t->by_addr + t->by_mac);
+}
+
+/* Behind one another; every list's texts come with an offset of their own. */
+static void gather(struct identity *t, const struct identity_list *const *lists,
+		   size_t count)
+{
+	struct identity_row *to = t->rows;
+	char *texts = (char *)(t->rows + t->by_addr);
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct identity_list *l = lists[i];
+
+		for (size_t k = 0; k < l->count; k++) {
+			*to = l->rows[k];
+			if (to->user != 0)
+				to->user += (uint32_t)len;
+			to++;
+		}
+		if (l->texts_len > 0)
+			memcpy(texts + len, l->texts, l->texts_len);
+		len += l->texts_len;
+	}
+}
+
+struct identity *identity_build(const struct identity_list *const *lists, size_t count,
+				const char **ret_error)
+{
+	size_t rows = 0, texts = 0, bytes, about_macs = 0;
+	struct identity *t;
+
+	for (size_t i = 0; i < count; i++) {
+		rows += lists[i]->count;
+		texts += lists[i]->texts_len;
+	}
+	bytes = sizeof(*t) + rows * sizeof(struct identity_row) + texts;
+	*ret_error = "more than 200000 entries, or more than 16 MiB of them";
+	if (rows > IDENTITY_ROWS_MAX || bytes > IDENTITY_BYTES_MAX)
+		return NULL;
+	*ret_error = "out of memory";
+	t = malloc(bytes);
+	if (t == NULL)
+		return NULL;
+	*t = (struct identity){
+		.bytes = bytes, .by_addr = (uint32_t)rows, .texts_len = (uint32_t)texts};
+	gather(t, lists, count);
+	if (!drop_routers(t->rows, rows)) {
+		free(t);
+		return NULL;
+	}
+	qsort(t->rows, rows, sizeof(struct identity_row), compare_rows);
+	cut(t->rows, rows);
+	while (about_macs < rows && addr_is_none(&t->rows[about_macs].addr))
+		about_macs++;
+	t->by_mac = (uint32_t)about_macs;
+	t->by_addr = (uint32_t)(rows - about_macs);
+	return t;
+}
+
+void identity_destroy(struct identity *t)
+{
+	free(t);
+}
+
+size_t identity_bytes(const struct identity *t)
+{
+	return t->bytes;
+}
+
+struct identity_list *identity_read(enum identity_kind kind, const char *name,
+				    struct diag *d)
+{
+	struct identity_list *l = identity_list_create();
+	const struct span at = {.file = name};
+	char *text = NULL;
+	size_t len = 0;
+	bool fine = false;
+	int rc = l == NULL ? -ENOMEM : file_read(name, IDENTITY_FILE_MAX, &text, &len);
+
+	if (rc != 0) {
+		diag_error(d, at, "cannot read it: %s",
+			   rc == -EFBIG ? "larger than 64 MiB" : strerrordesc_np(-rc));
+	} else {
+		diag_source(d, name, text, len);
+		fine = identity_parse(l, kind, name, (struct str){text, len}, d);
+		diag_forget_sources(d);
+	}
+	free(text);
+	if (fine)
+		return l;
+	identity_list_destroy(l);
+	return NULL;
+}
+
+struct identity *identity_load(const struct config *c, struct diag *d)
+{
+	struct identity_list *lists[IDENTITY_FILES_MAX];
+	const struct identity_list *all[IDENTITY_FILES_MAX] = {NULL};
+	const size_t errors = diag_count(d, DIAG_ERROR);
+	struct identity *t = NULL;
+	const char *why;
+	size_t n = 0;
+
+	for (size_t i = 0; i < identity_file_count(c); i++) {
+		enum identity_kind kind;
+		const char *name = identity_file(c, i, &kind);
+
+		lists[n] = identity_read(kind, name, d);
+		all[n] = lists[n];
+		n += lists[n] != NULL;
+	}
+	if (diag_count(d, DIAG_ERROR) == errors) {
+		t = identity_build(all, n, &why);
+		if (t == NULL)
+			diag_error(d, ((struct span){.file = "identity"}), "%s", why);
+	}
+	while (n > 0)
+		identity_list_destroy(lists[--n]);
+	return t;
+}
+
+size_t identity_file_count(const struct config *c)
+{
+	return c->identity.lease_count + (c->identity.people != NULL);
+}
+
+const char *identity_file(const struct config *c, size_t i, enum identity_kind *ret_kind)
+{
+	const bool lease = i < c->identity.lease_count;
+
+	*ret_kind = lease ? IDENTITY_LEASES : IDENTITY_PEOPLE;
+	return lease ? c->identity.leases[i] : c->identity.people;
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+/* The row about the same as `key` that holds at key->from_us; NULL = none. */
+static const struct identity_row *row_at(const struct identity_row *rows, size_t count,
+					 const struct identity_row *key)
+{
+	size_t low = 0, high = count;
+	const struct identity_row *r;
+
+	while (low < high) { /* the first that comes behind the key */
+		const size_t middle = low + (high - low) / 2;
+
+		if (compare_rows(&rows[middle], key) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return NULL;
+	r = &rows[low - 1];
+	return is_same_thing(r, key) && r->until_us > key->from_us ? r : NULL;
+}
+
+static enum identity_answer user_of(const struct identity *t,
+				    const struct identity_row *r, char *buf,
+				    size_t *ret_len)
+{
+	const char *text = texts_of(t) + r->user;
+
+	*ret_len = (uint8_t)text[0];
+	memcpy(buf, text + 1, *ret_len);
+	return IDENTITY_USER;
+}
+
+enum identity_answer identity_find(const struct identity *t, const struct addr *a,
+				   int64_t time_us, char buf[IDENTITY_TEXT_MAX],
+				   size_t *ret_len)
+{
+	struct identity_row key = {.addr = *a,
+				   .from_us = time_us,
+				   .line = UINT32_MAX,
+				   .kind = IDENTITY_PEOPLE};
+	const struct identity_row *rows, *r;
+	struct mac mac;
+
+	*ret_len = 0;
+	if (t == NULL)
+		return IDENTITY_NOBODY;
+	rows = t->rows + t->by_mac;
+	if ((r = row_at(rows, t->by_addr, &key)) != NULL)
+		return user_of(t, r, buf, ret_len);
+	key.kind = IDENTITY_LEASES;
+	r = row_at(rows, t->by_addr, &key);
+	if (r == NULL) {
+		key.kind = IDENTITY_NEIGHBOURS;
+		r = row_at(rows, t->by_addr, &key);
+	}
+	if (r == NULL || mac_is_none(&r->mac))
+		return IDENTITY_NOBODY;
+	mac = r->mac;
+	key = (struct identity_row){.mac = mac,
+				    .from_us = time_us,
+				    .line = UINT32_MAX,
+				    .kind = IDENTITY_PEOPLE};
+	if ((r = row_at(t->rows, t->by_mac, &key)) != NULL)
+		return user_of(t, r, buf, ret_len);
+	*ret_len = mac_format(&mac, buf);
+	return IDENTITY_MAC;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONFIG_IDENTITY_IMPL_H
+#define CONFIG_IDENTITY_IMPL_H
+
+/* identity_impl - what the readers of lease files and of people share.  Private to config. */
+
+#include <limits.h>
+
+#include "config/identity.h"
+
+#define IDENTITY_BEFORE INT64_MIN
+#define IDENTITY_EVER   INT64_MAX
+
+/* Where a reader is.  Findings name the line that was taken last. */
+struct identity_reader {
+	struct identity_list *list;
+	const char *name;
+	struct diag *d;
+	struct str rest;
+	unsigned line;    /* of the text taken last, from 1 */
+	const char *base; /* its first byte */
+	bool bad;         /* something was wrong */
+	bool full;        /* a bound of the table was passed */
+};
+
+/* The next line without its end; false at the end.  *ret_whole: it had an end. */
+bool identity_line(struct identity_reader *r, struct str *ret, bool *ret_whole);
+
+/* An error at `part` of the line, with what to write; remedy NULL = nothing. */
+void identity_fault(struct identity_reader *r, struct str part, const char *message,
+		    const char *remedy);
+
+/* identity_list_add(); a list that is full is a finding, once. */
+void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user);
+
+/* Seconds since 1970, as microseconds; false: no such number, or too great a one. */
+bool identity_seconds(struct str digits, int64_t *ret_us);
+
+/* Rows about one address or MAC whose times overlap are findings.  Sorts the list. */
+void identity_refuse_overlaps(struct identity_reader *r);
+
+/* leases.c, leases_isc.c, people.c */
+void identity_read_dnsmasq(struct identity_reader *r);
+void identity_read_kea(struct identity_reader *r);
+void identity_read_isc(struct identity_reader *r);
+void identity_read_people(struct identity_reader *r);
+
+#define CSV_FIELDS_MAX 32
+
+/*
+ * Fields of one line of CSV (RFC 4180, no line ends within quotes).  `buf` takes what must be
+ * unquoted.  The count, or 0 when it is none or has more than CSV_FIELDS_MAX fields.
+ */
+size_t csv_split(struct str line, struct str fields[CSV_FIELDS_MAX], char *buf,
+		 size_t size);
+
+/* Which field stands under each wanted column; -1 = none. */
+void csv_columns(const struct str *fields, size_t count, const char *const *wanted,
+		 size_t wanted_count, int *ret);
+
+#endif /* CONFIG_IDENTITY_IMPL_H */

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * leases_isc - dhcpd.leases of ISC's DHCP server, dhcpd.leases(5) of 4.4.
+ *
+ * A log: "lease ADDRESS { STATEMENT; ... }", a later one of an address stands for those before it.
+ * Times are UTC: "starts 4 2026/11/26 12:00:00;", "ends never;", or "starts epoch 1795521600;".
+ * IPv6 leases (ia-na) name no MAC and are passed over, as is everything else.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/identity_impl.h"
+
+enum token_kind {
+	TOKEN_END = 0, /* of the text, also within a string */
+	TOKEN_WORD,
+	TOKEN_STRING,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_SEMICOLON
+};
+
+struct token {
+	enum token_kind kind;
+	struct str text; /* of a string: with its quotes */
+};
+
+#define STATEMENT_MAX 8 /* words of a statement that are kept */
+
+struct statement {
+	struct str words[STATEMENT_MAX];
+	size_t count;
+	enum token_kind end; /* SEMICOLON, OPEN, CLOSE or END */
+};
+
+static void take(struct identity_reader *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (r->rest.p[i] == '\n') {
+			r->line++;
+			r->base = r->rest.p + i + 1;
+		}
+	r->rest.p += n;
+	r->rest.len -= n;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static void skip_blanks(struct identity_reader *r)
+{
+	while (r->rest.len > 0) {
+		size_t n = 0;
+
+		while (n < r->rest.len && is_blank(r->rest.p[n]))
+			n++;
+		if (n < r->rest.len && r->rest.p[n] == '#')
+			while (n < r->rest.len && r->rest.p[n] != '\n')
+				n++;
+		if (n == 0)
+			return;
+		take(r, n);
+	}
+}
+
+static size_t string_len(struct str s)
+{
+	size_t n = 1;
+
+	while (n < s.len && s.p[n] != '"')
+		n += s.p[n] == '\\' ? 2 : 1;
+	return n < s.len ? n + 1 : s.len + 1; /* one more: it is not closed */
+}
+
+static size_t word_len(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && !is_blank(s.p[n]) && strchr("{};\"#", s.p[n]) == NULL)
+		n++;
+	return n;
+}
+
+static struct token next_token(struct identity_reader *r)
+{
+	struct token t = {.kind = TOKEN_END};
+	size_t n = 1;
+
+	skip_blanks(r);
+	if (r->rest.len == 0)
+		return t;
+	switch (r->rest.p[0]) {
+	case '{':
+		t.kind = TOKEN_OPEN;
+		break;
+	case '}':
+		t.kind = TOKEN_CLOSE;
+		break;
+	case ';':
+		t.kind = TOKEN_SEMICOLON;
+		break;
+	case '"':
+		t.kind = TOKEN_STRING;
+		n = string_len(r->rest);
+		break;
+	default:
+		t.kind = TOKEN_WORD;
+		n = word_len(r->rest);
+	}
+	if (n > r->rest.len) {
+		take(r, r->rest.len);
+		return (struct token){.kind = TOKEN_END};
+	}
+	t.text = (struct str){r->rest.p, n};
+	if (n == 0) { /* a NUL: strchr() finds it */
+		t.text.len = 1;
+		n = 1;
+	}
+	take(r, n);
+	return t;
+}
+
+static struct statement next_statement(struct identity_reader *r)
+{
+	struct statement s = {.count = 0};
+
+	for (;;) {
+		const struct token t = next_token(r);
+
+		if (t.kind != TOKEN_WORD && t.kind != TOKEN_STRING) {
+			s.end = t.kind;
+			return s;
+		}
+		if (s.count < STATEMENT_MAX)
+			s.words[s.count++] = t.text;
+	}
+}
+
+/* Behind a '{' of something else: to its '}'. */
+static void skip_block(struct identity_reader *r)
+{
+	size_t depth = 1;
+
+	while (depth > 0) {
+		const struct token t = next_token(r);
+
+		if (t.kind == TOKEN_END)
+			return;
+		depth += t.kind == TOKEN_OPEN;
+		depth -= t.kind == TOKEN_CLOSE;
+	}
+}
+
+static bool digits(struct str s, size_t at, size_t n, int *ret)
+{
+	uint64_t v;
+
+	if (at + n > s.len || !parse_u64((struct str){s.p + at, n}, 9999, &v))
+		return false;
+	*ret = (int)v;
+	return true;
+}
+
+/* "2026/11/26" and "12:00:00". */
+static bool date_and_time(struct str date, struct str time, int64_t *ret_us)
+{
+	struct civil c = {0};
+
+	if (date.len != 10 || time.len != 8 || date.p[4] != '/' || date.p[7] != '/' ||
+	    time.p[2] != ':' || time.p[5] != ':' || !digits(date, 0, 4, &c.year) ||
+	    !digits(date, 5, 2, &c.month) || !digits(date, 8, 2, &c.day) ||
+	    !digits(time, 0, 2, &c.hour) || !digits(time, 3, 2, &c.minute) ||
+	    !digits(time, 6, 2, &c.second))
+		return false;
+	if (!civil_valid_date(c.year, c.month, c.day) || c.hour > 23 || c.minute > 59 ||
+	    c.second > 60)
+		return false;
+	*ret_us = civil_to_us(&c);
+	return true;
+}
+
+static bool take_moment(struct identity_reader *r, const struct statement *s,
+			int64_t *ret_us)
+{
+	if (s->count == 2 && str_equal(s->words[1], STR("never"))) {
+		*ret_us = IDENTITY_EVER;
+		return true;
+	}
+	if (s->count == 3 && str_equal(s->words[1], STR("epoch")) &&
+	    identity_seconds(s->words[2], ret_us))
+		return true;
+	if (s->count == 4 && date_and_time(s->words[2], s->words[3], ret_us))
+		return true;
+	identity_fault(r, s->words[0], "is followed by no time",
+		       "4 2026/11/26 12:00:00, epoch 1795521600 or never");
+	return false;
+}
+
+struct lease {
+	struct identity_row row;
+	bool is_active, has_state, bad;
+};
+
+static void lease_statement(struct identity_reader *r, const struct statement *s,
+			    struct lease *l)
+{
+	const struct str *w = s->words;
+
+	if (s->count == 0)
+		return;
+	if (str_equal(w[0], STR("starts")))
+		l->bad |= !take_moment(r, s, &l->row.from_us);
+	else if (str_equal(w[0], STR("ends")))
+		l->bad |= !take_moment(r, s, &l->row.until_us);
+	else if (s->count == 3 && str_equal(w[0], STR("binding")) &&
+		 str_equal(w[1], STR("state"))) {
+		l->has_state = true;
+		l->is_active = str_equal(w[2], STR("active"));
+	} else if (s->count == 3 && str_equal(w[0], STR("hardware")) &&
+		   str_equal(w[1], STR("ethernet")) && !mac_parse(w[2], &l->row.mac)) {
+		identity_fault(r, w[2], "is no MAC address", NULL);
+		l->bad = true;
+	}
+}
+
+/* Behind "lease ADDRESS {". */
+static void read_lease(struct identity_reader *r, const struct addr *a)
+{
+	struct lease l = {.row = {.addr = *a,
+				  .kind = IDENTITY_LEASES,
+				  .from_us = IDENTITY_BEFORE,
+				  .until_us = IDENTITY_EVER}};
+	struct statement s;
+
+	do {
+		s = next_statement(r);
+		if (s.end == TOKEN_END)
+			return; /* being written */
+		if (s.end == TOKEN_OPEN)
+			skip_block(r);
+		else
+			lease_statement(r, &s, &l);
+	} while (s.end != TOKEN_CLOSE);
+	if (l.bad)
+		return;
+	/* Free, released, expired: nobody has it from its end on. */
+	if (l.has_state && !l.is_active) {
+		l.row.mac = (struct mac){{0}};
+		if (l.row.until_us != IDENTITY_EVER)
+			l.row.from_us = l.row.until_us;
+		l.row.until_us = IDENTITY_EVER;
+	}
+	if (l.row.until_us > l.row.from_us)
+		identity_keep(r, &l.row, STR_NONE);
+}
+
+void identity_read_isc(struct identity_reader *r)
+{
+	const char *start = r->rest.p;
+	bool any = false;
+	struct statement s;
+	struct addr a;
+
+	r->line = 1;
+	r->base = r->rest.p;
+	for (;; any = true) {
+		s = next_statement(r);
+		if (s.end == TOKEN_END)
+			break;
+		if (s.end == TOKEN_CLOSE) {
+			identity_fault(r, STR_NONE, "a '}' without its '{'", NULL);
+			break;
+		}
+		if (s.end != TOKEN_OPEN)
+			continue;
+		if (s.count == 0 || !str_equal(s.words[0], STR("lease"))) {
+			skip_block(r);
+		} else if (s.count != 2 ||
+			   !addr_parse(s.words[1].p, s.words[1].len, &a)) {
+			identity_fault(r, s.words[s.count - 1], "is no IP address", NULL);
+			skip_block(r);
+		} else {
+			read_lease(r, &a);
+		}
+	}
+	if (!any && s.end == TOKEN_END && s.count > 0) {
+		r->line = 1;
+		r->base = start;
+		identity_fault(r, STR_NONE, "is no file of leases that is known",
+			       "a file of dnsmasq, ISC dhcpd or Kea (memfile)");
+	}
+}

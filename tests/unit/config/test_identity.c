@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/identity.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define T0 (INT64_C(1795424400) * 1000000) /* 2026-11-23T09:00:00Z */
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, strlen(text), &a));
+	return a;
+}
+
+/* What is printed of a text that is refused; the caller frees it.  NULL: it is read. */
+static char *findings(enum identity_kind kind, const char *text)
+{
+	struct identity_list *l = identity_list_create();
+	struct diag *d = diag_create();
+	char *out = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&out, &size);
+
+	assert_non_null(f);
+	diag_source(d, "file", text, strlen(text));
+	if (identity_parse(l, kind, "file", str_of(text), d))
+		assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	else
+		assert_true(diag_count(d, DIAG_ERROR) > 0);
+	diag_print(d, f, false);
+	(void)fclose(f);
+	if (diag_count(d, DIAG_ERROR) == 0) {
+		free(out);
+		out = NULL;
+	}
+	diag_destroy(d);
+	identity_list_destroy(l);
+	return out;
+}
+
+static struct identity_list *list_of(enum identity_kind kind, const char *text)
+{
+	struct identity_list *l = identity_list_create();
+	struct diag *d = diag_create();
+
+	if (!identity_parse(l, kind, "file", str_of(text), d))
+		diag_print(d, stderr, false);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	diag_destroy(d);
+	return l;
+}
+
+static void assert_answer(const struct identity *t, const char *addr, int64_t at_us,
+			  const char *want)
+{
+	const struct addr a = address(addr);
+	char buf[IDENTITY_TEXT_MAX + 1];
+	size_t len;
+	enum identity_answer got = identity_find(t, &a, at_us, buf, &len);
+
+	buf[len] = '\0';
+	assert_int_equal(got != IDENTITY_NOBODY, want != NULL);
+	if (want != NULL)
+		assert_string_equal(buf, want);
+	else
+		assert_int_equal(len, 0);
+}
+
+static void faults_are_told_with_their_place(void **state)
+{
+	static const struct {
+		enum identity_kind kind;
+		const char *text, *want; /* NULL = fine */
+	} rows[] = {
+		{IDENTITY_LEASES, "", NULL},
+		{IDENTITY_LEASES, "\n# nothing\n\n", NULL},
+		{IDENTITY_LEASES, "1795431600 02:00:5e:10:00:0a 10.1.0.10 a *\n", NULL},
+		{IDENTITY_LEASES, "1795431600 02:00:5e:10:00:0a 10.1.0.10\n",
+		 "file:1:1: error: is no lease of dnsmasq"},
+		{IDENTITY_LEASES, "1x 02:00:5e:10:00:0a 10.1.0.10 a *\n",
+		 "file:1:1: error: is no time"},
+		{IDENTITY_LEASES, "1 02:00:5e:10:00 10.1.0.10 a *\n",
+		 "file:1:3: error: is no MAC address"},
+		{IDENTITY_LEASES, "1 02:00:5e:10:00:0a 10.1.0.300 a *\n",
+		 "file:1:21: error: is no IP address"},
+		{IDENTITY_LEASES, "address,hwaddr,expire\n",
+		 "file:1:1: error: the row of names lacks"},
+		{IDENTITY_LEASES,
+		 "address,hwaddr,valid_lifetime,expire\n10.0.0.1,zz,1,2\n", NULL},
+		{IDENTITY_LEASES,
+		 "address,hwaddr,valid_lifetime,expire\n10.0.0.1,zz:zz:zz:zz:zz:zz,1,2\n",
+		 "file:2:10: error: is no MAC address"},
+		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\n10.0.0.1,,x,2\n",
+		 "file:2:1: error: valid_lifetime, expire or state is no number"},
+		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\nten,,1,2\n",
+		 "file:2:1: error: is no IP address"},
+		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\n\"a\n",
+		 "file:2:1: error: is no row of CSV"},
+		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\n10.0.0.1,,1",
+		 NULL}, /* being written */
+		{IDENTITY_LEASES, "nonsense of some kind\nmore of it\n",
+		 "file:1: error: is no file of leases that is known"},
+		{IDENTITY_LEASES, "lease 10.0.0.1 {\n starts 1 2026/13/01 00:00:00;\n}\n",
+		 "file:2:2: error: is followed by no time"},
+		{IDENTITY_LEASES, "lease ten { }\n", "file:1:7: error: is no IP address"},
+		{IDENTITY_LEASES, "lease 10.0.0.1 { hardware ethernet 1; }\n",
+		 "file:1:36: error: is no MAC address"},
+		{IDENTITY_LEASES, "lease 10.0.0.1 { }\n}\n", "error: a '}' without"},
+		{IDENTITY_LEASES, "lease 10.0.0.1 { uid \"a;}{\\\"\"; }\n", NULL},
+		{IDENTITY_LEASES, "x y;\nlease 10.0.0.1 { uid \"not closed\\\"", NULL},
+		{IDENTITY_PEOPLE, "", NULL},
+		{IDENTITY_PEOPLE, "user,address\n", NULL},
+		{IDENTITY_PEOPLE, "user,name\n",
+		 "file:1:1: error: the first line names the columns"},
+		{IDENTITY_PEOPLE, "address\n", "the first line names the columns"},
+		{IDENTITY_PEOPLE, "address,user\n10.0.0.1,\n",
+		 "file:2:1: error: is no user"},
+		{IDENTITY_PEOPLE, "address,user\n10.0.0.1,10.0.0.2\n",
+		 "file:2:10: error: is no user"},
+		{IDENTITY_PEOPLE,
+		 "address,user\n10.0.0.1,a\x01"
+		 "b\n",
+		 "file:2:10: error: is no user"},
+		{IDENTITY_PEOPLE, "address,user\n10.0.0.1,a\xff\n",
+		 "file:2:10: error: is no user"},
+		{IDENTITY_PEOPLE, "address,user\n10.0.0.1,\"a\"b\n",
+		 "file:2:1: error: is no row of CSV"},
+		{IDENTITY_PEOPLE, "address,mac,user\n10.0.0.1,02:00:5e:10:00:01,a\n",
+		 "file:2:1: error: an address or a MAC, and not both"},
+		{IDENTITY_PEOPLE, "mac,user\n00:00:00:00:00:00,a\n",
+		 "file:2:1: error: is no MAC address"},
+		{IDENTITY_PEOPLE, "mac,user\n02-00:5e:10:00:01,a\n",
+		 "file:2:1: error: is no MAC address"},
+		{IDENTITY_PEOPLE, "address,user,from\n10.0.0.1,a,today\n",
+		 "   = write: 2026-11-22T08:00:00Z"},
+		{IDENTITY_PEOPLE,
+		 "address,user,from,until\n"
+		 "10.0.0.1,a,2026-11-22T08:00:00Z,2026-11-22T08:00:00Z\n",
+		 "error: is not after 'from'"},
+		{IDENTITY_PEOPLE, "address,user\n10.0.0.1,a\n10.0.0.2,b\n10.0.0.1,c\n",
+		 "file:4: error: somebody has this address or MAC at that time already"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *got = findings(rows[i].kind, rows[i].text);
+
+		if ((got == NULL) != (rows[i].want == NULL) ||
+		    (got != NULL && strstr(got, rows[i].want) == NULL))
+			fail_msg("%s\nwanted %s\ngot %s", rows[i].text,
+				 rows[i].want == NULL ? "nothing" : rows[i].want,
+				 got == NULL ? "nothing" : got);
+		free(got);
+	}
+}
+
+static void a_later_lease_ends_the_one_before(void **state)
+{
+	struct identity_list *const l = list_of(
+		IDENTITY_LEASES,
+		"address,hwaddr,valid_lifetime,expire,state\n"
+		"10.0.0.1,02:00:00:00:00:01,3600,1795428000,0\n" /* 09:00 to 10:00 */
+		"10.0.0.1,02:00:00:00:00:02,3600,1795429800,0\n" /* 09:30 to 10:30 */
+		"10.0.0.2,02:00:00:00:00:03,3600,1795428000,0\n" /* 09:00 to 10:00 */
+		"10.0.0.2,02:00:00:00:00:03,3600,1795429800,1\n" /* declined 09:30 */
+		"10.0.0.3,02:00:00:00:00:04,3600,1795428000,0\n"
+		"10.0.0.3,02:00:00:00:00:04,0,1795424400,0\n"    /* deleted: by its end */
+		"10.0.0.4,02:00:00:00:00:05,60,1795428000,2\n"); /* reclaimed */
+	const struct identity_list *const all[] = {l};
+	const char *why;
+	struct identity *t = identity_build(all, 1, &why);
+
+	(void)state;
+	assert_non_null(t);
+	assert_answer(t, "10.0.0.1", T0 - 1, NULL);
+	assert_answer(t, "10.0.0.1", T0, "02:00:00:00:00:01");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(1800000000) - 1, "02:00:00:00:00:01");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(1800000000), "02:00:00:00:00:02");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(5400000000), NULL);
+	assert_answer(t, "10.0.0.2", T0, "02:00:00:00:00:03");
+	assert_answer(t, "10.0.0.2", T0 + INT64_C(1800000000), NULL);
+	assert_answer(t, "10.0.0.3", T0 + INT64_C(3599999999), "02:00:00:00:00:04");
+	assert_answer(t, "10.0.0.3", T0 + INT64_C(3600000000), NULL);
+	assert_answer(t, "10.0.0.4", T0, NULL);
+	assert_answer(NULL, "10.0.0.1", T0, NULL);
+	identity_destroy(t);
+	identity_list_destroy(l);
+}
+
+static void neighbour(struct identity_list *l, const char *addr, uint8_t last)
+{
+	const struct identity_row row = {.addr = address(addr),
+					 .mac = {{2, 0, 0, 0, 0, last}},
+					 .kind = IDENTITY_NEIGHBOURS,
+					 .from_us = INT64_MIN,
+					 .until_us = INT64_MAX};
+
+	assert_int_equal(identity_list_add(l, &row, STR_NONE), 0);
+}
+
+/* A user before a lease before a neighbour; a router's MAC is nobody's. */
+static void the_better_source_answers(void **state)
+{
+	struct identity_list *people =
+		list_of(IDENTITY_PEOPLE, "mac,address,user\n"
+					 "02:00:00:00:00:09,,nina\n"
+					 ",10.0.0.1,anna\n");
+	struct identity_list *leases =
+		list_of(IDENTITY_LEASES, "0 02:00:00:00:00:01 10.0.0.1 a *\n"
+					 "0 02:00:00:00:00:02 10.0.0.2 b *\n");
+	struct identity_list *near = identity_list_create();
+	const struct identity_list *const all[] = {near, people, leases};
+	const char *why;
+	struct identity *t;
+
+	(void)state;
+	neighbour(near, "10.0.0.1", 7);
+	neighbour(near, "10.0.0.2", 7);
+	neighbour(near, "10.0.0.3", 7);
+	neighbour(near, "10.0.0.4", 7);
+	neighbour(near, "fe80::7", 7); /* of every machine that speaks IPv6 */
+	neighbour(near, "10.0.0.9", 9);
+	for (unsigned i = 1; i <= IDENTITY_NEIGHBOUR_ADDRESSES + 1; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		(void)snprintf(text, sizeof(text), "10.0.1.%u", i);
+		neighbour(near, text, 8);
+	}
+	t = identity_build(all, 3, &why);
+	assert_non_null(t);
+	assert_answer(t, "10.0.0.1", T0, "anna");
+	assert_answer(t, "10.0.0.2", T0, "02:00:00:00:00:02");
+	assert_answer(t, "10.0.0.3", T0, "02:00:00:00:00:07");
+	assert_answer(t, "10.0.0.9", T0, "nina");
+	assert_answer(t, "10.0.1.1", T0, NULL);
+	assert_answer(t, "10.0.0.5", T0, NULL);
+	assert_answer(t, "fe80::7", T0, "02:00:00:00:00:07");
+	identity_destroy(t);
+	identity_list_destroy(near);
+	identity_list_destroy(people);
+	identity_list_destroy(leases);
+}
+
+static void a_list_is_bounded(void **state)
+{
+	struct identity_list *l = identity_list_create();
+	struct identity_row row = {.kind = IDENTITY_PEOPLE, .mac = {{2}}};
+	char user[IDENTITY_USER_MAX + 1];
+	int rc = 0;
+
+	(void)state;
+	memset(user, 'u', sizeof(user));
+	assert_int_equal(identity_list_add(l, &row, (struct str){user, sizeof(user)}),
+			 -ENOSPC);
+	for (unsigned i = 0; i < IDENTITY_ROWS_MAX && rc == 0; i++)
+		rc = identity_list_add(l, &row, STR_NONE);
+	assert_int_equal(rc, 0);
+	assert_int_equal(identity_list_add(l, &row, STR_NONE), -ENOSPC);
+	identity_list_destroy(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(faults_are_told_with_their_place),
+		cmocka_unit_test(a_later_lease_ends_the_one_before),
+		cmocka_unit_test(the_better_source_answers),
+		cmocka_unit_test(a_list_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("config/identity", tests, NULL, NULL);
+}
