@@ -68,9 +68,10 @@ static int check(const struct common *c, bool quiet)
 		return EXIT_COULD_NOT;
 	}
 	g = generation_load(&cfg, d);
-	if (g != NULL)
+	if (g != NULL) {
 		(void)feeds_old(g, cfg.now_us, old_feed, d);
-	who = identity_load(g->config, d);
+		who = identity_load(g->config, d);
+	}
 	if (c->json)
 		diag_print_json(d, stdout);
 	else

@@ -355,8 +355,9 @@ static enum outcome run_catalog(const struct cases *c)
 				  .tag_file_count = 1,
 				  .country = {"tests/data/country-test.mmdb"},
 				  .asn = {"tests/data/asn-test.mmdb"}};
-	const char **slots[] = {&cfg.services, &cfg.connectors, &cfg.groups,  &cfg.own,
-				&cfg.regions,  &tags,           &cfg.country, &cfg.asn};
+	const char **slots[] = {&cfg.services,   &cfg.connectors, &cfg.groups,
+				&cfg.own,        &cfg.regions,    &tags,
+				&cfg.country[0], &cfg.asn[0]};
 	struct diag *d = new_diag();
 	struct catalog *cat;
 	enum outcome result;
