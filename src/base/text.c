@@ -206,7 +206,7 @@ static unsigned least(unsigned a, unsigned b)
  */
 static unsigned edits(struct str a, struct str b, unsigned limit)
 {
-	unsigned rows[3][WORD_MAX + 1];
+	unsigned rows[3][WORD_MAX + 1] = {{0}};
 	unsigned *before = rows[0];
 	unsigned *above = rows[1];
 	unsigned *row = rows[2];

@@ -38,6 +38,8 @@ static void check_written(const struct packet *p)
 	check(ndpi_packet_is_normal(to, len, p->ip_proto));
 	check(!ndpi_packet_is_normal(to, len, tcp ? IP_PROTO_UDP : IP_PROTO_TCP));
 	check(!ndpi_packet_is_normal(to, len - 1, p->ip_proto));
+	to[tcp ? 32 : 25] ^= 1; /* another length of the header, or of the datagram */
+	check(!ndpi_packet_is_normal(to, len, p->ip_proto));
 	check(to[12] >= 240 && to[16] >= 240);
 	check(memcmp(to + 12, to + 16, 4) != 0 || p->src_port == p->dst_port);
 }

@@ -206,9 +206,12 @@ static inline void rewind_back(struct rewind *r)
 		from = end;
 	}
 	rewind_require(madvise(r->maps, r->maps_used, MADV_DONTNEED) == 0);
-	for (size_t i = 0; i < pages; i++)
+	(void)rewind_touched(r); /* again, into the same bytes */
+	for (size_t i = 0; i < pages; i++) {
+		rewind_require((touched[i] & 1) == 0);
 		if (r->kept[i] != NULL)
 			memcpy(r->maps + i * REWIND_PAGE, r->kept[i], REWIND_PAGE);
+	}
 	for (size_t i = 0; i < r->block_count; i++)
 		memcpy(r->blocks[i].at, r->blocks[i].copy, r->blocks[i].len);
 	for (size_t i = 0; i < r->guard_count; i++)
