@@ -235,14 +235,14 @@ static int child_life(struct supervisor *s, enum child_kind k, int order_fd)
 
 	(void)snprintf(title, sizeof(title), "weir:%s", child_name(k));
 	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
+	if (k != CHILD_ENFORCER)
+		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 	switch (k) {
 	case CHILD_ENFORCER:
 		return enforcer_main(&s->cfg, s->sh, &s->rings, order_fd);
 	case CHILD_WRITER:
-		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		return writer_main(&s->cfg, s->sh, &s->rings);
 	case CHILD_GUESSER:
-		(void)munmap(s->rings.identity, 2 * IDENTITY_BYTES_MAX);
 		(void)munmap(s->sh, sizeof(*s->sh));
 		s->sh = NULL;
 		return guesser_main(&s->cfg, s->guesser, &s->rings);
