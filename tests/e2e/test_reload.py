@@ -102,14 +102,15 @@ class Reload(GatewayCase):
         for key in ("min_ttl", "interfaces", "queue", "watchdog"):
             self.assertIn(f"capture.{key}: takes effect at the next start", said)
         self.assertIn("use weir ctl mode monitor", said)
-        self.assertIn("reload", weir.said())
+        self.assertIn("capture.queue: takes effect at the next start", weir.said())
         status = weir.status()
         self.assertEqual((status["mode"], status["queue"]), ("enforce", 7411))
         self.assertEqual(sorted(line for line in weir.ctl("netfilter").stdout.split("\n")
                                 if "mark" not in line),
                          sorted(line for line in rules.split("\n") if "mark" not in line))
         self.assertFalse(self.lab.tls(DENIED).ok)
-        change = weir.ledger.wait(5, type="change", what="reload")[-1]
+        change = weir.ledger.wait(5, type="change", what="reload",
+                                  new_generation=status["generation"])[-1]
         self.assertIn("capture.queue: takes effect", change["diff"])
         self.assertNotIn("\\x0a", weir.said())
         # A hung enforcer is killed by the watchdog that was in force at the start.
