@@ -93,7 +93,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation garbage evasion coverage deps install format clean help unit unit-build replay-build fuzz-replay fuzz-build
+        segmentation garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -209,19 +209,19 @@ bench-hop:
 	scripts/install-packages.sh build test e2e
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
-$(B)/bench/hop: $(B)/tests/bench/hop.o $(LIBS)
+# Benchmarks that link the program's own library; built with the tests, so that they stay whole.
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo)
+$(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
-# The same library as the program's; TSV as shipped, then Microsoft's JSON.
+bench-build: $(BENCHES) $(B)/bench/tlsload
+# TSV as shipped, then Microsoft's JSON.
 bench-catalog: $(B)/bench/catalog
 	@mkdir -p $(B)/tags
 	@xz -dkc tests/data/ServiceTags_Public_20260506_change398.json.xz >$(B)/tags/public.json
 	$< . - - geo/tags-public.tsv
 	$< . - - $(B)/tags/public.json
 	$< . tests/data/country-test.mmdb tests/data/asn-test.mmdb geo/tags-public.tsv geo/tags-usgov.tsv geo/tags-china.tsv
-$(B)/bench/catalog: $(B)/tests/bench/catalog.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 tags-check: weir
 	tests/tools/check_tags.py ./weir
 # The vectors and 100,000 names at random, each looked up alone.
@@ -229,17 +229,11 @@ bench-names: $(B)/bench/catalog_names
 	{ sed '1d; s/,.*//' tests/data/hostname_vectors.csv | tr 'A-Z' 'a-z'; \
 	  python3 tests/tools/names.py --hosts --count 100000; } >$(B)/bench/names.txt
 	$< $(B)/bench/names.txt 150
-$(B)/bench/catalog_names: $(B)/tests/bench/catalog_names.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 # BENCH_GUESS holds CONNECTIONS RATE ROUNDS.
 bench-guess: $(B)/bench/guess
 	$(B)/bench/guess $(BENCH_GUESS)
-$(B)/bench/guess: $(B)/tests/bench/guess.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 GEO ?= build/country.mmdb
 geo:
 	scripts/install-packages.sh build geo
@@ -250,9 +244,6 @@ geo-check: geo
 bench-geo: geo
 	+$(MAKE) --no-print-directory $(B)/bench/geo
 	$(B)/bench/geo geo/tags-public.tsv $(GEO) 1000000
-$(B)/bench/geo: $(B)/tests/bench/geo.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 garbage:
 	+scripts/garbage.sh 10000
 evasion: weir

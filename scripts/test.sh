@@ -66,7 +66,7 @@ build() {
 	plain "build $1" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 "$@"
 }
 
-build weir unit-build "$B/garbage" "$B/segmentation"
+build weir unit-build bench-build "$B/garbage" "$B/segmentation"
 plain "lint" scripts/lint.sh "$B" "$mode"
 units "$B"
 tap "property segmentation" "$B/segmentation"

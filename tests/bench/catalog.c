@@ -160,8 +160,8 @@ int main(int argc, char *argv[])
 	(void)snprintf(connectors, sizeof(connectors), "%s/rules/catalog/connectors.tsv",
 		       argv[1]);
 	(void)snprintf(regions, sizeof(regions), "%s/geo/regions.tsv", argv[1]);
-	cfg.country = optional(argv[2]);
-	cfg.asn = optional(argv[3]);
+	cfg.country[0] = optional(argv[2]);
+	cfg.asn[0] = optional(argv[3]);
 	cfg.tags = (const char *const *)argv + 4;
 	cfg.tag_file_count = (size_t)argc - 4;
 	measure_load(&cfg);

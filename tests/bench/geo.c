@@ -76,7 +76,8 @@ static struct catalog *load(const char *tags, const char *country, const char *a
 		.services = "rules/catalog/services.tsv",
 		.connectors = "rules/catalog/connectors.tsv",
 		.regions = "geo/regions.tsv",
-		.tags = tags,
+		.tags = &tags,
+		.tag_file_count = 1,
 		.country = {country},
 		.asn = {asn},
 	};

@@ -14,9 +14,9 @@ country database answers alone.  Exit status 1 when the public cloud misses a ba
 import argparse
 import csv
 import glob
-import gzip
 import ipaddress
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def region_countries(path):
 
 
 def read_tags(path):
-    opener = gzip.open if path.endswith(".gz") else open
+    opener = lzma.open if path.endswith(".xz") else open
     with opener(path, "rt", encoding="utf-8-sig") as f:
         return json.load(f)
 
@@ -107,12 +107,12 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("weir")
     p.add_argument("country")
-    p.add_argument("--tags", default=os.path.join(TOP, "tests", "data", "service-tags"))
+    p.add_argument("--tags", default=os.path.join(TOP, "tests", "data"))
     p.add_argument("--regions", default=os.path.join(TOP, "tests", "data", "regions.csv"))
     args = p.parse_args()
     clouds = newest(args.tags)
     if "Public" not in clouds:
-        raise SystemExit(f"geo_check.py: no ServiceTags_Public_*.json.gz in {args.tags}")
+        raise SystemExit(f"geo_check.py: no ServiceTags_Public_*.json.xz in {args.tags}")
     countries = region_countries(args.regions)
     missed = False
     with tempfile.TemporaryDirectory() as folder:
