@@ -297,6 +297,49 @@ static void a_second_hello_in_a_tunnel_is_compared(void **state)
 	}
 }
 
+static void check_carried(const struct carrier *c, bool bad, size_t most)
+{
+	const struct bytes *second = bad ? &evil : &good;
+	static struct bytes hello, ask, again;
+	uint32_t at = 0, said = 0;
+	struct scene *s = watch();
+
+	see_open(s, &v4);
+	for (size_t i = 0; i < c->turns; i++) {
+		see_client(s, &v4, at, c->client[i], c->client_len[i]);
+		at += (uint32_t)c->client_len[i];
+		see_server(s, &v4, said, at, c->server[i], c->server_len[i]);
+		said += (uint32_t)c->server_len[i];
+	}
+	carry(&hello, c, good.b, good.len, most);
+	carry(&ask, c, RETRY, RETRY_LEN, 4096);
+	carry(&again, c, second->b, second->len, most);
+	see_client(s, &v4, at, hello.b, hello.len);
+	at += (uint32_t)hello.len;
+	see_server(s, &v4, said, at, ask.b, ask.len);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	see_client(s, &v4, at, again.b, 100);
+	see_client(s, &v4, at + 100, again.b + 100, again.len - 100);
+	see_server(s, &v4, said + (uint32_t)ask.len, at + (uint32_t)again.len, "x", 1);
+	assert_lines(s, "\"phase\":\"start\"",
+		     bad ? "\"candidates\":[\"good.example\",\"evil.example\"]"
+			 : "\"host\":\"good.example\"",
+		     1);
+	assert_lines(s, "\"undecidable\":\"malformed_hello\"", "\"phase\":\"start\"",
+		     bad);
+	end_watch(s);
+}
+
+static void a_second_hello_amid_another_protocol_is_compared(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CARRIERS_OF_TLS; i++)
+		for (int bad = 0; bad < 2; bad++) {
+			check_carried(&carriers[i], bad, 4096);
+			check_carried(&carriers[i], bad, 90);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +350,7 @@ int main(void)
 		cmocka_unit_test(early_data_in_front_of_a_second_hello_is_skipped),
 		cmocka_unit_test(other_bytes_in_the_place_of_early_data_are_a_conflict),
 		cmocka_unit_test(a_second_hello_in_a_tunnel_is_compared),
+		cmocka_unit_test(a_second_hello_amid_another_protocol_is_compared),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, tidy);
