@@ -784,6 +784,8 @@ static void two_framings_of_a_body_are_a_conflict(void **state)
 			see_server(s, &web, 1, at + LEN(BIG), "x", 1);
 		see_client(s, &web, at, BIG "x", LEN(BIG) + 1); /* again */
 		see_client(s, &web, at, STOP EVIL, LEN(STOP) + LEN(EVIL));
+		see_server(s, &web, 1 + (uint32_t)taken, at + LEN(STOP) + LEN(EVIL), NULL,
+			   0);
 		assert_lines(s, "\"undecidable\":\"conflict\"",
 			     "\"candidates\":[\"good.example\",\"evil.example\"]",
 			     taken ? 0 : 1);
@@ -811,6 +813,137 @@ static void a_request_behind_a_contested_body_is_a_candidate(void **state)
 		     "\"candidates\":[\"third.example\",\"evil.example\"]", 1);
 	assert_lines(s, "\"host\":\"third.example\"", NULL, 0);
 	end_watch(s);
+}
+
+/* A connection with one request that the server has answered. */
+static struct scene *seen(void)
+{
+	struct scene *s = watch();
+
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	return s;
+}
+
+#define BOTH   "\"candidates\":[\"good.example\",\"evil.example\"]"
+#define UPDATE "\"phase\":\"update\""
+
+/* Two contents for the first `n` bytes of a request, then the rest of the one or the other. */
+static void half_a_request_twice_is_a_conflict_of_both(void **state)
+{
+	const char *const one = GOOD, *const two = EVIL;
+	const uint32_t at = LEN(GOOD);
+
+	(void)state;
+	for (uint32_t n = 23; n < LEN(GOOD) - 1; n++)
+		for (int cut = 0; cut < 2; cut++) {
+			struct scene *s = seen();
+
+			see_client(s, &web, at, one, n);
+			see_client(s, &web, at, two, n);
+			if (cut) /* the rest, in two segments */
+				see_client(s, &web, at + n, two + n, 1);
+			see_client(s, &web, at + n + (uint32_t)cut,
+				   &two[n + (uint32_t)cut],
+				   LEN(EVIL) - n - (uint32_t)cut);
+			see_server(s, &web, 1, at + LEN(EVIL), NULL, 0);
+			assert_lines(s, UPDATE, BOTH, n < 26 ? 0 : 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+			assert_lines(s, EVIL_UPDATE, 0);
+			end_watch(s);
+		}
+}
+
+/* What the server has acknowledged is no longer to be replaced. */
+static void half_a_request_that_was_taken_stays(void **state)
+{
+	const char *const one = GOOD, *const two = EVIL;
+	const uint32_t at = LEN(GOOD);
+	struct scene *s = seen();
+
+	(void)state;
+	see_client(s, &web, at, two, 30);
+	see_server(s, &web, 1, at + 30, NULL, 0);
+	see_client(s, &web, at, one, 30);
+	see_client(s, &web, at + 30, two + 30, LEN(EVIL) - 30);
+	see_server(s, &web, 1, at + LEN(EVIL), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_lines(s, "\"conflict\"", NULL, 0);
+	end_watch(s);
+}
+
+/* The second content ends later than the first, with the next segments, or never. */
+static void a_longer_header_in_the_place_of_another_is_read(void **state)
+{
+#define LONG "GET / HTTP/1.1\r\nA: 0123456789\r\nHost: evil.example\r\n\r\n"
+	const char *const two = LONG;
+	const uint32_t at = LEN(GOOD);
+
+	(void)state;
+	for (uint32_t n = LEN(GOOD) / 2; n < LEN(LONG); n += 3)
+		for (int ends = 0; ends < 2; ends++) {
+			struct scene *s = seen();
+
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+			see_client(s, &web, at, two, n);
+			if (ends)
+				see_client(s, &web, at + n, two + n, LEN(LONG) - n);
+			see_server(s, &web, 1, at + (ends ? LEN(LONG) : n), "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+			assert_lines(s, UPDATE, BOTH, ends ? 1 : 0);
+			end_watch(s);
+		}
+#undef LONG
+}
+
+/* Behind another framing of a body its request may come much later. */
+static void a_request_behind_another_framing_is_awaited(void **state)
+{
+	const uint32_t at = LEN(GOOD) + LEN(CHUNKED);
+	static char body[9000];
+
+	(void)state;
+	for (int large = 0; large < 2; large++) {
+		const char *const size = large ? "8000\r\n" : "9\r\n";
+		const uint32_t len = large ? 0x8000 : 9;
+		uint32_t next = at + (uint32_t)strlen(size);
+		struct scene *s = seen();
+
+		see_client(s, &web, LEN(GOOD), CHUNKED, LEN(CHUNKED));
+		see_client(s, &web, at, "7777\r\n", 6);
+		see_client(s, &web, at, size, strlen(size));
+		for (uint32_t n; next < at + strlen(size) + len; next += n) {
+			n = at + (uint32_t)strlen(size) + len - next;
+			n = n < sizeof(body) ? n : (uint32_t)sizeof(body);
+			see_client(s, &web, next, body, n);
+		}
+		assert_lines(s, UPDATE, NULL, 0);
+		see_client(s, &web, next, "\r\n" STOP EVIL, 2 + LEN(STOP) + LEN(EVIL));
+		see_server(s, &web, 1, next + 2 + LEN(STOP) + LEN(EVIL), NULL, 0);
+		assert_lines(s, UPDATE, BOTH, 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* A request is told although what stands in its body cannot be read. */
+static void a_request_in_front_of_what_is_lost_is_told(void **state)
+{
+#define BAD \
+	"POST / HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n\r\nxyz"
+	struct scene *s = seen();
+
+	(void)state;
+	see_client(s, &web, LEN(GOOD), BAD, LEN(BAD));
+	see_server(s, &web, 1, LEN(GOOD) + LEN(BAD), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_lines(s, UPDATE, DESYNC, 1);
+	end_watch(s);
+#undef BAD
 }
 
 static void out_of_order_and_at_the_end_requests_are_read(void **state)
@@ -990,6 +1123,11 @@ int main(void)
 		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
 		cmocka_unit_test(two_framings_of_a_body_are_a_conflict),
 		cmocka_unit_test(a_request_behind_a_contested_body_is_a_candidate),
+		cmocka_unit_test(half_a_request_twice_is_a_conflict_of_both),
+		cmocka_unit_test(half_a_request_that_was_taken_stays),
+		cmocka_unit_test(a_longer_header_in_the_place_of_another_is_read),
+		cmocka_unit_test(a_request_behind_another_framing_is_awaited),
+		cmocka_unit_test(a_request_in_front_of_what_is_lost_is_told),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
