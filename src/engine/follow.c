@@ -411,6 +411,8 @@ static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 	rival_name(w, c, facts_host(f));
 	f->flags |= 1u << FLAG_HOST_MISMATCH;
 	f->undecidable = UNDECIDABLE_CONFLICT;
+	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
+	f->asked_len = (uint16_t)asked.len;
 	f->evidence = EVIDENCE_NONE;
 	f->host_len = f->url_len = 0;
 }
@@ -464,16 +466,46 @@ static void guard_opening(struct worker *w, struct flow *fl, struct conn *c,
 	p->listens = p->heard_other = p->retried = false;
 }
 
+/*
+ * Who only watches goes on as at the beginning of a connection: what is known counts when the
+ * server has taken it, other bytes in its place are rivals, and a second hello is looked for.
+ */
+static bool watch_opening(struct worker *w, struct flow *fl, struct conn *c,
+			  const struct follower *fo, const struct facts *f)
+{
+	struct pending *p;
+
+	if (w->inl != NULL || c->pending != POOL_NONE ||
+	    (p = conn_pend(w, fl, c)) == NULL)
+		return false;
+	p->base = fo->out.next;
+	p->window = fo->window;
+	p->first_ack = fl->out.acked;
+	if (!head_copy_from(&p->head, w->heads, &fo->out.head, 0))
+		w->stats.heads_refused++;
+	*conn_facts(w, p) = *f;
+	p->facts->layered = true;
+	p->again = true;
+	c->done = false;
+	rival_note_whole(w, p);
+	return true;
+}
+
 static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 			  struct follower *fo, struct facts *f)
 {
+	const bool tells = f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE;
 	struct pending *p;
 
 	if (fo->tunnel)
 		compare_names(w, c, f);
+	if (tells && watch_opening(w, fl, c, fo, f)) {
+		stop(w, c);
+		return;
+	}
 	guard_opening(w, fl, c, fo, f);
 	stop(w, c);
-	if (f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE)
+	if (tells)
 		judge_request(w, fl, c, f);
 	p = conn_pending(w, c);
 	if (p != NULL && w->inl != NULL)
@@ -487,7 +519,8 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	const struct head *h = &fo->out.head;
 	struct facts f;
 
-	if (h->filled == 0)
+	/* Whoever only watches reads on when the server has taken what stands in front. */
+	if (h->filled == 0 || fo->waits)
 		return false;
 	memset(&f, 0, sizeof(f));
 	switch (identify_stream(w->identify, h->bytes, h->filled, false,
@@ -835,6 +868,17 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- for the worker --------------------------------------------------------------------------------------- */
 
+/* The server's packet at hand, or the end, may decide what watch_opening() has just begun. */
+static void settle_opening(struct worker *w, struct flow *fl, struct conn *c,
+			   const struct packet *pkt)
+{
+	struct pending *p = conn_pending(w, c);
+
+	if (w->inl == NULL && p != NULL && !c->done &&
+	    (pkt == NULL || rival_is_over(w, fl, p, pkt, false)))
+		conn_settle(w, fl, c, p);
+}
+
 void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct packet *pkt, bool from_client)
 {
@@ -865,8 +909,11 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		else
 			head_clear(&fo->guard, w->heads);
 		read_lane(w, fl, c, fo, &p); /* what waited behind it */
-		if (c->follower == POOL_NONE)
+		if (c->follower == POOL_NONE) {
+			if (!from_client)
+				settle_opening(w, fl, c, pkt);
 			return;
+		}
 	}
 	if (fo->kind == FOLLOW_DNS) {
 		if (pkt->payload_len > 0)
@@ -976,5 +1023,6 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 		judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}
+	settle_opening(w, fl, c, NULL);
 	stop(w, c);
 }

@@ -946,6 +946,117 @@ static void a_request_in_front_of_what_is_lost_is_told(void **state)
 #undef BAD
 }
 
+/* ---- watched, behind a later CONNECT ---- */
+
+#define OTHER_TUNNEL "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n"
+#define MADE         "HTTP/1.1 200 OK\r\n\r\n"
+
+/* In one segment or two; the server takes all, with its answer. */
+static struct scene *see_tunnel(const char *tunnel, const struct bytes *hello, bool cut,
+				bool taken)
+{
+	static struct bytes both;
+	struct scene *s = seen();
+	const uint32_t at = LEN(GOOD), n = (uint32_t)strlen(tunnel);
+
+	both.len = 0;
+	put_mem(&both, tunnel, n);
+	put_mem(&both, hello->b, hello->len);
+	see_client(s, &web, at, both.b, cut ? n : both.len);
+	if (cut) {
+		see_server(s, &web, 1, at + n, MADE, LEN(MADE));
+		see_client(s, &web, at + n, both.b + n, both.len - n);
+	}
+	if (taken)
+		see_server(s, &web, cut ? 1 + LEN(MADE) : 1, at + (uint32_t)both.len,
+			   cut ? "x" : MADE, cut ? 1 : LEN(MADE));
+	worker_finish(s->w, s->now_us);
+	return s;
+}
+
+static void a_later_tunnel_is_compared_with_its_hello(void **state)
+{
+	(void)state;
+	for (int cut = 0; cut < 2; cut++)
+		for (int taken = 0; taken < 2; taken++) {
+			struct scene *s = see_tunnel(OTHER_TUNNEL, &evil, cut, taken);
+
+			assert_lines(s, EVIL_UPDATE, 2);
+			assert_lines(s, "\"conflict\"", NULL, 0);
+			end_watch(s);
+			s = see_tunnel(OTHER_TUNNEL, &good, cut, taken);
+			assert_lines(s, UPDATE, "\"evidence\":\"connect\"", 1);
+			assert_lines(s, UPDATE,
+				     "\"candidates\":[\"evil.example\",\"good.example\"]",
+				     1);
+			assert_lines(s, UPDATE, "\"host\":\"good.example\"", 0);
+			end_watch(s);
+		}
+}
+
+static void a_second_hello_in_a_later_tunnel_is_compared(void **state)
+{
+	static const char answer[] = MADE RETRY;
+	static struct bytes both;
+
+	(void)state;
+	both.len = 0;
+	put_mem(&both, TUNNEL, LEN(TUNNEL));
+	put_mem(&both, good.b, good.len);
+	for (uint32_t cut = 0; cut < sizeof(answer) - 1; cut++)
+		for (int bad = 0; bad < 2; bad++) {
+			const struct bytes *second = bad ? &evil : &good;
+			const uint32_t at = LEN(GOOD) + (uint32_t)both.len;
+			struct scene *s = seen();
+
+			see_client(s, &web, LEN(GOOD), both.b, both.len);
+			if (cut > 0)
+				see_server(s, &web, 1, at, answer, cut);
+			see_server(s, &web, 1 + cut, at, answer + cut,
+				   sizeof(answer) - 1 - cut);
+			see_client(s, &web, at, second->b, second->len);
+			see_server(s, &web, sizeof(answer), at + (uint32_t)second->len,
+				   "x", 1);
+			assert_lines(s, UPDATE, BOTH, bad ? 1 : 0);
+			assert_lines(s, "\"phase\":\"update\"",
+				     "\"undecidable\":\"malformed_hello\"", bad ? 1 : 0);
+			end_watch(s);
+		}
+}
+
+/* Two hellos in one place: which of them the server took nobody knows who only watches. */
+static void two_hellos_in_a_later_tunnel_are_a_conflict(void **state)
+{
+	const uint32_t at = LEN(GOOD) + LEN(TUNNEL);
+	const uint8_t *const name = memmem(good.b, good.len, "good", 4);
+
+	(void)state;
+	for (size_t n = good.len; n > 100; n -= 7) {
+		struct scene *s;
+
+		/* A cut through the name makes more names than two copies hold. */
+		if (good.b + n > name && good.b + n < name + 4)
+			continue;
+		s = seen();
+
+		see_client(s, &web, LEN(GOOD), TUNNEL, LEN(TUNNEL));
+		see_server(s, &web, 1, at, MADE, LEN(MADE));
+		see_client(s, &web, at, good.b, n);
+		see_client(s, &web, at, evil.b, evil.len);
+		if (n < good.len)
+			see_client(s, &web, at + (uint32_t)n, good.b + n, good.len - n);
+		see_server(s, &web, 1 + LEN(MADE), at + (uint32_t)good.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+		assert_int_equal(
+			scene_lines(s, UPDATE, BOTH) +
+				scene_lines(s, UPDATE,
+					    "[\"evil.example\",\"good.example\"]"),
+			1);
+		end_watch(s);
+	}
+}
+
 static void out_of_order_and_at_the_end_requests_are_read(void **state)
 {
 	struct scene *s = watch();
@@ -1128,6 +1239,9 @@ int main(void)
 		cmocka_unit_test(a_longer_header_in_the_place_of_another_is_read),
 		cmocka_unit_test(a_request_behind_another_framing_is_awaited),
 		cmocka_unit_test(a_request_in_front_of_what_is_lost_is_told),
+		cmocka_unit_test(a_later_tunnel_is_compared_with_its_hello),
+		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_compared),
+		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
