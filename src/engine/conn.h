@@ -61,9 +61,10 @@ struct pending {
 	uint8_t heard_front[RETRY_FRONT];
 	uint16_t heard_else; /* bytes of others, who answer first */
 	uint32_t heard_next; /* sequence number of the next byte of the answer */
-	bool opened;     /* inline: a proxy has made the tunnel that the head asks for */
-	uint8_t proxies; /* that the head asks, and that were judged */
-	uint32_t base;   /* where in the stream the head begins: behind the first hello */
+	bool opened;         /* a proxy has made the tunnel that the head asks for ... */
+	bool refused;        /* ... or, watched, its first answer was another */
+	uint8_t proxies;     /* that the head asks, and that were judged */
+	uint32_t base; /* where in the stream the head begins: behind the first hello */
 	struct window window;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
@@ -295,6 +296,20 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c);
 void worker_end_gone(struct worker *w, int64_t clock_us);
 
 /* ---- rival.c: two contents for one place, seen by who only watches ---- */
+
+/* All whom the head asks proxies for are such names: one of them is the server. */
+void rival_proxies(struct worker *w, struct conn *c, struct pending *p);
+
+/* Has the proxy made the tunnel (RFC 9110 9.3.6)?  A packet of its side. */
+void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pending *p,
+		      const struct packet *pkt);
+
+/* The facts are those of a CONNECT, and what stands behind it no reader knows. */
+static inline bool rival_is_unread_tunnel(const struct facts *f)
+{
+	return f->protocol == PROTOCOL_HTTP && f->evidence == EVIDENCE_CONNECT &&
+	       !f->requests;
+}
 
 /* A name that the connection may have. */
 void rival_name(struct worker *w, struct conn *c, struct str host);

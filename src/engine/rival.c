@@ -41,6 +41,28 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	}
 }
 
+void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
+{
+	char name[HOST_MAX];
+
+	for (unsigned n = 0; n < p->facts->proxies; n++)
+		rival_name(w, c,
+			   (struct str){name, identify_asked(w->identify, p->head.bytes,
+							     p->head.filled, n, name)});
+	p->rival = true;
+}
+
+void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pending *p,
+		      const struct packet *pkt)
+{
+	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
+	const unsigned kind = identify_http_status(bytes) / 100;
+
+	if (kind == 2 && (w->inl != NULL ? c->asked : !p->refused))
+		p->opened = true;
+	p->refused |= kind > 2 && !p->opened;
+}
+
 void rival_forget(struct worker *w, struct conn *c)
 {
 	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
@@ -226,9 +248,12 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
 		return false;
-	if (p->rival || p->retried || conn_facts(w, p)->ja4_len == 0)
+	if (p->rival || p->retried)
 		return true;
-	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
+	if (conn_facts(w, p)->ja4_len == 0)
+		return p->opened || !rival_is_unread_tunnel(p->facts) ||
+		       pkt->payload_len > 0; /* the proxy's answer tells whose it is */
+	if (pkt->payload_len == 0)           /* a TLS server may ask for another hello */
 		return false;
 	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }

@@ -372,6 +372,8 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 	/* Most of these wait long, and nothing is known of them. */
 	if (step == IDENTIFY_MORE)
 		conn_forget_facts(w, p);
+	else if (w->inl == NULL && step == IDENTIFY_DONE && p->facts->chained)
+		rival_proxies(w, c, p);
 	return step;
 }
 
@@ -421,24 +423,13 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	if (step != IDENTIFY_ASKED && step != IDENTIFY_DONE)
 		return step;
 	if (f->chained && f->proxies > p->proxies + 1) {
-		rival_name(w, c, facts_host(f));
-		p->rival = true;
+		rival_proxies(w, c, p);
 		return IDENTIFY_DONE;
 	}
 	p->proxies = f->proxies;
-	if (step == IDENTIFY_DONE && f->protocol == PROTOCOL_HTTP &&
-	    f->evidence == EVIDENCE_CONNECT && !f->requests && !p->opened)
+	if (step == IDENTIFY_DONE && rival_is_unread_tunnel(f) && !p->opened)
 		return cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	return step;
-}
-
-/* Has the proxy made the tunnel (RFC 9110 9.3.6)? */
-static void hear_proxy(const struct conn *c, struct pending *p, const struct packet *pkt)
-{
-	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
-
-	if (c->asked && identify_http_status(bytes) / 100 == 2)
-		p->opened = true;
 }
 
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
@@ -526,6 +517,10 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 {
 	struct facts *f;
 
+	/* Whose are bytes behind a CONNECT that made no tunnel? */
+	if (w->inl == NULL && p->facts != NULL && rival_is_unread_tunnel(p->facts) &&
+	    p->whole && c->server_spoke && !p->opened && !p->again)
+		(void)cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	rival_conclude(w, c, p);
 	f = conn_facts(w, p);
 	if (f->protocol != PROTOCOL_UNKNOWN)
@@ -747,11 +742,10 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return IDENTIFY_DONE; /* its client has spoken before */
 	else if (pkt->payload_len > 0 && p->head.highest == 0)
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
-	if (w->inl != NULL) {
-		if (!from_client)
-			hear_proxy(c, p, pkt);
+	if (!from_client)
+		rival_hear_proxy(w, c, p, pkt);
+	if (w->inl != NULL)
 		return step;
-	}
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {

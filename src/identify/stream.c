@@ -226,3 +226,25 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	join(f, &o);
 	return identify_settle(id, f);
 }
+
+size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
+		      unsigned n, char name[HOST_MAX])
+{
+	struct stream s = {.bytes = bytes, .filled = filled};
+	enum layer_step step = LAYER_INSIDE;
+
+	for (unsigned i = 0; i < LAYERS_MAX && step == LAYER_INSIDE && s.filled > 0;
+	     i++) {
+		struct layer l = {0};
+		struct facts f = {0};
+
+		step = layer_read(id, &s, &l, &f);
+		if ((step == LAYER_INSIDE || step == LAYER_WAITS) && l.named &&
+		    n-- == 0) {
+			memcpy(name, l.host.text, l.host.len);
+			return l.host.len;
+		}
+		s = l.inside;
+	}
+	return 0;
+}

@@ -512,6 +512,8 @@ static void a_connect_in_front_of_another_is_judged(void **state)
 	(void)open_tcp(s, &web);
 	assert_answer(s, text_at(s, 0, EVIL_TUNNEL TUNNEL), GOT_DROP);
 	assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+	assert_lines(s, "\"phase\":\"start\"",
+		     "\"candidates\":[\"evil.example\",\"good.example\"]", 1);
 	assert_true(scene_end(s));
 	s = start(closed); /* one that is judged does not speak for the next */
 	(void)open_tcp(s, &web);
@@ -948,8 +950,7 @@ static void a_request_in_front_of_what_is_lost_is_told(void **state)
 
 /* ---- watched, behind a later CONNECT ---- */
 
-#define OTHER_TUNNEL "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n"
-#define MADE         "HTTP/1.1 200 OK\r\n\r\n"
+#define MADE "HTTP/1.1 200 OK\r\n\r\n"
 
 /* In one segment or two; the server takes all, with its answer. */
 static struct scene *see_tunnel(const char *tunnel, const struct bytes *hello, bool cut,
@@ -979,12 +980,12 @@ static void a_later_tunnel_is_compared_with_its_hello(void **state)
 	(void)state;
 	for (int cut = 0; cut < 2; cut++)
 		for (int taken = 0; taken < 2; taken++) {
-			struct scene *s = see_tunnel(OTHER_TUNNEL, &evil, cut, taken);
+			struct scene *s = see_tunnel(EVIL_TUNNEL, &evil, cut, taken);
 
 			assert_lines(s, EVIL_UPDATE, 2);
 			assert_lines(s, "\"conflict\"", NULL, 0);
 			end_watch(s);
-			s = see_tunnel(OTHER_TUNNEL, &good, cut, taken);
+			s = see_tunnel(EVIL_TUNNEL, &good, cut, taken);
 			assert_lines(s, UPDATE, "\"evidence\":\"connect\"", 1);
 			assert_lines(s, UPDATE,
 				     "\"candidates\":[\"evil.example\",\"good.example\"]",
@@ -1055,6 +1056,75 @@ static void two_hellos_in_a_later_tunnel_are_a_conflict(void **state)
 			1);
 		end_watch(s);
 	}
+}
+
+#define START "\"phase\":\"start\""
+
+/* Which of them was refused, and who stands behind whom, is not looked at: one of all. */
+static void several_connects_at_once_are_a_conflict_of_all(void **state)
+{
+	static const char third[] = "CONNECT third.example:443 HTTP/1.1\r\n\r\n";
+	static struct bytes all;
+
+	(void)state;
+	all.len = 0;
+	put_mem(&all, EVIL_TUNNEL, LEN(EVIL_TUNNEL));
+	put_mem(&all, third, LEN(third));
+	put_mem(&all, TUNNEL, LEN(TUNNEL));
+	put_mem(&all, good.b, good.len);
+	for (size_t step = 10; step <= all.len; step += step < 300 ? 17 : 1)
+		for (int hello = 0; hello < 2; hello++) {
+			const size_t len = hello ? all.len : all.len - good.len;
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			for (size_t at = 0; at < len; at += step)
+				see_client(s, &web, (uint32_t)at, all.b + at,
+					   len - at < step ? len - at : step);
+			see_server(s, &web, 0, (uint32_t)len, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START,
+				     "\"candidates\":[\"evil.example\",\"third.example\","
+				     "\"good.example\"]",
+				     1);
+			assert_lines(s, START, "\"undecidable\":\"conflict\"", 1);
+			end_watch(s);
+		}
+}
+
+/* Bytes that no reader knows stand in a tunnel, or are what a proxy that said no reads next. */
+static void unknown_bytes_belong_to_a_tunnel_if_it_was_made(void **state)
+{
+	static const char junk[] = "\x01\x02 no request\r\n\r\n";
+	const uint32_t at = LEN(TUNNEL), end = at + LEN(junk);
+
+	(void)state;
+	for (int made = 0; made < 2; made++)
+		for (int how = 0; how < 3; how++) {
+			const char *const answer = made ? MADE : NO_TUNNEL;
+			const uint32_t n = (uint32_t)strlen(answer);
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			if (how == 0) { /* at once */
+				see_client(s, &web, 0,
+					   TUNNEL "\x01\x02 no request\r\n\r\n", end);
+				see_server(s, &web, 0, end, NULL, 0);
+			} else {
+				see_client(s, &web, 0, TUNNEL, at);
+			}
+			if (how == 2) /* before the answer */
+				see_client(s, &web, at, junk, LEN(junk));
+			see_server(s, &web, 0, how == 1 ? at : end, answer, n);
+			if (how == 1) {
+				see_client(s, &web, at, junk, LEN(junk));
+				see_server(s, &web, n, end, NULL, 0);
+				see_server(s, &web, n, end, "x", 1);
+			}
+			assert_lines(s, START,
+				     made ? "\"host\":\"good.example\"" : DESYNC, 1);
+			end_watch(s);
+		}
 }
 
 static void out_of_order_and_at_the_end_requests_are_read(void **state)
@@ -1242,6 +1312,8 @@ int main(void)
 		cmocka_unit_test(a_later_tunnel_is_compared_with_its_hello),
 		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_compared),
 		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
+		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
+		cmocka_unit_test(unknown_bytes_belong_to_a_tunnel_if_it_was_made),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
