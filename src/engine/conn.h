@@ -91,9 +91,9 @@ struct conn {
 		uint32_t inherit; /* UDP: entry in worker.heirs, or INHERIT_NONE */
 		uint32_t banner;  /* TCP: number of a server's "220 ..." */
 	};
-	uint32_t ts_recent;
-	uint32_t passed; /* inline: bytes of the client that went to the server */
-	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
+	uint32_t ts_recent; /* the server's TS.Recent, as far as it has echoed it */
+	uint32_t passed;    /* inline: bytes of the client that went to the server */
+	uint32_t isn;       /* what data by the last SYN begins with, if has_isn */
 	struct witness_ref witness;          /* what DNS told the client of it */
 	struct addr nat;                     /* translated source, with nat_port */
 	uint16_t nat_port;                   /* 0 = none */
@@ -329,6 +329,13 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,
 		       const struct packet *pkt);
+
+/*
+ * A packet of the server, which has agreed to time stamps: what it echoes is the newest that it
+ * took from the left edge of its window (RFC 7323 4.3).  What the client sent is no evidence: it
+ * may not have come to the server.
+ */
+void rival_note_echo(struct conn *c, const struct packet *pkt);
 
 /* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
 bool rival_is_beyond(const struct flow *fl, const struct window *win,

@@ -780,8 +780,6 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 			return;
 		}
 	}
-	if (p->at == fo->out.next && p->pkt->tcp_timestamp)
-		c->ts_recent = p->pkt->ts_val;
 	read_client(w, fl, c, fo, p);
 }
 

@@ -388,6 +388,14 @@ void rival_note_window(const struct flow *fl, struct window *win,
 	win->has_edge = true;
 }
 
+void rival_note_echo(struct conn *c, const struct packet *pkt)
+{
+	if (pkt->tcp_timestamp && (pkt->tcp_flags & TCP_ACK) != 0 &&
+	    (pkt->tcp_flags & (TCP_RST | TCP_SYN)) == 0 &&
+	    (int32_t)(pkt->ts_ecr - c->ts_recent) > 0)
+		c->ts_recent = pkt->ts_ecr;
+}
+
 bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt)
 {

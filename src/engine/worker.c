@@ -455,8 +455,6 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
-	if (at <= p->head.filled && pkt->tcp_timestamp)
-		c->ts_recent = pkt->ts_val;
 	rival_note_urgent(fl, p, pkt);
 	if (w->inl == NULL) {
 		if (p->head.bytes == NULL && !p->retried)
@@ -615,6 +613,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
 		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
+		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
 		    p->first_ack != fl->server_isn) {
@@ -628,7 +627,6 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		return;
 	}
 	c->ts_offered = pkt->tcp_timestamp;
-	c->ts_recent = pkt->ts_val;
 	if (p != NULL)
 		p->window.offered = pkt->tcp_scaled;
 	decode_check_l4(pkt);
@@ -855,6 +853,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	struct pending *p = conn_pending(w, c);
 	enum identify_step step;
 
+	if (!from_client && c->ts_agreed)
+		rival_note_echo(c, pkt);
 	if (!from_client && pkt->payload_wire_len > 0) {
 		if (pkt->ip_proto == IP_PROTO_TCP)
 			hear_mail_server(w, c, pkt);
