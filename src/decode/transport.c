@@ -45,6 +45,7 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 	    cur_be32(&usual) == TCP_TIMESTAMP_USUAL) {
 		p->tcp_timestamp = true;
 		p->ts_val = cur_be32(&usual);
+		p->ts_ecr = cur_be32(&usual);
 		return DECODE_OK;
 	}
 	while (c.left > 0) {
@@ -65,6 +66,7 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 		if (kind == TCP_OPTION_TIMESTAMP && len == TCP_TIMESTAMP_LEN) {
 			p->tcp_timestamp = true;
 			p->ts_val = cur_be32(&body);
+			p->ts_ecr = cur_be32(&body);
 		} else if (kind == TCP_OPTION_SCALE && len == TCP_SCALE_LEN) {
 			p->tcp_scaled = true;
 			p->tcp_scale = cur_u8(&body);

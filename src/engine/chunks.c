@@ -36,26 +36,30 @@ static void forget(struct chunks *k)
 	drop(k, n);
 }
 
+/* Byte by byte, as it were: what is kept does not hang on how the bytes were cut. */
 void chunks_add(struct chunks *k, uint32_t at, struct str bytes)
 {
-	struct chunk_frame *last;
+	while (bytes.len > 0) {
+		struct chunk_frame *last;
+		size_t n;
 
-	if (bytes.len > CHUNKS_BYTES) {
-		*k = (struct chunks){.forgot = true,
-				     .forgot_end = at + (uint32_t)bytes.len};
-		return;
+		if (k->bytes == CHUNKS_BYTES)
+			forget(k);
+		last = k->count > 0 ? &k->frames[k->count - 1] : NULL;
+		if (last == NULL || end_of(last) != at) { /* else it goes on */
+			if (k->count == CHUNKS_MAX)
+				forget(k);
+			last = &k->frames[k->count++];
+			*last = (struct chunk_frame){at, (uint16_t)k->bytes, 0};
+		}
+		n = CHUNKS_BYTES - k->bytes;
+		n = n < bytes.len ? n : bytes.len;
+		memcpy(k->text + k->bytes, bytes.p, n);
+		k->bytes += (uint32_t)n;
+		last->len = (uint16_t)(last->len + n);
+		at += (uint32_t)n;
+		bytes = (struct str){bytes.p + n, bytes.len - n};
 	}
-	while (k->count > 0 &&
-	       (bytes.len > CHUNKS_BYTES - k->bytes || k->count == CHUNKS_MAX))
-		forget(k);
-	last = k->count > 0 ? &k->frames[k->count - 1] : NULL;
-	if (last == NULL || end_of(last) != at) { /* else it goes on */
-		last = &k->frames[k->count++];
-		*last = (struct chunk_frame){at, (uint16_t)k->bytes, 0};
-	}
-	memcpy(k->text + k->bytes, bytes.p, bytes.len);
-	k->bytes += (uint32_t)bytes.len;
-	last->len = (uint16_t)(last->len + bytes.len);
 }
 
 bool chunks_taken(struct chunks *k, uint32_t end)

@@ -61,9 +61,10 @@ struct pending {
 	uint8_t heard_front[RETRY_FRONT];
 	uint16_t heard_else; /* bytes of others, who answer first */
 	uint32_t heard_next; /* sequence number of the next byte of the answer */
-	bool opened;     /* inline: a proxy has made the tunnel that the head asks for */
-	uint8_t proxies; /* that the head asks, and that were judged */
-	uint32_t base;   /* where in the stream the head begins: behind the first hello */
+	bool opened;         /* a proxy has made the tunnel that the head asks for ... */
+	bool refused;        /* ... or, watched, its first answer was another */
+	uint8_t proxies;     /* that the head asks, and that were judged */
+	uint32_t base; /* where in the stream the head begins: behind the first hello */
 	struct window window;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
@@ -90,9 +91,9 @@ struct conn {
 		uint32_t inherit; /* UDP: entry in worker.heirs, or INHERIT_NONE */
 		uint32_t banner;  /* TCP: number of a server's "220 ..." */
 	};
-	uint32_t ts_recent;
-	uint32_t passed; /* inline: bytes of the client that went to the server */
-	uint32_t isn;    /* what data by the last SYN begins with, if has_isn */
+	uint32_t ts_recent; /* the server's TS.Recent, as far as it has echoed it */
+	uint32_t passed;    /* inline: bytes of the client that went to the server */
+	uint32_t isn;       /* what data by the last SYN begins with, if has_isn */
 	struct witness_ref witness;          /* what DNS told the client of it */
 	struct addr nat;                     /* translated source, with nat_port */
 	uint16_t nat_port;                   /* 0 = none */
@@ -296,6 +297,20 @@ void worker_end_gone(struct worker *w, int64_t clock_us);
 
 /* ---- rival.c: two contents for one place, seen by who only watches ---- */
 
+/* All whom the head asks proxies for are such names: one of them is the server. */
+void rival_proxies(struct worker *w, struct conn *c, struct pending *p);
+
+/* Has the proxy made the tunnel (RFC 9110 9.3.6)?  A packet of its side. */
+void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pending *p,
+		      const struct packet *pkt);
+
+/* The facts are those of a CONNECT, and what stands behind it no reader knows. */
+static inline bool rival_is_unread_tunnel(const struct facts *f)
+{
+	return f->protocol == PROTOCOL_HTTP && f->evidence == EVIDENCE_CONNECT &&
+	       !f->requests;
+}
+
 /* A name that the connection may have. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
@@ -314,6 +329,13 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,
 		       const struct packet *pkt);
+
+/*
+ * A packet of the server, which has agreed to time stamps: what it echoes is the newest that it
+ * took from the left edge of its window (RFC 7323 4.3).  What the client sent is no evidence: it
+ * may not have come to the server.
+ */
+void rival_note_echo(struct conn *c, const struct packet *pkt);
 
 /* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
 bool rival_is_beyond(const struct flow *fl, const struct window *win,

@@ -66,6 +66,7 @@ static void stop(struct worker *w, struct conn *c)
 	head_clear(&fo->out.head, w->heads);
 	head_clear(&fo->in.head, w->heads);
 	head_clear(&fo->guard, w->heads);
+	head_clear(&fo->other.head, w->others);
 	free_chunks(w, fo);
 	pool_put(w->followers, fo);
 	c->follower = POOL_NONE;
@@ -82,15 +83,6 @@ static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 				.flags = 1u << FLAG_CLEAR_TEXT};
 
 	judge_request(w, fl, c, &f);
-}
-
-/* What follows cannot be read: the connection is judged as what it is, once. */
-static void give_up(struct worker *w, struct flow *fl, struct conn *c,
-		    enum undecidable why)
-{
-	w->stats.http_lost++;
-	stop(w, c);
-	judge_unknown(w, fl, c, why);
 }
 
 /* Has the server acknowledged the client's bytes up to `end`?  Of a server that nobody sees: yes. */
@@ -132,34 +124,176 @@ static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 	judge_request(w, fl, c, &f);
 }
 
-/*
- * Two contents for a header that the server has not acknowledged: one of both hosts, and nobody
- * who only watches can tell which.
- */
-static void conflict(struct worker *w, struct flow *fl, struct conn *c,
-		     struct follower *fo, const struct piece *p)
+/* What follows cannot be read: the connection is judged as what it is, once. */
+static void give_up(struct worker *w, struct flow *fl, struct conn *c,
+		    enum undecidable why)
 {
-	const uint32_t from = p->at - fo->guard_at;
-	struct facts f;
-	size_t used, n = fo->guard.filled - from;
+	struct follower *fo = follower_of(w, c);
 
-	c->flags |= 1u << FLAG_OVERLAP;
-	for (int last = 0; last < 2; last++) {
-		struct http_follow again = {0};
-
-		memcpy(w->without, fo->guard.bytes, fo->guard.filled);
-		if (last > 0)
-			memcpy(w->without + from, p->bytes.p,
-			       p->bytes.len < n ? p->bytes.len : n);
-		memset(&f, 0, sizeof(f));
-		if (identify_http(
-			    w->identify, &again,
-			    (struct str){(const char *)w->without, fo->guard.filled},
-			    true, flow_server_port(fl), &used, &f) == HTTP_STEP_REQUEST)
-			rival_name(w, c, facts_host(&f));
-	}
-	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	w->stats.http_lost++;
+	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
+		judge_waiting(w, fl, c, fo);
+	stop(w, c);
+	judge_unknown(w, fl, c, why);
 }
+
+/* ---- two contents, seen by who only watches -------------------------------------------------- */
+
+/* One of the readings: is it known whom it asks for, or that nobody will know?  Names are noted. */
+static bool read_candidate(struct worker *w, const struct flow *fl, struct conn *c,
+			   struct lane *l, struct head_pools *pools,
+			   struct http_follow *http, bool opening)
+{
+	struct facts f;
+	size_t used = 0;
+
+	while (l->head.filled > 0) {
+		const bool full = l->head.filled == HEAD_MAX;
+
+		memset(&f, 0, sizeof(f));
+		if (opening) {
+			if (identify_stream(w->identify, l->head.bytes, l->head.filled,
+					    false, full, flow_server_port(fl),
+					    &f) != IDENTIFY_DONE)
+				return false;
+			rival_name(w, c, facts_host(&f));
+			return true;
+		}
+		switch (identify_http(w->identify, http, lane_bytes(l), full,
+				      flow_server_port(fl), &used, &f)) {
+		case HTTP_STEP_REQUEST:
+			rival_name(w, c, facts_host(&f));
+			return true;
+		case HTTP_STEP_LOST:
+			return true;
+		case HTTP_STEP_MORE:
+			if (used == 0)
+				return false;
+			break;
+		}
+		l->next += (uint32_t)used;
+		head_drop(&l->head, pools, (uint32_t)used);
+	}
+	return false;
+}
+
+/* More bytes for the other reading: of two copies the last. */
+static void add_to_other(struct worker *w, struct follower *fo, struct piece p)
+{
+	struct lane *l = &fo->other;
+
+	while (trim(&p, l->next)) {
+		const uint32_t gap = p.at - l->next;
+		const uint64_t body = http_skippable(&fo->other_http);
+		uint64_t n = (uint64_t)gap + p.bytes.len;
+
+		if (body == 0 || gap > body) {
+			if (gap < HEAD_MAX && head_overwrite(&l->head, w->others, gap,
+							     (const uint8_t *)p.bytes.p,
+							     p.bytes.len) == HEAD_NO_ROOM)
+				w->stats.heads_refused++;
+			return;
+		}
+		n = n < body ? n : body;
+		http_skip(&fo->other_http, n);
+		l->next += (uint32_t)n;
+		head_drop(&l->head, w->others, (uint32_t)n);
+	}
+}
+
+/* Note whom both readings ask for by now.  True: each of them is known. */
+static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct follower *fo)
+{
+	const bool opening = fo->kind == FOLLOW_OPENING;
+
+	if (!fo->first_named)
+		fo->first_named =
+			read_candidate(w, fl, c, &fo->out, w->heads, &fo->http, opening);
+	return read_candidate(w, fl, c, &fo->other, w->others, &fo->other_http,
+			      opening) &&
+	       fo->first_named;
+}
+
+/*
+ * A packet of a connection with two contents.  More may come, and all that is read is noted, until
+ * the server has taken one of them.
+ */
+static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct piece *p)
+{
+	if (!p->from_client) {
+		const bool answers = p->bytes.len > 0;
+
+		if (is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
+		    (read_contest(w, fl, c, fo) || answers))
+			give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return;
+	}
+	add_to_other(w, fo, *p);
+	if (!fo->first_named && trim(p, fo->out.next) &&
+	    p->at - fo->out.next < HEAD_MAX &&
+	    head_add(&fo->out.head, w->heads, p->at - fo->out.next,
+		     (const uint8_t *)p->bytes.p, p->bytes.len) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	if (read_contest(w, fl, c, fo) && !fl->in.has_seq)
+		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+}
+
+/* The other reading begins at `at`, with `shared` bytes that are the same in both. */
+static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo, uint32_t at, struct str shared,
+			  struct piece *p)
+{
+	c->flags |= 1u << FLAG_OVERLAP;
+	fo->contested = true;
+	fo->waits = false;
+	head_clear(&fo->guard, w->heads);
+	free_chunks(w, fo);
+	fo->other.next = at;
+	if (shared.len > 0 &&
+	    head_add(&fo->other.head, w->others, 0, (const uint8_t *)shared.p,
+		     shared.len) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	feed_contest(w, fl, c, fo, p);
+}
+
+/* Two contents for a header that the server has not acknowledged: one of both hosts. */
+static void contest_header(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, struct piece *p)
+{
+	struct str shared = {(const char *)w->without, fo->guard.filled};
+	const size_t room = HEAD_MAX - fo->guard.filled;
+	struct facts f;
+
+	read_waiting(w, fl, fo, &f);
+	rival_name(w, c, facts_host(&f));
+	fo->first_named = true;
+	memcpy(w->without, fo->guard.bytes, fo->guard.filled);
+	if (guard_end(fo) == fo->out.next && fo->out.head.filled > 0) {
+		const size_t n = fo->out.head.filled < room ? fo->out.head.filled : room;
+
+		memcpy(w->without + shared.len, fo->out.head.bytes, n);
+		shared.len += n;
+	}
+	fo->kind = FOLLOW_HTTP;
+	fo->other_http = (struct http_follow){0};
+	begin_contest(w, fl, c, fo, fo->guard_at, shared, p);
+}
+
+/* The same of what waits to be read. */
+static void contest_lane(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct piece *p)
+{
+	if (!head_copy(&fo->other.head, w->others, &fo->out.head))
+		w->stats.heads_refused++;
+	fo->other_http = fo->http;
+	if (fo->waits)
+		judge_waiting(w, fl, c, fo);
+	begin_contest(w, fl, c, fo, fo->out.next, STR_NONE, p);
+}
+
+/* ---- requests, read ---------------------------------------------------------------------------- */
 
 /* A header section has been read.  True: it is to be judged at once. */
 static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
@@ -277,6 +411,8 @@ static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 	rival_name(w, c, facts_host(f));
 	f->flags |= 1u << FLAG_HOST_MISMATCH;
 	f->undecidable = UNDECIDABLE_CONFLICT;
+	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
+	f->asked_len = (uint16_t)asked.len;
 	f->evidence = EVIDENCE_NONE;
 	f->host_len = f->url_len = 0;
 }
@@ -330,16 +466,46 @@ static void guard_opening(struct worker *w, struct flow *fl, struct conn *c,
 	p->listens = p->heard_other = p->retried = false;
 }
 
+/*
+ * Who only watches goes on as at the beginning of a connection: what is known counts when the
+ * server has taken it, other bytes in its place are rivals, and a second hello is looked for.
+ */
+static bool watch_opening(struct worker *w, struct flow *fl, struct conn *c,
+			  const struct follower *fo, const struct facts *f)
+{
+	struct pending *p;
+
+	if (w->inl != NULL || c->pending != POOL_NONE ||
+	    (p = conn_pend(w, fl, c)) == NULL)
+		return false;
+	p->base = fo->out.next;
+	p->window = fo->window;
+	p->first_ack = fl->out.acked;
+	if (!head_copy_from(&p->head, w->heads, &fo->out.head, 0))
+		w->stats.heads_refused++;
+	*conn_facts(w, p) = *f;
+	p->facts->layered = true;
+	p->again = true;
+	c->done = false;
+	rival_note_whole(w, p);
+	return true;
+}
+
 static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 			  struct follower *fo, struct facts *f)
 {
+	const bool tells = f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE;
 	struct pending *p;
 
 	if (fo->tunnel)
 		compare_names(w, c, f);
+	if (tells && watch_opening(w, fl, c, fo, f)) {
+		stop(w, c);
+		return;
+	}
 	guard_opening(w, fl, c, fo, f);
 	stop(w, c);
-	if (f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE)
+	if (tells)
 		judge_request(w, fl, c, f);
 	p = conn_pending(w, c);
 	if (p != NULL && w->inl != NULL)
@@ -353,7 +519,8 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	const struct head *h = &fo->out.head;
 	struct facts f;
 
-	if (h->filled == 0)
+	/* Whoever only watches reads on when the server has taken what stands in front. */
+	if (h->filled == 0 || fo->waits)
 		return false;
 	memset(&f, 0, sizeof(f));
 	switch (identify_stream(w->identify, h->bytes, h->filled, false,
@@ -517,54 +684,22 @@ static bool contradicts(const struct head *h, uint32_t base, const struct piece 
 				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
 }
 
-/* The other reading of a body: does it hold a request? */
-static void read_other_chunks(struct worker *w, struct flow *fl, struct conn *c,
-			      const struct chunks *k, const struct chunk_frame *at,
-			      const struct piece *p)
-{
-	const char *const text = k->text + at->text;
-	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
-	const size_t skip = before < 0 ? (size_t)-before : 0;
-	size_t have = before > 0 ? (size_t)before : 0, n = p->bytes.len - skip, used = 0;
-	struct http_follow again;
-	struct facts f;
-
-	memcpy(w->without, text, have);
-	n = n < HEAD_MAX - have ? n : HEAD_MAX - have;
-	memcpy(w->without + have, p->bytes.p + skip, n);
-	have += n;
-	http_at_chunk(&again, text[0] == '\r');
-	for (size_t i = 0; i < have; i += used) {
-		const struct str rest = {(const char *)w->without + i, have - i};
-
-		memset(&f, 0, sizeof(f));
-		switch (identify_http(w->identify, &again, rest, true,
-				      flow_server_port(fl), &used, &f)) {
-		case HTTP_STEP_REQUEST:
-			rival_name(w, c, facts_host(&f));
-			return;
-		case HTTP_STEP_LOST:
-			return;
-		case HTTP_STEP_MORE:
-			if (used == 0)
-				return;
-			break;
-		}
-	}
-}
-
 /*
  * Who only watches sees two framings of one body: the host that it was for, or that of the
  * request read behind it, is a candidate, and so is the one of the other reading.
  */
-static void chunk_conflict(struct worker *w, struct flow *fl, struct conn *c,
+static void contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 			   struct follower *fo, const struct chunk_frame *at,
-			   const struct piece *p)
+			   struct piece *p)
 {
+	const char *const text = fo->chunks->text + at->text;
+	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
+	const struct str shared = {(const char *)w->without,
+				   before > 0 ? (size_t)before : 0};
+	const uint32_t from = at->at;
 	struct facts f;
 
-	c->flags |= 1u << FLAG_OVERLAP;
-	if (fo->waits && (int32_t)(fo->guard_at - at->at) <= 0)
+	if (fo->waits && (int32_t)(fo->guard_at - from) <= 0)
 		judge_waiting(w, fl, c, fo);
 	if (fo->waits) {
 		read_waiting(w, fl, fo, &f);
@@ -572,8 +707,11 @@ static void chunk_conflict(struct worker *w, struct flow *fl, struct conn *c,
 	} else {
 		rival_name(w, c, intern_text(w->texts, c->host));
 	}
-	read_other_chunks(w, fl, c, fo->chunks, at, p);
-	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	fo->first_named = true;
+	memcpy(w->without, text, shared.len);
+	http_at_chunk(&fo->other_http, text[0] == '\r');
+	fo->kind = FOLLOW_HTTP;
+	begin_contest(w, fl, c, fo, from, shared, p);
 }
 
 /*
@@ -581,7 +719,7 @@ static void chunk_conflict(struct worker *w, struct flow *fl, struct conn *c,
  * `judged`: it contradicts the header in the guard, too, and what comes first tells more.
  */
 static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo, const struct piece *p, bool judged)
+			 struct follower *fo, struct piece *p, bool judged)
 {
 	const struct chunk_frame *at;
 
@@ -599,12 +737,23 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	if (judged && (int32_t)(fo->guard_at - at->at) < 0)
 		return false;
 	if (w->inl == NULL) {
-		chunk_conflict(w, fl, c, fo, at, p);
+		contest_chunks(w, fl, c, fo, at, p);
 		return true;
 	}
 	c->flags |= 1u << FLAG_OVERLAP;
 	w->inl->refused = &w->inl->stats.conflicting;
 	return true;
+}
+
+/* Leave out what the server had acknowledged before, of which a copy waits to be read. */
+static void trim_taken(const struct flow *fl, const struct follower *fo, struct piece *p)
+{
+	const uint32_t end = fo->out.next + fo->out.head.filled;
+	const uint32_t acked = fl->in.acked - fl->client_isn;
+
+	if (fl->in.has_ack && (int32_t)(acked - fo->out.next) > 0 &&
+	    !trim(p, (int32_t)(acked - end) < 0 ? acked : end))
+		p->bytes.len = 0;
 }
 
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
@@ -621,12 +770,16 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		return;
 	}
 	if (judged) {
-		if (trim(p, fo->guard_at))
-			conflict(w, fl, c, fo, p);
+		contest_header(w, fl, c, fo, p);
 		return;
 	}
-	if (p->at == fo->out.next && p->pkt->tcp_timestamp)
-		c->ts_recent = p->pkt->ts_val;
+	if (w->inl == NULL) {
+		trim_taken(fl, fo, p);
+		if (contradicts(&fo->out.head, fo->out.next, p)) {
+			contest_lane(w, fl, c, fo, p);
+			return;
+		}
+	}
 	read_client(w, fl, c, fo, p);
 }
 
@@ -713,6 +866,17 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- for the worker --------------------------------------------------------------------------------------- */
 
+/* The server's packet at hand, or the end, may decide what watch_opening() has just begun. */
+static void settle_opening(struct worker *w, struct flow *fl, struct conn *c,
+			   const struct packet *pkt)
+{
+	struct pending *p = conn_pending(w, c);
+
+	if (w->inl == NULL && p != NULL && !c->done &&
+	    (pkt == NULL || rival_is_over(w, fl, p, pkt, false)))
+		conn_settle(w, fl, c, p);
+}
+
 void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct packet *pkt, bool from_client)
 {
@@ -732,6 +896,10 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return;
 	}
+	if (fo->contested) {
+		feed_contest(w, fl, c, fo, &p);
+		return;
+	}
 	release_chunks(w, fl, fo);
 	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
 		if (fo->waits)
@@ -739,8 +907,11 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		else
 			head_clear(&fo->guard, w->heads);
 		read_lane(w, fl, c, fo, &p); /* what waited behind it */
-		if (c->follower == POOL_NONE)
+		if (c->follower == POOL_NONE) {
+			if (!from_client)
+				settle_opening(w, fl, c, pkt);
 			return;
+		}
 	}
 	if (fo->kind == FOLLOW_DNS) {
 		if (pkt->payload_len > 0)
@@ -843,9 +1014,13 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 	struct follower *fo = follower_of(w, c);
 	const struct piece none = {.pkt = NULL, .from_client = true};
 
+	if (fo != NULL && fo->contested)
+		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	fo = follower_of(w, c);
 	while (fo != NULL && fo->waits && c->follower != POOL_NONE) {
 		judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}
+	settle_opening(w, fl, c, NULL);
 	stop(w, c);
 }

@@ -53,6 +53,11 @@ struct follower {
 	bool tunnel;    /* OPENING: the client asked a proxy for the host that stands */
 	bool opened;    /* ... and the proxy said yes */
 	bool pipelined; /* answers to earlier requests may come first */
+	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
+	bool contested;
+	bool first_named;              /* by what was read first */
+	struct lane other;             /* the last copies, ... */
+	struct http_follow other_http; /* ... as far as they are read */
 	uint32_t answer_seq;
 	struct window window;
 	struct http_follow http;

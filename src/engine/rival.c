@@ -41,6 +41,28 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	}
 }
 
+void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
+{
+	char name[HOST_MAX];
+
+	for (unsigned n = 0; n < p->facts->proxies; n++)
+		rival_name(w, c,
+			   (struct str){name, identify_asked(w->identify, p->head.bytes,
+							     p->head.filled, n, name)});
+	p->rival = true;
+}
+
+void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pending *p,
+		      const struct packet *pkt)
+{
+	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
+	const unsigned kind = identify_http_status(bytes) / 100;
+
+	if (kind == 2 && (w->inl != NULL ? c->asked : !p->refused))
+		p->opened = true;
+	p->refused |= kind > 2 && !p->opened;
+}
+
 void rival_forget(struct worker *w, struct conn *c)
 {
 	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
@@ -186,7 +208,8 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 	const struct facts *f = conn_facts(w, p);
 	const uint32_t end = f->hello_end > 0 ? f->hello_end : p->head.filled;
 
-	if (p->retried || f->protocol != PROTOCOL_TLS || pkt->payload_len == 0 ||
+	if (p->retried || (f->protocol != PROTOCOL_TLS && f->ja4_len == 0) ||
+	    pkt->payload_len == 0 ||
 	    (int32_t)(pkt->ack - p->flow->client_isn - p->base - end) < 0)
 		return false;
 	hear_retry(p, pkt);
@@ -225,29 +248,32 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
 		return false;
-	if (p->rival || p->retried || conn_facts(w, p)->ja4_len == 0)
+	if (p->rival || p->retried)
 		return true;
-	if (pkt->payload_len == 0) /* a TLS server may ask for another hello */
+	if (conn_facts(w, p)->ja4_len == 0)
+		return p->opened || !rival_is_unread_tunnel(p->facts) ||
+		       pkt->payload_len > 0; /* the proxy's answer tells whose it is */
+	if (pkt->payload_len == 0)           /* a TLS server may ask for another hello */
 		return false;
 	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }
 
 /*
- * The head begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
+ * `s` begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
  * or may become it?  That may be beyond the head.  *ret_early: the last of it is early data.
  */
-static uint32_t skipped(struct worker *w, struct pending *p, bool *ret_early)
+static uint32_t skipped(struct worker *w, struct pending *p, struct str s,
+			bool *ret_early)
 {
 	static const uint8_t ccs[CCS_LEN] = {20, 3, 3, 0, 1, 1};
 	const bool early = (conn_facts(w, p)->flags & 1u << FLAG_EARLY_DATA) != 0;
-	const struct head *h = &p->head;
 	uint32_t at = 0, left, len;
 
 	*ret_early = false;
-	while (at < h->filled) {
-		const uint8_t *b = h->bytes + at;
+	while (at < s.len) {
+		const uint8_t *b = (const uint8_t *)s.p + at;
 
-		left = h->filled - at;
+		left = (uint32_t)s.len - at;
 		if (memcmp(b, ccs, left < CCS_LEN ? left : CCS_LEN) == 0) {
 			*ret_early = false;
 			at += CCS_LEN;
@@ -269,11 +295,12 @@ static uint32_t skipped(struct worker *w, struct pending *p, bool *ret_early)
 /* What came behind the first hello has passed: unless it is early data it may be the second. */
 bool rival_has_passed(struct worker *w, const struct conn *c, struct pending *p)
 {
+	const struct str s = {(const char *)p->head.bytes, p->head.filled};
 	bool early;
 
 	return (int32_t)(c->passed - p->base) > 0 &&
 	       ((int32_t)(c->passed - p->base - p->head.highest) > 0 ||
-		skipped(w, p, &early) < p->head.filled);
+		skipped(w, p, s, &early) < s.len);
 }
 
 void rival_note_whole(struct worker *w, struct pending *p)
@@ -285,17 +312,37 @@ void rival_note_whole(struct worker *w, struct pending *p)
 	p->whole_us = w->now_us;
 }
 
+/* The bytes behind the first hello, as TLS gets them. */
+static struct str second_bytes(struct worker *w, struct pending *p, bool *ret_broken)
+{
+	const struct head *h = &p->head;
+
+	*ret_broken = false;
+	if (conn_facts(w, p)->protocol == PROTOCOL_TDS)
+		return identify_unwrap(w->identify, h->bytes, h->filled, ret_broken);
+	return (struct str){(const char *)h->bytes, h->filled};
+}
+
+/* Whom the first hello names; behind a proxy it may be the proxy's word that stands. */
+static struct str first_name(const struct facts *f)
+{
+	return f->evidence == EVIDENCE_CONNECT ? STR_NONE : facts_host(f);
+}
+
 /*
  * After HelloRetryRequest: the same hello but for what the server asked for (RFC 8446 4.1.2),
  * behind a change_cipher_spec for the sake of middle boxes (D.4) and early data that was under
  * way, which the server cannot open and skips (4.2.10): so much of it as the head has room for.
+ * Behind STARTTLS it stands as it is, in TDS 7 in packets as the first one did.
  */
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 				      struct conn *c, struct pending *p)
 {
-	const struct head *h = &p->head;
-	bool early;
-	const uint32_t skip = skipped(w, p, &early);
+	const struct facts *first = conn_facts(w, p);
+	const bool full = p->head.filled == HEAD_MAX;
+	bool early, broken;
+	const struct str s = second_bytes(w, p, &broken);
+	const uint32_t skip = skipped(w, p, s, &early);
 	struct facts f;
 
 	if (skip >= HEAD_MAX) {
@@ -303,17 +350,18 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 		p->rival = true;
 		return IDENTIFY_DONE;
 	}
-	if (skip >= h->filled)
-		return early ? IDENTIFY_PASS : IDENTIFY_MORE;
 	memset(&f, 0, sizeof(f));
-	if (identify_stream(w->identify, h->bytes + skip, h->filled - skip, false,
-			    h->filled == HEAD_MAX, flow_server_port(fl),
-			    &f) != IDENTIFY_DONE)
+	if (skip >= s.len && !broken)
+		return early ? IDENTIFY_PASS : IDENTIFY_MORE;
+	/* In packets of TDS there stands TLS and nothing else. */
+	if (first->protocol == PROTOCOL_TDS && (skip >= s.len || s.p[skip] != 22))
+		f.protocol = PROTOCOL_TLS;
+	else if (identify_stream(w->identify, (const uint8_t *)s.p + skip, s.len - skip,
+				 broken, full, flow_server_port(fl), &f) != IDENTIFY_DONE)
 		return IDENTIFY_MORE;
-	if (f.protocol != conn_facts(w, p)->protocol ||
-	    str_equal(facts_host(&f), facts_host(conn_facts(w, p))))
+	if (f.protocol != PROTOCOL_TLS || str_equal(facts_host(&f), first_name(first)))
 		return IDENTIFY_DONE;
-	rival_name(w, c, facts_host(conn_facts(w, p)));
+	rival_name(w, c, facts_host(first));
 	rival_name(w, c, facts_host(&f));
 	p->rival = true;
 	c->flags |= 1u << FLAG_HOST_MISMATCH;
@@ -338,6 +386,14 @@ void rival_note_window(const struct flow *fl, struct window *win,
 	if (!win->has_edge || (int32_t)(edge - win->edge) > 0)
 		win->edge = edge;
 	win->has_edge = true;
+}
+
+void rival_note_echo(struct conn *c, const struct packet *pkt)
+{
+	if (pkt->tcp_timestamp && (pkt->tcp_flags & TCP_ACK) != 0 &&
+	    (pkt->tcp_flags & (TCP_RST | TCP_SYN)) == 0 &&
+	    (int32_t)(pkt->ts_ecr - c->ts_recent) > 0)
+		c->ts_recent = pkt->ts_ecr;
 }
 
 bool rival_is_beyond(const struct flow *fl, const struct window *win,

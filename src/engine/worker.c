@@ -372,6 +372,8 @@ static enum identify_step ask_stream(struct worker *w, const struct flow *fl,
 	/* Most of these wait long, and nothing is known of them. */
 	if (step == IDENTIFY_MORE)
 		conn_forget_facts(w, p);
+	else if (w->inl == NULL && step == IDENTIFY_DONE && p->facts->chained)
+		rival_proxies(w, c, p);
 	return step;
 }
 
@@ -421,24 +423,13 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	if (step != IDENTIFY_ASKED && step != IDENTIFY_DONE)
 		return step;
 	if (f->chained && f->proxies > p->proxies + 1) {
-		rival_name(w, c, facts_host(f));
-		p->rival = true;
+		rival_proxies(w, c, p);
 		return IDENTIFY_DONE;
 	}
 	p->proxies = f->proxies;
-	if (step == IDENTIFY_DONE && f->protocol == PROTOCOL_HTTP &&
-	    f->evidence == EVIDENCE_CONNECT && !f->requests && !p->opened)
+	if (step == IDENTIFY_DONE && rival_is_unread_tunnel(f) && !p->opened)
 		return cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	return step;
-}
-
-/* Has the proxy made the tunnel (RFC 9110 9.3.6)? */
-static void hear_proxy(const struct conn *c, struct pending *p, const struct packet *pkt)
-{
-	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
-
-	if (c->asked && identify_http_status(bytes) / 100 == 2)
-		p->opened = true;
 }
 
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
@@ -464,8 +455,6 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
-	if (at <= p->head.filled && pkt->tcp_timestamp)
-		c->ts_recent = pkt->ts_val;
 	rival_note_urgent(fl, p, pkt);
 	if (w->inl == NULL) {
 		if (p->head.bytes == NULL && !p->retried)
@@ -526,6 +515,10 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 {
 	struct facts *f;
 
+	/* Whose are bytes behind a CONNECT that made no tunnel? */
+	if (w->inl == NULL && p->facts != NULL && rival_is_unread_tunnel(p->facts) &&
+	    p->whole && c->server_spoke && !p->opened && !p->again)
+		(void)cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	rival_conclude(w, c, p);
 	f = conn_facts(w, p);
 	if (f->protocol != PROTOCOL_UNKNOWN)
@@ -620,6 +613,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
 		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
+		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
 		    p->first_ack != fl->server_isn) {
@@ -633,7 +627,6 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		return;
 	}
 	c->ts_offered = pkt->tcp_timestamp;
-	c->ts_recent = pkt->ts_val;
 	if (p != NULL)
 		p->window.offered = pkt->tcp_scaled;
 	decode_check_l4(pkt);
@@ -747,11 +740,10 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return IDENTIFY_DONE; /* its client has spoken before */
 	else if (pkt->payload_len > 0 && p->head.highest == 0)
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
-	if (w->inl != NULL) {
-		if (!from_client)
-			hear_proxy(c, p, pkt);
+	if (!from_client)
+		rival_hear_proxy(w, c, p, pkt);
+	if (w->inl != NULL)
 		return step;
-	}
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (step == IDENTIFY_DONE) {
@@ -861,6 +853,8 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	struct pending *p = conn_pending(w, c);
 	enum identify_step step;
 
+	if (!from_client && c->ts_agreed)
+		rival_note_echo(c, pkt);
 	if (!from_client && pkt->payload_wire_len > 0) {
 		if (pkt->ip_proto == IP_PROTO_TCP)
 			hear_mail_server(w, c, pkt);

@@ -59,6 +59,18 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 				   size_t filled, bool final, bool beyond_cap,
 				   uint16_t port, struct facts *f);
 
+/* The host that the stream asks its proxy number `n`, from 0 on, for; its length, 0 = there is none. */
+size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
+		      unsigned n, char name[HOST_MAX]);
+
+/*
+ * What stands in TDS packets that wrap TLS, as far as they are there; borrowed until the next call.
+ * At most IDENTIFY_UNWRAP_MAX bytes.  *ret_broken: something else follows them.
+ */
+#define IDENTIFY_UNWRAP_MAX ((size_t)18 * 1024)
+struct str identify_unwrap(struct identify *id, const uint8_t *bytes, size_t filled,
+			   bool *ret_broken);
+
 /*
  * A server's bytes: the TLS version that it chose (0x0304 = 1.3), or 0 when they do not begin
  * with a whole ServerHello.

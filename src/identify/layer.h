@@ -33,7 +33,8 @@ struct layer {
 	struct host host;
 	char method[16]; /* of HTTP */
 	struct stream inside;
-	bool broken; /* behind `inside` stands what cannot be */
+	struct stream wrapped; /* TDS: the packets that `inside` was taken out of */
+	bool broken;           /* behind `inside` stands what cannot be */
 };
 
 /*
@@ -46,6 +47,13 @@ enum layer_step layer_read(struct identify *id, const struct stream *s, struct l
 enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct facts *f);
 enum layer_step tds_layer(struct identify *id, const struct stream *s, struct layer *ret,
 			  struct facts *f);
+
+/*
+ * Where the packet ends that holds byte `n` - 1 of what stands in TDS packets; 0: it holds more.
+ * All bytes before are there.
+ */
+size_t tds_end(const struct stream *wrapped, size_t n);
+
 enum layer_step socks_layer(const struct stream *s, struct layer *ret, struct facts *f);
 enum layer_step proxy_layer(const struct stream *s, struct layer *ret, struct facts *f);
 enum layer_step connect_layer(const struct stream *s, struct layer *ret, struct facts *f);

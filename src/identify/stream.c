@@ -56,6 +56,7 @@ struct outer {
 	bool chained;    /* for several hosts */
 	uint8_t proxies; /* that were asked */
 	struct host host;
+	struct stream wrapped; /* of TDS */
 	char method[sizeof(((struct layer *)0)->method)];
 };
 
@@ -67,6 +68,7 @@ static void note_layer(struct outer *o, const struct layer *l)
 	o->flags |= l->flags;
 	o->broken |= l->broken;
 	o->nameless = l->nameless;
+	o->wrapped = l->wrapped;
 	if (!l->named)
 		return;
 	if (o->named && !str_equal((struct str){o->host.text, o->host.len},
@@ -153,13 +155,21 @@ static enum fit read_hello(const struct stream *s, struct facts *f)
 	return fit == FIT_NO ? http_read(s, f) : fit;
 }
 
-/* The end of what lies at `inside`, if that is among the bytes; else 0. */
-static uint16_t end_in(const uint8_t *bytes, size_t filled, const uint8_t *inside,
-		       uint16_t end)
+/*
+ * Of a hello in `s`: where it ends in the bytes given.  In TDS its packet must end there, too: the
+ * rest of it would be the beginning of what the server reads next.
+ */
+static void place_end(const uint8_t *bytes, const struct stream *s, const struct outer *o,
+		      struct facts *f)
 {
-	const uintptr_t front = (uintptr_t)inside - (uintptr_t)bytes;
+	const uint8_t *from = o->wrapped.bytes == NULL ? s->bytes : o->wrapped.bytes;
+	const size_t end = o->wrapped.bytes == NULL ? f->hello_end
+						    : tds_end(&o->wrapped, f->hello_end);
 
-	return front <= filled ? (uint16_t)(front + end) : 0;
+	if (end == 0)
+		memset(f, 0, sizeof(*f)); /* join() says what that is */
+	else
+		f->hello_end = (uint16_t)((size_t)(from - bytes) + end);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parts of a head, spelt out for callers */
@@ -192,6 +202,8 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 			fit = read_hello(&s, f);
 		}
 	}
+	if (f->hello_end > 0)
+		place_end(bytes, &s, &o, f);
 	f->proxies = o.proxies;
 	f->chained = o.chained;
 	if (step == LAYER_WAITS) {
@@ -202,8 +214,6 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		return o.named || o.nameless ? IDENTIFY_ASKED : IDENTIFY_PASS;
 	}
 	f->layered = s.bytes != bytes;
-	if (f->hello_end > 0) /* not in what was put together from layers */
-		f->hello_end = end_in(bytes, filled, s.bytes, f->hello_end);
 	if (f->requests)
 		f->request_at = (uint16_t)(s.bytes - bytes);
 	if (step == LAYER_DONE || fit == FIT_DONE) {
@@ -215,4 +225,26 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	f->protocol = PROTOCOL_UNKNOWN;
 	join(f, &o);
 	return identify_settle(id, f);
+}
+
+size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
+		      unsigned n, char name[HOST_MAX])
+{
+	struct stream s = {.bytes = bytes, .filled = filled};
+	enum layer_step step = LAYER_INSIDE;
+
+	for (unsigned i = 0; i < LAYERS_MAX && step == LAYER_INSIDE && s.filled > 0;
+	     i++) {
+		struct layer l = {0};
+		struct facts f = {0};
+
+		step = layer_read(id, &s, &l, &f);
+		if ((step == LAYER_INSIDE || step == LAYER_WAITS) && l.named &&
+		    n-- == 0) {
+			memcpy(name, l.host.text, l.host.len);
+			return l.host.len;
+		}
+		s = l.inside;
+	}
+	return 0;
 }

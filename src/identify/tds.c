@@ -161,6 +161,7 @@ static enum layer_step read_after(struct identify *id, const struct stream *s, s
 			       : layer_unfinished(s, f, PROTOCOL_TDS);
 	if (p.data == 0)
 		return layer_unfinished(s, f, PROTOCOL_TDS);
+	ret->wrapped = stream_after(s, at);
 	ret->inside = *s;
 	ret->inside.bytes = id->unwrapped;
 	ret->inside.filled = p.data;
@@ -189,4 +190,38 @@ enum layer_step tds_layer(struct identify *id, const struct stream *s, struct la
 	if (p.end == s->filled)
 		return layer_behind(s, p.end, ret);
 	return read_after(id, s, p.end, ret, f);
+}
+
+size_t tds_end(const struct stream *wrapped, size_t n)
+{
+	struct cursor c = cur_init(wrapped->bytes, wrapped->filled);
+	size_t before = 0;
+
+	while (before < n) {
+		uint16_t len;
+
+		cur_skip(&c, 2);
+		len = cur_be16(&c);
+		cur_skip(&c, HEADER - 4);
+		if (!cur_ok(&c) || len <= HEADER)
+			return 0;
+		before += (size_t)len - HEADER;
+		cur_skip(&c, (size_t)len - HEADER);
+	}
+	return before == n && cur_ok(&c) ? wrapped->filled - c.left : 0;
+}
+
+struct str identify_unwrap(struct identify *id, const uint8_t *bytes, size_t filled,
+			   bool *ret_broken)
+{
+	const struct stream s = {.bytes = bytes, .filled = filled};
+	struct packets p = {.whole = true};
+	size_t have = 0;
+
+	while (p.whole && p.end < filled) {
+		p = read_message(&s, p.end, TYPE_PRELOGIN, id->unwrapped + have);
+		have += p.data;
+	}
+	*ret_broken = p.foreign;
+	return (struct str){(const char *)id->unwrapped, have};
 }

@@ -67,7 +67,7 @@ struct packet {
 	uint16_t window;
 	bool tcp_md5;       /* option 19 (RFC 2385) or 29 (RFC 5925) present */
 	bool tcp_timestamp; /* option 8 present */
-	uint32_t ts_val;
+	uint32_t ts_val, ts_ecr;
 	bool tcp_scaled;   /* option 3 present (RFC 7323 2.2) */
 	uint8_t tcp_scale; /* its shift, at most 14 */
 	enum checksum l4_checksum;

@@ -297,7 +297,8 @@ static struct segment of_server(const struct game *g, unsigned flags)
 				.seq = g->plan->server_isn + 1 + g->answered,
 				.ack = g->plan->client_isn + 1 + g->next,
 				.stamped = g->plan->stamps,
-				.stamp = 900000};
+				.stamp = 900000,
+				.echo = STAMP_SYN};
 }
 
 /* Segments without bytes pass by a rule of their own inline (docs/architecture.md). */

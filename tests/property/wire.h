@@ -16,7 +16,7 @@ struct segment {
 	const uint8_t *data;
 	size_t len;
 	bool stamped;
-	uint32_t stamp;
+	uint32_t stamp, echo; /* its time stamp, and that of the other side */
 	bool md5;
 	uint8_t ttl;       /* 0 = 64 */
 	uint16_t spoil;    /* 0 = nothing, else changed in the checksum; not 0xffff */
@@ -53,7 +53,7 @@ static inline void wire_options(struct build *b, const struct segment *s)
 	if (s->stamped) {
 		put32(b, 0x0101080a);
 		put32(b, s->stamp);
-		put32(b, 7);
+		put32(b, s->echo);
 	}
 	if (s->md5) {
 		put16(b, 0x0101);

@@ -125,8 +125,8 @@ struct option_row {
 static void tcp_options_are_read(void **state)
 {
 	static const struct option_row options[] = {
-		{"\x01\x01\x08\x0a\xde\xad\xbe\xef\0\0\0\0", 12, false, true},
-		{"\x02\x04\x05\xb4\x08\x0a\xde\xad\xbe\xef\0\0\0\0\0\0", 16, false, true},
+		{"\x01\x01\x08\x0a\xde\xad\xbe\xef\1\2\3\4", 12, false, true},
+		{"\x02\x04\x05\xb4\x08\x0a\xde\xad\xbe\xef\1\2\3\4\0\0", 16, false, true},
 		{"\x08\x06\xde\xad\xbe\xef\x01\x01", 8, false, false}, /* no timestamp */
 		{"\x13\x12................\x01\x01", 20, true, false},
 		{"\x1d\x10..............", 16, true, false},
@@ -144,6 +144,7 @@ static void tcp_options_are_read(void **state)
 		assert_int_equal(p.tcp_md5, options[i].md5);
 		assert_int_equal(p.tcp_timestamp, options[i].timestamp);
 		assert_int_equal(p.ts_val, options[i].timestamp ? 0xdeadbeef : 0);
+		assert_int_equal(p.ts_ecr, options[i].timestamp ? 0x01020304 : 0);
 		assert_int_equal(p.payload_len, 0);
 	}
 	decoder_destroy(d);

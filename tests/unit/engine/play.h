@@ -119,6 +119,48 @@ static inline void assert_taken(struct scene *s, const struct ends *e, size_t le
 	assert_answer(s, send_reply(s, e, 0, (uint32_t)len, "taken"), GOT_FINAL);
 }
 
+/* ---- protocols that begin TLS amid their own: a dialogue up to the hello ---- */
+
+struct carrier {
+	const char *client[2], *server[2]; /* in turn, before the hello */
+	size_t client_len[2], server_len[2];
+	size_t turns;
+	bool wraps; /* TDS 7: a packet around each message of TLS */
+};
+
+static const struct carrier carriers[] = {
+	{{"EHLO a\r\n", "STARTTLS\r\n"},
+	 {"250-b\r\n250 STARTTLS\r\n", "220 go\r\n"},
+	 {8, 10},
+	 {21, 8},
+	 2,
+	 false},
+	{{"\x12\x01\0\x0e\0\0\x01\0\xff\0\0\0\0\0", NULL},
+	 {"\x04\x01\0\x0e\0\0\x01\0\xff\0\0\0\0\0", NULL},
+	 {14, 0},
+	 {14, 0},
+	 1,
+	 true},
+};
+#define CARRIERS_OF_TLS (sizeof(carriers) / sizeof(carriers[0]))
+
+/* A message of TLS as `c` carries it, in packets of at most `most` bytes. */
+static inline void carry(struct bytes *to, const struct carrier *c, const void *tls,
+			 size_t len, size_t most)
+{
+	to->len = 0;
+	for (size_t at = 0; at < len; at += most) {
+		const size_t n = len - at < most ? len - at : most;
+
+		if (c->wraps) {
+			put_be(to, 0x1200u | (at + n == len), 2);
+			put_be(to, n + 8, 2);
+			put_be(to, 0x00000100, 4);
+		}
+		put_mem(to, (const uint8_t *)tls + at, n);
+	}
+}
+
 /* A packet that is none: cut in its header. */
 static inline uint32_t send_rubbish(struct scene *s)
 {

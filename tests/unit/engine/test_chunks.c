@@ -88,9 +88,27 @@ static void what_finds_no_room_is_known_to_be_forgotten(void **state)
 	assert_int_equal(compare(&k, at + CHUNKS_BYTES - 1, "x"), CHUNKS_SAME);
 	assert_int_equal(compare(&k, at + 5001, "3"), CHUNKS_OTHER);
 	chunks_add(&k, at + 6000, (struct str){much, sizeof(much)});
-	assert_int_equal(k.count, 0);
-	assert_int_equal(compare(&k, at + 6000 + CHUNKS_BYTES, ";"), CHUNKS_UNKNOWN);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(compare(&k, at + 6000 + CHUNKS_BYTES - 1, ";"), CHUNKS_UNKNOWN);
+	assert_int_equal(compare(&k, at + 6000 + CHUNKS_BYTES, "x"), CHUNKS_OTHER);
 	assert_true(chunks_taken(&k, at + 6000 + CHUNKS_BYTES + 1));
+}
+
+/* The last of all frames that there is room for goes on in the next piece. */
+static void what_goes_on_needs_no_other_room(void **state)
+{
+	static struct chunks k;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	for (uint32_t i = 0; i < CHUNKS_MAX; i++)
+		chunks_add(&k, i * 100, STR("1\r"));
+	chunks_add(&k, (CHUNKS_MAX - 1) * 100 + 2, STR("\n"));
+	assert_int_equal(compare(&k, 0, "2"), CHUNKS_OTHER);
+	chunks_add(&k, CHUNKS_MAX * 100, STR(""));
+	assert_int_equal(compare(&k, 0, "2"), CHUNKS_OTHER);
+	chunks_add(&k, CHUNKS_MAX * 100, STR("1"));
+	assert_int_equal(compare(&k, 0, "2"), CHUNKS_UNKNOWN);
 }
 
 int main(void)
@@ -99,6 +117,7 @@ int main(void)
 		cmocka_unit_test(any_part_of_a_frame_is_compared),
 		cmocka_unit_test(what_is_taken_is_compared_no_more),
 		cmocka_unit_test(what_finds_no_room_is_known_to_be_forgotten),
+		cmocka_unit_test(what_goes_on_needs_no_other_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

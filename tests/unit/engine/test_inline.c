@@ -89,6 +89,14 @@ static uint32_t ask_again(struct scene *s, const struct ends *e)
 					     hello_retry, sizeof(hello_retry) - 1});
 }
 
+static uint32_t retry_after(struct scene *s, uint32_t taken)
+{
+	return send_segment(s, &v4,
+			    (struct segment){FROM_SERVER, TCP_ACK | TCP_PSH, SERVER_FIRST,
+					     CLIENT_FIRST + taken, hello_retry,
+					     sizeof(hello_retry) - 1});
+}
+
 static void the_same_hello_may_come_twice(void **state)
 {
 	static const char ccs[] = "\x14\x03\x03\x00\x01\x01";
@@ -204,6 +212,142 @@ static void a_second_hello_is_not_waited_for_for_ever(void **state)
 	assert_true(scene_end(s));
 }
 
+/* ---- a second hello behind STARTTLS, and in the packets of TDS 7 ---------------------------------- */
+
+/* Up to the first hello; *ret_at bytes of the client, *ret_said of the server. */
+static void begin_tls(struct scene *s, const struct carrier *c, size_t most,
+		      uint32_t *ret_at, uint32_t *ret_said)
+{
+	static struct bytes hello;
+	uint32_t at = 0, said = 0;
+
+	(void)open_tcp(s, &v4);
+	for (size_t i = 0; i < c->turns; i++) {
+		assert_answer(s, send_data(s, &v4, at, c->client[i], c->client_len[i]),
+			      GOT_PASS);
+		at += (uint32_t)c->client_len[i];
+		(void)send_segment(s, &v4,
+				   (struct segment){FROM_SERVER, TCP_ACK,
+						    SERVER_FIRST + said,
+						    CLIENT_FIRST + at, c->server[i],
+						    c->server_len[i]});
+		said += (uint32_t)c->server_len[i];
+	}
+	carry(&hello, c, good.b, good.len, most);
+	assert_answer(s, send_data(s, &v4, at, hello.b, hello.len), GOT_PASS);
+	*ret_at = at + (uint32_t)hello.len;
+	*ret_said = said;
+}
+
+/* In one segment, or in `step` bytes each; the last answer is `want`. */
+static void say_second(struct scene *s, const struct bytes *b, uint32_t at, size_t step,
+		       enum scene_answer want)
+{
+	for (size_t from = 0; from < b->len; from += step) {
+		const size_t n = b->len - from < step ? b->len - from : step;
+		const uint32_t id =
+			send_data(s, &v4, at + (uint32_t)from, b->b + from, n);
+
+		if (from + n == b->len)
+			assert_answer(s, id, want);
+	}
+}
+
+static void check_carried(const struct carrier *c, bool bad, size_t most, size_t step)
+{
+	const struct bytes *second = bad ? &evil : &good;
+	static struct bytes ask, again;
+	struct scene *s = start(closed);
+	uint32_t at, said;
+
+	begin_tls(s, c, most, &at, &said);
+	carry(&ask, c, hello_retry, sizeof(hello_retry) - 1, 4096);
+	assert_answer(
+		s,
+		send_segment(s, &v4,
+			     (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST + said,
+					      CLIENT_FIRST + at, ask.b, ask.len}),
+		GOT_PASS);
+	carry(&again, c, second->b, second->len, most);
+	say_second(s, &again, at, step, bad ? GOT_DROP : GOT_PASS);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"malformed_hello\"",
+		     bad);
+	assert_lines(s, "\"candidates\":[\"good.example\",\"evil.example\"]",
+		     "\"phase\":\"update\"", bad);
+	assert_int_equal(s->reset_count, bad ? 2 : 0);
+	if (!bad)
+		assert_answer(s,
+			      send_reply(s, &v4, said + (uint32_t)ask.len,
+					 at + (uint32_t)again.len, "taken"),
+			      GOT_FINAL);
+	assert_true(scene_end(s));
+}
+
+static void a_second_hello_amid_another_protocol_is_judged(void **state)
+{
+	static const size_t steps[] = {4096, 100, 7};
+
+	(void)state;
+	for (size_t i = 0; i < CARRIERS_OF_TLS; i++)
+		for (size_t k = 0; k < 3; k++)
+			for (int bad = 0; bad < 2; bad++) {
+				check_carried(&carriers[i], bad, 4096, steps[k]);
+				check_carried(&carriers[i], bad, 90, steps[k]);
+			}
+}
+
+/* What stands behind a hello in its packet of TDS would be the beginning of the second one. */
+static void nothing_may_follow_a_hello_in_its_packet(void **state)
+{
+	static struct bytes both, packets;
+
+	(void)state;
+	for (size_t n = 0; n < 3; n++) {
+		const struct carrier *c = &carriers[1];
+		struct scene *s = start(closed);
+		uint32_t id;
+
+		both.len = 0;
+		put_mem(&both, good.b, good.len);
+		put_mem(&both, evil.b, n);
+		carry(&packets, c, both.b, both.len, 4096);
+		(void)open_tcp(s, &v4);
+		(void)send_data(s, &v4, 0, c->client[0], c->client_len[0]);
+		id = send_data(s, &v4, (uint32_t)c->client_len[0], packets.b,
+			       packets.len);
+		assert_answer(s, id, n > 0 ? GOT_DROP : GOT_PASS);
+		assert_lines(s, "\"undecidable\":\"malformed_hello\"",
+			     "\"phase\":\"start\"", n > 0);
+		assert_true(scene_end(s));
+	}
+}
+
+/* A client without SNI in a tunnel: the proxy's word stands, and is no other name. */
+static void a_second_hello_without_a_name_is_the_same(void **state)
+{
+	static const char tunnel[] = "CONNECT good.example:443 HTTP/1.1\r\n\r\n";
+	static struct bytes nameless, message, all;
+	const uint32_t n = sizeof(hello_retry) - 1;
+	struct scene *s = start(closed);
+	uint32_t at;
+
+	(void)state;
+	nameless.len = message.len = all.len = 0;
+	put_hello(&message, &nameless);
+	put_records(&nameless, &message, 16384);
+	put_mem(&all, tunnel, sizeof(tunnel) - 1);
+	put_mem(&all, nameless.b, nameless.len);
+	at = (uint32_t)all.len;
+	(void)open_tcp(s, &v4);
+	assert_answer(s, say(s, &v4, &all), GOT_PASS);
+	assert_answer(s, retry_after(s, at), GOT_PASS);
+	assert_answer(s, send_data(s, &v4, at, nameless.b, nameless.len), GOT_PASS);
+	assert_answer(s, send_reply(s, &v4, n, at + (uint32_t)nameless.len, "taken"),
+		      GOT_FINAL);
+	assert_lines(s, "\"undecidable\"", NULL, 0);
+	assert_true(scene_end(s));
+}
+
 /* ---- early data in front of a second hello (RFC 8446 4.2.10) ---------------------------------- */
 
 static struct bytes keen; /* good.example, offers early data */
@@ -220,14 +364,6 @@ static void make_early(unsigned n, size_t each)
 		put_be(&early, each, 2);
 		put_fill(&early, 0xee, each);
 	}
-}
-
-static uint32_t retry_after(struct scene *s, uint32_t taken)
-{
-	return send_segment(s, &v4,
-			    (struct segment){FROM_SERVER, TCP_ACK | TCP_PSH, SERVER_FIRST,
-					     CLIENT_FIRST + taken, hello_retry,
-					     sizeof(hello_retry) - 1});
 }
 
 /* The early data from `from` on, in segments.  Each but those of a record's header passes. */
@@ -983,6 +1119,9 @@ int main(void)
 		cmocka_unit_test(
 			a_second_hello_before_it_was_asked_for_is_no_second_hello),
 		cmocka_unit_test(a_second_hello_is_not_waited_for_for_ever),
+		cmocka_unit_test(a_second_hello_amid_another_protocol_is_judged),
+		cmocka_unit_test(nothing_may_follow_a_hello_in_its_packet),
+		cmocka_unit_test(a_second_hello_without_a_name_is_the_same),
 		cmocka_unit_test(early_data_in_front_of_a_second_hello_is_skipped),
 		cmocka_unit_test(early_data_is_not_held_but_in_a_header),
 		cmocka_unit_test(other_bytes_in_the_place_of_early_data_are_dropped),

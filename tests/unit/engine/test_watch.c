@@ -162,6 +162,114 @@ static void forged_ends_end_nothing(void **state)
 	}
 }
 
+/* ---- time stamps (RFC 7323) -------------------------------------------------------------------- */
+
+static void see_stamped(struct scene *s, struct segment g, uint32_t stamp, uint32_t echo)
+{
+	struct frame f;
+
+	put_ends(&s->packet, &v4, g.side, IP_PROTO_TCP);
+	put32(&s->packet, g.seq);
+	put32(&s->packet, g.ack);
+	put16(&s->packet, 0x8000 | g.flags);
+	put16(&s->packet, 64240);
+	put32(&s->packet, 0);
+	put32(&s->packet, 0x0101080a);
+	put32(&s->packet, stamp);
+	put32(&s->packet, echo);
+	if (g.len > 0)
+		put(&s->packet, g.data, g.len);
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
+static void stamped_client(struct scene *s, uint32_t at, const void *data, size_t len,
+			   uint32_t stamp)
+{
+	see_stamped(s,
+		    (struct segment){FROM_CLIENT, TCP_ACK, CLIENT_FIRST + at,
+				     SERVER_FIRST, data, len},
+		    stamp, 1);
+}
+
+static void stamped_server(struct scene *s, uint32_t taken, uint32_t echo,
+			   const char *text)
+{
+	see_stamped(s,
+		    (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+				     CLIENT_FIRST + taken, text, strlen(text)},
+		    1, echo);
+}
+
+/* The SYN of stamp 100 is the one that the server has got, whatever others were sent. */
+static void open_stamped(struct scene *s, bool another)
+{
+	const struct segment syn = {FROM_CLIENT, TCP_SYN, CLIENT_FIRST - 1, 0, NULL, 0};
+
+	see_stamped(s, syn, 100, 0);
+	if (another)
+		see_stamped(s, syn, 100000, 0);
+	see_stamped(s,
+		    (struct segment){FROM_SERVER, TCP_SYN | TCP_ACK, SERVER_FIRST - 1,
+				     CLIENT_FIRST, NULL, 0},
+		    1, 100);
+}
+
+/* What was sent with a newer stamp may never have come: the server has not echoed it. */
+static void a_stamp_that_the_server_did_not_echo_makes_nothing_old(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 4; how++) {
+		const size_t half = good.len / 2;
+		struct scene *s = watch();
+
+		open_stamped(s, how == 1);
+		if (how == 0) /* at the left edge of the window */
+			stamped_client(s, 0, good.b, good.len, 90000);
+		else if (how == 1) /* the SYN */
+			stamped_client(s, 0, good.b, good.len, 100001);
+		else /* beyond it */
+			stamped_client(s, (uint32_t)half, good.b + half, good.len - half,
+				       90000);
+		stamped_client(s, 0, evil.b, evil.len, 200);
+		if (how == 3) /* the rest of the first */
+			stamped_client(s, 0, good.b, half, 90000);
+		stamped_server(s, (uint32_t)good.len, 200, "x");
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+		assert_lines(s, "\"phase\":\"start\"", "\"evil.example\"", 1);
+		end_watch(s);
+	}
+}
+
+/* The newest that it has echoed counts. */
+static void what_is_older_than_the_servers_echo_is_ignored(void **state)
+{
+	const size_t half = good.len / 2;
+
+	(void)state;
+	for (uint32_t stamp = 199; stamp <= 200; stamp++) {
+		struct scene *s = watch();
+
+		open_stamped(s, false);
+		stamped_client(s, 0, good.b, half, 200);
+		stamped_server(s, (uint32_t)half, 200, "");
+		stamped_client(s, (uint32_t)half, evil.b + half, evil.len - half, stamp);
+		stamped_client(s, (uint32_t)half, good.b + half, good.len - half, 201);
+		stamped_server(s, (uint32_t)good.len, 201, "x");
+		if (stamp < 200) {
+			assert_name(s, "good.example", true);
+			continue;
+		}
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+		end_watch(s);
+	}
+}
+
 /* ---- the hello after a HelloRetryRequest ------------------------------------------------------- */
 
 #define RETRY                                                              \
@@ -297,6 +405,49 @@ static void a_second_hello_in_a_tunnel_is_compared(void **state)
 	}
 }
 
+static void check_carried(const struct carrier *c, bool bad, size_t most)
+{
+	const struct bytes *second = bad ? &evil : &good;
+	static struct bytes hello, ask, again;
+	uint32_t at = 0, said = 0;
+	struct scene *s = watch();
+
+	see_open(s, &v4);
+	for (size_t i = 0; i < c->turns; i++) {
+		see_client(s, &v4, at, c->client[i], c->client_len[i]);
+		at += (uint32_t)c->client_len[i];
+		see_server(s, &v4, said, at, c->server[i], c->server_len[i]);
+		said += (uint32_t)c->server_len[i];
+	}
+	carry(&hello, c, good.b, good.len, most);
+	carry(&ask, c, RETRY, RETRY_LEN, 4096);
+	carry(&again, c, second->b, second->len, most);
+	see_client(s, &v4, at, hello.b, hello.len);
+	at += (uint32_t)hello.len;
+	see_server(s, &v4, said, at, ask.b, ask.len);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	see_client(s, &v4, at, again.b, 100);
+	see_client(s, &v4, at + 100, again.b + 100, again.len - 100);
+	see_server(s, &v4, said + (uint32_t)ask.len, at + (uint32_t)again.len, "x", 1);
+	assert_lines(s, "\"phase\":\"start\"",
+		     bad ? "\"candidates\":[\"good.example\",\"evil.example\"]"
+			 : "\"host\":\"good.example\"",
+		     1);
+	assert_lines(s, "\"undecidable\":\"malformed_hello\"", "\"phase\":\"start\"",
+		     bad);
+	end_watch(s);
+}
+
+static void a_second_hello_amid_another_protocol_is_compared(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CARRIERS_OF_TLS; i++)
+		for (int bad = 0; bad < 2; bad++) {
+			check_carried(&carriers[i], bad, 4096);
+			check_carried(&carriers[i], bad, 90);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,9 +455,12 @@ int main(void)
 		cmocka_unit_test(the_edge_of_the_window_is_taken),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
+		cmocka_unit_test(a_stamp_that_the_server_did_not_echo_makes_nothing_old),
+		cmocka_unit_test(what_is_older_than_the_servers_echo_is_ignored),
 		cmocka_unit_test(early_data_in_front_of_a_second_hello_is_skipped),
 		cmocka_unit_test(other_bytes_in_the_place_of_early_data_are_a_conflict),
 		cmocka_unit_test(a_second_hello_in_a_tunnel_is_compared),
+		cmocka_unit_test(a_second_hello_amid_another_protocol_is_compared),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, tidy);
