@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "match/zone.h"
 
+#define LENGTHS 129 /* of prefixes that hold one address */
+
 struct question {
 	struct common common;
 	const char *src, *dst, *host, *proto, *at, *url;
@@ -98,12 +100,43 @@ static void print_principal(const struct identity *who, const struct subject *s,
 {
 	char text[IDENTITY_TEXT_MAX];
 	size_t len;
-	enum identity_answer a = identity_find(who, &s->inside, s->time_us, text, &len);
+	enum identity_answer a =
+		identity_principal(who, &s->inside, s->time_us, text, &len);
 
-	if (a != IDENTITY_NOBODY)
-		(void)fprintf(out, "  principal  %.*s   (%s)\n", (int)len, text,
-			      a == IDENTITY_USER ? "by the list of people"
-						 : "MAC by a lease");
+	(void)fprintf(out, "  principal  %.*s   (%s)\n", (int)len, text,
+		      a == IDENTITY_USER  ? "by the list of people"
+		      : a == IDENTITY_MAC ? "MAC by a lease"
+					  : "no file says who has the address");
+}
+
+/* Which environments the source belongs to, by which lines. */
+static void print_bindings(const struct generation *g, const struct subject *s, FILE *out)
+{
+	struct policy_binding b[LENGTHS];
+	size_t n = policy_bindings(g->policy, &s->inside, b, LENGTHS);
+
+	for (size_t i = 0; i < n; i++) {
+		char prefix[PREFIX_TEXT_MAX];
+		struct str name;
+
+		(void)fputs(i == 0 ? "  bound to   " : "             ", out);
+		for (size_t k = 0;; k++) {
+			name = policy_bound_environment(g->policy, &b[i], k);
+			if (name.len == 0)
+				break;
+			(void)fprintf(out, "%s%.*s", k > 0 ? ", " : "", (int)name.len,
+				      name.p);
+		}
+		(void)prefix_format(&b[i].prefix, prefix);
+		(void)fprintf(out, "   (%s%s%s by %.*s:%u%s)\n", prefix,
+			      b[i].source != ID_NONE ? " of source " : "",
+			      b[i].source != ID_NONE
+				      ? g->vocabulary.sources.words[b[i].source]
+				      : "",
+			      (int)b[i].place.file.len, b[i].place.file.p,
+			      (unsigned)b[i].place.line,
+			      i > 0 ? "; not asked: a longer prefix answers" : "");
+	}
 }
 
 static void print_known(const struct generation *g, const struct subject *s, FILE *out)
@@ -175,6 +208,7 @@ static int answer(const struct question *q)
 	who = identity_or_report(g->config);
 	print_principal(who, &s, stdout);
 	identity_destroy(who);
+	print_bindings(g, &s, stdout);
 	(void)printf("\n");
 	policy_explain(g->policy, &s, &d, stdout);
 	generation_destroy(g);

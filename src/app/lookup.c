@@ -8,6 +8,7 @@
 
 #include "app/command.h"
 #include "app/lookup_show.h"
+#include "base/clock.h"
 #include "identify/host.h"
 
 #define OBJECT_BYTES ((size_t)4 << 20) /* a host that every connector shares fits */
@@ -166,11 +167,14 @@ static int show_all(const struct common *c, int argc, char *argv[])
 {
 	struct generation *g = load_or_report(c, true);
 	struct show s = {.g = g, .out = stdout, .json = c->json, .size = OBJECT_BYTES};
+	struct identity *who = g == NULL ? NULL : identity_or_report(g->config);
 	struct diag *d = diag_create();
 	int code = EXIT_FINDINGS;
 
+	s.who = who;
+	s.now_us = clock_real.now_us(clock_real.arg);
 	s.buf = malloc(OBJECT_BYTES);
-	if (g != NULL && d != NULL && s.buf != NULL) {
+	if (who != NULL && d != NULL && s.buf != NULL) {
 		code = lookup_operands(&s, d, argc, argv) ? EXIT_FINE : EXIT_FINDINGS;
 		if (!c->json)
 			(void)printf("\ncatalogue\n%s\n", catalog_summary(g->catalog));
@@ -180,6 +184,7 @@ static int show_all(const struct common *c, int argc, char *argv[])
 	}
 	free(s.buf);
 	diag_destroy(d);
+	identity_destroy(who);
 	generation_destroy(g);
 	return code;
 }

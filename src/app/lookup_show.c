@@ -242,6 +242,42 @@ bool show_name(struct show *s, struct str operand, struct str host)
 	return end(s);
 }
 
+/* The principal as an event of now would have it. */
+static void show_principal(struct show *s, const struct addr *a)
+{
+	char text[IDENTITY_TEXT_MAX];
+	size_t len;
+	enum identity_answer by = identity_principal(s->who, a, s->now_us, text, &len);
+
+	field(s, "principal", (struct str){text, len});
+	field(s, "principal_source",
+	      by == IDENTITY_USER  ? STR("list of people")
+	      : by == IDENTITY_MAC ? STR("lease")
+				   : STR("address"));
+}
+
+static void show_bound(struct show *s, const struct addr *a)
+{
+	struct policy_binding b;
+	char text[1100];
+	size_t i = 0;
+
+	if (policy_bindings(s->g->policy, a, &b, 1) == 0)
+		return;
+	for (;; i++) {
+		struct str name = policy_bound_environment(s->g->policy, &b, i);
+
+		if (name.len == 0)
+			break;
+		(void)snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
+		word(s, "environments", text, i);
+	}
+	words_end_of(s, i);
+	(void)snprintf(text, sizeof(text), "%.*s:%" PRIu32, (int)b.place.file.len,
+		       b.place.file.p, b.place.line);
+	field(s, "environments_rule", str_of(text));
+}
+
 static void show_inside(struct show *s, const struct addr *a)
 {
 	const struct vocabulary *v = &s->g->vocabulary;
@@ -252,6 +288,13 @@ static void show_inside(struct show *s, const struct addr *a)
 		field(s, "inside", str_of(v->sites.words[at.site]));
 	if (at.known && at.source != ID_NONE)
 		field(s, "inside_source", str_of(v->sources.words[at.source]));
+	if (!at.known || at.translated)
+		return;
+	field(s, "inside_role", str_of(role_name(at.role)));
+	if (at.shared)
+		answer(s, "shared", true);
+	show_principal(s, a);
+	show_bound(s, a);
 }
 
 /* Which publication of service tags says so. */

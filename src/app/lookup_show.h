@@ -8,10 +8,13 @@
  */
 
 #include "base/json.h"
+#include "config/identity.h"
 #include "engine/generation.h"
 
 struct show {
 	const struct generation *g;
+	const struct identity *who; /* NULL: nobody is known */
+	int64_t now_us;
 	FILE *out;
 	bool json;
 	char *buf; /* of the JSON line */

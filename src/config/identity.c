@@ -554,3 +554,19 @@ enum identity_answer identity_find(const struct identity *t, const struct addr *
 	*ret_len = mac_format(&mac, buf);
 	return IDENTITY_MAC;
 }
+
+_Static_assert(IDENTITY_TEXT_MAX >= PREFIX_TEXT_MAX, "a principal may be a prefix");
+
+enum identity_answer identity_principal(const struct identity *t, const struct addr *a,
+					int64_t time_us, char buf[IDENTITY_TEXT_MAX],
+					size_t *ret_len)
+{
+	enum identity_answer answer = identity_find(t, a, time_us, buf, ret_len);
+	struct prefix p = {.addr = *a, .bits = 64};
+
+	if (answer != IDENTITY_NOBODY)
+		return answer;
+	memset(p.addr.b + 8, 0, 8);
+	*ret_len = addr_is_v4(a) ? addr_format(a, buf) : prefix_format(&p, buf);
+	return IDENTITY_NOBODY;
+}

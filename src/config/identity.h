@@ -107,6 +107,14 @@ enum identity_answer identity_find(const struct identity *t, const struct addr *
 				   int64_t time_us, char buf[IDENTITY_TEXT_MAX],
 				   size_t *ret_len);
 
+/*
+ * The same with a name for everybody: where nobody is found, the IPv4 address, else the /64 of
+ * an IPv6 one (privacy addresses change, the network stays).
+ */
+enum identity_answer identity_principal(const struct identity *t, const struct addr *a,
+					int64_t time_us, char buf[IDENTITY_TEXT_MAX],
+					size_t *ret_len);
+
 /* "02:00:5e:10:00:01", or with '-'; case does not matter.  All zero is none. */
 bool mac_parse(struct str text, struct mac *ret);
 

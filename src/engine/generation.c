@@ -20,6 +20,7 @@ struct generation_memory {
 	const char **site_names;
 	const char **source_names;
 	uint16_t *source_sites;
+	struct prefix_list *source_prefixes;
 };
 
 static struct span nowhere(const char *file)
@@ -69,8 +70,9 @@ static int index_inside(struct generation *g)
 	m->site_names = calloc(c->site_count + 1, sizeof(*m->site_names));
 	m->source_names = calloc(c->source_count + 1, sizeof(*m->source_names));
 	m->source_sites = calloc(c->source_count + 1, sizeof(*m->source_sites));
+	m->source_prefixes = calloc(c->source_count + 1, sizeof(*m->source_prefixes));
 	if (m->inside == NULL || m->site_names == NULL || m->source_names == NULL ||
-	    m->source_sites == NULL)
+	    m->source_sites == NULL || m->source_prefixes == NULL)
 		return -1;
 	for (size_t i = 0; i < c->site_count && rc == 0; i++) {
 		m->site_names[i] = c->sites[i].name;
@@ -81,12 +83,15 @@ static int index_inside(struct generation *g)
 		rc = add_egress(m->inside, &c->sites[i], (uint32_t)i);
 	for (size_t i = 0; i < c->source_count && rc == 0; i++) {
 		m->source_names[i] = c->sources[i].name;
+		m->source_prefixes[i] = (struct prefix_list){c->sources[i].addresses,
+							     c->sources[i].address_count};
 		m->source_sites[i] = site_number(c, c->sources[i].site);
 		rc = add_all(m->inside, c->sources[i].addresses,
 			     c->sources[i].address_count, IS_SOURCE | (uint32_t)i);
 	}
 	g->vocabulary.sites = (struct word_list){m->site_names, c->site_count};
 	g->vocabulary.sources = (struct word_list){m->source_names, c->source_count};
+	g->vocabulary.source_prefixes = m->source_prefixes;
 	return rc != 0 ? rc : prefixes_seal(m->inside);
 }
 
@@ -200,6 +205,7 @@ void generation_destroy(struct generation *g)
 		free(g->memory->site_names);
 		free(g->memory->source_names);
 		free(g->memory->source_sites);
+		free(g->memory->source_prefixes);
 	}
 	free(g->memory);
 	free(g);

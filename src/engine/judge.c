@@ -10,8 +10,6 @@
 #include "flow/community.h"
 #include "match/calendar.h"
 
-_Static_assert(IDENTITY_TEXT_MAX >= PREFIX_TEXT_MAX, "a principal may be a prefix");
-
 /* Everything that one judgement needs, on the stack. */
 struct case_file {
 	struct subject subject;
@@ -22,26 +20,6 @@ struct case_file {
 	size_t principal_len;
 	char community[COMMUNITY_ID_LEN + 1];
 };
-
-/*
- * Who had the address when the connection began: a user, else a MAC, else the IPv4 address, else the
- * /64 of an IPv6 one (privacy addresses change, the network stays).
- */
-static void name_principal(const struct worker *w, const struct flow *fl,
-			   struct case_file *cf)
-{
-	struct prefix p = {.addr = cf->subject.inside, .bits = 64};
-
-	if (identity_find(w->cfg.identity, &cf->subject.inside, fl->first_us,
-			  cf->principal, &cf->principal_len) != IDENTITY_NOBODY)
-		return;
-	if (addr_is_v4(&cf->subject.inside)) {
-		cf->principal_len = addr_format(&cf->subject.inside, cf->principal);
-		return;
-	}
-	memset(p.addr.b + 8, 0, 8);
-	cf->principal_len = prefix_format(&p, cf->principal);
-}
 
 static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
 		struct case_file *cf)
@@ -62,7 +40,9 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->egress_given = c->translated || c->nat_port != 0;
 	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
-	name_principal(w, fl, cf);
+	/* Who had the address when the connection began. */
+	(void)identity_principal(w->cfg.identity, &s->inside, fl->first_us, cf->principal,
+				 &cf->principal_len);
 }
 
 static enum sharing sharing_of(const struct conn *c)

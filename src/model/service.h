@@ -96,6 +96,11 @@ struct service_group {
 	struct service_set members;
 };
 
+struct prefix_list {
+	const struct prefix *list;
+	size_t count;
+};
+
 /* Everything here outlives the policy that was compiled with it. */
 struct vocabulary {
 	struct word_list services;
@@ -103,6 +108,7 @@ struct vocabulary {
 	struct word_list tags;       /* service tags, "AzureCloud.westeurope" */
 	struct word_list sites;
 	struct word_list sources;
+	const struct prefix_list *source_prefixes; /* of each source; NULL = not known */
 	const struct service_group *groups;
 	size_t group_count;
 };

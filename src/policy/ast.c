@@ -15,6 +15,7 @@ static const struct {
 	[FIELD_SITE] = {"site", SIDE_FROM},
 	[FIELD_INSIDE] = {"", SIDE_FROM},
 	[FIELD_EGRESS] = {"egress", SIDE_FROM},
+	[FIELD_BOUND] = {"environment", SIDE_FROM},
 	[FIELD_SCOPE] = {"", SIDE_BARE},
 	[FIELD_REASON] = {"", SIDE_BARE},
 	[FIELD_ENVIRONMENT] = {"environment", SIDE_TO},
@@ -72,6 +73,7 @@ void ast_init(struct ast *a, struct arena *arena, const struct vocabulary *v)
 	a->tables_end = &a->tables;
 	a->tenants_end = &a->tenants;
 	a->environments_end = &a->environments;
+	a->bindings_end = &a->bindings;
 	a->lists_end = &a->lists;
 	a->expects_end = &a->expects;
 	for (size_t g = 0; g < GATE_COUNT; g++)
@@ -88,4 +90,38 @@ void ast_finish(struct ast *a)
 		zone_destroy(z->zone);
 		z->zone = NULL;
 	}
+}
+
+static size_t item_prefixes(const struct vocabulary *v, struct bind_item *i,
+			    binding_prefix *each, void *arg)
+{
+	const struct item *it = i->item;
+	size_t n = 0;
+
+	if (it->field == FIELD_SOURCE) {
+		const struct prefix_list none = {NULL, 0};
+		const struct prefix_list *l =
+			v->source_prefixes == NULL ? &none : &v->source_prefixes[it->id];
+
+		for (; n < l->count; n++)
+			if (each != NULL)
+				each(arg, i, &l->list[n]);
+		return n;
+	}
+	for (it = it->table != NULL ? it->table->items : it; it != NULL; it = it->next) {
+		if (each != NULL)
+			each(arg, i, &it->prefix);
+		n++;
+	}
+	return n;
+}
+
+size_t binding_prefixes(const struct vocabulary *v, const struct binding *b,
+			binding_prefix *each, void *arg)
+{
+	size_t n = 0;
+
+	for (struct bind_item *i = b->items; i != NULL; i = i->next)
+		n += item_prefixes(v, i, each, arg);
+	return n;
 }

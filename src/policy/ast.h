@@ -29,6 +29,7 @@
 #define POLICY_FILES_MAX      1000              /* files in all */
 #define POLICY_NAMES_MAX      1000              /* macros; tables; tenants */
 #define POLICY_ENVS_MAX       4000              /* environments */
+#define POLICY_BINDS_MAX      10000             /* bindings */
 #define POLICY_RULES_MAX      100000            /* lines with a number */
 #define POLICY_ITEMS_MAX      2000000 /* items of all lists and tables together */
 #define POLICY_PATTERN_MAX    512     /* bytes of an endpoint pattern */
@@ -42,6 +43,7 @@ enum field {
 	FIELD_SITE,
 	FIELD_INSIDE, /* prefix or table, no word of its own */
 	FIELD_EGRESS,
+	FIELD_BOUND,  /* environments that bindings give the inside address */
 	FIELD_SCOPE,  /* gate default: in-scope, other */
 	FIELD_REASON, /* gate undecidable */
 	FIELD_ENVIRONMENT,
@@ -170,6 +172,7 @@ struct endpoint_list {
 	struct str name; /* the connector's */
 	enum family family;
 	uint32_t roles;      /* 1u << role */
+	struct item *bound;  /* environments; NULL = whatever the source is bound to */
 	struct item *beside; /* services that the list does not concern */
 	bool report_only;
 	struct rule *rules, *last;
@@ -217,6 +220,24 @@ struct environment {
 	struct item *orgs; /* organization GUIDs */
 	struct span at;
 	uint32_t index;
+};
+
+/* What a binding is about: a source of the configuration, a prefix or a table of them. */
+struct bind_item {
+	struct bind_item *next;
+	struct item *item; /* FIELD_SOURCE or FIELD_INSIDE; its own `next` is NULL */
+	struct span at;
+	bool reported; /* as bound twice */
+};
+
+/* `bind SOURCE to environment X`. */
+struct binding {
+	struct binding *next;
+	struct bind_item *items, **items_end;
+	size_t count;
+	struct item *environments;
+	struct span at;
+	struct str text; /* the source line */
 };
 
 struct expect {
@@ -271,6 +292,8 @@ struct ast {
 	struct environment *environments, **environments_end;
 	size_t environment_count;
 	bool own_complete;
+	struct binding *bindings, **bindings_end;
+	size_t binding_count;
 
 	struct gate_ast gates[GATE_COUNT];
 	struct endpoint_list *lists, **lists_end;
@@ -289,6 +312,11 @@ struct zone_ref {
 /* Take the arena; every list empty. */
 void ast_init(struct ast *a, struct arena *arena, const struct vocabulary *v);
 void ast_finish(struct ast *a); /* frees what is not in the arena, not the arena */
+
+/* Calls `each` (may be NULL) with every prefix that the binding gives; how many they are. */
+typedef void binding_prefix(void *arg, struct bind_item *i, const struct prefix *p);
+size_t binding_prefixes(const struct vocabulary *v, const struct binding *b,
+			binding_prefix *each, void *arg);
 
 struct policy_cfg;
 

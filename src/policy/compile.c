@@ -210,6 +210,7 @@ static void compile_part(struct compiler *c, const struct group *g, struct part 
 		break;
 	case FIELD_SOURCE:
 	case FIELD_SITE:
+	case FIELD_BOUND:
 	case FIELD_ENVIRONMENT:
 	case FIELD_TAG:
 		t->u.ids = compile_ids(c, g);
@@ -259,6 +260,7 @@ static bool asks_name(enum field f)
 	case FIELD_SITE:
 	case FIELD_INSIDE:
 	case FIELD_EGRESS:
+	case FIELD_BOUND:
 	case FIELD_PEER:
 	case FIELD_TAG:
 	case FIELD_ASN:
@@ -391,6 +393,13 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 		.report_only = from->report_only,
 		.list = list,
 	};
+	if (from->bound != NULL) {
+		struct group g = {.items = from->bound};
+
+		for (const struct item *it = from->bound; it != NULL; it = it->next)
+			g.count++;
+		to->bound = compile_ids(c, &g);
+	}
 	if (from->beside != NULL)
 		to->beside = compile_services(c, from->beside);
 	for (const struct rule *r = from->rules; r != NULL && list != NULL; r = r->next) {
@@ -531,6 +540,61 @@ static void compile_environments(struct compiler *c)
 	compile_organizations(c, list);
 }
 
+/* ---- bindings --------------------------------------------------------------------------- */
+
+struct bound_writer {
+	struct compiler *c;
+	const struct binding *binding;
+	const struct bitset *environments;
+	struct bound *list;
+	size_t count;
+};
+
+static void write_bound(void *arg, struct bind_item *i, const struct prefix *prefix)
+{
+	struct bound_writer *w = arg;
+
+	if (w->c->no_memory)
+		return;
+	note(w->c, prefixes_add(w->c->p->bindings, prefix, (uint32_t)w->count));
+	w->list[w->count++] = (struct bound){
+		.binding = w->binding,
+		.item = i->item,
+		.environments = w->environments,
+		.prefix = *prefix,
+	};
+}
+
+static void compile_bindings(struct compiler *c)
+{
+	const struct vocabulary *v = c->a->vocabulary;
+	struct bound_writer w = {.c = c};
+	size_t n = 0;
+
+	for (const struct binding *b = c->a->bindings; b != NULL; b = b->next)
+		n += binding_prefixes(v, b, NULL, NULL);
+	if (n == 0)
+		return;
+	c->p->bindings = prefixes_create();
+	w.list = take(c, n * sizeof(*w.list));
+	if (c->p->bindings == NULL || w.list == NULL) {
+		c->no_memory = true;
+		return;
+	}
+	c->p->bounds = w.list;
+	for (const struct binding *b = c->a->bindings; b != NULL; b = b->next) {
+		struct group g = {.items = b->environments};
+
+		for (const struct item *it = b->environments; it != NULL; it = it->next)
+			g.count++;
+		w.binding = b;
+		w.environments = compile_ids(c, &g);
+		(void)binding_prefixes(v, b, write_bound, &w);
+	}
+	if (!c->no_memory)
+		note(c, prefixes_seal(c->p->bindings));
+}
+
 /* ---- undecidable ------------------------------------------------------------------------- */
 
 static enum remedy remedy_for(enum action a)
@@ -609,6 +673,7 @@ static void compile_all(struct compiler *c)
 	}
 	compile_tenants(c);
 	compile_environments(c);
+	compile_bindings(c);
 	for (unsigned g = 0; g < GATE_COUNT; g++)
 		if (g != GATE_ENDPOINTS && g != GATE_UNDECIDABLE)
 			compile_gate(c, (enum gate)g);
@@ -639,6 +704,8 @@ void program_finish(struct program *p)
 	suffix_destroy(p->hosts);
 	suffix_destroy(p->own_hosts);
 	prefixes_destroy(p->prefixes);
+	prefixes_destroy(p->bindings);
+	p->bindings = NULL;
 	p->hosts = NULL;
 	p->own_hosts = NULL;
 	p->prefixes = NULL;

@@ -96,6 +96,7 @@ static const char *item_what(enum field f)
 		return "a prefix or <table>";
 	case FIELD_REASON:
 		return "an undecidable reason";
+	case FIELD_BOUND:
 	case FIELD_ENVIRONMENT:
 		return "the name of an environment";
 	case FIELD_OWN:
@@ -213,7 +214,7 @@ static bool stray_word(struct parser *ps, enum side side, const struct token *t)
 	return false;
 }
 
-static bool looks_like_address(struct str s)
+bool looks_like_address(struct str s)
 {
 	size_t digits = 0;
 
@@ -267,7 +268,8 @@ static bool read_element(struct parser *ps, enum side side, struct condition *c,
 	if (!is_text(t)) {
 		complain(ps, t, "expected %s here",
 			 side == SIDE_FROM
-				 ? "any, role, source, site, a prefix or <table>"
+				 ? "any, role, source, site, environment, a prefix or "
+				   "<table>"
 				 : "any, service, host, country, environment, a "
 				   "prefix or <table>");
 		return false;

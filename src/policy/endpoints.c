@@ -69,11 +69,17 @@ static bool is_infrastructure(const struct question *q)
 					  : set_has(q->peer, p->infrastructure_set);
 }
 
+static bool is_from(const struct question *q, const struct endpoints *l)
+{
+	return (l->roles >> q->s->role & 1) != 0 &&
+	       (l->bound == NULL || bitset_meets(l->bound, q->bound));
+}
+
 static bool is_for(const struct question *q, const struct endpoints *l,
 		   enum family family, bool report)
 {
-	return l->family == family && (l->roles >> q->s->role & 1) != 0 &&
-	       (report || !l->report_only) && !is_beside(q, l);
+	return l->family == family && is_from(q, l) && (report || !l->report_only) &&
+	       !is_beside(q, l);
 }
 
 /* ---- spellings --------------------------------------------------------------------------- */
@@ -319,8 +325,7 @@ static struct walk walk_lists(const struct question *q, bool report)
 	bool any = false;
 
 	for (uint32_t i = 0; i < p->list_count && !any; i++)
-		any = (p->lists[i].roles >> q->s->role & 1) != 0 &&
-		      (report || !p->lists[i].report_only);
+		any = is_from(q, &p->lists[i]) && (report || !p->lists[i].report_only);
 	if (!any)
 		return none;
 	if (q->s->name_pending)

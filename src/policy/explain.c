@@ -187,6 +187,19 @@ static void put_source(const struct explainer *x, enum field f)
 			      word_or(&v->sites, s->site, "not known"));
 }
 
+static void put_bound(const struct explainer *x)
+{
+	size_t n = 0;
+
+	for (const struct environment *e = x->p->ast.environments; e != NULL; e = e->next)
+		if (x->q->bound != NULL && bitset_has(x->q->bound, e->index))
+			(void)fprintf(x->out, "%s%.*s",
+				      n++ == 0 ? "the source is bound to " : ", ",
+				      (int)e->name.len, e->name.p);
+	if (n == 0)
+		(void)fputs("the source is bound to no environment", x->out);
+}
+
 /* What the connection has where a condition about `f` did not hold. */
 static void put_fact(const struct explainer *x, enum field f)
 {
@@ -202,6 +215,9 @@ static void put_fact(const struct explainer *x, enum field f)
 	case FIELD_EGRESS:
 	case FIELD_PEER:
 		put_where(x, f);
+		break;
+	case FIELD_BOUND:
+		put_bound(x);
 		break;
 	case FIELD_SCOPE:
 		(void)fprintf(x->out, "the traffic is %s",

@@ -371,7 +371,8 @@ static struct item *read_ja4(struct parser *ps, const struct token *t)
 	return it;
 }
 
-static struct item *read_environment(struct parser *ps, const struct token *t)
+static struct item *read_environment(struct parser *ps, enum field f,
+				     const struct token *t)
 {
 	struct environment *e = ps->ast->environments;
 	struct item *it;
@@ -380,7 +381,7 @@ static struct item *read_environment(struct parser *ps, const struct token *t)
 	while (e != NULL && !str_equal(e->name, t->text))
 		e = e->next;
 	if (e != NULL) {
-		it = item_new(ps, FIELD_ENVIRONMENT);
+		it = item_new(ps, f);
 		if (it == NULL)
 			return NULL;
 		it->id = e->index;
@@ -525,8 +526,9 @@ struct item *item_read(struct parser *ps, enum field f, const struct token *t)
 	case FIELD_EGRESS:
 	case FIELD_PEER:
 		return read_prefix(ps, f, t);
+	case FIELD_BOUND:
 	case FIELD_ENVIRONMENT:
-		return read_environment(ps, t);
+		return read_environment(ps, f, t);
 	case FIELD_OWN:
 	case FIELD_PARTNER:
 	case FIELD_FOREIGN:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lists - gate endpoints: `list CONNECTOR for role .. [beside service ..]` and its numbered
- * lines.
+ * lists - gate endpoints: `list CONNECTOR for role .. [environment ..] [beside service ..]`
+ * and its numbered lines.
  *
  * What a pattern may be written as, and how it is folded before matching, follows Microsoft
  * Learn "Connector endpoint filtering" (text of 2025-09-19); what that page leaves open is
@@ -88,7 +88,12 @@ static bool read_roles(struct parser *ps, struct endpoint_list *l)
 		return false;
 	for (; items != NULL; items = items->next)
 		l->roles |= 1u << items->id;
-	return true;
+	if (!is_word(peek(ps), "environment"))
+		return true;
+	(void)next(ps);
+	end = &l->bound;
+	count = 0;
+	return items_read(ps, FIELD_BOUND, &end, &count, "the name of an environment");
 }
 
 static bool read_list_words(struct parser *ps, struct endpoint_list *l)
@@ -106,7 +111,8 @@ static bool read_list_words(struct parser *ps, struct endpoint_list *l)
 		if (!is_word(t, "beside") || l->beside != NULL) {
 			complain(ps, t, "\"%.*s\" is no part of a list's first line",
 				 SHOWN(t->text));
-			diag_remedy(ps->d, "beside service { .. } or report-only");
+			diag_remedy(ps->d, "environment { .. } behind the roles, beside "
+					   "service { .. } or report-only");
 			return false;
 		}
 		if (!is_word(peek(ps), "service")) {

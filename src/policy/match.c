@@ -77,6 +77,7 @@ void question_init(struct question *q, const struct program *p, const struct sub
 	clear_sets(&p->prefix_keys, q->egress);
 	if (q->egress_known)
 		find_address(p, &s->egress, q->egress);
+	q->bound = program_bound(p, &s->inside);
 	question_own(q);
 }
 
@@ -273,6 +274,8 @@ static enum tri ask_part(const struct question *q, const struct part *t)
 		return yes_if(set_has(q->inside, t->set));
 	case FIELD_EGRESS:
 		return !q->egress_known ? TRI_MAYBE : yes_if(set_has(q->egress, t->set));
+	case FIELD_BOUND:
+		return yes_if(bitset_meets(t->u.ids, q->bound));
 	case FIELD_SCOPE:
 		return yes_if(mask_has(t->mask, q->in_scope ? 0 : 1));
 	case FIELD_ENVIRONMENT:

@@ -348,7 +348,7 @@ static bool is_number(const struct token *t)
 static bool unknown_statement(struct parser *ps, const struct token *t)
 {
 	static const char *const words[] = {
-		"version", "tenant", "environment", "own",  "table", "include",
+		"version", "tenant", "environment", "own",  "bind",  "table",  "include",
 		"gate",    "list",   "allow",       "deny", "alert", "expect",
 	};
 	static const char *const foreign[][2] = {
@@ -381,6 +381,7 @@ static bool parse_statement(struct parser *ps)
 		{"tenant", parse_tenant, false},
 		{"environment", parse_environment, false},
 		{"own", parse_own, false},
+		{"bind", parse_bind, false},
 		{"table", parse_table, false},
 		{"import", parse_import, false},
 		{"gate", parse_gate, true},
@@ -603,6 +604,8 @@ int policy_parse(struct ast *a, const struct policy_cfg *cfg, struct diag *d)
 		read_files(&ps, &f);
 		list_close(&ps);
 	}
+	if (!ps.no_memory)
+		bindings_check(&ps);
 	tokens_finish(&ps.raw);
 	tokens_finish(&ps.tok);
 	return ps.no_memory ? -ENOMEM : 0;

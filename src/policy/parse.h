@@ -127,6 +127,11 @@ bool parse_tenant(struct parser *ps);
 bool parse_environment(struct parser *ps);
 bool parse_own(struct parser *ps);
 
+/* bindings.c */
+bool parse_bind(struct parser *ps);
+/* After all files: prefixes that several bindings give are errors. */
+void bindings_check(struct parser *ps);
+
 /* rules.c */
 bool parse_gate(struct parser *ps);
 bool parse_rule(struct parser *ps);
@@ -152,6 +157,7 @@ bool attribute_read(struct parser *ps, struct rule *r, enum attribute a, unsigne
 /* conditions.c */
 bool condition_read(struct parser *ps, struct rule *r, bool *ret_any);
 void condition_insert(struct rule *r, struct condition *c);
+bool looks_like_address(struct str s);
 bool is_condition_word(const struct token *t);
 const char *const *condition_words(size_t *ret_count);
 

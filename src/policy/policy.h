@@ -60,6 +60,25 @@ struct rule_place policy_rule(const struct policy *p, uint32_t rule);
 struct str policy_signal_name(const struct policy *p, uint32_t rule);
 uint32_t policy_rule_score(const struct policy *p, uint32_t rule);
 
+/* A binding whose prefix holds an address. */
+struct policy_binding {
+	struct rule_place place; /* of the statement */
+	struct prefix prefix;
+	uint16_t source; /* whose prefix it is; ID_NONE = written in the rules */
+	uint32_t number; /* for policy_bound_environment() */
+};
+
+/*
+ * The bindings whose prefixes hold `inside`, longest prefix first; the first one counts.
+ * At most `max`; returns the count in `ret`.
+ */
+size_t policy_bindings(const struct policy *p, const struct addr *inside,
+		       struct policy_binding *ret, size_t max);
+
+/* The i-th environment of a binding, in the order of the line; absent = no more. */
+struct str policy_bound_environment(const struct policy *p,
+				    const struct policy_binding *b, size_t i);
+
 /* Does any line ask about the name at all? (else early answers are final) */
 bool policy_has_rules(const struct policy *p);
 

@@ -259,6 +259,10 @@ static void put_list(struct printer *p, const struct endpoint_list *l)
 			puts_at(p, (l->roles >> i) > 1 ? ", " : "");
 		}
 	puts_at(p, roles > 1 ? " }" : "");
+	if (l->bound != NULL) {
+		puts_at(p, "  environment ");
+		put_items(p, l->bound, SIZE_MAX);
+	}
 	if (l->beside != NULL) {
 		puts_at(p, "  beside service ");
 		put_items(p, l->beside, SIZE_MAX);
@@ -354,6 +358,20 @@ static void put_table(struct printer *p, const struct table *t)
 	} while (it != NULL);
 }
 
+static void put_binding(struct printer *p, const struct binding *b)
+{
+	puts_at(p, b->count > 1 ? "bind { " : "bind ");
+	for (const struct bind_item *i = b->items; i != NULL; i = i->next) {
+		put_word(p, field_word(i->item->field));
+		put_item(p, i->item);
+		if (i->next != NULL)
+			put_comma(p);
+	}
+	puts_at(p, b->count > 1 ? " }  to environment " : "  to environment ");
+	put_items(p, b->environments, SIZE_MAX);
+	end_line(p);
+}
+
 static void put_expect(struct printer *p, const struct ast *a, const struct expect *e)
 {
 	char text[ADDR_TEXT_MAX + 16];
@@ -413,6 +431,8 @@ void policy_print(const struct policy *policy, FILE *out)
 	put_definitions(&p, a);
 	for (const struct table *t = a->tables; t != NULL; t = t->next)
 		put_table(&p, t);
+	for (const struct binding *b = a->bindings; b != NULL; b = b->next)
+		put_binding(&p, b);
 	for (unsigned g = 0; g < GATE_COUNT; g++)
 		put_gate(&p, a, (enum gate)g);
 	if (a->expects != NULL)

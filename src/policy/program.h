@@ -37,6 +37,16 @@ static inline bool bitset_has(const struct bitset *b, uint32_t i)
 	return i / 64 < b->words && (b->bits[i / 64] >> (i % 64) & 1) != 0;
 }
 
+/* Have they a member in common?  `b` may be NULL: the empty set. */
+static inline bool bitset_meets(const struct bitset *a, const struct bitset *b)
+{
+	bool found = false;
+
+	for (uint32_t w = 0; b != NULL && w < a->words && w < b->words && !found; w++)
+		found = (a->bits[w] & b->bits[w]) != 0;
+	return found;
+}
+
 /* Keys of a match table, each with the sets that hold it. */
 struct postings {
 	uint32_t key_count;
@@ -111,6 +121,7 @@ struct endpoints {
 	enum family family;
 	uint32_t roles;
 	bool report_only;
+	const struct bitset *bound;       /* NULL = whatever the source is bound to */
 	const struct service_set *beside; /* NULL = none */
 	uint32_t count;
 	const struct endpoint_line *list;
@@ -122,6 +133,14 @@ struct owned {
 	uint8_t ownership;        /* enum ownership */
 	uint8_t tenant_ownership; /* environments: of their tenant; UNKNOWN = not said */
 	uint32_t index;           /* environments: their number */
+};
+
+/* A prefix that a binding gives: its own, one of its table or one of its source. */
+struct bound {
+	const struct binding *binding;
+	const struct item *item;
+	const struct bitset *environments;
+	struct prefix prefix;
 };
 
 #define NAME_TENANT      0x80000000u /* value of the table of own names: a tenant's number */
@@ -154,6 +173,9 @@ struct program {
 	bool tenants_have_hosts;
 	bool own_complete;
 
+	struct prefixes *bindings; /* value = index of bounds[]; NULL = there are none */
+	const struct bound *bounds;
+
 	struct undecidable_policy undecidable[ROLE_COUNT][UNDECIDABLE_COUNT];
 	bool asks_name;
 };
@@ -182,6 +204,7 @@ struct question {
 	enum ownership
 		own[OWN_KIND_COUNT]; /* OWNERSHIP_COUNT = the name has no such part */
 	uint32_t environment;        /* its number, or ENVIRONMENT_NONE */
+	const struct bitset *bound;  /* environments of the source; NULL = not bound */
 	uint64_t host[SET_WORDS], inside[SET_WORDS], peer[SET_WORDS], egress[SET_WORDS];
 };
 
@@ -191,6 +214,8 @@ static inline bool set_has(const uint64_t *sets, uint32_t i)
 }
 
 void question_init(struct question *q, const struct program *p, const struct subject *s);
+/* The environments that the binding with the longest prefix gives; NULL = none does. */
+const struct bitset *program_bound(const struct program *p, const struct addr *inside);
 void question_own(struct question *q); /* own.c: ownership and environment */
 
 /* All conditions of the line, and its expiry. */

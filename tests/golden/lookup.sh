@@ -80,6 +80,52 @@ check "the operand before it is answered" grep -qx '  host             ok.exampl
 ask 0 --json - </dev/null
 check "an empty list has no answer" [ ! -s "$t/out" ]
 
+# Who is inside: site, source, role, principal, and the environments that the source is bound to.
+cp "$t/weir.conf" "$t/catalogue.conf"
+cat >"$t/weir.conf" <<CONF
+rules = [ "who.rules" ];
+sites = ( { name = "munich"; inside = [ "10.10.0.0/16", "fd10::/48" ]; egress = [ "198.51.100.10" ]; } );
+sources = ( { role = "gateway"; name = "dgw1"; addresses = [ "10.10.8.21" ]; },
+	    { role = "desktop"; name = "robots"; addresses = [ "10.10.8.0/27" ]; shared = true; } );
+identity = { leases = [ "dnsmasq.leases" ]; people = "people.csv"; };
+CONF
+cat >"$t/who.rules" <<RULES
+version 1
+environment prod 839eace6-59ab-4243-97ec-a5b8fcc104e4 own
+environment test 5be1f0a2-7c4d-4a90-8f0e-1d2c3b4a5968 own
+bind dgw1 to environment { prod, test }
+bind { 10.10.0.0/16, fd10::/48 } to environment test
+gate rules
+deny from environment prod label bound
+expect deny gateway 10.10.8.21 -> a.example:443 label bound
+RULES
+echo '9999999999 02:00:5e:10:00:01 10.10.8.5 * *' >"$t/dnsmasq.leases"
+printf 'address,mac,user\n10.10.8.21,,anna\n' >"$t/people.csv"
+ask 0 --json 10.10.8.21 10.10.8.5 10.10.1.1 fd10::7:1 198.51.100.10 192.0.2.1
+sed -i "s|$t/||g" "$t/out"
+cat >"$t/want" <<WANT
+{"address":"10.10.8.21","inside":"munich","inside_source":"dgw1","inside_role":"gateway","principal":"anna","principal_source":"list of people","environments":["prod","test"],"environments_rule":"who.rules:4","country":"unknown"}
+{"address":"10.10.8.5","inside":"munich","inside_source":"robots","inside_role":"desktop","shared":true,"principal":"02:00:5e:10:00:01","principal_source":"lease","environments":["test"],"environments_rule":"who.rules:5","country":"unknown"}
+{"address":"10.10.1.1","inside":"munich","inside_role":"user","principal":"10.10.1.1","principal_source":"address","environments":["test"],"environments_rule":"who.rules:5","country":"unknown"}
+{"address":"fd10::7:1","inside":"munich","inside_role":"user","principal":"fd10::/64","principal_source":"address","environments":["test"],"environments_rule":"who.rules:5","country":"unknown"}
+{"address":"198.51.100.10","inside":"munich","country":"unknown"}
+{"address":"192.0.2.1","country":"unknown"}
+WANT
+check "who is inside, in which role, bound to what" diff -u "$t/want" "$t/out"
+"$W" explain -c "$t/weir.conf" --src 10.10.8.21 --dst 192.0.2.1 --host a.example 2>&1 |
+	grep -E '^  (principal|bound to|  )' | sed "s|$t/||g" >"$t/out"
+cat >"$t/want" <<WANT
+  principal  anna   (by the list of people)
+  bound to   prod, test   (10.10.8.21/32 of source dgw1 by who.rules:4)
+             test   (10.10.0.0/16 by who.rules:5; not asked: a longer prefix answers)
+WANT
+check "explain shows each binding with its line" diff -u "$t/want" "$t/out"
+echo 'broken' >"$t/people.csv"
+"$W" lookup -c "$t/weir.conf" 10.10.8.21 >"$t/out" 2>"$t/err"
+check "a broken list of people is told" [ $? -eq 1 ]
+check "with its line" grep -qF "people.csv:1:" "$t/err"
+mv "$t/catalogue.conf" "$t/weir.conf"
+
 # Who asks through pipes gets each answer before the next question.
 python3 - "$W" "$t/weir.conf" >&2 <<'PY'
 import json, select, subprocess, sys

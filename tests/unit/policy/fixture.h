@@ -74,6 +74,21 @@ enum fixture_source {
 };
 static const char *const fixture_sources[SRC_COUNT] = {"dgw1", "robots", "vnet-prod"};
 
+/* 10.10.8.21, 10.10.9.31 and .32, 10.80.4.0/27 */
+#define FIXTURE_V4(a, b, c, d, length)                                                  \
+	{                                                                               \
+		{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}}, 96 + (length) \
+	}
+static const struct prefix fixture_dgw1[] = {FIXTURE_V4(10, 10, 8, 21, 32)};
+static const struct prefix fixture_robots[] = {FIXTURE_V4(10, 10, 9, 31, 32),
+					       FIXTURE_V4(10, 10, 9, 32, 32)};
+static const struct prefix fixture_vnet[] = {FIXTURE_V4(10, 80, 4, 0, 27)};
+static const struct prefix_list fixture_prefixes[SRC_COUNT] = {
+	{fixture_dgw1, 1},
+	{fixture_robots, 2},
+	{fixture_vnet, 1},
+};
+
 static const struct service_group fixture_groups[] = {
 	{"power-platform",
 	 {{1u << SVC_DATAVERSE | 1u << SVC_POWER_APPS | 1u << SVC_POWER_AUTOMATE}}},
@@ -85,6 +100,7 @@ static const struct vocabulary fixture_vocabulary = {
 	.tags = {fixture_tags, TAG_COUNT},
 	.sites = {fixture_sites, SITE_COUNT},
 	.sources = {fixture_sources, SRC_COUNT},
+	.source_prefixes = fixture_prefixes,
 	.groups = fixture_groups,
 	.group_count = 1,
 };
