@@ -206,7 +206,7 @@ static size_t summary_line(const struct builder *b, const struct tsv_text *file,
 
 	if (file->text == NULL)
 		return 0;
-	if (kind >= FILE_COUNTRY)
+	if (kind >= FILE_COUNTRY && kind < FILE_MORE_TAGS)
 		return describe_database(b->c, kind, titles[kind], file->name, to, room);
 	n = snprintf(to, room, "%-11s %u rows%s%.*s, %s\n", titles[kind], b->rows[kind],
 		     of, (int)b->date[kind].len,

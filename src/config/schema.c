@@ -85,7 +85,7 @@ const struct schema_row schema_rows[] = {
 	{"geo.accept_registrant", SCHEMA_FLAG, 0, 0, 0, AT(geo.accept_registrant), 0, 0,
 	 "false",
 	 "use a country database that puts Azure's regions into the registrant's country"},
-	{"geo.warn_age", SCHEMA_DURATION, 0, 0, 3650 * 86400 * SECOND,
+	{"geo.warn_age", SCHEMA_DURATION, 0, 0, SECOND * 86400 * 3650,
 	 AT(geo.warn_age_us), 0, 0, "180d",
 	 "warn about databases older than this; 0d = never"},
 	{"geo.tags", SCHEMA_FILE_OR_FILES, 0, 0, CONFIG_TAG_FILES_MAX, AT(geo.tags),
@@ -183,7 +183,7 @@ const struct schema_row schema_rows[] = {
 
 	{"feeds", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "data that is renewed"},
 	LATER_KEY("feeds.service_tags", SCHEMA_TEXT, "Microsoft's service tag file"),
-	{"feeds.warn_age", SCHEMA_DURATION, 0, 86400 * SECOND, 3660 * 86400 * SECOND,
+	{"feeds.warn_age", SCHEMA_DURATION, 0, 86400 * SECOND, SECOND * 86400 * 3660,
 	 AT(feeds.warn_age_us), 0, 0, "30d; 365d for the shipped files",
 	 "service tags older than this are a system event and a warning"},
 	LATER_KEY("feeds.refuse_loss", SCHEMA_SHARE,

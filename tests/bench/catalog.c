@@ -63,7 +63,7 @@ static void measure_load(const struct catalog_cfg *cfg)
 
 		took[i] = now_s() - begin;
 		if (c == NULL)
-			exit(EXIT_FAILURE);
+			exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no thread */
 		if (i == 0) {
 			(void)getrusage(RUSAGE_SELF, &used);
 			(void)printf("%s", catalog_summary(c));
@@ -88,11 +88,11 @@ static struct addr *addresses(const struct catalog_cfg *cfg, bool v6)
 
 	if (list == NULL || d == NULL ||
 	    file_read(text.name, (size_t)64 << 20, &owned, &text.len) < 0)
-		exit(EXIT_FAILURE);
+		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no thread */
 	text.text = owned;
 	f = tag_file_parse(&text, d);
 	if (f == NULL)
-		exit(EXIT_FAILURE);
+		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no thread */
 	for (uint32_t i = 0, n = 0; n < ADDRESSES; i++) {
 		uint64_t r = hash_u64(i + 1), low[2] = {hash_u64(r), hash_u64(r + 1)};
 		const struct prefix *p = &f->entries[r % f->count].prefix;

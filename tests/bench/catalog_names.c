@@ -159,6 +159,7 @@ int main(int argc, char *argv[])
 	struct diag *d = diag_create();
 	struct catalog *c = d == NULL ? NULL : catalog_load(&cfg, d);
 	uint32_t known;
+	int missed;
 
 	if (c == NULL || argc < 2 || read_names(argv[1], &n) < 0) {
 		if (d != NULL)
@@ -169,6 +170,9 @@ int main(int argc, char *argv[])
 	}
 	shuffle(&n);
 	known = measure(c, &n);
-	return report(&n, known, clock_cost(),
-		      argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0);
+	missed = report(&n, known, clock_cost(),
+			argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0);
+	free(n.list);
+	free(n.ns);
+	return missed;
 }

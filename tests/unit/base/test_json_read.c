@@ -148,7 +148,8 @@ static void sizes_have_caps(void **state)
 	for (size_t at = 1; at < 2998; at += 2996) {
 		memset(text, 'a', 3000);
 		text[0] = text[2999] = '"';
-		memcpy(text + at, "\\n", 2);
+		text[at] = '\\';
+		text[at + 1] = 'n';
 		assert_finding(text, 3000, "f.json:1:1: error: the string is too long");
 	}
 	memset(text, '[', 33);

@@ -210,18 +210,14 @@ static void deep_records_are_refused(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < MMDB_DEPTH_MAX; i++) {
-		memcpy(data + n,
-		       "\xe1\x41"
-		       "a",
-		       3);
-		n += 3;
+		data[n++] = '\xe1';
+		data[n++] = '\x41';
+		data[n++] = 'a';
 	}
-	memcpy(data + n, "\xe0", 1);
+	data[n] = '\xe0';
 	expect_record(data, n + 1, NULL, mmdb_fault_text(MMDB_FAULT_DEEP));
-	memcpy(data + n,
-	       "\x41"
-	       "x",
-	       2); /* one less: only not a country */
+	data[n] = '\x41'; /* one less: only not a country */
+	data[n + 1] = 'x';
 	expect_record(data, n + 2, NULL, "keys met: a, a.a");
 }
 
