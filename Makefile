@@ -221,6 +221,7 @@ bench-catalog: $(B)/bench/catalog
 	@xz -dkc tests/data/ServiceTags_Public_20260506_change398.json.xz >$(B)/tags/public.json
 	$< . - - geo/tags-public.tsv
 	$< . - - $(B)/tags/public.json
+	$< . - - geo/tags-public.tsv geo/tags-usgov.tsv geo/tags-china.tsv
 	$< . tests/data/country-test.mmdb tests/data/asn-test.mmdb geo/tags-public.tsv geo/tags-usgov.tsv geo/tags-china.tsv
 tags-check: weir
 	tests/tools/check_tags.py ./weir
@@ -243,7 +244,7 @@ geo-check: geo
 	tests/tools/geo_check.py ./weir $(GEO)
 bench-geo: geo
 	+$(MAKE) --no-print-directory $(B)/bench/geo
-	$(B)/bench/geo geo/tags-public.tsv $(GEO) 1000000
+	$(B)/bench/geo $(GEO) 1000000 geo/tags-public.tsv geo/tags-usgov.tsv geo/tags-china.tsv
 garbage:
 	+scripts/garbage.sh 10000
 evasion: weir

@@ -43,6 +43,9 @@ struct builder {
 struct str builder_copy(struct builder *b, struct str s);
 struct str builder_copy_lower(struct builder *b, struct str s);
 
+/* Zeroed bytes of the arena that begin a cache line; NULL as arena_alloc(). */
+void *builder_lines(struct builder *b, size_t size);
+
 /* realloc to hold one more of `size` bytes; false (and out_of_memory) when it cannot. */
 bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
 		  size_t size);

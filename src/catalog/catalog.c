@@ -46,44 +46,16 @@ static void answer_service(const struct catalog *c, const struct entry *e,
 	struct region_ref ref;
 
 	ret->host_role = row->role;
-	hostname_decode(e->grammar, e->tail, host, ret, &ref);
+	hostname_decode((enum grammar)e->grammar, e->tail, host, ret, &ref);
 	set_countries(c, &ref, ret);
-	ret->service = row->service;
-	if (row->service != ID_NONE) {
-		ret->in_scope = c->meanings[row->service].in_scope;
-		ret->platform = c->meanings[row->service].platform;
-	}
-	ret->confidence = row->confidence;
-	ret->row = row->line;
+	ret->service = e->service_id;
+	ret->in_scope = e->in_scope;
+	ret->platform = e->platform;
+	ret->confidence = e->confidence;
+	ret->row = e->line;
 	ret->cloud = row->cloud;
 	ret->pattern = e->pattern;
 	ret->source = row->source;
-}
-
-static uint8_t best_confidence(const struct entry *e)
-{
-	uint8_t best = CONFIDENCE_ASSUMED;
-
-	for (size_t i = 0; i < e->connector_count; i++) {
-		if (e->connectors[i].confidence > best)
-			best = e->connectors[i].confidence;
-	}
-	return best;
-}
-
-static const struct connector_row *first_row(const struct catalog *c,
-					     const struct entry *e)
-{
-	const struct connector_row *first = &c->connector_rows[e->connectors[0].row];
-
-	for (size_t i = 1; i < e->connector_count; i++) {
-		const struct connector_row *row =
-			&c->connector_rows[e->connectors[i].row];
-
-		if (row->line < first->line)
-			first = row;
-	}
-	return first;
 }
 
 static void answer_connectors(const struct catalog *c, const struct entry *e,
@@ -92,16 +64,14 @@ static void answer_connectors(const struct catalog *c, const struct entry *e,
 	struct region_ref ref;
 
 	if (ret->pattern.p == NULL) { /* no service row: the connector's row answers */
-		const struct connector_row *row = first_row(c, e);
-
-		hostname_decode(e->grammar, e->tail, host, ret, &ref);
+		hostname_decode((enum grammar)e->grammar, e->tail, host, ret, &ref);
 		set_countries(c, &ref, ret);
-		ret->confidence = best_confidence(e);
-		ret->row = row->line;
+		ret->confidence = e->confidence;
+		ret->row = e->line;
 		ret->pattern = e->pattern;
-		ret->source = row->source;
+		ret->source = e->first->source;
 	} else if (e->grammar == GRAMMAR_ACCOUNT && ret->account.len == 0) {
-		hostname_decode(e->grammar, e->tail, host, ret, &ref);
+		hostname_decode(GRAMMAR_ACCOUNT, e->tail, host, ret, &ref);
 	}
 	ret->connectors = e->connectors;
 	ret->connector_count = e->connector_count;
@@ -128,7 +98,8 @@ static struct best best_entries(const struct catalog *c, struct str host)
 			(best.connectors == NULL || (e->own && !best.connectors->own));
 
 		if ((!service && !connectors) ||
-		    !hostname_fits(e->grammar, e->tail, host))
+		    (e->asks_host &&
+		     !hostname_fits((enum grammar)e->grammar, e->tail, host)))
 			continue;
 		if (service)
 			best.service = e;
@@ -220,8 +191,8 @@ bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_r
 	}
 	if (best.connectors == NULL)
 		return false;
-	set_connector_row(first_row(c, best.connectors), ret);
-	ret->confidence = best_confidence(best.connectors);
+	set_connector_row(best.connectors->first, ret);
+	ret->confidence = best.connectors->confidence;
 	return true;
 }
 

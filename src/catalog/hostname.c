@@ -516,6 +516,17 @@ bool hostname_fits(enum grammar g, uint8_t tail, struct str host)
 	return g != GRAMMAR_FINANCE || !is_crm(last_label(&head));
 }
 
+bool hostname_may_misfit(enum grammar g, uint8_t tail, struct str pattern)
+{
+	struct str head = head_of(pattern, tail);
+	struct str label = last_label(&head);
+
+	if (g != GRAMMAR_DATAVERSE && g != GRAMMAR_FINANCE)
+		return false;
+	return label.len == 0 || memchr(label.p, '*', label.len) != NULL ||
+	       !hostname_fits(g, tail, pattern);
+}
+
 void hostname_decode(enum grammar g, uint8_t tail, struct str host, struct service *ret,
 		     struct region_ref *ret_region)
 {

@@ -53,6 +53,9 @@ struct region_ref {
  */
 bool hostname_fits(enum grammar g, uint8_t tail, struct str host);
 
+/* May a name match `pattern` without fitting?  Where not, hostname_fits() need not be asked. */
+bool hostname_may_misfit(enum grammar g, uint8_t tail, struct str pattern);
+
 /*
  * Read `host`, which fits, and set the fields that it states; the others stay as they are.
  * *ret_region is always set.

@@ -73,6 +73,17 @@ bool builder_room(struct builder *b, void **list, size_t *room, size_t count, si
 	return true;
 }
 
+void *builder_lines(struct builder *b, size_t size)
+{
+	char *p = arena_alloc(b->c->arena, size + CACHE_LINE - 1);
+
+	if (p == NULL) {
+		b->out_of_memory = true;
+		return NULL;
+	}
+	return p + (CACHE_LINE - (uintptr_t)p % CACHE_LINE) % CACHE_LINE;
+}
+
 static int compare_links(const void *x, const void *y)
 {
 	const struct link *a = x, *b = y;
@@ -151,6 +162,56 @@ static void link_connectors(struct builder *b, struct patterns *p)
 	}
 }
 
+/* The row of a connector that stands first in the file. */
+static const struct connector_row *first_row(const struct catalog *c,
+					     const struct entry *e)
+{
+	const struct connector_row *first = &c->connector_rows[e->connectors[0].row];
+
+	for (size_t i = 1; i < e->connector_count; i++) {
+		const struct connector_row *row =
+			&c->connector_rows[e->connectors[i].row];
+
+		if (row->line < first->line)
+			first = row;
+	}
+	return first;
+}
+
+static uint8_t best_confidence(const struct entry *e)
+{
+	uint8_t best = CONFIDENCE_ASSUMED;
+
+	for (size_t i = 0; i < e->connector_count; i++) {
+		if (e->connectors[i].confidence > best)
+			best = e->connectors[i].confidence;
+	}
+	return best;
+}
+
+/* Carry into `e` what the rows behind it and groups.tsv say. */
+static void entry_complete(const struct catalog *c, struct entry *e)
+{
+	const struct service_row *row = e->service;
+
+	e->asks_host = hostname_may_misfit((enum grammar)e->grammar, e->tail, e->pattern);
+	e->service_id = ID_NONE;
+	if (e->connectors != NULL) {
+		e->first = first_row(c, e);
+		e->line = e->first->line;
+		e->confidence = best_confidence(e);
+	}
+	if (row == NULL)
+		return;
+	e->line = row->line;
+	e->confidence = row->confidence;
+	e->service_id = row->service;
+	if (row->service != ID_NONE) {
+		e->in_scope = c->meanings[row->service].in_scope;
+		e->platform = c->meanings[row->service].platform;
+	}
+}
+
 /* Own patterns first: of equal patterns the table gives the one that was added first. */
 static void compile_names(struct builder *b)
 {
@@ -158,7 +219,7 @@ static void compile_names(struct builder *b)
 	const struct patterns *both[] = {&b->own, &b->shipped};
 	size_t count = b->own.words.count + b->shipped.words.count;
 
-	c->entries = arena_alloc(c->arena, count * sizeof(*c->entries));
+	c->entries = builder_lines(b, count * sizeof(*c->entries));
 	c->names = suffix_create();
 	if (c->entries == NULL || c->names == NULL) {
 		b->out_of_memory = true;
@@ -169,6 +230,7 @@ static void compile_names(struct builder *b)
 			const struct entry *e = &both[k]->list[i];
 
 			c->entries[c->entry_count] = *e;
+			entry_complete(c, &c->entries[c->entry_count]);
 			if (suffix_add(c->names, e->pattern, (uint32_t)c->entry_count) <
 			    0)
 				b->out_of_memory = true;

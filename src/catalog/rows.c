@@ -239,7 +239,7 @@ static struct entry *entry_of(struct builder *b, const struct tsv *t,
 		p->list[id] = (struct entry){.pattern = builder_copy_lower(b, s),
 					     .own = p == &b->own};
 		p->list[id].grammar =
-			hostname_grammar(p->list[id].pattern, &p->list[id].tail);
+			(uint8_t)hostname_grammar(p->list[id].pattern, &p->list[id].tail);
 	}
 	return &p->list[id];
 }
@@ -384,11 +384,9 @@ static void add_service(struct builder *b, const struct tsv *t, const struct tsv
 		diag_note(b->d, "line %u has it", e->service->line);
 		return;
 	}
-	copy = arena_alloc(b->c->arena, sizeof(*copy));
-	if (copy == NULL) {
-		b->out_of_memory = true;
+	copy = builder_lines(b, sizeof(*copy));
+	if (copy == NULL)
 		return;
-	}
 	*copy = *what;
 	copy->line = row->line;
 	copy->file = b->name[p == &b->own ? FILE_OWN : FILE_SERVICES];

@@ -26,13 +26,14 @@ struct meaning {
 	size_t range_count;
 };
 
-/* A row of services.tsv. */
+/* A row of services.tsv; at the start of a cache line, what lookups read first. */
 struct service_row {
+	struct str cloud, role, source;
 	uint16_t service; /* ID_NONE: an own row that takes the name out */
 	uint8_t confidence;
 	uint32_t line;
 	const char *file;
-	struct str cloud, role, source, date, ports, note;
+	struct str date, ports, note;
 };
 
 /* A row that names a connector. */
@@ -46,16 +47,28 @@ struct connector_row {
 	enum stated endpoint_filterable, unblockable, gateway, vnet;
 };
 
-/* Everything that one pattern of one file says: the suffix table's value is its index. */
+/*
+ * Everything that one pattern of one file says: the suffix table's value is its index.  What
+ * every lookup asks of the rows behind it is kept here, so that it costs one cache line.
+ */
 struct entry {
 	struct str pattern;
-	bool own; /* the site's: beats all that is shipped */
-	uint8_t tail;
-	enum grammar grammar;
 	const struct service_row *service;      /* NULL = none */
 	const struct connector_ref *connectors; /* NULL = none */
-	size_t connector_count;
+	const struct connector_row *first;      /* of them, by line; NULL = none */
+	uint32_t connector_count;
+	uint32_t line;       /* of the service's row, else of `first` */
+	uint16_t service_id; /* ID_NONE = none */
+	uint8_t confidence;  /* of the service's row, else the best of the connectors */
+	uint8_t tail;        /* bytes of the grammar's domain */
+	uint8_t grammar;     /* enum grammar */
+	bool own;            /* the site's: beats all that is shipped */
+	bool asks_host;      /* names may match without fitting: hostname_fits() */
+	bool in_scope, platform;
 };
+
+#define CACHE_LINE 64
+_Static_assert(sizeof(struct entry) == CACHE_LINE, "an entry is one cache line");
 
 /* What a service tag says of its addresses; numbered as the tags are. */
 struct tag_place {

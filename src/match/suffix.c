@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/suffix.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-#include "base/hash.h"
 #include "base/text.h"
 
 #define LABEL_MAX 63
@@ -12,49 +15,63 @@
 #define DEPTH_MAX (SUFFIX_PATTERN_MAX / 2 + 2)
 
 /*
- * A node is a run of whole labels at the end of names ("", "com", "example.com").  Every tail
- * of a node is a node too, so a name is looked up from its last label towards its first and
- * the search ends at the first tail that is unknown.  The patterns of a node follow each
- * other in `items`: exact ones, "*." ones, then those with an inner star whose longest
- * literal tail the node is.
+ * Patterns stand at the node of their longest literal tail of whole labels, in groups: those
+ * that match the tail itself, those that match all below it, and those that are compared with
+ * each name.
  */
-enum kind {
-	KIND_EXACT = 0,
-	KIND_BELOW,
-	KIND_INNER,
-	KIND_COUNT
+enum group {
+	GROUP_EXACT = 0,
+	GROUP_BELOW, /* "*." and the tail */
+	GROUP_EACH,  /* any other star */
+	GROUP_COUNT
 };
 
+/*
+ * A node is a run of whole labels at the end of names ("com", "example.com"), known by a hash
+ * of its bytes.  Every tail of a node is a node too, so a name is looked up from its last
+ * label towards its first, and the search ends at the first tail that is unknown.
+ *
+ * Nothing is believed because of a hash: tails of one hash share a node, which has the text of
+ * the first one; the patterns of the others are in GROUP_EACH.  A clash costs time and never
+ * changes an answer.
+ */
 struct node {
-	uint64_t words[2]; /* of its first label; see label_words() */
-	uint32_t parent;
-	uint32_t text;  /* offset in `text` of the whole tail */
-	uint32_t first; /* in `items` */
-	uint32_t counts[KIND_COUNT];
-	uint16_t len; /* of the tail; 0 = an empty slot, or the node of the empty tail */
-	uint8_t label_len;
+	uint32_t tag;      /* of its hash, never 0; 0 = an empty slot */
+	uint32_t children; /* child_bit() of all nodes that have one label more */
+	uint32_t first;    /* in `items` */
+	uint32_t counts[GROUP_COUNT];
+	uint32_t text; /* offset in `text` */
+	uint8_t len;   /* of the tail */
+	bool has_items;
 };
 
-_Static_assert(sizeof(struct node) <= 64, "a node is one cache line");
+_Static_assert(sizeof(struct node) == 32, "two nodes are one cache line");
 
-/* A line each, so that a label costs one miss at most. */
-union slot {
-	struct node node;
-	unsigned char line[64];
+struct item {
+	uint32_t value;
+	uint32_t rank; /* among all patterns: 0 = best */
+	/* Of GROUP_EACH, what stands before the tail and its dot of a name: */
+	uint16_t least, most; /* labels */
+	char last;            /* byte; 0 = any */
 };
 
+/* Its front is what stands before the tail and its dot, without a first "*.". */
 struct pattern {
 	uint32_t text; /* offset in `text`: lower case, no final dot */
 	uint32_t value;
 	uint32_t order; /* of adding */
 	uint32_t node;
-	uint16_t len;
+	uint8_t len;
 	uint8_t tail; /* bytes of the longest literal tail of whole labels */
+	uint8_t group;
 	uint8_t literal_labels;
 	uint8_t literal_bytes; /* all but stars */
-	uint8_t kind;
-	uint8_t head, end; /* bytes before the first star, behind the last one */
-	uint8_t dots;
+	bool below;            /* begins with "*." */
+	bool apart;            /* its tail is not its node's */
+	uint8_t front_len;
+	uint8_t front_labels;
+	bool one_star;     /* the front is one label with one star */
+	uint8_t head, end; /* bytes before the front's first star, behind its last one */
 };
 
 struct suffix_table {
@@ -63,10 +80,12 @@ struct suffix_table {
 	char *text;
 	size_t text_len, text_room;
 	bool sealed;
-	uint32_t *items;   /* ranks, grouped by node and kind, ascending in each group */
-	union slot *slots; /* by hash; one more holds the empty tail */
-	uint32_t mask;     /* slots - 1; they are at least twice the nodes */
+	struct item *items; /* by node and group, best first in each */
+	struct node *slots; /* by hash; one more holds the empty tail */
+	uint32_t mask;      /* slots - 1; they are at least twice the nodes */
+	unsigned shift;     /* a hash shifted so far is a slot's number */
 	uint32_t node_count;
+	bool has_short; /* some pattern's tail is one label, or none */
 };
 
 static bool is_host_byte(char c)
@@ -117,6 +136,13 @@ static bool is_whole_label(struct str pattern, size_t star)
 	       (star + 1 == pattern.len || pattern.p[star + 1] == '.');
 }
 
+static size_t label_end(struct str host, size_t at)
+{
+	while (at < host.len && host.p[at] != '.')
+		at++;
+	return at;
+}
+
 /*
  * Anchored match in which each `*` takes any bytes but a dot, also none, unless it is a whole
  * label.  The pattern may hold capitals.  Going back to the last star is enough: a dot that
@@ -135,6 +161,8 @@ static bool labels_match(struct str pattern, struct str host)
 			h += is_whole_label(pattern, p);
 			star = true;
 			after_star = ++p;
+			if (p == pattern.len || pattern.p[p] == '.') /* all the label */
+				h = label_end(host, h);
 			resume = h;
 		} else if (p < pattern.len && h < host.len &&
 			   ascii_lower(pattern.p[p]) == host.p[h]) {
@@ -165,19 +193,26 @@ static size_t label_from_end(struct str host, size_t dots)
 	return dots == 0 ? 0 : SIZE_MAX;
 }
 
+static size_t count_bytes(struct str s, char c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		count += s.p[i] == c;
+	return count;
+}
+
 /* `pattern` without final dot. */
 static bool pattern_match(struct str pattern, struct str host)
 {
 	struct str rest;
-	size_t dots = 0, at;
+	size_t at;
 
 	if (!is_below_pattern(pattern))
 		return labels_match(pattern, host);
 	/* "*.": the rest has a fixed number of labels, so it can stand in one place only. */
 	rest = (struct str){pattern.p + 2, pattern.len - 2};
-	for (size_t i = 0; i < rest.len; i++)
-		dots += rest.p[i] == '.';
-	at = label_from_end(host, dots);
+	at = label_from_end(host, count_bytes(rest, '.'));
 	if (at == SIZE_MAX || at < 2) /* one byte and a dot before it */
 		return false;
 	return labels_match(rest, (struct str){host.p + at, host.len - at});
@@ -205,16 +240,6 @@ void suffix_destroy(struct suffix_table *t)
 	free(t->items);
 	free(t->slots);
 	free(t);
-}
-
-static struct str text_at(const struct suffix_table *t, uint32_t at, size_t len)
-{
-	return (struct str){t->text + at, len};
-}
-
-static struct str pattern_text(const struct suffix_table *t, const struct pattern *p)
-{
-	return text_at(t, p->text, p->len);
 }
 
 /* Room for one more pattern of `len` bytes. */
@@ -247,46 +272,48 @@ static int reserve(struct suffix_table *t, size_t len)
 	return 0;
 }
 
-static size_t count_dots(struct str s)
+/* Measure what stands before the tail; a star does. */
+static void front_measure(struct pattern *p, struct str s)
 {
-	size_t dots = 0;
+	size_t skip = p->below ? 2 : 0;
+	struct str front = {s.p + skip, s.len - skip - p->tail - (p->tail > 0)};
 
-	for (size_t i = 0; i < s.len; i++)
-		dots += s.p[i] == '.';
-	return dots;
+	p->front_len = (uint8_t)front.len;
+	p->front_labels = (uint8_t)(count_bytes(front, '.') + 1);
+	p->one_star = p->front_labels == 1 && count_bytes(front, '*') == 1;
+	while (front.p[p->head] != '*')
+		p->head++;
+	while (front.p[front.len - p->end - 1] != '*')
+		p->end++;
 }
 
 /* Fill in what the order and the place of the pattern follow from. */
 static void pattern_measure(struct pattern *p, struct str s)
 {
 	bool star_in_label = false, star_behind = false;
-	size_t stars = 0;
+	size_t stars = count_bytes(s, '*');
 
-	p->kind = KIND_EXACT;
-	for (size_t i = s.len; i-- > 0;) {
-		if (s.p[i] == '*') {
+	for (size_t at = s.len; at-- > 0;) {
+		if (s.p[at] == '*')
 			star_in_label = star_behind = true;
-			stars++;
-		}
-		if (i > 0 && s.p[i - 1] != '.')
+		if (at > 0 && s.p[at - 1] != '.')
 			continue;
-		/* A label begins at i. */
+		/* A label begins here. */
 		if (!star_in_label)
 			p->literal_labels++;
 		if (!star_behind)
-			p->tail = (uint8_t)(s.len - i);
+			p->tail = (uint8_t)(s.len - at);
 		star_in_label = false;
 	}
 	p->literal_bytes = (uint8_t)(s.len - stars);
-	p->dots = (uint8_t)count_dots(s);
-	while (p->head < s.len && s.p[p->head] != '*')
-		p->head++;
-	while (p->end < s.len && s.p[s.len - p->end - 1] != '*')
-		p->end++;
-	if (stars == 1 && is_below_pattern(s))
-		p->kind = KIND_BELOW;
+	p->below = is_below_pattern(s);
+	p->group = GROUP_EXACT;
+	if (stars == 1 && p->below)
+		p->group = GROUP_BELOW;
 	else if (stars > 0)
-		p->kind = KIND_INNER;
+		p->group = GROUP_EACH;
+	if (p->group == GROUP_EACH)
+		front_measure(p, s);
 }
 
 int suffix_add(struct suffix_table *t, struct str pattern, uint32_t value)
@@ -302,7 +329,7 @@ int suffix_add(struct suffix_table *t, struct str pattern, uint32_t value)
 
 	p = &t->patterns[t->count];
 	*p = (struct pattern){.text = (uint32_t)t->text_len,
-			      .len = (uint16_t)s.len,
+			      .len = (uint8_t)s.len,
 			      .value = value,
 			      .order = t->count};
 	for (size_t i = 0; i < s.len; i++)
@@ -320,43 +347,61 @@ static int by_rank(const void *x, const void *y)
 
 	if (a->literal_labels != b->literal_labels)
 		return a->literal_labels > b->literal_labels ? -1 : 1;
-	if ((a->kind == KIND_EXACT) != (b->kind == KIND_EXACT))
-		return a->kind == KIND_EXACT ? -1 : 1;
+	if ((a->group == GROUP_EXACT) != (b->group == GROUP_EXACT))
+		return a->group == GROUP_EXACT ? -1 : 1;
 	if (a->literal_bytes != b->literal_bytes)
 		return a->literal_bytes > b->literal_bytes ? -1 : 1;
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static uint64_t load(const char *p, size_t n)
+/* The first of eight bytes is the lowest, on every machine. */
+static inline uint64_t load_8(const char *p)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	memcpy(&v, p, n);
-	return v;
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
 }
 
-/* Two words that hold all bytes of a label of up to 16, the ends of a longer one. */
-static inline void label_words(struct str label, uint64_t ret[2])
+/* A label of fewer than eight bytes, the first one the lowest. */
+static inline uint64_t load_short(const char *p, size_t n)
 {
-	const char *p = label.p;
-	size_t n = label.len;
+	uint32_t first, last;
 
-	if (n >= 8) {
-		ret[0] = load(p, 8);
-		ret[1] = load(p + n - 8, 8);
-	} else if (n >= 4) {
-		ret[0] = load(p, 4);
-		ret[1] = load(p + n - 4, 4);
-	} else {
-		ret[0] = (uint8_t)p[0] | (uint64_t)(uint8_t)p[n / 2] << 8 |
-			 (uint64_t)(uint8_t)p[n - 1] << 16;
-		ret[1] = 0;
+	if (n >= sizeof(first)) {
+		memcpy(&first, p, sizeof(first));
+		memcpy(&last, p + n - sizeof(last), sizeof(last));
+		return le32toh(first) | (uint64_t)le32toh(last) << (n - 4) * 8;
 	}
+	return (uint8_t)p[0] | (uint64_t)(uint8_t)p[n / 2] << n / 2 * 8 |
+	       (uint64_t)(uint8_t)p[n - 1] << (n - 1) * 8;
 }
 
-static struct node *node_at(const struct suffix_table *t, uint32_t i)
+/*
+ * Hash of the tail that the label of `n` bytes (not 0) before offset `end` of the name and the
+ * tail behind it (its hash; 0 = the empty one) make.  Of a label of over 16 bytes the ends
+ * count.  Where the name has eight bytes up to `end`, the length costs no branch.
+ */
+static inline uint64_t tail_hash(uint64_t tail, const char *name, size_t end, size_t n)
 {
-	return &t->slots[i].node;
+	uint64_t first, last;
+
+	if (end >= 8) {
+		size_t few = n < 8 ? n : 8;
+		unsigned cut = (unsigned)(8 - few) * 8;
+
+		last = load_8(name + end - 8) >> cut;
+		first = load_8(name + end - (n + 8 - few)) >> cut;
+	} else {
+		first = last = load_short(name + end - n, n);
+	}
+	tail = ((tail + last) ^ (first << 29 | first >> 35)) * 0x9e3779b97f4a7c15u;
+	return tail ^ tail >> 32;
+}
+
+static inline uint32_t child_bit(uint64_t hash)
+{
+	return UINT32_C(1) << (hash & 31);
 }
 
 static uint32_t empty_tail(const struct suffix_table *t)
@@ -364,80 +409,73 @@ static uint32_t empty_tail(const struct suffix_table *t)
 	return t->mask + 1;
 }
 
-/*
- * The number of the node for `label` (not empty) before the tail `parent`, or of the empty
- * slot where it belongs.
- */
-static inline uint32_t node_find(const struct suffix_table *t, uint32_t parent,
-				 struct str label, const uint64_t words[2])
+static inline uint32_t tag_of(uint64_t hash)
 {
-	uint64_t mixed = (words[0] ^ words[1] * 0x9e3779b97f4a7c15u) +
-			 ((uint64_t)parent << 8 | label.len);
-	uint32_t i = (uint32_t)(mixed * 0xd6e8feb86659fd93u >> 32) & t->mask;
-
-	for (;; i = (i + 1) & t->mask) {
-		const struct node *n = node_at(t, i);
-
-		if (n->len == 0)
-			return i;
-		if (n->words[0] == words[0] && n->words[1] == words[1] &&
-		    n->parent == parent && n->label_len == label.len &&
-		    (label.len <= 16 ||
-		     memcmp(t->text + n->text, label.p, label.len) == 0))
-			return i;
-	}
+	return (uint32_t)hash | 1;
 }
 
-/* The number of the node for the label that begins `tail` (part of t->text); made if new. */
-static uint32_t node_intern(struct suffix_table *t, uint32_t parent, struct str label,
-			    struct str tail)
+/* The node of that hash, or the empty slot where it belongs: look at the tag. */
+static inline struct node *node_find(const struct suffix_table *t, uint64_t hash)
 {
-	uint64_t words[2];
-	uint32_t i;
-	struct node *n;
+	uint32_t i = (uint32_t)(hash >> t->shift);
 
-	label_words(label, words);
-	i = node_find(t, parent, label, words);
-	n = node_at(t, i);
-	if (n->len == 0) {
+	while (t->slots[i].tag != tag_of(hash) && t->slots[i].tag != 0)
+		i = (i + 1) & t->mask;
+	return &t->slots[i];
+}
+
+/* The node of that hash, made for the tail at `text` if it is new. */
+static struct node *node_intern(struct suffix_table *t, uint64_t hash, const char *text,
+				size_t len)
+{
+	struct node *n = node_find(t, hash);
+
+	if (n->tag == 0) {
 		t->node_count++;
-		*n = (struct node){.words = {words[0], words[1]},
-				   .parent = parent,
-				   .text = (uint32_t)(tail.p - t->text),
-				   .len = (uint16_t)tail.len,
-				   .label_len = (uint8_t)label.len};
+		*n = (struct node){.tag = tag_of(hash),
+				   .text = (uint32_t)(text - t->text),
+				   .len = (uint8_t)len};
 	}
-	return i;
+	return n;
 }
 
 /* Give a pattern its node, and its node's tails theirs. */
 static void pattern_place(struct suffix_table *t, struct pattern *p)
 {
-	struct str s = pattern_text(t, p);
-	size_t least = s.len - p->tail;
-	size_t end = s.len; /* of the label */
+	const char *text = t->text + p->text;
+	size_t least = (size_t)p->len - p->tail;
+	size_t end = p->len; /* of the label */
+	struct node *n = &t->slots[empty_tail(t)];
+	uint64_t hash = 0;
 
-	p->node = empty_tail(t);
-	for (size_t i = s.len; i-- > least;) {
-		if (i > least && s.p[i - 1] != '.')
+	for (size_t i = end; i-- > least;) {
+		if (i > least && text[i - 1] != '.')
 			continue;
-		p->node = node_intern(t, p->node, (struct str){s.p + i, end - i},
-				      (struct str){s.p + i, s.len - i});
+		hash = tail_hash(hash, text, end, end - i);
+		n->children |= child_bit(hash);
+		n = node_intern(t, hash, text + i, p->len - i);
 		end = i == 0 ? 0 : i - 1;
 	}
-	node_at(t, p->node)->counts[p->kind]++;
+	if (n->len != p->tail || memcmp(t->text + n->text, text + least, p->tail) != 0)
+		p->apart = true;
+	if (p->apart)
+		p->group = GROUP_EACH;
+	n->has_items = true;
+	n->counts[p->group]++;
+	t->has_short = t->has_short || memchr(text + least, '.', p->tail) == NULL;
+	p->node = (uint32_t)(n - t->slots);
 }
 
 static int allocate_slots(struct suffix_table *t, size_t nodes)
 {
 	size_t slots = 16;
 
-	while (slots < nodes * 2)
-		slots *= 2;
-	t->slots = aligned_alloc(sizeof(*t->slots), (slots + 1) * sizeof(*t->slots));
+	for (t->shift = 60; slots < nodes * 2; slots *= 2)
+		t->shift--;
+	t->slots = aligned_alloc(64, (slots + 2) * sizeof(*t->slots));
 	if (t->slots == NULL)
 		return -ENOMEM;
-	memset(t->slots, 0, (slots + 1) * sizeof(*t->slots));
+	memset(t->slots, 0, (slots + 2) * sizeof(*t->slots));
 	t->mask = (uint32_t)(slots - 1);
 	t->node_count = 0;
 	return 0;
@@ -465,32 +503,48 @@ static int place_patterns(struct suffix_table *t)
 	return 0;
 }
 
+static struct item item_of(const struct suffix_table *t, const struct pattern *p,
+			   uint32_t rank)
+{
+	struct item i = {.value = p->value, .rank = rank, .most = UINT16_MAX};
+
+	if (p->apart || p->group != GROUP_EACH)
+		return i;
+	i.least = (uint16_t)(p->front_labels + p->below);
+	if (!p->below)
+		i.most = i.least;
+	if (p->end > 0)
+		i.last = t->text[p->text + p->len - p->tail - (p->tail > 0) - 1];
+	return i;
+}
+
 /* Ranks go to the nodes in ascending order, so each group comes out sorted. */
 static void fill_items(struct suffix_table *t)
 {
 	uint32_t next = 0;
 
 	for (uint32_t i = 0; i <= empty_tail(t); i++) {
-		struct node *n = node_at(t, i);
+		struct node *n = &t->slots[i];
 
 		n->first = next;
-		for (unsigned k = 0; k < KIND_COUNT; k++) {
-			next += n->counts[k];
-			n->counts[k] = 0;
+		for (unsigned g = 0; g < GROUP_COUNT; g++) {
+			next += n->counts[g];
+			n->counts[g] = 0;
 		}
 	}
-	/* The counts are gone: one pass a kind counts again while it fills. */
-	for (unsigned k = 0; k < KIND_COUNT; k++) {
+	/* The counts are gone: one pass a group counts again while it fills. */
+	for (unsigned g = 0; g < GROUP_COUNT; g++) {
 		for (uint32_t rank = 0; rank < t->count; rank++) {
-			struct node *n = node_at(t, t->patterns[rank].node);
+			const struct pattern *p = &t->patterns[rank];
+			struct node *n = &t->slots[p->node];
 			uint32_t at = n->first;
 
-			if (t->patterns[rank].kind != k)
+			if (p->group != g)
 				continue;
-			for (unsigned before = 0; before <= k; before++)
+			for (unsigned before = 0; before <= g; before++)
 				at += n->counts[before];
-			t->items[at] = rank;
-			n->counts[k]++;
+			t->items[at] = item_of(t, p, rank);
+			n->counts[g]++;
 		}
 	}
 }
@@ -510,121 +564,271 @@ int suffix_seal(struct suffix_table *t)
 	if (place_patterns(t) != 0)
 		return -ENOMEM;
 	fill_items(t);
+	if (!t->has_short) /* the first step is of two labels */
+		t->slots[empty_tail(t)].children = UINT32_MAX;
 	t->sealed = true;
 	return 0;
 }
 
-/* The best `max` ranks found so far, ascending. */
+/* The best `max` items found so far, best first. */
 struct found {
-	uint32_t *ranks;
+	const struct item *items;
+	uint32_t *ret; /* their numbers */
 	size_t count, max;
 };
 
-static void found_add(struct found *f, uint32_t rank)
+static inline void found_add(struct found *f, uint32_t item)
 {
+	uint32_t rank = f->items[item].rank;
 	size_t i = f->count;
 
-	if (i == f->max && (i == 0 || f->ranks[i - 1] < rank))
+	if (i == f->max && (i == 0 || f->items[f->ret[i - 1]].rank < rank))
 		return;
 	if (i == f->max)
 		i--;
 	else
 		f->count++;
-	for (; i > 0 && f->ranks[i - 1] > rank; i--)
-		f->ranks[i] = f->ranks[i - 1];
-	f->ranks[i] = rank;
+	for (; i > 0 && f->items[f->ret[i - 1]].rank > rank; i--)
+		f->ret[i] = f->ret[i - 1];
+	f->ret[i] = item;
+}
+
+/* Which of the eight bytes at `p` are dots: bit 0 = the first. */
+static inline uint64_t dots_of_8(const char *p)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+	uint64_t other = load_8(p) ^ 0x2e2e2e2e2e2e2e2eu; /* 0 = a dot */
+	uint64_t dots = ~(((other & low) + low) | other | low);
+
+	return (dots >> 7) * 0x0102040810204080u >> 56;
+}
+
+/* The same of sixteen. */
+static inline uint64_t dots_of_16(const char *p)
+{
+#ifdef __SSE2__
+	__m128i bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.')));
+#else
+	return dots_of_8(p) | dots_of_8(p + 8) << 8;
+#endif
+}
+
+/* The dots among the last 64 bytes of `host`: bit 63 = its last byte. */
+static inline uint64_t dots_of_end(struct str host)
+{
+	size_t left = host.len < 64 ? host.len : 64;
+	const char *p = host.p + host.len;
+	uint64_t dots = 0;
+	unsigned at = 64;
+
+	if (host.len < 16) {
+		if (host.len >= 8)
+			return dots_of_8(p - 8) << 56 | dots_of_8(host.p)
+								<< (64 - host.len);
+		while (left-- > 0)
+			dots |= (uint64_t)(*--p == '.') << --at;
+		return dots;
+	}
+	for (; left >= 16; left -= 16) {
+		p -= 16;
+		at -= 16;
+		dots |= dots_of_16(p) << at;
+	}
+	/* Some of these have been seen. */
+	return left == 0 ? dots : dots | dots_of_16(p - left) << (at - left);
+}
+
+struct name {
+	struct str host;
+	uint64_t dots; /* dots_of_end() */
+};
+
+/* Where the label begins that ends before offset `end` (not 0). */
+static inline size_t label_begin(const struct name *name, size_t end)
+{
+	size_t behind = name->host.len - end;
+	const char *dot;
+
+	if (behind < 64 && name->dots << behind != 0)
+		return end - (size_t)__builtin_clzll(name->dots << behind);
+	if (name->host.len <= 64)
+		return 0;
+	dot = memrchr(name->host.p, '.', end);
+	return dot == NULL ? 0 : (size_t)(dot - name->host.p) + 1;
+}
+
+/* How many labels there are before offset `end`. */
+static size_t labels_before(const struct name *name, size_t end)
+{
+	size_t count = 1;
+
+	if (name->host.len > 64 || end == 0)
+		return count_bytes((struct str){name->host.p, end}, '.') + 1;
+	for (uint64_t d = name->dots << (name->host.len - end); d != 0; d &= d - 1)
+		count++;
+	return count;
+}
+
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+	if (n < 8) {
+		while (n > 0 && a[n - 1] == b[n - 1])
+			n--;
+		return n == 0;
+	}
+	for (size_t i = 0; i < n - 8; i += 8)
+		if (load_8(a + i) != load_8(b + i))
+			return false;
+	return load_8(a + n - 8) == load_8(b + n - 8);
+}
+
+/* A node with items whose tail a name seems to have, from offset `tail` on. */
+struct step {
+	const struct node *node;
+	size_t tail;
+};
+
+/* Where the last `labels` labels before offset `end` begin; 0 also when there are fewer. */
+static size_t front_begin(const struct name *name, size_t end, size_t labels)
+{
+	size_t begin = end + 1;
+
+	while (labels-- > 0) {
+		if (begin < 2)
+			return 0;
+		begin = label_begin(name, begin - 1);
+	}
+	return begin;
 }
 
 /*
- * Collect the nodes of all known tails of `host`, shortest first; nodes[0] is the empty one.
- * A tail is unknown as soon as a shorter one is.  Nodes come from patterns of at most
- * SUFFIX_PATTERN_MAX bytes, so no name climbs beyond DEPTH_MAX.
+ * Is the name before offset `end` what the pattern's front stands for?  A star takes no dot,
+ * so a front stands in one place only.
  */
-static size_t climb(const struct suffix_table *t, struct str host,
-		    uint32_t nodes[DEPTH_MAX])
+static bool front_matches(const char *front, const struct pattern *p,
+			  const struct name *name, size_t end)
 {
-	size_t depth = 1;
-	size_t end = host.len; /* the label before this offset is next */
+	size_t begin = p->below ? front_begin(name, end, p->front_labels) : 0;
+	struct str host = {name->host.p + begin, end - begin};
+	size_t len = p->front_len;
 
-	nodes[0] = empty_tail(t);
-	while (end > 0 && depth < DEPTH_MAX) {
-		const char *dot = memrchr(host.p, '.', end);
-		size_t begin = dot == NULL ? 0 : (size_t)(dot - host.p) + 1;
-		struct str label = {host.p + begin, end - begin};
-		uint64_t words[2];
-		uint32_t node;
-
-		if (begin == end) /* an empty label is in no pattern */
-			break;
-		label_words(label, words);
-		node = node_find(t, nodes[depth - 1], label, words);
-		if (node_at(t, node)->len == 0)
-			break;
-		nodes[depth++] = node;
-		end = begin == 0 ? 0 : begin - 1;
-	}
-	return depth;
+	if (p->below && begin < 2) /* a byte and a dot */
+		return false;
+	if (!p->one_star)
+		return labels_match((struct str){front, len}, host);
+	/* The most usual; a star alone stands for a byte at least. */
+	return host.len >= len - (len > 1) && same_bytes(front, host.p, p->head) &&
+	       same_bytes(front + len - p->end, host.p + host.len - p->end, p->end);
 }
 
 /*
- * Most patterns with a star inside fall at their number of labels or their literal ends.  The
- * tail has been compared.
+ * Add what the patterns say that are compared with each name; `same`: the node's tail is the
+ * name's from offset `tail` on.
  */
-static bool may_match(const struct suffix_table *t, const struct pattern *p,
-		      struct str host, size_t dots)
+static __attribute__((noinline)) void add_each(const struct suffix_table *t,
+					       const struct step *s,
+					       const struct name *name, bool same,
+					       struct found *f)
 {
-	const char *text = t->text + p->text;
-	size_t end = p->end;
+	const struct node *n = s->node;
+	size_t dot = n->len > 0;
+	size_t end = s->tail > dot ? s->tail - dot : 0; /* of what is before the tail */
+	size_t labels = s->tail < dot ? 0 : labels_before(name, end);
+	char last = end > 0 ? name->host.p[end - 1] : '\0';
+	uint32_t i = n->first + n->counts[GROUP_EXACT] + n->counts[GROUP_BELOW];
 
-	/* Only a leading "*." takes more labels than one. */
-	return host.len >= p->literal_bytes && dots >= p->dots &&
-	       (dots == p->dots || is_below_pattern(pattern_text(t, p))) &&
-	       (p->head == 0 ||
-		(text[0] == host.p[0] && memcmp(text, host.p, p->head) == 0)) &&
-	       (end == p->tail ||
-		memcmp(text + p->len - end, host.p + host.len - end, end - p->tail) == 0);
+	for (uint32_t stop = i + n->counts[GROUP_EACH]; i < stop; i++) {
+		const struct item *item = &t->items[i];
+		const struct pattern *p = &t->patterns[item->rank];
+		const char *text;
+
+		if (labels < item->least || labels > item->most ||
+		    (item->last != 0 && last != item->last))
+			continue;
+		text = t->text + p->text;
+		if (p->apart ? pattern_match((struct str){text, p->len}, name->host)
+			     : same && front_matches(text + (p->below ? 2 : 0), p, name,
+						     end))
+			found_add(f, i);
+	}
 }
 
-/* Add what node `n` says of `host`. */
-static void node_collect(const struct suffix_table *t, const struct node *n,
-			 struct str host, struct found *f)
+/* Add what the node of a step says of `host`. */
+static inline void collect(const struct suffix_table *t, const struct step *s,
+			   const struct name *name, struct found *f)
 {
-	const uint32_t *item = t->items + n->first;
-	const uint32_t *exact_end = item + n->counts[KIND_EXACT];
-	const uint32_t *below_end = exact_end + n->counts[KIND_BELOW];
-	const uint32_t *inner_end = below_end + n->counts[KIND_INNER];
-	size_t dots = 0;
+	struct str host = name->host;
+	const struct node *n = s->node;
+	uint32_t i = n->first, end = i + n->counts[GROUP_EXACT];
+	bool same = n->len == host.len - s->tail &&
+		    same_bytes(t->text + n->text, host.p + s->tail, n->len);
 
-	for (; n->len == host.len && item < exact_end; item++)
-		found_add(f, *item);
-	/* The tail begins at a label, so more than one byte before it is a name and a dot. */
-	for (item = exact_end; host.len - n->len > 1 && item < below_end; item++)
-		found_add(f, *item);
-	if (item < inner_end)
-		dots = count_dots(host);
-	for (; item < inner_end; item++) {
-		const struct pattern *p = &t->patterns[*item];
-
-		if (may_match(t, p, host, dots) &&
-		    pattern_match(pattern_text(t, p), host))
-			found_add(f, *item);
+	if (s->tail > 0) {
+		i = end;
+		end += s->tail > 1 ? n->counts[GROUP_BELOW] : 0; /* a name and a dot */
 	}
+	for (; same && i < end; i++)
+		found_add(f, i);
+	if (n->counts[GROUP_EACH] > 0)
+		add_each(t, s, name, same, f);
+}
+
+/*
+ * Collect the nodes with items of all known tails of the name, shortest first.  A tail is
+ * unknown as soon as a shorter one is.  Nodes come from patterns of at most SUFFIX_PATTERN_MAX
+ * bytes, so no name climbs beyond DEPTH_MAX.
+ */
+static inline size_t climb(const struct suffix_table *t, const struct name *name,
+			   struct step steps[DEPTH_MAX])
+{
+	const struct node *n = &t->slots[empty_tail(t)];
+	struct str host = name->host;
+	size_t end = host.len, begin = label_begin(name, end); /* of a label */
+	uint64_t hash = 0;
+	size_t count = n->has_items;
+
+	steps[0] = (struct step){n, host.len};
+	if (!t->has_short && begin > 1 && begin < end) { /* two labels at once */
+		hash = tail_hash(0, host.p, end, end - begin);
+		end = begin - 1;
+		begin = label_begin(name, end);
+	}
+	while (begin < end && count < DEPTH_MAX) { /* no pattern has an empty label */
+		hash = tail_hash(hash, host.p, end, end - begin);
+		if ((n->children & child_bit(hash)) == 0)
+			break;
+		n = node_find(t, hash);
+		if (n->tag != tag_of(hash))
+			break;
+		steps[count] = (struct step){n, begin};
+		count += n->has_items;
+		if (begin < 2 || n->children == 0)
+			break;
+		end = begin - 1;
+		begin = label_begin(name, end);
+	}
+	return count;
 }
 
 size_t suffix_find(const struct suffix_table *t, struct str host, uint32_t *ret,
 		   size_t max)
 {
-	uint32_t nodes[DEPTH_MAX];
-	struct found f = {.ranks = ret, .max = max};
+	struct name name = {.host = host};
+	struct step steps[DEPTH_MAX];
+	struct found f = {.items = t->items, .ret = ret, .max = max};
 	size_t depth;
 
 	if (!t->sealed || host.len == 0)
 		return 0;
-	depth = climb(t, host, nodes);
+	name.dots = dots_of_end(host);
+	depth = climb(t, &name, steps);
 	/* Longest tail first: most matches then arrive in their final order. */
 	while (depth-- > 0)
-		node_collect(t, node_at(t, nodes[depth]), host, &f);
+		collect(t, &steps[depth], &name, &f);
 	for (size_t i = 0; i < f.count; i++)
-		ret[i] = t->patterns[ret[i]].value;
+		ret[i] = t->items[ret[i]].value;
 	return f.count;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * catalog - what loading the shipped catalogue costs, and what it costs to ask for an address.
- * Prints one line a figure; each of `rounds` is timed apart and the median told.
+ * Prints one line a figure; each of `rounds` is timed apart and the median told, with PASS or
+ * MISS: tags of an address in 300 ns, with country and network in 1 us.  Ends with 1 on MISS.
  * usage: catalog TREE COUNTRY.mmdb ASN.mmdb TAGS...       (any of the MMDB "-": without)
  */
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 
 #define ROUNDS    9
 #define ADDRESSES 1000000u
+#define TAGS_NS   300
+#define ALL_NS    1000
 
 /* Of the processor, so that a busy machine changes little. */
 static double now_s(void)
@@ -82,7 +85,7 @@ static struct addr *addresses(const struct catalog_cfg *cfg, bool v6)
 {
 	struct addr *list = calloc(ADDRESSES, sizeof(*list));
 	struct diag *d = diag_create();
-	struct tsv_text text = {.name = cfg->tags[0]};
+	struct tsv_text text = {.name = cfg->tags[0]}; /* the largest cloud's */
 	struct tag_file *f;
 	char *owned;
 
@@ -114,11 +117,14 @@ static struct addr *addresses(const struct catalog_cfg *cfg, bool v6)
 	return list;
 }
 
-static void measure_lookup(const struct catalog *c, const struct catalog_cfg *cfg,
+/* True when it took no longer than the bar. */
+static bool measure_lookup(const struct catalog *c, const struct catalog_cfg *cfg,
 			   bool v6, const char *title)
 {
 	struct addr *list = addresses(cfg, v6);
-	double took[ROUNDS];
+	const bool all = cfg->country[0] != NULL || cfg->asn[0] != NULL;
+	const double bar = all ? ALL_NS : TAGS_NS;
+	double took[ROUNDS], ns;
 	uint64_t tags = 0;
 
 	for (size_t i = 0; i < ROUNDS; i++) {
@@ -132,11 +138,13 @@ static void measure_lookup(const struct catalog *c, const struct catalog_cfg *cf
 		}
 		took[i] = now_s() - begin;
 	}
+	ns = median(took) * 1e9 / ADDRESSES;
 	(void)printf("%-17s %8.1f ns an address, median of %d times %u in random order "
-		     "(%.2f tags)\n",
-		     title, median(took) * 1e9 / ADDRESSES, ROUNDS, ADDRESSES,
-		     (double)tags / ADDRESSES / ROUNDS);
+		     "(%.2f tags); bar %.0f: %s\n",
+		     title, ns, ROUNDS, ADDRESSES, (double)tags / ADDRESSES / ROUNDS, bar,
+		     ns <= bar ? "PASS" : "MISS");
 	free(list);
+	return ns <= bar;
 }
 
 static const char *optional(const char *s)
@@ -150,6 +158,7 @@ int main(int argc, char *argv[])
 	struct catalog_cfg cfg = {
 		.services = services, .connectors = connectors, .regions = regions};
 	struct catalog *c;
+	bool pass;
 
 	if (argc < 5) {
 		(void)fputs("usage: catalog TREE COUNTRY ASN TAGS...\n", stderr);
@@ -168,8 +177,8 @@ int main(int argc, char *argv[])
 	c = load(&cfg);
 	if (c == NULL)
 		return EXIT_FAILURE;
-	measure_lookup(c, &cfg, false, "IPv4");
-	measure_lookup(c, &cfg, true, "IPv6");
+	pass = measure_lookup(c, &cfg, false, "IPv4");
+	pass = measure_lookup(c, &cfg, true, "IPv6") && pass;
 	catalog_destroy(c);
-	return 0;
+	return pass ? 0 : EXIT_FAILURE;
 }

@@ -144,9 +144,13 @@ static int report(struct names *n, uint32_t known, uint32_t clock_ns, uint32_t m
 	(void)median(each, n->count);
 	(void)printf("%zu names, %" PRIu32 " known; a lookup in ns: median %" PRIu32
 		     ", mean %" PRIu64 ", 90 %% %" PRIu32 ", 99 %% %" PRIu32
-		     " (clock %" PRIu32 " taken off)\n",
+		     " (clock %" PRIu32 " taken off)",
 		     n->count, known, each[n->count / 2], sum / n->count,
 		     each[n->count * 9 / 10], each[n->count * 99 / 100], clock_ns);
+	if (max > 0)
+		(void)printf("; bar %" PRIu32 ": %s", max,
+			     each[n->count / 2] <= max ? "PASS" : "MISS");
+	(void)putchar('\n');
 	return max > 0 && each[n->count / 2] > max;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tags, country and network of addresses: nanoseconds a lookup.
- * usage: geo TAGS COUNTRY.mmdb ADDRESSES       (COUNTRY.mmdb: make geo)
+ * usage: geo COUNTRY.mmdb ADDRESSES TAGS...       (COUNTRY.mmdb: make geo)
  *
  * The network database is made here, as large as the real ones: 400,000 ranges of 80,000
- * networks.  Half of the addresses lie in Microsoft's ranges, half anywhere in IPv4.
+ * networks.  Half of the addresses lie in Microsoft's ranges, half anywhere in IPv4.  Says PASS
+ * or MISS against the bar, and ends with 1 on MISS.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define RANGES   400000u
 #define NETWORKS 80000u
 #define ROUNDS   5
+#define BAR_NS   1000u
 
 static uint64_t dice(uint64_t *state)
 {
@@ -70,14 +72,15 @@ static int write_networks(const char *path)
 	return rc;
 }
 
-static struct catalog *load(const char *tags, const char *country, const char *asn)
+static struct catalog *load(const char *const *tags, size_t tag_files,
+			    const char *country, const char *asn)
 {
 	const struct catalog_cfg cfg = {
 		.services = "rules/catalog/services.tsv",
 		.connectors = "rules/catalog/connectors.tsv",
 		.regions = "geo/regions.tsv",
-		.tags = &tags,
-		.tag_file_count = 1,
+		.tags = tags,
+		.tag_file_count = tag_files,
 		.country = {country},
 		.asn = {asn},
 	};
@@ -119,7 +122,8 @@ static int64_t cpu_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static void measure(const struct catalog *c, const struct addr *list, size_t count)
+/* True when it took no longer than the bar. */
+static bool measure(const struct catalog *c, const struct addr *list, size_t count)
 {
 	uint64_t best = UINT64_MAX, known[3] = {0};
 
@@ -140,33 +144,36 @@ static void measure(const struct catalog *c, const struct addr *list, size_t cou
 		best = ns < best ? ns : best;
 	}
 	(void)printf("%zu addresses, best of %d rounds: %" PRIu64
-		     " ns of CPU a lookup (bar: 1000)\n"
+		     " ns of CPU a lookup; bar %u: %s\n"
 		     "with tags %" PRIu64 ", with country %" PRIu64
 		     ", with network %" PRIu64 "\n",
-		     count, ROUNDS, best, known[0], known[1], known[2]);
+		     count, ROUNDS, best, BAR_NS, best <= BAR_NS ? "PASS" : "MISS",
+		     known[0], known[1], known[2]);
+	return best <= BAR_NS;
 }
 
 int main(int argc, char *argv[])
 {
 	char path[] = "/tmp/weir-bench-XXXXXX";
-	size_t count = argc == 4 ? (size_t)strtoull(argv[3], NULL, 10) : 0;
+	size_t count = argc > 3 ? (size_t)strtoull(argv[2], NULL, 10) : 0;
 	int fd = count == 0 ? -1 : mkstemp(path);
 	struct catalog *c = NULL;
 	struct addr *list = NULL;
+	bool pass = false;
 
 	if (fd == -1) {
-		(void)fprintf(stderr, "usage: geo TAGS COUNTRY.mmdb ADDRESSES\n");
+		(void)fprintf(stderr, "usage: geo COUNTRY.mmdb ADDRESSES TAGS...\n");
 		return 2;
 	}
 	(void)close(fd);
 	if (write_networks(path) >= 0)
-		c = load(argv[1], argv[2], path);
+		c = load((const char *const *)argv + 3, (size_t)argc - 3, argv[1], path);
 	(void)unlink(path);
 	if (c != NULL)
 		list = draw(c, count);
 	if (list != NULL)
-		measure(c, list, count);
+		pass = measure(c, list, count);
 	catalog_destroy(c);
 	free(list);
-	return list == NULL ? 1 : 0;
+	return pass ? 0 : 1;
 }

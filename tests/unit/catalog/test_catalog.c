@@ -144,6 +144,10 @@ static void an_answer_names_its_row_and_source(void **state)
 	assert_true(str_equal(s.pattern, STR("api.dropboxapi.com")));
 	assert_true(s.row > 10);
 	assert_true(s.source.len > 10);
+	/* Two connectors, one assumed: the better one's confidence. */
+	catalog_name(shipped, STR("api-ssl.bitly.com"), &s);
+	assert_int_equal(s.connector_count, 2);
+	assert_int_equal(s.confidence, CONFIDENCE_PUBLISHED);
 	catalog_name(shipped, STR("www.example.org"), &s);
 	assert_int_equal(s.service, ID_NONE);
 	assert_int_equal(s.row, 0);

@@ -335,8 +335,13 @@ static void connectors_need_the_form_of_their_pattern_too(void **state)
 	(void)state;
 	texts_small(files);
 	texts_set(files, FILE_CONNECTORS, "connectors.tsv",
-		  CONNECT_HEAD "*.crm*.dynamics.com\tshared_a\tassumed\tdoc\n");
+		  CONNECT_HEAD "*.crm*.dynamics.com\tshared_a\tassumed\tdoc\n"
+			       "*.operations.*.dynamics.com\tshared_a\tassumed\tdoc\n");
 	c = build(files);
+	catalog_name(c, STR("contoso.operations.eu.dynamics.com"), &s);
+	assert_true(str_equal(s.pattern, STR("*.operations.*.dynamics.com")));
+	catalog_name(c, STR("contoso.operations.crm9.dynamics.com"), &s);
+	assert_true(str_equal(s.pattern, STR("*.crm*.dynamics.com")));
 	catalog_name(c, STR("contoso.crm7.dynamics.com"), &s);
 	assert_int_equal(s.connector_count, 1);
 	catalog_name(c, STR("contoso.crmfoo.dynamics.com"), &s);

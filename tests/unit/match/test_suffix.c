@@ -388,6 +388,115 @@ static void test_long_labels_are_compared_to_the_middle(void **state)
 	suffix_destroy(t);
 }
 
+/* Labels of any length before, in and behind what is read of a name in one piece. */
+static void test_labels_of_any_length_agree_with_single_patterns(void **state)
+{
+	static const char *const patterns[] = {
+		"*.example",
+		"*.b.example",
+		"*.a*.example",
+		"aa*.b.*.example",
+		"*.b.*.example",
+		"*.a*.b.c*.example",
+		"*-a.b.ccc.example",
+		"aaa.b.c.example",
+		"*.example.com",
+		"*.*.c.example",
+		"*.cccccccc.example",
+		"*.ccccccccc.example",
+		"*.b.cccccccccccccccccccc.example",
+	};
+	struct suffix_table *t = table_of(patterns, COUNT(patterns));
+	size_t matched = 0;
+
+	(void)state;
+	for (size_t n = 0; n < 2400; n++) {
+		size_t a = 1 + n / 30, c = 1 + n % 30, count, want = 0;
+		uint32_t got[COUNT(patterns)];
+		struct str one;
+		char host[160];
+
+		(void)snprintf(host, sizeof(host), "%0*d.b.%0*d.example", (int)a, 0,
+			       (int)c, 0);
+		for (size_t i = 0; host[i] != '\0'; i++)
+			if (host[i] == '0')
+				host[i] = i < a ? 'a' : 'c';
+		if (n % 7 == 0 && a > 1)
+			host[a - 2] = '-';
+		else if (n % 5 == 0 && a > 2)
+			host[a / 2] = '.';
+		one = str_of(host);
+		count = suffix_find(t, one, got, COUNT(got));
+		for (size_t i = 0; i < COUNT(patterns); i++)
+			want += suffix_match(str_of(patterns[i]), one);
+		assert_int_equal(count, want);
+		for (size_t i = 0; i < count; i++)
+			assert_true(suffix_match(str_of(patterns[got[i]]), one));
+		matched += count;
+	}
+	assert_true(matched > 5000);
+	suffix_destroy(t);
+}
+
+/* Two tails that differ only where the hash of a label does not look. */
+static void test_tails_of_one_hash_are_told_apart(void **state)
+{
+	static const char *const patterns[] = {
+		"*.aaaaaaaa-x-bbbbbbbb.example",   "*.aaaaaaaa-y-bbbbbbbb.example",
+		"aaaaaaaa-y-bbbbbbbb.example",     "*-1.aaaaaaaa-y-bbbbbbbb.example",
+		"*.c.aaaaaaaa-z-bbbbbbbb.example",
+	};
+	static const struct {
+		const char *host;
+		size_t count;
+		uint32_t first;
+	} rows[] = {
+		{"d.aaaaaaaa-x-bbbbbbbb.example", 1, 0},
+		{"d.aaaaaaaa-y-bbbbbbbb.example", 1, 1},
+		{"aaaaaaaa-y-bbbbbbbb.example", 1, 2},
+		{"aaaaaaaa-x-bbbbbbbb.example", 0, 0},
+		{"d-1.aaaaaaaa-y-bbbbbbbb.example", 2, 3},
+		{"d-1.aaaaaaaa-x-bbbbbbbb.example", 1, 0},
+		{"d.c.aaaaaaaa-z-bbbbbbbb.example", 1, 4},
+		{"d.c.aaaaaaaa-x-bbbbbbbb.example", 1, 0},
+		{"d.c.aaaaaaaa-w-bbbbbbbb.example", 0, 0},
+	};
+	struct suffix_table *t = table_of(patterns, COUNT(patterns));
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint32_t got[COUNT(patterns)];
+
+		assert_int_equal(suffix_find(t, str_of(rows[i].host), got, COUNT(got)),
+				 rows[i].count);
+		if (rows[i].count > 0)
+			assert_int_equal(got[0], rows[i].first);
+	}
+	suffix_destroy(t);
+}
+
+/* Dots at the ends, which no normalized name has, match what single patterns match. */
+static void test_names_with_empty_labels_are_looked_up(void **state)
+{
+	static const char *const patterns[] = {"*.b.example", "**.b.example", "c.example",
+					       "*.*.b.example"};
+	static const char *const hosts[] = {
+		"a.b.example.", ".b.example", "b.example", "..b.example", "a..b.example",
+		"c.example",    ".c.example", ".",         ".x.b.example"};
+	struct suffix_table *t = table_of(patterns, COUNT(patterns));
+
+	(void)state;
+	for (size_t h = 0; h < COUNT(hosts); h++) {
+		uint32_t got[COUNT(patterns)];
+		size_t want = 0;
+
+		for (size_t i = 0; i < COUNT(patterns); i++)
+			want += suffix_match(str_of(patterns[i]), str_of(hosts[h]));
+		assert_int_equal(suffix_find(t, str_of(hosts[h]), got, COUNT(got)), want);
+	}
+	suffix_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +509,9 @@ int main(void)
 		cmocka_unit_test(test_thousands_of_patterns_are_each_found),
 		cmocka_unit_test(test_names_of_any_length_are_looked_up),
 		cmocka_unit_test(test_long_labels_are_compared_to_the_middle),
+		cmocka_unit_test(test_labels_of_any_length_agree_with_single_patterns),
+		cmocka_unit_test(test_tails_of_one_hash_are_told_apart),
+		cmocka_unit_test(test_names_with_empty_labels_are_looked_up),
 	};
 
 	return cmocka_run_group_tests_name("match/suffix", tests, NULL, NULL);
