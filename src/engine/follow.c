@@ -438,32 +438,42 @@ static void expect_requests(struct follower *fo)
 
 /*
  * Inline: what was read behind a CONNECT or an Upgrade is kept as the head of a connection is,
- * until the server has acknowledged it: no other bytes in its place, and a second hello is
- * looked for.
+ * along with that request, until the server has acknowledged both: no other bytes in their place,
+ * and a second hello is looked for.  False: there is no room.
  */
-static void guard_opening(struct worker *w, struct flow *fl, struct conn *c,
+static bool guard_opening(struct worker *w, struct flow *fl, struct conn *c,
 			  const struct follower *fo, const struct facts *f)
 {
-	const struct head *h = &fo->out.head;
+	const struct head *h = &fo->out.head, *front = &fo->guard;
+	const bool fronted = front->highest > 0 && guard_end(fo) == fo->out.next;
+	const uint32_t begin = fronted ? fo->guard_at : fo->out.next;
 	struct pending *p = conn_pending(w, c);
 	uint32_t at;
 
-	if (w->inl == NULL || (p == NULL && (p = conn_pend(w, fl, c)) == NULL))
-		return;
-	at = fo->out.next - p->base;
-	if (p->head.highest == 0 || at > HEAD_MAX - h->highest) {
+	if (w->inl == NULL)
+		return true;
+	if (p == NULL && (p = conn_pend(w, fl, c)) == NULL)
+		return false;
+	if (p->head.highest == 0 || (int32_t)(begin - p->base) < 0 ||
+	    fo->out.next - p->base > HEAD_MAX - h->highest) {
 		head_clear(&p->head, w->heads);
-		p->base = fo->out.next;
-		at = 0;
+		p->base = begin;
 	}
-	if (head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM)
+	at = fo->out.next - p->base;
+	if (at > HEAD_MAX - h->highest ||
+	    head_add(&p->head, w->heads, begin - p->base, front->bytes,
+		     fronted ? front->filled : 0) == HEAD_NO_ROOM ||
+	    head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
+		return false;
+	}
 	*conn_facts(w, p) = *f;
 	p->facts->layered = true; /* the answer to what stands in front may come first */
 	if (f->hello_end > 0)
 		p->facts->hello_end = (uint16_t)(f->hello_end + at);
 	p->heard = 0;
 	p->listens = p->heard_other = p->retried = false;
+	return true;
 }
 
 /*
@@ -503,7 +513,10 @@ static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 		stop(w, c);
 		return;
 	}
-	guard_opening(w, fl, c, fo, f);
+	if (!guard_opening(w, fl, c, fo, f)) {
+		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return;
+	}
 	stop(w, c);
 	if (tells)
 		judge_request(w, fl, c, f);

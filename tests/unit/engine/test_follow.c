@@ -374,6 +374,43 @@ static void a_second_hello_in_a_later_tunnel_is_judged(void **state)
 		}
 }
 
+/*
+ * The server may have ignored CONNECT and hello (an old time stamp): no other CONNECT passes in the
+ * place of the one that was judged, be the request before it acknowledged or not.
+ */
+static void the_connect_in_front_of_a_judged_hello_stays_guarded(void **state)
+{
+#define OTHER_TUNNEL "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n"
+	static struct bytes both;
+
+	(void)state;
+	both.len = 0;
+	put_mem(&both, TUNNEL, LEN(TUNNEL));
+	put_mem(&both, good.b, good.len);
+	for (int answered = 0; answered < 2; answered++)
+		for (int cut = 0; cut < 2; cut++) {
+			struct scene *s = answered ? served(closed, GOOD) : start(closed);
+			const uint32_t at = LEN(GOOD), n = LEN(TUNNEL);
+
+			if (!answered) {
+				(void)open_tcp(s, &web);
+				assert_answer(s, text_at(s, 0, GOOD), GOT_PASS);
+			}
+			assert_answer(s,
+				      send_data(s, &web, at, both.b, cut ? n : both.len),
+				      GOT_PASS);
+			if (cut)
+				assert_answer(
+					s, send_data(s, &web, at + n, good.b, good.len),
+					GOT_PASS);
+			assert_answer(s, text_at(s, at, OTHER_TUNNEL), GOT_DROP);
+			assert_answer(s, send_data(s, &web, at, both.b, both.len),
+				      GOT_PASS);
+			assert_true(scene_end(s));
+		}
+#undef OTHER_TUNNEL
+}
+
 static void after_an_upgrade_nothing_is_read(void **state)
 {
 	static const char frame[] = "\x81\x85\x01\x02\x03\x04zzzzz";
@@ -1282,6 +1319,7 @@ int main(void)
 		cmocka_unit_test(what_no_server_takes_is_dropped),
 		cmocka_unit_test(behind_connect_the_hello_decides),
 		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_judged),
+		cmocka_unit_test(the_connect_in_front_of_a_judged_hello_stays_guarded),
 		cmocka_unit_test(after_an_upgrade_nothing_is_read),
 		cmocka_unit_test(every_connect_behind_another_is_judged),
 		cmocka_unit_test(requests_behind_refused_tunnels_are_followed),
