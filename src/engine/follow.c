@@ -139,11 +139,18 @@ static void give_up(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- two contents, seen by who only watches -------------------------------------------------- */
 
+struct reading {
+	struct lane *lane;
+	struct head_pools *pools; /* of its head */
+	struct http_follow *http; /* as far as it is read */
+	bool opening;             /* some protocol begins there */
+};
+
 /* One of the readings: is it known whom it asks for, or that nobody will know?  Names are noted. */
 static bool read_candidate(struct worker *w, const struct flow *fl, struct conn *c,
-			   struct lane *l, struct head_pools *pools,
-			   struct http_follow *http, bool opening)
+			   const struct reading *r)
 {
+	struct lane *const l = r->lane;
 	struct facts f;
 	size_t used = 0;
 
@@ -151,7 +158,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 		const bool full = l->head.filled == HEAD_MAX;
 
 		memset(&f, 0, sizeof(f));
-		if (opening) {
+		if (r->opening) {
 			if (identify_stream(w->identify, l->head.bytes, l->head.filled,
 					    false, full, flow_server_port(fl),
 					    &f) != IDENTIFY_DONE)
@@ -159,7 +166,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 			rival_name(w, c, facts_host(&f));
 			return true;
 		}
-		switch (identify_http(w->identify, http, lane_bytes(l), full,
+		switch (identify_http(w->identify, r->http, lane_bytes(l), full,
 				      flow_server_port(fl), &used, &f)) {
 		case HTTP_STEP_REQUEST:
 			rival_name(w, c, facts_host(&f));
@@ -172,7 +179,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 			break;
 		}
 		l->next += (uint32_t)used;
-		head_drop(&l->head, pools, (uint32_t)used);
+		head_drop(&l->head, r->pools, (uint32_t)used);
 	}
 	return false;
 }
@@ -206,13 +213,12 @@ static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c
 			 struct follower *fo)
 {
 	const bool opening = fo->kind == FOLLOW_OPENING;
+	const struct reading first = {&fo->out, w->heads, &fo->http, opening};
+	const struct reading last = {&fo->other, w->others, &fo->other_http, opening};
 
 	if (!fo->first_named)
-		fo->first_named =
-			read_candidate(w, fl, c, &fo->out, w->heads, &fo->http, opening);
-	return read_candidate(w, fl, c, &fo->other, w->others, &fo->other_http,
-			      opening) &&
-	       fo->first_named;
+		fo->first_named = read_candidate(w, fl, c, &first);
+	return read_candidate(w, fl, c, &last) && fo->first_named;
 }
 
 /*
@@ -240,17 +246,15 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 }
 
-/* The other reading begins at `at`, with `shared` bytes that are the same in both. */
+/* The other reading begins at fo->other.next, with `shared` bytes that are the same in both. */
 static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo, uint32_t at, struct str shared,
-			  struct piece *p)
+			  struct follower *fo, struct str shared, struct piece *p)
 {
 	c->flags |= 1u << FLAG_OVERLAP;
 	fo->contested = true;
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	free_chunks(w, fo);
-	fo->other.next = at;
 	if (shared.len > 0 &&
 	    head_add(&fo->other.head, w->others, 0, (const uint8_t *)shared.p,
 		     shared.len) == HEAD_NO_ROOM)
@@ -278,7 +282,8 @@ static void contest_header(struct worker *w, struct flow *fl, struct conn *c,
 	}
 	fo->kind = FOLLOW_HTTP;
 	fo->other_http = (struct http_follow){0};
-	begin_contest(w, fl, c, fo, fo->guard_at, shared, p);
+	fo->other.next = fo->guard_at;
+	begin_contest(w, fl, c, fo, shared, p);
 }
 
 /* The same of what waits to be read. */
@@ -290,7 +295,8 @@ static void contest_lane(struct worker *w, struct flow *fl, struct conn *c,
 	fo->other_http = fo->http;
 	if (fo->waits)
 		judge_waiting(w, fl, c, fo);
-	begin_contest(w, fl, c, fo, fo->out.next, STR_NONE, p);
+	fo->other.next = fo->out.next;
+	begin_contest(w, fl, c, fo, STR_NONE, p);
 }
 
 /* ---- requests, read ---------------------------------------------------------------------------- */
@@ -724,7 +730,8 @@ static void contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	memcpy(w->without, text, shared.len);
 	http_at_chunk(&fo->other_http, text[0] == '\r');
 	fo->kind = FOLLOW_HTTP;
-	begin_contest(w, fl, c, fo, from, shared, p);
+	fo->other.next = from;
+	begin_contest(w, fl, c, fo, shared, p);
 }
 
 /*
