@@ -892,7 +892,7 @@ static void settle_opening(struct worker *w, struct flow *fl, struct conn *c,
 {
 	struct pending *p = conn_pending(w, c);
 
-	if (w->inl == NULL && p != NULL && !c->done &&
+	if (w->inl == NULL && p != NULL && p->again && !c->done &&
 	    (pkt == NULL || rival_is_over(w, fl, p, pkt, false)))
 		conn_settle(w, fl, c, p);
 }

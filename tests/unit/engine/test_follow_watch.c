@@ -275,6 +275,22 @@ static void a_later_tunnel_is_compared_with_its_hello(void **state)
 		}
 }
 
+/* Who never said anything is not judged: a refused connection. */
+static void a_handshake_alone_is_not_judged(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see(s, &web,
+	    (struct segment){FROM_CLIENT, TCP_SYN, CLIENT_FIRST - 1, 0, NULL, 0});
+	see(s, &web,
+	    (struct segment){FROM_SERVER, TCP_RST | TCP_ACK, 0, CLIENT_FIRST, NULL, 0});
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	assert_lines(s, "\"phase\":\"end\"", NULL, 1);
+	end_watch(s);
+}
+
 static void a_second_hello_in_a_later_tunnel_is_compared(void **state)
 {
 	static const char answer[] = MADE RETRY;
@@ -481,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_request_behind_another_framing_is_awaited),
 		cmocka_unit_test(a_request_in_front_of_what_is_lost_is_told),
 		cmocka_unit_test(a_later_tunnel_is_compared_with_its_hello),
+		cmocka_unit_test(a_handshake_alone_is_not_judged),
 		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_compared),
 		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
 		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
