@@ -139,11 +139,18 @@ static void give_up(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- two contents, seen by who only watches -------------------------------------------------- */
 
+struct reading {
+	struct lane *lane;
+	struct head_pools *pools; /* of its head */
+	struct http_follow *http; /* as far as it is read */
+	bool opening;             /* some protocol begins there */
+};
+
 /* One of the readings: is it known whom it asks for, or that nobody will know?  Names are noted. */
 static bool read_candidate(struct worker *w, const struct flow *fl, struct conn *c,
-			   struct lane *l, struct head_pools *pools,
-			   struct http_follow *http, bool opening)
+			   const struct reading *r)
 {
+	struct lane *const l = r->lane;
 	struct facts f;
 	size_t used = 0;
 
@@ -151,7 +158,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 		const bool full = l->head.filled == HEAD_MAX;
 
 		memset(&f, 0, sizeof(f));
-		if (opening) {
+		if (r->opening) {
 			if (identify_stream(w->identify, l->head.bytes, l->head.filled,
 					    false, full, flow_server_port(fl),
 					    &f) != IDENTIFY_DONE)
@@ -159,7 +166,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 			rival_name(w, c, facts_host(&f));
 			return true;
 		}
-		switch (identify_http(w->identify, http, lane_bytes(l), full,
+		switch (identify_http(w->identify, r->http, lane_bytes(l), full,
 				      flow_server_port(fl), &used, &f)) {
 		case HTTP_STEP_REQUEST:
 			rival_name(w, c, facts_host(&f));
@@ -172,7 +179,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 			break;
 		}
 		l->next += (uint32_t)used;
-		head_drop(&l->head, pools, (uint32_t)used);
+		head_drop(&l->head, r->pools, (uint32_t)used);
 	}
 	return false;
 }
@@ -206,13 +213,12 @@ static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c
 			 struct follower *fo)
 {
 	const bool opening = fo->kind == FOLLOW_OPENING;
+	const struct reading first = {&fo->out, w->heads, &fo->http, opening};
+	const struct reading last = {&fo->other, w->others, &fo->other_http, opening};
 
 	if (!fo->first_named)
-		fo->first_named =
-			read_candidate(w, fl, c, &fo->out, w->heads, &fo->http, opening);
-	return read_candidate(w, fl, c, &fo->other, w->others, &fo->other_http,
-			      opening) &&
-	       fo->first_named;
+		fo->first_named = read_candidate(w, fl, c, &first);
+	return read_candidate(w, fl, c, &last) && fo->first_named;
 }
 
 /*
@@ -240,17 +246,15 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 }
 
-/* The other reading begins at `at`, with `shared` bytes that are the same in both. */
+/* The other reading begins at fo->other.next, with `shared` bytes that are the same in both. */
 static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo, uint32_t at, struct str shared,
-			  struct piece *p)
+			  struct follower *fo, struct str shared, struct piece *p)
 {
 	c->flags |= 1u << FLAG_OVERLAP;
 	fo->contested = true;
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	free_chunks(w, fo);
-	fo->other.next = at;
 	if (shared.len > 0 &&
 	    head_add(&fo->other.head, w->others, 0, (const uint8_t *)shared.p,
 		     shared.len) == HEAD_NO_ROOM)
@@ -278,7 +282,8 @@ static void contest_header(struct worker *w, struct flow *fl, struct conn *c,
 	}
 	fo->kind = FOLLOW_HTTP;
 	fo->other_http = (struct http_follow){0};
-	begin_contest(w, fl, c, fo, fo->guard_at, shared, p);
+	fo->other.next = fo->guard_at;
+	begin_contest(w, fl, c, fo, shared, p);
 }
 
 /* The same of what waits to be read. */
@@ -290,7 +295,8 @@ static void contest_lane(struct worker *w, struct flow *fl, struct conn *c,
 	fo->other_http = fo->http;
 	if (fo->waits)
 		judge_waiting(w, fl, c, fo);
-	begin_contest(w, fl, c, fo, fo->out.next, STR_NONE, p);
+	fo->other.next = fo->out.next;
+	begin_contest(w, fl, c, fo, STR_NONE, p);
 }
 
 /* ---- requests, read ---------------------------------------------------------------------------- */
@@ -438,32 +444,42 @@ static void expect_requests(struct follower *fo)
 
 /*
  * Inline: what was read behind a CONNECT or an Upgrade is kept as the head of a connection is,
- * until the server has acknowledged it: no other bytes in its place, and a second hello is
- * looked for.
+ * along with that request, until the server has acknowledged both: no other bytes in their place,
+ * and a second hello is looked for.  False: there is no room.
  */
-static void guard_opening(struct worker *w, struct flow *fl, struct conn *c,
+static bool guard_opening(struct worker *w, struct flow *fl, struct conn *c,
 			  const struct follower *fo, const struct facts *f)
 {
-	const struct head *h = &fo->out.head;
+	const struct head *h = &fo->out.head, *front = &fo->guard;
+	const bool fronted = front->highest > 0 && guard_end(fo) == fo->out.next;
+	const uint32_t begin = fronted ? fo->guard_at : fo->out.next;
 	struct pending *p = conn_pending(w, c);
 	uint32_t at;
 
-	if (w->inl == NULL || (p == NULL && (p = conn_pend(w, fl, c)) == NULL))
-		return;
-	at = fo->out.next - p->base;
-	if (p->head.highest == 0 || at > HEAD_MAX - h->highest) {
+	if (w->inl == NULL)
+		return true;
+	if (p == NULL && (p = conn_pend(w, fl, c)) == NULL)
+		return false;
+	if (p->head.highest == 0 || (int32_t)(begin - p->base) < 0 ||
+	    fo->out.next - p->base > HEAD_MAX - h->highest) {
 		head_clear(&p->head, w->heads);
-		p->base = fo->out.next;
-		at = 0;
+		p->base = begin;
 	}
-	if (head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM)
+	at = fo->out.next - p->base;
+	if (at > HEAD_MAX - h->highest ||
+	    head_add(&p->head, w->heads, begin - p->base, front->bytes,
+		     fronted ? front->filled : 0) == HEAD_NO_ROOM ||
+	    head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
+		return false;
+	}
 	*conn_facts(w, p) = *f;
 	p->facts->layered = true; /* the answer to what stands in front may come first */
 	if (f->hello_end > 0)
 		p->facts->hello_end = (uint16_t)(f->hello_end + at);
 	p->heard = 0;
 	p->listens = p->heard_other = p->retried = false;
+	return true;
 }
 
 /*
@@ -503,7 +519,10 @@ static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 		stop(w, c);
 		return;
 	}
-	guard_opening(w, fl, c, fo, f);
+	if (!guard_opening(w, fl, c, fo, f)) {
+		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		return;
+	}
 	stop(w, c);
 	if (tells)
 		judge_request(w, fl, c, f);
@@ -711,7 +730,8 @@ static void contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	memcpy(w->without, text, shared.len);
 	http_at_chunk(&fo->other_http, text[0] == '\r');
 	fo->kind = FOLLOW_HTTP;
-	begin_contest(w, fl, c, fo, from, shared, p);
+	fo->other.next = from;
+	begin_contest(w, fl, c, fo, shared, p);
 }
 
 /*
@@ -872,7 +892,7 @@ static void settle_opening(struct worker *w, struct flow *fl, struct conn *c,
 {
 	struct pending *p = conn_pending(w, c);
 
-	if (w->inl == NULL && p != NULL && !c->done &&
+	if (w->inl == NULL && p != NULL && p->again && !c->done &&
 	    (pkt == NULL || rival_is_over(w, fl, p, pkt, false)))
 		conn_settle(w, fl, c, p);
 }

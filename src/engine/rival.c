@@ -43,7 +43,7 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 
 void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
 {
-	char name[HOST_MAX];
+	char name[HOST_MAX] = "";
 
 	for (unsigned n = 0; n < p->facts->proxies; n++)
 		rival_name(w, c,

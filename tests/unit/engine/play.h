@@ -121,14 +121,14 @@ static inline void assert_taken(struct scene *s, const struct ends *e, size_t le
 
 /* ---- protocols that begin TLS amid their own: a dialogue up to the hello ---- */
 
-struct carrier {
+struct tls_carrier {
 	const char *client[2], *server[2]; /* in turn, before the hello */
 	size_t client_len[2], server_len[2];
 	size_t turns;
 	bool wraps; /* TDS 7: a packet around each message of TLS */
 };
 
-static const struct carrier carriers[] = {
+static const struct tls_carrier carriers[] = {
 	{{"EHLO a\r\n", "STARTTLS\r\n"},
 	 {"250-b\r\n250 STARTTLS\r\n", "220 go\r\n"},
 	 {8, 10},
@@ -145,7 +145,7 @@ static const struct carrier carriers[] = {
 #define CARRIERS_OF_TLS (sizeof(carriers) / sizeof(carriers[0]))
 
 /* A message of TLS as `c` carries it, in packets of at most `most` bytes. */
-static inline void carry(struct bytes *to, const struct carrier *c, const void *tls,
+static inline void carry(struct bytes *to, const struct tls_carrier *c, const void *tls,
 			 size_t len, size_t most)
 {
 	to->len = 0;

@@ -215,7 +215,7 @@ static void a_second_hello_is_not_waited_for_for_ever(void **state)
 /* ---- a second hello behind STARTTLS, and in the packets of TDS 7 ---------------------------------- */
 
 /* Up to the first hello; *ret_at bytes of the client, *ret_said of the server. */
-static void begin_tls(struct scene *s, const struct carrier *c, size_t most,
+static void begin_tls(struct scene *s, const struct tls_carrier *c, size_t most,
 		      uint32_t *ret_at, uint32_t *ret_said)
 {
 	static struct bytes hello;
@@ -253,7 +253,7 @@ static void say_second(struct scene *s, const struct bytes *b, uint32_t at, size
 	}
 }
 
-static void check_carried(const struct carrier *c, bool bad, size_t most, size_t step)
+static void check_carried(const struct tls_carrier *c, bool bad, size_t most, size_t step)
 {
 	const struct bytes *second = bad ? &evil : &good;
 	static struct bytes ask, again;
@@ -303,7 +303,7 @@ static void nothing_may_follow_a_hello_in_its_packet(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < 3; n++) {
-		const struct carrier *c = &carriers[1];
+		const struct tls_carrier *c = &carriers[1];
 		struct scene *s = start(closed);
 		uint32_t id;
 

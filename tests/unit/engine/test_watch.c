@@ -405,7 +405,7 @@ static void a_second_hello_in_a_tunnel_is_compared(void **state)
 	}
 }
 
-static void check_carried(const struct carrier *c, bool bad, size_t most)
+static void check_carried(const struct tls_carrier *c, bool bad, size_t most)
 {
 	const struct bytes *second = bad ? &evil : &good;
 	static struct bytes hello, ask, again;

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests behind the first of a connection, as who only watches sees them. */
+#include "requests.h"
+
+#include "flow/head.h"
+
+static void a_request_counts_when_the_server_has_taken_it(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "HTTP/1.1 200 OK\r\n\r\n", 19);
+	see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+	assert_lines(s, EVIL_UPDATE, 0);
+	see_server(s, &web, 19, LEN(GOOD) + LEN(EVIL), NULL, 0);
+	assert_lines(s, EVIL_UPDATE, 1);
+	end_watch(s);
+}
+
+static void pipelined_requests_are_told_one_by_one(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD EVIL GOOD, 2 * LEN(GOOD) + LEN(EVIL));
+	see_server(s, &web, 0, 2 * LEN(GOOD) + LEN(EVIL), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	see_server(s, &web, 1, 2 * LEN(GOOD) + LEN(EVIL), "x", 1);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"good.example\"", 1);
+	end_watch(s);
+}
+
+static void two_contents_of_a_later_request_are_a_conflict(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD), GOOD, LEN(GOOD));
+	see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+	see_server(s, &web, 1, 2 * LEN(GOOD), "x", 1);
+	assert_lines(s, "\"undecidable\":\"conflict\"",
+		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+	assert_lines(s, EVIL_UPDATE, 0);
+	end_watch(s);
+}
+
+static void two_framings_of_a_body_are_a_conflict(void **state)
+{
+	(void)state;
+	for (int taken = 0; taken < 2; taken++) {
+		struct scene *s = watch();
+		const uint32_t at = LEN(GOOD) + LEN(CHUNKED);
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD), "x", 1);
+		see_client(s, &web, LEN(GOOD), CHUNKED, LEN(CHUNKED));
+		see_client(s, &web, at, BIG, LEN(BIG));
+		if (taken)
+			see_server(s, &web, 1, at + LEN(BIG), "x", 1);
+		see_client(s, &web, at, BIG "x", LEN(BIG) + 1); /* again */
+		see_client(s, &web, at, STOP EVIL, LEN(STOP) + LEN(EVIL));
+		see_server(s, &web, 1 + (uint32_t)taken, at + LEN(STOP) + LEN(EVIL), NULL,
+			   0);
+		assert_lines(s, "\"undecidable\":\"conflict\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]",
+			     taken ? 0 : 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* The request behind the body that was read first is one candidate, not a fact. */
+static void a_request_behind_a_contested_body_is_a_candidate(void **state)
+{
+	struct scene *s = watch();
+	const uint32_t at = LEN(CHUNKED);
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, CHUNKED, LEN(CHUNKED));
+	see_server(s, &web, 0, LEN(CHUNKED), "x", 1);
+	see_client(s, &web, at, STOP GET("third.example"),
+		   LEN(STOP) + LEN(GET("third.example")));
+	see_client(s, &web, at, "1\r\na\r\n" STOP EVIL, 6 + LEN(STOP) + LEN(EVIL));
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"update\"",
+		     "\"candidates\":[\"third.example\",\"evil.example\"]", 1);
+	assert_lines(s, "\"host\":\"third.example\"", NULL, 0);
+	end_watch(s);
+}
+
+/* A connection with one request that the server has answered. */
+static struct scene *seen(void)
+{
+	struct scene *s = watch();
+
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	return s;
+}
+
+#define BOTH   "\"candidates\":[\"good.example\",\"evil.example\"]"
+#define UPDATE "\"phase\":\"update\""
+
+/* Two contents for the first `n` bytes of a request, then the rest of the one or the other. */
+static void half_a_request_twice_is_a_conflict_of_both(void **state)
+{
+	const char *const one = GOOD, *const two = EVIL;
+	const uint32_t at = LEN(GOOD);
+
+	(void)state;
+	for (uint32_t n = 23; n < LEN(GOOD) - 1; n++)
+		for (int cut = 0; cut < 2; cut++) {
+			struct scene *s = seen();
+
+			see_client(s, &web, at, one, n);
+			see_client(s, &web, at, two, n);
+			if (cut) /* the rest, in two segments */
+				see_client(s, &web, at + n, two + n, 1);
+			see_client(s, &web, at + n + (uint32_t)cut,
+				   &two[n + (uint32_t)cut],
+				   LEN(EVIL) - n - (uint32_t)cut);
+			see_server(s, &web, 1, at + LEN(EVIL), NULL, 0);
+			assert_lines(s, UPDATE, BOTH, n < 26 ? 0 : 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+			assert_lines(s, EVIL_UPDATE, 0);
+			end_watch(s);
+		}
+}
+
+/* What the server has acknowledged is no longer to be replaced. */
+static void half_a_request_that_was_taken_stays(void **state)
+{
+	const char *const one = GOOD, *const two = EVIL;
+	const uint32_t at = LEN(GOOD);
+	struct scene *s = seen();
+
+	(void)state;
+	see_client(s, &web, at, two, 30);
+	see_server(s, &web, 1, at + 30, NULL, 0);
+	see_client(s, &web, at, one, 30);
+	see_client(s, &web, at + 30, two + 30, LEN(EVIL) - 30);
+	see_server(s, &web, 1, at + LEN(EVIL), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_lines(s, "\"conflict\"", NULL, 0);
+	end_watch(s);
+}
+
+/* The second content ends later than the first, with the next segments, or never. */
+static void a_longer_header_in_the_place_of_another_is_read(void **state)
+{
+#define LONG "GET / HTTP/1.1\r\nA: 0123456789\r\nHost: evil.example\r\n\r\n"
+	const char *const two = LONG;
+	const uint32_t at = LEN(GOOD);
+
+	(void)state;
+	for (uint32_t n = LEN(GOOD) / 2; n < LEN(LONG); n += 3)
+		for (int ends = 0; ends < 2; ends++) {
+			struct scene *s = seen();
+
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+			see_client(s, &web, at, two, n);
+			if (ends)
+				see_client(s, &web, at + n, two + n, LEN(LONG) - n);
+			see_server(s, &web, 1, at + (ends ? LEN(LONG) : n), "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+			assert_lines(s, UPDATE, BOTH, ends ? 1 : 0);
+			end_watch(s);
+		}
+#undef LONG
+}
+
+/* Behind another framing of a body its request may come much later. */
+static void a_request_behind_another_framing_is_awaited(void **state)
+{
+	const uint32_t at = LEN(GOOD) + LEN(CHUNKED);
+	static char body[9000];
+
+	(void)state;
+	for (int large = 0; large < 2; large++) {
+		const char *const size = large ? "8000\r\n" : "9\r\n";
+		const uint32_t len = large ? 0x8000 : 9;
+		uint32_t next = at + (uint32_t)strlen(size);
+		struct scene *s = seen();
+
+		see_client(s, &web, LEN(GOOD), CHUNKED, LEN(CHUNKED));
+		see_client(s, &web, at, "7777\r\n", 6);
+		see_client(s, &web, at, size, strlen(size));
+		for (uint32_t n; next < at + strlen(size) + len; next += n) {
+			n = at + (uint32_t)strlen(size) + len - next;
+			n = n < sizeof(body) ? n : (uint32_t)sizeof(body);
+			see_client(s, &web, next, body, n);
+		}
+		assert_lines(s, UPDATE, NULL, 0);
+		see_client(s, &web, next, "\r\n" STOP EVIL, 2 + LEN(STOP) + LEN(EVIL));
+		see_server(s, &web, 1, next + 2 + LEN(STOP) + LEN(EVIL), NULL, 0);
+		assert_lines(s, UPDATE, BOTH, 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* A request is told although what stands in its body cannot be read. */
+static void a_request_in_front_of_what_is_lost_is_told(void **state)
+{
+#define BAD \
+	"POST / HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n\r\nxyz"
+	struct scene *s = seen();
+
+	(void)state;
+	see_client(s, &web, LEN(GOOD), BAD, LEN(BAD));
+	see_server(s, &web, 1, LEN(GOOD) + LEN(BAD), "x", 1);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_lines(s, UPDATE, DESYNC, 1);
+	end_watch(s);
+#undef BAD
+}
+
+/* ---- watched, behind a later CONNECT ---- */
+
+#define MADE "HTTP/1.1 200 OK\r\n\r\n"
+
+/* In one segment or two; the server takes all, with its answer. */
+static struct scene *see_tunnel(const char *tunnel, const struct bytes *hello, bool cut,
+				bool taken)
+{
+	static struct bytes both;
+	struct scene *s = seen();
+	const uint32_t at = LEN(GOOD), n = (uint32_t)strlen(tunnel);
+
+	both.len = 0;
+	put_mem(&both, tunnel, n);
+	put_mem(&both, hello->b, hello->len);
+	see_client(s, &web, at, both.b, cut ? n : both.len);
+	if (cut) {
+		see_server(s, &web, 1, at + n, MADE, LEN(MADE));
+		see_client(s, &web, at + n, both.b + n, both.len - n);
+	}
+	if (taken)
+		see_server(s, &web, cut ? 1 + LEN(MADE) : 1, at + (uint32_t)both.len,
+			   cut ? "x" : MADE, cut ? 1 : LEN(MADE));
+	worker_finish(s->w, s->now_us);
+	return s;
+}
+
+static void a_later_tunnel_is_compared_with_its_hello(void **state)
+{
+	(void)state;
+	for (int cut = 0; cut < 2; cut++)
+		for (int taken = 0; taken < 2; taken++) {
+			struct scene *s = see_tunnel(EVIL_TUNNEL, &evil, cut, taken);
+
+			assert_lines(s, EVIL_UPDATE, 2);
+			assert_lines(s, "\"conflict\"", NULL, 0);
+			end_watch(s);
+			s = see_tunnel(EVIL_TUNNEL, &good, cut, taken);
+			assert_lines(s, UPDATE, "\"evidence\":\"connect\"", 1);
+			assert_lines(s, UPDATE,
+				     "\"candidates\":[\"evil.example\",\"good.example\"]",
+				     1);
+			assert_lines(s, UPDATE, "\"host\":\"good.example\"", 0);
+			end_watch(s);
+		}
+}
+
+/* Who never said anything is not judged: a refused connection. */
+static void a_handshake_alone_is_not_judged(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see(s, &web,
+	    (struct segment){FROM_CLIENT, TCP_SYN, CLIENT_FIRST - 1, 0, NULL, 0});
+	see(s, &web,
+	    (struct segment){FROM_SERVER, TCP_RST | TCP_ACK, 0, CLIENT_FIRST, NULL, 0});
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"start\"", NULL, 0);
+	assert_lines(s, "\"phase\":\"end\"", NULL, 1);
+	end_watch(s);
+}
+
+static void a_second_hello_in_a_later_tunnel_is_compared(void **state)
+{
+	static const char answer[] = MADE RETRY;
+	static struct bytes both;
+
+	(void)state;
+	both.len = 0;
+	put_mem(&both, TUNNEL, LEN(TUNNEL));
+	put_mem(&both, good.b, good.len);
+	for (uint32_t cut = 0; cut < sizeof(answer) - 1; cut++)
+		for (int bad = 0; bad < 2; bad++) {
+			const struct bytes *second = bad ? &evil : &good;
+			const uint32_t at = LEN(GOOD) + (uint32_t)both.len;
+			struct scene *s = seen();
+
+			see_client(s, &web, LEN(GOOD), both.b, both.len);
+			if (cut > 0)
+				see_server(s, &web, 1, at, answer, cut);
+			see_server(s, &web, 1 + cut, at, answer + cut,
+				   sizeof(answer) - 1 - cut);
+			see_client(s, &web, at, second->b, second->len);
+			see_server(s, &web, sizeof(answer), at + (uint32_t)second->len,
+				   "x", 1);
+			assert_lines(s, UPDATE, BOTH, bad ? 1 : 0);
+			assert_lines(s, "\"phase\":\"update\"",
+				     "\"undecidable\":\"malformed_hello\"", bad ? 1 : 0);
+			end_watch(s);
+		}
+}
+
+/* Two hellos in one place: which of them the server took nobody knows who only watches. */
+static void two_hellos_in_a_later_tunnel_are_a_conflict(void **state)
+{
+	const uint32_t at = LEN(GOOD) + LEN(TUNNEL);
+	const uint8_t *const name = memmem(good.b, good.len, "good", 4);
+
+	(void)state;
+	for (size_t n = good.len; n > 100; n -= 7) {
+		struct scene *s;
+
+		/* A cut through the name makes more names than two copies hold. */
+		if (good.b + n > name && good.b + n < name + 4)
+			continue;
+		s = seen();
+
+		see_client(s, &web, LEN(GOOD), TUNNEL, LEN(TUNNEL));
+		see_server(s, &web, 1, at, MADE, LEN(MADE));
+		see_client(s, &web, at, good.b, n);
+		see_client(s, &web, at, evil.b, evil.len);
+		if (n < good.len)
+			see_client(s, &web, at + (uint32_t)n, good.b + n, good.len - n);
+		see_server(s, &web, 1 + LEN(MADE), at + (uint32_t)good.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, UPDATE, "\"undecidable\":\"conflict\"", 1);
+		assert_int_equal(
+			scene_lines(s, UPDATE, BOTH) +
+				scene_lines(s, UPDATE,
+					    "[\"evil.example\",\"good.example\"]"),
+			1);
+		end_watch(s);
+	}
+}
+
+#define START "\"phase\":\"start\""
+
+/* Which of them was refused, and who stands behind whom, is not looked at: one of all. */
+static void several_connects_at_once_are_a_conflict_of_all(void **state)
+{
+	static const char third[] = "CONNECT third.example:443 HTTP/1.1\r\n\r\n";
+	static struct bytes all;
+
+	(void)state;
+	all.len = 0;
+	put_mem(&all, EVIL_TUNNEL, LEN(EVIL_TUNNEL));
+	put_mem(&all, third, LEN(third));
+	put_mem(&all, TUNNEL, LEN(TUNNEL));
+	put_mem(&all, good.b, good.len);
+	for (size_t step = 10; step <= all.len; step += step < 300 ? 17 : 1)
+		for (int hello = 0; hello < 2; hello++) {
+			const size_t len = hello ? all.len : all.len - good.len;
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			for (size_t at = 0; at < len; at += step)
+				see_client(s, &web, (uint32_t)at, all.b + at,
+					   len - at < step ? len - at : step);
+			see_server(s, &web, 0, (uint32_t)len, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START,
+				     "\"candidates\":[\"evil.example\",\"third.example\","
+				     "\"good.example\"]",
+				     1);
+			assert_lines(s, START, "\"undecidable\":\"conflict\"", 1);
+			end_watch(s);
+		}
+}
+
+/* Bytes that no reader knows stand in a tunnel, or are what a proxy that said no reads next. */
+static void unknown_bytes_belong_to_a_tunnel_if_it_was_made(void **state)
+{
+	static const char junk[] = "\x01\x02 no request\r\n\r\n";
+	const uint32_t at = LEN(TUNNEL), end = at + LEN(junk);
+
+	(void)state;
+	for (int made = 0; made < 2; made++)
+		for (int how = 0; how < 3; how++) {
+			const char *const answer = made ? MADE : NO_TUNNEL;
+			const uint32_t n = (uint32_t)strlen(answer);
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			if (how == 0) { /* at once */
+				see_client(s, &web, 0,
+					   TUNNEL "\x01\x02 no request\r\n\r\n", end);
+				see_server(s, &web, 0, end, NULL, 0);
+			} else {
+				see_client(s, &web, 0, TUNNEL, at);
+			}
+			if (how == 2) /* before the answer */
+				see_client(s, &web, at, junk, LEN(junk));
+			see_server(s, &web, 0, how == 1 ? at : end, answer, n);
+			if (how == 1) {
+				see_client(s, &web, at, junk, LEN(junk));
+				see_server(s, &web, n, end, NULL, 0);
+				see_server(s, &web, n, end, "x", 1);
+			}
+			assert_lines(s, START,
+				     made ? "\"host\":\"good.example\"" : DESYNC, 1);
+			end_watch(s);
+		}
+}
+
+static void out_of_order_and_at_the_end_requests_are_read(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD) + 20, &(EVIL)[20], LEN(EVIL) - 20);
+	see_client(s, &web, LEN(GOOD), EVIL, 20);
+	assert_lines(s, EVIL_UPDATE, 0);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, EVIL_UPDATE, 1);
+	end_watch(s);
+}
+
+/* What the server has not acknowledged may be nothing, and is not missed. */
+static void a_hole_in_the_capture_is_no_request(void **state)
+{
+	static const char far[] = "x";
+
+	(void)state;
+	for (int taken = 0; taken < 2; taken++) {
+		struct scene *s = watch();
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD) + (taken ? HEAD_MAX : 0), "x", 1);
+		see_client(s, &web, LEN(GOOD) + HEAD_MAX, far, 1);
+		assert_lines(s, "\"phase\":\"update\"", DESYNC, taken ? 1 : 0);
+		if (!taken) {
+			see_client(s, &web, LEN(GOOD), EVIL, LEN(EVIL));
+			see_server(s, &web, 1, LEN(GOOD) + LEN(EVIL), "x", 1);
+			assert_lines(s, EVIL_UPDATE, 1);
+		}
+		end_watch(s);
+	}
+}
+
+static void a_request_beyond_the_window_is_not_taken(void **state)
+{
+	struct scene *s = watch();
+	const struct segment g = {
+		FROM_SERVER, TCP_ACK, SERVER_FIRST, CLIENT_FIRST + LEN(GOOD), "x", 1};
+	const char *const other = EVIL;
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see(s, &web, g);
+	/* The window that see() writes reaches further than these heads do: lie beyond it. */
+	see_client(s, &web, LEN(GOOD) + 64241, other, LEN(EVIL));
+	see_client(s, &web, LEN(GOOD), GOOD, LEN(GOOD));
+	see_server(s, &web, 1, 2 * LEN(GOOD), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"end\"", "\"decoy_ignored\"", 1);
+	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+	end_watch(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
+		cmocka_unit_test(pipelined_requests_are_told_one_by_one),
+		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
+		cmocka_unit_test(two_framings_of_a_body_are_a_conflict),
+		cmocka_unit_test(a_request_behind_a_contested_body_is_a_candidate),
+		cmocka_unit_test(half_a_request_twice_is_a_conflict_of_both),
+		cmocka_unit_test(half_a_request_that_was_taken_stays),
+		cmocka_unit_test(a_longer_header_in_the_place_of_another_is_read),
+		cmocka_unit_test(a_request_behind_another_framing_is_awaited),
+		cmocka_unit_test(a_request_in_front_of_what_is_lost_is_told),
+		cmocka_unit_test(a_later_tunnel_is_compared_with_its_hello),
+		cmocka_unit_test(a_handshake_alone_is_not_judged),
+		cmocka_unit_test(a_second_hello_in_a_later_tunnel_is_compared),
+		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
+		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
+		cmocka_unit_test(unknown_bytes_belong_to_a_tunnel_if_it_was_made),
+		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
+		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
+		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
+	};
+
+	return cmocka_run_group_tests(tests, prepare, tidy);
+}
