@@ -31,9 +31,20 @@ fi
 
 # ---- self-checks: nobody in the demo is inside of this site -----------------------------------
 echo 'sites = ({ name = "elsewhere"; inside = [ "192.0.2.0/24" ]; });' >"$t/elsewhere.conf"
-for days in 2 4; do # one demo alone is too short to say anything
-	editcap -t $((days * 86400)) tests/demo/demo.pcap "$t/$days.pcap" || exit 3
-done
+later() { # DAYS OUT: the demo, on another day
+	python3 - "$@" <<'PY' || exit 3
+import struct, sys
+data = bytearray(open("tests/demo/demo.pcap", "rb").read())
+at = 24
+while at < len(data):
+    seconds, _, kept = struct.unpack_from("<III", data, at)
+    struct.pack_into("<I", data, at, seconds + int(sys.argv[1]) * 86400)
+    at += 16 + kept
+open(sys.argv[2], "wb").write(data)
+PY
+}
+later 2 "$t/2.pcap" # one demo alone is too short to say anything
+later 4 "$t/4.pcap"
 elsewhere() { # WORKERS ARGUMENTS...
 	./weir replay -c "$t/elsewhere.conf" -j "$@" tests/demo/demo.pcap "$t/2.pcap" "$t/4.pcap" 2>"$t/err"
 }
