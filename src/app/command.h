@@ -40,7 +40,7 @@ const char *share_folder(void);
  */
 struct generation *load_or_report(const struct common *c, bool quiet);
 /* The same of the files that say who is who. */
-struct identity *identity_or_report(const struct config *c);
+struct identity *identity_or_report(const struct config *c, bool quiet);
 
 /* One wrong option or operand: "weir replay: ..." and where to read on; EXIT_USAGE. */
 int usage_error(const char *command, const char *fmt, ...)

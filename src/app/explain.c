@@ -205,7 +205,7 @@ static int answer(const struct question *q)
 		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
 		     (unsigned)s.server_port, g->name);
 	print_known(g, &s, stdout);
-	who = identity_or_report(g->config);
+	who = identity_or_report(g->config, true);
 	print_principal(who, &s, stdout);
 	identity_destroy(who);
 	print_bindings(g, &s, stdout);

@@ -71,14 +71,14 @@ struct generation *load_or_report(const struct common *c, bool quiet)
 	return g;
 }
 
-struct identity *identity_or_report(const struct config *c)
+struct identity *identity_or_report(const struct config *c, bool quiet)
 {
 	struct diag *d = diag_create();
 	struct identity *t = d == NULL ? NULL : identity_load(c, d);
 
 	if (d == NULL)
 		(void)fprintf(stderr, "weir: out of memory\n");
-	else if (t == NULL)
+	else if (t == NULL || (!quiet && diag_count(d, DIAG_WARNING) > 0))
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 	diag_destroy(d);
 	return t;

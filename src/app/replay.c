@@ -361,7 +361,7 @@ static int load_and_run(struct options *o, const char *const *captures, size_t c
 	g = load_or_report(&o->common, o->quiet);
 	if (g == NULL)
 		return EXIT_FINDINGS;
-	identity = identity_or_report(g->config);
+	identity = identity_or_report(g->config, o->quiet);
 	if (identity != NULL)
 		code = run_with(o, g, identity, captures, count);
 	identity_destroy(identity);

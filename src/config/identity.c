@@ -10,6 +10,9 @@
 #include "config/identity_impl.h"
 
 #define TEXTS_MAX ((size_t)4 << 20)
+#define ODD_TOLD  3u /* of one file, each with its place */
+/* Kea's HWAddr::MAX_HWADDR_LEN; chaddr of RFC 2131 section 2 has 16. */
+#define HARDWARE_MAX 20u
 
 struct identity_list {
 	struct identity_row *rows;
@@ -25,7 +28,7 @@ struct identity {
 	struct identity_row rows[]; /* by MAC, by address; behind them the texts */
 };
 
-static bool mac_is_none(const struct mac *m)
+bool mac_is_none(const struct mac *m)
 {
 	static const struct mac none;
 
@@ -180,8 +183,7 @@ bool identity_line(struct identity_reader *r, struct str *ret, bool *ret_whole)
 	return true;
 }
 
-void identity_fault(struct identity_reader *r, struct str part, const char *message,
-		    const char *remedy)
+static struct span place_of(const struct identity_reader *r, struct str part)
 {
 	struct span at = {.file = r->name, .line = r->line};
 
@@ -189,10 +191,61 @@ void identity_fault(struct identity_reader *r, struct str part, const char *mess
 		at.col = (unsigned)(part.p - r->base) + 1;
 		at.len = (unsigned)part.len;
 	}
+	return at;
+}
+
+void identity_fault(struct identity_reader *r, struct str part, const char *message,
+		    const char *remedy)
+{
 	r->bad = true;
-	diag_error(r->d, at, "%s", message);
+	diag_error(r->d, place_of(r, part), "%s", message);
 	if (remedy != NULL)
 		diag_remedy(r->d, "%s", remedy);
+}
+
+/* "02:00:5e:10:00:01:07", of no byte to HARDWARE_MAX. */
+static bool is_hardware(struct str s)
+{
+	if (s.len == 0)
+		return true;
+	if (s.len % 3 != 2 || s.len > 3 * HARDWARE_MAX - 1)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (i % 3 == 2 ? s.p[i] != ':' : !ascii_is_hex(s.p[i]))
+			return false;
+	return true;
+}
+
+bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret)
+{
+	struct mac m = {{0}};
+	const bool is_mac = mac_parse(text, &m);
+
+	*ret = (struct mac){{0}};
+	if (!is_mac && !is_hardware(text)) {
+		identity_fault(r, text, "is no MAC address", NULL);
+		return false;
+	}
+	if (is_mac && (m.b[0] & 1) == 0) {
+		*ret = m;
+		return true;
+	}
+	if (r->odd++ < ODD_TOLD) {
+		diag_add(r->d, DIAG_WARNING, place_of(r, text), "odd-lease",
+			 "is no machine's MAC address: this lease tells nobody");
+		diag_note(r->d, "clients say themselves what theirs is; the other leases "
+				"of the file count");
+	}
+	return true;
+}
+
+/* One line for those beyond the first. */
+static void tell_odd(const struct identity_reader *r)
+{
+	if (r->odd > ODD_TOLD)
+		diag_add(r->d, DIAG_WARNING, (struct span){.file = r->name}, "odd-lease",
+			 "%u leases tell nobody: no machine has their MAC addresses",
+			 r->odd);
 }
 
 void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user)
@@ -255,6 +308,7 @@ bool identity_parse(struct identity_list *l, enum identity_kind kind, const char
 		identity_read_dnsmasq(&r);
 	else
 		identity_read_isc(&r);
+	tell_odd(&r);
 	return !r.bad;
 }
 
@@ -420,6 +474,13 @@ size_t identity_bytes(const struct identity *t)
 	return t->bytes;
 }
 
+/* Programs of Windows begin UTF-8 with a byte order mark, which nobody sees. */
+static struct str behind_mark(struct str text)
+{
+	return begins(text, "\xef\xbb\xbf") ? (struct str){text.p + 3, text.len - 3}
+					    : text;
+}
+
 struct identity_list *identity_read(enum identity_kind kind, const char *name,
 				    struct diag *d)
 {
@@ -430,12 +491,17 @@ struct identity_list *identity_read(enum identity_kind kind, const char *name,
 	bool fine = false;
 	int rc = l == NULL ? -ENOMEM : file_read(name, IDENTITY_FILE_MAX, &text, &len);
 
-	if (rc != 0) {
+	if (rc == -ENOENT) {
+		diag_add(d, DIAG_WARNING, at, "no-file",
+			 "there is no such file; what it says counts once it is there");
+	} else if (rc != 0) {
 		diag_error(d, at, "cannot read it: %s",
 			   rc == -EFBIG ? "larger than 64 MiB" : strerrordesc_np(-rc));
 	} else {
-		diag_source(d, name, text, len);
-		fine = identity_parse(l, kind, name, (struct str){text, len}, d);
+		const struct str said = behind_mark((struct str){text, len});
+
+		diag_source(d, name, said.p, said.len);
+		fine = identity_parse(l, kind, name, said, d);
 		diag_forget_sources(d);
 	}
 	free(text);

@@ -69,12 +69,16 @@ int identity_list_add(struct identity_list *l, const struct identity_row *row,
 /*
  * Add what `text` says; file `name` is of `kind` LEASES or PEOPLE.  False when anything is wrong:
  * all findings are in `d`, and the list is of no use.  The unfinished last entry of a file of
- * leases, which a server is writing, is left out without a word.
+ * leases, which a server is writing, is left out without a word; a lease whose MAC a client made
+ * up so that it is no machine's (zero, a group, not of 6 bytes) tells nobody, with a warning.
  */
 bool identity_parse(struct identity_list *l, enum identity_kind kind, const char *name,
 		    struct str text, struct diag *d);
 
-/* The list of a file.  NULL: all findings are in `d`. */
+/*
+ * The list of a file; a byte order mark before it is passed over.  NULL: all findings are in `d`;
+ * that there is no such file is a warning, everything else an error.
+ */
 struct identity_list *identity_read(enum identity_kind kind, const char *name,
 				    struct diag *d);
 
@@ -91,7 +95,10 @@ struct identity *identity_build(const struct identity_list *const *lists, size_t
 void identity_destroy(struct identity *t);
 size_t identity_bytes(const struct identity *t); /* all of it; may be copied anywhere */
 
-/* Everything that the configuration names, once; an empty table when it names nothing. */
+/*
+ * Everything that the configuration names, once; an empty table when it names nothing.  NULL: there
+ * is an error in `d`.  Files that are not there are warnings.
+ */
 struct identity *identity_load(const struct config *c, struct diag *d);
 
 enum identity_answer {

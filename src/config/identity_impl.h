@@ -21,6 +21,7 @@ struct identity_reader {
 	const char *base; /* its first byte */
 	bool bad;         /* something was wrong */
 	bool full;        /* a bound of the table was passed */
+	unsigned odd;     /* leases of hardware that is no machine's */
 };
 
 /* The next line without its end; false at the end.  *ret_whole: it had an end. */
@@ -30,11 +31,20 @@ bool identity_line(struct identity_reader *r, struct str *ret, bool *ret_whole);
 void identity_fault(struct identity_reader *r, struct str part, const char *message,
 		    const char *remedy);
 
+/*
+ * The hardware address of a lease.  A client chooses what the server writes: no byte or twenty, zero,
+ * a group.  Such a one names no machine: a warning, and *ret is none, so that one machine cannot
+ * make the whole file useless.  False, and a finding, when it is no hardware address at all.
+ */
+bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret);
+
 /* identity_list_add(); a list that is full is a finding, once. */
 void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user);
 
 /* Seconds since 1970, as microseconds; false: no such number, or too great a one. */
 bool identity_seconds(struct str digits, int64_t *ret_us);
+
+bool mac_is_none(const struct mac *m);
 
 /* Rows about one address or MAC whose times overlap are findings.  Sorts the list. */
 void identity_refuse_overlaps(struct identity_reader *r);

@@ -6,7 +6,10 @@
  * seconds or 0 for ever; behind a line "duid ..." IPv6 rows with an IAID for the MAC, which
  * name no machine.  It does not say when a lease began.
  * Kea (ARM 2.2, 8.2.1 and 9.2.1): a log in CSV with a row of names; a later row of an address
- * stands for the ones before.  expire = end, valid_lifetime = its length, 0 = deleted.
+ * stands for the ones before.  expire = end, valid_lifetime = its length.  A lease that is released
+ * is written again with the length 0, so that expire is when the client was last heard of
+ * (memfile_lease_mgr.cc, deleteLease).  Fields are never quoted, commas in them are "&#x2c"
+ * (csv_file.cc; both read 2026-11-28).
  */
 #include <string.h>
 
@@ -65,14 +68,12 @@ static void dnsmasq_row(struct identity_reader *r, struct str line)
 		row.until_us = IDENTITY_EVER;
 	if (!take_address(r, w[2], &row.addr) || !addr_is_v4(&row.addr))
 		return;
-	/* "06-02:00:..": not Ethernet */
-	if (w[1].len > 3 && w[1].p[2] == '-')
+	/* "06-02:00:..": not Ethernet; "01-": Ethernet, and the client gave no address */
+	if (w[1].len >= 3 && w[1].p[2] == '-')
 		return;
-	if (!mac_parse(w[1], &row.mac)) {
-		identity_fault(r, w[1], "is no MAC address", NULL);
-		return;
-	}
-	identity_keep(r, &row, STR_NONE);
+	/* The file has one row an address: there is none before that must end. */
+	if (identity_hardware(r, w[1], &row.mac) && !mac_is_none(&row.mac))
+		identity_keep(r, &row, STR_NONE);
 }
 
 void identity_read_dnsmasq(struct identity_reader *r)
@@ -99,9 +100,11 @@ enum {
 
 #define KEA_FOR_EVER UINT32_MAX
 
-/* As in Kea: 0 assigned, 1 declined, 2 expired and reclaimed, 3 released. */
+/* As in Kea. */
 #define KEA_ASSIGNED 0u
 #define KEA_DECLINED 1u
+#define KEA_EXPIRED  2u /* and reclaimed: of it the row before tells the end */
+#define KEA_RELEASED 3u
 
 static struct str kea_field(const struct str *fields, size_t count, const int *place,
 			    unsigned column)
@@ -111,18 +114,54 @@ static struct str kea_field(const struct str *fields, size_t count, const int *p
 	return at < 0 || (size_t)at >= count ? STR_NONE : fields[at];
 }
 
+/* 0: more than CSV_FIELDS_MAX.  A '"' is a byte like others: user_context holds JSON. */
+static size_t kea_split(struct str line, struct str fields[CSV_FIELDS_MAX])
+{
+	size_t from = 0, count = 0;
+
+	for (size_t at = 0; at <= line.len; at++) {
+		if (at < line.len && line.p[at] != ',')
+			continue;
+		if (count == CSV_FIELDS_MAX)
+			return 0;
+		fields[count++] = (struct str){line.p + from, at - from};
+		from = at + 1;
+	}
+	return count;
+}
+
+/* Who has it, and when; false: the row tells nothing. */
+static bool kea_holder(struct identity_reader *r, struct identity_row *row,
+		       struct str mac, uint64_t lifetime, uint64_t state)
+{
+	if (state == KEA_EXPIRED || state > KEA_RELEASED)
+		return false;
+	row->from_us = row->until_us - (int64_t)lifetime * 1000000;
+	if (lifetime == KEA_FOR_EVER) {
+		row->from_us = IDENTITY_BEFORE;
+		row->until_us = IDENTITY_EVER;
+	}
+	/* Without a MAC the row ends what was before. */
+	if (state == KEA_RELEASED || lifetime == 0) {
+		row->until_us = IDENTITY_EVER;
+		return true;
+	}
+	/* Declined: somebody else has it.  No MAC: one of IPv6 that Kea could not tell. */
+	return state == KEA_DECLINED || mac.len == 0 ||
+	       identity_hardware(r, mac, &row->mac);
+}
+
 static void kea_row(struct identity_reader *r, struct str line, const int *place)
 {
 	struct str f[CSV_FIELDS_MAX];
-	char buf[512];
-	const size_t n = csv_split(line, f, buf, sizeof(buf));
+	const size_t n = kea_split(line, f);
 	const struct str mac = kea_field(f, n, place, KEA_HWADDR);
 	const struct str type = kea_field(f, n, place, KEA_TYPE);
 	struct identity_row row = {.kind = IDENTITY_LEASES};
 	uint64_t lifetime, state = KEA_ASSIGNED;
 
 	if (n == 0) {
-		identity_fault(r, line, "is no row of CSV", NULL);
+		identity_fault(r, line, "has too many fields for a lease", NULL);
 		return;
 	}
 	if (type.len > 0 && !str_equal(type, STR("0")))
@@ -137,23 +176,8 @@ static void kea_row(struct identity_reader *r, struct str line, const int *place
 			       NULL);
 		return;
 	}
-	/* Deleted or over: when, is not told; it holds until its own end or the next. */
-	if (lifetime == 0 || state > KEA_DECLINED)
-		return;
-	row.from_us = row.until_us - (int64_t)lifetime * 1000000;
-	if (lifetime == KEA_FOR_EVER) {
-		row.from_us = IDENTITY_BEFORE;
-		row.until_us = IDENTITY_EVER;
-	}
-	/* Declined: somebody else has it.  Without a MAC the row ends what was before. */
-	if (state == KEA_ASSIGNED && mac.len > 0 && !mac_parse(mac, &row.mac)) {
-		if (mac.len == IDENTITY_MAC_TEXT)
-			identity_fault(r, mac, "is no MAC address", NULL);
-		else
-			identity_keep(r, &row, STR_NONE); /* another kind of network */
-		return;
-	}
-	identity_keep(r, &row, STR_NONE);
+	if (kea_holder(r, &row, mac, lifetime, state))
+		identity_keep(r, &row, STR_NONE);
 }
 
 void identity_read_kea(struct identity_reader *r)
@@ -161,7 +185,6 @@ void identity_read_kea(struct identity_reader *r)
 	static const char *const names[KEA_COLUMNS] = {
 		"address", "hwaddr", "valid_lifetime", "expire", "state", "lease_type"};
 	struct str line, f[CSV_FIELDS_MAX];
-	char buf[512];
 	int place[KEA_COLUMNS] = {-1, -1, -1, -1, -1, -1};
 	bool whole, named = false;
 
@@ -173,8 +196,7 @@ void identity_read_kea(struct identity_reader *r)
 			continue;
 		}
 		named = true;
-		csv_columns(f, csv_split(line, f, buf, sizeof(buf)), names, KEA_COLUMNS,
-			    place);
+		csv_columns(f, kea_split(line, f), names, KEA_COLUMNS, place);
 		if (place[KEA_ADDRESS] == 0 && place[KEA_LIFETIME] > 0 &&
 		    place[KEA_EXPIRE] > 0)
 			continue;

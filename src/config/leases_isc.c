@@ -219,9 +219,8 @@ static void lease_statement(struct identity_reader *r, const struct statement *s
 		l->has_state = true;
 		l->is_active = str_equal(w[2], STR("active"));
 	} else if (s->count == 3 && str_equal(w[0], STR("hardware")) &&
-		   str_equal(w[1], STR("ethernet")) && !mac_parse(w[2], &l->row.mac)) {
-		identity_fault(r, w[2], "is no MAC address", NULL);
-		l->bad = true;
+		   str_equal(w[1], STR("ethernet"))) {
+		l->bad |= !identity_hardware(r, w[2], &l->row.mac);
 	}
 }
 

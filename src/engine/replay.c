@@ -71,7 +71,7 @@ struct replay {
 	struct dnstap_logs *logs;  /* NULL = none */
 	int64_t clock_us;          /* of the last frame */
 	struct read_mark mark;
-	struct selfcheck check; /* of the merged events */
+	struct selfcheck check; /* of the events, in their order */
 	bool any_frame;
 };
 
@@ -136,7 +136,7 @@ static void put_direct(void *arg, const struct event_key *key,
 		       const struct event_digest *d, const char *tail, size_t len)
 {
 	(void)key;
-	write_event(arg, d, tail, len);
+	take_event(arg, d, tail, len);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

@@ -363,4 +363,21 @@ if $alone true 2>/dev/null; then
 else
 	ok "off where nothing is # SKIP no private network is allowed here"
 fi
+
+# ---- who is who: files that are not there, or odd ----------------------------------------------
+printf 'identity = { leases = [ "%s/no.leases" ]; people = "%s/no.csv"; };\n' "$t" "$t" >"$t/who.conf"
+run 0 "check of files of people that are not there" check -q -c "$t/who.conf"
+says "check of files of people that are not there" "$t/no.leases: warning [no-file]: there is no such file"
+says "check of files of people that are not there" "$t/no.csv: warning [no-file]: there is no such file"
+run 0 "replay without its files of people" replay -c "$t/who.conf" --events "$t/who.jsonl" $demo
+says "replay without its files of people" "$t/no.leases: warning [no-file]"
+check "replay without its files of people writes events" [ "$(jsonl "$t/who.jsonl")" -gt 10 ]
+run 0 "replay -q without its files of people" replay -q -c "$t/who.conf" --events "$t/who.jsonl" $demo
+quiet "replay -q without its files of people"
+echo '0 00:00:00:00:00:00 10.0.0.1 a *' >"$t/no.leases"
+run 0 "check of an odd lease" check -c "$t/who.conf"
+says "check of an odd lease" "$t/no.leases:1:3: warning [odd-lease]"
+echo '0 nonsense 10.0.0.1 a *' >"$t/no.leases"
+run 1 "check of a broken lease file" check -c "$t/who.conf"
+says "check of a broken lease file" "$t/no.leases:1:3: error: is no MAC address"
 exit $bad

@@ -1,5 +1,6 @@
 #!/bin/sh
-# One worker and two write the same bytes, a hundred times over, on all captures in one run.
+# One worker and two write the same bytes, a hundred times over, on all captures in one run; also
+# what Weir says of its own place.
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
 run() {
@@ -25,6 +26,43 @@ if [ $n -eq 100 ]; then
 else
 	echo "not ok - run $n with $((2 + n % 3)) workers differs"
 	cmp "$t/one" "$t/more" >&2
+	bad=1
+fi
+
+# ---- self-checks: nobody in the demo is inside of this site -----------------------------------
+echo 'sites = ({ name = "elsewhere"; inside = [ "192.0.2.0/24" ]; });' >"$t/elsewhere.conf"
+later() { # DAYS OUT: the demo, on another day
+	python3 - "$@" <<'PY' || exit 3
+import struct, sys
+data = bytearray(open("tests/demo/demo.pcap", "rb").read())
+at = 24
+while at < len(data):
+    seconds, _, kept = struct.unpack_from("<III", data, at)
+    struct.pack_into("<I", data, at, seconds + int(sys.argv[1]) * 86400)
+    at += 16 + kept
+open(sys.argv[2], "wb").write(data)
+PY
+}
+later 2 "$t/2.pcap" # one demo alone is too short to say anything
+later 4 "$t/4.pcap"
+elsewhere() { # WORKERS ARGUMENTS...
+	./weir replay -c "$t/elsewhere.conf" -j "$@" tests/demo/demo.pcap "$t/2.pcap" "$t/4.pcap" 2>"$t/err"
+}
+for j in 1 2; do
+	elsewhere "$j" -q --events "$t/events.$j" || exit 1
+	elsewhere "$j" --json -o "$t/ledger.$j" >"$t/summary.$j" || exit 1
+	n=$(grep -c '"what":"selfcheck_neither_inside"' "$t/events.$j")
+	if [ "$n" -eq 1 ] && grep -q '"most connections have no end inside' "$t/summary.$j"; then
+		echo "ok - -j $j: the self-check speaks once, in the events and in the summary"
+	else
+		echo "not ok - -j $j: the self-check speaks $n times, or not in the summary"
+		bad=1
+	fi
+done
+if cmp "$t/events.1" "$t/events.2" >&2; then
+	echo "ok - one worker and two write the same self-check"
+else
+	echo "not ok - the self-check depends on the workers"
 	bad=1
 fi
 exit $bad

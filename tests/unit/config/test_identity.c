@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -87,14 +88,18 @@ static void faults_are_told_with_their_place(void **state)
 		 "file:1:1: error: is no lease of dnsmasq"},
 		{IDENTITY_LEASES, "1x 02:00:5e:10:00:0a 10.1.0.10 a *\n",
 		 "file:1:1: error: is no time"},
-		{IDENTITY_LEASES, "1 02:00:5e:10:00 10.1.0.10 a *\n",
+		{IDENTITY_LEASES, "1 02:00:5e:10:0 10.1.0.10 a *\n",
 		 "file:1:3: error: is no MAC address"},
+		{IDENTITY_LEASES, "1 02:00:5e:10:00:0a: 10.1.0.10 a *\n",
+		 "file:1:3: error: is no MAC address"},
+		{IDENTITY_LEASES,
+		 "1 00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13:14 "
+		 "10.1.0.10 a *\n",
+		 "file:1:3: error: is no MAC address"}, /* 21 bytes */
 		{IDENTITY_LEASES, "1 02:00:5e:10:00:0a 10.1.0.300 a *\n",
 		 "file:1:21: error: is no IP address"},
 		{IDENTITY_LEASES, "address,hwaddr,expire\n",
 		 "file:1:1: error: the row of names lacks"},
-		{IDENTITY_LEASES,
-		 "address,hwaddr,valid_lifetime,expire\n10.0.0.1,zz,1,2\n", NULL},
 		{IDENTITY_LEASES,
 		 "address,hwaddr,valid_lifetime,expire\n10.0.0.1,zz:zz:zz:zz:zz:zz,1,2\n",
 		 "file:2:10: error: is no MAC address"},
@@ -103,7 +108,11 @@ static void faults_are_told_with_their_place(void **state)
 		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\nten,,1,2\n",
 		 "file:2:1: error: is no IP address"},
 		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\n\"a\n",
-		 "file:2:1: error: is no row of CSV"},
+		 "file:2:1: error: is no IP address"},
+		{IDENTITY_LEASES,
+		 "address,hwaddr,valid_lifetime,expire\n"
+		 "10.0.0.1,,1,2,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n",
+		 "file:2:1: error: has too many fields for a lease"},
 		{IDENTITY_LEASES, "address,hwaddr,valid_lifetime,expire\n10.0.0.1,,1",
 		 NULL}, /* being written */
 		{IDENTITY_LEASES, "nonsense of some kind\nmore of it\n",
@@ -172,8 +181,14 @@ static void a_later_lease_ends_the_one_before(void **state)
 		"10.0.0.2,02:00:00:00:00:03,3600,1795428000,0\n" /* 09:00 to 10:00 */
 		"10.0.0.2,02:00:00:00:00:03,3600,1795429800,1\n" /* declined 09:30 */
 		"10.0.0.3,02:00:00:00:00:04,3600,1795428000,0\n"
-		"10.0.0.3,02:00:00:00:00:04,0,1795424400,0\n"    /* deleted: by its end */
-		"10.0.0.4,02:00:00:00:00:05,60,1795428000,2\n"); /* reclaimed */
+		"10.0.0.3,02:00:00:00:00:04,3600,1795429800,0\n" /* renewed 09:30 */
+		"10.0.0.3,02:00:00:00:00:04,0,1795426200,0\n"    /* released */
+		"10.0.0.4,02:00:00:00:00:05,60,1795428000,2\n"   /* reclaimed */
+		"10.0.0.5,02:00:00:00:00:06,3600,1795428000,0\n"
+		"10.0.0.5,02:00:00:00:00:06,0,1795424400,2\n" /* ran out, cleaned up */
+		"10.0.0.6,02:00:00:00:00:07,3600,1795428000,0\n"
+		"10.0.0.6,02:00:00:00:00:07,0,1795424400,3\n"      /* released */
+		"10.0.0.6,02:00:00:00:00:08,3600,1795429800,0\n"); /* 09:30 */
 	const struct identity_list *const all[] = {l};
 	const char *why;
 	struct identity *t = identity_build(all, 1, &why);
@@ -187,12 +202,194 @@ static void a_later_lease_ends_the_one_before(void **state)
 	assert_answer(t, "10.0.0.1", T0 + INT64_C(5400000000), NULL);
 	assert_answer(t, "10.0.0.2", T0, "02:00:00:00:00:03");
 	assert_answer(t, "10.0.0.2", T0 + INT64_C(1800000000), NULL);
-	assert_answer(t, "10.0.0.3", T0 + INT64_C(3599999999), "02:00:00:00:00:04");
-	assert_answer(t, "10.0.0.3", T0 + INT64_C(3600000000), NULL);
+	assert_answer(t, "10.0.0.3", T0 + INT64_C(1800000000) - 1, "02:00:00:00:00:04");
+	assert_answer(t, "10.0.0.3", T0 + INT64_C(1800000000), NULL);
+	assert_answer(t, "10.0.0.3", T0 + INT64_C(9000000000), NULL);
 	assert_answer(t, "10.0.0.4", T0, NULL);
+	assert_answer(t, "10.0.0.5", T0 + INT64_C(3599999999), "02:00:00:00:00:06");
+	assert_answer(t, "10.0.0.5", T0 + INT64_C(3600000000), NULL);
+	assert_answer(t, "10.0.0.6", T0, NULL);
+	assert_answer(t, "10.0.0.6", T0 + INT64_C(1800000000), "02:00:00:00:00:08");
 	assert_answer(NULL, "10.0.0.1", T0, NULL);
 	identity_destroy(t);
 	identity_list_destroy(l);
+}
+
+/* Of leases that have no error and, if `place` is given, one warning there, else none. */
+static struct identity *table_with_warning(const char *text, const char *place)
+{
+	struct identity_list *l = identity_list_create();
+	const struct identity_list *const all[] = {l};
+	struct diag *d = diag_create();
+	struct identity *t;
+	const char *why;
+	char *out = NULL;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	assert_non_null(f);
+	if (!identity_parse(l, IDENTITY_LEASES, "file", str_of(text), d))
+		diag_print(d, stderr, false);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	assert_int_equal(diag_count(d, DIAG_WARNING), place != NULL);
+	diag_print(d, f, false);
+	(void)fclose(f);
+	if (place != NULL)
+		assert_non_null(strstr(out, place));
+	t = identity_build(all, 1, &why);
+	assert_non_null(t);
+	free(out);
+	diag_destroy(d);
+	identity_list_destroy(l);
+	return t;
+}
+
+/*
+ * What a client may say its hardware address is, in the words of each server: the file is read, the
+ * odd lease tells nobody, and who had the address before has it no more.
+ */
+static void a_machine_cannot_spoil_the_file(void **state)
+{
+	static const char *const odd[] = {
+		"00:00:00:00:00:00",
+		"ff:ff:ff:ff:ff:ff",
+		"01:00:5e:00:00:01",
+		"02:00:5e:10:00",
+		"02:00:5e:10:00:01:07",
+		"02:00:5e:10:00:01:07:08:09:0a:0b:0c:0d:0e:0f:10",
+		"02",
+	};
+	static const struct {
+		const char *before, *behind, *place; /* the odd address between */
+	} files[] = {
+		{"1795431600 02:00:00:00:00:01 10.0.0.1 a *\n"
+		 "1795431600 ",
+		 " 10.0.0.2 b *\n", "file:2:12: warning [odd-lease]: "},
+		{"lease 10.0.0.1 {\n starts 1 2026/11/23 09:00:00;\n"
+		 " hardware ethernet 02:00:00:00:00:01;\n}\n"
+		 "lease 10.0.0.2 {\n starts 1 2026/11/23 08:00:00;\n"
+		 " hardware ethernet 02:00:00:00:00:02;\n}\n"
+		 "lease 10.0.0.2 {\n starts 1 2026/11/23 09:00:00;\n"
+		 " hardware ethernet ",
+		 ";\n}\n", "file:11:20: warning [odd-lease]: "},
+		{"address,hwaddr,valid_lifetime,expire\n"
+		 "10.0.0.1,02:00:00:00:00:01,3600,1795428000\n"
+		 "10.0.0.2,02:00:00:00:00:02,7200,1795428000\n"
+		 "10.0.0.2,",
+		 ",3600,1795428000\n", "file:4:10: warning [odd-lease]: "},
+	};
+
+	(void)state;
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
+		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+			char text[600];
+			struct identity *t;
+
+			(void)snprintf(text, sizeof(text), "%s%s%s", files[f].before,
+				       odd[i], files[f].behind);
+			t = table_with_warning(text, files[f].place);
+			assert_answer(t, "10.0.0.1", T0, "02:00:00:00:00:01");
+			assert_answer(t, "10.0.0.2", T0, NULL);
+			identity_destroy(t);
+		}
+	/* dnsmasq, of a client that gave none; Kea, with a context in JSON. */
+	identity_destroy(table_with_warning("0 01- 10.0.0.2 b *\n", NULL));
+	identity_destroy(table_with_warning(
+		"address,hwaddr,valid_lifetime,expire,user_context\n"
+		"10.0.0.2,02:00:00:00:00:02,1,2,{ \"a\": 1&#x2c \"b\": 2 }\n",
+		NULL));
+}
+
+static void of_many_odd_leases_few_are_told(void **state)
+{
+	struct identity_list *l = identity_list_create();
+	struct diag *d = diag_create();
+	char text[4000] = "", *out = NULL;
+	size_t len = 0, size;
+	FILE *f = open_memstream(&out, &size);
+
+	(void)state;
+	assert_non_null(f);
+	for (unsigned i = 1; i <= 50; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"0 00:00:00:00:00:00 10.0.0.%u a *\n", i);
+	assert_true(identity_parse(l, IDENTITY_LEASES, "file", str_of(text), d));
+	assert_int_equal(diag_count(d, DIAG_WARNING), 4);
+	diag_print(d, f, false);
+	(void)fclose(f);
+	assert_non_null(strstr(out, "file: warning [odd-lease]: 50 leases tell nobody"));
+	free(out);
+	diag_destroy(d);
+	identity_list_destroy(l);
+}
+
+/* Of a file that holds `text`; NULL: there is none. */
+static struct identity_list *list_read(enum identity_kind kind, const char *text,
+				       struct diag *d)
+{
+	char name[] = "/tmp/weir-test-XXXXXX";
+	const int fd = mkstemp(name);
+	struct identity_list *l;
+
+	assert_true(fd >= 0);
+	if (text == NULL)
+		assert_int_equal(unlink(name), 0);
+	else
+		assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	l = identity_read(kind, name, d);
+	(void)close(fd);
+	(void)unlink(name);
+	return l;
+}
+
+/* As Excel writes it; the finding shows the line without what nobody sees. */
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+	struct diag *d = diag_create();
+	struct identity_list *l = list_read(
+		IDENTITY_PEOPLE, "\xef\xbb\xbfuser,address\r\nanna,10.0.0.1\r\n", d);
+	char *out = NULL;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	assert_non_null(l);
+	assert_int_equal(identity_list_rows(l), 1);
+	identity_list_destroy(l);
+	assert_null(list_read(IDENTITY_PEOPLE, "\xef\xbb\xbfuser,name\n", d));
+	diag_print(d, f, false);
+	(void)fclose(f);
+	assert_non_null(strstr(out, ":1:1: error: the first line names the columns"));
+	assert_non_null(strstr(out, "  1 | user,name\n    | ^"));
+	free(out);
+	diag_destroy(d);
+}
+
+static void a_file_that_is_not_there_is_a_warning(void **state)
+{
+	char gone[] = "/nonexistent/leases", people[] = "/nonexistent/people.csv";
+	const char *const leases[] = {gone};
+	struct config c = {.identity = {.leases = leases, .lease_count = 1}};
+	struct diag *d = diag_create();
+	struct identity *t;
+
+	(void)state;
+	assert_null(list_read(IDENTITY_LEASES, NULL, d));
+	c.identity.people = people;
+	t = identity_load(&c, d);
+	assert_non_null(t);
+	assert_answer(t, "10.0.0.1", T0, NULL);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	assert_int_equal(diag_count(d, DIAG_WARNING), 3);
+	identity_destroy(t);
+	/* What is there and cannot be read is an error. */
+	c.identity.people = NULL;
+	(void)snprintf(gone, sizeof(gone), "/tmp");
+	assert_null(identity_load(&c, d));
+	assert_int_equal(diag_count(d, DIAG_ERROR), 1);
+	diag_destroy(d);
 }
 
 static void neighbour(struct identity_list *l, const char *addr, uint8_t last)
@@ -272,6 +469,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_told_with_their_place),
 		cmocka_unit_test(a_later_lease_ends_the_one_before),
+		cmocka_unit_test(a_machine_cannot_spoil_the_file),
+		cmocka_unit_test(of_many_odd_leases_few_are_told),
+		cmocka_unit_test(a_byte_order_mark_is_passed_over),
+		cmocka_unit_test(a_file_that_is_not_there_is_a_warning),
 		cmocka_unit_test(the_better_source_answers),
 		cmocka_unit_test(a_list_is_bounded),
 	};
