@@ -60,7 +60,7 @@ void read_databases(struct builder *b, const struct tsv_text files[FILE_COUNT],
 /* "country     GeoLite2-Country of 2026-11-24, ..." into `to`; its length. */
 size_t describe_database(const struct catalog *c, unsigned file, const char *title,
 			 const char *name, char *to, size_t room);
-/* How the country databases did with addresses that the tags know; "" = not asked. */
+/* How each country database did with addresses that the tags know; "" = not asked. */
 size_t describe_probe(const struct catalog *c, char *to, size_t room);
 
 /* networks.c */

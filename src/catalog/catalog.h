@@ -124,14 +124,16 @@ struct geo_file {
 size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX]);
 
 /*
- * What the country databases say of addresses whose country the service tags tell: Azure's
- * regions outside the United States, where Microsoft is registered.
+ * What one country database says of addresses of one family whose country the service tags
+ * tell: Azure's regions outside the United States, where Microsoft is registered.  asked 0: the
+ * file is not there or knows nothing of the family.
  */
 struct geo_probe {
 	unsigned asked, answered, right;
 	unsigned registrant; /* answered US */
 };
 
-void catalog_probe(const struct catalog *c, struct geo_probe *ret);
+void catalog_probe(const struct catalog *c, unsigned part, bool v6,
+		   struct geo_probe *ret); /* part: below MMDB_PARTS */
 
 #endif /* CATALOG_CATALOG_H */

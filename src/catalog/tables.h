@@ -88,7 +88,7 @@ struct catalog {
 	struct mmdb *geo[2][MMDB_PARTS]; /* by kind; NULL = not given */
 	struct geo_file geo_files[GEO_FILES_MAX];
 	size_t geo_count;
-	struct geo_probe probe;
+	struct geo_probe probes[MMDB_PARTS][2]; /* by file of countries; IPv4, IPv6 */
 	uint8_t digest[32];
 	char *summary;
 };
