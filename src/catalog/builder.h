@@ -72,4 +72,7 @@ void read_services(struct builder *b, const struct tsv_text *text);
 void read_connectors(struct builder *b, const struct tsv_text *text);
 void read_own(struct builder *b, const struct tsv_text *text);
 
+/* hidden.c: once the names are compiled, warn of own entries that hide shipped ones */
+void warn_hidden(struct builder *b);
+
 #endif /* CATALOG_BUILDER_H */

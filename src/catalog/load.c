@@ -343,6 +343,8 @@ static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT],
 	}
 	compile_names(b);
 	if (!b->out_of_memory)
+		warn_hidden(b);
+	if (!b->out_of_memory)
 		read_databases(b, files, extra);
 }
 

@@ -30,7 +30,7 @@ struct meaning {
 struct service_row {
 	uint16_t service; /* ID_NONE: an own row that takes the name out */
 	uint8_t confidence;
-	uint32_t line;
+	uint32_t line, col; /* of the pattern */
 	const char *file;
 	struct str cloud, role, source, date, ports, note;
 };
