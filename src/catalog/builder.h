@@ -50,8 +50,8 @@ bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
 /* geo.c */
 void read_regions(struct builder *b, const struct tsv_text *text);
 
-/* places.c: one file of service tags; then, when all are read, what addresses mean */
-void read_tags(struct builder *b, const struct tsv_text *text);
+/* places.c: one file of service tags, unless it gives way to one of its cloud; then, when all are read, what addresses mean */
+void read_tags(struct builder *b, const struct tsv_text *text, bool gives_way);
 void compile_places(struct builder *b);
 
 /* geo_files.c */

@@ -99,9 +99,9 @@ static void warn(struct builder *b, const struct entry *own, const struct taken 
 			 (int)e->pattern.len, e->pattern.p, service);
 	else
 		diag_add(b->d, DIAG_WARNING, at, "hides-platform",
-			 "hides %u shipped row%s of the platform: %.*s (%s)%s",
-			 t->rows, t->rows == 1 ? "" : "s", (int)e->pattern.len,
-			 e->pattern.p, service, t->rows == 1 ? "" : " and others");
+			 "hides %u shipped row%s of the platform: %.*s (%s)%s", t->rows,
+			 t->rows == 1 ? "" : "s", (int)e->pattern.len, e->pattern.p,
+			 service, t->rows == 1 ? "" : " and others");
 	diag_note(b->d,
 		  "an own pattern beats all shipped ones: such names would be out of "
 		  "scope, or no hosts of the platform");

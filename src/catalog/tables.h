@@ -114,7 +114,15 @@ enum catalog_file {
 struct build_extra {
 	struct file_id ids[FILE_COUNT];
 	bool accept_registrant;
+	bool gives_way
+		[FILE_COUNT]; /* tags that are passed over when their cloud has some */
 };
+
+/* The number of the i-th file of service tags. */
+static inline unsigned tag_file_at(size_t i)
+{
+	return i == 0 ? FILE_TAGS : FILE_MORE_TAGS + (unsigned)i - 1;
+}
 
 /* The catalogue from texts in memory; text NULL = not given.  NULL when anything is wrong. */
 struct catalog *catalog_build(const struct tsv_text files[FILE_COUNT], struct diag *d);
