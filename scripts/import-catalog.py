@@ -50,6 +50,8 @@ EXTRA = [
     ("*.database.windows.net", "sql", "server", "tcp/1433", "verified",
      "label 1 = server",
      "MicrosoftDocs/power-platform connector-endpoint-filtering.md (2025-08-19)"),
+    ("*.privatelink.database.windows.net", "sql", "server", "tcp/1433", "assumed",
+     "label 1 = server", SDK),
     ("*.*.database.windows.net", "sql", "managed-instance", "tcp/1433", "assumed", "-", SDK),
     ("*.public.*.database.windows.net", "sql", "managed-instance", "tcp/3342", "assumed", "-",
      SDK),
@@ -110,6 +112,16 @@ EXTRA_CLOUDS = [
     ("*.torproject.net", "-", "tor", "relay", "tcp/443", "assumed",
      "Snowflake's broker among them", OPERATORS),
 ]
+# The components of islands are called alike in every cloud.
+ISLANDS = [("gateway.gov.island.powerapps.us", "gcc|gcchigh"),
+           ("gateway.gov.island.appsplatform.us", "dod"),
+           ("gateway.mooncake.island.powerapps.cn", "china")]
+EXTRA_CLOUDS += [("%s.*.%s" % (part, domain), clouds, service, role, "tcp/443", "assumed",
+                  "by analogy with the public cloud", OWN_KNOWLEDGE)
+                 for domain, clouds in ISLANDS
+                 for part, service, role in (
+                     ("powervamg", "copilot-studio", "management-gateway"),
+                     ("aibuildertextapiservice", "ai-builder", "text-api"))]
 EXTRA_CN = [
     ("*.database.usgovcloudapi.net", "gcc|gcchigh|dod", "sql"),
     ("*.database.chinacloudapi.cn", "china", "sql"),

@@ -28,6 +28,7 @@ struct common {
 	const char *rules[RULES_MAX];
 	size_t rule_count;
 	bool json;
+	bool absent_tags; /* as in generation_cfg */
 	const char *zone; /* --tz */
 };
 

@@ -22,6 +22,7 @@ struct options {
 	const char *file;
 	const char *to;      /* -o */
 	const char *against; /* --old */
+	bool is_first;       /* nothing stands at `to` yet */
 	const char *accepted[ACCEPTED_MAX];
 	struct tag_update_cfg update;
 };
@@ -109,7 +110,7 @@ static const char *old_file(const struct options *o, const struct generation *g,
 
 	if (o->against != NULL)
 		return o->against;
-	if (o->to != NULL && access(o->to, F_OK) == 0)
+	if (o->to != NULL && !o->is_first)
 		return o->to;
 	for (size_t i = 0; i < n; i++)
 		if (str_equal_fold(str_of(feeds[i].cloud), fresh->cloud))
@@ -152,6 +153,9 @@ static void print_update(const struct tag_update *u, const struct options *o)
 {
 	if (u->before != NULL)
 		print_file("old", u->before);
+	if (u->before != NULL && o->is_first)
+		(void)printf("note     %s is not there yet: compared with %s\n", o->to,
+			     u->before->name);
 	print_file("new", u->after);
 	if (u->before == NULL) {
 		(void)printf("nothing of this cloud to compare with: no guard\n");
@@ -233,49 +237,85 @@ static int print_update_json(const struct tag_update *u, bool written)
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-static int write_file(const struct options *o, const struct loaded *fresh)
+/* The file as it is to be written, in *ret (the caller frees ret->text); 0 or -errno. */
+static int render(const struct options *o, const struct loaded *fresh, char **ret,
+		  size_t *ret_len)
 {
 	const char *slash = strrchr(o->file, '/');
 	uint8_t sha256[32];
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int rc = -ENOMEM;
+	FILE *out;
+	int rc;
 
+	*ret = NULL;
+	out = open_memstream(ret, ret_len);
+	if (out == NULL)
+		return -ENOMEM;
 	digest_sha256(fresh->owned, fresh->text.len, sha256);
-	if (out != NULL) {
-		rc = tag_file_print(fresh->tags, slash == NULL ? o->file : slash + 1,
-				    sha256, out);
-		if (fclose(out) != 0 && rc == 0)
-			rc = -errno;
-	}
-	if (rc == 0)
+	rc = tag_file_print(fresh->tags, slash == NULL ? o->file : slash + 1, sha256,
+			    out);
+	if (fclose(out) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+/* Does a generation load with these tags?  What is wrong was said. */
+static bool would_load(const struct options *o, const char *text, size_t len)
+{
+	const struct tsv_text tags = {o->to != NULL ? o->to : o->file, text, len};
+	const struct generation_cfg cfg = {.config = o->common.config,
+					   .share = share_folder(),
+					   .fresh_tags = &tags,
+					   .absent_tags = true};
+	struct diag *d = diag_create();
+	struct generation *g = d == NULL ? NULL : generation_load(&cfg, d);
+	bool loads = g != NULL;
+
+	if (d == NULL)
+		(void)fprintf(stderr, "weir import: out of memory\n");
+	else if (!loads)
+		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	generation_destroy(g);
+	diag_destroy(d);
+	return loads;
+}
+
+/* Try what is to be written, and write it when -o says where. */
+static int take(const struct options *o, const struct loaded *fresh)
+{
+	char *text;
+	size_t len = 0;
+	int code = EXIT_FINE, rc = render(o, fresh, &text, &len);
+
+	if (rc == 0 && !would_load(o, text, len))
+		code = EXIT_FINDINGS;
+	else if (rc == 0 && o->to != NULL)
 		rc = file_replace(o->to, text, len);
 	free(text);
 	if (rc == 0)
-		return EXIT_FINE;
-	(void)fprintf(stderr, "weir import: cannot write %s: %s\n", o->to,
-		      strerrordesc_np(-rc));
+		return code;
+	(void)fprintf(stderr, "weir import: cannot write %s: %s\n",
+		      o->to != NULL ? o->to : "it", strerrordesc_np(-rc));
 	return EXIT_COULD_NOT;
 }
 
 static int finish(const struct options *o, const struct loaded *fresh,
 		  const struct tag_update *u)
 {
-	bool write = o->to != NULL && !u->refused;
-	int code = u->refused ? EXIT_FINDINGS : EXIT_FINE;
+	int code = u->refused ? EXIT_FINDINGS : take(o, fresh);
+	bool written = o->to != NULL && code == EXIT_FINE;
 
-	if (write)
-		code = write_file(o, fresh);
 	if (o->common.json) {
-		int printed = print_update_json(u, write && code == EXIT_FINE);
+		int printed = print_update_json(u, written);
 
 		return printed != EXIT_FINE ? printed : code;
 	}
 	print_update(u, o);
-	if (u->refused)
+	if (code == EXIT_FINDINGS && !u->refused)
+		(void)printf(
+			"refused: the configuration does not load with these tags\n");
+	if (code == EXIT_FINDINGS)
 		(void)printf("nothing was written\n");
-	else if (write && code == EXIT_FINE)
+	else if (written)
 		(void)printf("written  %s\n", o->to);
 	return code;
 }
@@ -372,6 +412,8 @@ static int run(int argc, char *argv[])
 	if (argc - optind != 1)
 		return usage_error("import", "one file of service tags");
 	o.file = argv[optind];
+	o.common.absent_tags = true;
+	o.is_first = o.to != NULL && o.against == NULL && access(o.to, F_OK) != 0;
 	g = load_or_report(&o.common, true);
 	if (g == NULL)
 		return EXIT_FINDINGS;
@@ -393,7 +435,9 @@ const struct command command_import = {
 		"each tag, and writes it as geo.tags reads it.  It is compared with the file that\n"
 		"it would replace, or with the loaded one of its cloud, and refused when a tag that\n"
 		"Weir relies on (by groups.tsv or a rule) loses too much, when its change number or\n"
-		"date goes back, or when the cloud is another one.\n"
+		"date goes back, or when the cloud is another one.  Files of geo.tags that are not\n"
+		"there yet count as the shipped ones.  What no configuration would load is not\n"
+		"written.\n"
 		"\n"
 		"  -o FILE                write it there; the old file stays when it is refused\n"
 		"  -c FILE                configuration\n"

@@ -32,8 +32,44 @@ static bool host_byte(char c)
 	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_';
 }
 
+static size_t offset_of(struct str s, char c)
+{
+	const char *at = s.len == 0 ? NULL : memchr(s.p, c, s.len);
+
+	return at == NULL ? s.len : (size_t)(at - s.p);
+}
+
+/* RFC 3986 3.2: where the host and port of a URL begin and end; false when it is none. */
+static bool find_authority(struct str text, size_t *ret_at, size_t *ret_len)
+{
+	const char *mark = memmem(text.p, text.len, "://", 3);
+	struct str rest;
+	const char *user;
+	size_t len = 0;
+
+	if (mark == NULL)
+		return false;
+	rest = (struct str){mark + 3, text.len - (size_t)(mark + 3 - text.p)};
+	while (len < rest.len && strchr("/?#\\", rest.p[len]) == NULL)
+		len++;
+	user = memrchr(rest.p, '@', len);
+	*ret_at = (size_t)((user == NULL ? rest.p : user + 1) - text.p);
+	*ret_len = (size_t)(rest.p + len - text.p) - *ret_at;
+	return true;
+}
+
+static void explain_url(struct diag *d, const struct asked *q, size_t at, size_t len)
+{
+	diag_error(d, span_at(q, 0, q->text.len), "is a URL");
+	diag_line(d, q->text.p, q->text.len);
+	if (len > 0)
+		diag_remedy(d, "its host alone: %.*s", (int)len, q->text.p + at);
+	else
+		diag_remedy(d, "a host name or an address, with or without a port");
+}
+
 /* Say where and why `text`, a part of what was asked, is neither a name nor an address. */
-static void explain_fault(struct diag *d, const struct asked *q, struct str text)
+static void explain_name(struct diag *d, const struct asked *q, struct str text)
 {
 	size_t label = 0;
 
@@ -57,6 +93,32 @@ static void explain_fault(struct diag *d, const struct asked *q, struct str text
 				       : "ends like an address, but is none");
 }
 
+static void explain_fault(struct diag *d, const struct asked *q)
+{
+	bool split, bracketed, colons;
+	size_t at, len;
+	struct str host;
+	int32_t port;
+
+	if (find_authority(q->text, &at, &len)) {
+		explain_url(d, q, at, len);
+		return;
+	}
+	split = host_split_port(q->text, &host, &port);
+	bracketed = host.len > 0 && host.p[host.len - 1] == ']';
+	colons = offset_of(host, ':') < host.len;
+	if (!split && host.len < q->text.len && (bracketed || !colons))
+		diag_error(d, span_at(q, host.len + 1, q->text.len - host.len - 1),
+			   "is no port: a number up to 65535");
+	else if (colons)
+		diag_error(d, span_at(q, 0, q->text.len),
+			   "has colons like an IPv6 address, but is none");
+	else
+		explain_name(d, q, host);
+	diag_line(d, q->text.p, q->text.len);
+	diag_remedy(d, "a host name or an address, with or without a port");
+}
+
 /* Print what is known of one operand; false (and a finding) when it is none. */
 static bool lookup(struct show *s, struct diag *d, const struct asked *q)
 {
@@ -75,9 +137,7 @@ static bool lookup(struct show *s, struct diag *d, const struct asked *q)
 			(void)addr_parse(host.text, host.len, &a);
 	}
 	if (kind == HOST_MALFORMED) {
-		explain_fault(d, q, text);
-		diag_line(d, q->text.p, q->text.len);
-		diag_remedy(d, "a host name or an address, with or without a port");
+		explain_fault(d, q);
 		return false;
 	}
 	whole = kind == HOST_NAME

@@ -318,11 +318,15 @@ static void show_feed(struct show *s, struct str cloud)
 bool show_address(struct show *s, struct str operand, const struct addr *a)
 {
 	char text[ADDR_TEXT_MAX];
+	struct addr meant;
+	bool embedded = generation_embedded(s->g, a, &meant);
 	struct place p;
 
-	catalog_address(s->g->catalog, a, &p);
+	catalog_address(s->g->catalog, &meant, &p);
 	begin(s, operand);
 	field(s, "address", (struct str){text, addr_format(a, text)});
+	if (embedded)
+		field(s, "embedded", (struct str){text, addr_format(&meant, text)});
 	show_inside(s, a);
 	for (size_t i = 0; i < p.tag_count; i++)
 		word(s, "tags", s->g->vocabulary.tags.words[p.tags[i]], i);

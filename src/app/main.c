@@ -53,6 +53,7 @@ struct generation *load_or_report(const struct common *c, bool quiet)
 				     .rules = c->rules,
 				     .rule_count = c->rule_count,
 				     .share = share_folder(),
+				     .absent_tags = c->absent_tags,
 				     .now_us = clock_real.now_us(clock_real.arg)};
 	struct diag *d = diag_create();
 	struct generation *g = NULL;

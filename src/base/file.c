@@ -147,6 +147,38 @@ char *file_beside(const char *base, const char *name)
 	return shorten(path);
 }
 
+/* The folder of `path` without links; *ret_name is what follows it.  malloc'd or NULL. */
+static char *folder_of(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder, *real;
+
+	*ret_name = slash == NULL ? path : slash + 1;
+	if (slash == NULL)
+		return realpath(".", NULL);
+	folder = strndup(path, (size_t)(slash - path) + 1);
+	real = folder == NULL ? NULL : realpath(folder, NULL);
+	free(folder);
+	return real;
+}
+
+bool file_is_place(const char *a, const char *b)
+{
+	const char *a_name, *b_name;
+	char *a_folder, *b_folder;
+	bool same;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	a_folder = folder_of(a, &a_name);
+	b_folder = folder_of(b, &b_name);
+	same = a_folder != NULL && b_folder != NULL && strcmp(a_name, b_name) == 0 &&
+	       strcmp(a_folder, b_folder) == 0;
+	free(a_folder);
+	free(b_folder);
+	return same;
+}
+
 static int write_whole(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {

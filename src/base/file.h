@@ -30,6 +30,9 @@ int file_replace(const char *path, const char *bytes, size_t len)
  */
 char *file_beside(const char *base, const char *name);
 
+/* Do two names mean one place in one folder, whether or not a file is there? */
+bool file_is_place(const char *a, const char *b);
+
 /* Which file stood at a name: differs when it is replaced or written to. */
 struct file_id {
 	uint64_t device, inode, size;

@@ -53,8 +53,8 @@ bool builder_room(struct builder *b, void **list, size_t *room, size_t count,
 /* geo.c */
 void read_regions(struct builder *b, const struct tsv_text *text);
 
-/* places.c: one file of service tags; then, when all are read, what addresses mean */
-void read_tags(struct builder *b, const struct tsv_text *text);
+/* places.c: one file of service tags, unless it gives way to one of its cloud; then, when all are read, what addresses mean */
+void read_tags(struct builder *b, const struct tsv_text *text, bool gives_way);
 void compile_places(struct builder *b);
 
 /* geo_files.c */
@@ -63,7 +63,7 @@ void read_databases(struct builder *b, const struct tsv_text files[FILE_COUNT],
 /* "country     GeoLite2-Country of 2026-11-24, ..." into `to`; its length. */
 size_t describe_database(const struct catalog *c, unsigned file, const char *title,
 			 const char *name, char *to, size_t room);
-/* How the country databases did with addresses that the tags know; "" = not asked. */
+/* How each country database did with addresses that the tags know; "" = not asked. */
 size_t describe_probe(const struct catalog *c, char *to, size_t room);
 
 /* networks.c */
@@ -74,5 +74,8 @@ void read_groups(struct builder *b, const struct tsv_text *text);
 void read_services(struct builder *b, const struct tsv_text *text);
 void read_connectors(struct builder *b, const struct tsv_text *text);
 void read_own(struct builder *b, const struct tsv_text *text);
+
+/* hidden.c: once the names are compiled, warn of own entries that hide shipped ones */
+void warn_hidden(struct builder *b);
 
 #endif /* CATALOG_BUILDER_H */

@@ -245,9 +245,9 @@ size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_
 	return c->geo_count;
 }
 
-void catalog_probe(const struct catalog *c, struct geo_probe *ret)
+void catalog_probe(const struct catalog *c, unsigned part, bool v6, struct geo_probe *ret)
 {
-	*ret = c->probe;
+	*ret = c->probes[part][v6 ? 1 : 0];
 }
 
 size_t catalog_feeds(const struct catalog *c, const struct tag_feed **ret)

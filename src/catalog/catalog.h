@@ -21,6 +21,8 @@
 
 #define TAG_FILES_MAX 8
 
+struct tsv_text;
+
 struct catalog_cfg {
 	const char *services;   /* .tsv; the shipped one, required */
 	const char *connectors; /* .tsv; required */
@@ -34,6 +36,14 @@ struct catalog_cfg {
 	const char *networks; /* Microsoft's autonomous systems, .tsv; NULL = none */
 	const char *country[MMDB_PARTS], *asn[MMDB_PARTS]; /* MMDB; NULL = none */
 	bool accept_registrant; /* only warn of a country database of registrants */
+	/*
+	 * For who is to write a file of tags.  fresh: a text that is read in the place of
+	 * fresh->name among `tags`, or of the file of its cloud; NULL = none.  stand_in: when
+	 * one of `tags` does not exist, those of clouds that no other file has take its place.
+	 */
+	const struct tsv_text *fresh;
+	const char *const *stand_in;
+	size_t stand_in_count;
 };
 
 struct catalog;
@@ -124,14 +134,16 @@ struct geo_file {
 size_t catalog_geo_files(const struct catalog *c, struct geo_file ret[GEO_FILES_MAX]);
 
 /*
- * What the country databases say of addresses whose country the service tags tell: Azure's
- * regions outside the United States, where Microsoft is registered.
+ * What one country database says of addresses of one family whose country the service tags
+ * tell: Azure's regions outside the United States, where Microsoft is registered.  asked 0: the
+ * file is not there or knows nothing of the family.
  */
 struct geo_probe {
 	unsigned asked, answered, right;
 	unsigned registrant; /* answered US */
 };
 
-void catalog_probe(const struct catalog *c, struct geo_probe *ret);
+void catalog_probe(const struct catalog *c, unsigned part, bool v6,
+		   struct geo_probe *ret); /* part: below MMDB_PARTS */
 
 #endif /* CATALOG_CATALOG_H */

@@ -6,10 +6,25 @@
 #include "base/clock.h"
 #include "catalog/builder.h"
 
-#define PROBES_MAX     4096u /* addresses asked */
-#define PROBES_MIN     20u   /* answers below which nothing is concluded */
-#define REGISTRANT_MAX 30u   /* percent of the answers that may be US */
-#define EXAMPLES       3u
+#define PROBES_MAX 4096u /* addresses asked */
+#define PROBES_MIN 20u   /* answers below which nothing is concluded */
+#define EXAMPLES   3u
+#define FAMILIES   2u
+
+/*
+ * registrant_max: percent of the answers that may be US.  Debian's tor-geoipdb of 2026-06, a
+ * database of places, has 6.9 of IPv4 and 29 of IPv6; one of registrants has 95.
+ */
+static const struct {
+	const char *name;
+	bool (*range)(const struct prefixes *t, size_t i, struct addr *ret_first,
+		      struct addr *ret_last);
+	size_t net_bytes; /* one address of each /24, /48 is asked */
+	unsigned registrant_max;
+} families[FAMILIES] = {
+	{"IPv4", prefixes_v4_range, 15, 30},
+	{"IPv6", prefixes_v6_range, 6, 50},
+};
 
 static const struct {
 	enum mmdb_kind kind;
@@ -53,20 +68,39 @@ size_t describe_database(const struct catalog *c, unsigned file, const char *tit
 	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
 }
 
+/* The file of countries that is part `part`. */
+static const char *name_of(const struct catalog *c, size_t part)
+{
+	for (size_t i = 0; i < c->geo_count; i++)
+		if (c->geo_files[i].kind == MMDB_COUNTRY && part-- == 0)
+			return c->geo_files[i].path;
+	return "the country database";
+}
+
 size_t describe_probe(const struct catalog *c, char *to, size_t room)
 {
-	const struct geo_probe *p = &c->probe;
-	int n;
+	size_t used = 0;
 
 	to[0] = '\0';
-	if (p->asked == 0)
-		return 0;
-	n = snprintf(
-		to, room,
-		"%-11s of %u addresses in Azure's regions outside the US the country "
-		"database answers %u: %u right, %u with US\n",
-		"probe", p->asked, p->answered, p->right, p->registrant);
-	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
+	for (size_t i = 0; i < (size_t)MMDB_PARTS * FAMILIES; i++) {
+		const struct geo_probe *p = &c->probes[i / FAMILIES][i % FAMILIES];
+		int n;
+
+		if (p->asked == 0)
+			continue;
+		n = snprintf(to + used, room - used,
+			     "%-11s of %u %s addresses in Azure's regions outside the US "
+			     "%s answers %u: %u right, %u with US\n",
+			     "probe", p->asked, families[i % FAMILIES].name,
+			     name_of(c, i / FAMILIES), p->answered, p->right,
+			     p->registrant);
+		if (n < 0 || (size_t)n >= room - used) {
+			to[used] = '\0';
+			break;
+		}
+		used += (size_t)n;
+	}
+	return used;
 }
 
 /* ---- does it give the country of the registrant? ------------------------------------------ */
@@ -93,19 +127,26 @@ static bool is_probe(const struct catalog *c, const struct addr *first,
 	       memcmp(ret_place->country, "US", 2) != 0;
 }
 
-static bool same_24(const struct addr *a, const struct addr *b)
+/* Of one database and one family of addresses. */
+struct probing {
+	struct catalog *c;
+	unsigned part, family;
+	struct geo_probe *r;
+	struct example examples[EXAMPLES];
+};
+
+static bool same_net(const struct addr *a, const struct addr *b, unsigned family)
 {
-	return memcmp(a->b, b->b, 15) == 0;
+	return memcmp(a->b, b->b, families[family].net_bytes) == 0;
 }
 
-static void ask(struct catalog *c, const struct addr *a, const struct place *p,
-		struct example examples[EXAMPLES])
+static void ask(struct probing *w, const struct addr *a, const struct place *p)
 {
-	struct geo_probe *r = &c->probe;
+	struct geo_probe *r = w->r;
 	char said[3];
 
 	r->asked++;
-	catalog_country_of(c, a, said);
+	mmdb_country(w->c->geo[MMDB_COUNTRY][w->part], a, said);
 	if (said[0] == '\0')
 		return;
 	r->answered++;
@@ -113,7 +154,7 @@ static void ask(struct catalog *c, const struct addr *a, const struct place *p,
 		r->right++;
 	} else if (memcmp(said, "US", 2) == 0) {
 		if (r->registrant < EXAMPLES) {
-			struct example *e = &examples[r->registrant];
+			struct example *e = &w->examples[r->registrant];
 
 			*e = (struct example){.a = *a, .region = p->region};
 			memcpy(e->is, p->country, 3);
@@ -123,47 +164,54 @@ static void ask(struct catalog *c, const struct addr *a, const struct place *p,
 	}
 }
 
-/* At most one address of a /24, and of all of those every n-th, so that all regions are in. */
-static size_t probe_all(struct catalog *c, size_t stride,
-			struct example examples[EXAMPLES])
+/*
+ * At most one address of a network, and of all of those every n-th, so that all regions are
+ * in; stride 0: only count them.
+ */
+static size_t probe_all(struct probing *w, size_t stride)
 {
+	const struct prefixes *t = w->c->prefixes;
 	struct addr first, last, a, before = {{0}};
 	struct place p;
 	size_t found = 0;
 
-	for (size_t i = 0; prefixes_v4_range(c->prefixes, i, &first, &last); i++) {
-		if (!is_probe(c, &first, &last, &a, &p) || same_24(&a, &before))
+	for (size_t i = 0; families[w->family].range(t, i, &first, &last); i++) {
+		if (!is_probe(w->c, &first, &last, &a, &p) ||
+		    same_net(&a, &before, w->family))
 			continue;
 		before = a;
 		if (stride > 0 && found % stride == 0)
-			ask(c, &a, &p, examples);
+			ask(w, &a, &p);
 		found++;
 	}
 	return found;
 }
 
-static void judge(struct builder *b, const char *name, bool accept,
-		  const struct example examples[EXAMPLES])
+static void judge(struct builder *b, const struct probing *w, const char *name,
+		  bool accept)
 {
-	const struct geo_probe *r = &b->c->probe;
+	const unsigned limit = families[w->family].registrant_max;
+	const struct geo_probe *r = w->r;
 	const struct span whole = {.file = name};
 	char text[ADDR_TEXT_MAX];
 
 	if (r->answered < PROBES_MIN ||
-	    (uint64_t)r->registrant * 100 <= (uint64_t)r->answered * REGISTRANT_MAX)
+	    (uint64_t)r->registrant * 100 <= (uint64_t)r->answered * limit)
 		return;
 	diag_add(
 		b->d, accept ? DIAG_WARNING : DIAG_ERROR, whole,
 		accept ? "registrant" : NULL,
-		"gives the country of the registrant: of %u addresses in Azure's regions "
+		"gives the country of the registrant: of %u %s addresses in Azure's regions "
 		"outside the US it answered %u, %u of them with US, %u right; more than "
 		"%u%% of US are too many",
-		r->asked, r->answered, r->registrant, r->right, REGISTRANT_MAX);
+		r->asked, families[w->family].name, r->answered, r->registrant, r->right,
+		limit);
 	for (unsigned i = 0; i < EXAMPLES - 1 && i < r->registrant; i++) {
-		(void)addr_format(&examples[i].a, text);
+		const struct example *e = &w->examples[i];
+
+		(void)addr_format(&e->a, text);
 		diag_note(b->d, "%s is in %s (%.*s by the service tags), it says %s",
-			  text, examples[i].is, (int)examples[i].region.len,
-			  examples[i].region.p, examples[i].said);
+			  text, e->is, (int)e->region.len, e->region.p, e->said);
 	}
 	diag_remedy(b->d, "%s",
 		    accept ? "a database of where hosts are: geo/README.md names some"
@@ -171,16 +219,25 @@ static void judge(struct builder *b, const char *name, bool accept,
 			     "accept_registrant = true; in group geo to use this one");
 }
 
-static void probe_country(struct builder *b, const char *name, bool accept)
+/* Each file and family by itself: one that is right must not outvote another. */
+static void probe_country(struct builder *b, const char *name, unsigned part, bool accept)
 {
-	struct example examples[EXAMPLES] = {0};
-	size_t found;
+	struct mmdb_about about;
 
-	if (b->c->geo[MMDB_COUNTRY][0] == NULL || b->c->prefixes == NULL)
+	if (b->c->prefixes == NULL)
 		return;
-	found = probe_all(b->c, 0, examples);
-	(void)probe_all(b->c, found / PROBES_MAX + 1, examples);
-	judge(b, name, accept, examples);
+	mmdb_about(b->c->geo[MMDB_COUNTRY][part], &about);
+	for (unsigned i = 0; i < FAMILIES; i++) {
+		struct probing w = {.c = b->c, .part = part, .family = i};
+		size_t found;
+
+		if (!(i == 0 ? about.v4 : about.v6))
+			continue;
+		w.r = &b->c->probes[part][i];
+		found = probe_all(&w, 0);
+		(void)probe_all(&w, found / PROBES_MAX + 1);
+		judge(b, &w, name, accept);
+	}
 }
 
 /* ---- the files ---------------------------------------------------------------------------- */
@@ -244,11 +301,13 @@ void read_databases(struct builder *b, const struct tsv_text files[FILE_COUNT],
 			keep(b, &files[file], kind, *m,
 			     extra == NULL ? NULL : &extra->ids[file]);
 	}
-	if (whole[MMDB_COUNTRY] && files[FILE_COUNTRY].text != NULL) {
+	if (whole[MMDB_COUNTRY] && files[FILE_COUNTRY].text != NULL)
 		check_families(b, MMDB_COUNTRY, files[FILE_COUNTRY].name);
-		probe_country(b, files[FILE_COUNTRY].name,
-			      extra != NULL && extra->accept_registrant);
-	}
+	for (size_t i = 0; i < GEO_FILES_MAX && whole[MMDB_COUNTRY]; i++)
+		if (databases[i].kind == MMDB_COUNTRY &&
+		    files[databases[i].file].text != NULL && !b->out_of_memory)
+			probe_country(b, files[databases[i].file].name, databases[i].part,
+				      extra != NULL && extra->accept_registrant);
 	if (whole[MMDB_ASN] && files[FILE_ASN].text != NULL)
 		check_families(b, MMDB_ASN, files[FILE_ASN].name);
 }

@@ -313,6 +313,9 @@ static void decode_dataverse(struct str head, size_t tail, struct service *ret,
 		ret->host_role = STR("web-api");
 	} else if (below.len == 0 && org.len > 0) {
 		ret->org = org;
+	} else if (begins_with(ret->host_role, "org")) {
+		ret->host_role =
+			STR_NONE; /* the row's, "org" or "org-api": there is none */
 	}
 }
 
@@ -448,7 +451,8 @@ static void decode_island(struct str head, struct service *ret, struct region_re
 	struct str country, island;
 
 	if (!one_label(head) || !split_dash(head, &country, &island) ||
-	    country.len != 2 || !begins_with(island, "il") ||
+	    country.len != 2 || !ascii_is_alpha(country.p[0]) ||
+	    !ascii_is_alpha(country.p[1]) || !begins_with(island, "il") ||
 	    !all_digits(skip_bytes(island, 2)))
 		return;
 	ret->component = component;

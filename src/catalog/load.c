@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -369,13 +370,24 @@ static void patterns_end(struct patterns *p)
 	free(p->links);
 }
 
-static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT])
+static void read_tag_files(struct builder *b, const struct tsv_text files[FILE_COUNT],
+			   const struct build_extra *extra)
+{
+	for (size_t i = 0; i < TAG_FILES_MAX && !b->out_of_memory; i++) {
+		const unsigned at = tag_file_at(i);
+
+		if (files[at].text != NULL)
+			read_tags(b, &files[at], extra != NULL && extra->gives_way[at]);
+	}
+}
+
+static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT],
+		       const struct build_extra *extra)
 {
 	static void (*const readers[])(struct builder *, const struct tsv_text *) = {
-		[FILE_REGIONS] = read_regions,       [FILE_TAGS] = read_tags,
-		[FILE_GROUPS] = read_groups,         [FILE_SERVICES] = read_services,
-		[FILE_CONNECTORS] = read_connectors, [FILE_OWN] = read_own,
-		[FILE_NETWORKS] = read_networks,
+		[FILE_REGIONS] = read_regions,   [FILE_GROUPS] = read_groups,
+		[FILE_SERVICES] = read_services, [FILE_CONNECTORS] = read_connectors,
+		[FILE_OWN] = read_own,           [FILE_NETWORKS] = read_networks,
 	};
 
 	for (unsigned i = 0; i < FILE_COUNTRY; i++) {
@@ -383,18 +395,17 @@ static void read_texts(struct builder *b, const struct tsv_text files[FILE_COUNT
 			b->name[i] = builder_copy(b, str_of(files[i].name)).p;
 	}
 	for (unsigned i = 0; i < FILE_COUNTRY && !b->out_of_memory; i++) {
-		if (files[i].text != NULL)
+		if (i == FILE_TAGS)
+			read_tag_files(b, files, extra);
+		else if (files[i].text != NULL)
 			readers[i](b, &files[i]);
-		for (unsigned k = FILE_MORE_TAGS; i == FILE_TAGS && k < FILE_COUNT; k++)
-			if (files[k].text != NULL && !b->out_of_memory)
-				read_tags(b, &files[k]);
 	}
 }
 
 static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT],
 		     const struct build_extra *extra)
 {
-	read_texts(b, files);
+	read_texts(b, files, extra);
 	if (!b->out_of_memory)
 		compile_places(b);
 	if (b->out_of_memory)
@@ -404,6 +415,8 @@ static void read_all(struct builder *b, const struct tsv_text files[FILE_COUNT],
 		link_connectors(b, &b->own);
 	}
 	compile_names(b);
+	if (!b->out_of_memory)
+		warn_hidden(b);
 	if (!b->out_of_memory)
 		read_databases(b, files, extra);
 }
@@ -480,6 +493,69 @@ static void read_database(struct tsv_text files[FILE_COUNT], struct build_extra 
 	read_file(&files[kind], path, false, MMDB_LIMIT, d);
 }
 
+static bool is_missing(const char *path)
+{
+	return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* The text that is to be written, as if it were in its file. */
+static void take_fresh(struct tsv_text *ret, const struct tsv_text *fresh, struct diag *d)
+{
+	char *copy = malloc(fresh->len + 1);
+
+	*ret = (struct tsv_text){.name = fresh->name};
+	if (copy == NULL) {
+		diag_error(d, (struct span){.file = fresh->name}, "out of memory");
+		return;
+	}
+	memcpy(copy, fresh->text, fresh->len);
+	copy[fresh->len] = '\0';
+	ret->text = copy;
+	ret->len = fresh->len;
+	diag_source(d, ret->name, copy, ret->len);
+}
+
+/* Files of service tags, put one behind the other. */
+struct tag_list {
+	struct tsv_text *files;
+	struct build_extra *extra;
+	size_t count;
+	struct diag *d;
+};
+
+static void add_tags(struct tag_list *l, const char *path, bool gives_way)
+{
+	unsigned at;
+
+	if (l->count == TAG_FILES_MAX)
+		return;
+	at = tag_file_at(l->count++);
+	l->extra->gives_way[at] = gives_way;
+	read_file(&l->files[at], path, false, TEXT_LIMIT, l->d);
+}
+
+static void read_all_tags(const struct catalog_cfg *cfg, struct tag_list *l)
+{
+	const struct tsv_text *fresh = cfg->fresh;
+	bool absent = false, placed = false;
+
+	for (size_t i = 0; i < cfg->tag_file_count && fresh != NULL; i++)
+		placed = placed || file_is_place(cfg->tags[i], fresh->name);
+	/* First, so that the file of its cloud gives way to it. */
+	if (fresh != NULL)
+		take_fresh(&l->files[tag_file_at(l->count++)], fresh, l->d);
+	for (size_t i = 0; i < cfg->tag_file_count; i++) {
+		if (placed && file_is_place(cfg->tags[i], fresh->name))
+			continue;
+		if (cfg->stand_in_count > 0 && is_missing(cfg->tags[i]))
+			absent = true;
+		else
+			add_tags(l, cfg->tags[i], fresh != NULL && !placed);
+	}
+	for (size_t i = 0; absent && i < cfg->stand_in_count; i++)
+		add_tags(l, cfg->stand_in[i], true);
+}
+
 static void free_files(struct tsv_text files[FILE_COUNT])
 {
 	for (unsigned i = 0; i < FILE_COUNT; i++) {
@@ -495,7 +571,8 @@ static void free_files(struct tsv_text files[FILE_COUNT])
 struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 {
 	struct build_extra extra = {.accept_registrant = cfg->accept_registrant};
-	struct tsv_text files[FILE_COUNT];
+	struct tsv_text files[FILE_COUNT] = {{NULL}};
+	struct tag_list tags = {.files = files, .extra = &extra, .d = d};
 	size_t errors = diag_count(d, DIAG_ERROR);
 	char *groups = cfg->groups == NULL && cfg->services != NULL
 			       ? file_beside(cfg->services, "groups.tsv")
@@ -503,10 +580,7 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	struct catalog *c = NULL;
 
 	read_file(&files[FILE_REGIONS], cfg->regions, true, TEXT_LIMIT, d);
-	for (size_t i = 0; i < TAG_FILES_MAX; i++)
-		read_file(&files[i == 0 ? FILE_TAGS : FILE_MORE_TAGS + i - 1],
-			  i < cfg->tag_file_count ? cfg->tags[i] : NULL, false,
-			  TEXT_LIMIT, d);
+	read_all_tags(cfg, &tags);
 	read_file(&files[FILE_GROUPS], groups != NULL ? groups : cfg->groups, true,
 		  TEXT_LIMIT, d);
 	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);

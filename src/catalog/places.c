@@ -17,13 +17,15 @@
 #define FEED_SHIFT 16
 #define TAG_OF(v)  ((uint16_t)((v)&0xffffu))
 
-static bool same_cloud(const struct builder *b, const struct tag_file *f)
+static bool same_cloud(const struct builder *b, const struct tag_file *f, bool gives_way)
 {
 	for (size_t i = 0; i < b->c->feed_count; i++) {
 		const struct tag_feed *old = &b->c->feeds[i];
 
 		if (f->cloud.len == 0 || !str_equal_fold(str_of(old->cloud), f->cloud))
 			continue;
+		if (gives_way)
+			return true;
 		diag_error(b->d, (struct span){.file = f->name},
 			   "holds the service tags of cloud %s, and so does %s",
 			   old->cloud, old->file);
@@ -77,7 +79,7 @@ static bool number_tags(struct builder *b, const struct tag_file *f, uint16_t *n
 	return true;
 }
 
-void read_tags(struct builder *b, const struct tsv_text *text)
+void read_tags(struct builder *b, const struct tsv_text *text, bool gives_way)
 {
 	struct tag_file *f = tag_file_parse(text, b->d);
 	uint16_t *numbers =
@@ -90,7 +92,7 @@ void read_tags(struct builder *b, const struct tsv_text *text)
 		b->c->prefixes = prefixes_create();
 	if (numbers == NULL || b->c->prefixes == NULL)
 		b->out_of_memory = true;
-	else if (!same_cloud(b, f) && number_tags(b, f, numbers)) {
+	else if (!same_cloud(b, f, gives_way) && number_tags(b, f, numbers)) {
 		add_feed(b, f);
 		for (size_t i = 0; i < f->count && !b->out_of_memory; i++)
 			b->out_of_memory =

@@ -184,6 +184,21 @@ void read_groups(struct builder *b, const struct tsv_text *text)
 
 /* ------------------------------------------------------------------ patterns */
 
+/* RFC 1123 2.1: such a name is an address in some spelling; 0x7f.1 is one to inet_aton(). */
+static bool ends_in_number(struct str s)
+{
+	size_t end = s.len > 0 && s.p[s.len - 1] == '.' ? s.len - 1 : s.len, at = end;
+	bool hex;
+
+	while (at > 0 && s.p[at - 1] != '.')
+		at--;
+	hex = end - at >= 2 && s.p[at] == '0' && ascii_lower(s.p[at + 1]) == 'x';
+	for (size_t i = hex ? at + 2 : at; i < end; i++)
+		if (hex ? !ascii_is_hex(s.p[i]) : !ascii_is_digit(s.p[i]))
+			return false;
+	return true;
+}
+
 static bool pattern_sound(struct builder *b, const struct tsv *t,
 			  const struct tsv_row *row, size_t column)
 {
@@ -192,7 +207,12 @@ static bool pattern_sound(struct builder *b, const struct tsv *t,
 
 	switch (suffix_check(s, &at)) {
 	case SUFFIX_FINE:
-		return true;
+		if (!ends_in_number(s))
+			return true;
+		tsv_fault(t, row, column, 0, 0,
+			  "ends like an address: no name of a host does, and addresses "
+			  "cannot be matched");
+		break;
 	case SUFFIX_EMPTY:
 		tsv_fault(t, row, column, at, s.len > at ? 1 : 0,
 			  "is no host pattern: an empty label");
@@ -389,6 +409,7 @@ static void add_service(struct builder *b, const struct tsv *t, const struct tsv
 		return;
 	*copy = *what;
 	copy->line = row->line;
+	copy->col = row->col[SERVICE_PATTERN];
 	copy->file = b->name[p == &b->own ? FILE_OWN : FILE_SERVICES];
 	copy->date = date;
 	copy->ports = builder_copy(b, row->field[SERVICE_PORTS]);

@@ -31,7 +31,7 @@ struct service_row {
 	struct str cloud, role, source;
 	uint16_t service; /* ID_NONE: an own row that takes the name out */
 	uint8_t confidence;
-	uint32_t line;
+	uint32_t line, col; /* of the pattern */
 	const char *file;
 	struct str date, ports, note;
 };
@@ -101,7 +101,7 @@ struct catalog {
 	struct mmdb *geo[2][MMDB_PARTS]; /* by kind; NULL = not given */
 	struct geo_file geo_files[GEO_FILES_MAX];
 	size_t geo_count;
-	struct geo_probe probe;
+	struct geo_probe probes[MMDB_PARTS][2]; /* by file of countries; IPv4, IPv6 */
 	uint8_t digest[32];
 	char *summary;
 };
@@ -127,7 +127,15 @@ enum catalog_file {
 struct build_extra {
 	struct file_id ids[FILE_COUNT];
 	bool accept_registrant;
+	bool gives_way
+		[FILE_COUNT]; /* tags that are passed over when their cloud has some */
 };
+
+/* The number of the i-th file of service tags. */
+static inline unsigned tag_file_at(size_t i)
+{
+	return i == 0 ? FILE_TAGS : FILE_MORE_TAGS + (unsigned)i - 1;
+}
 
 /* The catalogue from texts in memory; text NULL = not given.  NULL when anything is wrong. */
 struct catalog *catalog_build(const struct tsv_text files[FILE_COUNT], struct diag *d);

@@ -58,6 +58,8 @@ static void comment(struct tsv *t, struct str line)
 
 static struct span span_of(const struct tsv *t, unsigned col, size_t len)
 {
+	if (t->line == 1 && col > 0)
+		col += t->mark;
 	return (struct span){t->from.name, t->line, col, (unsigned)len};
 }
 
@@ -163,10 +165,14 @@ static bool read_names(struct tsv *t, struct str line)
 bool tsv_start(struct tsv *t, const struct tsv_text *from, const char *const *wanted,
 	       size_t wanted_count, struct diag *d)
 {
+	static const char mark[] = "\xef\xbb\xbf";
 	struct str line;
 
 	*t = (struct tsv){
 		.from = *from, .d = d, .wanted = wanted, .wanted_count = wanted_count};
+	if (from->len >= sizeof(mark) - 1 &&
+	    memcmp(from->text, mark, sizeof(mark) - 1) == 0)
+		t->at = t->mark = sizeof(mark) - 1;
 	if (!next_data(t, &line)) {
 		diag_error(d, (struct span){.file = from->name}, "holds no rows");
 		return false;

@@ -7,7 +7,8 @@
  *
  * '#' begins a comment line; "# date: YYYY-MM-DD" says how old the facts are.  "-" is an
  * empty field.  Columns may stand in any order; those that this version does not know are
- * passed over, so that files may grow.  Every fault is a finding with file, line and column.
+ * passed over, so that files may grow.  A byte order mark (U+FEFF in UTF-8, RFC 3629 6) at the
+ * beginning is passed over too.  Every fault is a finding with file, line and column.
  *
  * Memory: borrows the text.
  */
@@ -32,7 +33,8 @@ struct tsv {
 	struct diag *d;
 	size_t at;
 	unsigned line;
-	size_t count; /* columns in the file */
+	unsigned mark; /* bytes of the byte order mark */
+	size_t count;  /* columns in the file */
 	int place
 		[TSV_COLUMNS_MAX]; /* column of the file -> wanted column, -1 = unknown */
 	const char *const *wanted; /* names; "?name" = may be missing */

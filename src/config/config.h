@@ -115,6 +115,8 @@ struct config {
 		int64_t warn_age_us;     /* 0 = never */
 		const char *const *tags; /* service tags, given or shipped */
 		size_t tag_count;
+		const char *const *shipped; /* service tags, also when others are given */
+		size_t shipped_count;
 		const char *networks;       /* given or shipped */
 		const struct prefix *nat64; /* beside 64:ff9b::/96 */
 		size_t nat64_count;
@@ -164,6 +166,9 @@ struct config {
  * (diag_forget_sources() has been called).
  */
 struct config *config_load(const char *path, const char *share, struct diag *d);
+
+/* As config_load(), but files of geo.tags that do not exist are no fault. */
+struct config *config_load_absent(const char *path, const char *share, struct diag *d);
 
 /* As config_load(), of a text in memory that stands for file `path`; tests and fuzzing. */
 struct config *config_parse(const char *path, const char *text, size_t len,

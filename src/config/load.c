@@ -104,7 +104,7 @@ static bool shipped(struct config *c, const char *share, const char *name,
 	return true;
 }
 
-/* One file of service tags a cloud. */
+/* One file of service tags a cloud; in force when none were given. */
 static bool shipped_tags(struct config *c, const char *share)
 {
 	static const char *const names[] = {"geo/tags-public.tsv", "geo/tags-usgov.tsv",
@@ -112,7 +112,7 @@ static bool shipped_tags(struct config *c, const char *share)
 	const size_t count = sizeof(names) / sizeof(names[0]);
 	const char **list;
 
-	if (c->geo.tags != NULL || share == NULL)
+	if (share == NULL)
 		return true;
 	list = arena_alloc(c->memory->arena, sizeof(names));
 	if (list == NULL)
@@ -120,6 +120,10 @@ static bool shipped_tags(struct config *c, const char *share)
 	for (size_t i = 0; i < count; i++)
 		if (!shipped(c, share, names[i], &list[i]))
 			return false;
+	c->geo.shipped = list;
+	c->geo.shipped_count = count;
+	if (c->geo.tags != NULL)
+		return true;
 	c->geo.tags = list;
 	c->geo.tag_count = count;
 	c->feeds.tags_shipped = true;
@@ -138,14 +142,18 @@ static bool fill_defaults(struct config *c, const char *share)
 }
 
 /* The settings of `text`; a newline and a NUL follow it. */
-static void read_settings(struct config *c, struct str text, struct diag *d)
+static void read_settings(struct config *c, struct str text, bool absent, struct diag *d)
 {
 	struct outline o;
 
 	if (outline_read(c->path, text, d, &o) &&
 	    tree_read(text.p, &o, c->memory->arena, d)) {
-		struct walk w = {
-			.c = c, .arena = c->memory->arena, .d = d, .o = &o, .text = text};
+		struct walk w = {.c = c,
+				 .arena = c->memory->arena,
+				 .d = d,
+				 .o = &o,
+				 .text = text,
+				 .absent = absent};
 
 		walk_settings(&w);
 		check_settings(&w);
@@ -153,8 +161,8 @@ static void read_settings(struct config *c, struct str text, struct diag *d)
 	outline_release(&o);
 }
 
-struct config *config_parse(const char *path, const char *text, size_t len,
-			    const char *share, struct diag *d)
+static struct config *parse(const char *path, struct str text, const char *share,
+			    bool absent, struct diag *d)
 {
 	size_t errors = diag_count(d, DIAG_ERROR);
 	struct config *c = create(d);
@@ -163,16 +171,16 @@ struct config *config_parse(const char *path, const char *text, size_t len,
 	if (c == NULL)
 		return NULL;
 	c->path = arena_strndup(c->memory->arena, path, strlen(path));
-	copy = arena_alloc(c->memory->arena, len + 2);
+	copy = arena_alloc(c->memory->arena, text.len + 2);
 	if (c->path == NULL || copy == NULL) {
 		diag_error(d, ((struct span){.file = path}), "out of memory");
 	} else {
 		/* libconfig 1.5 wants a newline after a comment in the last line. */
-		if (len > 0)
-			memcpy(copy, text, len);
-		copy[len] = '\n';
-		diag_source(d, c->path, copy, len);
-		read_settings(c, (struct str){copy, len}, d);
+		if (text.len > 0)
+			memcpy(copy, text.p, text.len);
+		copy[text.len] = '\n';
+		diag_source(d, c->path, copy, text.len);
+		read_settings(c, (struct str){copy, text.len}, absent, d);
 		diag_forget_sources(d);
 	}
 	if (diag_count(d, DIAG_ERROR) == errors && !fill_defaults(c, share))
@@ -183,7 +191,14 @@ struct config *config_parse(const char *path, const char *text, size_t len,
 	return NULL;
 }
 
-struct config *config_load(const char *path, const char *share, struct diag *d)
+struct config *config_parse(const char *path, const char *text, size_t len,
+			    const char *share, struct diag *d)
+{
+	return parse(path, (struct str){text, len}, share, false, d);
+}
+
+static struct config *load(const char *path, const char *share, bool absent,
+			   struct diag *d)
 {
 	struct config *c;
 	char *text;
@@ -205,9 +220,19 @@ struct config *config_load(const char *path, const char *share, struct diag *d)
 			   rc == -EFBIG ? "larger than 1 MiB" : strerrordesc_np(-rc));
 		return NULL;
 	}
-	c = config_parse(path, text, len, share, d);
+	c = parse(path, (struct str){text, len}, share, absent, d);
 	free(text);
 	return c;
+}
+
+struct config *config_load(const char *path, const char *share, struct diag *d)
+{
+	return load(path, share, false, d);
+}
+
+struct config *config_load_absent(const char *path, const char *share, struct diag *d)
+{
+	return load(path, share, true, d);
 }
 
 const char *config_library_version(void)

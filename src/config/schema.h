@@ -25,6 +25,7 @@ enum schema_type {
 	SCHEMA_FILE,          /* must be readable */
 	SCHEMA_FILES,         /* a list of them */
 	SCHEMA_FILE_OR_FILES, /* one, or a list of at most max */
+	SCHEMA_TAG_FILES,     /* the same; may be missing when one is to be written */
 	SCHEMA_WATCHED, /* a file that is read anew when it changes; need not exist */
 	SCHEMA_PATHS,   /* a list of at most max of these */
 	SCHEMA_FOLDER,

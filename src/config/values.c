@@ -259,6 +259,8 @@ static const char *readable(const struct job *j, const struct node *n)
 	name = resolve(j, n);
 	if (name == NULL || access(name, R_OK) == 0)
 		return name;
+	if (errno == ENOENT && j->w->absent && j->row->type == SCHEMA_TAG_FILES)
+		return name;
 	diag_error(j->w->d, value_at(j, n), "cannot read '%s': %s", name,
 		   strerrordesc_np(errno));
 	if (n->value[0] != '/')
@@ -831,6 +833,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_FILE] = read_file,
 		[SCHEMA_FILES] = read_files,
 		[SCHEMA_FILE_OR_FILES] = read_file_or_files,
+		[SCHEMA_TAG_FILES] = read_file_or_files,
 		[SCHEMA_PATHS] = read_paths,
 		[SCHEMA_WATCHED] = read_folder,
 		[SCHEMA_VANTAGE] = read_word,

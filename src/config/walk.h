@@ -29,6 +29,7 @@ struct walk {
 	struct diag *d;
 	const struct outline *o;
 	struct str text; /* of the file */
+	bool absent;     /* files of SCHEMA_TAG_FILES that do not exist are no fault */
 };
 
 void walk_settings(struct walk *w);

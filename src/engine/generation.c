@@ -119,9 +119,13 @@ static void name_generation(struct generation *g)
 	memcpy(g->name, hex, GENERATION_NAME_LEN);
 }
 
-static struct catalog *load_catalog(const struct config *c, struct diag *d)
+static struct catalog *load_catalog(const struct generation_cfg *how,
+				    const struct config *c, struct diag *d)
 {
 	struct catalog_cfg cfg = {
+		.fresh = how->fresh_tags,
+		.stand_in = how->absent_tags ? c->geo.shipped : NULL,
+		.stand_in_count = how->absent_tags ? c->geo.shipped_count : 0,
 		.services = c->catalog.services,
 		.connectors = c->catalog.connectors,
 		.regions = c->catalog.regions,
@@ -165,10 +169,11 @@ struct generation *generation_load(const struct generation_cfg *cfg, struct diag
 
 	if (g == NULL || (g->memory = calloc(1, sizeof(*g->memory))) == NULL)
 		goto no_memory;
-	g->config = config_load(cfg->config, cfg->share, d);
+	g->config = cfg->absent_tags ? config_load_absent(cfg->config, cfg->share, d)
+				     : config_load(cfg->config, cfg->share, d);
 	if (g->config == NULL)
 		goto fail;
-	g->catalog = load_catalog(g->config, d);
+	g->catalog = load_catalog(cfg, g->config, d);
 	if (g->catalog == NULL)
 		goto fail;
 	warn_old_databases(g, cfg->now_us, d);

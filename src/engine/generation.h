@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "base/diag.h"
 #include "catalog/catalog.h"
+#include "catalog/tsv.h"
 #include "config/config.h"
 #include "model/subject.h"
 #include "policy/policy.h"
@@ -39,6 +40,13 @@ struct generation_cfg {
 	size_t rule_count;
 	const char *share; /* folder of shipped data */
 	int64_t now_us;    /* for warnings about expiry; 0 = none */
+	/*
+	 * For who is to write a file of service tags: a text that counts instead of the file of
+	 * its name or cloud (catalog.h), NULL = none; and whether shipped files stand for those
+	 * of geo.tags that do not exist, whose absence is an error otherwise.
+	 */
+	const struct tsv_text *fresh_tags;
+	bool absent_tags;
 };
 
 /* NULL when anything is wrong or an `expect` line fails; all findings are in `d`. */

@@ -531,3 +531,30 @@ bool prefixes_v4_range(const struct prefixes *t, size_t i, struct addr *ret_firs
 	*ret_last = addr_of_v4(i + 1 < r->count ? r->list[i + 1].start - 1 : UINT32_MAX);
 	return true;
 }
+
+static struct addr addr_of_wide(struct wide w)
+{
+	const uint64_t be[2] = {htobe64(w.hi), htobe64(w.lo)};
+	struct addr a;
+
+	memcpy(a.b, be, sizeof(a.b));
+	return a;
+}
+
+bool prefixes_v6_range(const struct prefixes *t, size_t i, struct addr *ret_first,
+		       struct addr *ret_last)
+{
+	const struct v6_ranges *r = &t->v6;
+	struct wide last = {UINT64_MAX, UINT64_MAX};
+
+	if (i >= r->count)
+		return false;
+	if (i + 1 < r->count) { /* no start but the first is zero */
+		last = r->starts[i + 1];
+		last.hi -= last.lo == 0;
+		last.lo--;
+	}
+	*ret_first = addr_of_wide(r->starts[i]);
+	*ret_last = addr_of_wide(last);
+	return true;
+}

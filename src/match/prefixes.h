@@ -59,5 +59,8 @@ size_t prefixes_count(const struct prefixes *t); /* prefixes added */
  */
 bool prefixes_v4_range(const struct prefixes *t, size_t i, struct addr *ret_first,
 		       struct addr *ret_last);
+/* The same of IPv6, of all 16-byte addresses: that of IPv4 among them has no answer. */
+bool prefixes_v6_range(const struct prefixes *t, size_t i, struct addr *ret_first,
+		       struct addr *ret_last);
 
 #endif /* MATCH_PREFIXES_H */

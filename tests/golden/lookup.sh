@@ -77,6 +77,34 @@ check "a bad line is shown" grep -qF "3 | bad..name" "$t/err"
 ask 1 ok.example ""
 check "an empty operand is none" grep -qF '<operand>:2:1: error: an empty label' "$t/err"
 check "the operand before it is answered" grep -qx '  host             ok.example' "$t/out"
+# What is wrong with it is said, and where.
+for one in 'make.powerapps.com:99999|1:20: error: is no port: a number up to 65535' \
+	'make.powerapps.com:x|1:20: error: is no port' \
+	'https://u:p@make.powerapps.com:8443/e?q#f|1:1: error: is a URL' \
+	'https://u:p@make.powerapps.com:8443/e?q#f|write: its host alone: make.powerapps.com:8443' \
+	'https://|write: a host name or an address' \
+	'2001:db8::zz|1:1: error: has colons like an IPv6 address, but is none' \
+	'[::1]:70000|1:7: error: is no port' '[::zz]:443|1:1: error: has colons' \
+	'[::1]x|1:1: error: has colons like an IPv6 address' '10.1|1:1: error: ends like an address'; do
+	ask 1 "${one%%|*}"
+	check "'${one%%|*}': ${one#*|}" grep -qF "${one#*|}" "$t/err"
+done
+
+# The IPv4 address within one of NAT64 is what is looked up (RFC 6052 2.2).
+nat=$t/nat.conf
+sed 's|^geo = {|geo = { nat64 = [ "2001:db8:64::/48" ];|' "$t/weir.conf" >"$nat"
+"$W" lookup -c "$nat" --json 81.2.69.142 64:ff9b::5102:458e 2001:db8:64:5102:45:8e00:: 2001:db8:65:5102:45:8e00:: >"$t/out"
+python3 - "$t/out" >&2 <<'PY'
+import json, sys
+plain, known, own, other = map(json.loads, open(sys.argv[1], encoding="utf-8"))
+bad = plain.get("country", "unknown") == "unknown" or "embedded" in plain or "embedded" in other
+bad |= other["country"] != "unknown"
+for one, address in (known, "64:ff9b::5102:458e"), (own, "2001:db8:64:5102:45:8e00::"):
+    bad |= one.pop("address") != address or one.pop("embedded") != "81.2.69.142"
+    bad |= one != {k: v for k, v in plain.items() if k != "address"}
+sys.exit(bad)
+PY
+check "an address of NAT64 means what the one within it means" [ $? -eq 0 ]
 ask 0 --json - </dev/null
 check "an empty list has no answer" [ ! -s "$t/out" ]
 

@@ -2,6 +2,7 @@
 # Microsoft's service tags: the shipped files are what `weir import` makes of Microsoft's, the
 # report of half a year's changes, and addresses held against a script.  TAP.
 W=${WEIR:-./weir}
+root=$PWD
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
 # shellcheck source=tests/tools/tap.sh
@@ -58,6 +59,34 @@ check "and nothing is written" test ! -e "$t/never"
 check "another cloud is refused" test $? -eq 1
 "$W" import --refuse-loss 0% --old "$old" "$new" >"$t/out"
 check "a stricter guard refuses" grep -q '^refused: AzureCloud loses 44 of 13080 prefixes, more than 0.00 % (--accept-removal AzureCloud takes it)$' "$t/out"
+# What no generation would load is not written: 70 tags on one prefix, where 64 may be.
+python3 - "$t" <<'EOF'
+import json, sys
+def feed(name, count):
+    json.dump({"changeNumber": 1, "cloud": "Public", "values": [
+        {"name": "T%d" % i, "id": "T", "properties": {"addressPrefixes": ["192.0.2.0/24"]}}
+        for i in range(count)]}, open(sys.argv[1] + "/" + name, "w"))
+feed("ServiceTags_Public_20260102.json", 70)
+feed("ServiceTags_Public_20260103.json", 64)
+feed("ServiceTags_Public_20260101.json", 1)
+EOF
+"$W" import -o "$t/base.tsv" --old "$t/ServiceTags_Public_20260101.json" "$t/ServiceTags_Public_20260101.json" >"$t/out"
+cp "$t/base.tsv" "$t/y.tsv"
+"$W" import --old "$t/base.tsv" --refuse-loss 100% -o "$t/y.tsv" "$t/ServiceTags_Public_20260102.json" >"$t/out" 2>"$t/err"
+check "tags that no generation would load are refused" test $? -eq 1
+check "with the reason" grep -q "y.tsv: error: an address lies in more than 64 service tags" "$t/err"
+check "and that nothing was written" grep -q '^nothing was written$' "$t/out"
+check "the file is the old one" cmp "$t/base.tsv" "$t/y.tsv"
+"$W" import --old "$t/base.tsv" "$t/ServiceTags_Public_20260102.json" >"$t/out" 2>"$t/err"
+check "also without -o" test $? -eq 1
+"$W" import --old "$t/base.tsv" -o "$t/y.tsv" "$t/ServiceTags_Public_20260103.json" >"$t/out" 2>"$t/err"
+check "64 are taken" test $? -eq 0
+# A second file of one cloud: not beside the first, but in its place.
+printf 'geo = { tags = [ "%s", "%s" ]; };\n' "$t/base.tsv" "$root/geo/tags-china.tsv" >"$t/two.conf"
+"$W" import -c "$t/two.conf" -o "$t/base.tsv" "$t/ServiceTags_Public_20260103.json" >"$t/out" 2>"$t/err"
+check "the file itself is replaced" test $? -eq 0
+"$W" import -c "$t/two.conf" --accept-cloud --accept-older --accept-removal LogicApps --refuse-loss 100% -o "$t/base.tsv" "$t/ServiceTags_China_20260720.json" >"$t/out" 2>"$t/err"
+check "by one of a cloud that another has it is not" grep -q "holds the service tags of cloud China" "$t/err"
 "$W" import nothing extra >/dev/null 2>&1
 check "two files are a wrong use" test $? -eq 2
 "$W" import "$t/nowhere" >/dev/null 2>&1

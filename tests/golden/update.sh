@@ -124,6 +124,51 @@ update 0 "Public: renewed; not reloaded" "carried in by hand, the removal accept
 check "  the newest of the folder" grep -qx "# change: 11" "$kept"
 check "  no gateway was asked" test ! -s "$t/ctl"
 
+# The first run: weir.conf names files that nobody has written yet, of two clouds.
+cat >"$t/by-hand/ServiceTags_China_20261103.json" <<'END'
+{"changeNumber":900,"cloud":"China","values":[{"name":"LogicApps","id":"LogicApps","properties":{"addressPrefixes":["192.0.2.0/24"]}}]}
+END
+cp "$t/files/ServiceTags_Public_20260110.json" "$t/by-hand/ServiceTags_Public_20261102.json"
+sed -i 's/"changeNumber":13/"changeNumber":901/' "$t/by-hand/ServiceTags_Public_20261102.json"
+cp "$t/weir.conf" "$t/one.conf"
+printf 'geo = { tags = [ "feeds/Public.tsv", "feeds/China.tsv" ]; };\n' >"$t/weir.conf"
+cp "$t/settings" "$t/settings.before"
+printf 'REFUSE_LOSS=100%%\nCLOUDS=Public China\n' >>"$t/settings"
+first() { # STATUS WORDS NAME [ARGUMENT...]: nothing is there before
+	rm -f "$t/feeds/Public.tsv" "$t/feeds/China.tsv"
+	words=$2 name=$3 want=$1
+	shift 3
+	: >"$t/ctl"
+	WEIR_SHARE=$root scripts/weir-update --settings "$t/settings" "$@" >"$t/out" 2>&1
+	rc=$?
+	if [ $rc -eq "$want" ] && grep -qF "$words" "$t/out"; then ok "$name"; else
+		not_ok "$name: status $rc"
+		tail -n 5 "$t/out" >&2
+	fi
+}
+first 0 "China: renewed and reloaded" "the first run" --from "$t/by-hand"
+check "  both files are there" test -s "$t/feeds/Public.tsv" -a -s "$t/feeds/China.tsv"
+check "  the gateway was told once" test "$(grep -c ' reload$' "$t/ctl")" -eq 1
+check "  it says what was compared" grep -q "^note  *$t/feeds/Public.tsv is not there yet: compared with $root/geo/tags-public.tsv" "$t/out"
+rm "$t/feeds/China.tsv"
+WEIR_SHARE=$root scripts/weir-update --settings "$t/settings" --from "$t/by-hand" >"$t/out" 2>&1
+check "a file that was lost comes back" grep -q "^weir-update: China: renewed and reloaded" "$t/out"
+mkdir "$t/empty"
+first 1 "Public: no ServiceTags_Public_*.json in $t/empty; there are none in $t/feeds" "nothing to begin with" --from "$t/empty"
+: >"$t/check-fails"
+first 1 "Public: the configuration does not hold with the new file; its first file stays" "a first file and a broken configuration" --from "$t/by-hand"
+check "  stays" test -s "$t/feeds/Public.tsv"
+rm "$t/check-fails"
+cp "$t/settings.before" "$t/settings"
+printf 'REFUSE_LOSS=20%%\n' >>"$t/settings"
+first 1 "refused: Sql loses" "the guard holds a first file against the shipped one" --from "$t/by-hand" Public
+check "  and nothing is written" test ! -e "$t/feeds/Public.tsv"
+printf 'REFUSE_LOSS=100%%\nWEIR_CONF=%s/none.conf\n' "$t" >>"$t/settings"
+first 0 "Public: renewed; there is no $t/none.conf that uses it" "without a weir.conf" --from "$t/by-hand" Public
+check "  the file is there" test -s "$t/feeds/Public.tsv"
+cp "$t/settings.before" "$t/settings"
+cp "$t/before" "$kept"
+
 printf 'CLOUDS=Public;id *\n' >>"$t/settings"
 update 1 "'Public;id' is no name of a cloud" "clouds that are none"
 printf 'PAGE_X;id=1\n' >"$t/settings"

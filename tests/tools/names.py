@@ -186,8 +186,7 @@ def dataverse(r):
         org += "1"
     api = r.random() < 0.4
     want = {"service": "dataverse", "org": org}
-    if api:
-        want["role"] = "web-api"
+    want["role"] = "web-api" if api else "org"
     if r.random() < 0.3:
         want["cloud"], domain = r.choice(CRM_OTHER)
     else:
@@ -207,9 +206,11 @@ def no_organization(r):
         host = r.choice(("globaldisco", "disco", "port", "admin.services"))
         return "%s.%s" % (host, domain), {"service": "dataverse", "role": "infrastructure"}
     if how == 1:  # a label too many
-        return "%s.%s.%s" % (word(r), word(r, 4), domain), {"service": "dataverse"}
+        return "%s.%s.%s" % (word(r), word(r, 4), domain), {"service": "dataverse",
+                                                            "role": None}
     if how == 2:
-        return "%s.%s.api.%s" % (word(r), word(r), domain), {"service": "dataverse"}
+        return "%s.%s.api.%s" % (word(r), word(r), domain), {"service": "dataverse",
+                                                             "role": None}
     if how == 3:  # no crm number
         return "%s.crm%s.dynamics.com" % (word(r), r.choice(("x", "4x", "-4", "s", "a1"))), {
             "service": "dynamics365"}
@@ -251,21 +252,25 @@ def located(r):
 
 def island(r):
     cloud, domain = r.choice(ISLANDS)
-    part = r.choice(("gw", "somepart", word(r, 3)))
+    part = r.choice(("gw", "somepart", "powervamg", word(r, 3)))
+    service = "copilot-studio" if part == "powervamg" else "pp-island"
     cc = r.choice(("us", "eu", "uk", "as", "ch", "in"))
     number = "%03d" % r.randrange(1000)
-    want = {"service": "pp-island", "component": part, "region": cc}
+    want = {"service": service, "component": part, "region": cc}
     if cloud:
         want["cloud"] = cloud
-    how = r.randrange(8)
+    how = r.randrange(9)
     host = "%s.%s-il%s.%s" % (part, cc, number, domain)
     if how < 5:
         return host, want
-    wrong = {"service": "pp-island", "component": None, "region": None}
+    wrong = {"service": service, "component": None, "region": None}
     if how == 5:
-        return word(r) + "." + host, wrong
+        return word(r) + "." + host, {**wrong, "service": "pp-island"}
     if how == 6:
         return "%s.%s-il%s.%s" % (part, cc, r.choice(("", "x1", "1x")), domain), wrong
+    if how == 7:
+        cc = r.choice(("u1", "1u", "11", "usa", "u"))
+        return "%s.%s-il%s.%s" % (part, cc, number, domain), wrong
     return "%s.%sil%s.%s" % (part, cc, number, domain), wrong
 
 

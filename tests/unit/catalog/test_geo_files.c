@@ -139,7 +139,7 @@ static void registrants_are_refused_beyond_a_share(void **state)
 		} else {
 			assert_non_null(c);
 			assert_string_equal(said, "");
-			catalog_probe(c, &p);
+			catalog_probe(c, 0, false, &p);
 			assert_int_equal(p.asked, 100);
 			assert_int_equal(p.answered, 100 - rows[i].none);
 			assert_int_equal(p.registrant, rows[i].us);
@@ -148,6 +148,91 @@ static void registrants_are_refused_beyond_a_share(void **state)
 		catalog_destroy(c);
 		free(said);
 		drop(&files[FILE_COUNTRY]);
+		free(tags);
+	}
+}
+
+/* A database of one /24 or /48 for each of the 100, all of them called `code`. */
+static struct tsv_text family_file(const char *name, bool v4, bool v6, const char *code)
+{
+	struct mmdb_write *w = mmdb_write_create();
+
+	if (v4)
+		put(w, 0, 0, 99, code);
+	if (v6) {
+		struct addr first, last;
+
+		assert_true(addr_parse("2001:db8::", 10, &first));
+		assert_true(addr_parse("2001:db8:ffff::", 15, &last));
+		assert_int_equal(
+			mmdb_write_range(w, &first, &last, mmdb_write_country(w, code)),
+			0);
+	}
+	return finish(w, name);
+}
+
+/* 100 Dutch /24 and as many /48. */
+static char *tags_of_both(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)fprintf(f, "prefix\ttag\tregion\n");
+	for (unsigned i = 0; i < 100; i++)
+		(void)fprintf(f,
+			      "10.0.%u.0/24\tAzureCloud\twesteurope\n"
+			      "2001:db8:%x::/48\tAzureCloud\twesteurope\n",
+			      i, i * 2);
+	(void)fclose(f);
+	return text;
+}
+
+/* Each file is asked for each family that it knows, and the one that errs is named. */
+static void each_file_and_family_is_probed(void **state)
+{
+	static const struct {
+		const char *code[2]; /* of a.mmdb, of b.mmdb */
+		bool v4[2], v6[2];
+		const char *blamed, *family;
+	} rows[] = {
+		{{"NL", "US"}, {true, false}, {false, true}, "b.mmdb", " IPv6 "},
+		{{"NL", "US"}, {false, true}, {true, false}, "b.mmdb", " IPv4 "},
+		{{"US", "NL"}, {false, true}, {true, false}, "a.mmdb", " IPv6 "},
+		{{"NL", "US"}, {true, true}, {true, false}, "b.mmdb", " IPv4 "},
+		{{"NL", "NL"}, {true, false}, {false, true}, NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tsv_text files[FILE_COUNT];
+		char *tags = tags_of_both(), *said, want[64];
+		struct catalog *c;
+
+		start(files, tags);
+		files[FILE_COUNTRY] = family_file("a.mmdb", rows[i].v4[0], rows[i].v6[0],
+						  rows[i].code[0]);
+		files[FILE_COUNTRY_2] = family_file("b.mmdb", rows[i].v4[1],
+						    rows[i].v6[1], rows[i].code[1]);
+		c = build(files, false, &said);
+		if (rows[i].blamed == NULL) {
+			assert_string_equal(said, "");
+			assert_non_null(strstr(catalog_summary(c),
+					       "of 100 IPv6 addresses in Azure's regions "
+					       "outside the US b.mmdb answers 100: 100 "
+					       "right, 0 with US\n"));
+		} else {
+			assert_null(c);
+			(void)snprintf(want, sizeof(want), "%s: error: gives",
+				       rows[i].blamed);
+			assert_non_null(strstr(said, want));
+			assert_non_null(strstr(said, rows[i].family));
+			assert_non_null(strstr(said, "\n1 error, "));
+		}
+		catalog_destroy(c);
+		free(said);
+		drop(&files[FILE_COUNTRY]);
+		drop(&files[FILE_COUNTRY_2]);
 		free(tags);
 	}
 }
@@ -257,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registrants_are_refused_beyond_a_share),
+		cmocka_unit_test(each_file_and_family_is_probed),
 		cmocka_unit_test(one_key_accepts_a_registrants_database),
 		cmocka_unit_test(two_files_answer_for_their_families),
 		cmocka_unit_test(the_digest_covers_both_files),

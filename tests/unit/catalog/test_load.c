@@ -177,6 +177,16 @@ static void faults_are_shown_with_place_and_remedy(void **state)
 		 "  2 | a..example\t"},
 		{FILE_SERVICES, SERVICES_HEAD "*\tsql\t-\t-\t-\tassumed\t-\n",
 		 "bad.tsv:2:1: error: would match every name"},
+		{FILE_OWN, "pattern\tservice\n10.0.0.1\tx\n",
+		 "bad.tsv:2:1: error: ends like an address: no name of a host does, and "
+		 "addresses cannot be matched\n  2 | 10.0.0.1"},
+		{FILE_OWN, "pattern\tservice\n1.2.3\tshared_x\n",
+		 "bad.tsv:2:1: error: ends like an address"},
+		{FILE_OWN, "pattern\tservice\n*.a.0X1f.\t-\n",
+		 "bad.tsv:2:1: error: ends like an address"},
+		/* Columns are those of the file, byte order mark and all. */
+		{FILE_OWN, "\xef\xbb\xbfpattern\tsurface\n",
+		 "bad.tsv:1:4: error: column \"service\" is missing"},
 		{FILE_SERVICES, SERVICES_HEAD "a b.example\tsql\t-\t-\t-\tassumed\t-\n",
 		 "bad.tsv:2:2: error: cannot stand in a host pattern"},
 		{FILE_SERVICES, SERVICES_HEAD "a.example\tsqk\t-\t-\t-\tassumed\t-\n",
@@ -387,6 +397,101 @@ static void a_name_nearly_known_is_a_warning_in_own_entries(void **state)
 	diag_destroy(d);
 }
 
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+	static const enum catalog_file kinds[] = {FILE_REGIONS,    FILE_TAGS,
+						  FILE_GROUPS,     FILE_SERVICES,
+						  FILE_CONNECTORS, FILE_OWN};
+	struct tsv_text files[FILE_COUNT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char text[4096];
+		struct catalog *c;
+		struct service s;
+
+		texts_small(files);
+		texts_set(files, FILE_OWN, "own.tsv",
+			  "# date: 2026-01-02\npattern\tservice\n1.example\tsql\n");
+		(void)snprintf(text, sizeof(text), "\xef\xbb\xbf%s",
+			       files[kinds[i]].text);
+		texts_set(files, kinds[i], "marked.tsv", text);
+		c = build(files);
+		catalog_name(c, STR("1.example"), &s);
+		assert_string_equal(service_name(c, &s), "sql");
+		assert_non_null(strstr(catalog_summary(c), "1 rows of 2026-01-02"));
+		catalog_destroy(c);
+	}
+}
+
+/* What `check` says of the own entries `rows`. */
+static char *said_of_own(const char *rows)
+{
+	struct tsv_text files[FILE_COUNT];
+	struct diag *d = diag_create();
+	struct catalog *c;
+	char *text;
+
+	texts_small(files);
+	texts_set(files, FILE_GROUPS, "groups.tsv",
+		  "service\tscope\tplatform\tgroups\tranges\n"
+		  "dataverse\tin\tyes\tplatform\tSql\n"
+		  "lcs\tout\tyes\t-\t-\n"
+		  "entra\tin\tyes\t-\t-\n"
+		  "sql\tout\tno\t-\tSql\n");
+	texts_set(files, FILE_SERVICES, "services.tsv",
+		  SERVICES_HEAD "*.crm4.dynamics.com\tdataverse\t-\t-\t-\tassumed\t-\n"
+				"*.crm*.dynamics.com\tdataverse\t-\t-\t-\tassumed\t-\n"
+				"lcs.dynamics.com\tlcs\t-\t-\t-\tassumed\t-\n"
+				"*.database.windows.net\tsql\t-\t-\t-\tassumed\t-\n"
+				"login.live.com\tentra\t-\t-\t-\tassumed\t-\n");
+	texts_set(files, FILE_OWN, "own.tsv", rows);
+	diag_source(d, "own.tsv", rows, strlen(rows));
+	c = catalog_build(files, d);
+	assert_non_null(c);
+	text = printed(d);
+	catalog_destroy(c);
+	diag_destroy(d);
+	return text;
+}
+
+static void own_entries_that_hide_the_platform_are_told(void **state)
+{
+	static const struct {
+		const char *row, *said; /* said NULL = nothing */
+	} rows[] = {
+		{"*.com\tcdn",
+		 "own.tsv:2:1: warning [hides-platform]: hides 4 shipped rows of "
+		 "the platform: *.crm4.dynamics.com (dataverse) and others\n"
+		 "  2 | *.com\tcdn\n    | ^^^^^\n"},
+		{"login.live.com\t-",
+		 "hides 1 shipped row of the platform: login.live.com"},
+		{"lcs.dynamics.com\tlcs2",
+		 "hides 1 shipped row of the platform: lcs.dyn"},
+		{"a.crm4.dynamics.com\tcdn",
+		 "takes names of the platform from the shipped row *.crm4.dynamics.com"},
+		{"*.crm4.dynamics.com\tentra", NULL}, /* stays in scope */
+		{"lcs.dynamics.com\tentra", NULL},
+		{"login.live.com\tshared_sql", NULL}, /* the service stays */
+		{"*.net\tcdn", NULL},                 /* sql is none of the platform */
+		{"*.contoso.com\tcdn", NULL},
+		{"com\tcdn", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char own[128], *text;
+
+		(void)snprintf(own, sizeof(own), "pattern\tservice\n%s\n", rows[i].row);
+		text = said_of_own(own);
+		if (rows[i].said == NULL)
+			assert_null(strstr(text, "hides-platform"));
+		else if (strstr(text, rows[i].said) == NULL)
+			fail_msg("%s: %s", rows[i].row, text);
+		free(text);
+	}
+}
+
 static void missing_files_are_named(void **state)
 {
 	const struct catalog_cfg cfg = {.services = "tests/none.tsv",
@@ -459,6 +564,8 @@ int main(void)
 		cmocka_unit_test(own_entries_override_shipped_ones),
 		cmocka_unit_test(faults_are_shown_with_place_and_remedy),
 		cmocka_unit_test(all_faults_of_all_files_are_reported),
+		cmocka_unit_test(a_byte_order_mark_is_passed_over),
+		cmocka_unit_test(own_entries_that_hide_the_platform_are_told),
 		cmocka_unit_test(a_name_nearly_known_is_a_warning_in_own_entries),
 		cmocka_unit_test(missing_files_are_named),
 		cmocka_unit_test(nothing_but_the_required_files_is_needed),

@@ -339,6 +339,38 @@ static void ranges_of_v4_cover_all_of_it(void **state)
 	prefixes_destroy(t);
 }
 
+static void ranges_of_v6_cover_all_of_it(void **state)
+{
+	static const char *const list[] = {"2001:db8::/32", "2001:db8:1::/48",
+					   "2001:db8:1::7", "10.0.0.0/8"};
+	struct prefixes *t = prefixes_create();
+	struct addr first, last, next = {{0}};
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct prefix p;
+
+		assert_int_equal(prefix_parse(list[i], strlen(list[i]), &p), PREFIX_OK);
+		assert_int_equal(prefixes_add(t, &p, (uint32_t)i), 0);
+	}
+	assert_int_equal(prefixes_seal(t), 0);
+	for (; prefixes_v6_range(t, n, &first, &last); n++) {
+		uint32_t a[8], b[8];
+		size_t count = prefixes_find(t, &first, a, 8);
+
+		assert_true(addr_equal(&first, &next));
+		assert_int_equal(count, prefixes_find(t, &last, b, 8));
+		assert_memory_equal(a, b, count * sizeof(a[0]));
+		next = last;
+		for (size_t i = 16; i-- > 0 && ++next.b[i] == 0;)
+			;
+	}
+	assert_int_equal(n, 7);
+	assert_true(addr_equal(&next, &(struct addr){{0}})); /* past the last address */
+	prefixes_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_random_tables_agree_with_a_plain_search),
 		cmocka_unit_test(test_large_tables_are_indexed_without_holes),
 		cmocka_unit_test(ranges_of_v4_cover_all_of_it),
+		cmocka_unit_test(ranges_of_v6_cover_all_of_it),
 	};
 
 	return cmocka_run_group_tests_name("match/prefixes", tests, NULL, NULL);
