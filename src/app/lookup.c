@@ -227,7 +227,7 @@ static int show_all(const struct common *c, int argc, char *argv[])
 {
 	struct generation *g = load_or_report(c, true);
 	struct show s = {.g = g, .out = stdout, .json = c->json, .size = OBJECT_BYTES};
-	struct identity *who = g == NULL ? NULL : identity_or_report(g->config);
+	struct identity *who = g == NULL ? NULL : identity_or_report(g->config, true);
 	struct diag *d = diag_create();
 	int code = EXIT_FINDINGS;
 
