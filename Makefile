@@ -50,10 +50,11 @@ comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
 PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
-        libseccomp libcap-ng
+        libseccomp libcap-ng libical
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
-DEPLIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lpthread
+# Of libical its reader of rules alone.
+DEPLIBS := $(filter-out -licalss -licalvcal,$(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)) -lpthread
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual \

@@ -538,8 +538,7 @@ static void read_hours(const struct job *j)
 static void read_holidays(const struct job *j)
 {
 	struct site_cfg *site = j->base;
-	const char *name = readable(j, j->n), *why = "";
-	unsigned line = 0;
+	const char *name = readable(j, j->n);
 	char *text;
 	size_t len;
 	int rc;
@@ -548,16 +547,11 @@ static void read_holidays(const struct job *j)
 		return;
 	rc = file_read(name, HOLIDAYS_MAX_BYTES, &text, &len);
 	if (rc == 0) {
-		rc = holidays_parse((struct str){text, len}, &site->holidays, &line,
-				    &why);
-		if (rc == -EINVAL) {
-			struct span at = {.file = name, .line = line};
-
-			diag_source(j->w->d, name, text, len);
-			diag_error(j->w->d, at, "%s", why);
-			diag_forget_sources(j->w->d);
-			diag_source(j->w->d, j->w->o->file, j->w->text.p, j->w->text.len);
-		}
+		diag_source(j->w->d, name, text, len);
+		rc = holidays_parse((struct str){text, len}, name, j->w->d,
+				    &site->holidays);
+		diag_forget_sources(j->w->d);
+		diag_source(j->w->d, j->w->o->file, j->w->text.p, j->w->text.len);
 		free(text);
 	}
 	if (rc < 0)

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/text.h"
 #include "match/zone.h"
 
@@ -51,13 +52,12 @@ void hours_format(const struct hours *h, char *buf, size_t size);
 struct holidays;
 
 /*
- * Dates from text: one "2026-12-25 [name]" a line, "#" comments, or an iCalendar file
- * (RFC 5545: VEVENTs with DTSTART;VALUE=DATE and RRULE:FREQ=YEARLY without further parts;
- * DTEND as exclusive end; cancelled ones are left out).  On an error: -EINVAL, *ret_line and
- * *ret_why (static, a whole message) say where and what; -ENOMEM.
+ * Dates of 1970 to 2100 from text, which stands for `file`: one "2026-12-25 [name]" a line,
+ * "#" comments, or an iCalendar file (match/ical.h).  0; -EINVAL, all findings are in `d`; or
+ * -ENOMEM.
  */
-int holidays_parse(struct str text, struct holidays **ret, unsigned *ret_line,
-		   const char **ret_why) __attribute__((warn_unused_result));
+int holidays_parse(struct str text, const char *file, struct diag *d,
+		   struct holidays **ret) __attribute__((warn_unused_result));
 void holidays_destroy(struct holidays *h);
 bool holidays_has(const struct holidays *h, int year, int month,
 		  int day); /* h may be NULL */

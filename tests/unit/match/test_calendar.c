@@ -289,14 +289,28 @@ static const struct open_row open_rows[] = {
 	{"daily 22:00-06:00", "2027-01-01T22:00:00Z", false},
 };
 
+/* The findings as they are printed; the caller frees. */
+static char *findings(const struct diag *d)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	diag_print(d, out, false);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
 static struct holidays *holidays_of(const char *text)
 {
 	struct holidays *h = NULL;
-	unsigned line = 0;
-	const char *why = NULL;
+	struct diag *d = diag_create();
 
-	if (holidays_parse(str_of(text), &h, &line, &why) != 0)
-		fail_msg("line %u: %s", line, why);
+	assert_non_null(d);
+	if (holidays_parse(str_of(text), "days", d, &h) != 0)
+		fail_msg("%s", findings(d));
+	diag_destroy(d);
 	return h;
 }
 
@@ -384,7 +398,7 @@ static const struct ical_row ical_rows[] = {
 	 {{2026, 12, 30}, {2026, 12, 31}, {2027, 1, 1}, {2027, 1, 2}},
 	 {{2026, 12, 29}, {2027, 1, 3}}},
 	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20201225\r\nRRULE:FREQ=YEARLY\r\n")),
-	 {{2020, 12, 25}, {2024, 12, 25}, {2026, 12, 25}, {9999, 12, 25}},
+	 {{2020, 12, 25}, {2024, 12, 25}, {2026, 12, 25}, {2100, 12, 25}},
 	 {{2019, 12, 25}, {2026, 12, 24}, {2026, 12, 26}}},
 	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20200301\r\nRRULE:FREQ=YEARLY\r\n")),
 	 {{2020, 3, 1}, {2023, 3, 1}, {2024, 3, 1}},
@@ -424,6 +438,63 @@ static const struct ical_row ical_rows[] = {
 	 {{2026, 12, 26}},
 	 {{2026, 12, 25}}},
 	{CALENDAR(""), {{0, 0, 0}}, {{2026, 12, 25}}},
+	/* The last Monday of May, the fourth Thursday of November. */
+	{CALENDAR(EVENT("DTSTART:20240527\r\nRRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=-1MO\r\n") EVENT(
+		 "DTSTART:20241128\r\nRRULE:FREQ=YEARLY;BYDAY=4TH;BYMONTH=11\r\n")),
+	 {{2024, 5, 27}, {2025, 5, 26}, {2026, 5, 25}, {2026, 11, 26}},
+	 {{2026, 5, 27}, {2023, 5, 29}, {2026, 11, 28}, {2026, 11, 19}}},
+	/* Wednesday before 23 November; the Tuesday after the first Monday, every four years. */
+	{CALENDAR(
+		 EVENT("DTSTART:20241120\r\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=WE;"
+		       "BYMONTHDAY=16,17,18,19,20,21,22\r\n")
+			 EVENT("DTSTART:20241105\r\nRRULE:FREQ=YEARLY;INTERVAL=4;BYMONTH=11;"
+			       "BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8;WKST=SU\r\n")),
+	 {{2026, 11, 18}, {2027, 11, 17}, {2028, 11, 7}, {2032, 11, 2}},
+	 {{2026, 11, 20}, {2026, 11, 3}, {2026, 11, 25}, {2020, 11, 3}}},
+	/* The last day, the last workday. */
+	{CALENDAR(EVENT("DTSTART:20251231\r\nRRULE:FREQ=YEARLY;BYYEARDAY=-1\r\n") EVENT(
+		 "DTSTART:20281229\r\nRRULE:freq=yearly;bymonth=12;byday=mo,tu,we,th,fr;"
+		 "bysetpos=-1\r\n")),
+	 {{2028, 12, 31}, {2028, 12, 29}, {2030, 12, 31}, {2033, 12, 30}},
+	 {{2024, 12, 31}, {2026, 12, 30}, {2033, 12, 29}}},
+	{CALENDAR(EVENT("DTSTART:20241225\r\nRRULE:FREQ=YEARLY;COUNT=3\r\n") EVENT(
+		 "DTSTART:20240501\r\nRRULE:FREQ=YEARLY;UNTIL=20260501T120000Z\r\n")),
+	 {{2024, 12, 25}, {2026, 12, 25}, {2024, 5, 1}, {2026, 5, 1}},
+	 {{2027, 12, 25}, {2027, 5, 1}, {2023, 5, 1}}},
+	/* Without one, with another, each of two days. */
+	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20241224\r\nDURATION:P2D\r\n"
+			"RRULE:FREQ=YEARLY\r\nEXDATE;VALUE=DATE:20251224,20241224\r\n"
+			"RDATE;VALUE=DATE:20260101\r\nEXDATE:20271224T000000\r\n")
+			  EVENT("DTSTART:20270301\r\n")),
+	 {{2026, 12, 24}, {2026, 12, 25}, {2026, 1, 2}, {2027, 3, 1}},
+	 {{2025, 12, 25}, {2024, 12, 24}, {2027, 12, 24}, {2027, 12, 25}}},
+	/* What an event excludes does not exclude it from the next. */
+	{CALENDAR(EVENT("DTSTART:20241224\r\nEXDATE:20261224\r\n") EVENT(
+		 "DTSTART:20241224\r\nRRULE:FREQ=YEARLY\r\nDURATION:P1W\r\nEXDATE:20271224\r\n")),
+	 {{2026, 12, 24}, {2026, 12, 30}},
+	 {{2026, 12, 31}}},
+	/* From midnight to midnight, as some programs write whole days. */
+	{CALENDAR(EVENT("DTSTART;TZID=Europe/Berlin:20261225T000000\r\n"
+			"DTEND;TZID=Europe/Berlin:20261227T000000\r\n")
+			  EVENT("DTSTART:20260501T000000\r\nDURATION:PT24H\r\n")),
+	 {{2026, 12, 25}, {2026, 12, 26}, {2026, 5, 1}},
+	 {{2026, 12, 24}, {2026, 12, 27}, {2026, 5, 2}}},
+	/* Transparent ones count when there are no others. */
+	{CALENDAR(EVENT("DTSTART:20261225\r\nTRANSP:TRANSPARENT\r\n")
+			  EVENT("DTSTART:20261226\r\nTRANSP:OPAQUE\r\n")),
+	 {{2026, 12, 26}},
+	 {{2026, 12, 25}}},
+	{CALENDAR(EVENT("DTSTART:20261225\r\ntransp:transparent\r\n") EVENT(
+		 "DTSTART:20261226\r\nTRANSP:TRANSPARENT\r\nRRULE:FREQ=YEARLY\r\n")
+			  EVENT("DTSTART:20261227\r\nSTATUS:CANCELLED\r\n")),
+	 {{2026, 12, 25}, {2026, 12, 26}, {2100, 12, 26}},
+	 {{2026, 12, 27}}},
+	/* Long ago, and a rule that does not fit its beginning, which counts. */
+	{CALENDAR(EVENT("DTSTART:19000228\r\n")
+			  EVENT("DTSTART:19000101\r\nRRULE:FREQ=YEARLY;\r\n") EVENT(
+				  "DTSTART:20260102\r\nRRULE:FREQ=YEARLY;BYMONTH=3\r\n")),
+	 {{1970, 1, 1}, {2100, 1, 1}, {2026, 1, 2}, {2026, 3, 2}},
+	 {{2027, 1, 2}, {2026, 4, 2}}},
 };
 
 static void test_icalendar_dates(void **state)
@@ -450,92 +521,232 @@ static void test_icalendar_dates(void **state)
 
 struct bad_row {
 	const char *text;
-	unsigned line;
-	const char *why; /* its beginning */
+	const char *want; /* "LINE:COLUMN: error: MESSAGE", or its beginning */
 };
+
+#define DAY "DTSTART;VALUE=DATE:20261225\r\n"
 
 static const struct bad_row bad_rows[] = {
-	{"2026-12-25\nChristmas\n", 2, "not a date: write it as 2026-12-25"},
-	{"25.12.2026\n", 1, "not a date: write it as 2026-12-25"},
-	{"2026-12-2\n", 1, "not a date"},
-	{"2026-12-255\n", 1, "not a date"},
-	{"2026-1a-25\n", 1, "not a date"},
-	{"2026/12/25\n", 1, "not a date"},
-	{"\n\n2026-02-29\n", 3, "no such day in the calendar"},
-	{"0000-01-01\n", 1, "no such day in the calendar"},
-	{"2026-12-25Christmas\n", 1, "no blank after the date"},
-	{"BEGIN:VCARD\n", 1, "not an iCalendar line"},
-	{CALENDAR("hello\r\n"), 3, "not an iCalendar line"},
-	{CALENDAR(EVENT("SUMMARY:x\r\n")), 5, "event without a date"},
-	{CALENDAR(EVENT("DTSTART:20261225T080000Z\r\n")), 4, "not a whole day"},
-	{CALENDAR(EVENT("DTSTART;VALUE=DATE:2026122x\r\n")), 4, "not a date"},
-	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20260229\r\n")), 4, "no such day"},
-	{CALENDAR(EVENT("SUMMARY:a\r\n b\r\n c\r\nDTSTART:x\r\n")), 7, "not a whole day"},
-	{CALENDAR(EVENT("DTSTA\r\n RT:\r\n x\r\n")), 4, "not a whole day"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nDTSTART:20261225\r\n")), 5, "given twice"},
-	{CALENDAR(EVENT("DTEND:20261225\r\nDTEND:20261225\r\n")), 5, "given twice"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nDTEND:20261225\r\n")), 6, "event that ends"},
-	{CALENDAR(EVENT("DTSTART:20260101\r\nDTEND:20260412\r\n")), 6,
-	 "event of over 100 days"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nRRULE:FREQ=YEARLY;COUNT=3\r\n")), 5,
-	 "rule that"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nRRULE:FREQ=WEEKLY\r\n")), 5, "rule that"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nEXDATE:20271225\r\n")), 5, "property that"},
-	{CALENDAR(EVENT("DTSTART:20261225\r\nDURATION:P2D\r\n")), 5, "property that"},
-	{CALENDAR("END:VEVENT\r\n"), 3, "END without its BEGIN"},
-	{CALENDAR("BEGIN:VEVENT\r\nDTSTART:20261225\r\n"), 5, "END without its BEGIN"},
-	{"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", 2, "file ends inside the calendar"},
-	{"BEGIN:VCALENDAR\r\n", 1, "file ends inside the calendar"},
-	{CALENDAR("") "2026-12-25\r\n", 4, "line after END:VCALENDAR"},
+	{"2026-12-25\nChristmas\n", "2:1: error: not a date\n"},
+	{"25.12.2026\n", "1:1: error: not a date\n"},
+	{"2026-12-2\n", "1:1: error: not a date\n"},
+	{"2026-12-255\n", "1:1: error: not a date\n"},
+	{"2026-1a-25\n", "1:1: error: not a date\n"},
+	{"2026/12/25\n", "1:1: error: not a date\n"},
+	{"\n\n2026-02-29\n", "3:1: error: no such day in the calendar\n"},
+	{"0000-01-01\n", "1:1: error: no such day in the calendar\n"},
+	{"1969-12-31\n", "1:1: error: not within 1970 to 2100\n"},
+	{"2101-01-01\n", "1:1: error: not within 1970 to 2100\n"},
+	{"2026-12-25Christmas\n", "1:1: error: no blank after the date\n"},
+	{"BEGIN:VCARD\n", "1: error: not an iCalendar line\n"},
+	{CALENDAR("hello\r\n"), "3: error: not an iCalendar line\n"},
+	{CALENDAR(EVENT("SUMMARY:x\r\n")), "5: error: event without a date\n"},
+	{CALENDAR(EVENT("DTSTART:20261225T080000Z\r\n")),
+	 "4:9: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTART:20261225T080000\r\n")), "4:9: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTART:20261225T000000Z\r\n")),
+	 "4:9: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTART;VALUE=DATE:2026122x\r\n")),
+	 "4:20: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTART;VALUE=DATE:20260229\r\n")), "4:20: error: no such day"},
+	{CALENDAR(EVENT("DTSTART:18991231\r\n")), "4:9: error: not within 1900 to 2100"},
+	{CALENDAR(EVENT("DTSTART:21010101\r\n")), "4:9: error: not within 1900 to 2100"},
+	{CALENDAR(EVENT("SUMMARY:a\r\n b\r\n c\r\nDTSTART:x\r\n")),
+	 "7:9: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTA\r\n RT:\r\n x\r\n")), "4: error: not a whole day\n"},
+	{CALENDAR(EVENT("DTSTART:20261225\r\nDTSTART:20261225\r\n")),
+	 "5:9: error: given twice"},
+	{CALENDAR(EVENT("DTEND:20261225\r\nDTEND:20261225\r\n")),
+	 "5:7: error: given twice"},
+	{CALENDAR(EVENT(DAY "DTEND:20261226\r\nDURATION:P1D\r\n")),
+	 "6:10: error: given twice"},
+	{CALENDAR(EVENT(DAY "DTEND:20261225\r\n")), "6: error: event that ends"},
+	{CALENDAR(EVENT("DTSTART:20260101\r\nDTEND:20260412\r\n")),
+	 "6: error: event of over 100 days\n"},
+	{CALENDAR(EVENT(DAY "DURATION:P101D\r\n")), "6: error: event of over 100 days\n"},
+	{CALENDAR(EVENT(DAY "DURATION:PT3H\r\n")),
+	 "5:10: error: not a duration of whole"},
+	{CALENDAR(EVENT(DAY "DURATION:-P1D\r\n")),
+	 "5:10: error: not a duration of whole"},
+	{CALENDAR(EVENT(DAY "DURATION:P4294967297D\r\n")),
+	 "5:10: error: not a duration of whole"},
+	{CALENDAR(EVENT(DAY "DURATION:\r\n")), "5:10: error: not a duration of whole"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=WEEKLY\r\n")),
+	 "5:7: error: rule that is not yearly"},
+	{CALENDAR(EVENT(DAY "RRULE:BYMONTH=5\r\n")),
+	 "5:7: error: rule that is not yearly"},
+	{CALENDAR(EVENT(DAY "RRULE:\r\n")), "5:7: error: rule that is not yearly"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYHOUR=9\r\n")),
+	 "5:19: error: part of a rule that is not known"},
+	{CALENDAR(EVENT(DAY "RRULE:RSCALE=HEBREW;FREQ=YEARLY\r\n")),
+	 "5:7: error: part of a rule that is not known"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;UNTIL=2030123x\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;COUNT=3x\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;COUNT=0\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;INTERVAL=101\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTH=5,\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTH=5L\r\n")),
+	 "5:19: error: value that this part"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTH=5;;BYDAY=MO\r\n")),
+	 "5:29: error: part of a rule that is not known"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTH=99\r\n")),
+	 "5:7: error: rule that libical does not take"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYDAY=XX\r\n")),
+	 "5:7: error: rule that libical does not take"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;COUNT=2;UNTIL=20301231\r\n")),
+	 "5:7: error: rule that libical does not take"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO\r\n")),
+	 "5:19: error: part of a rule that is not known"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTHDAY=6\r\n")),
+	 "5:7: error: parts of a rule that do not go together"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYYEARDAY=6;BYMONTH=1\r\n")),
+	 "5:7: error: parts of a rule that do not go together"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYSETPOS=-1;BYMONTH=1\r\n")),
+	 "5:7: error: parts of a rule that do not go together"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY\r\nRRULE:FREQ=YEARLY\r\n")),
+	 "6:7: error: given twice"},
+	{CALENDAR(EVENT(DAY "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\r\n")),
+	 "5: error: rule that never gives a day"},
+	{CALENDAR(EVENT(DAY "EXDATE:20271225,x\r\n")), "5:17: error: not a whole day\n"},
+	{CALENDAR(EVENT(DAY "RDATE;VALUE=PERIOD:20271225T000000/P1D\r\n")),
+	 "5:20: error: not a whole day\n"},
+	{CALENDAR(EVENT(DAY "RECURRENCE-ID:20271225\r\n")), "5:15: error: property that"},
+	{CALENDAR(EVENT(DAY "EXRULE:FREQ=YEARLY\r\n")), "5:8: error: property that"},
+	{CALENDAR("END:VEVENT\r\n"), "3: error: END without its BEGIN\n"},
+	{CALENDAR("BEGIN:VEVENT\r\nDTSTART:20261225\r\n"),
+	 "5: error: END without its BEGIN\n"},
+	{"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", "2: error: file ends inside"},
+	{"BEGIN:VCALENDAR\r\n", "1: error: file ends inside the calendar\n"},
+	{CALENDAR("") "2026-12-25\r\n", "4: error: line after END:VCALENDAR\n"},
 };
 
-static void test_bad_holidays_name_line_and_remedy(void **state)
+static void test_bad_holidays_name_place_and_remedy(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad_rows); i++) {
 		const struct bad_row *r = &bad_rows[i];
 		struct holidays *h = NULL;
-		unsigned line = 0;
-		const char *why = "";
-		int rc = holidays_parse(str_of(r->text), &h, &line, &why);
+		struct diag *d = diag_create();
+		int rc = holidays_parse(str_of(r->text), "days", d, &h);
+		char *text = findings(d);
 
-		if (rc != -EINVAL || h != NULL || line != r->line ||
-		    strncmp(why, r->why, strlen(r->why)) != 0)
-			fail_msg("row %zu: %d, line %u: '%s', not line %u: '%s'", i, rc,
-				 line, why, r->line, r->why);
+		if (rc != -EINVAL || h != NULL || diag_count(d, DIAG_ERROR) != 1 ||
+		    strncmp(text, "days:", 5) != 0 ||
+		    strncmp(text + 5, r->want, strlen(r->want)) != 0 ||
+		    strstr(text, "= write: ") == NULL)
+			fail_msg("row %zu: %d, '%s', not '%s'", i, rc, text, r->want);
+		free(text);
+		diag_destroy(d);
 	}
+}
+
+static void test_all_faults_of_a_file_are_told(void **state)
+{
+	static const char plain[] = "x\n2026-12-25\n2026-02-30\n";
+	static const char ical[] = CALENDAR(EVENT("DTSTART:x\r\nDTEND:y\r\n") EVENT(DAY)
+						    EVENT(DAY "EXDATE:z\r\n"));
+	struct holidays *h = NULL;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct diag *d = diag_create();
+
+		assert_int_equal(
+			holidays_parse(str_of(i == 0 ? plain : ical), "days", d, &h),
+			-EINVAL);
+		assert_int_equal(diag_count(d, DIAG_ERROR), i == 0 ? 2 : 3);
+		diag_destroy(d);
+	}
+}
+
+/* The only finding, without the file's name and what follows the message. */
+static void refused(const char *text, size_t len, const char *want)
+{
+	struct holidays *h = NULL;
+	struct diag *d = diag_create();
+	char *got;
+
+	assert_int_equal(holidays_parse((struct str){text, len}, "days", d, &h), -EINVAL);
+	got = findings(d);
+	if (strstr(got, want) == NULL || diag_count(d, DIAG_ERROR) != 1)
+		fail_msg("'%s', not '%s'", got, want);
+	free(got);
+	diag_destroy(d);
+}
+
+static void taken(const char *text, size_t len)
+{
+	struct holidays *h = NULL;
+	struct diag *d = diag_create();
+
+	assert_int_equal(holidays_parse((struct str){text, len}, "days", d, &h), 0);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	holidays_destroy(h);
+	diag_destroy(d);
 }
 
 static void test_long_lines_and_long_files_are_refused(void **state)
 {
 	static char text[20001 * 11 + 1]; /* the dates and a NUL */
-	struct holidays *h = NULL;
-	unsigned line = 0;
-	const char *why = "";
 
 	(void)state;
 	for (size_t i = 0; i < 20001; i++)
 		(void)snprintf(text + i * 11, 12, "2026-12-25\n");
-	assert_int_equal(
-		holidays_parse((struct str){text, (size_t)20000 * 11}, &h, &line, &why),
-		0);
-	holidays_destroy(h);
-	h = NULL;
-	assert_int_equal(
-		holidays_parse((struct str){text, (size_t)20001 * 11}, &h, &line, &why),
-		-EINVAL);
-	assert_int_equal(line, 20001);
-	assert_string_equal(why, "too many dates: write at most 20000 in a file");
+	taken(text, (size_t)20000 * 11);
+	refused(text, (size_t)20001 * 11, "days:20001:1: error: more than 20000 dates");
 
 	(void)snprintf(text, sizeof(text), "BEGIN:VCALENDAR\nX:%08200d", 0);
-	assert_int_equal(holidays_parse((struct str){text, 16 + 8192}, &h, &line, &why),
-			 -EINVAL);
-	assert_string_equal(why, "file ends inside the calendar: write END:VEVENT and "
-				 "END:VCALENDAR");
-	assert_int_equal(holidays_parse((struct str){text, 16 + 8193}, &h, &line, &why),
-			 -EINVAL);
-	assert_int_equal(line, 2);
-	assert_string_equal(why, "line of over 8192 bytes: write a shorter one");
+	refused(text, 16 + 8192, "days:2: error: file ends inside the calendar");
+	refused(text, 16 + 8193, "days:2: error: line of over 8192 bytes");
+	refused("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:2026122\0\n", 46,
+		"days:3: error: a NUL byte");
+}
+
+/* A calendar of one event `count` times. */
+static size_t repeat(char *text, size_t size, const char *event, size_t count)
+{
+	size_t len = (size_t)snprintf(text, size, "BEGIN:VCALENDAR\n");
+
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(text + len, size - len,
+					"BEGIN:VEVENT\n%sEND:VEVENT\n", event);
+	return len + (size_t)snprintf(text + len, size - len, "END:VCALENDAR\n");
+}
+
+static void test_rules_cannot_take_for_ever(void **state)
+{
+	static const char always[] = "DTSTART:19000101\nRRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,"
+				     "TH,FR,SA,SU\n";
+	static const char never[] = "DTSTART:20000101\nRRULE:FREQ=YEARLY;BYMONTH=2;"
+				    "BYMONTHDAY=30\n";
+	static const char once[] = "DTSTART:20000101\nRRULE:FREQ=YEARLY;COUNT=1\n";
+	static char text[1 << 18];
+
+	(void)state;
+	refused(text, repeat(text, sizeof(text), always, 900),
+		"rules of more than 100000 days together");
+	/* Each would take a third of a second. */
+	refused(text, repeat(text, sizeof(text), never, 900),
+		"rule that never gives a day; no further rule");
+	taken(text, repeat(text, sizeof(text), once, 1000));
+	refused(text, repeat(text, sizeof(text), once, 1001), "more than 1000 rules");
+}
+
+/* libical would free these by recursion. */
+static void test_deep_components_are_only_counted(void **state)
+{
+	static char text[1 << 20];
+	size_t len = (size_t)snprintf(text, sizeof(text), "BEGIN:VCALENDAR\n");
+
+	(void)state;
+	while (len + 32 < sizeof(text))
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "BEGIN:VEVENT\n");
+	refused(text, len, "error: file ends inside the calendar");
 }
 
 int main(void)
@@ -550,8 +761,11 @@ int main(void)
 		cmocka_unit_test(test_without_zone_and_holidays_it_is_utc),
 		cmocka_unit_test(test_plain_dates),
 		cmocka_unit_test(test_icalendar_dates),
-		cmocka_unit_test(test_bad_holidays_name_line_and_remedy),
+		cmocka_unit_test(test_bad_holidays_name_place_and_remedy),
+		cmocka_unit_test(test_all_faults_of_a_file_are_told),
 		cmocka_unit_test(test_long_lines_and_long_files_are_refused),
+		cmocka_unit_test(test_rules_cannot_take_for_ever),
+		cmocka_unit_test(test_deep_components_are_only_counted),
 	};
 
 	return cmocka_run_group_tests_name("match/calendar", tests, NULL, NULL);
