@@ -90,6 +90,8 @@ static void faults_are_told_with_their_place(void **state)
 		 "file:1:1: error: is no time"},
 		{IDENTITY_LEASES, "1 02:00:5e:10:0 10.1.0.10 a *\n",
 		 "file:1:3: error: is no MAC address"},
+		{IDENTITY_LEASES, "1 02.00.5e.10.00.0a.07 10.1.0.10 a *\n",
+		 "file:1:3: error: is no MAC address"},
 		{IDENTITY_LEASES, "1 02:00:5e:10:00:0a: 10.1.0.10 a *\n",
 		 "file:1:3: error: is no MAC address"},
 		{IDENTITY_LEASES,
@@ -188,7 +190,8 @@ static void a_later_lease_ends_the_one_before(void **state)
 		"10.0.0.5,02:00:00:00:00:06,0,1795424400,2\n" /* ran out, cleaned up */
 		"10.0.0.6,02:00:00:00:00:07,3600,1795428000,0\n"
 		"10.0.0.6,02:00:00:00:00:07,0,1795424400,3\n"      /* released */
-		"10.0.0.6,02:00:00:00:00:08,3600,1795429800,0\n"); /* 09:30 */
+		"10.0.0.6,02:00:00:00:00:08,3600,1795429800,0\n"   /* 09:30 */
+		"10.0.0.7,02:00:00:00:00:09,3600,1795428000,3\n"); /* released */
 	const struct identity_list *const all[] = {l};
 	const char *why;
 	struct identity *t = identity_build(all, 1, &why);
@@ -210,6 +213,7 @@ static void a_later_lease_ends_the_one_before(void **state)
 	assert_answer(t, "10.0.0.5", T0 + INT64_C(3600000000), NULL);
 	assert_answer(t, "10.0.0.6", T0, NULL);
 	assert_answer(t, "10.0.0.6", T0 + INT64_C(1800000000), "02:00:00:00:00:08");
+	assert_answer(t, "10.0.0.7", T0, NULL);
 	assert_answer(NULL, "10.0.0.1", T0, NULL);
 	identity_destroy(t);
 	identity_list_destroy(l);
