@@ -267,6 +267,26 @@ static void a_replaced_or_written_file_is_another(void **state)
 	(void)close(other);
 }
 
+/* Whether or not a file is there. */
+static void two_names_of_one_place(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{"x", "x", true},
+		{"x", "./x", true},
+		{"src/none", "src/base/../none", true},
+		{"src/base/none", "src/none", false},
+		{"src/none", "src/nona", false},
+		{"nowhere/none", "nowhere/./none", false}, /* no such folder */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(file_is_place(rows[i].a, rows[i].b), rows[i].same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +298,7 @@ int main(void)
 		in_place(test_pipe_is_read_to_its_end_despite_signals),
 		in_place(test_pipe_over_the_limit_is_refused),
 		cmocka_unit_test(test_name_beside_another),
+		cmocka_unit_test(two_names_of_one_place),
 		cmocka_unit_test(a_replaced_or_written_file_is_another),
 	};
 
