@@ -17,9 +17,9 @@ check "and whose data it is" grep -q 'CC BY-SA 4.0' "$t/out"
 ./weir geo -o "$t/again.mmdb" "$t/geoip" "$t/geoip6" >/dev/null
 check "the same data give the same bytes" cmp "$t/c.mmdb" "$t/again.mmdb"
 cat >"$t/want" <<'END'
-{"address":"10.0.0.1","inside":"default","country":"NL","country_source":"country database"}
-{"address":"10.0.1.1","inside":"default","country":"unknown"}
-{"address":"10.0.2.1","inside":"default","country":"unknown"}
+{"address":"10.0.0.1","inside":"default","inside_role":"user","principal":"10.0.0.1","principal_source":"address","country":"NL","country_source":"country database"}
+{"address":"10.0.1.1","inside":"default","inside_role":"user","principal":"10.0.1.1","principal_source":"address","country":"unknown"}
+{"address":"10.0.2.1","inside":"default","inside_role":"user","principal":"10.0.2.1","principal_source":"address","country":"unknown"}
 {"address":"2001:db8::9","country":"DE","country_source":"country database"}
 {"address":"2001:db8::1:0","country":"unknown"}
 END
