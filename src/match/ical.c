@@ -597,7 +597,7 @@ static void event_begin(struct reader *r)
 	r->in_event = true;
 }
 
-static void begin(struct reader *r, struct str what)
+static void component_begin(struct reader *r, struct str what)
 {
 	if (!r->in_calendar) {
 		if (str_equal_fold(what, STR("VCALENDAR")))
@@ -612,7 +612,7 @@ static void begin(struct reader *r, struct str what)
 	}
 }
 
-static void end(struct reader *r, struct str what)
+static void component_end(struct reader *r, struct str what)
 {
 	if (r->skipped > 0) {
 		r->skipped--;
@@ -658,9 +658,9 @@ static void read_line(struct reader *r)
 	line.len = offset - 1;
 	name = cut(&line, ';');
 	if (str_equal_fold(name, STR("BEGIN")))
-		begin(r, value);
+		component_begin(r, value);
 	else if (str_equal_fold(name, STR("END")))
-		end(r, value);
+		component_end(r, value);
 	else if (!r->in_calendar)
 		stop(r, &fault_calendar);
 	else if (r->in_event && r->skipped == 0)
