@@ -33,10 +33,10 @@ static struct str typical_name(struct str pattern, char buf[SUFFIX_PATTERN_MAX +
 
 static struct meaning meaning_of(const struct catalog *c, const struct entry *e)
 {
+	static const struct meaning none = {.in_scope = false};
 	uint16_t service = e->service->service;
 
-	return service == ID_NONE ? (struct meaning){.in_scope = false}
-				  : c->meanings[service];
+	return service == ID_NONE ? none : c->meanings[service];
 }
 
 /* Would names of `shipped` leave the scope, or the hosts that no connector denies? */

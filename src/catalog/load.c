@@ -267,7 +267,7 @@ static size_t summary_line(const struct builder *b, const struct tsv_text *file,
 	const char *of = b->date[kind].p == NULL ? "" : " of ";
 	int n;
 
-	if (file->text == NULL)
+	if (file->text == NULL || kind >= FILE_MORE_TAGS)
 		return 0;
 	if (kind >= FILE_COUNTRY && kind < FILE_MORE_TAGS)
 		return describe_database(b->c, kind, titles[kind], file->name, to, room);
@@ -571,7 +571,7 @@ static void free_files(struct tsv_text files[FILE_COUNT])
 struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 {
 	struct build_extra extra = {.accept_registrant = cfg->accept_registrant};
-	struct tsv_text files[FILE_COUNT] = {{NULL}};
+	struct tsv_text files[FILE_COUNT] = {{.name = NULL}};
 	struct tag_list tags = {.files = files, .extra = &extra, .d = d};
 	size_t errors = diag_count(d, DIAG_ERROR);
 	char *groups = cfg->groups == NULL && cfg->services != NULL
