@@ -388,7 +388,7 @@ static inline uint64_t tail_hash(uint64_t tail, const char *name, size_t end, si
 
 	if (end >= 8) {
 		size_t few = n < 8 ? n : 8;
-		unsigned cut = (unsigned)(8 - few) * 8;
+		unsigned cut = (unsigned)(8 - few) * 8 & 63; /* n is not 0 */
 
 		last = load_8(name + end - 8) >> cut;
 		first = load_8(name + end - (n + 8 - few)) >> cut;
