@@ -170,6 +170,8 @@ int main(int argc, char *argv[])
 			diag_print(d, stderr, false);
 		(void)fprintf(stderr,
 			      "catalog_names: run it from the root, with a list\n");
+		free(n.list);
+		free(n.ns);
 		return 2;
 	}
 	shuffle(&n);
