@@ -38,6 +38,7 @@ cp rules/catalog/groups.tsv "$w/share/rules/catalog"
 every 10 <rules/catalog/services.tsv >"$w/share/rules/catalog/services.tsv"
 every 25 <rules/catalog/connectors.tsv >"$w/share/rules/catalog/connectors.tsv"
 every 6 <geo/regions.tsv >"$w/share/geo/regions.tsv"
+cp geo/microsoft-networks.tsv "$w/share/geo/"
 for cloud in public usgov china; do
 	every 500 <geo/tags-$cloud.tsv >"$w/share/geo/tags-$cloud.tsv"
 done

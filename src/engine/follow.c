@@ -1036,8 +1036,8 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 
 	if (fo != NULL && fo->contested)
 		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
-	fo = follower_of(w, c);
-	while (fo != NULL && fo->waits && c->follower != POOL_NONE) {
+	/* Reading on may end it. */
+	for (fo = follower_of(w, c); fo != NULL && fo->waits; fo = follower_of(w, c)) {
 		judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}

@@ -351,13 +351,14 @@ static enum outcome run_catalog(const struct cases *c)
 				  .groups = "share/rules/catalog/groups.tsv",
 				  .own = "share/own.tsv",
 				  .regions = "share/geo/regions.tsv",
+				  .networks = "share/geo/microsoft-networks.tsv",
 				  .tags = &tags,
 				  .tag_file_count = 1,
 				  .country = {"tests/data/country-test.mmdb"},
 				  .asn = {"tests/data/asn-test.mmdb"}};
-	const char **slots[] = {&cfg.services,   &cfg.connectors, &cfg.groups,
-				&cfg.own,        &cfg.regions,    &tags,
-				&cfg.country[0], &cfg.asn[0]};
+	const char **slots[] = {&cfg.services, &cfg.connectors, &cfg.groups,
+				&cfg.own,      &cfg.regions,    &cfg.networks,
+				&tags,         &cfg.country[0], &cfg.asn[0]};
 	struct diag *d = new_diag();
 	struct catalog *cat;
 	enum outcome result;
