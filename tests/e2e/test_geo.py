@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from case import GatewayCase
-from gateway import WEIR
+from gateway import WEIR, installed
 
 DATE = "# Generated: Thu, {:02d} {} 2026 04:33:59 GMT\n"
 
@@ -65,7 +65,7 @@ class Geo(GatewayCase):
 
     def test_older_and_old(self):
         """Another user than root reads the databases of a new generation, too."""
-        weir = self.new_weir(user="nobody")
+        weir = self.new_weir(user="nobody", program=installed(self.lab))
         path = os.path.join(weir.folder, "country.mmdb")
         self.compile(path, 20)
         with open(weir.conf, "a", encoding="ascii") as f:

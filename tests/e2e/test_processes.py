@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes' rights when they become another user, and a gateway that only listens."""
 import os
-import shutil
 import unittest
 
 import lab as places
 from case import GatewayCase
-from gateway import ALLOWED, DENIED, RULES, TOP, WEIR
+from gateway import ALLOWED, DENIED, RULES, WEIR, installed
 
 NOBODY = 65534
 
@@ -21,20 +20,8 @@ class OtherUser(GatewayCase):
 
     auto_start = False
 
-    def installed(self):
-        """The program with its data where nobody may read them."""
-        at = self.lab.dir
-        while at not in ("/", "/tmp"):
-            os.chmod(at, os.stat(at).st_mode | 0o111)
-            at = os.path.dirname(at)
-        place = os.path.join(self.lab.dir, "installed")
-        os.makedirs(os.path.join(place, "sbin"))
-        for part in ("rules", "geo"):
-            shutil.copytree(os.path.join(TOP, part), os.path.join(place, "share/weir", part))
-        return shutil.copy(WEIR, os.path.join(place, "sbin", "weir"))
-
     def test_rights_and_reload(self):
-        weir = self.new_weir(user="nobody", program=self.installed())
+        weir = self.new_weir(user="nobody", program=installed(self.lab))
         weir.start()
         self.assertNotIn("no user", weir.said())
         self.assertTrue(self.lab.tls(ALLOWED).ok)
