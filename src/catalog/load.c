@@ -269,7 +269,7 @@ static size_t summary_line(const struct builder *b, const struct tsv_text *file,
 
 	if (file->text == NULL || kind >= FILE_MORE_TAGS)
 		return 0;
-	if (kind >= FILE_COUNTRY && kind < FILE_MORE_TAGS)
+	if (kind >= FILE_COUNTRY)
 		return describe_database(b->c, kind, titles[kind], file->name, to, room);
 	n = snprintf(to, room, "%-11s %u rows%s%.*s, %s\n", titles[kind], b->rows[kind],
 		     of, (int)b->date[kind].len,
