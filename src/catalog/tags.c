@@ -177,9 +177,8 @@ static void read_tsv(struct tag_reader *r, const struct tsv_text *text)
 
 /* ---- both --------------------------------------------------------------------------------- */
 
-static int by_tag(const void *x, const void *y)
+int tag_entry_compare(const struct tag_entry *a, const struct tag_entry *b)
 {
-	const struct tag_entry *a = x, *b = y;
 	int c;
 
 	if (a->tag != b->tag)
@@ -187,17 +186,19 @@ static int by_tag(const void *x, const void *y)
 	c = addr_compare(&a->prefix.addr, &b->prefix.addr);
 	if (c != 0)
 		return c;
-	if (a->prefix.bits != b->prefix.bits)
-		return a->prefix.bits < b->prefix.bits ? -1 : 1;
+	return a->prefix.bits < b->prefix.bits ? -1 : a->prefix.bits > b->prefix.bits;
+}
+
+static int by_tag(const void *x, const void *y)
+{
+	const struct tag_entry *a = x, *b = y;
+	int c = tag_entry_compare(a, b);
+
+	if (c != 0)
+		return c;
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;
 	return a->col < b->col ? -1 : a->col > b->col;
-}
-
-static bool same(const struct tag_entry *a, const struct tag_entry *b)
-{
-	return a->tag == b->tag && a->prefix.bits == b->prefix.bits &&
-	       addr_equal(&a->prefix.addr, &b->prefix.addr);
 }
 
 /* Sort, and leave each entry once; one that was written twice is a warning. */
@@ -212,7 +213,7 @@ static void settle(struct tag_reader *r)
 		const struct tag_entry *e = &f->entries[i];
 		char text[PREFIX_TEXT_MAX];
 
-		if (kept == 0 || !same(&f->entries[kept - 1], e)) {
+		if (kept == 0 || tag_entry_compare(&f->entries[kept - 1], e) != 0) {
 			f->entries[kept++] = *e;
 			continue;
 		}

@@ -34,6 +34,9 @@ struct tag_entry {
 	uint32_t line, col;
 };
 
+/* Order by tag, then address, then length; 0 = the same entry, wherever it stands. */
+int tag_entry_compare(const struct tag_entry *a, const struct tag_entry *b);
+
 struct tag_file {
 	const char *name; /* borrowed */
 	struct arena *arena;

@@ -329,20 +329,25 @@ static void read_file_or_files(const struct job *j)
 	store_list(j, one, 1);
 }
 
+/* Room for the texts of a list of at most max `things`; NULL when it is none, said. */
+static const char **room_for_list(const struct job *j, const char *things)
+{
+	if (!is_list(j))
+		return NULL;
+	if (j->n->count > (size_t)j->row->max) {
+		diag_error(j->w->d, value_at(j, j->n), "more than %lld %s",
+			   (long long)j->row->max, things);
+		return NULL;
+	}
+	return walk_alloc(j->w, j->n->count * sizeof(const char *));
+}
+
 static void read_paths(const struct job *j)
 {
 	const struct outline *o = j->w->o;
-	const char **names;
+	const char **names = room_for_list(j, "files");
 	size_t count = 0;
 
-	if (!is_list(j))
-		return;
-	if (j->n->count > (size_t)j->row->max) {
-		diag_error(j->w->d, value_at(j, j->n), "more than %lld files",
-			   (long long)j->row->max);
-		return;
-	}
-	names = walk_alloc(j->w, j->n->count * sizeof(*names));
 	if (names == NULL)
 		return;
 	for (const struct node *n = outline_first(o, j->n); n != NULL;
@@ -771,17 +776,9 @@ static bool good_interface(const struct job *j, const struct node *n)
 static void read_interfaces(const struct job *j)
 {
 	const struct outline *o = j->w->o;
-	const char **list;
+	const char **list = room_for_list(j, "interfaces");
 	size_t count = 0;
 
-	if (!is_list(j))
-		return;
-	if (j->n->count > (size_t)j->row->max) {
-		diag_error(j->w->d, value_at(j, j->n), "more than %lld interfaces",
-			   (long long)j->row->max);
-		return;
-	}
-	list = walk_alloc(j->w, j->n->count * sizeof(*list));
 	if (list == NULL)
 		return;
 	for (const struct node *n = outline_first(o, j->n); n != NULL;

@@ -224,15 +224,7 @@ struct row {
 
 static int by_key(const void *x, const void *y)
 {
-	const struct tag_entry *a = x, *b = y;
-	int c;
-
-	if (a->tag != b->tag)
-		return a->tag < b->tag ? -1 : 1;
-	c = addr_compare(&a->prefix.addr, &b->prefix.addr);
-	if (c != 0)
-		return c;
-	return a->prefix.bits < b->prefix.bits ? -1 : a->prefix.bits > b->prefix.bits;
+	return tag_entry_compare(x, y);
 }
 
 /* The same prefix in the tag without its suffix; NULL when it has none. */
