@@ -91,7 +91,7 @@ static int load(const char *path, struct diag *d, struct loaded *ret)
 	}
 	ret->text.text = ret->owned;
 	diag_source(d, path, ret->owned, ret->text.len);
-	ret->tags = tag_file_parse(&ret->text, d);
+	ret->tags = tag_file_parse(&ret->text, TAG_BY_TAG, d);
 	return ret->tags == NULL ? EXIT_FINDINGS : EXIT_FINE;
 }
 

@@ -208,7 +208,7 @@ static bool clear_host_bits(struct prefix *p)
 {
 	bool any = false;
 
-	for (unsigned i = 0; i < 16; i++) {
+	for (unsigned i = p->bits / 8; i < 16; i++) {
 		unsigned keep = p->bits <= 8 * i ? 0 : p->bits - 8 * i;
 		unsigned host = keep >= 8 ? 0 : 0xffu >> keep;
 		unsigned byte = p->addr.b[i];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* geo_files - the country and network databases of a catalogue, and whether to believe them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -164,27 +165,58 @@ static void ask(struct probing *w, const struct addr *a, const struct place *p)
 	}
 }
 
-/*
- * At most one address of a network, and of all of those every n-th, so that all regions are
- * in; stride 0: only count them.
- */
-static size_t probe_all(struct probing *w, size_t stride)
-{
-	const struct prefixes *t = w->c->prefixes;
-	struct addr first, last, a, before = {{0}};
-	struct place p;
-	size_t found = 0;
+struct probes {
+	struct addr *list;
+	size_t count, room;
+};
 
-	for (size_t i = 0; families[w->family].range(t, i, &first, &last); i++) {
-		if (!is_probe(w->c, &first, &last, &a, &p) ||
-		    same_net(&a, &before, w->family))
-			continue;
-		before = a;
-		if (stride > 0 && found % stride == 0)
-			ask(w, &a, &p);
-		found++;
+static bool keep_probe(struct probes *p, const struct addr *a)
+{
+	if (p->count == p->room) {
+		size_t room = p->room == 0 ? 1024 : p->room * 2;
+		struct addr *more = reallocarray(p->list, room, sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		p->list = more;
+		p->room = room;
 	}
-	return found;
+	p->list[p->count++] = *a;
+	return true;
+}
+
+/* At most one address of a network. */
+static bool find_probes(const struct probing *w, struct probes *ret)
+{
+	struct addr first, last, a;
+	struct place p;
+
+	for (size_t i = 0; families[w->family].range(w->c->prefixes, i, &first, &last);
+	     i++) {
+		if (!is_probe(w->c, &first, &last, &a, &p) ||
+		    (ret->count > 0 &&
+		     same_net(&a, &ret->list[ret->count - 1], w->family)))
+			continue;
+		if (!keep_probe(ret, &a))
+			return false;
+	}
+	return true;
+}
+
+/* Of all that were found every n-th, so that all regions are in.  False: out of memory. */
+static bool probe_all(struct probing *w)
+{
+	struct probes found = {0};
+	bool sound = find_probes(w, &found);
+	size_t stride = found.count / PROBES_MAX + 1;
+	struct place p;
+
+	for (size_t i = 0; sound && i < found.count; i += stride) {
+		catalog_tags_of(w->c, &found.list[i], &p);
+		ask(w, &found.list[i], &p);
+	}
+	free(found.list);
+	return sound;
 }
 
 static void judge(struct builder *b, const struct probing *w, const char *name,
@@ -229,13 +261,14 @@ static void probe_country(struct builder *b, const char *name, unsigned part, bo
 	mmdb_about(b->c->geo[MMDB_COUNTRY][part], &about);
 	for (unsigned i = 0; i < FAMILIES; i++) {
 		struct probing w = {.c = b->c, .part = part, .family = i};
-		size_t found;
 
 		if (!(i == 0 ? about.v4 : about.v6))
 			continue;
 		w.r = &b->c->probes[part][i];
-		found = probe_all(&w, 0);
-		(void)probe_all(&w, found / PROBES_MAX + 1);
+		if (!probe_all(&w)) {
+			b->out_of_memory = true;
+			return;
+		}
 		judge(b, &w, name, accept);
 	}
 }

@@ -81,7 +81,7 @@ static bool number_tags(struct builder *b, const struct tag_file *f, uint16_t *n
 
 void read_tags(struct builder *b, const struct tsv_text *text, bool gives_way)
 {
-	struct tag_file *f = tag_file_parse(text, b->d);
+	struct tag_file *f = tag_file_parse(text, TAG_BY_PREFIX, b->d);
 	uint16_t *numbers =
 		f == NULL ? NULL : calloc(f->names.count + 1, sizeof(*numbers));
 	uint32_t feed = (uint32_t)b->c->feed_count << FEED_SHIFT;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/prefix_sort.h"
 
 #define ARENA_LIMIT   ((size_t)16 << 20)
 #define CLOUD_MAX     32
@@ -127,44 +129,103 @@ enum {
 	COLUMN_REGION
 };
 
-static void read_row(struct tag_reader *r, const struct tsv *t, const struct tsv_row *row)
+/* A row's TAG and TAG.REGION: few pairs, many rows, so their numbers are kept by the text. */
+struct row_names {
+	struct str whole, region; /* in the text; `whole` absent = an empty place */
+	uint16_t tag, regional;
+};
+
+#define NAMES_KEPT \
+	4096u /* a power of two; a pair that falls on another takes its place */
+
+static bool same_bytes(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* False, with a finding, when they are no names. */
+static bool number_names(struct tag_reader *r, const struct tsv *t,
+			 const struct tsv_row *row, struct row_names *ret)
 {
 	struct str whole = row->field[COLUMN_TAG], region = row->field[COLUMN_REGION];
 	const struct span at = tsv_span(t, row, COLUMN_PREFIX);
-	const struct span implied = {.file = r->f->name};
 	char name[TAG_NAME_MAX];
-	struct prefix p;
-	uint16_t tag;
 
-	if (!tag_name_sound(whole) || (region.p != NULL && !tag_name_sound(region)) ||
+	if (whole.p == NULL || !tag_name_sound(whole) ||
+	    (region.p != NULL && !tag_name_sound(region)) ||
 	    whole.len + region.len + 1 > sizeof(name)) {
 		tsv_fault(t, row, COLUMN_TAG, 0, 0, "is no name of a service tag");
 		diag_remedy(r->d, "Storage, or Storage and in column region WestEurope");
-		return;
+		return false;
 	}
-	if (!tag_read_prefix(r, at, row->field[COLUMN_PREFIX], &p) ||
-	    !tag_add_name(r, at, whole, &tag) ||
-	    !tag_add_entry(r, region.p == NULL ? at : implied, &p, tag) ||
-	    region.p == NULL)
-		return;
+	*ret = (struct row_names){.whole = whole, .region = region};
+	if (!tag_add_name(r, at, whole, &ret->tag))
+		return false;
+	if (region.p == NULL)
+		return true;
 	memcpy(name, whole.p, whole.len);
 	name[whole.len] = '.';
 	memcpy(name + whole.len + 1, region.p, region.len);
-	if (tag_add_name(r, at, (struct str){name, whole.len + 1 + region.len}, &tag))
-		(void)tag_add_entry(r, at, &p, tag);
+	return tag_add_name(r, at, (struct str){name, whole.len + 1 + region.len},
+			    &ret->regional);
+}
+
+/* NULL, with a finding, when they are no names. */
+static const struct row_names *names_of(struct tag_reader *r, const struct tsv *t,
+					const struct tsv_row *row, struct row_names *kept)
+{
+	struct str whole = row->field[COLUMN_TAG], region = row->field[COLUMN_REGION];
+	struct row_names *n, found;
+	uint64_t hash;
+
+	if (whole.p == NULL) {
+		(void)number_names(r, t, row, &found); /* says why */
+		return NULL;
+	}
+	hash = hash_bytes(whole.p, whole.len, 0);
+	if (region.p != NULL)
+		hash = hash_bytes(region.p, region.len, hash);
+	n = &kept[hash % NAMES_KEPT];
+	if (n->whole.p != NULL && same_bytes(n->whole, whole) &&
+	    same_bytes(n->region, region))
+		return n;
+	if (!number_names(r, t, row, &found))
+		return NULL;
+	*n = found;
+	return n;
+}
+
+static void read_row(struct tag_reader *r, const struct tsv *t, const struct tsv_row *row,
+		     struct row_names *kept)
+{
+	const struct span at = tsv_span(t, row, COLUMN_PREFIX);
+	const struct span implied = {.file = r->f->name};
+	const bool regional = row->field[COLUMN_REGION].p != NULL;
+	const struct row_names *names = names_of(r, t, row, kept);
+	struct prefix p;
+
+	if (names == NULL || !tag_read_prefix(r, at, row->field[COLUMN_PREFIX], &p) ||
+	    !tag_add_entry(r, regional ? implied : at, &p, names->tag) || !regional)
+		return;
+	(void)tag_add_entry(r, at, &p, names->regional);
 }
 
 static void read_tsv(struct tag_reader *r, const struct tsv_text *text)
 {
 	static const char *const columns[] = {"prefix", "tag", "region"};
 	const struct span whole = {.file = text->name};
+	struct row_names *kept;
 	struct tsv t;
 	struct tsv_row row;
 
 	if (!tsv_start(&t, text, columns, sizeof(columns) / sizeof(columns[0]), r->d))
 		return;
+	kept = calloc(NAMES_KEPT, sizeof(*kept));
+	if (kept == NULL)
+		(void)stop(r, whole, "out of memory");
 	while (!r->stop && tsv_next(&t, &row))
-		read_row(r, &t, &row);
+		read_row(r, &t, &row, kept);
+	free(kept);
 	if (t.cloud.p != NULL)
 		(void)tag_set_cloud(r, whole, t.cloud);
 	if (t.change.p != NULL && !parse_u64(t.change, UINT32_MAX, &r->f->change)) {
@@ -189,43 +250,82 @@ int tag_entry_compare(const struct tag_entry *a, const struct tag_entry *b)
 	return a->prefix.bits < b->prefix.bits ? -1 : a->prefix.bits > b->prefix.bits;
 }
 
-static int by_tag(const void *x, const void *y)
+static void warn_twice(struct tag_reader *r, const struct tag_entry *first,
+		       const struct tag_entry *e)
 {
-	const struct tag_entry *a = x, *b = y;
-	int c = tag_entry_compare(a, b);
+	char text[PREFIX_TEXT_MAX];
 
-	if (c != 0)
-		return c;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return a->col < b->col ? -1 : a->col > b->col;
+	if (first->line == 0 || e->line == 0)
+		return;
+	(void)prefix_format(&e->prefix, text);
+	diag_add(r->d, DIAG_WARNING, (struct span){r->f->name, e->line, e->col, 1},
+		 "duplicate-prefix", "%s stands in %s twice, first in line %u", text,
+		 r->f->names.list[e->tag], first->line);
+	diag_note(r->d, "one of them is enough");
 }
 
-/* Sort, and leave each entry once; one that was written twice is a warning. */
-static void settle(struct tag_reader *r)
+/* By prefix, entries of one in the order of the file, each once. */
+static bool sort_entries(struct tag_reader *r)
 {
 	struct tag_file *f = r->f;
+	struct prefix_key *keys = reallocarray(NULL, f->count + 1, 2 * sizeof(*keys));
+	struct tag_entry *sorted = reallocarray(NULL, f->count + 1, sizeof(*sorted));
+	uint32_t *last =
+		calloc(f->names.count + 1, sizeof(*last)); /* number + 1, by tag */
+	bool sound = keys != NULL && sorted != NULL && last != NULL;
 	size_t kept = 0;
 
-	if (f->count > 1)
-		qsort(f->entries, f->count, sizeof(*f->entries), by_tag);
-	for (size_t i = 0; i < f->count; i++) {
-		const struct tag_entry *e = &f->entries[i];
-		char text[PREFIX_TEXT_MAX];
+	for (size_t i = 0; sound && i < f->count; i++)
+		keys[i] = prefix_key(&f->entries[i].prefix, (uint32_t)i);
+	if (sound)
+		prefix_sort(keys, keys + f->count, f->count);
+	for (size_t i = 0; sound && i < f->count; i++) {
+		const struct tag_entry *e = &f->entries[keys[i].number];
+		const struct tag_entry *old =
+			last[e->tag] == 0 ? NULL : &sorted[last[e->tag] - 1];
 
-		if (kept == 0 || tag_entry_compare(&f->entries[kept - 1], e) != 0) {
-			f->entries[kept++] = *e;
+		if (old != NULL && tag_entry_compare(old, e) == 0) {
+			warn_twice(r, old, e);
 			continue;
 		}
-		if (f->entries[kept - 1].line == 0 || e->line == 0)
-			continue;
-		(void)prefix_format(&e->prefix, text);
-		diag_add(r->d, DIAG_WARNING, (struct span){f->name, e->line, e->col, 1},
-			 "duplicate-prefix", "%s stands in %s twice, first in line %u",
-			 text, f->names.list[e->tag], f->entries[kept - 1].line);
-		diag_note(r->d, "one of them is enough");
+		sorted[kept++] = *e;
+		last[e->tag] = (uint32_t)kept;
 	}
+	free(keys);
+	free(last);
+	if (!sound) {
+		free(sorted);
+		return false;
+	}
+	free(f->entries);
+	f->entries = sorted;
+	f->room = f->count + 1;
 	f->count = kept;
+	return true;
+}
+
+/* Bring the entries of each tag together; inside one their order stays. */
+static bool group_entries(struct tag_file *f)
+{
+	struct tag_entry *grouped = reallocarray(NULL, f->count + 1, sizeof(*grouped));
+	size_t *next = calloc(f->names.count + 2, sizeof(*next)); /* place, by tag */
+
+	if (grouped == NULL || next == NULL) {
+		free(grouped);
+		free(next);
+		return false;
+	}
+	for (size_t i = 0; i < f->count; i++)
+		next[f->entries[i].tag + 1]++;
+	for (size_t i = 1; i <= f->names.count; i++)
+		next[i] += next[i - 1];
+	for (size_t i = 0; i < f->count; i++)
+		grouped[next[f->entries[i].tag]++] = f->entries[i];
+	free(next);
+	free(f->entries);
+	f->entries = grouped;
+	f->room = f->count + 1;
+	return true;
 }
 
 /* The last eight digits of the file's name, when they are a date. */
@@ -264,7 +364,8 @@ static bool is_json(const struct tsv_text *text)
 	       (text->text[at] == '{' || text->text[at] == '[' || text->text[at] == '<');
 }
 
-struct tag_file *tag_file_parse(const struct tsv_text *text, struct diag *d)
+struct tag_file *tag_file_parse(const struct tsv_text *text, enum tag_order order,
+				struct diag *d)
 {
 	struct tag_reader r = {.f = calloc(1, sizeof(*r.f)), .d = d};
 	size_t errors = diag_count(d, DIAG_ERROR);
@@ -282,7 +383,9 @@ struct tag_file *tag_file_parse(const struct tsv_text *text, struct diag *d)
 	} else {
 		read_tsv(&r, text);
 	}
-	settle(&r);
+	if (!r.stop &&
+	    (!sort_entries(&r) || (order == TAG_BY_TAG && !group_entries(r.f))))
+		(void)stop(&r, (struct span){.file = text->name}, "out of memory");
 	if (diag_count(d, DIAG_ERROR) == errors)
 		return r.f;
 	tag_file_destroy(r.f);

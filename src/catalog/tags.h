@@ -44,12 +44,18 @@ struct tag_file {
 	uint64_t change;  /* number of the publication; 0 = not said */
 	char date[11];    /* "2026-05-06"; "" = not said */
 	struct words names;
-	struct tag_entry *entries; /* by tag, then by prefix; each once */
+	struct tag_entry *entries; /* in the order asked for; each once */
 	size_t count, room;
 };
 
+enum tag_order {
+	TAG_BY_PREFIX, /* entries of one prefix as in the file */
+	TAG_BY_TAG     /* then by prefix: tag_entry_compare() */
+};
+
 /* NULL when anything is wrong; all findings are in `d`. */
-struct tag_file *tag_file_parse(const struct tsv_text *text, struct diag *d);
+struct tag_file *tag_file_parse(const struct tsv_text *text, enum tag_order order,
+				struct diag *d);
 void tag_file_destroy(struct tag_file *f); /* NULL is a no-op */
 
 /* "AzureCloud.westeurope": what follows the first dot; absent when there is none. */

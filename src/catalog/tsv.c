@@ -185,7 +185,11 @@ static bool read_row(struct tsv *t, struct str line, struct tsv_row *ret)
 	struct str rest = line, field;
 	size_t count = 0;
 
-	*ret = (struct tsv_row){.line = t->line};
+	ret->line = t->line;
+	for (size_t i = 0; i < t->wanted_count; i++) {
+		ret->field[i] = STR_NONE;
+		ret->col[i] = 0;
+	}
 	while (next_field(&rest, &field)) {
 		int at = count < t->count ? t->place[count] : -1;
 		struct str value = str_trim(field);

@@ -44,6 +44,7 @@ struct tsv {
 	unsigned rows;            /* sound rows so far */
 };
 
+/* Only the wanted columns are set. */
 struct tsv_row {
 	unsigned line;
 	struct str field[TSV_COLUMNS_MAX]; /* by wanted column; absent when "-" */

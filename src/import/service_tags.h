@@ -51,13 +51,13 @@ struct tag_update {
 	bool refused;     /* for any reason that was not accepted */
 };
 
-/* 0 or -ENOMEM.  The files are borrowed by *ret. */
+/* 0 or -ENOMEM.  The files, both TAG_BY_TAG, are borrowed by *ret. */
 int tag_update_compare(const struct tag_file *before, const struct tag_file *after,
 		       const struct tag_update_cfg *cfg, struct tag_update *ret);
 void tag_update_finish(struct tag_update *u);
 
 /*
- * Write `f` as TSV (docs/catalog.md), with where it comes from: the name and digest of the
+ * Write `f`, which is TAG_BY_TAG, as TSV (docs/catalog.md), with where it comes from: the name and digest of the
  * file that was read.  The same file gives the same bytes.  0, -ENOMEM or -EIO.
  */
 int tag_file_print(const struct tag_file *f, const char *source, const uint8_t sha256[32],

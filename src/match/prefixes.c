@@ -5,18 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/prefix_sort.h"
+
 #define V4_BITS        96 /* an IPv4 prefix has at least so many in the 16-byte form */
 #define DEPTH_MAX      129
 #define INDEX_BITS_MAX 16
 #define NONE           PREFIXES_NONE
-
-/* What was added; gone once the table is sealed. */
-struct entry {
-	struct addr addr;
-	uint32_t value;
-	uint32_t order; /* of adding */
-	uint8_t bits;
-};
 
 #define ENTRIES_MAX (1u << 26)
 
@@ -79,7 +73,8 @@ struct v6_ranges {
 };
 
 struct prefixes {
-	struct entry *entries;
+	struct prefix_key *keys; /* what was added, by `added`; gone once sealed */
+	uint32_t *added;         /* values in the order of adding; gone once sealed */
 	uint32_t count, room;
 	bool sealed;
 	uint32_t *values;
@@ -146,12 +141,20 @@ static void release_tables(struct prefixes *t)
 	t->v6 = (struct v6_ranges){0};
 }
 
+static void release_added(struct prefixes *t)
+{
+	free(t->keys);
+	free(t->added);
+	t->keys = NULL;
+	t->added = NULL;
+}
+
 void prefixes_destroy(struct prefixes *t)
 {
 	if (t == NULL)
 		return;
 	release_tables(t);
-	free(t->entries);
+	release_added(t);
 	free(t);
 }
 
@@ -160,53 +163,43 @@ size_t prefixes_count(const struct prefixes *t)
 	return t->count;
 }
 
-int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
+/* Room for the next entry. */
+static int make_room(struct prefixes *t)
 {
-	struct entry *e;
+	uint32_t room = t->room == 0 ? 64 : t->room * 2;
+	struct prefix_key *keys;
+	uint32_t *added;
 
-	if (t->sealed || p->bits > 128)
-		return -EINVAL;
-	if (t->count == t->room) {
-		uint32_t room = t->room == 0 ? 64 : t->room * 2;
-		struct entry *more;
-
-		if (t->room >= ENTRIES_MAX)
-			return -ENOMEM;
-		more = realloc(t->entries, room * sizeof(*more));
-		if (more == NULL)
-			return -ENOMEM;
-		t->entries = more;
-		t->room = room;
-	}
-
-	e = &t->entries[t->count];
-	*e = (struct entry){
-		.addr = p->addr, .value = value, .order = t->count, .bits = p->bits};
-	for (unsigned i = p->bits / 8; i < 16; i++) {
-		unsigned keep = i == p->bits / 8 ? p->bits % 8u : 0;
-
-		e->addr.b[i] &= (uint8_t)(0xff00u >> keep);
-	}
-	t->count++;
+	if (t->count < t->room)
+		return 0;
+	if (t->room >= ENTRIES_MAX)
+		return -ENOMEM;
+	keys = reallocarray(t->keys, room, sizeof(*keys));
+	if (keys == NULL)
+		return -ENOMEM;
+	t->keys = keys;
+	added = reallocarray(t->added, room, sizeof(*added));
+	if (added == NULL)
+		return -ENOMEM;
+	t->added = added;
+	t->room = room;
 	return 0;
 }
 
-/* Address, then shorter first, then the order of adding: a prefix comes before those in it. */
-static int by_place(const void *x, const void *y)
+int prefixes_add(struct prefixes *t, const struct prefix *p, uint32_t value)
 {
-	const struct entry *a = x, *b = y;
-	int c = addr_compare(&a->addr, &b->addr);
-
-	if (c != 0)
-		return c;
-	if (a->bits != b->bits)
-		return a->bits < b->bits ? -1 : 1;
-	return a->order < b->order ? -1 : a->order > b->order;
+	if (t->sealed || p->bits > 128)
+		return -EINVAL;
+	if (make_room(t) != 0)
+		return -ENOMEM;
+	t->keys[t->count] = prefix_key(p, t->count);
+	t->added[t->count++] = value;
+	return 0;
 }
 
-static bool entry_is_v4(const struct entry *e)
+static bool is_v4(const struct prefix_key *k)
 {
-	return e->bits >= V4_BITS && addr_is_v4(&e->addr);
+	return k->bits >= V4_BITS && k->hi == 0 && k->lo >> 32 == 0xffff;
 }
 
 /* The prefixes around the place that the sweep has reached, shortest first. */
@@ -270,11 +263,11 @@ static void sweep_leave(struct sweep *s, const struct wide *start)
 	}
 }
 
-static void sweep_enter(struct sweep *s, const struct entry *e, uint32_t node)
+static void sweep_enter(struct sweep *s, const struct prefix_key *k, uint32_t node)
 {
-	struct wide start = wide_of(&e->addr);
+	struct wide start = {k->hi, k->lo};
 	struct wide after = {0, 0};
-	bool ends = wide_after(start, e->bits, &after);
+	bool ends = wide_after(start, k->bits, &after);
 
 	/* ::ffff:255.255.255.255 is the last IPv4 address, but not the last of 16 bytes. */
 	if (s->v4 && (uint32_t)after.lo == 0)
@@ -299,20 +292,18 @@ static void build_family(struct prefixes *t, bool v4)
 		t->v6.count = 1;
 	}
 	for (uint32_t i = 0; i < t->count;) {
-		const struct entry *e = &t->entries[i];
-		struct wide start = wide_of(&e->addr);
+		const struct prefix_key *k = &t->keys[i];
+		struct wide start = {k->hi, k->lo};
 		uint32_t first = i;
 
-		for (; i < t->count && addr_equal(&t->entries[i].addr, &e->addr) &&
-		       t->entries[i].bits == e->bits;
-		     i++)
-			t->values[i] = t->entries[i].value;
-		if (entry_is_v4(e) != v4)
+		for (; i < t->count && prefix_key_same(&t->keys[i], k); i++)
+			t->values[i] = t->added[t->keys[i].number];
+		if (is_v4(k) != v4)
 			continue;
 		sweep_leave(&s, &start);
 		t->nodes[t->node_count] = (struct node){
 			.first = first, .count = i - first, .parent = sweep_top(&s)};
-		sweep_enter(&s, e, t->node_count++);
+		sweep_enter(&s, k, t->node_count++);
 	}
 	sweep_leave(&s, NULL);
 }
@@ -323,7 +314,7 @@ static int allocate_ranges(struct prefixes *t)
 	size_t v4 = 1, v6 = 1;
 
 	for (uint32_t i = 0; i < t->count; i++) {
-		if (entry_is_v4(&t->entries[i]))
+		if (is_v4(&t->keys[i]))
 			v4 += 2;
 		else
 			v6 += 2;
@@ -416,16 +407,25 @@ static void shrink_tables(struct prefixes *t)
 	t->v6.nodes = shrink(t->v6.nodes, t->v6.count, sizeof(*t->v6.nodes));
 }
 
+static int sort_added(struct prefixes *t)
+{
+	struct prefix_key *room = reallocarray(NULL, (size_t)t->count + 1, sizeof(*room));
+
+	if (room == NULL)
+		return -ENOMEM;
+	prefix_sort(t->keys, room, t->count);
+	free(room);
+	return 0;
+}
+
 int prefixes_seal(struct prefixes *t)
 {
 	if (t->sealed)
 		return 0;
-	if (allocate_ranges(t) != 0) {
+	if (allocate_ranges(t) != 0 || sort_added(t) != 0) {
 		release_tables(t);
 		return -ENOMEM;
 	}
-	if (t->count > 1)
-		qsort(t->entries, t->count, sizeof(*t->entries), by_place);
 	build_family(t, false);
 	build_family(t, true);
 	build_index(&t->v4);
@@ -434,8 +434,7 @@ int prefixes_seal(struct prefixes *t)
 		release_tables(t);
 		return -ENOMEM;
 	}
-	free(t->entries);
-	t->entries = NULL;
+	release_added(t);
 	t->sealed = true;
 	return 0;
 }

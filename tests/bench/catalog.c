@@ -93,7 +93,7 @@ static struct addr *addresses(const struct catalog_cfg *cfg, bool v6)
 	    file_read(text.name, (size_t)64 << 20, &owned, &text.len) < 0)
 		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no thread */
 	text.text = owned;
-	f = tag_file_parse(&text, d);
+	f = tag_file_parse(&text, TAG_BY_PREFIX, d);
 	if (f == NULL)
 		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): no thread */
 	for (uint32_t i = 0, n = 0; n < ADDRESSES; i++) {

@@ -26,7 +26,7 @@ static struct tag_file *parse(const char *text, size_t len)
 
 	check(d != NULL);
 	diag_source(d, t.name, text, len);
-	f = tag_file_parse(&t, d);
+	f = tag_file_parse(&t, TAG_BY_TAG, d);
 	check((f == NULL) == (diag_count(d, DIAG_ERROR) > 0));
 	diag_destroy(d);
 	return f;

@@ -25,7 +25,7 @@ static struct tag_file *parse(const char *name, const char *text, struct diag *d
 	const struct tsv_text t = {name, text, strlen(text)};
 
 	diag_source(d, name, text, t.len);
-	return tag_file_parse(&t, d);
+	return tag_file_parse(&t, TAG_BY_TAG, d);
 }
 
 static struct tag_file *sound(const char *name, const char *text)

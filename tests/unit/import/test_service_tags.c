@@ -21,7 +21,7 @@ static struct tag_file *parse(const char *text)
 {
 	const struct tsv_text t = {"t.tsv", text, strlen(text)};
 	struct diag *d = diag_create();
-	struct tag_file *f = tag_file_parse(&t, d);
+	struct tag_file *f = tag_file_parse(&t, TAG_BY_TAG, d);
 
 	diag_print(d, stderr, false);
 	assert_non_null(f);
