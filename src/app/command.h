@@ -20,7 +20,8 @@ enum exit_code {
 	EXIT_COULD_NOT = 3, /* the environment: missing file, full disk, no rights */
 };
 
-#define RULES_MAX 256
+#define RULES_MAX      256
+#define DEFAULT_CONFIG "/etc/weir/weir.conf" /* of commands about the gateway */
 
 /* What most commands take. */
 struct common {
@@ -28,12 +29,15 @@ struct common {
 	const char *rules[RULES_MAX];
 	size_t rule_count;
 	bool json;
-	bool absent_tags; /* as in generation_cfg */
-	const char *zone; /* --tz */
+	bool absent_tags;     /* as in generation_cfg */
+	const char *zone;     /* --tz */
+	struct file_set *set; /* as in generation_cfg */
 };
 
 /* The folder of shipped data: $WEIR_SHARE, beside the program, or ../share/weir. */
 const char *share_folder(void);
+
+struct generation_cfg generation_cfg_of(const struct common *c);
 
 /*
  * Load what `c` names and print every finding to standard error.  NULL: errors were printed.
@@ -62,6 +66,7 @@ struct command {
 
 extern const struct command command_check;
 extern const struct command command_ctl;
+extern const struct command command_diff;
 extern const struct command command_explain;
 extern const struct command command_import;
 extern const struct command command_geo;

@@ -12,7 +12,6 @@
 #include "base/diag.h"
 #include "config/config.h"
 
-#define DEFAULT_CONFIG "/etc/weir/weir.conf"
 #define DEFAULT_SOCKET "/run/weir/control"
 #define LINE_MAX_BYTES 1000
 

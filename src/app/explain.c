@@ -5,14 +5,14 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/explain_flow.h"
+#include "app/explain_show.h"
 #include "base/clock.h"
-#include "match/zone.h"
-
-#define LENGTHS 129 /* of prefixes that hold one address */
 
 struct question {
 	struct common common;
-	const char *src, *dst, *host, *proto, *at, *url;
+	const char *src, *dst, *host, *proto, *at;
+	const char *flow, *ledger;
 	uint64_t port;
 	bool port_given;
 };
@@ -94,92 +94,6 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 	}
 }
 
-/* As judge.c names it. */
-static void print_principal(const struct identity *who, const struct subject *s,
-			    FILE *out)
-{
-	char text[IDENTITY_TEXT_MAX];
-	size_t len;
-	enum identity_answer a =
-		identity_principal(who, &s->inside, s->time_us, text, &len);
-
-	(void)fprintf(out, "  principal  %.*s   (%s)\n", (int)len, text,
-		      a == IDENTITY_USER  ? "by the list of people"
-		      : a == IDENTITY_MAC ? "MAC by a lease"
-					  : "no file says who has the address");
-}
-
-/* Which environments the source belongs to, by which lines. */
-static void print_bindings(const struct generation *g, const struct subject *s, FILE *out)
-{
-	struct policy_binding b[LENGTHS];
-	size_t n = policy_bindings(g->policy, &s->inside, b, LENGTHS);
-
-	for (size_t i = 0; i < n; i++) {
-		char prefix[PREFIX_TEXT_MAX];
-		struct str name;
-
-		(void)fputs(i == 0 ? "  bound to   " : "             ", out);
-		for (size_t k = 0;; k++) {
-			name = policy_bound_environment(g->policy, &b[i], k);
-			if (name.len == 0)
-				break;
-			(void)fprintf(out, "%s%.*s", k > 0 ? ", " : "", (int)name.len,
-				      name.p);
-		}
-		(void)prefix_format(&b[i].prefix, prefix);
-		(void)fprintf(out, "   (%s%s%s by %.*s:%u%s)\n", prefix,
-			      b[i].source != ID_NONE ? " of source " : "",
-			      b[i].source != ID_NONE
-				      ? g->vocabulary.sources.words[b[i].source]
-				      : "",
-			      (int)b[i].place.file.len, b[i].place.file.p,
-			      (unsigned)b[i].place.line,
-			      i > 0 ? "; not asked: a longer prefix answers" : "");
-	}
-}
-
-static void print_known(const struct generation *g, const struct subject *s, FILE *out)
-{
-	const struct vocabulary *v = &g->vocabulary;
-	const struct service *svc = s->service;
-	const struct place *p = s->place;
-	char when[RFC3339_LEN + 1];
-	const char *zone = s->zone == NULL ? "UTC" : zone_name(s->zone);
-	struct civil c = zone_local(s->zone, s->time_us);
-
-	clock_format_rfc3339(s->time_us, when);
-	(void)fprintf(out, "\nwhat is known\n");
-	(void)fprintf(out, "  source     role %s%s%s%s%s\n", role_name(s->role),
-		      s->source != ID_NONE ? ", source " : "",
-		      s->source != ID_NONE ? v->sources.words[s->source] : "",
-		      s->site != ID_NONE ? ", site " : ", no site",
-		      s->site != ID_NONE ? v->sites.words[s->site] : "");
-	if (s->host.len > 0)
-		(void)fprintf(out, "  host       %.*s   (%s, corroboration %s)\n",
-			      (int)s->host.len, s->host.p, evidence_name(s->evidence),
-			      corroboration_name(s->corroboration));
-	if (svc->service != ID_NONE)
-		(void)fprintf(
-			out, "  service    %s%s%.*s\n", v->services.words[svc->service],
-			svc->region.len > 0 ? ", region " : "", (int)svc->region.len,
-			svc->region.len > 0 ? svc->region.p : "");
-	for (size_t i = 0; i < svc->connector_count; i++)
-		(void)fprintf(out, "%s%s%s", i == 0 ? "  connectors " : ", ",
-			      v->connectors.words[svc->connectors[i].connector],
-			      i + 1 == svc->connector_count ? "\n" : "");
-	(void)fprintf(out, "  country    %s%s\n",
-		      p->country[0] != '\0' ? p->country : "unknown",
-		      p->country[0] == '\0' ? ""
-		      : p->country_from_tag ? " (service tag)"
-					    : " (country database)");
-	(void)fprintf(out, "  time       %s = %02d:%02d %s, %s\n", when, c.hour, c.minute,
-		      zone,
-		      s->in_hours == KNOWN_YES  ? "inside hours"
-		      : s->in_hours == KNOWN_NO ? "outside hours"
-						: "the site has no hours");
-}
-
 static int answer(const struct question *q)
 {
 	struct subject s = {0};
@@ -204,11 +118,11 @@ static int answer(const struct question *q)
 		     d.verdict == VERDICT_DENY ? "DENY" : "ALLOW", q->src,
 		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
 		     (unsigned)s.server_port, g->name);
-	print_known(g, &s, stdout);
+	show_known(g, &s, stdout);
 	who = identity_or_report(g->config, true);
-	print_principal(who, &s, stdout);
+	show_principal(who, &s, stdout);
 	identity_destroy(who);
-	print_bindings(g, &s, stdout);
+	show_bindings(g, &s, stdout);
 	(void)printf("\n");
 	policy_explain(g->policy, &s, &d, stdout);
 	generation_destroy(g);
@@ -223,7 +137,9 @@ static int run(int argc, char *argv[])
 		OPT_HOST,
 		OPT_PORT,
 		OPT_PROTO,
-		OPT_AT
+		OPT_AT,
+		OPT_FLOW,
+		OPT_LEDGER
 	};
 	static const struct option longs[] = {
 		{"src", required_argument, NULL, OPT_SRC},
@@ -232,6 +148,8 @@ static int run(int argc, char *argv[])
 		{"port", required_argument, NULL, OPT_PORT},
 		{"proto", required_argument, NULL, OPT_PROTO},
 		{"at", required_argument, NULL, OPT_AT},
+		{"flow", required_argument, NULL, OPT_FLOW},
+		{"ledger", required_argument, NULL, OPT_LEDGER},
 		{"config", required_argument, NULL, 'c'},
 		{"rules", required_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
@@ -255,6 +173,10 @@ static int run(int argc, char *argv[])
 			q.proto = optarg;
 		else if (o == OPT_AT)
 			q.at = optarg;
+		else if (o == OPT_FLOW)
+			q.flow = optarg;
+		else if (o == OPT_LEDGER)
+			q.ledger = optarg;
 		else if (o == OPT_PORT &&
 			 !(q.port_given = parse_u64(str_of(optarg), 65535, &q.port)))
 			return usage_error("explain", "--port '%s': write 0 to 65535",
@@ -264,7 +186,13 @@ static int run(int argc, char *argv[])
 	}
 	if (optind != argc)
 		return usage_error("explain", "what is '%s'?", argv[optind]);
-	return answer(&q);
+	if (q.flow == NULL)
+		return answer(&q);
+	if (q.src != NULL || q.dst != NULL || q.host != NULL || q.port_given ||
+	    q.proto != NULL || q.at != NULL || q.common.rule_count > 0)
+		return usage_error("explain", "--flow says all of a recorded connection: "
+					      "only --ledger and -c stand beside it");
+	return explain_flow(&q.common, q.flow, q.ledger);
 }
 
 const struct command command_explain = {
@@ -272,6 +200,7 @@ const struct command command_explain = {
 	.summary = "what would happen to one connection, and why",
 	.run = run,
 	.help = "usage: weir explain --src ADDRESS --dst ADDRESS [options]\n"
+		"       weir explain --flow ID [--ledger DIR]\n"
 		"\n"
 		"Asks every gate about one connection and prints each answer with its line.\n"
 		"\n"
@@ -283,6 +212,11 @@ const struct command command_explain = {
 		"  --at TIME        2026-11-22T02:11:00Z or with +01:00 (default: now)\n"
 		"  -c FILE          configuration\n"
 		"  -r FILE          rule file; replaces the configuration's list; repeatable\n"
+		"\n"
+		"  --flow ID        a recorded connection: its flow_id, the beginning of it (at\n"
+		"                   least 4 digits), or its Community ID; explained by the\n"
+		"                   generation that judged it, as the ledger keeps it\n"
+		"  --ledger DIR     the ledger's folder (default: the configured one)\n"
 		"\n"
 		"Exit status: 0 allowed; 1 denied, or errors in the files; 2 usage; 3 could not.\n",
 };

@@ -18,7 +18,7 @@
 static const struct command *const commands[] = {
 	&command_replay, &command_check, &command_explain, &command_lookup,
 	&command_rules,  &command_run,   &command_ctl,     &command_off,
-	&command_import, &command_geo,
+	&command_import, &command_geo,   &command_diff,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -47,14 +47,20 @@ const char *share_folder(void)
 	return path;
 }
 
+struct generation_cfg generation_cfg_of(const struct common *c)
+{
+	return (struct generation_cfg){.config = c->config,
+				       .rules = c->rules,
+				       .rule_count = c->rule_count,
+				       .share = share_folder(),
+				       .absent_tags = c->absent_tags,
+				       .set = c->set,
+				       .now_us = clock_real.now_us(clock_real.arg)};
+}
+
 struct generation *load_or_report(const struct common *c, bool quiet)
 {
-	struct generation_cfg cfg = {.config = c->config,
-				     .rules = c->rules,
-				     .rule_count = c->rule_count,
-				     .share = share_folder(),
-				     .absent_tags = c->absent_tags,
-				     .now_us = clock_real.now_us(clock_real.arg)};
+	struct generation_cfg cfg = generation_cfg_of(c);
 	struct diag *d = diag_create();
 	struct generation *g = NULL;
 

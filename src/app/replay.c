@@ -14,6 +14,7 @@
 
 #include "app/command.h"
 #include "capture/source.h"
+#include "engine/archive.h"
 #include "engine/selfcheck.h"
 #include "match/zone.h"
 #include "report/summary.h"
@@ -288,6 +289,21 @@ static int report_trouble(const struct replay_result *res, size_t captures)
 	return nothing_read(res, captures) ? EXIT_COULD_NOT : EXIT_FINDINGS;
 }
 
+/* What the generation was made from, beside the events that name it. */
+static int keep_generation(const struct options *o, const struct generation *g,
+			   const char *dir)
+{
+	const struct generation_cfg cfg = generation_cfg_of(&o->common);
+	int rc = archive_keep(dir, g, &cfg, false);
+
+	if (rc != 0)
+		(void)fprintf(stderr,
+			      "weir replay: %s/generations: the rules and tables of "
+			      "generation %s could not be kept: %s\n",
+			      dir, g->name, strerrordesc_np(-rc));
+	return rc;
+}
+
 static int run_with(struct options *o, const struct generation *g,
 		    const struct identity *identity, const char *const *captures,
 		    size_t count)
@@ -311,7 +327,7 @@ static int run_with(struct options *o, const struct generation *g,
 									      : observe,
 				.progress = progress,
 				.arg = &show};
-	int code = EXIT_COULD_NOT, rc_run, rc_close;
+	int code = EXIT_COULD_NOT, rc_run, rc_keep, rc_close;
 
 	show.progress = !o->quiet && isatty(STDERR_FILENO) == 1;
 	if (l == NULL || res == NULL || show.summary == NULL)
@@ -325,6 +341,7 @@ static int run_with(struct options *o, const struct generation *g,
 		code = report_trouble(res, count);
 		goto out;
 	}
+	rc_keep = dir == NULL ? 0 : keep_generation(o, g, dir);
 	rc_close = ledger_close(l);
 	l = NULL;
 	if (show.progress)
@@ -335,6 +352,8 @@ static int run_with(struct options *o, const struct generation *g,
 	}
 	if (res->write_error == 0)
 		res->write_error = rc_close;
+	if (res->write_error == 0 && rc_keep != 0)
+		goto out; /* it was said */
 	code = EXIT_FINE;
 	if (o->events_file == NULL && !o->quiet)
 		code = show_result(o, g, &rc, res, show.summary, dir);
@@ -358,14 +377,21 @@ static int load_and_run(struct options *o, const char *const *captures, size_t c
 
 	if (!any_capture(captures, count))
 		return EXIT_COULD_NOT;
+	if (o->events_file == NULL && (o->common.set = file_set_create()) == NULL) {
+		(void)fprintf(stderr, "weir replay: out of memory\n");
+		return EXIT_COULD_NOT;
+	}
 	g = load_or_report(&o->common, o->quiet);
-	if (g == NULL)
+	if (g == NULL) {
+		file_set_destroy(o->common.set);
 		return EXIT_FINDINGS;
+	}
 	identity = identity_or_report(g->config, o->quiet);
 	if (identity != NULL)
 		code = run_with(o, g, identity, captures, count);
 	identity_destroy(identity);
 	generation_destroy(g);
+	file_set_destroy(o->common.set);
 	return code;
 }
 

@@ -7,9 +7,8 @@
 #include "app/command.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/archive.h"
 #include "engine/gateway.h"
-
-#define DEFAULT_CONFIG "/etc/weir/weir.conf"
 
 static int parse_options(int argc, char *argv[], struct common *c, bool *ret_ndpi)
 {
@@ -70,6 +69,19 @@ static int check_config(const struct config *c)
 	return EXIT_FINE;
 }
 
+/* A gateway goes on without: its traffic matters more than who asks later why. */
+static void keep_generation(const struct common *c, const struct generation *g)
+{
+	const struct generation_cfg cfg = generation_cfg_of(c);
+	int rc = archive_keep(g->config->ledger.dir, g, &cfg, true);
+
+	if (rc != 0)
+		(void)fprintf(stderr,
+			      "weir run: %s/generations: what generation %s was made "
+			      "from could not be kept: %s\n",
+			      g->config->ledger.dir, g->name, strerrordesc_np(-rc));
+}
+
 static int run(int argc, char *argv[])
 {
 	struct common c = {.config = DEFAULT_CONFIG};
@@ -79,14 +91,20 @@ static int run(int argc, char *argv[])
 
 	if (code != EXIT_FINE)
 		return code;
-	g = load_or_report(&c, false);
-	if (g == NULL)
+	c.set = file_set_create();
+	g = c.set == NULL ? NULL : load_or_report(&c, false);
+	if (g == NULL) {
+		file_set_destroy(c.set);
 		return EXIT_FINDINGS;
+	}
 	code = check_config(g->config);
 	if (code != EXIT_FINE) {
+		file_set_destroy(c.set);
 		generation_destroy(g);
 		return code;
 	}
+	keep_generation(&c, g);
+	file_set_destroy(c.set);
 	cfg.load = (struct generation_cfg){.config = c.config,
 					   .rules = c.rules,
 					   .rule_count = c.rule_count,

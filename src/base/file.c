@@ -191,7 +191,7 @@ static int write_whole(int fd, const char *bytes, size_t len)
 		bytes += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) != 0 ? -errno : 0;
+	return 0;
 }
 
 /* The move itself is on the disk when the folder is. */
@@ -210,7 +210,7 @@ static int sync_folder(const char *path)
 	return rc;
 }
 
-int file_replace(const char *path, const char *bytes, size_t len)
+static int replace(const char *path, const char *bytes, size_t len, bool sync)
 {
 	size_t size = strlen(path) + sizeof(".new");
 	char *beside = malloc(size);
@@ -221,16 +221,28 @@ int file_replace(const char *path, const char *bytes, size_t len)
 	(void)snprintf(beside, size, "%s.new", path);
 	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	rc = fd == -1 ? -errno : write_whole(fd, bytes, len);
+	if (rc == 0 && sync && fsync(fd) != 0)
+		rc = -errno;
 	if (fd != -1 && close(fd) != 0 && rc == 0)
 		rc = -errno;
 	if (rc == 0 && rename(beside, path) != 0)
 		rc = -errno;
 	if (rc != 0 && fd != -1)
 		(void)unlink(beside);
-	if (rc == 0)
+	if (rc == 0 && sync)
 		rc = sync_folder(path);
 	free(beside);
 	return rc;
+}
+
+int file_replace(const char *path, const char *bytes, size_t len)
+{
+	return replace(path, bytes, len, true);
+}
+
+int file_put(const char *path, const char *bytes, size_t len)
+{
+	return replace(path, bytes, len, false);
 }
 
 int file_identify(const char *path, struct file_id *ret)

@@ -24,6 +24,10 @@ int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
 int file_replace(const char *path, const char *bytes, size_t len)
 	__attribute__((warn_unused_result));
 
+/* As file_replace(), but nothing waits for the disk. */
+int file_put(const char *path, const char *bytes, size_t len)
+	__attribute__((warn_unused_result));
+
 /*
  * `name` seen from the folder of `base`: absolute names as they are; "x/.." is left out where
  * that is the same file.  malloc'd or NULL.

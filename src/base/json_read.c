@@ -34,7 +34,7 @@ void json_read_start(struct json_reader *r, const char *file, const char *text,
 {
 	static const char mark[] = "\xef\xbb\xbf";
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct json_reader, decoded));
 	r->file = file;
 	r->text = text;
 	r->len = len;

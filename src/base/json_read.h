@@ -26,7 +26,7 @@
 #include "base/text.h"
 
 #define JSON_READ_DEPTH_MAX   32   /* objects and arrays inside each other */
-#define JSON_READ_ESCAPED_MAX 1024 /* bytes of a string that holds escapes, decoded */
+#define JSON_READ_ESCAPED_MAX 8192 /* bytes of a string that holds escapes, decoded */
 
 enum json_kind {
 	JSON_READ_END = 0, /* of the text, or a fault was found */

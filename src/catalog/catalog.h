@@ -16,6 +16,7 @@
 
 #include "base/diag.h"
 #include "base/file.h"
+#include "base/file_set.h"
 #include "catalog/mmdb.h"
 #include "model/service.h"
 
@@ -44,6 +45,7 @@ struct catalog_cfg {
 	const struct tsv_text *fresh;
 	const char *const *stand_in;
 	size_t stand_in_count;
+	struct file_set *set; /* keeps, or stands for, the files read; NULL = none */
 };
 
 struct catalog;

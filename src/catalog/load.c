@@ -455,10 +455,17 @@ struct catalog *catalog_build_with(const struct tsv_text files[FILE_COUNT],
 	return b.c;
 }
 
+/* Where files come from, and where findings go. */
+struct reading {
+	struct file_set *set;
+	struct diag *d;
+};
+
 /* Read one file; a missing name is fine only when the file is optional. */
-static void read_file(struct tsv_text *ret, const char *path, bool required, size_t limit,
-		      struct diag *d)
+static void read_file(const struct reading *r, struct tsv_text *ret, const char *path,
+		      bool required, size_t limit)
 {
+	struct diag *d = r->d;
 	char *text;
 	int rc;
 
@@ -469,7 +476,7 @@ static void read_file(struct tsv_text *ret, const char *path, bool required, siz
 				   "the name of a required file is missing");
 		return;
 	}
-	rc = file_read(path, limit, &text, &ret->len);
+	rc = file_set_read(r->set, path, limit, &text, &ret->len);
 	if (rc < 0) {
 		if (rc == -EFBIG)
 			diag_error(d, (struct span){.file = path},
@@ -485,12 +492,12 @@ static void read_file(struct tsv_text *ret, const char *path, bool required, siz
 }
 
 /* Identified before it is read: replaced in between, it is found changed later. */
-static void read_database(struct tsv_text files[FILE_COUNT], struct build_extra *extra,
-			  unsigned kind, const char *path, struct diag *d)
+static void read_database(const struct reading *r, struct tsv_text files[FILE_COUNT],
+			  struct build_extra *extra, unsigned kind, const char *path)
 {
 	if (path != NULL)
 		(void)file_identify(path, &extra->ids[kind]);
-	read_file(&files[kind], path, false, MMDB_LIMIT, d);
+	read_file(r, &files[kind], path, false, MMDB_LIMIT);
 }
 
 static bool is_missing(const char *path)
@@ -520,7 +527,7 @@ struct tag_list {
 	struct tsv_text *files;
 	struct build_extra *extra;
 	size_t count;
-	struct diag *d;
+	const struct reading *from;
 };
 
 static void add_tags(struct tag_list *l, const char *path, bool gives_way)
@@ -531,7 +538,7 @@ static void add_tags(struct tag_list *l, const char *path, bool gives_way)
 		return;
 	at = tag_file_at(l->count++);
 	l->extra->gives_way[at] = gives_way;
-	read_file(&l->files[at], path, false, TEXT_LIMIT, l->d);
+	read_file(l->from, &l->files[at], path, false, TEXT_LIMIT);
 }
 
 static void read_all_tags(const struct catalog_cfg *cfg, struct tag_list *l)
@@ -543,7 +550,7 @@ static void read_all_tags(const struct catalog_cfg *cfg, struct tag_list *l)
 		placed = placed || file_is_place(cfg->tags[i], fresh->name);
 	/* First, so that the file of its cloud gives way to it. */
 	if (fresh != NULL)
-		take_fresh(&l->files[tag_file_at(l->count++)], fresh, l->d);
+		take_fresh(&l->files[tag_file_at(l->count++)], fresh, l->from->d);
 	for (size_t i = 0; i < cfg->tag_file_count; i++) {
 		if (placed && file_is_place(cfg->tags[i], fresh->name))
 			continue;
@@ -572,25 +579,26 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 {
 	struct build_extra extra = {.accept_registrant = cfg->accept_registrant};
 	struct tsv_text files[FILE_COUNT] = {{.name = NULL}};
-	struct tag_list tags = {.files = files, .extra = &extra, .d = d};
+	const struct reading from = {.set = cfg->set, .d = d};
+	struct tag_list tags = {.files = files, .extra = &extra, .from = &from};
 	size_t errors = diag_count(d, DIAG_ERROR);
 	char *groups = cfg->groups == NULL && cfg->services != NULL
 			       ? file_beside(cfg->services, "groups.tsv")
 			       : NULL;
 	struct catalog *c = NULL;
 
-	read_file(&files[FILE_REGIONS], cfg->regions, true, TEXT_LIMIT, d);
+	read_file(&from, &files[FILE_REGIONS], cfg->regions, true, TEXT_LIMIT);
 	read_all_tags(cfg, &tags);
-	read_file(&files[FILE_GROUPS], groups != NULL ? groups : cfg->groups, true,
-		  TEXT_LIMIT, d);
-	read_file(&files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT, d);
-	read_file(&files[FILE_CONNECTORS], cfg->connectors, true, TEXT_LIMIT, d);
-	read_file(&files[FILE_OWN], cfg->own, false, TEXT_LIMIT, d);
-	read_file(&files[FILE_NETWORKS], cfg->networks, false, TEXT_LIMIT, d);
-	read_database(files, &extra, FILE_COUNTRY, cfg->country[0], d);
-	read_database(files, &extra, FILE_COUNTRY_2, cfg->country[1], d);
-	read_database(files, &extra, FILE_ASN, cfg->asn[0], d);
-	read_database(files, &extra, FILE_ASN_2, cfg->asn[1], d);
+	read_file(&from, &files[FILE_GROUPS], groups != NULL ? groups : cfg->groups, true,
+		  TEXT_LIMIT);
+	read_file(&from, &files[FILE_SERVICES], cfg->services, true, TEXT_LIMIT);
+	read_file(&from, &files[FILE_CONNECTORS], cfg->connectors, true, TEXT_LIMIT);
+	read_file(&from, &files[FILE_OWN], cfg->own, false, TEXT_LIMIT);
+	read_file(&from, &files[FILE_NETWORKS], cfg->networks, false, TEXT_LIMIT);
+	read_database(&from, files, &extra, FILE_COUNTRY, cfg->country[0]);
+	read_database(&from, files, &extra, FILE_COUNTRY_2, cfg->country[1]);
+	read_database(&from, files, &extra, FILE_ASN, cfg->asn[0]);
+	read_database(&from, files, &extra, FILE_ASN_2, cfg->asn[1]);
 	if (diag_count(d, DIAG_ERROR) == errors)
 		c = catalog_build_with(files, &extra, d);
 	diag_forget_sources(d);

@@ -20,6 +20,7 @@
 
 #include "base/addr.h"
 #include "base/diag.h"
+#include "base/file_set.h"
 #include "match/calendar.h"
 #include "match/zone.h"
 #include "model/names.h"
@@ -46,6 +47,7 @@ struct site_cfg {
 	const char *hours_text; /* NULL = not given */
 	struct hours hours;
 	struct holidays *holidays;    /* NULL = none */
+	uint8_t holidays_sha256[32];  /* of the file; zero = none */
 	const char *const *countries; /* upper-case alpha-2 */
 	size_t country_count;         /* 0 = any country is expected */
 };
@@ -167,8 +169,13 @@ struct config {
  */
 struct config *config_load(const char *path, const char *share, struct diag *d);
 
-/* As config_load(), but files of geo.tags that do not exist are no fault. */
-struct config *config_load_absent(const char *path, const char *share, struct diag *d);
+struct config_source {
+	const char *path, *share; /* as above */
+	bool absent;              /* files of geo.tags that do not exist are no fault */
+	struct file_set *files;   /* keeps, or stands for, the files read; NULL = none */
+};
+
+struct config *config_load_from(const struct config_source *from, struct diag *d);
 
 /* As config_load(), of a text in memory that stands for file `path`; tests and fuzzing. */
 struct config *config_parse(const char *path, const char *text, size_t len,

@@ -142,7 +142,8 @@ static bool fill_defaults(struct config *c, const char *share)
 }
 
 /* The settings of `text`; a newline and a NUL follow it. */
-static void read_settings(struct config *c, struct str text, bool absent, struct diag *d)
+static void read_settings(struct config *c, struct str text,
+			  const struct config_source *from, struct diag *d)
 {
 	struct outline o;
 
@@ -153,7 +154,8 @@ static void read_settings(struct config *c, struct str text, bool absent, struct
 				 .d = d,
 				 .o = &o,
 				 .text = text,
-				 .absent = absent};
+				 .absent = from->absent,
+				 .files = from->files};
 
 		walk_settings(&w);
 		check_settings(&w);
@@ -161,9 +163,10 @@ static void read_settings(struct config *c, struct str text, bool absent, struct
 	outline_release(&o);
 }
 
-static struct config *parse(const char *path, struct str text, const char *share,
-			    bool absent, struct diag *d)
+static struct config *parse(const struct config_source *from, struct str text,
+			    struct diag *d)
 {
+	const char *path = from->path;
 	size_t errors = diag_count(d, DIAG_ERROR);
 	struct config *c = create(d);
 	char *copy;
@@ -180,10 +183,10 @@ static struct config *parse(const char *path, struct str text, const char *share
 			memcpy(copy, text.p, text.len);
 		copy[text.len] = '\n';
 		diag_source(d, c->path, copy, text.len);
-		read_settings(c, (struct str){copy, text.len}, absent, d);
+		read_settings(c, (struct str){copy, text.len}, from, d);
 		diag_forget_sources(d);
 	}
-	if (diag_count(d, DIAG_ERROR) == errors && !fill_defaults(c, share))
+	if (diag_count(d, DIAG_ERROR) == errors && !fill_defaults(c, from->share))
 		diag_error(d, ((struct span){.file = path}), "out of memory");
 	if (diag_count(d, DIAG_ERROR) == errors)
 		return c;
@@ -194,12 +197,14 @@ static struct config *parse(const char *path, struct str text, const char *share
 struct config *config_parse(const char *path, const char *text, size_t len,
 			    const char *share, struct diag *d)
 {
-	return parse(path, (struct str){text, len}, share, false, d);
+	const struct config_source from = {.path = path, .share = share};
+
+	return parse(&from, (struct str){text, len}, d);
 }
 
-static struct config *load(const char *path, const char *share, bool absent,
-			   struct diag *d)
+struct config *config_load_from(const struct config_source *from, struct diag *d)
 {
+	const char *path = from->path;
 	struct config *c;
 	char *text;
 	size_t len;
@@ -207,32 +212,29 @@ static struct config *load(const char *path, const char *share, bool absent,
 
 	if (path == NULL) {
 		c = create(d);
-		if (c != NULL && !fill_defaults(c, share)) {
+		if (c != NULL && !fill_defaults(c, from->share)) {
 			diag_error(d, nowhere, "out of memory");
 			config_unload(c);
 			c = NULL;
 		}
 		return c;
 	}
-	rc = file_read(path, OUTLINE_TEXT_MAX, &text, &len);
+	rc = file_set_read(from->files, path, OUTLINE_TEXT_MAX, &text, &len);
 	if (rc < 0) {
 		diag_error(d, ((struct span){.file = path}), "cannot read it: %s",
 			   rc == -EFBIG ? "larger than 1 MiB" : strerrordesc_np(-rc));
 		return NULL;
 	}
-	c = parse(path, (struct str){text, len}, share, absent, d);
+	c = parse(from, (struct str){text, len}, d);
 	free(text);
 	return c;
 }
 
 struct config *config_load(const char *path, const char *share, struct diag *d)
 {
-	return load(path, share, false, d);
-}
+	const struct config_source from = {.path = path, .share = share};
 
-struct config *config_load_absent(const char *path, const char *share, struct diag *d)
-{
-	return load(path, share, true, d);
+	return config_load_from(&from, d);
 }
 
 const char *config_library_version(void)

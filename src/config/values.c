@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/file_set.h"
+#include "base/hash.h"
 #include "config/walk.h"
 
 #define NAME_MAX_BYTES      63
@@ -257,7 +259,8 @@ static const char *readable(const struct job *j, const struct node *n)
 	if (!is_kind(j, n, NODE_STRING) || !not_empty(j, n))
 		return NULL;
 	name = resolve(j, n);
-	if (name == NULL || access(name, R_OK) == 0)
+	/* In a sealed set only what a generation is made of is there: found out by reading. */
+	if (name == NULL || file_set_is_sealed(j->w->files) || access(name, R_OK) == 0)
 		return name;
 	if (errno == ENOENT && j->w->absent && j->row->type == SCHEMA_TAG_FILES)
 		return name;
@@ -550,8 +553,9 @@ static void read_holidays(const struct job *j)
 
 	if (name == NULL)
 		return;
-	rc = file_read(name, HOLIDAYS_MAX_BYTES, &text, &len);
+	rc = file_set_read(j->w->files, name, HOLIDAYS_MAX_BYTES, &text, &len);
 	if (rc == 0) {
+		digest_sha256(text, len, site->holidays_sha256);
 		diag_source(j->w->d, name, text, len);
 		rc = holidays_parse((struct str){text, len}, name, j->w->d,
 				    &site->holidays);

@@ -30,6 +30,7 @@ struct walk {
 	const struct outline *o;
 	struct str text; /* of the file */
 	bool absent;     /* files of SCHEMA_TAG_FILES that do not exist are no fault */
+	struct file_set *files; /* NULL = none */
 };
 
 void walk_settings(struct walk *w);

@@ -451,7 +451,7 @@ static int open_all(struct enforcer *e, char error[300])
 	e->mask = c->capture.mark_mask;
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
-	e->loader = loader_create(&e->cfg->load);
+	e->loader = loader_create(&e->cfg->load, false);
 	if (e->resolvers != NULL)
 		e->feed = dnstap_feed_create(e->resolvers);
 	if (e->worker == NULL || e->loader == NULL || e->dns == NULL ||

@@ -96,7 +96,7 @@ static int index_inside(struct generation *g)
 }
 
 /* The generation's name covers the configuration's bytes, the rules and the catalogue. */
-static void name_generation(struct generation *g)
+static void name_generation(struct generation *g, struct file_set *set)
 {
 	uint8_t part[32];
 	char hex[65], *text = NULL;
@@ -105,9 +105,12 @@ static void name_generation(struct generation *g)
 
 	digest_start(&d);
 	if (g->config->path != NULL &&
-	    file_read(g->config->path, CONFIG_BYTES_MAX, &text, &len) == 0)
+	    file_set_read(set, g->config->path, CONFIG_BYTES_MAX, &text, &len) == 0)
 		digest_add(&d, text, len);
 	free(text);
+	for (size_t i = 0; i < g->config->site_count; i++)
+		if (g->config->sites[i].holidays != NULL)
+			digest_add(&d, g->config->sites[i].holidays_sha256, 32);
 	if (g->policy != NULL) {
 		policy_digest(g->policy, part);
 		digest_add(&d, part, sizeof(part));
@@ -123,6 +126,7 @@ static struct catalog *load_catalog(const struct generation_cfg *how,
 				    const struct config *c, struct diag *d)
 {
 	struct catalog_cfg cfg = {
+		.set = how->set,
 		.fresh = how->fresh_tags,
 		.stand_in = how->absent_tags ? c->geo.shipped : NULL,
 		.stand_in_count = how->absent_tags ? c->geo.shipped_count : 0,
@@ -165,12 +169,15 @@ static void warn_old_databases(const struct generation *g, int64_t now_us, struc
 struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d)
 {
 	struct generation *g = calloc(1, sizeof(*g));
-	struct policy_cfg rules = {.now_us = cfg->now_us};
+	struct policy_cfg rules = {.now_us = cfg->now_us, .set = cfg->set};
+	const struct config_source from = {.path = cfg->config,
+					   .share = cfg->share,
+					   .absent = cfg->absent_tags,
+					   .files = cfg->set};
 
 	if (g == NULL || (g->memory = calloc(1, sizeof(*g->memory))) == NULL)
 		goto no_memory;
-	g->config = cfg->absent_tags ? config_load_absent(cfg->config, cfg->share, d)
-				     : config_load(cfg->config, cfg->share, d);
+	g->config = config_load_from(&from, d);
 	if (g->config == NULL)
 		goto fail;
 	g->catalog = load_catalog(cfg, g->config, d);
@@ -186,7 +193,7 @@ struct generation *generation_load(const struct generation_cfg *cfg, struct diag
 	g->policy = policy_load(&rules, d);
 	if (g->policy == NULL)
 		goto fail;
-	name_generation(g);
+	name_generation(g, cfg->set);
 	g->expect_count = policy_expect(g->policy, generation_describe_cb, g, d);
 	if (diag_count(d, DIAG_ERROR) > 0)
 		goto fail;

@@ -47,6 +47,7 @@ struct generation_cfg {
 	 */
 	const struct tsv_text *fresh_tags;
 	bool absent_tags;
+	struct file_set *set; /* keeps, or stands for, the files read; NULL = none */
 };
 
 /* NULL when anything is wrong or an `expect` line fails; all findings are in `d`. */

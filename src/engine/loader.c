@@ -4,13 +4,17 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "engine/archive.h"
 
 #define DISCARDED_MAX 8
 
 struct loader {
 	const struct generation_cfg *cfg;
+	bool keep;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -23,15 +27,35 @@ struct loader {
 	unsigned discarded_count;
 };
 
-static struct generation *load(const struct generation_cfg *cfg, char **ret_text)
+static void keep(const struct generation *g, const struct generation_cfg *cfg,
+		 struct diag *d)
 {
+	const char *dir = g->config->ledger.dir;
+	int rc = dir == NULL ? 0 : archive_keep(dir, g, cfg, true);
+
+	if (rc == 0)
+		return;
+	diag_add(d, DIAG_WARNING, (struct span){.file = dir}, "not-kept",
+		 "what generation %s was made from could not be kept in generations/: %s",
+		 g->name, strerrordesc_np(-rc));
+	diag_remedy(d, "room and rights there, then a reload");
+}
+
+static struct generation *load(const struct generation_cfg *how, bool kept,
+			       char **ret_text)
+{
+	struct generation_cfg cfg = *how;
 	struct diag *d = diag_create();
 	struct generation *g = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(ret_text, &size);
 
 	if (d != NULL && out != NULL) {
-		g = generation_load(cfg, d);
+		cfg.set = kept ? file_set_create() : NULL;
+		g = generation_load(&cfg, d);
+		if (g != NULL && cfg.set != NULL)
+			keep(g, &cfg, d);
+		file_set_destroy(cfg.set);
 		diag_print(d, out, false);
 	}
 	if (out != NULL)
@@ -60,7 +84,7 @@ static void *loader_main(void *arg)
 			cfg.now_us = l->now_us;
 			l->wanted = false;
 			(void)pthread_mutex_unlock(&l->lock);
-			g = load(&cfg, &text);
+			g = load(&cfg, l->keep, &text);
 			(void)pthread_mutex_lock(&l->lock);
 			l->result = g;
 			l->text = text;
@@ -74,13 +98,14 @@ static void *loader_main(void *arg)
 	return NULL;
 }
 
-struct loader *loader_create(const struct generation_cfg *cfg)
+struct loader *loader_create(const struct generation_cfg *cfg, bool keep)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
 	l->cfg = cfg;
+	l->keep = keep;
 	l->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	(void)pthread_mutex_init(&l->lock, NULL);
 	(void)pthread_cond_init(&l->wake, NULL);

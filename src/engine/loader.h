@@ -14,8 +14,12 @@
 
 struct loader;
 
-/* cfg is borrowed for the loader's life.  NULL: no memory or no thread. */
-struct loader *loader_create(const struct generation_cfg *cfg);
+/*
+ * cfg is borrowed for the loader's life.  `keep`: what a generation was made from is kept beside
+ * its ledger (engine/archive.h); that it could not be is a warning.  NULL: no memory or no
+ * thread.
+ */
+struct loader *loader_create(const struct generation_cfg *cfg, bool keep);
 void loader_destroy(struct loader *l); /* waits for a load in progress; NULL is a no-op */
 
 int loader_fd(const struct loader *l); /* readable when a load has ended */

@@ -1114,7 +1114,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	/* A weir that was killed left the setting changed, and a note in its rules. */
 	if (is_inline(&s))
 		atomic_store(&s.sh->acct_was_off, netfilter_acct_noted());
-	s.loader = loader_create(&cfg->load);
+	s.loader = loader_create(&cfg->load, true);
 	if (s.loader == NULL)
 		return -ENOMEM;
 	while (rc == 0 && !s.stop)

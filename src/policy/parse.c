@@ -471,7 +471,7 @@ const struct source *parser_open(struct parser *ps, const char *path, struct spa
 		ps->no_memory = true;
 		return NULL;
 	}
-	rc = file_read(path, POLICY_FILE_MAX, &s->text, &s->len);
+	rc = file_set_read(ps->cfg->set, path, POLICY_FILE_MAX, &s->text, &s->len);
 	if (rc == -ENOMEM) {
 		ps->no_memory = true;
 		return NULL;

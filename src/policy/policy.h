@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "base/diag.h"
+#include "base/file_set.h"
 #include "model/event.h"
 #include "model/subject.h"
 #include "model/verdict.h"
@@ -34,7 +35,8 @@ struct policy_cfg {
 	size_t file_count;
 	const struct vocabulary *vocabulary; /* outlives the policy */
 	const char *zone_folder;             /* NULL = the system's */
-	int64_t now_us; /* for expiry warnings only; 0 = no such warning */
+	int64_t now_us;       /* for expiry warnings only; 0 = no such warning */
+	struct file_set *set; /* keeps, or stands for, the files read; NULL = none */
 };
 
 struct policy;

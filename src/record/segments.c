@@ -36,10 +36,10 @@ static uint32_t number_of(const char *name)
 	return (uint32_t)n;
 }
 
-int segments_last(int dir_fd, uint32_t *ret)
+/* The lowest number above `after` and the highest of all; 0 = there is none. */
+static int scan(int dir_fd, uint32_t after, uint32_t *ret_next, uint32_t *ret_last)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint32_t last = 0;
 	struct dirent *e;
 	DIR *d;
 	int rc;
@@ -53,19 +53,33 @@ int segments_last(int dir_fd, uint32_t *ret)
 		return rc;
 	}
 	/* readdir() shares nothing here: the stream is this function's own. */
+	*ret_next = *ret_last = 0;
 	errno = 0;
 	while ((e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe)
 		uint32_t n = number_of(e->d_name);
 
-		if (n > last)
-			last = n;
+		if (n > *ret_last)
+			*ret_last = n;
+		if (n > after && (*ret_next == 0 || n < *ret_next))
+			*ret_next = n;
 	}
 	rc = errno;
 	(void)closedir(d);
-	if (rc != 0)
-		return -rc;
-	*ret = last;
-	return 0;
+	return -rc;
+}
+
+int segments_last(int dir_fd, uint32_t *ret)
+{
+	uint32_t next;
+
+	return scan(dir_fd, 0, &next, ret);
+}
+
+int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
+{
+	uint32_t last;
+
+	return scan(dir_fd, after, ret, &last);
 }
 
 int segment_create(int dir_fd, uint32_t number)

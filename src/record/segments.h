@@ -18,6 +18,10 @@ void segment_name(uint32_t number, const char *suffix, char buf[SEGMENT_NAME_MAX
 /* *ret: the highest segment number in the folder, 0 = none.  0 or -errno. */
 int segments_last(int dir_fd, uint32_t *ret) __attribute__((warn_unused_result));
 
+/* *ret: the lowest segment number above `after`, 0 = none.  0 or -errno. */
+int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
+	__attribute__((warn_unused_result));
+
 /* Create a segment that does not exist yet; its entry is synced.  A descriptor or -errno. */
 int segment_create(int dir_fd, uint32_t number) __attribute__((warn_unused_result));
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APP_HISTORY_H
+#define APP_HISTORY_H
+
+/*
+ * history - what the commands share that read a ledger: where it is, and the generations
+ * that it keeps.
+ */
+
+#include "app/command.h"
+#include "record/read.h"
+
+#define LEDGER_DIR_MAX 4096
+
+/*
+ * The ledger's folder: `given`, else the one that the configuration of `c` names (without -c
+ * /etc/weir/weir.conf), in buf.  NULL: a message was printed.
+ */
+const char *history_dir(const char *command, const struct common *c, const char *given,
+			char buf[LEDGER_DIR_MAX]);
+
+/* A generation kept beside the ledger, by its name or the beginning of it.  NULL: said why. */
+struct generation *history_generation(const char *dir, const char *name);
+
+/*
+ * A generation by what a person calls it: one kept beside ledger `dir` (4 to 16 digits),
+ * "running" (what the gateway's ledger `dir` was last told), or else rule files, with the
+ * configuration of `c`.  Names of files win.  NULL: said why.
+ */
+struct generation *history_meant(const char *dir, const struct common *c,
+				 const char *const *names, size_t count);
+
+/* One judgement: the start of a connection, or that it was judged again. */
+typedef bool history_each(void *arg, const struct recorded_flow *f);
+
+/*
+ * Call `each` for all judgements that the ledger holds, in order; it returns false to stop.  An
+ * exit code: EXIT_FINE, or EXIT_COULD_NOT when it cannot be read, which was said; lines that
+ * cannot be believed are said and passed over.
+ */
+int history_read(const char *command, const char *dir, history_each *each, void *arg);
+
+/*
+ * The same for captures: they are replayed by `g` into a ledger that is removed again.
+ */
+int history_replay(const char *command, const struct generation *g,
+		   const char *const *captures, size_t count, history_each *each,
+		   void *arg);
+
+#endif /* APP_HISTORY_H */
