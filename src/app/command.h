@@ -75,5 +75,6 @@ extern const struct command command_off;
 extern const struct command command_replay;
 extern const struct command command_rules;
 extern const struct command command_run;
+extern const struct command command_suggest;
 
 #endif /* APP_COMMAND_H */

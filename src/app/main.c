@@ -18,7 +18,7 @@
 static const struct command *const commands[] = {
 	&command_replay, &command_check, &command_explain, &command_lookup,
 	&command_rules,  &command_run,   &command_ctl,     &command_off,
-	&command_import, &command_geo,   &command_diff,
+	&command_import, &command_geo,   &command_diff,    &command_suggest,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -107,6 +107,7 @@ static enum line_end read_line(struct ledger_reader *r, size_t *ret_len)
 	size_t n = 0;
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this reader's own */
 	while ((c = getc_unlocked(r->in)) != EOF && c != '\n' && n < LINE_MAX_BYTES)
 		r->text[n++] = (char)c;
 	*ret_len = n;

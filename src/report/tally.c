@@ -8,7 +8,7 @@
 #include "base/hash.h"
 
 #define MEMORY_MAX ((size_t)256 << 20)
-#define SLOTS      (TALLY_ROWS_MAX * 2u) /* a power of two */
+#define SLOTS      ((size_t)TALLY_ROWS_MAX * 2) /* a power of two */
 
 struct tally {
 	struct arena *arena;

@@ -1,0 +1,117 @@
+#!/bin/sh
+# What is asked of a ledger: the generations that it keeps, recorded connections explained and
+# judged again, rules compared and suggested.  TAP.
+t=$(mktemp -d) || exit 3
+trap 'rm -rf "$t"' EXIT
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
+# gives STATUS NAME COMMAND...: what it prints is in $t/out, $t/err.
+gives() {
+	want=$1 what=$2
+	shift 2
+	"$@" >"$t/out" 2>"$t/err"
+	got=$?
+	if [ "$got" -eq "$want" ]; then ok "$what"; else not_ok "$what: exit $got, not $want: $(head -3 "$t/err")"; fi
+}
+said() { check "$1" grep -qE "$2" "$t/out"; }
+erred() { check "$1" grep -qE "$2" "$t/err"; }
+
+mkdir "$t/in"
+cp rules/contoso.rules rules/countries-embargo.txt "$t/in" 2>/dev/null || cp rules/contoso.rules "$t/in"
+cp tests/demo/holidays-bavaria.txt "$t/in"
+sed 's|"../../rules/contoso.rules"|"contoso.rules"|; s|"../|"'"$PWD"'/tests/|' tests/demo/demo.conf >"$t/in/weir.conf"
+./weir replay -q -c "$t/in/weir.conf" -o "$t/ledger" tests/demo/demo.pcap 2>"$t/err"
+check "replay ends well" [ $? -eq 0 ]
+name=$(sed -n 's/.*"generation":"\([0-9a-f]*\)".*/\1/p;q' "$t/ledger/000001.jsonl")
+starts=$(grep -cE '"phase":"(start|update)".*"verdict"' "$t/ledger/000001.jsonl")
+./weir rules print -c "$t/in/weir.conf" >"$t/printed"
+
+# ---- judged again by its own generation: nothing changes, of all kinds of connections
+gives 0 "a ledger and its own generation do not differ" ./weir diff --new "$name" --ledger "$t/ledger"
+said "all its judgements are judged again" "^seen  $starts judgements: $starts the same, 0 could not"
+gives 0 "its last generation is called running" ./weir diff --new running --ledger "$t/ledger"
+i=0
+for cap in tests/captures/evasion/*.pcap tests/captures/real/*.pcap; do
+	i=$((i + 1))
+	[ $((i % 3)) -eq 0 ] || continue
+	list="$list $cap"
+done
+# shellcheck disable=SC2086
+./weir replay -q -o "$t/cases" $list 2>/dev/null
+gives 0 "neither do those of hostile captures" ./weir diff --new running --ledger "$t/cases"
+odd=$(sed -n 's/.* the same, \([0-9]*\) could not.*/\1/p' "$t/out")
+conflicts=$(grep -cE '"phase":"(start|update)".*"undecidable":"conflict"' "$t/cases/000001.jsonl")
+queries=$(grep -E '"phase":"(start|update)"' "$t/cases/000001.jsonl" | grep -cE '"url":"[^"]*\?')
+check "all but conflicts and queries are judged again" [ "$odd" -eq $((conflicts + queries)) ]
+check "there are such" [ "$conflicts" -gt 0 ]
+
+# ---- the rules change, and the old ones are still there
+sed -i '/^expect/d; s/^\( *2 *\)deny  *"\*"/\1allow "*"/' "$t/in/contoso.rules"
+check "the rules were changed" sh -c "! cmp -s $t/in/contoso.rules rules/contoso.rules"
+gives 0 "the rules of then can be printed" ./weir rules print --generation "$name" --ledger "$t/ledger"
+check "they are those of then" cmp "$t/printed" "$t/out"
+gives 0 "a few digits are enough" ./weir rules print --generation "$(echo "$name" | cut -c1-6)" --ledger "$t/ledger"
+gives 1 "the new rules make a difference" ./weir diff -c "$t/in/weir.conf" --ledger "$t/ledger"
+said "which is the smtp list" "^newly allowed: 2$"
+said "with the line before" "before: .*contoso.rules:25\)"
+said "and from whom" "service smtp, from robots, first to smtp.office365.com:465"
+gives 1 "captures give the same difference" ./weir diff -c "$t/in/weir.conf" --old rules/contoso.rules --new "$t/in/contoso.rules" tests/demo/demo.pcap
+said "as large" "^newly allowed: 2$"
+gives 1 "as JSON" ./weir diff --json -c "$t/in/weir.conf" --ledger "$t/ledger"
+check "each line is an object" python3 -c 'import json,sys; r=[json.loads(l) for l in open(sys.argv[1])]; assert r[0]["newly_allowed"] == sum(x["count"] for x in r[1:]) == 2' "$t/out"
+
+# ---- a recorded connection
+id=$(sed -n '/"phase":"start".*"verdict":"deny"/s/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/ledger/000001.jsonl" | head -1)
+gives 1 "a denied connection is explained" ./weir explain --flow "$id" --ledger "$t/ledger"
+said "by the generation of then" "generation $name \(in force then\)"
+said "with the line of then" ">4 endpoints     deny .*contoso.rules:25 .*2 deny"
+said "as it was recorded" "^judged again: as recorded$"
+gives 1 "a few digits are enough" ./weir explain --flow "$(echo "$id" | cut -c1-8)" --ledger "$t/ledger"
+community=$(sed -n "/\"flow_id\":\"$id\"/s/.*\"community_id\":\"\([^\"]*\)\".*/\1/p;T;q" "$t/ledger/000001.jsonl")
+gives 1 "a Community ID names it, too" ./weir explain --flow "$community" --ledger "$t/ledger"
+gives 3 "one that is not there" ./weir explain --flow 0000000000000000 --ledger "$t/ledger"
+erred "is said" "no judged connection '0000000000000000'"
+gives 2 "no word for one" ./weir explain --flow xyz --ledger "$t/ledger"
+mkdir "$t/changed"
+cp -r "$t/ledger/." "$t/changed"
+sed -i "/\"flow_id\":\"$id\"/s/\"verdict\":\"deny\"/\"verdict\":\"allow\"/" "$t/changed/000001.jsonl"
+gives 0 "a changed record" ./weir explain --flow "$id" --ledger "$t/changed"
+said "is told from what its rules say" "^judged again: deny, NOT as recorded"
+
+# ---- what is kept is held against its hash
+old=$(grep -l '^gate endpoints' "$t/changed/generations/files/"*)
+echo '# nothing' >>"$old"
+gives 1 "a changed rule file" ./weir rules print --generation "$name" --ledger "$t/changed"
+erred "is seen" "was changed after it was kept"
+rm "$old"
+gives 1 "a removed one" ./weir rules print --generation "$name" --ledger "$t/changed"
+erred "too" "No such file"
+gives 1 "a generation that is not kept" ./weir rules print --generation 0123456 --ledger "$t/ledger"
+erred "is said" "keeps no generation '0123456'"
+gives 3 "no ledger" ./weir explain --flow 0123 --ledger "$t/in"
+erred "is said, too" "holds no ledger"
+mkdir "$t/odd"
+cp -r "$t/ledger/." "$t/odd"
+printf '{"seq":1,"type":"flow","flow_id":"zz"}\n{"type":"flow"\nnothing\n' >"$t/odd/000002.jsonl"
+gives 0 "lines that no ledger has are passed over" ./weir diff --new "$name" --ledger "$t/odd"
+erred "and said" "^000002.jsonl:1:.*error: is no flow_id"
+said "the others are read" "^seen  $starts judgements: $starts the same"
+
+# ---- what it takes
+gives 0 "rules are suggested" ./weir suggest -c "$t/in/weir.conf" -r rules/monitor.rules --ledger "$t/ledger"
+said "for what nobody allowed yet" '^allow  from role user  to service power-apps$'
+said "with first, last and sources" '^# from 10.10.16.41'
+cp "$t/out" "$t/suggested.rules"
+cat rules/monitor.rules "$t/suggested.rules" >"$t/both.rules" # the gate's lines join
+gives 0 "they are rules" ./weir rules print -c "$t/in/weir.conf" -r rules/monitor.rules -r "$t/suggested.rules"
+gives 0 "with them" ./weir suggest -c "$t/in/weir.conf" -r rules/monitor.rules -r "$t/suggested.rules" --ledger "$t/ledger"
+said "nothing is left to suggest" '^# 0 of them need the lines below$'
+./weir replay -q -c "$t/in/weir.conf" -r rules/monitor.rules -o "$t/monitored" tests/demo/demo.pcap
+gives 0 "a ledger of these rules" ./weir suggest --ledger "$t/monitored"
+cp "$t/out" "$t/monitored.rules"
+gives 0 "and the captures" ./weir suggest -c "$t/in/weir.conf" -r rules/monitor.rules tests/demo/demo.pcap
+check "give the same to the byte" diff "$t/monitored.rules" "$t/out"
+gives 0 "as JSON" ./weir suggest --json -c "$t/in/weir.conf" -r rules/monitor.rules --ledger "$t/ledger"
+check "each line is an object" python3 -c 'import json,sys; r=[json.loads(l) for l in open(sys.argv[1])]; s=r[0]; assert s["suggested"] == sum(x["count"] for x in r[1:]) > 0 and s["judgements"] == s["suggested"] + sum(s["left_out"].values())' "$t/out"
+gives 3 "a full disk is said" sh -c "./weir suggest -c $t/in/weir.conf --ledger $t/ledger >/dev/full"
+exit $bad
