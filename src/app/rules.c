@@ -2,8 +2,11 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/history.h"
+#include "app/rules_stats.h"
+#include "config/config.h"
 
 struct options {
 	struct common common;
@@ -11,57 +14,25 @@ struct options {
 };
 
 /* What the files say, or what a kept generation was made from. */
-static struct generation *load(const struct options *o)
+static struct generation *load(const struct options *o, const char *dir)
 {
-	char buf[LEDGER_DIR_MAX];
-	const char *dir;
-
-	if (o->generation == NULL)
-		return load_or_report(&o->common, false);
-	dir = history_dir("rules", &o->common, o->ledger, buf);
-	return dir == NULL ? NULL : history_generation(dir, o->generation);
+	return o->generation == NULL ? load_or_report(&o->common, false)
+				     : history_generation(dir, o->generation);
 }
 
-static int run(int argc, char *argv[])
+static int print(const struct options *o)
 {
-	enum {
-		OPT_GENERATION = 256,
-		OPT_LEDGER
-	};
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"rules", required_argument, NULL, 'r'},
-		{"generation", required_argument, NULL, OPT_GENERATION},
-		{"ledger", required_argument, NULL, OPT_LEDGER},
-		{NULL, 0, NULL, 0},
-	};
-	struct options opts = {0};
-	struct common *c = &opts.common;
+	char buf[LEDGER_DIR_MAX];
+	const char *dir = NULL;
 	struct generation *g;
-	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
-	while ((o = getopt_long(argc, argv, "c:r:", longs, NULL)) != -1) {
-		if (o == 'c')
-			c->config = optarg;
-		else if (o == 'r' && !add_rules(c, optarg))
-			return EXIT_USAGE;
-		else if (o == OPT_GENERATION)
-			opts.generation = optarg;
-		else if (o == OPT_LEDGER)
-			opts.ledger = optarg;
-		else if (o == '?')
-			return usage_error("rules", "see the options");
-	}
-	if (optind == argc || strcmp(argv[optind], "print") != 0)
-		return usage_error("rules", "say what to do: weir rules print");
-	for (int i = optind + 1; i < argc; i++)
-		if (!add_rules(c, argv[i]))
-			return EXIT_USAGE;
-	if (opts.generation != NULL && c->rule_count > 0)
-		return usage_error("rules",
-				   "--generation names the rules: no files beside it");
-	g = load(&opts);
+	if (o->generation != NULL && o->common.rule_count > 0)
+		return usage_error("rules", "--generation names the rules: no files "
+					    "beside it");
+	if (o->generation != NULL &&
+	    (dir = history_dir("rules", &o->common, o->ledger, buf)) == NULL)
+		return EXIT_USAGE;
+	g = load(o, dir);
 	if (g == NULL)
 		return EXIT_FINDINGS;
 	policy_print(g->policy, stdout);
@@ -69,19 +40,150 @@ static int run(int argc, char *argv[])
 	return finish_output(EXIT_FINE);
 }
 
+static int stats(const struct options *o)
+{
+	static const char *const last[] = {"running"};
+	char buf[LEDGER_DIR_MAX];
+	const char *dir = history_dir("rules", &o->common, o->ledger, buf);
+	struct generation *g;
+	int code;
+
+	if (dir == NULL)
+		return EXIT_USAGE;
+	if (o->generation == NULL && o->common.config == NULL &&
+	    o->common.rule_count == 0)
+		g = history_meant(dir, &o->common, last, 1);
+	else
+		g = load(o, dir);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	code = rules_stats(g, dir, o->common.json);
+	generation_destroy(g);
+	return code;
+}
+
+/* The expectations of one more file, with the rules that are loaded. */
+static int test(struct options *o, const char *file)
+{
+	struct diag *d = diag_create();
+	struct config *c = NULL;
+	struct generation *g, *alone;
+	size_t all, before;
+
+	if (d != NULL && o->common.rule_count == 0) {
+		c = config_load(o->common.config, share_folder(), d);
+		if (c == NULL)
+			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		for (size_t i = 0; c != NULL && i < c->rule_count; i++)
+			(void)add_rules(&o->common, c->rules[i]);
+	}
+	diag_destroy(d);
+	if (o->common.rule_count == 0) {
+		if (c != NULL || o->common.config == NULL)
+			(void)usage_error("rules",
+					  "which rules? write -c FILE or -r RULES");
+		config_destroy(c);
+		return EXIT_USAGE;
+	}
+	alone = load_or_report(&o->common, false);
+	before = alone == NULL ? 0 : alone->expect_count;
+	g = alone != NULL && add_rules(&o->common, file)
+		    ? load_or_report(&o->common, true)
+		    : NULL;
+	all = g == NULL ? 0 : g->expect_count;
+	generation_destroy(alone);
+	generation_destroy(g);
+	config_destroy(c);
+	if (g == NULL)
+		return EXIT_FINDINGS;
+	(void)printf("%s: %zu expectations, all hold\n", file, all - before);
+	return finish_output(EXIT_FINE);
+}
+
+static int with_word(struct options *o, const char *word, char *const *rest, int count)
+{
+	struct common *c = &o->common;
+	int code = EXIT_FINE;
+
+	if (strcmp(word, "test") == 0 && count == 0)
+		return usage_error("rules", "which file? write weir rules test FILE...");
+	if (strcmp(word, "test") == 0) {
+		for (int i = 0; i < count; i++) {
+			struct options each = *o;
+			int one = test(&each, rest[i]);
+
+			code = one > code ? one : code;
+		}
+		return code;
+	}
+	for (int i = 0; i < count; i++)
+		if (!add_rules(c, rest[i]))
+			return EXIT_USAGE;
+	if (strcmp(word, "print") == 0)
+		return print(o);
+	if (strcmp(word, "stats") == 0)
+		return stats(o);
+	return usage_error("rules", "'%s': write print, stats or test", word);
+}
+
+static int run(int argc, char *argv[])
+{
+	enum {
+		OPT_GENERATION = 256,
+		OPT_LEDGER,
+		OPT_JSON
+	};
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"rules", required_argument, NULL, 'r'},
+		{"generation", required_argument, NULL, OPT_GENERATION},
+		{"ledger", required_argument, NULL, OPT_LEDGER},
+		{"json", no_argument, NULL, OPT_JSON},
+		{NULL, 0, NULL, 0},
+	};
+	struct options opts = {0};
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((o = getopt_long(argc, argv, "c:r:", longs, NULL)) != -1) {
+		if (o == 'c')
+			opts.common.config = optarg;
+		else if (o == 'r' && !add_rules(&opts.common, optarg))
+			return EXIT_USAGE;
+		else if (o == OPT_GENERATION)
+			opts.generation = optarg;
+		else if (o == OPT_LEDGER)
+			opts.ledger = optarg;
+		else if (o == OPT_JSON)
+			opts.common.json = true;
+		else if (o == '?')
+			return usage_error("rules", "see the options");
+	}
+	if (optind == argc)
+		return usage_error("rules", "say what to do: print, stats or test");
+	return with_word(&opts, argv[optind], argv + optind + 1, argc - optind - 1);
+}
+
 const struct command command_rules = {
 	.name = "rules",
-	.summary = "print the rules in their canonical form",
+	.summary = "print the rules, count what comes to each, test expectations",
 	.run = run,
 	.help = "usage: weir rules print [-c FILE] [-r RULES]... [RULES...]\n"
 		"       weir rules print --generation NAME [--ledger DIR]\n"
+		"       weir rules stats [-c FILE] [-r RULES]... [--ledger DIR] [--json]\n"
+		"       weir rules test [-c FILE] [-r RULES]... FILE...\n"
 		"\n"
-		"Prints the loaded policy in its canonical form, which parses to itself: macros,\n"
+		"print: the loaded policy in its canonical form, which parses to itself: macros,\n"
 		"tables and included files resolved, defaults written out.\n"
+		"stats: for each line, how many recorded judgements it answers and decides when they\n"
+		"are judged again, and when last; which lines nothing comes to.\n"
+		"test: does every `expect` line of FILE hold with these rules?\n"
 		"\n"
 		"  --generation NAME  the rules of a generation that the ledger keeps, as an event\n"
 		"                     names it; its first digits are enough\n"
 		"  --ledger DIR       that ledger (default: the configured one)\n"
+		"  --json             stats: one object a line, the sums, then each rule\n"
 		"\n"
-		"Exit status: 0 fine; 1 errors in the files; 2 usage; 3 could not.\n",
+		"Exit status: 0 fine; 1 errors in the files, an expectation that does not hold;\n"
+		"2 usage; 3 could not.\n",
 };

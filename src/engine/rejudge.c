@@ -23,7 +23,7 @@ static const char *doubt(const struct recorded_flow *f)
 static void fill_ends(const struct recorded_flow *f, const struct whereabouts *at,
 		      struct subject *s)
 {
-	static const struct addr unknown;
+	static const struct addr unknown = {{0}};
 
 	s->inside = at->inside;
 	s->peer = at->peer;

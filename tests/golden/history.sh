@@ -97,6 +97,27 @@ gives 0 "lines that no ledger has are passed over" ./weir diff --new "$name" --l
 erred "and said" "^000002.jsonl:1:.*error: is no flow_id"
 said "the others are read" "^seen  $starts judgements: $starts the same"
 
+# ---- which lines are used, which expectations hold
+gives 0 "lines are counted" ./weir rules stats --ledger "$t/ledger"
+said "the list answered and decided twice" '^ +2 +2 +0  .*contoso.rules:25  2 deny'
+said "an unused line is there" '^ +0 +0 +0  - .*to country <embargo>'
+gives 0 "as JSON" ./weir rules stats --json --ledger "$t/ledger"
+check "with the verdicts of the ledger" python3 -c 'import json,sys
+r = [json.loads(l) for l in open(sys.argv[1])]
+e = [json.loads(l) for l in open(sys.argv[2])]
+e = [x for x in e if x["type"] == "flow" and x["phase"] != "end" and "verdict" in x]
+assert r[0]["judgements"] == len(e)
+for x in r[1:]:
+    n = sum(1 for y in e if y.get("rule", "").endswith("/contoso.rules:%d" % x["line"]))
+    assert x["decided"] == n, (x, n)
+    assert x["answered"] >= n' "$t/out" "$t/ledger/000001.jsonl"
+printf 'version 1\nexpect deny   desktop 10.10.9.31 -> smtp.office365.com:465    at "Sun 02:11"\n' >"$t/expect.rules"
+gives 0 "an expectation that holds" ./weir rules test -r rules/contoso.rules -c tests/demo/demo.conf "$t/expect.rules"
+said "is counted" "expect.rules: 1 expectations, all hold"
+sed -i 's/deny /allow/' "$t/expect.rules"
+gives 1 "one that does not" ./weir rules test -c tests/demo/demo.conf "$t/expect.rules"
+erred "is shown with the line that answers" "contoso.rules:25 decided: 2 deny"
+
 # ---- what it takes
 gives 0 "rules are suggested" ./weir suggest -c "$t/in/weir.conf" -r rules/monitor.rules --ledger "$t/ledger"
 said "for what nobody allowed yet" '^allow  from role user  to service power-apps$'
