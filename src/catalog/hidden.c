@@ -55,7 +55,7 @@ static const struct entry *best_of(const struct catalog *c, struct str host, boo
 	size_t n = suffix_find(c->names, host, hits, HITS_MAX);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct entry *e = &c->entries[hits[i]];
+		const struct entry *e = &c->entries[hits[i] >> NAME_SHIFT];
 
 		if (e->own == own && e->service != NULL &&
 		    hostname_fits(e->grammar, e->tail, host))

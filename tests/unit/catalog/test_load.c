@@ -111,7 +111,9 @@ static void own_entries_override_shipped_ones(void **state)
 		  "db1.database.windows.net\t-\n"     /* none at all */
 		  "*.contoso.example\tpayroll\n"      /* a service of the site */
 		  "api.contoso.example\tshared_ftp\n" /* other connectors */
-		  "robots.contoso.example\tshared_robots\n");
+		  "robots.contoso.example\tshared_robots\n"
+		  "*.windows.net\tcdn\n" /* both shorter than the shipped one */
+		  "*.net\tshared_ftp\n");
 	c = build(files);
 	catalog_vocabulary(c, &v);
 	catalog_name(c, STR("x.crm4.dynamics.com"), &s);
@@ -122,8 +124,10 @@ static void own_entries_override_shipped_ones(void **state)
 	catalog_name(c, STR("db1.database.windows.net"), &s);
 	assert_int_equal(s.service, ID_NONE);
 	assert_int_equal(s.connector_count, 1);
+	assert_string_equal(word_of(v.connectors, s.connectors[0].connector),
+			    "shared_ftp");
 	catalog_name(c, STR("db2.database.windows.net"), &s);
-	assert_string_equal(service_name(c, &s), "sql");
+	assert_string_equal(service_name(c, &s), "cdn");
 	catalog_name(c, STR("api.contoso.example"), &s);
 	assert_string_equal(service_name(c, &s), "payroll");
 	assert_false(s.platform);
