@@ -39,7 +39,7 @@ struct service_row {
 /* A row that names a connector. */
 struct connector_row {
 	const char *file;
-	uint32_t line;
+	uint32_t line, col; /* of the pattern; of own rows alone */
 	uint8_t confidence;
 	bool own;
 	struct str pattern;

@@ -496,6 +496,43 @@ static void own_entries_that_hide_the_platform_are_told(void **state)
 	}
 }
 
+static void own_entries_that_hide_connectors_are_told(void **state)
+{
+	static const struct {
+		const char *rows, *said; /* said NULL = nothing */
+	} rows[] = {
+		{"*.net\tshared_http\n",
+		 "own.tsv:2:1: warning [hides-connector]: hides 1 shipped row of connectors: "
+		 "*.database.windows.net (shared_sql)\n  2 | *.net\tshared_http\n"
+		 "    | ^^^^^\n"},
+		{"*.net\tshared_http\n",
+		 "one more row \"*.net\" for shared_sql, or a pattern"},
+		{"*.net\tshared_http\n*.net\tshared_sql\n", NULL},
+		{"api.contoso.example\tshared_b\n", "api.contoso.example (shared_a)"},
+		{"api.contoso.example\tshared_a\n", "api.contoso.example (shared_b)"},
+		{"*.example\tshared_sql\n*.net\tshared_a\n",
+		 "own.tsv:3:1: warning [hides-connector]"},
+		{"*.x.database.windows.net\tshared_a\n",
+		 "takes names of shared_sql from the shipped row *.database.windows.net"},
+		{"db1.database.windows.net\tshared_a\n", NULL},
+		{"*.net\tcdn\n", NULL}, /* a service: connectors stay */
+		{"*.contoso.example\tshared_ftp\n", "(shared_b)"},
+		{"*.fabrikam.example\tshared_ftp\n", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char own[128], *text;
+
+		(void)snprintf(own, sizeof(own), "pattern\tservice\n%s", rows[i].rows);
+		text = said_of_own(own);
+		if (rows[i].said == NULL ? strstr(text, "hides-connector") != NULL
+					 : strstr(text, rows[i].said) == NULL)
+			fail_msg("%s: %s", rows[i].rows, text);
+		free(text);
+	}
+}
+
 static void missing_files_are_named(void **state)
 {
 	const struct catalog_cfg cfg = {.services = "tests/none.tsv",
@@ -570,6 +607,7 @@ int main(void)
 		cmocka_unit_test(all_faults_of_all_files_are_reported),
 		cmocka_unit_test(a_byte_order_mark_is_passed_over),
 		cmocka_unit_test(own_entries_that_hide_the_platform_are_told),
+		cmocka_unit_test(own_entries_that_hide_connectors_are_told),
 		cmocka_unit_test(a_name_nearly_known_is_a_warning_in_own_entries),
 		cmocka_unit_test(missing_files_are_named),
 		cmocka_unit_test(nothing_but_the_required_files_is_needed),
