@@ -518,11 +518,14 @@ static void own_entries_that_hide_connectors_are_told(void **state)
 		{"*.net\tcdn\n", NULL}, /* a service: connectors stay */
 		{"*.contoso.example\tshared_ftp\n", "(shared_b)"},
 		{"*.fabrikam.example\tshared_ftp\n", NULL},
+		{"*.contoso.example\tshared_sql\n*.contoso.example\tshared_a\n"
+		 "*.contoso.example\tshared_b\n",
+		 NULL},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char own[128], *text;
+		char own[160], *text;
 
 		(void)snprintf(own, sizeof(own), "pattern\tservice\n%s", rows[i].rows);
 		text = said_of_own(own);
