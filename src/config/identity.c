@@ -216,26 +216,33 @@ static bool is_hardware(struct str s)
 	return true;
 }
 
-bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret)
+bool identity_machine(struct identity_reader *r, struct str part, const struct mac *m,
+		      struct mac *ret)
 {
-	struct mac m = {{0}};
-	const bool is_mac = mac_parse(text, &m);
-
 	*ret = (struct mac){{0}};
-	if (!is_mac && !is_hardware(text)) {
-		identity_fault(r, text, "is no MAC address", NULL);
-		return false;
-	}
-	if (is_mac && (m.b[0] & 1) == 0) {
-		*ret = m;
+	if (!mac_is_none(m) && (m->b[0] & 1) == 0) {
+		*ret = *m;
 		return true;
 	}
 	if (r->odd++ < ODD_TOLD) {
-		diag_add(r->d, DIAG_WARNING, place_of(r, text), "odd-lease",
+		diag_add(r->d, DIAG_WARNING, place_of(r, part), "odd-lease",
 			 "is no machine's MAC address: this lease tells nobody");
 		diag_note(r->d, "clients say themselves what theirs is; the other leases "
 				"of the file count");
 	}
+	return false;
+}
+
+bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret)
+{
+	struct mac m = {{0}};
+
+	*ret = m;
+	if (!mac_parse(text, &m) && !is_hardware(text)) {
+		identity_fault(r, text, "is no MAC address", NULL);
+		return false;
+	}
+	(void)identity_machine(r, text, &m, ret);
 	return true;
 }
 

@@ -7,7 +7,7 @@
  * and a list of people.
  *
  * Files of leases are told apart by their first line: dnsmasq's dnsmasq.leases, ISC's
- * dhcpd.leases (dhcpd.leases(5)), Kea's memfile CSV (Kea ARM 8.2, both families).  docs of the
+ * dhcpd.leases and dhcpd6.leases (dhcpd.leases(5)), Kea's memfile CSV (Kea ARM 8.2, both families).  docs of the
  * list of people: weir.conf(5).  A host name in a lease is the client's own word and not used.
  *
  * They live here, beside weir.conf: like it they are the operator's files, read aside, whole, with

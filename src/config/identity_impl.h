@@ -38,6 +38,10 @@ void identity_fault(struct identity_reader *r, struct str part, const char *mess
  */
 bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret);
 
+/* The same of a MAC that `part` of the line says; false: it names no machine. */
+bool identity_machine(struct identity_reader *r, struct str part, const struct mac *m,
+		      struct mac *ret);
+
 /* identity_list_add(); a list that is full is a finding, once. */
 void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user);
 

@@ -126,6 +126,14 @@ static void faults_are_told_with_their_place(void **state)
 		 "file:1:36: error: is no MAC address"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { }\n}\n", "error: a '}' without"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { uid \"a;}{\\\"\"; }\n", NULL},
+		{IDENTITY_LEASES, "ia-na \"a\" {\n iaaddr ten { } }\n",
+		 "file:2:9: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na \"a\" {\n cltt now; }\n",
+		 "file:2:2: error: is followed by no time"},
+		{IDENTITY_LEASES, "ia-na \"a\" { iaaddr { } }\n",
+		 "file:1:13: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na { iaaddr ten { } }\nia-pd x y { ten { } }\n",
+		 NULL},
 		{IDENTITY_LEASES, "x y;\nlease 10.0.0.1 { uid \"not closed\\\"", NULL},
 		{IDENTITY_PEOPLE, "", NULL},
 		{IDENTITY_PEOPLE, "user,address\n", NULL},
@@ -219,6 +227,72 @@ static void a_later_lease_ends_the_one_before(void **state)
 	identity_list_destroy(l);
 }
 
+/* dhcpd6.leases: the MAC is the DUID's, where it has one; the times are cltt and ends. */
+static void leases_of_dhcpd6_tell_the_mac_of_the_duid(void **state)
+{
+	struct identity_list *const l = list_of(
+		IDENTITY_LEASES,
+		"authoring-byte-order little-endian;\n"
+		"server-duid \"\\000\\001\\000\\001\";\n"
+		/* DUID-LLT; '^' and '"' are as they are */
+		"ia-na \"\\001\\000\\000;\\000\\001\\000\\001{}\\\"x\\002\\000^\\020\\000\\001\" {\n"
+		"  cltt 1 2026/11/23 09:00:00;\n"
+		"  iaaddr 2001:db8::1 {\n"
+		"    binding state active;\n"
+		"    preferred-life 375; max-life 600;\n"
+		"    ends 1 2026/11/23 10:00:00;\n"
+		"    set ddns-fwd-name = \"a }\"; on expiry { x; }\n"
+		"  }\n"
+		"  iaaddr 2001:db8::2 { binding state released; ends epoch 1795426200; }\n"
+		"}\n"
+		/* DUID-LL, by hex; a later lease of the address */
+		"ia-ta 00:00:00:00:00:03:00:01:02:00:5E:10:00:02 {\n"
+		"  cltt epoch 1795426200;\n"
+		"  iaaddr 2001:db8::1 { binding state active; ends never; }\n"
+		"}\n"
+		"ia-pd 00:00:00:00:00:03:00:01:02:00:5e:10:00:02 {\n"
+		"  cltt epoch 1795426200;\n"
+		"  iaprefix 2001:db8:7::/48 { binding state active; ends never; }\n"
+		"}\n"
+		/* no MAC: a UUID; one byte too many; one too few; InfiniBand; no hex */
+		"ia-na 00:00:00:00:00:04:00:01:02:00:5e:10:00:03 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::3 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:04:00 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::4 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::5 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:20:02:00:5e:10:00:06 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::6 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:07:0g { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::7 { ends never; } }\n"
+		/* being written */
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:08 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::8 { ends never; }\n"
+		"  iaaddr 2001:db8::9 { ends never; ");
+	const struct identity_list *const all[] = {l};
+	const char *why;
+	struct identity *t = identity_build(all, 1, &why);
+
+	(void)state;
+	assert_non_null(t);
+	assert_answer(t, "2001:db8::1", T0 - 1, NULL);
+	assert_answer(t, "2001:db8::1", T0, "02:00:5e:10:00:01");
+	assert_answer(t, "2001:db8::1", T0 + INT64_C(1799999999), "02:00:5e:10:00:01");
+	assert_answer(t, "2001:db8::1", T0 + INT64_C(1800000000), "02:00:5e:10:00:02");
+	assert_answer(t, "2001:db8::2", T0, NULL);
+	assert_answer(t, "2001:db8:7::", T0 + INT64_C(1800000000), NULL);
+	for (char c = '3'; c <= '7'; c++) {
+		char text[] = "2001:db8::?";
+
+		text[sizeof(text) - 2] = c;
+		assert_answer(t, text, T0, NULL);
+	}
+	assert_answer(t, "2001:db8::8", T0, "02:00:5e:10:00:08");
+	assert_answer(t, "2001:db8::9", T0, NULL);
+	identity_destroy(t);
+	identity_list_destroy(l);
+}
+
 /* Of leases that have no error and, if `place` is given, one warning there, else none. */
 static struct identity *table_with_warning(const char *text, const char *place)
 {
@@ -246,6 +320,22 @@ static struct identity *table_with_warning(const char *text, const char *place)
 	diag_destroy(d);
 	identity_list_destroy(l);
 	return t;
+}
+
+/* A DUID is a client's own word too. */
+static void a_duid_of_no_machine_is_a_warning(void **state)
+{
+	struct identity *t = table_with_warning(
+		"ia-na 00:00:00:00:00:03:00:01:03:00:5e:10:00:01 {\n"
+		" cltt epoch 1;\n iaaddr 2001:db8::1 { ends never; }\n}\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:02 {\n"
+		" cltt epoch 1;\n iaaddr 2001:db8::2 { ends never; }\n}\n",
+		"file:1:7: warning [odd-lease]: is no machine's MAC address");
+
+	(void)state;
+	assert_answer(t, "2001:db8::1", T0, NULL);
+	assert_answer(t, "2001:db8::2", T0, "02:00:5e:10:00:02");
+	identity_destroy(t);
 }
 
 /*
@@ -473,6 +563,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_told_with_their_place),
 		cmocka_unit_test(a_later_lease_ends_the_one_before),
+		cmocka_unit_test(leases_of_dhcpd6_tell_the_mac_of_the_duid),
+		cmocka_unit_test(a_duid_of_no_machine_is_a_warning),
 		cmocka_unit_test(a_machine_cannot_spoil_the_file),
 		cmocka_unit_test(of_many_odd_leases_few_are_told),
 		cmocka_unit_test(a_byte_order_mark_is_passed_over),
