@@ -146,6 +146,7 @@ class Reload(GatewayCase):
             f'label barred-address\ndeny  host "{ALLOWED2}"  outside hours  label closed'))
         self.put_calendar(day(-9), day(-7))
         weir.ctl("reload")
+        working = weir.status()["generation"]
         self.assertTrue(self.lab.tls(ALLOWED2).ok, "a working day")
         self.put_calendar(day(-1), day(2))
         self.assertTrue(self.lab.tls(ALLOWED2).ok, "nobody has asked for it to be read")
@@ -155,6 +156,7 @@ class Reload(GatewayCase):
         event = weir.ledger.wait(type="flow", src_port=denied.port, verdict="deny")[-1]
         self.assertEqual(event["rule_label"], "closed")
         before = weir.status()["generation"]
+        self.assertNotEqual(before, working, "another calendar, another name")
         self.put_calendar(day(-9), "2026133x")
         # weir ctl would itself refuse the file.
         weir.process.send_signal(signal.SIGHUP)
@@ -167,6 +169,7 @@ class Reload(GatewayCase):
         self.put_calendar(day(-9), day(-7))
         weir.ctl("reload")
         self.assertTrue(self.lab.tls(ALLOWED2).ok, "a working day again")
+        self.assertEqual(weir.status()["generation"], working)
 
     def test_broken_rules_by_signal(self):
         before = self.weir.status()
