@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define REPLY_BYTES 32768
@@ -54,11 +55,39 @@ static int take_message(const struct nlmsghdr *h, void *data)
 	return MNL_CB_OK;
 }
 
+/*
+ * How many bytes of `message` are whole messages.  libmnl 1.0.5 takes a length of over
+ * INT_MAX for a negative one and stays at that message for ever (mnl_nlmsg_ok()).
+ */
+static size_t whole_messages(const void *message, size_t len)
+{
+	size_t at = 0, pad;
+	uint32_t one;
+
+	while (len - at >= sizeof(struct nlmsghdr)) {
+		memcpy(&one, (const char *)message + at, sizeof(one));
+		if (one < sizeof(struct nlmsghdr) || one > len - at)
+			break;
+		at += one;
+		pad = (MNL_ALIGNTO - one % MNL_ALIGNTO) % MNL_ALIGNTO;
+		at += len - at < pad ? len - at : pad;
+	}
+	return at;
+}
+
+/* As mnl_cb_run(). */
+static int run(const void *message, size_t len, unsigned seq, unsigned port,
+	       struct gathering *g)
+{
+	return mnl_cb_run(message, whole_messages(message, len), seq, port, take_message,
+			  g);
+}
+
 void neighbours_parse(const void *message, size_t len, neighbour_seen *seen, void *arg)
 {
 	struct gathering g = {.seen = seen, .arg = arg};
 
-	(void)mnl_cb_run(message, len, 0, 0, take_message, &g);
+	(void)run(message, len, 0, 0, &g);
 }
 
 static int ask(struct mnl_socket *s, char *buf)
@@ -95,8 +124,7 @@ int neighbours_read(neighbour_seen *seen, void *arg)
 		if (n <= 0)
 			rc = n == 0 ? -EIO : -errno;
 		else
-			more = mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(s),
-					  take_message, &g);
+			more = run(buf, (size_t)n, 1, mnl_socket_get_portid(s), &g);
 	}
 	if (rc == 0 && more < 0)
 		rc = -errno;

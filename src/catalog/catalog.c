@@ -7,20 +7,18 @@
 
 #define NAME_MATCHES 16 /* patterns that one name falls under; shipped files: at most 6 */
 
-/* Field by field: clearing the buffers of the GUIDs too would cost a tenth of a lookup. */
+/*
+ * All but the buffers of the GUIDs, which would cost a tenth of a lookup.  A copy of fixed
+ * size is the shortest code; of chained assignments gcc reads back what it has just stored.
+ */
 static void clear_service(struct service *ret)
 {
-	ret->service = ID_NONE;
-	ret->in_scope = ret->platform = false;
-	ret->confidence = CONFIDENCE_ASSUMED;
-	ret->row = 0;
-	ret->cloud = ret->region = ret->countries = ret->host_role = STR_NONE;
-	ret->org = ret->site_name = ret->tenant_name = ret->account = STR_NONE;
-	ret->key = ret->component = ret->stamp = STR_NONE;
-	ret->connectors = NULL;
-	ret->connector_count = 0;
-	ret->pattern = ret->source = STR_NONE;
-	ret->environment_id[0] = ret->tenant_id[0] = ret->organization_id[0] = '\0';
+	static const struct service none = {.service = ID_NONE};
+
+	memcpy(ret, &none, offsetof(struct service, environment_id));
+	ret->environment_id[0] = '\0';
+	ret->tenant_id[0] = '\0';
+	ret->organization_id[0] = '\0';
 }
 
 static void set_countries(const struct catalog *c, const struct region_ref *ref,
@@ -28,7 +26,7 @@ static void set_countries(const struct catalog *c, const struct region_ref *ref,
 {
 	const struct region *r;
 
-	if (ref->token.len == 0 || ref->scheme == REGION_SCHEME_COUNT)
+	if (ref->scheme == REGION_SCHEME_COUNT || ref->token.len == 0)
 		return;
 	r = regions_guess(&c->regions, ref->scheme, ref->token);
 	if (r == NULL)
@@ -38,16 +36,26 @@ static void set_countries(const struct catalog *c, const struct region_ref *ref,
 		ret->region = r->code;
 }
 
+/* Set what the form of the name states. */
+static inline void read_form(const struct catalog *c, const struct entry *e,
+			     struct str host, struct service *ret)
+{
+	struct region_ref ref;
+
+	if (e->grammar == GRAMMAR_NONE)
+		return;
+	hostname_decode((enum grammar)e->grammar, e->tail, host, ret, &ref);
+	set_countries(c, &ref, ret);
+}
+
 /* Fill in what `e`, which has a service row that fits, says of `host`. */
 static void answer_service(const struct catalog *c, const struct entry *e,
 			   struct str host, struct service *ret)
 {
 	const struct service_row *row = e->service;
-	struct region_ref ref;
 
 	ret->host_role = row->role;
-	hostname_decode((enum grammar)e->grammar, e->tail, host, ret, &ref);
-	set_countries(c, &ref, ret);
+	read_form(c, e, host, ret);
 	ret->service = e->service_id;
 	ret->in_scope = e->in_scope;
 	ret->platform = e->platform;
@@ -64,8 +72,7 @@ static void answer_connectors(const struct catalog *c, const struct entry *e,
 	struct region_ref ref;
 
 	if (ret->pattern.p == NULL) { /* no service row: the connector's row answers */
-		hostname_decode((enum grammar)e->grammar, e->tail, host, ret, &ref);
-		set_countries(c, &ref, ret);
+		read_form(c, e, host, ret);
 		ret->confidence = e->confidence;
 		ret->row = e->line;
 		ret->pattern = e->pattern;
@@ -83,28 +90,28 @@ struct best {
 };
 
 /* The best matches of each kind: the site's own first, whatever their length. */
-static struct best best_entries(const struct catalog *c, struct str host)
+static inline __attribute__((always_inline)) struct best best_entries(
+	const struct catalog *c, struct str host)
 {
 	uint32_t hits[NAME_MATCHES];
 	size_t n = suffix_find(c->names, host, hits, NAME_MATCHES);
 	struct best best = {NULL, NULL};
+	uint32_t open = NAME_SERVICE | NAME_CONNECTORS; /* a better one may come */
 
-	for (size_t i = 0; i < n; i++) {
-		const struct entry *e = &c->entries[hits[i]];
-		bool service = e->service != NULL &&
-			       (best.service == NULL || (e->own && !best.service->own));
-		bool connectors =
-			e->connectors != NULL &&
-			(best.connectors == NULL || (e->own && !best.connectors->own));
+	for (size_t i = 0; i < n && open != 0; i++) {
+		const uint32_t kinds = hits[i] & open;
+		const struct entry *e = &c->entries[hits[i] >> NAME_SHIFT];
 
-		if ((!service && !connectors) ||
+		if (kinds == 0 ||
 		    (e->asks_host &&
 		     !hostname_fits((enum grammar)e->grammar, e->tail, host)))
 			continue;
-		if (service)
+		if ((kinds & NAME_SERVICE) != 0 && (best.service == NULL || e->own))
 			best.service = e;
-		if (connectors)
+		if ((kinds & NAME_CONNECTORS) != 0 && (best.connectors == NULL || e->own))
 			best.connectors = e;
+		if (e->own || !c->has_own)
+			open &= ~kinds;
 	}
 	return best;
 }

@@ -213,6 +213,12 @@ static void entry_complete(const struct catalog *c, struct entry *e)
 	}
 }
 
+static uint32_t name_value(const struct entry *e, size_t index)
+{
+	return (uint32_t)index << NAME_SHIFT | (e->service != NULL ? NAME_SERVICE : 0) |
+	       (e->connectors != NULL ? NAME_CONNECTORS : 0);
+}
+
 /* Own patterns first: of equal patterns the table gives the one that was added first. */
 static void compile_names(struct builder *b)
 {
@@ -232,8 +238,8 @@ static void compile_names(struct builder *b)
 
 			c->entries[c->entry_count] = *e;
 			entry_complete(c, &c->entries[c->entry_count]);
-			if (suffix_add(c->names, e->pattern, (uint32_t)c->entry_count) <
-			    0)
+			if (suffix_add(c->names, e->pattern,
+				       name_value(e, c->entry_count)) < 0)
 				b->out_of_memory = true;
 			c->entry_count++;
 		}

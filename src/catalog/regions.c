@@ -28,11 +28,15 @@ enum region_scheme region_scheme_find(struct str s)
 /* Both ends of a token tell our own few hundred apart; bit 0x20 set, letters have one case. */
 static size_t hash(enum region_scheme scheme, struct str token)
 {
-	size_t n = token.len < 8 ? token.len : 8;
 	uint64_t first = 0, last = 0;
 
-	memcpy(&first, token.p, n);
-	memcpy(&last, token.p + token.len - n, n);
+	if (token.len >= sizeof(first)) {
+		memcpy(&first, token.p, sizeof(first));
+		memcpy(&last, token.p + token.len - sizeof(last), sizeof(last));
+	} else {
+		for (size_t i = 0; i < token.len; i++)
+			first = first << 8 | (uint8_t)token.p[i];
+	}
 	first |= 0x2020202020202020u;
 	last |= 0x2020202020202020u;
 	return (size_t)hash_u64(first ^ last * 0x9e3779b97f4a7c15u ^

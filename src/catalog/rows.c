@@ -569,6 +569,7 @@ static void own_connector(struct builder *b, const struct tsv *t,
 	struct link l = {.row = {.confidence = CONFIDENCE_VERIFIED,
 				 .own = true,
 				 .line = row->line,
+				 .col = row->col[SERVICE_PATTERN],
 				 .file = b->name[FILE_OWN],
 				 .source = STR("own entry")}};
 	const struct entry *e;

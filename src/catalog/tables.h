@@ -39,7 +39,7 @@ struct service_row {
 /* A row that names a connector. */
 struct connector_row {
 	const char *file;
-	uint32_t line;
+	uint32_t line, col; /* of the pattern; of own rows alone */
 	uint8_t confidence;
 	bool own;
 	struct str pattern;
@@ -48,8 +48,15 @@ struct connector_row {
 };
 
 /*
- * Everything that one pattern of one file says: the suffix table's value is its index.  What
- * every lookup asks of the rows behind it is kept here, so that it costs one cache line.
+ * A value of the suffix table: which kinds of rows the entry has, and its index above them.
+ * Most lookups pass over an entry without reading it.
+ */
+#define NAME_SERVICE    UINT32_C(1)
+#define NAME_CONNECTORS UINT32_C(2)
+#define NAME_SHIFT      2
+
+/*
+ * Everything that one pattern of one file says.  What every lookup asks of the rows behind it is kept here, so that it costs one cache line.
  */
 struct entry {
 	struct str pattern;

@@ -47,7 +47,6 @@ struct site_cfg {
 	const char *hours_text; /* NULL = not given */
 	struct hours hours;
 	struct holidays *holidays;    /* NULL = none */
-	uint8_t holidays_sha256[32];  /* of the file; zero = none */
 	const char *const *countries; /* upper-case alpha-2 */
 	size_t country_count;         /* 0 = any country is expected */
 };

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "config/identity_impl.h"
 
+static const char too_many[] = "more than 200000 entries, or more than 16 MiB of them";
+
 #define TEXTS_MAX ((size_t)4 << 20)
 #define ODD_TOLD  3u /* of one file, each with its place */
 /* Kea's HWAddr::MAX_HWADDR_LEN; chaddr of RFC 2131 section 2 has 16. */
@@ -147,7 +149,8 @@ int identity_list_add(struct identity_list *l, const struct identity_row *row,
 	uint32_t text;
 	int rc;
 
-	if (l->count == IDENTITY_ROWS_MAX)
+	if (l->count >=
+	    (row->kind == IDENTITY_LEASES ? IDENTITY_LOG_MAX : IDENTITY_ROWS_MAX))
 		return -ENOSPC;
 	if (!grow(&rows, &l->room, l->count, 1, sizeof(*l->rows)))
 		return -ENOMEM;
@@ -216,26 +219,33 @@ static bool is_hardware(struct str s)
 	return true;
 }
 
-bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret)
+bool identity_machine(struct identity_reader *r, struct str part, const struct mac *m,
+		      struct mac *ret)
 {
-	struct mac m = {{0}};
-	const bool is_mac = mac_parse(text, &m);
-
 	*ret = (struct mac){{0}};
-	if (!is_mac && !is_hardware(text)) {
-		identity_fault(r, text, "is no MAC address", NULL);
-		return false;
-	}
-	if (is_mac && (m.b[0] & 1) == 0) {
-		*ret = m;
+	if (!mac_is_none(m) && (m->b[0] & 1) == 0) {
+		*ret = *m;
 		return true;
 	}
 	if (r->odd++ < ODD_TOLD) {
-		diag_add(r->d, DIAG_WARNING, place_of(r, text), "odd-lease",
+		diag_add(r->d, DIAG_WARNING, place_of(r, part), "odd-lease",
 			 "is no machine's MAC address: this lease tells nobody");
 		diag_note(r->d, "clients say themselves what theirs is; the other leases "
 				"of the file count");
 	}
+	return false;
+}
+
+bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret)
+{
+	struct mac m = {{0}};
+
+	*ret = m;
+	if (!mac_parse(text, &m) && !is_hardware(text)) {
+		identity_fault(r, text, "is no MAC address", NULL);
+		return false;
+	}
+	(void)identity_machine(r, text, &m, ret);
 	return true;
 }
 
@@ -248,13 +258,23 @@ static void tell_odd(const struct identity_reader *r)
 			 r->odd);
 }
 
-void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user)
+/* Make the rows of a log as few as a table may have; false: it has more leases. */
+static bool shorten(struct identity_reader *r)
 {
-	int rc;
+	struct identity_list *l = r->list;
+	bool lost;
 
-	row->line = r->line;
-	rc = identity_list_add(r->list, row, user);
-	if (rc == 0 || r->full)
+	if (l->count <= IDENTITY_ROWS_MAX)
+		return true;
+	identity_sort(l->rows, l->count);
+	l->count = identity_compact(l->rows, l->count, &lost);
+	r->lost |= lost;
+	return l->count <= IDENTITY_ROWS_MAX;
+}
+
+static void tell_full(struct identity_reader *r, int rc)
+{
+	if (r->full)
 		return;
 	r->full = true;
 	identity_fault(r, STR_NONE,
@@ -262,6 +282,41 @@ void identity_keep(struct identity_reader *r, struct identity_row *row, struct s
 				     : "too many entries: 200000 rows and 4 MiB of users "
 				       "are the most",
 		       NULL);
+}
+
+void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user)
+{
+	int rc;
+
+	row->line = r->line;
+	if (r->full)
+		return;
+	rc = identity_list_add(r->list, row, user);
+	if (rc == -ENOSPC && row->kind == IDENTITY_LEASES && shorten(r))
+		rc = identity_list_add(r->list, row, user);
+	if (rc != 0)
+		tell_full(r, rc);
+}
+
+/* At the end of a file: what is kept of a long log, and no more memory than that. */
+static void finish_log(struct identity_reader *r)
+{
+	struct identity_list *l = r->list;
+	const size_t was = l->count;
+	void *rows;
+
+	if (!shorten(r))
+		tell_full(r, -ENOSPC);
+	if (l->count < was) {
+		rows = realloc(l->rows, (l->count + 1) * sizeof(*l->rows));
+		if (rows != NULL) {
+			l->rows = rows;
+			l->room = l->count + 1;
+		}
+	}
+	if (r->lost)
+		diag_add(r->d, DIAG_WARNING, (struct span){.file = r->name}, "long-log",
+			 "has over 200000 leases: only the last of each address counts");
 }
 
 bool identity_seconds(struct str digits, int64_t *ret_us)
@@ -308,6 +363,7 @@ bool identity_parse(struct identity_list *l, enum identity_kind kind, const char
 		identity_read_dnsmasq(&r);
 	else
 		identity_read_isc(&r);
+	finish_log(&r);
 	tell_odd(&r);
 	return !r.bad;
 }
@@ -334,7 +390,13 @@ static int compare_rows(const void *x, const void *y)
 	return order != 0 ? order : compare_times(a, b);
 }
 
-static bool is_same_thing(const struct identity_row *a, const struct identity_row *b)
+void identity_sort(struct identity_row *rows, size_t count)
+{
+	if (count > 1)
+		qsort(rows, count, sizeof(*rows), compare_rows);
+}
+
+bool identity_same(const struct identity_row *a, const struct identity_row *b)
 {
 	return a->kind == b->kind && addr_equal(&a->addr, &b->addr) &&
 	       (!addr_is_none(&a->addr) || memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0);
@@ -344,7 +406,7 @@ static bool is_same_thing(const struct identity_row *a, const struct identity_ro
 static void cut(struct identity_row *rows, size_t count)
 {
 	for (size_t i = 0; i + 1 < count; i++)
-		if (is_same_thing(&rows[i], &rows[i + 1]) &&
+		if (identity_same(&rows[i], &rows[i + 1]) &&
 		    rows[i].until_us > rows[i + 1].from_us)
 			rows[i].until_us = rows[i + 1].from_us;
 }
@@ -355,10 +417,9 @@ void identity_refuse_overlaps(struct identity_reader *r)
 	struct identity_row *rows = r->list->rows;
 	const size_t count = r->list->count;
 
-	if (count > 1)
-		qsort(rows, count, sizeof(*rows), compare_rows);
+	identity_sort(rows, count);
 	for (size_t i = 0; i + 1 < count; i++) {
-		if (!is_same_thing(&rows[i], &rows[i + 1]) ||
+		if (!identity_same(&rows[i], &rows[i + 1]) ||
 		    rows[i].until_us <= rows[i + 1].from_us)
 			continue;
 		r->line = rows[i + 1].line;
@@ -430,38 +491,55 @@ static void gather(struct identity *t, const struct identity_list *const *lists,
 	}
 }
 
-struct identity *identity_build(const struct identity_list *const *lists, size_t count,
-				const char **ret_error)
+/* Put `t`, with all rows of the lists, in order; false: *ret_error says why not. */
+static bool arrange(struct identity *t, const char **ret_error)
 {
-	size_t rows = 0, texts = 0, bytes, about_macs = 0;
-	struct identity *t;
+	size_t rows = t->by_addr, about_macs = 0;
+	const char *texts = texts_of(t);
+	bool lost;
 
-	for (size_t i = 0; i < count; i++) {
-		rows += lists[i]->count;
-		texts += lists[i]->texts_len;
-	}
-	bytes = sizeof(*t) + rows * sizeof(struct identity_row) + texts;
-	*ret_error = "more than 200000 entries, or more than 16 MiB of them";
-	if (rows > IDENTITY_ROWS_MAX || bytes > IDENTITY_BYTES_MAX)
-		return NULL;
-	*ret_error = "out of memory";
-	t = malloc(bytes);
-	if (t == NULL)
-		return NULL;
-	*t = (struct identity){
-		.bytes = bytes, .by_addr = (uint32_t)rows, .texts_len = (uint32_t)texts};
-	gather(t, lists, count);
-	if (!drop_routers(t->rows, rows)) {
-		free(t);
-		return NULL;
-	}
-	qsort(t->rows, rows, sizeof(struct identity_row), compare_rows);
+	if (!drop_routers(t->rows, rows))
+		return false;
+	identity_sort(t->rows, rows);
+	rows = identity_compact(t->rows, rows, &lost);
+	memmove(t->rows + rows, texts, t->texts_len);
+	t->bytes = sizeof(*t) + rows * sizeof(struct identity_row) + t->texts_len;
+	*ret_error = too_many;
+	if (rows > IDENTITY_ROWS_MAX || t->bytes > IDENTITY_BYTES_MAX)
+		return false;
 	cut(t->rows, rows);
 	while (about_macs < rows && addr_is_none(&t->rows[about_macs].addr))
 		about_macs++;
 	t->by_mac = (uint32_t)about_macs;
 	t->by_addr = (uint32_t)(rows - about_macs);
-	return t;
+	return true;
+}
+
+struct identity *identity_build(const struct identity_list *const *lists, size_t count,
+				const char **ret_error)
+{
+	size_t rows = 0, texts = 0;
+	struct identity *t, *shorter;
+
+	for (size_t i = 0; i < count; i++) {
+		rows += lists[i]->count;
+		texts += lists[i]->texts_len;
+	}
+	*ret_error = too_many;
+	if (rows > IDENTITY_LOG_MAX || texts > IDENTITY_BYTES_MAX)
+		return NULL;
+	*ret_error = "out of memory";
+	t = malloc(sizeof(*t) + rows * sizeof(struct identity_row) + texts);
+	if (t == NULL)
+		return NULL;
+	*t = (struct identity){.by_addr = (uint32_t)rows, .texts_len = (uint32_t)texts};
+	gather(t, lists, count);
+	if (!arrange(t, ret_error)) {
+		free(t);
+		return NULL;
+	}
+	shorter = realloc(t, t->bytes);
+	return shorter == NULL ? t : shorter;
 }
 
 void identity_destroy(struct identity *t)
@@ -571,7 +649,7 @@ static const struct identity_row *row_at(const struct identity_row *rows, size_t
 	if (low == 0)
 		return NULL;
 	r = &rows[low - 1];
-	return is_same_thing(r, key) && r->until_us > key->from_us ? r : NULL;
+	return identity_same(r, key) && r->until_us > key->from_us ? r : NULL;
 }
 
 static enum identity_answer user_of(const struct identity *t,

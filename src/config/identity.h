@@ -7,7 +7,7 @@
  * and a list of people.
  *
  * Files of leases are told apart by their first line: dnsmasq's dnsmasq.leases, ISC's
- * dhcpd.leases (dhcpd.leases(5)), Kea's memfile CSV (Kea ARM 8.2, both families).  docs of the
+ * dhcpd.leases and dhcpd6.leases (dhcpd.leases(5)), Kea's memfile CSV (Kea ARM 8.2, both families).  docs of the
  * list of people: weir.conf(5).  A host name in a lease is the client's own word and not used.
  *
  * They live here, beside weir.conf: like it they are the operator's files, read aside, whole, with
@@ -27,8 +27,9 @@
 #include "base/text.h"
 #include "config/config.h"
 
-#define IDENTITY_ROWS_MAX  200000u            /* of all lists */
-#define IDENTITY_USER_MAX  128                /* bytes of a user's name */
+#define IDENTITY_ROWS_MAX  200000u /* of a table, and of what a list keeps */
+#define IDENTITY_LOG_MAX   800000u /* leases while a log is read: 45 MB of memory */
+#define IDENTITY_USER_MAX  128     /* bytes of a user's name */
 #define IDENTITY_BYTES_MAX ((size_t)16 << 20) /* of a table */
 #define IDENTITY_FILE_MAX  ((size_t)64 << 20)
 #define IDENTITY_MAC_TEXT  17 /* "02:00:5e:10:00:01" */
@@ -62,7 +63,10 @@ struct identity_list *identity_list_create(void); /* NULL: out of memory */
 void identity_list_destroy(struct identity_list *l);
 size_t identity_list_rows(const struct identity_list *l);
 
-/* `user` absent = none.  0, -ENOMEM, or -ENOSPC: over a bound of the table. */
+/*
+ * Leases may be more than a table's until identity_parse() ends or the table is built.
+ * `user` absent = none.  0, -ENOMEM, or -ENOSPC: over a bound.
+ */
 int identity_list_add(struct identity_list *l, const struct identity_row *row,
 		      struct str user);
 
@@ -70,7 +74,10 @@ int identity_list_add(struct identity_list *l, const struct identity_row *row,
  * Add what `text` says; file `name` is of `kind` LEASES or PEOPLE.  False when anything is wrong:
  * all findings are in `d`, and the list is of no use.  The unfinished last entry of a file of
  * leases, which a server is writing, is left out without a word; a lease whose MAC a client made
- * up so that it is no machine's (zero, a group, not of 6 bytes) tells nobody, with a warning.
+ * up so that it is no machine's (zero, a group, not of 6 bytes) tells nobody, with a warning.  A log
+ * of leases may be of any length: of more than IDENTITY_ROWS_MAX rows renewals become one with what
+ * they renew; if that is not enough the last lease of each address counts, and if that is not, those
+ * that had not ended when the newest began, with a warning.
  */
 bool identity_parse(struct identity_list *l, enum identity_kind kind, const char *name,
 		    struct str text, struct diag *d);

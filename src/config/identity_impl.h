@@ -21,6 +21,7 @@ struct identity_reader {
 	const char *base; /* its first byte */
 	bool bad;         /* something was wrong */
 	bool full;        /* a bound of the table was passed */
+	bool lost;        /* leases of a long log were left out */
 	unsigned odd;     /* leases of hardware that is no machine's */
 };
 
@@ -38,6 +39,10 @@ void identity_fault(struct identity_reader *r, struct str part, const char *mess
  */
 bool identity_hardware(struct identity_reader *r, struct str text, struct mac *ret);
 
+/* The same of a MAC that `part` of the line says; false: it names no machine. */
+bool identity_machine(struct identity_reader *r, struct str part, const struct mac *m,
+		      struct mac *ret);
+
 /* identity_list_add(); a list that is full is a finding, once. */
 void identity_keep(struct identity_reader *r, struct identity_row *row, struct str user);
 
@@ -45,6 +50,18 @@ void identity_keep(struct identity_reader *r, struct identity_row *row, struct s
 bool identity_seconds(struct str digits, int64_t *ret_us);
 
 bool mac_is_none(const struct mac *m);
+
+/* In order: by what the row is about, its kind, and when it begins. */
+void identity_sort(struct identity_row *rows, size_t count);
+/* Are both about the same address, or MAC, and of one kind? */
+bool identity_same(const struct identity_row *a, const struct identity_row *b);
+
+/*
+ * identity_compact.c: of sorted rows, if they are more than IDENTITY_ROWS_MAX, leave out leases
+ * until they are not: first, without loss, renewals; then (*ret_lost) all but the last of each
+ * address; then those that have ended.  Returns how many remain.
+ */
+size_t identity_compact(struct identity_row *rows, size_t count, bool *ret_lost);
 
 /* Rows about one address or MAC whose times overlap are findings.  Sorts the list. */
 void identity_refuse_overlaps(struct identity_reader *r);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * leases_isc - dhcpd.leases of ISC's DHCP server, dhcpd.leases(5) of 4.4.
+ * leases_isc - dhcpd.leases and dhcpd6.leases of ISC's DHCP server, dhcpd.leases(5) of 4.4.
  *
  * A log: "lease ADDRESS { STATEMENT; ... }", a later one of an address stands for those before it.
  * Times are UTC: "starts 4 2026/11/26 12:00:00;", "ends never;", or "starts epoch 1795521600;".
- * IPv6 leases (ia-na) name no MAC and are passed over, as is everything else.
+ * IPv6: "ia-na ID { cltt TIME; iaaddr ADDRESS { STATEMENT; ... } ... }", the same of "ia-ta".  ID
+ * is the IAID's 4 bytes and the DUID, a string with octal escapes or, by "lease-id-format hex",
+ * pairs of digits with ':' between them.  It began when the client was last heard of (cltt).  A
+ * DUID of a link-layer address (RFC 8415 11.2, 11.4) has the MAC of one of the machine's
+ * interfaces, by which it is known; another DUID names no machine.  Prefixes (ia-pd) and all else
+ * are passed over.
  */
 #include <string.h>
 
@@ -224,26 +229,22 @@ static void lease_statement(struct identity_reader *r, const struct statement *s
 	}
 }
 
-/* Behind "lease ADDRESS {". */
-static void read_lease(struct identity_reader *r, const struct addr *a)
+/* Behind "lease ADDRESS {" or "iaaddr ADDRESS {"; `l` says what is known.  False: the end. */
+static bool read_lease(struct identity_reader *r, struct lease l)
 {
-	struct lease l = {.row = {.addr = *a,
-				  .kind = IDENTITY_LEASES,
-				  .from_us = IDENTITY_BEFORE,
-				  .until_us = IDENTITY_EVER}};
 	struct statement s;
 
 	do {
 		s = next_statement(r);
 		if (s.end == TOKEN_END)
-			return; /* being written */
+			return false; /* being written */
 		if (s.end == TOKEN_OPEN)
 			skip_block(r);
 		else
 			lease_statement(r, &s, &l);
 	} while (s.end != TOKEN_CLOSE);
 	if (l.bad)
-		return;
+		return true;
 	/* Free, released, expired: nobody has it from its end on. */
 	if (l.has_state && !l.is_active) {
 		l.row.mac = (struct mac){{0}};
@@ -253,6 +254,139 @@ static void read_lease(struct identity_reader *r, const struct addr *a)
 	}
 	if (l.row.until_us > l.row.from_us)
 		identity_keep(r, &l.row, STR_NONE);
+	return true;
+}
+
+static struct lease lease_of(struct str address)
+{
+	struct lease l = {.row = {.kind = IDENTITY_LEASES,
+				  .from_us = IDENTITY_BEFORE,
+				  .until_us = IDENTITY_EVER}};
+
+	l.bad = !addr_parse(address.p, address.len, &l.row.addr);
+	return l;
+}
+
+/* The byte that `s` begins with, taken off it; false: there is none. */
+static bool string_byte(struct str *s, uint8_t *ret)
+{
+	size_t n = 1, digits = 0;
+	unsigned v = 0;
+
+	if (s->len == 0)
+		return false;
+	*ret = (uint8_t)s->p[0];
+	if (s->p[0] == '\\' && s->len > 1) {
+		while (digits < 3 && digits + 1 < s->len && s->p[digits + 1] >= '0' &&
+		       s->p[digits + 1] <= '7')
+			v = v * 8 + (unsigned)(s->p[++digits] - '0');
+		*ret = digits > 0 ? (uint8_t)v : (uint8_t)s->p[1];
+		n += digits > 0 ? digits : 1;
+	}
+	*s = (struct str){s->p + n, s->len - n};
+	return true;
+}
+
+/* The same of "00:1f:..". */
+static bool hex_byte(struct str *s, uint8_t *ret)
+{
+	size_t n = 0;
+	uint8_t v = 0;
+
+	for (; n < 2; n++) {
+		const char c = n < s->len ? ascii_lower(s->p[n]) : '\0';
+
+		if (!ascii_is_hex(c))
+			return false;
+		v = (uint8_t)(v << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
+	}
+	if (s->len > n && s->p[n++] != ':')
+		return false;
+	*ret = v;
+	*s = (struct str){s->p + n, s->len - n};
+	return true;
+}
+
+#define IAID_BYTES 4u
+#define LLT_BYTES  14u /* type, hardware type, time, MAC */
+#define LL_BYTES   10u
+#define ID_BYTES   (IAID_BYTES + LLT_BYTES + 1u) /* one more tells that it is too long */
+
+/* The MAC in the DUID of an identifier; none: it has none, or one that is no machine's. */
+static void duid_mac(struct identity_reader *r, struct str id, struct mac *ret)
+{
+	const bool quoted = id.p[0] == '"';
+	struct str rest = quoted ? (struct str){id.p + 1, id.len - 2} : id;
+	uint8_t bytes[ID_BYTES] = {0};
+	const uint8_t *duid = bytes + IAID_BYTES;
+	struct mac m;
+	size_t n = 0;
+
+	while (n < sizeof(bytes) &&
+	       (quoted ? string_byte(&rest, &bytes[n]) : hex_byte(&rest, &bytes[n])))
+		n++;
+	*ret = (struct mac){{0}};
+	/* DUID-LLT is 1, DUID-LL is 3; Ethernet is 1. */
+	if (rest.len > 0 || duid[0] != 0 || duid[2] != 0 || duid[3] != 1 ||
+	    !((duid[1] == 1 && n == IAID_BYTES + LLT_BYTES) ||
+	      (duid[1] == 3 && n == IAID_BYTES + LL_BYTES)))
+		return;
+	memcpy(m.b, bytes + n - sizeof(m.b), sizeof(m.b));
+	(void)identity_machine(r, id, &m, ret);
+}
+
+static bool is_word(const struct statement *s, const char *word)
+{
+	return s->count > 0 && str_equal(s->words[0], str_of(word));
+}
+
+/*
+ * Behind "ia-na ID {"; `mac` is the ID's.  Each "iaaddr" that is whole counts, also where what
+ * is around it is being written.
+ */
+static void read_association(struct identity_reader *r, const struct mac *mac)
+{
+	int64_t from_us = IDENTITY_BEFORE;
+	struct statement s;
+	struct lease l;
+
+	do {
+		s = next_statement(r);
+		if (s.end == TOKEN_OPEN && is_word(&s, "iaaddr")) {
+			l = lease_of(s.count == 2 ? s.words[1] : STR_NONE);
+			if (l.bad)
+				identity_fault(r, s.words[s.count - 1],
+					       "is no IP address", NULL);
+			l.row.from_us = from_us;
+			l.row.mac = *mac;
+			if (!read_lease(r, l))
+				return;
+		} else if (s.end == TOKEN_OPEN) {
+			skip_block(r);
+		} else if (is_word(&s, "cltt")) {
+			(void)take_moment(r, &s, &from_us); /* else the file is refused */
+		}
+	} while (s.end != TOKEN_CLOSE && s.end != TOKEN_END);
+}
+
+/* What begins with `s`, a '{' behind it. */
+static void read_entry(struct identity_reader *r, const struct statement *s)
+{
+	struct lease l;
+	struct mac mac;
+
+	if (is_word(s, "lease")) {
+		l = lease_of(s->count == 2 ? s->words[1] : STR_NONE);
+		if (l.bad)
+			identity_fault(r, s->words[s->count - 1], "is no IP address",
+				       NULL);
+		(void)read_lease(r, l);
+	} else if (s->count == 2 && (is_word(s, "ia-na") || is_word(s, "ia-ta"))) {
+		duid_mac(r, s->words[1], &mac);
+		read_association(r, &mac);
+	} else {
+		skip_block(r);
+	}
 }
 
 void identity_read_isc(struct identity_reader *r)
@@ -260,7 +394,6 @@ void identity_read_isc(struct identity_reader *r)
 	const char *start = r->rest.p;
 	bool any = false;
 	struct statement s;
-	struct addr a;
 
 	r->line = 1;
 	r->base = r->rest.p;
@@ -272,17 +405,8 @@ void identity_read_isc(struct identity_reader *r)
 			identity_fault(r, STR_NONE, "a '}' without its '{'", NULL);
 			break;
 		}
-		if (s.end != TOKEN_OPEN)
-			continue;
-		if (s.count == 0 || !str_equal(s.words[0], STR("lease"))) {
-			skip_block(r);
-		} else if (s.count != 2 ||
-			   !addr_parse(s.words[1].p, s.words[1].len, &a)) {
-			identity_fault(r, s.words[s.count - 1], "is no IP address", NULL);
-			skip_block(r);
-		} else {
-			read_lease(r, &a);
-		}
+		if (s.end == TOKEN_OPEN)
+			read_entry(r, &s);
 	}
 	if (!any && s.end == TOKEN_END && s.count > 0) {
 		r->line = 1;

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/file_set.h"
-#include "base/hash.h"
 #include "config/walk.h"
 
 #define NAME_MAX_BYTES      63
@@ -555,7 +554,6 @@ static void read_holidays(const struct job *j)
 		return;
 	rc = file_set_read(j->w->files, name, HOLIDAYS_MAX_BYTES, &text, &len);
 	if (rc == 0) {
-		digest_sha256(text, len, site->holidays_sha256);
 		diag_source(j->w->d, name, text, len);
 		rc = holidays_parse((struct str){text, len}, name, j->w->d,
 				    &site->holidays);

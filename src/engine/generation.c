@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "match/calendar.h"
 #include "match/prefixes.h"
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
@@ -95,7 +96,23 @@ static int index_inside(struct generation *g)
 	return rc != 0 ? rc : prefixes_seal(m->inside);
 }
 
-/* The generation's name covers the configuration's bytes, the rules and the catalogue. */
+/* The days that sites' calendars have, each behind its site's number. */
+static void add_calendars(const struct config *c, struct digest *d)
+{
+	for (size_t i = 0; i < c->site_count; i++) {
+		const uint8_t number[] = {(uint8_t)i, (uint8_t)(i >> 8)};
+
+		if (c->sites[i].holidays == NULL)
+			continue;
+		digest_add(d, number, sizeof(number));
+		holidays_digest(c->sites[i].holidays, d);
+	}
+}
+
+/*
+ * The generation's name covers the configuration's bytes, the calendars, the rules and the
+ * catalogue.
+ */
 static void name_generation(struct generation *g, struct file_set *set)
 {
 	uint8_t part[32];
@@ -108,9 +125,7 @@ static void name_generation(struct generation *g, struct file_set *set)
 	    file_set_read(set, g->config->path, CONFIG_BYTES_MAX, &text, &len) == 0)
 		digest_add(&d, text, len);
 	free(text);
-	for (size_t i = 0; i < g->config->site_count; i++)
-		if (g->config->sites[i].holidays != NULL)
-			digest_add(&d, g->config->sites[i].holidays_sha256, 32);
+	add_calendars(g->config, &d);
 	if (g->policy != NULL) {
 		policy_digest(g->policy, part);
 		digest_add(&d, part, sizeof(part));

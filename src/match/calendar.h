@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "match/zone.h"
 
@@ -61,6 +62,8 @@ int holidays_parse(struct str text, const char *file, struct diag *d,
 void holidays_destroy(struct holidays *h);
 bool holidays_has(const struct holidays *h, int year, int month,
 		  int day); /* h may be NULL */
+/* Add the dates, whatever the file looked like: of equal sets the digest is the same. */
+void holidays_digest(const struct holidays *h, struct digest *d);
 
 /* Is local time `us` in zone `z` (NULL = UTC) within the hours? */
 bool calendar_open(const struct hours *h, const struct holidays *off,

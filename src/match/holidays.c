@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holidays - sets of dates from plain text or iCalendar.  Contract: match/calendar.h. */
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,4 +122,13 @@ bool holidays_has(const struct holidays *h, int year, int month, int day)
 {
 	return h != NULL && civil_valid_date(year, month, day) &&
 	       day_set_has(&h->days, civil_days(year, month, day));
+}
+
+void holidays_digest(const struct holidays *h, struct digest *d)
+{
+	for (size_t i = 0; i < sizeof(h->days.bits) / sizeof(h->days.bits[0]); i++) {
+		const uint64_t word = htole64(h->days.bits[i]);
+
+		digest_add(d, &word, sizeof(word));
+	}
 }

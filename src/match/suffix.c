@@ -70,7 +70,8 @@ struct pattern {
 	bool apart;            /* its tail is not its node's */
 	uint8_t front_len;
 	uint8_t front_labels;
-	bool one_star;     /* the front is one label with one star */
+	bool one_star;     /* in the front */
+	bool whole;        /* that star is a whole label: takes a byte at least */
 	uint8_t head, end; /* bytes before the front's first star, behind its last one */
 };
 
@@ -86,6 +87,7 @@ struct suffix_table {
 	unsigned shift;     /* a hash shifted so far is a slot's number */
 	uint32_t node_count;
 	bool has_short; /* some pattern's tail is one label, or none */
+	bool clashed;   /* some node has the text of another tail than a pattern's */
 };
 
 static bool is_host_byte(char c)
@@ -280,11 +282,12 @@ static void front_measure(struct pattern *p, struct str s)
 
 	p->front_len = (uint8_t)front.len;
 	p->front_labels = (uint8_t)(count_bytes(front, '.') + 1);
-	p->one_star = p->front_labels == 1 && count_bytes(front, '*') == 1;
 	while (front.p[p->head] != '*')
 		p->head++;
 	while (front.p[front.len - p->end - 1] != '*')
 		p->end++;
+	p->one_star = (size_t)p->head + p->end + 1 == front.len;
+	p->whole = p->one_star && is_whole_label(front, p->head);
 }
 
 /* Fill in what the order and the place of the pattern follow from. */
@@ -439,6 +442,11 @@ static struct node *node_intern(struct suffix_table *t, uint64_t hash, const cha
 	return n;
 }
 
+static bool node_is(const struct suffix_table *t, const struct node *n, struct str tail)
+{
+	return n->len == tail.len && memcmp(t->text + n->text, tail.p, tail.len) == 0;
+}
+
 /* Give a pattern its node, and its node's tails theirs. */
 static void pattern_place(struct suffix_table *t, struct pattern *p)
 {
@@ -454,9 +462,11 @@ static void pattern_place(struct suffix_table *t, struct pattern *p)
 		hash = tail_hash(hash, text, end, end - i);
 		n->children |= child_bit(hash);
 		n = node_intern(t, hash, text + i, p->len - i);
+		if (!node_is(t, n, (struct str){text + i, p->len - i}))
+			t->clashed = true;
 		end = i == 0 ? 0 : i - 1;
 	}
-	if (n->len != p->tail || memcmp(t->text + n->text, text + least, p->tail) != 0)
+	if (!node_is(t, n, (struct str){text + least, p->tail}))
 		p->apart = true;
 	if (p->apart)
 		p->group = GROUP_EACH;
@@ -570,27 +580,30 @@ int suffix_seal(struct suffix_table *t)
 	return 0;
 }
 
-/* The best `max` items found so far, best first. */
+/* Where the numbers of the best `max` items found so far stand, best first. */
 struct found {
 	const struct item *items;
-	uint32_t *ret; /* their numbers */
-	size_t count, max;
+	uint32_t *ret;
+	size_t max;
 };
 
-static inline void found_add(struct found *f, uint32_t item)
+/* Add an item to the `count` that there are; how many there are then. */
+static inline size_t found_add(const struct found *f, size_t count, uint32_t item)
 {
 	uint32_t rank = f->items[item].rank;
-	size_t i = f->count;
+	size_t i = count;
 
-	if (i == f->max && (i == 0 || f->items[f->ret[i - 1]].rank < rank))
-		return;
-	if (i == f->max)
+	if (i == f->max) {
+		if (i == 0 || f->items[f->ret[i - 1]].rank < rank)
+			return count;
 		i--;
-	else
-		f->count++;
+	} else {
+		count++;
+	}
 	for (; i > 0 && f->items[f->ret[i - 1]].rank > rank; i--)
 		f->ret[i] = f->ret[i - 1];
 	f->ret[i] = item;
+	return count;
 }
 
 /* Which of the eight bytes at `p` are dots: bit 0 = the first. */
@@ -646,18 +659,39 @@ struct name {
 	uint64_t dots; /* dots_of_end() */
 };
 
-/* Where the label begins that ends before offset `end` (not 0). */
-static inline size_t label_begin(const struct name *name, size_t end)
+/* Where the label begins that ends before offset `end`, and no dot in name->dots begins it. */
+static size_t far_begin(const struct name *name, size_t end)
 {
-	size_t behind = name->host.len - end;
 	const char *dot;
 
-	if (behind < 64 && name->dots << behind != 0)
-		return end - (size_t)__builtin_clzll(name->dots << behind);
 	if (name->host.len <= 64)
 		return 0;
 	dot = memrchr(name->host.p, '.', end);
 	return dot == NULL ? 0 : (size_t)(dot - name->host.p) + 1;
+}
+
+/*
+ * Where the label begins that ends before offset `end` (not 0).  `*dots` holds those before
+ * `end`, bit 63 = the byte before it; goes on to those before that label.
+ */
+static inline size_t next_begin(const struct name *name, size_t end, uint64_t *dots)
+{
+	unsigned len;
+
+	if (*dots == 0)
+		return far_begin(name, end);
+	len = (unsigned)__builtin_clzll(*dots);
+	*dots = *dots << len << 1;
+	return end - len;
+}
+
+/* The same for any label. */
+static inline size_t label_begin(const struct name *name, size_t end)
+{
+	size_t behind = name->host.len - end;
+	uint64_t dots = behind < 64 ? name->dots << behind : 0;
+
+	return next_begin(name, end, &dots);
 }
 
 /* How many labels there are before offset `end`. */
@@ -719,8 +753,8 @@ static bool front_matches(const char *front, const struct pattern *p,
 		return false;
 	if (!p->one_star)
 		return labels_match((struct str){front, len}, host);
-	/* The most usual; a star alone stands for a byte at least. */
-	return host.len >= len - (len > 1) && same_bytes(front, host.p, p->head) &&
+	/* The most usual; as many labels on both sides leave no dot to the star. */
+	return host.len >= len - !p->whole && same_bytes(front, host.p, p->head) &&
 	       same_bytes(front + len - p->end, host.p + host.len - p->end, p->end);
 }
 
@@ -728,10 +762,10 @@ static bool front_matches(const char *front, const struct pattern *p,
  * Add what the patterns say that are compared with each name; `same`: the node's tail is the
  * name's from offset `tail` on.
  */
-static __attribute__((noinline)) void add_each(const struct suffix_table *t,
-					       const struct step *s,
-					       const struct name *name, bool same,
-					       struct found *f)
+static __attribute__((noinline)) size_t add_each(const struct suffix_table *t,
+						 const struct step *s,
+						 const struct name *name, bool same,
+						 const struct found *f, size_t count)
 {
 	const struct node *n = s->node;
 	size_t dot = n->len > 0;
@@ -752,28 +786,38 @@ static __attribute__((noinline)) void add_each(const struct suffix_table *t,
 		if (p->apart ? pattern_match((struct str){text, p->len}, name->host)
 			     : same && front_matches(text + (p->below ? 2 : 0), p, name,
 						     end))
-			found_add(f, i);
+			count = found_add(f, count, i);
 	}
+	return count;
 }
 
-/* Add what the node of a step says of `host`. */
-static inline void collect(const struct suffix_table *t, const struct step *s,
-			   const struct name *name, struct found *f)
+/* Is the tail of a step's node the name's?  Hashes alone say so. */
+static inline bool is_same(const struct suffix_table *t, const struct step *s,
+			   struct str host)
 {
-	struct str host = name->host;
+	const struct node *n = s->node;
+
+	return n->len == host.len - s->tail &&
+	       same_bytes(t->text + n->text, host.p + s->tail, n->len);
+}
+
+/* Add what the node of a step says of `host`; `same`: is_same(). */
+static inline size_t collect(const struct suffix_table *t, const struct step *s,
+			     const struct name *name, bool same, const struct found *f,
+			     size_t count)
+{
 	const struct node *n = s->node;
 	uint32_t i = n->first, end = i + n->counts[GROUP_EXACT];
-	bool same = n->len == host.len - s->tail &&
-		    same_bytes(t->text + n->text, host.p + s->tail, n->len);
 
 	if (s->tail > 0) {
 		i = end;
 		end += s->tail > 1 ? n->counts[GROUP_BELOW] : 0; /* a name and a dot */
 	}
 	for (; same && i < end; i++)
-		found_add(f, i);
+		count = found_add(f, count, i);
 	if (n->counts[GROUP_EACH] > 0)
-		add_each(t, s, name, same, f);
+		count = add_each(t, s, name, same, f, count);
+	return count;
 }
 
 /*
@@ -786,15 +830,15 @@ static inline size_t climb(const struct suffix_table *t, const struct name *name
 {
 	const struct node *n = &t->slots[empty_tail(t)];
 	struct str host = name->host;
-	size_t end = host.len, begin = label_begin(name, end); /* of a label */
-	uint64_t hash = 0;
+	uint64_t dots = name->dots, hash = 0;
+	size_t end = host.len, begin = next_begin(name, end, &dots); /* of a label */
 	size_t count = n->has_items;
 
 	steps[0] = (struct step){n, host.len};
 	if (!t->has_short && begin > 1 && begin < end) { /* two labels at once */
 		hash = tail_hash(0, host.p, end, end - begin);
 		end = begin - 1;
-		begin = label_begin(name, end);
+		begin = next_begin(name, end, &dots);
 	}
 	while (begin < end && count < DEPTH_MAX) { /* no pattern has an empty label */
 		hash = tail_hash(hash, host.p, end, end - begin);
@@ -808,7 +852,7 @@ static inline size_t climb(const struct suffix_table *t, const struct name *name
 		if (begin < 2 || n->children == 0)
 			break;
 		end = begin - 1;
-		begin = label_begin(name, end);
+		begin = next_begin(name, end, &dots);
 	}
 	return count;
 }
@@ -818,17 +862,21 @@ size_t suffix_find(const struct suffix_table *t, struct str host, uint32_t *ret,
 {
 	struct name name = {.host = host};
 	struct step steps[DEPTH_MAX];
-	struct found f = {.items = t->items, .ret = ret, .max = max};
-	size_t depth;
+	const struct found f = {.items = t->items, .ret = ret, .max = max};
+	bool same = false;
+	size_t depth, count = 0;
 
 	if (!t->sealed || host.len == 0)
 		return 0;
 	name.dots = dots_of_end(host);
 	depth = climb(t, &name, steps);
 	/* Longest tail first: most matches then arrive in their final order. */
-	while (depth-- > 0)
-		collect(t, &steps[depth], &name, &f);
-	for (size_t i = 0; i < f.count; i++)
+	while (depth-- > 0) {
+		/* Where no texts clash, a longer tail's node tells of the shorter ones too. */
+		same = (same && !t->clashed) || is_same(t, &steps[depth], host);
+		count = collect(t, &steps[depth], &name, same, &f, count);
+	}
+	for (size_t i = 0; i < count; i++)
 		ret[i] = t->items[ret[i]].value;
-	return f.count;
+	return count;
 }

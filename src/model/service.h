@@ -44,13 +44,14 @@ struct service {
 	struct str countries; /* ISO codes of the region, "NL|IE"; absent = unknown */
 	struct str host_role; /* "org-api", "login", ... */
 	struct str org, site_name, tenant_name, account, key, component, stamp;
-	char environment_id[GUID_LEN + 1]; /* "" = none; lower case */
-	char tenant_id[GUID_LEN + 1];
-	char organization_id[GUID_LEN + 1];
-	const struct connector_ref *connectors; /* sorted by connector */
-	size_t connector_count;
 	struct str pattern; /* that matched */
 	struct str source;  /* where the row's fact comes from, with its date */
+	const struct connector_ref *connectors; /* sorted by connector */
+	size_t connector_count;
+	char environment_id[GUID_LEN +
+			    1]; /* "" = none; lower case; stands behind the rest */
+	char tenant_id[GUID_LEN + 1];
+	char organization_id[GUID_LEN + 1];
 };
 
 /* An address lies in at most so many service tags, or their file is refused; published: 5. */

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 import unittest
+from datetime import datetime, timedelta, timezone
 
 import lab as places
 from case import Download, GatewayCase, in_parallel
@@ -122,6 +123,53 @@ class Reload(GatewayCase):
     def put_conf(self, text):
         with open(self.weir.conf, "w", encoding="ascii") as f:
             f.write(text)
+
+    def put_calendar(self, first, last):
+        """Whole days around now, both as iCalendar writes them."""
+        text = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//lab//EN", "BEGIN:VEVENT", "UID:1",
+                "DTSTAMP:20260101T000000Z", f"DTSTART;VALUE=DATE:{first}",
+                f"DTEND;VALUE=DATE:{last}", "SUMMARY:Closed", "END:VEVENT", "END:VCALENDAR", "")
+        with open(os.path.join(self.weir.folder, "days.ics"), "w", encoding="ascii", newline="") as f:
+            f.write("\r\n".join(text))
+
+    def test_a_calendar_is_read_anew(self):
+        """Holidays count with the reload; a broken calendar is refused, and what was stays."""
+        weir = self.weir
+        day = lambda n: (datetime.now(timezone.utc) + timedelta(days=n)).strftime("%Y%m%d")
+        with open(weir.conf, encoding="ascii") as f:
+            was = f.read()
+        self.addCleanup(self.put_conf, was)
+        self.put_conf(was.replace('name = "lab";', 'name = "lab"; zone = "UTC"; '
+                                  'hours = "mon-sun 00:00-24:00"; holidays = "days.ics";'))
+        weir.write_rules(RULES.replace(
+            "label barred-address",
+            f'label barred-address\ndeny  host "{ALLOWED2}"  outside hours  label closed'))
+        self.put_calendar(day(-9), day(-7))
+        weir.ctl("reload")
+        working = weir.status()["generation"]
+        self.assertTrue(self.lab.tls(ALLOWED2).ok, "a working day")
+        self.put_calendar(day(-1), day(2))
+        self.assertTrue(self.lab.tls(ALLOWED2).ok, "nobody has asked for it to be read")
+        weir.ctl("reload")
+        denied = self.lab.tls(ALLOWED2)
+        self.assertFalse(denied.ok, "a holiday")
+        event = weir.ledger.wait(type="flow", src_port=denied.port, verdict="deny")[-1]
+        self.assertEqual(event["rule_label"], "closed")
+        before = weir.status()["generation"]
+        self.assertNotEqual(before, working, "another calendar, another name")
+        self.put_calendar(day(-9), "2026133x")
+        # weir ctl would itself refuse the file.
+        weir.process.send_signal(signal.SIGHUP)
+        weir.ledger.wait(5, type="change", what="reload_refused")
+        self.assertRegex(weir.said(), r"days\.ics:8\b")
+        self.assertFalse(self.lab.tls(ALLOWED2).ok, "the holiday stays")
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        self.put_calendar(day(-1), day(2))
+        self.assertEqual(weir.status()["generation"], before)
+        self.put_calendar(day(-9), day(-7))
+        weir.ctl("reload")
+        self.assertTrue(self.lab.tls(ALLOWED2).ok, "a working day again")
+        self.assertEqual(weir.status()["generation"], working)
 
     def test_broken_rules_by_signal(self):
         before = self.weir.status()

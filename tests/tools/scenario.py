@@ -8,10 +8,14 @@ A file holds, one a line (# comments):
     conf NAME                    configuration beside the scenario file
     at TIME SRC -> HOST ADDRESS[@PORT]  VERDICT  SIGNAL[,SIGNAL]...  [FIELD=VALUE]...
     dns TIME SRC RESOLVER NAME ADDRESS
+    flood COUNT KIND TIME SRC -> HOST ADDRESS[@PORT]
+    told WORD[,WORD]...          the self-checks that are told in the run, "-" for none
 TIME is RFC 3339; the connection is a TLS handshake's first packets made here, at that packet
 time; no clock of the machine is read.  VERDICT is allow or deny; SIGNAL... are all signals
 that must be written for it, "-" for none; FIELD is one of its start event, "-" an absent one, a
-list with commas, blanks as %20.  A `dns` line is a question of SRC and the resolver's answer.  Prints TAP.
+list with commas, blanks as %20.  A `dns` line is a question of SRC and the resolver's answer.  A `flood`
+is COUNT connections, a second apart, of which nothing is wanted: of one KIND of client (alike), each
+of another (kinds: different JA4), or that ask ADDRESS for a tunnel to HOST (connect).  Prints TAP.
 """
 import ipaddress
 import json
@@ -20,17 +24,19 @@ import struct
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import unquote
 
 
-def client_hello(host):
+def client_hello(host, kind=0):
+    """Of that kind of client: so many cipher suites more."""
+    ciphers = struct.pack(f">{kind + 1}H", 0x1301, *range(0xC02B, 0xC02B + kind))
     name = host.encode()
     sni = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name
     extensions = struct.pack(">HH", 0, len(sni)) + sni
     extensions += bytes.fromhex("002b0003020304" "000a00040002001d" "000d0004000204030033")
     extensions += bytes.fromhex("0026 0024 001d 0020".replace(" ", "")) + bytes(range(32))
-    body = b"\x03\x03" + bytes(32) + b"\x00" + struct.pack(">HH", 2, 0x1301) + b"\x01\x00"
+    body = b"\x03\x03" + bytes(32) + b"\x00" + struct.pack(">H", len(ciphers)) + ciphers + b"\x01\x00"
     body += struct.pack(">H", len(extensions)) + extensions
     message = b"\x01" + struct.pack(">I", len(body))[1:] + body
     return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message
@@ -60,11 +66,12 @@ def segment(source, target, sport, dport, seq, ack, flags, payload=b""):
     return bytes(6) + b"\x02" + bytes(5) + kind + ip + tcp
 
 
-def connection(source, target, sport, dport, host):
+def connection(source, target, sport, dport, first):
+    """A handshake, and what the client says first."""
     yield segment(source, target, sport, dport, 1000, 0, 0x02)
     yield segment(target, source, dport, sport, 5000, 1001, 0x12)
     yield segment(source, target, sport, dport, 1001, 5001, 0x10)
-    yield segment(source, target, sport, dport, 1001, 5001, 0x18, client_hello(host))
+    yield segment(source, target, sport, dport, 1001, 5001, 0x18, first)
 
 
 def datagram(source, target, sport, dport, payload):
@@ -93,8 +100,17 @@ def lookup(source, resolver, sport, name, address):
                    struct.pack(">6H", 7, 0x8180, 1, 1, 0, 0) + question + record)
 
 
+def flood(number, count, kind, time, source, host, target):
+    """Steps of which nothing is wanted; what comes first stands where `at` has its fields."""
+    begin = datetime.fromisoformat(time.replace("Z", "+00:00"))
+    for i in range(count):
+        first = (f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode() if kind == "connect" else
+                 client_hello(host, i if kind == "kinds" else 0))
+        yield number, (begin + timedelta(seconds=i)).isoformat(), source, host, target, None, "", first
+
+
 def parse(path):
-    conf, steps = None, []
+    conf, steps, told = None, [], None
     with open(path, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             words = line.split("#")[0].split()
@@ -106,19 +122,24 @@ def parse(path):
                 steps.append((number, *words[1:3], *words[4:8], words[8:]))
             elif words[0] == "dns" and len(words) == 6:
                 steps.append((number, words[1], words[2], words[4], words[5], words[3], None, None))
+            elif words[0] == "flood" and len(words) == 8 and words[2] in ("alike", "kinds", "connect"):
+                steps.extend(flood(number, int(words[1]), *words[2:5], *words[6:8]))
+            elif words[0] == "told" and len(words) == 2:
+                told = (number, words[1])
             else:
                 sys.exit(f"{path}:{number}: not understood")
-    return conf, sorted(steps, key=lambda s: datetime.fromisoformat(s[1].replace("Z", "+00:00")))
+    return conf, told, sorted(steps, key=lambda s: datetime.fromisoformat(s[1].replace("Z", "+00:00")))
 
 
 def capture_of(steps):
     out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
-    for k, (_, time, source, host, target, verdict, want, _fields) in enumerate(steps):
+    for k, (_, time, source, host, target, verdict, want, fields) in enumerate(steps):
         moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
         micro = int(moment.timestamp()) * 1000000 + moment.microsecond
         address, _, port = target.partition("@")
         frames = (lookup(source, verdict, 20000 + k, host, target) if want is None else
-                  connection(source, address, 20000 + k, int(port or 443), host))
+                  connection(source, address, 20000 + k, int(port or 443),
+                             client_hello(host) if want else fields))
         for n, frame in enumerate(frames):
             t = micro + n
             out.append(struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame)
@@ -126,7 +147,7 @@ def capture_of(steps):
 
 
 def run(weir, path):
-    conf, steps = parse(path)
+    conf, told, steps = parse(path)
     with tempfile.NamedTemporaryFile(suffix=".pcap") as capture:
         capture.write(capture_of(steps))
         capture.flush()
@@ -138,7 +159,7 @@ def run(weir, path):
     if done.returncode != 0:
         print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
         return False
-    starts, signals, ports = {}, {}, {}
+    starts, signals, ports, checks = {}, {}, {}, []
     for line in done.stdout.splitlines():
         e = json.loads(line)
         if e["type"] == "flow" and e["phase"] == "start":
@@ -146,9 +167,15 @@ def run(weir, path):
             ports[e["flow_id"]] = e["src_port"]
         elif e["type"] == "signal":
             signals.setdefault(ports[e["flow_id"]], []).append(e["signal"])
-    good = True
+        elif e["type"] == "system" and e["what"].startswith("selfcheck_"):
+            checks.append(e["what"])
+    good = told is None or told[1] == (",".join(sorted(checks)) or "-")
+    if told is not None:
+        print(f"{'ok' if good else 'not ok'} - {name}:{told[0]} self-checks")
+    if not good:
+        print(f"# wanted {told[1]}, got {checks}")
     for k, (number, time, source, host, _target, verdict, want, fields) in enumerate(steps):
-        if want is None:
+        if not want: # a lookup, or one of many
             continue
         start = starts.get(20000 + k, {})
         got = [start.get("verdict"), ",".join(sorted(signals.get(20000 + k, []))) or "-"]

@@ -125,9 +125,26 @@ static void the_own_table_can_be_read(void **state)
 	assert_int_equal(neighbours_read(see, &s), 0);
 }
 
+/* libmnl alone would read the second header for ever. */
+static void a_length_that_is_negative_as_an_int_ends_it(void **state)
+{
+	static const uint32_t lengths[] = {UINT32_MAX, UINT32_MAX - 3, 1u << 31, 0, 15};
+	struct message two[2] = {message_of(NUD_REACHABLE), message_of(NUD_REACHABLE)};
+	struct seen s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		two[1].h.nlmsg_len = lengths[i];
+		assert_int_equal(parse(two, sizeof(two), &s), 1);
+	}
+	two[1].h.nlmsg_len = two[0].h.nlmsg_len;
+	assert_int_equal(parse(two, sizeof(two), &s), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_length_that_is_negative_as_an_int_ends_it),
 		cmocka_unit_test(known_neighbours_are_told),
 		cmocka_unit_test(other_messages_are_passed_over),
 		cmocka_unit_test(every_cut_is_harmless),

@@ -111,7 +111,9 @@ static void own_entries_override_shipped_ones(void **state)
 		  "db1.database.windows.net\t-\n"     /* none at all */
 		  "*.contoso.example\tpayroll\n"      /* a service of the site */
 		  "api.contoso.example\tshared_ftp\n" /* other connectors */
-		  "robots.contoso.example\tshared_robots\n");
+		  "robots.contoso.example\tshared_robots\n"
+		  "*.windows.net\tcdn\n" /* both shorter than the shipped one */
+		  "*.net\tshared_ftp\n");
 	c = build(files);
 	catalog_vocabulary(c, &v);
 	catalog_name(c, STR("x.crm4.dynamics.com"), &s);
@@ -122,8 +124,10 @@ static void own_entries_override_shipped_ones(void **state)
 	catalog_name(c, STR("db1.database.windows.net"), &s);
 	assert_int_equal(s.service, ID_NONE);
 	assert_int_equal(s.connector_count, 1);
+	assert_string_equal(word_of(v.connectors, s.connectors[0].connector),
+			    "shared_ftp");
 	catalog_name(c, STR("db2.database.windows.net"), &s);
-	assert_string_equal(service_name(c, &s), "sql");
+	assert_string_equal(service_name(c, &s), "cdn");
 	catalog_name(c, STR("api.contoso.example"), &s);
 	assert_string_equal(service_name(c, &s), "payroll");
 	assert_false(s.platform);
@@ -492,6 +496,46 @@ static void own_entries_that_hide_the_platform_are_told(void **state)
 	}
 }
 
+static void own_entries_that_hide_connectors_are_told(void **state)
+{
+	static const struct {
+		const char *rows, *said; /* said NULL = nothing */
+	} rows[] = {
+		{"*.net\tshared_http\n",
+		 "own.tsv:2:1: warning [hides-connector]: hides 1 shipped row of connectors: "
+		 "*.database.windows.net (shared_sql)\n  2 | *.net\tshared_http\n"
+		 "    | ^^^^^\n"},
+		{"*.net\tshared_http\n",
+		 "one more row \"*.net\" for shared_sql, or a pattern"},
+		{"*.net\tshared_http\n*.net\tshared_sql\n", NULL},
+		{"api.contoso.example\tshared_b\n", "api.contoso.example (shared_a)"},
+		{"api.contoso.example\tshared_a\n", "api.contoso.example (shared_b)"},
+		{"*.example\tshared_sql\n*.net\tshared_a\n",
+		 "own.tsv:3:1: warning [hides-connector]"},
+		{"*.x.database.windows.net\tshared_a\n",
+		 "takes names of shared_sql from the shipped row *.database.windows.net"},
+		{"db1.database.windows.net\tshared_a\n", NULL},
+		{"*.net\tcdn\n", NULL}, /* a service: connectors stay */
+		{"*.contoso.example\tshared_ftp\n", "(shared_b)"},
+		{"*.fabrikam.example\tshared_ftp\n", NULL},
+		{"*.contoso.example\tshared_sql\n*.contoso.example\tshared_a\n"
+		 "*.contoso.example\tshared_b\n",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char own[160], *text;
+
+		(void)snprintf(own, sizeof(own), "pattern\tservice\n%s", rows[i].rows);
+		text = said_of_own(own);
+		if (rows[i].said == NULL ? strstr(text, "hides-connector") != NULL
+					 : strstr(text, rows[i].said) == NULL)
+			fail_msg("%s: %s", rows[i].rows, text);
+		free(text);
+	}
+}
+
 static void missing_files_are_named(void **state)
 {
 	const struct catalog_cfg cfg = {.services = "tests/none.tsv",
@@ -566,6 +610,7 @@ int main(void)
 		cmocka_unit_test(all_faults_of_all_files_are_reported),
 		cmocka_unit_test(a_byte_order_mark_is_passed_over),
 		cmocka_unit_test(own_entries_that_hide_the_platform_are_told),
+		cmocka_unit_test(own_entries_that_hide_connectors_are_told),
 		cmocka_unit_test(a_name_nearly_known_is_a_warning_in_own_entries),
 		cmocka_unit_test(missing_files_are_named),
 		cmocka_unit_test(nothing_but_the_required_files_is_needed),

@@ -2,6 +2,7 @@
 #include "config/identity.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,6 +127,14 @@ static void faults_are_told_with_their_place(void **state)
 		 "file:1:36: error: is no MAC address"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { }\n}\n", "error: a '}' without"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { uid \"a;}{\\\"\"; }\n", NULL},
+		{IDENTITY_LEASES, "ia-na \"a\" {\n iaaddr ten { } }\n",
+		 "file:2:9: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na \"a\" {\n cltt now; }\n",
+		 "file:2:2: error: is followed by no time"},
+		{IDENTITY_LEASES, "ia-na \"a\" { iaaddr { } }\n",
+		 "file:1:13: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na { iaaddr ten { } }\nia-pd x y { ten { } }\n",
+		 NULL},
 		{IDENTITY_LEASES, "x y;\nlease 10.0.0.1 { uid \"not closed\\\"", NULL},
 		{IDENTITY_PEOPLE, "", NULL},
 		{IDENTITY_PEOPLE, "user,address\n", NULL},
@@ -219,6 +228,72 @@ static void a_later_lease_ends_the_one_before(void **state)
 	identity_list_destroy(l);
 }
 
+/* dhcpd6.leases: the MAC is the DUID's, where it has one; the times are cltt and ends. */
+static void leases_of_dhcpd6_tell_the_mac_of_the_duid(void **state)
+{
+	struct identity_list *const l = list_of(
+		IDENTITY_LEASES,
+		"authoring-byte-order little-endian;\n"
+		"server-duid \"\\000\\001\\000\\001\";\n"
+		/* DUID-LLT; '^' and '"' are as they are */
+		"ia-na \"\\001\\000\\000;\\000\\001\\000\\001{}\\\"x\\002\\000^\\020\\000\\001\" {\n"
+		"  cltt 1 2026/11/23 09:00:00;\n"
+		"  iaaddr 2001:db8::1 {\n"
+		"    binding state active;\n"
+		"    preferred-life 375; max-life 600;\n"
+		"    ends 1 2026/11/23 10:00:00;\n"
+		"    set ddns-fwd-name = \"a }\"; on expiry { x; }\n"
+		"  }\n"
+		"  iaaddr 2001:db8::2 { binding state released; ends epoch 1795426200; }\n"
+		"}\n"
+		/* DUID-LL, by hex; a later lease of the address */
+		"ia-ta 00:00:00:00:00:03:00:01:02:00:5E:10:00:02 {\n"
+		"  cltt epoch 1795426200;\n"
+		"  iaaddr 2001:db8::1 { binding state active; ends never; }\n"
+		"}\n"
+		"ia-pd 00:00:00:00:00:03:00:01:02:00:5e:10:00:02 {\n"
+		"  cltt epoch 1795426200;\n"
+		"  iaprefix 2001:db8:7::/48 { binding state active; ends never; }\n"
+		"}\n"
+		/* no MAC: a UUID; one byte too many; one too few; InfiniBand; no hex */
+		"ia-na 00:00:00:00:00:04:00:01:02:00:5e:10:00:03 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::3 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:04:00 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::4 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::5 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:20:02:00:5e:10:00:06 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::6 { ends never; } }\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:07:0g { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::7 { ends never; } }\n"
+		/* being written */
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:08 { cltt epoch 1;\n"
+		"  iaaddr 2001:db8::8 { ends never; }\n"
+		"  iaaddr 2001:db8::9 { ends never; ");
+	const struct identity_list *const all[] = {l};
+	const char *why;
+	struct identity *t = identity_build(all, 1, &why);
+
+	(void)state;
+	assert_non_null(t);
+	assert_answer(t, "2001:db8::1", T0 - 1, NULL);
+	assert_answer(t, "2001:db8::1", T0, "02:00:5e:10:00:01");
+	assert_answer(t, "2001:db8::1", T0 + INT64_C(1799999999), "02:00:5e:10:00:01");
+	assert_answer(t, "2001:db8::1", T0 + INT64_C(1800000000), "02:00:5e:10:00:02");
+	assert_answer(t, "2001:db8::2", T0, NULL);
+	assert_answer(t, "2001:db8:7::", T0 + INT64_C(1800000000), NULL);
+	for (char c = '3'; c <= '7'; c++) {
+		char text[] = "2001:db8::?";
+
+		text[sizeof(text) - 2] = c;
+		assert_answer(t, text, T0, NULL);
+	}
+	assert_answer(t, "2001:db8::8", T0, "02:00:5e:10:00:08");
+	assert_answer(t, "2001:db8::9", T0, NULL);
+	identity_destroy(t);
+	identity_list_destroy(l);
+}
+
 /* Of leases that have no error and, if `place` is given, one warning there, else none. */
 static struct identity *table_with_warning(const char *text, const char *place)
 {
@@ -246,6 +321,22 @@ static struct identity *table_with_warning(const char *text, const char *place)
 	diag_destroy(d);
 	identity_list_destroy(l);
 	return t;
+}
+
+/* A DUID is a client's own word too. */
+static void a_duid_of_no_machine_is_a_warning(void **state)
+{
+	struct identity *t = table_with_warning(
+		"ia-na 00:00:00:00:00:03:00:01:03:00:5e:10:00:01 {\n"
+		" cltt epoch 1;\n iaaddr 2001:db8::1 { ends never; }\n}\n"
+		"ia-na 00:00:00:00:00:03:00:01:02:00:5e:10:00:02 {\n"
+		" cltt epoch 1;\n iaaddr 2001:db8::2 { ends never; }\n}\n",
+		"file:1:7: warning [odd-lease]: is no machine's MAC address");
+
+	(void)state;
+	assert_answer(t, "2001:db8::1", T0, NULL);
+	assert_answer(t, "2001:db8::2", T0, "02:00:5e:10:00:02");
+	identity_destroy(t);
 }
 
 /*
@@ -450,6 +541,168 @@ static void the_better_source_answers(void **state)
 	identity_list_destroy(leases);
 }
 
+/* A log of Kea with `rows` rows: each a lease of `length_s`, `step_s` after the one before. */
+struct log {
+	unsigned rows, addresses, macs, step_s, length_s;
+};
+
+static char *log_text(const struct log *g)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	(void)fputs("address,hwaddr,valid_lifetime,expire\n", f);
+	for (unsigned i = 0; i < g->rows; i++) {
+		const unsigned a = i % g->addresses, m = i / g->addresses % g->macs;
+
+		(void)fprintf(f, "10.%u.%u.%u,02:00:00:00:%02x:%02x,%u,%" PRId64 "\n",
+			      a >> 16, a >> 8 & 255, a & 255, a & 255, m, g->length_s,
+			      T0 / 1000000 + (int64_t)i * g->step_s + g->length_s);
+	}
+	(void)fclose(f);
+	return text;
+}
+
+/* What is said of it; *ret gets its list, NULL when it is refused. */
+static char *log_read(const struct log *g, struct identity_list **ret)
+{
+	char *text = log_text(g), *out = NULL;
+	struct diag *d = diag_create();
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	assert_non_null(f);
+	*ret = identity_list_create();
+	if (!identity_parse(*ret, IDENTITY_LEASES, "file", str_of(text), d)) {
+		identity_list_destroy(*ret);
+		*ret = NULL;
+	}
+	diag_print(d, f, false);
+	(void)fclose(f);
+	diag_destroy(d);
+	free(text);
+	return out;
+}
+
+static struct identity *log_table(struct identity_list *a, struct identity_list *b)
+{
+	struct identity_list *people =
+		list_of(IDENTITY_PEOPLE, "address,user\n192.0.2.1,anna\n");
+	const struct identity_list *const all[] = {people, a, b};
+	const char *why;
+	struct identity *t = identity_build(all, b == NULL ? 2 : 3, &why);
+
+	identity_list_destroy(people);
+
+	assert_non_null(t);
+	assert_true(identity_bytes(t) <= IDENTITY_BYTES_MAX);
+	assert_answer(t, "192.0.2.1", T0, "anna");
+	identity_list_destroy(a);
+	identity_list_destroy(b);
+	return t;
+}
+
+/* Two addresses, 300,000 rows; the holders are those whom a short log would tell. */
+static void renewals_of_a_long_log_are_one_lease(void **state)
+{
+	static const struct log g = {300000, 2, 1, 10, 100},
+				over = {810000, 2, 1, 10, 100};
+	struct identity_list *l;
+	char *said = log_read(&g, &l);
+	struct identity *t;
+
+	(void)state;
+	assert_null(strstr(said, "warning"));
+	assert_non_null(l);
+	assert_int_equal(identity_list_rows(l), 2);
+	t = log_table(l, NULL);
+	assert_answer(t, "10.0.0.0", T0 - 1, NULL);
+	assert_answer(t, "10.0.0.0", T0, "02:00:00:00:00:00");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(1500000000000), "02:00:00:00:01:00");
+	assert_answer(t, "10.0.0.0", T0 + INT64_C(3000079999999), "02:00:00:00:00:00");
+	assert_answer(t, "10.0.0.0", T0 + INT64_C(3000080000000), NULL);
+	identity_destroy(t);
+	free(said);
+	said = log_read(&over, &l); /* longer than what is kept while it is read */
+	assert_null(strstr(said, "warning"));
+	t = log_table(l, NULL);
+	assert_answer(t, "10.0.0.0", T0, "02:00:00:00:00:00");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(8100089999999), "02:00:00:00:01:00");
+	assert_answer(t, "10.0.0.1", T0 + INT64_C(8100090000000), NULL);
+	identity_destroy(t);
+	free(said);
+}
+
+/* Two holders in turn: the last lease of each address wins, with a warning. */
+static void of_a_log_that_is_longer_the_last_leases_count(void **state)
+{
+	static const struct log g = {210000, 3, 2, 10, 20}, gaps = {210000, 3, 1, 10, 20};
+	struct identity_list *l;
+	char *said = log_read(&gaps, &l); /* of one holder, who had none in between */
+	struct identity *t;
+
+	(void)state;
+	assert_non_null(strstr(said, "long-log"));
+	identity_list_destroy(l);
+	free(said);
+	said = log_read(&g, &l);
+	assert_non_null(strstr(said, "file: warning [long-log]: has over 200000 leases"));
+	assert_non_null(l);
+	t = log_table(l, NULL);
+	assert_answer(t, "10.0.0.2", T0 + INT64_C(20000000), NULL); /* the first */
+	assert_answer(t, "10.0.0.2", T0 + INT64_C(2099990000000), "02:00:00:00:02:01");
+	assert_answer(t, "10.0.0.0", T0 + INT64_C(2099980000000), "02:00:00:00:00:01");
+	identity_destroy(t);
+	free(said);
+}
+
+static void only_live_leases_count_against_the_bound(void **state)
+{
+	/* 100 leases are in force at once; then 200,001 are */
+	static const struct log ended = {200001, 200001, 1, 10, 1000},
+				live = {200001, 200001, 1, 0, 1000};
+	struct identity_list *l;
+	char *said = log_read(&ended, &l);
+	struct identity *t;
+
+	(void)state;
+	assert_non_null(strstr(said, "long-log"));
+	assert_non_null(l);
+	assert_int_equal(identity_list_rows(l), 100);
+	t = log_table(l, NULL);
+	assert_answer(t, "10.3.13.64", T0 + INT64_C(2000000000000), "02:00:00:00:40:00");
+	assert_answer(t, "10.0.0.0", T0, NULL);
+	identity_destroy(t);
+	free(said);
+	said = log_read(&live, &l);
+	assert_null(l);
+	assert_non_null(strstr(said, "too many entries"));
+	free(said);
+}
+
+/* Of two servers: each log may be kept, both together are too long. */
+static void a_table_of_two_long_logs_is_shortened_too(void **state)
+{
+	static const struct log g = {150000, 3, 2, 10, 20},
+				live = {110000, 110000, 1, 0, 1000};
+	struct identity_list *a, *b;
+	struct identity *t;
+
+	(void)state;
+	free(log_read(&g, &a));
+	assert_int_equal(identity_list_rows(a), 150000);
+	free(log_read(&g, &b));
+	t = log_table(a, b);
+	assert_answer(t, "10.0.0.2", T0 + INT64_C(1499990000000), "02:00:00:00:02:01");
+	identity_destroy(t);
+	free(log_read(&live, &a));
+	free(log_read(&live, &b));
+	t = log_table(a, b); /* the same addresses */
+	identity_destroy(t);
+}
+
 static void a_list_is_bounded(void **state)
 {
 	struct identity_list *l = identity_list_create();
@@ -473,11 +726,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_told_with_their_place),
 		cmocka_unit_test(a_later_lease_ends_the_one_before),
+		cmocka_unit_test(leases_of_dhcpd6_tell_the_mac_of_the_duid),
+		cmocka_unit_test(a_duid_of_no_machine_is_a_warning),
 		cmocka_unit_test(a_machine_cannot_spoil_the_file),
 		cmocka_unit_test(of_many_odd_leases_few_are_told),
 		cmocka_unit_test(a_byte_order_mark_is_passed_over),
 		cmocka_unit_test(a_file_that_is_not_there_is_a_warning),
 		cmocka_unit_test(the_better_source_answers),
+		cmocka_unit_test(renewals_of_a_long_log_are_one_lease),
+		cmocka_unit_test(of_a_log_that_is_longer_the_last_leases_count),
+		cmocka_unit_test(only_live_leases_count_against_the_bound),
+		cmocka_unit_test(a_table_of_two_long_logs_is_shortened_too),
 		cmocka_unit_test(a_list_is_bounded),
 	};
 

@@ -749,12 +749,42 @@ static void test_deep_components_are_only_counted(void **state)
 	refused(text, len, "error: file ends inside the calendar");
 }
 
+/* A digest is of the days, not of how they are written. */
+static void test_equal_days_have_one_digest(void **state)
+{
+	static const char *const texts[] = {
+		"2026-12-25 Christmas\n1970-01-01\n",
+		"# other words\n1970-01-01\n2026-12-25\n",
+		"2026-12-26\n1970-01-01\n",
+		"2026-12-25\n1970-01-01\n2100-12-31\n",
+	};
+	uint8_t got[4][32];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct holidays *h = NULL;
+		struct diag *d = diag_create();
+		struct digest sum;
+
+		assert_int_equal(holidays_parse(str_of(texts[i]), "days", d, &h), 0);
+		digest_start(&sum);
+		holidays_digest(h, &sum);
+		digest_end(&sum, got[i]);
+		holidays_destroy(h);
+		diag_destroy(d);
+	}
+	assert_memory_equal(got[0], got[1], 32);
+	assert_memory_not_equal(got[0], got[2], 32);
+	assert_memory_not_equal(got[0], got[3], 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_canonical_text_parses_to_the_same_value),
 		cmocka_unit_test(test_text_is_cut_to_the_given_size),
 		cmocka_unit_test(test_longest_text_fits),
+		cmocka_unit_test(test_equal_days_have_one_digest),
 		cmocka_unit_test(test_faults_are_underlined_with_a_remedy),
 		cmocka_unit_test(test_one_span_too_many_is_refused),
 		cmocka_unit_test(test_local_clock_and_holidays_decide),

@@ -444,7 +444,7 @@ static void test_tails_of_one_hash_are_told_apart(void **state)
 	static const char *const patterns[] = {
 		"*.aaaaaaaa-x-bbbbbbbb.example",   "*.aaaaaaaa-y-bbbbbbbb.example",
 		"aaaaaaaa-y-bbbbbbbb.example",     "*-1.aaaaaaaa-y-bbbbbbbb.example",
-		"*.c.aaaaaaaa-z-bbbbbbbb.example",
+		"*.c.aaaaaaaa-z-bbbbbbbb.example", "*.d.e.aaaaaaaa-y-bbbbbbbb.example",
 	};
 	static const struct {
 		const char *host;
@@ -460,6 +460,7 @@ static void test_tails_of_one_hash_are_told_apart(void **state)
 		{"d.c.aaaaaaaa-z-bbbbbbbb.example", 1, 4},
 		{"d.c.aaaaaaaa-x-bbbbbbbb.example", 1, 0},
 		{"d.c.aaaaaaaa-w-bbbbbbbb.example", 0, 0},
+		{"d.d.e.aaaaaaaa-y-bbbbbbbb.example", 2, 5},
 	};
 	struct suffix_table *t = table_of(patterns, COUNT(patterns));
 
