@@ -22,6 +22,7 @@
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
+#include "engine/turn.h"
 #include "engine/worker.h"
 #include "flow/head.h"
 #include "flow/table.h"
@@ -61,6 +62,7 @@ struct pending {
 	uint8_t heard_front[RETRY_FRONT];
 	uint16_t heard_else; /* bytes of others, who answer first */
 	uint32_t heard_next; /* sequence number of the next byte of the answer */
+	struct turn turn;    /* did the client wait for the server's answers? */
 	bool opened;         /* a proxy has made the tunnel that the head asks for ... */
 	bool refused;        /* ... or, watched, its first answer was another */
 	uint8_t proxies;     /* that the head asks, and that were judged */

@@ -597,6 +597,8 @@ static void socks_in_a_tunnel_is_judged(void **state)
 	(void)text_at(s, LEN(GOOD), TUNNEL);
 	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
 	assert_answer(s, send_data(s, &web, at, ask, 3), GOT_PASS);
+	(void)send_reply(s, &web, SERVED + LEN("HTTP/1.1 200 OK\r\n\r\n"), at + 3,
+			 "\x05\x02");
 	assert_answer(s, send_data(s, &web, at + 3, ask + 3, LEN(ask) - 3), GOT_DROP);
 	assert_lines(s, EVIL_UPDATE, 1);
 	assert_true(scene_end(s));

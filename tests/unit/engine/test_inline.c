@@ -313,6 +313,11 @@ static void nothing_may_follow_a_hello_in_its_packet(void **state)
 		carry(&packets, c, both.b, both.len, 4096);
 		(void)open_tcp(s, &v4);
 		(void)send_data(s, &v4, 0, c->client[0], c->client_len[0]);
+		(void)send_segment(
+			s, &v4,
+			(struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+					 CLIENT_FIRST + (uint32_t)c->client_len[0],
+					 c->server[0], c->server_len[0]});
 		id = send_data(s, &v4, (uint32_t)c->client_len[0], packets.b,
 			       packets.len);
 		assert_answer(s, id, n > 0 ? GOT_DROP : GOT_PASS);
@@ -508,8 +513,8 @@ static void what_was_not_offered_or_is_too_much_is_not_skipped(void **state)
 
 #define TUNNEL "CONNECT good.example:443 HTTP/1.1\r\n\r\n"
 #define MADE   "HTTP/1.1 200 OK\r\nServer: a\x16\x03\r\n\r\n"
-#define SOCKS  "\x05\x01\x00\x05\x01\x00\x03\x0cgood.example\x01\xbb"
-#define SERVED "\x05\x00\x05\x00\x00\x01\x16\x03\x16\x03\x02\x02"
+#define SOCKS  "\x04\x01\x01\xbb\0\0\0\x01\0good.example\0"
+#define SERVED "\x00\x5a\x16\x03\x16\x03\x02\x02"
 
 static void a_second_hello_behind_a_proxys_answer_is_judged(void **state)
 {
