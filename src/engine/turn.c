@@ -7,6 +7,7 @@
 #define COLUMNS     4 /* a code and what stands behind it: RFC 5321 4.2.1 */
 #define READY       220
 #define TURNS_MAX   16
+#define STATUS_AT   9 /* in "HTTP/1.1 200" */
 
 void turn_client(struct turn *t, const struct facts *f, uint32_t end)
 {
@@ -17,6 +18,27 @@ void turn_client(struct turn *t, const struct facts *f, uint32_t end)
 	t->replies_due = f->replies_due;
 	t->bytes_due = f->bytes_due;
 	t->end = end;
+}
+
+/* "HTTP/1.1 200 ...", lines, an empty one: its end is that of the answer to a CONNECT. */
+static void hear_header(struct turn *t, char b, uint32_t at)
+{
+	if (b != '\n') {
+		if (t->place == STATUS_AT && !t->line_later)
+			t->status = (uint8_t)b;
+		t->place = t->place < UINT8_MAX && (b != '\r' || t->place > 0)
+				   ? t->place + 1
+				   : t->place;
+		return;
+	}
+	t->line_later = t->place > 0;
+	if (t->place == 0 && !t->headed && t->status != 0 && t->status != '1') {
+		t->headed = true;
+		t->head_end = at + 1;
+	}
+	if (t->place == 0)
+		t->status = 0;
+	t->place = 0;
 }
 
 /* A line of three digits and no hyphen ends a reply. */
@@ -63,8 +85,11 @@ void turn_server(struct turn *t, const struct packet *pkt)
 		t->holed = true;
 		before = 0;
 	}
-	for (size_t i = before; i < pkt->payload_len; i++)
+	for (size_t i = before; i < pkt->payload_len; i++) {
 		hear_byte(t, (char)pkt->payload[i]);
+		if (!t->headed && !t->holed)
+			hear_header(t, (char)pkt->payload[i], pkt->seq + (uint32_t)i);
+	}
 	t->bytes += end - t->next;
 	t->next = end;
 	if (t->waiting && is_answered(t, pkt))

@@ -29,6 +29,12 @@ struct turn {
 	uint16_t line;     /* the code in the line at hand */
 	uint16_t answered; /* a bit for each place where the client waited */
 	uint8_t column;    /* in that line, 5 = it ends no reply */
+	/* Of HTTP: where the first header section ends that is no interim one (RFC 9110 15.2). */
+	bool headed;
+	uint8_t place;   /* in the line, up to 255 */
+	uint8_t status;  /* first digit of the section's status, 0 = not yet */
+	bool line_later; /* it is not the section's first */
+	uint32_t head_end;
 	bool begun;
 	bool holed; /* some of the server's bytes were not seen */
 	/* Where the client's bytes end, if it waits there: facts. */

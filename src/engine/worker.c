@@ -742,6 +742,8 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 	    head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len) ==
 		    HEAD_NO_ROOM)
 		w->stats.heads_refused++;
+	if (!from_client)
+		turn_server(&p->turn, pkt);
 	if (!from_client && rival_starts_over(w, p, pkt)) {
 		expect_second_hello(w, fl, c, p);
 		return;

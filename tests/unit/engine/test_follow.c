@@ -279,6 +279,7 @@ static const char server_hello[] = RECORD "\x01\x02\x03\x04";
 static void behind_connect_the_hello_decides(void **state)
 {
 	struct scene *s = served(closed, GOOD);
+	static char page[5000];
 	uint32_t at = LEN(GOOD);
 
 	(void)state;
@@ -306,6 +307,11 @@ static void behind_connect_the_hello_decides(void **state)
 					      SERVER_FIRST + SERVED + 19,
 					      CLIENT_FIRST + at + (uint32_t)good.len,
 					      server_hello, sizeof(server_hello) - 1}),
+		GOT_PASS); /* a proxy may have made it up */
+	memset(page, 'x', sizeof(page) - 1);
+	at += (uint32_t)good.len;
+	assert_answer(
+		s, send_reply(s, &web, SERVED + 19 + sizeof(server_hello) - 1, at, page),
 		GOT_FINAL);
 	assert_true(scene_end(s));
 }
