@@ -75,8 +75,11 @@ static void add_jump(const char *interface, bool made_table, FILE *out)
 }
 
 /*
- * The mark first: most packets end there.  (It cannot stand in the jump: where there is no
- * connection, "! --mark" does not match either, and INVALID packets would pass by.)
+ * The mark first: most packets end there.  But a SYN takes it away: where both ends have forgotten a
+ * connection without a word, conntrack has not, and would pass the next one between the same ports
+ * under the old one's mark (nf_conntrack_proto_tcp.c: "a SYN that we earlier ignored").  (The mark
+ * cannot stand in the jump: where there is no connection, "! --mark" does not match either, and INVALID
+ * packets would pass by.)
  */
 void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool shortcut,
 			     bool made_table, const char *saved, FILE *out)
@@ -88,6 +91,12 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 		      cfg->acct_was_off ? ":" CHAIN_NOTE " - [0:0]\n" : "");
 	(void)delete_jumps(saved, CHAIN_FORWARD, out);
 	(void)delete_jumps(saved, CHAIN_SAVE, out);
+	(void)fprintf(out,
+		      "-A " CHAIN_FORWARD
+		      " -p tcp -m tcp --tcp-flags SYN,ACK SYN -m connmark"
+		      " --mark 0x%" PRIx32 "/0x%" PRIx32
+		      " -j CONNMARK --set-xmark 0x0/0x%" PRIx32 "\n",
+		      mark, mask, mask);
 	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD "%s -m connmark --mark 0x%" PRIx32 "/0x%" PRIx32
 		      " -j RETURN\n",
@@ -244,6 +253,10 @@ void netfilter_nft_text(const struct netfilter_cfg *cfg, FILE *out)
 				      cfg->interfaces[i]);
 		(void)fprintf(out, " } return\n");
 	}
+	(void)fprintf(out,
+		      "\t\ttcp flags & (syn | ack) == syn ct mark & 0x%08" PRIx32
+		      " == 0x%08" PRIx32 " ct mark set ct mark & 0x%08" PRIx32 "\n",
+		      mask, mark, ~mask);
 	(void)fprintf(out,
 		      "\t\tct mark & 0x%08" PRIx32 " == 0x%08" PRIx32
 		      " meta l4proto != udp return\n"

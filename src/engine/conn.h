@@ -22,6 +22,7 @@
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
+#include "engine/turn.h"
 #include "engine/worker.h"
 #include "flow/head.h"
 #include "flow/table.h"
@@ -33,6 +34,7 @@
 #include "record/form.h"
 
 #define RETRY_FRONT 11 /* bytes of a HelloRetryRequest in front of its random */
+#define RETRY_BYTES 43 /* until its random is told */
 
 struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
@@ -58,9 +60,10 @@ struct pending {
 	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
 	bool heard_other; /* it is none */
 	bool listens;     /* the answer has begun */
-	uint8_t heard_front[RETRY_FRONT];
+	uint8_t heard_bytes[RETRY_BYTES];
 	uint16_t heard_else; /* bytes of others, who answer first */
 	uint32_t heard_next; /* sequence number of the next byte of the answer */
+	struct turn turn;    /* did the client wait for the server's answers? */
 	bool opened;         /* a proxy has made the tunnel that the head asks for ... */
 	bool refused;        /* ... or, watched, its first answer was another */
 	uint8_t proxies;     /* that the head asks, and that were judged */

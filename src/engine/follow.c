@@ -309,6 +309,7 @@ static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 	fo->lets_pass = false;
 	fo->asked_upgrade = fo->http.upgrade;
 	fo->opened = false;
+	fo->turn = (struct turn){0};
 	fo->pipelined = fo->guard.highest > 0;
 	if (p->from_client)
 		fo->answer_seq = fl->in.has_seq ? fl->in.next_seq : 0;
@@ -536,14 +537,20 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo)
 {
 	const struct head *h = &fo->out.head;
+	enum identify_step step;
 	struct facts f;
 
 	/* Whoever only watches reads on when the server has taken what stands in front. */
 	if (h->filled == 0 || fo->waits)
 		return false;
 	memset(&f, 0, sizeof(f));
-	switch (identify_stream(w->identify, h->bytes, h->filled, false,
-				h->filled == HEAD_MAX, flow_server_port(fl), &f)) {
+	step = identify_stream(w->identify, h->bytes, h->filled, false,
+			       h->filled == HEAD_MAX, flow_server_port(fl), &f);
+	turn_client(&fo->turn, step == IDENTIFY_MORE ? NULL : &f,
+		    fl->client_isn + fo->out.next + h->filled);
+	if (step == IDENTIFY_ASKED && !turn_kept(&fo->turn, &f))
+		step = IDENTIFY_DONE;
+	switch (step) {
 	case IDENTIFY_ASKED:
 		if (is_request(w, fl, fo)) {
 			expect_requests(fo);
@@ -572,6 +579,11 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* whose are these bytes? */
 		return false;
 	}
+	if (!turn_kept(&fo->turn, &f) && (w->inl != NULL || fl->in.has_seq))
+		f = (struct facts){.protocol = f.protocol,
+				   .undecidable = UNDECIDABLE_MALFORMED_HELLO};
+	f.turns = 0;
+	f.waiting = false;
 	judge_opening(w, fl, c, fo, &f);
 	return false;
 }
@@ -920,6 +932,8 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		feed_contest(w, fl, c, fo, &p);
 		return;
 	}
+	if (!from_client && fo->kind == FOLLOW_OPENING && (fo->opened || !fo->tunnel))
+		turn_server(&fo->turn, pkt);
 	release_chunks(w, fl, fo);
 	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
 		if (fo->waits)

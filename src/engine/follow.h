@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "engine/chunks.h"
+#include "engine/turn.h"
 #include "flow/head.h"
 #include "identify/http_follow.h"
 
@@ -50,9 +51,10 @@ struct follower {
 	bool waits;            /* it is not judged yet */
 	bool lets_pass;        /* inline: what is unread was held for too long */
 	bool asked_upgrade;
-	bool tunnel;    /* OPENING: the client asked a proxy for the host that stands */
-	bool opened;    /* ... and the proxy said yes */
-	bool pipelined; /* answers to earlier requests may come first */
+	bool tunnel;      /* OPENING: the client asked a proxy for the host that stands */
+	bool opened;      /* ... and the proxy said yes */
+	struct turn turn; /* OPENING: does the client wait for those behind the tunnel? */
+	bool pipelined;   /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
 	bool contested;
 	bool first_named;              /* by what was read first */

@@ -19,8 +19,6 @@
 /* A router's change of path moves the hop limit by less. */
 #define TTL_STEADY 2
 
-#define RETRY_BYTES 43 /* of a HelloRetryRequest, until its random is told */
-
 #define OTHERS_SAY 4096 /* bytes at the most: a proxy's answer in front of the server's */
 
 #define RECORD_HEADER 5
@@ -152,24 +150,39 @@ static bool may_begin_retry(const uint8_t *bytes, uint32_t n)
 	return true;
 }
 
+/*
+ * Is what looks like a ServerHello one?  A proxy's answer may say again what its client said.  Behind
+ * STARTTLS and PRELOGIN the client has waited for the whole answer, and behind one CONNECT it is
+ * known where that ends: nothing comes between.
+ */
+static bool tells_for_sure(const struct pending *p)
+{
+	const struct facts *f = p->facts;
+
+	return !f->layered || f->protocol == PROTOCOL_SMTP ||
+	       f->protocol == PROTOCOL_TDS ||
+	       (f->proxies == 1 && f->method_len > 0 && p->turn.headed &&
+		(int32_t)(p->heard_next - p->heard - p->turn.head_end) >= 0);
+}
+
 /* The next byte.  What others say in front of the answer is passed over. */
 static void hear_byte(struct pending *p, uint8_t b)
 {
-	uint32_t n = p->heard + 1u, from = 0;
+	uint32_t n = p->heard + 1u, from = 1;
 
-	if (p->heard < RETRY_FRONT)
-		p->heard_front[p->heard] = b;
+	p->heard_bytes[p->heard] = b;
 	if (hello_retry_byte(p->heard, b)) {
 		p->heard++;
 		return;
 	}
-	if (!p->facts->layered || p->heard >= RETRY_FRONT || p->heard_else > OTHERS_SAY) {
+	if (!p->facts->layered || p->heard_else > OTHERS_SAY ||
+	    (p->heard >= RETRY_FRONT && tells_for_sure(p))) {
 		p->heard_other = true;
 		return;
 	}
-	while (!may_begin_retry(p->heard_front + from, n - from))
+	while (!may_begin_retry(p->heard_bytes + from, n - from))
 		from++;
-	memmove(p->heard_front, p->heard_front + from, n - from);
+	memmove(p->heard_bytes, p->heard_bytes + from, n - from);
 	p->heard = (uint8_t)(n - from);
 	p->heard_else = (uint16_t)(p->heard_else + from);
 }

@@ -251,6 +251,7 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
 	p->base = 0;
+	p->turn = (struct turn){0};
 }
 
 /* May the datagram be opened?  Whoever sends Initials in floods must not take the time of all. */
@@ -403,12 +404,30 @@ static enum identify_step cannot_tell(struct worker *w, struct pending *p,
 	return IDENTIFY_DONE;
 }
 
+/*
+ * Bytes that did not wait for the server's word (engine/turn.h): which of them it reads is not known.
+ * Where nothing of the server is seen, nobody knows whether they waited.
+ */
+static void look_at_turns(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	struct facts *f = p->facts;
+
+	if (fl->key.ip_proto != IP_PROTO_TCP || f == NULL || turn_kept(&p->turn, f) ||
+	    f->undecidable == UNDECIDABLE_CONFLICT || (w->inl == NULL && !fl->in.has_seq))
+		return;
+	*f = (struct facts){.protocol = f->protocol,
+			    .flags = f->flags,
+			    .mail = f->mail,
+			    .undecidable = UNDECIDABLE_MALFORMED_HELLO};
+}
+
 /* Inline: drop what is held of it, and begin to read anew. */
 static void forget(struct worker *w, struct pending *p)
 {
 	inline_forget(w, p);
 	head_clear(&p->head, w->heads);
 	conn_forget_facts(w, p);
+	p->turn = (struct turn){0};
 }
 
 /*
@@ -427,6 +446,8 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 		return IDENTIFY_DONE;
 	}
 	p->proxies = f->proxies;
+	if (!turn_kept(&p->turn, f)) /* conn_settle() says so */
+		return IDENTIFY_DONE;
 	if (step == IDENTIFY_DONE && rival_is_unread_tunnel(f) && !p->opened)
 		return cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	return step;
@@ -479,6 +500,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (r != HEAD_ADDED)
 		return IDENTIFY_MORE;
 	step = ask_stream(w, fl, c, p, false);
+	turn_client(&p->turn, step == IDENTIFY_MORE ? NULL : p->facts,
+		    fl->client_isn + p->base + p->head.filled);
 	if (w->inl != NULL)
 		step = look_at_proxies(w, c, p, step);
 	if (step != IDENTIFY_DONE || w->inl == NULL || inline_ends_there(w, fl, c, p))
@@ -519,6 +542,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	if (w->inl == NULL && p->facts != NULL && rival_is_unread_tunnel(p->facts) &&
 	    p->whole && c->server_spoke && !p->opened && !p->again)
 		(void)cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
+	look_at_turns(w, fl, p);
 	rival_conclude(w, c, p);
 	f = conn_facts(w, p);
 	if (f->protocol != PROTOCOL_UNKNOWN)
@@ -718,6 +742,8 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 	    head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len) ==
 		    HEAD_NO_ROOM)
 		w->stats.heads_refused++;
+	if (!from_client)
+		turn_server(&p->turn, pkt);
 	if (!from_client && rival_starts_over(w, p, pkt)) {
 		expect_second_hello(w, fl, c, p);
 		return;
@@ -740,8 +766,10 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return IDENTIFY_DONE; /* its client has spoken before */
 	else if (pkt->payload_len > 0 && p->head.highest == 0)
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
-	if (!from_client)
+	if (!from_client) {
 		rival_hear_proxy(w, c, p, pkt);
+		turn_server(&p->turn, pkt);
+	}
 	if (w->inl != NULL)
 		return step;
 	if (!from_client)

@@ -12,6 +12,8 @@
 #include "identify/layer.h"
 #include "identify/url.h"
 
+#define CONNECT_ANSWER_LEAST 16 /* "HTTP/1.1 200", two line ends */
+
 #define METHOD_MAX 4096 /* servers answer long ones, too, and read on */
 
 enum target_form {
@@ -377,6 +379,15 @@ static enum layer_step ask_proxy(const struct stream *s, const struct http_reque
 			(struct str){field.text, field.len})))
 		ret->flags |= 1u << FLAG_HOST_MISMATCH; /* proxies go by the target */
 	ret->named = true;
+	/*
+	 * RFC 9110 9.3.6 does not make the client wait.  Most proxies pass on what came along with the
+	 * request (Squid, HAProxy), one that forgets it reads the next bytes as the tunnel's.  Who asks
+	 * for a name goes there in any case; behind an address the hello is all that tells.
+	 */
+	ret->turns = ret->literal;
+	ret->ends_turn = ret->literal;
+	ret->bytes_due = 1;
+	ret->bytes_least = CONNECT_ANSWER_LEAST;
 	return layer_behind(s, end, ret);
 }
 

@@ -35,6 +35,15 @@ struct layer {
 	struct stream inside;
 	struct stream wrapped; /* TDS: the packets that `inside` was taken out of */
 	bool broken;           /* behind `inside` stands what cannot be */
+	/*
+	 * Where the client has to wait for an answer: what it sends before is thrown away by some
+	 * servers, which read the next bytes instead, and taken by others.
+	 */
+	uint8_t turns;       /* so many places in the layer, its end among them if ... */
+	bool ends_turn;      /* ... it is one, whose answer has come with ... */
+	uint8_t replies_due; /* ... the last of so many replies of SMTP, a 220; or ... */
+	uint8_t bytes_due;   /* ... the last of so many bytes */
+	uint8_t bytes_least; /* of all answers to this layer */
 };
 
 /*

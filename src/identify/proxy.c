@@ -4,7 +4,7 @@
  * protocol (its specification of 2020), SOCKS 4, 4a and 5 (RFC 1928, RFC 1929).
  *
  * Whoever speaks PROXY stands in front of the server and passes a client's bytes on: they are
- * read as if they stood alone.
+ * read as if they stood alone; nothing is answered, so nothing waits (2).
  */
 #include "base/addr.h"
 #include "base/cursor.h"
@@ -84,6 +84,9 @@ enum socks_command {
 	COMMAND_BIND = 2,
 };
 
+#define SOCKS_CHOICE      2 /* bytes of an answer to a greeting or a password */
+#define SOCKS_REPLY_LEAST 7 /* of one to a request: the shortest of SOCKS 5 */
+
 enum socks_address {
 	ADDRESS_V4 = 1,
 	ADDRESS_NAME = 3,
@@ -99,6 +102,11 @@ static enum layer_step ask_for(const struct stream *s, size_t end, struct str na
 		return layer_done(f, PROTOCOL_SOCKS, UNDECIDABLE_MALFORMED_NAME);
 	ret->named = true;
 	ret->literal = kind == HOST_ADDRESS;
+	/* Who asks for a name goes there, whatever it says behind that. */
+	ret->ends_turn = ret->literal;
+	ret->turns = (uint8_t)(ret->turns + ret->literal);
+	ret->bytes_due = (uint8_t)(ret->bytes_least + 1);
+	ret->bytes_least = (uint8_t)(ret->bytes_least + SOCKS_REPLY_LEAST);
 	return layer_behind(s, end, ret);
 }
 
@@ -151,6 +159,18 @@ static bool skip_password(struct cursor *c)
 	return cur_ok(c);
 }
 
+/*
+ * RFC 1928 3, RFC 1929 2: the client waits for the answer.  Servers that take one message from each
+ * read throw away what came along with it (microsocks); others, which buffer (OpenSSH), take it.
+ */
+static void end_turn(struct layer *ret)
+{
+	ret->turns++;
+	ret->ends_turn = true;
+	ret->bytes_least = (uint8_t)(ret->bytes_least + SOCKS_CHOICE);
+	ret->bytes_due = ret->bytes_least;
+}
+
 /* u8 5 | u8 number of methods | methods.  The client waits for the server's choice. */
 static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 				   struct facts *f)
@@ -174,11 +194,13 @@ static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 			return LAYER_NO;
 		password |= method == METHOD_PASSWORD;
 	}
+	end_turn(ret);
 	if (c.left == 0)
 		return layer_behind(s, s->filled, ret);
 	if (c.p[0] == 1 && password) {
 		if (!skip_password(&c))
 			return layer_unfinished(s, f, PROTOCOL_SOCKS);
+		end_turn(ret);
 		if (c.left == 0)
 			return layer_behind(s, s->filled, ret);
 	}

@@ -9,6 +9,10 @@
  *
  * Commands may come many in a segment (PIPELINING).  What the server said to them is not known
  * here: domains are the client's word.
+ *
+ * STARTTLS is the last of its segment (RFC 3207 4: the client awaits 220 before it begins TLS).  Bytes
+ * that came behind it before the 220 are thrown away by servers that were mended after
+ * CVE-2011-0411 (Postfix, Exim refuses them, OpenSMTPD), and taken as the hello by others.
  */
 #include "base/addr.h"
 #include "base/utf8.h"
@@ -355,6 +359,11 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 	}
 	ret->nameless = n.clear;
 	ret->flags = n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
+	if (n.may_start) {
+		ret->turns = 1;
+		ret->ends_turn = true;
+		ret->replies_due = (uint8_t)n.lines;
+	}
 	return layer_behind(s, at, ret);
 }
 

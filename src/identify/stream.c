@@ -55,6 +55,9 @@ struct outer {
 	bool named, literal, broken, nameless;
 	bool chained;    /* for several hosts */
 	uint8_t proxies; /* that were asked */
+	uint8_t turns, replies_due;
+	bool ends_turn;
+	uint16_t bytes_due, bytes_least; /* bytes_least: of the answers to all layers */
 	struct host host;
 	struct stream wrapped; /* of TDS */
 	char method[sizeof(((struct layer *)0)->method)];
@@ -69,6 +72,11 @@ static void note_layer(struct outer *o, const struct layer *l)
 	o->broken |= l->broken;
 	o->nameless = l->nameless;
 	o->wrapped = l->wrapped;
+	o->turns = (uint8_t)(o->turns + l->turns);
+	o->ends_turn = l->ends_turn;
+	o->replies_due = l->replies_due;
+	o->bytes_due = (uint16_t)(o->bytes_least + l->bytes_due);
+	o->bytes_least = (uint16_t)(o->bytes_least + l->bytes_least);
 	if (!l->named)
 		return;
 	if (o->named && !str_equal((struct str){o->host.text, o->host.len},
@@ -206,7 +214,11 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		place_end(bytes, &s, &o, f);
 	f->proxies = o.proxies;
 	f->chained = o.chained;
+	f->turns = o.turns;
 	if (step == LAYER_WAITS) {
+		f->waiting = o.ends_turn;
+		f->replies_due = o.replies_due;
+		f->bytes_due = o.bytes_due;
 		tell_outer(f, &o);
 		if (final)
 			return identify_settle(id, f);

@@ -8,6 +8,9 @@
  * has the name; or, where neither side encrypts, LOGIN7 in clear with the server as the client
  * was told it, and the database that it asks for.  Nothing else of a LOGIN7 is looked at: it
  * holds the password.
+ *
+ * A client sends nothing behind PRELOGIN until it is answered (3.2.5.1): the answer says whether TLS
+ * or LOGIN7 follows.  What a server makes of bytes that do not wait is not written down anywhere.
  */
 #include "base/cursor.h"
 #include "identify/layer.h"
@@ -187,6 +190,10 @@ enum layer_step tds_layer(struct identify *id, const struct stream *s, struct la
 		return layer_unfinished(s, f, PROTOCOL_TDS);
 	ret->protocol = PROTOCOL_TDS;
 	ret->why = UNDECIDABLE_INCOMPLETE;
+	ret->turns = 1;
+	ret->ends_turn = true;
+	ret->bytes_due = 1;
+	ret->bytes_least = HEADER + 1;
 	if (p.end == s->filled)
 		return layer_behind(s, p.end, ret);
 	return read_after(id, s, p.end, ret, f);

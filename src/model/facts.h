@@ -49,10 +49,17 @@ struct facts {
 	uint16_t asked_len;
 	uint16_t hello_end; /* TLS: where its records end; 0 = not in the bytes given */
 	bool layered; /* others, who answer first, are asked in front of hello or request */
-	uint16_t request_at;   /* where the first request begins, if `requests` */
-	bool requests;         /* HTTP/1 requests, which can be followed one by one */
-	uint8_t proxies;       /* asked for a host, one behind the other ... */
-	bool chained;          /* ... and not all for the same one */
+	uint16_t request_at; /* where the first request begins, if `requests` */
+	bool requests;       /* HTTP/1 requests, which can be followed one by one */
+	uint8_t proxies;     /* asked for a host, one behind the other ... */
+	bool chained;        /* ... and not all for the same one */
+	/*
+	 * TCP: places in the bytes given where the client has to wait for an answer, and ...
+	 */
+	uint8_t turns;
+	bool waiting; /* ... the bytes end at the last of these, whose answer is there when ... */
+	uint8_t replies_due; /* ... the server of SMTP sent so many, the last one a 220; or, 0, ... */
+	uint16_t bytes_due;    /* ... the server sent so many bytes */
 	uint32_t quic_version; /* 0 = none */
 	uint8_t alpn_len;
 	uint8_t method_len;

@@ -81,6 +81,8 @@ def start_dns(lab, addresses):
         "--interface=eth0", "--except-interface=lo", f"--addn-hosts={hosts}",
         *(f"--address=/#/{a}" for a in addresses)], "dnsmasq")
 
+TCP_REPAIR = 19
+
 
 class Keeper:
     """A TCP server that keeps what each client sends; as a streamer it also talks.
@@ -121,6 +123,14 @@ class Keeper:
     def wait_got(self, port, size, timeout=5):
         return wait_for(lambda: len(self.got(port)) >= size and self.got(port), timeout,
                         f"{size} bytes at the server, but {len(self.got(port))}")
+
+    def forget(self, port):
+        """The connection of this client is gone without a word, as after a crash (tcp(7) of repair)."""
+        for key in list(self.selector.get_map().values()):
+            connection = key.fileobj
+            if connection is not self.listener and connection.getpeername()[1] == port:
+                connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+                self._drop(connection)
 
     def _drop(self, connection):
         self.streams.pop(connection, None)

@@ -56,6 +56,24 @@ class Segments(GatewayCase):
         self.check_allowed(places.KEEPER, [0, 1])
         self.check_denied(places.KEEPER, [0, 1])
 
+    def test_a_forgotten_connection_leaves_its_mark_to_nobody(self):
+        keeper = Keeper(self.lab, places.KEEPER, port=8443, pause_s=0.2)
+        self.addCleanup(keeper.close)
+        client = SegmentClient(self.lab, places.KEEPER, port=8443).connect()
+        client.send(0, client_hello(ALLOWED))
+        client.listen(1)
+        self.assert_passed(client.sport, ALLOWED)
+        keeper.forget(client.sport)
+        again = SegmentClient(self.lab, places.KEEPER, port=8443)
+        self.addCleanup(again.close)
+        again.sport = client.sport
+        again.connect()
+        again.send(0, client_hello(DENIED))
+        again.listen(2)
+        self.assertTrue(again.was_reset, "the client is told")
+        event = self.weir.ledger.wait(src_port=client.sport, phase="start", verdict="deny")
+        self.assertEqual(event[0]["host"], DENIED)
+
     def test_two_segments_v6(self):
         self.check_allowed(places.KEEPER6, [0, 1])
         self.check_denied(places.KEEPER6, [0, 1])

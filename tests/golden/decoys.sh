@@ -24,6 +24,7 @@ expect turned turned '"direction":"outbound".*"verdict":"deny"'
 expect udp_rev decoys '"verdict":"deny"'
 expect udp_zero decoys '"verdict":"deny"'
 expect early decoys '"host":"a.allowed.example".*"verdict":"allow"'
+expect starttls decoys '"protocol":"smtp".*"undecidable":"malformed_hello"'
 expect query decoys '"url":"http://[^?"]*"'
 ./weir replay -q -j 1 --events "$t/one" $d/fragtimeout.pcap || not_ok "fragtimeout with 1 worker ends badly"
 for j in 2 3 4; do

@@ -85,6 +85,8 @@ static const char nft_closed[] =
 	"table inet weir {\n"
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority mangle + 1; policy accept;\n"
+	"\t\ttcp flags & (syn | ack) == syn ct mark & 0x0ff00000 == 0x02a00000 "
+	"ct mark set ct mark & 0xf00fffff\n"
 	"\t\tct mark & 0x0ff00000 == 0x02a00000 meta l4proto != udp return\n"
 	"\t\tct mark & 0x0ff00000 == 0x02a00000 meta l4proto udp @th,64,2 != 3 return\n"
 	"\t\tct mark & 0x0ff00000 == 0x02a00000 ct direction reply return\n"
@@ -106,6 +108,8 @@ static const char nft_open[] =
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority mangle + 1; policy accept;\n"
 	"\t\tiifname != { \"eth1\", \"br-lan.7\" } return\n"
+	"\t\ttcp flags & (syn | ack) == syn ct mark & 0xffffffff == 0x00000001 "
+	"ct mark set ct mark & 0x00000000\n"
 	"\t\tct mark & 0xffffffff == 0x00000001 meta l4proto != udp return\n"
 	"\t\tct mark & 0xffffffff == 0x00000001 meta l4proto udp @th,64,2 != 3 return\n"
 	"\t\tct mark & 0xffffffff == 0x00000001 ct direction reply return\n"
@@ -138,6 +142,8 @@ static const char iptables_closed[] =
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -m connmark --mark "
+	"0x2a00000/0xff00000 -j CONNMARK --set-xmark 0x0/0xff00000\n"
 	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
 	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m bpf "
 	"--bytecode " LONG_V4 " -j RETURN\n"
@@ -157,6 +163,8 @@ static const char iptables_closed[] =
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -m connmark --mark "
+	"0x2a00000/0xff00000 -j CONNMARK --set-xmark 0x0/0xff00000\n"
 	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x2a00000/0xff00000 -j RETURN\n"
 	"-A WEIR-FORWARD -p udp -m connmark --mark 0x2a00000/0xff00000 -m bpf "
 	"--bytecode " LONG_V6 " -j RETURN\n"
@@ -178,6 +186,8 @@ static const char iptables_open[] =
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -m connmark --mark "
+	"0x1/0xffffffff -j CONNMARK --set-xmark 0x0/0xffffffff\n"
 	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x1/0xffffffff -j RETURN\n"
 	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m bpf "
 	"--bytecode " LONG_V4 " -j RETURN\n"
@@ -198,6 +208,8 @@ static const char iptables_open[] =
 	"*mangle\n"
 	":WEIR-FORWARD - [0:0]\n"
 	":WEIR-SAVE - [0:0]\n"
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -m connmark --mark "
+	"0x1/0xffffffff -j CONNMARK --set-xmark 0x0/0xffffffff\n"
 	"-A WEIR-FORWARD ! -p udp -m connmark --mark 0x1/0xffffffff -j RETURN\n"
 	"-A WEIR-FORWARD -p udp -m connmark --mark 0x1/0xffffffff -m bpf "
 	"--bytecode " LONG_V6 " -j RETURN\n"
@@ -346,7 +358,7 @@ static void without_bpf_only_its_rules_are_missing(void **state)
 		with = iptables_text(&closed, i == 1, true, false, "");
 		without = iptables_text(&closed, i == 1, false, false, "");
 		assert_null(strstr(without, "bpf"));
-		cut_line(with, "-A WEIR-FORWARD -p tcp");
+		cut_line(with, "-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN");
 		cut_line(with, "-A WEIR-FORWARD -p udp");
 		cut_line(with, "-A WEIR-FORWARD -p udp");
 		all = replaced(with, " ! -p udp", "");
@@ -569,7 +581,7 @@ static struct bpf bpf_behind(const char *match, bool ipv6)
 
 static struct bpf bpf_of(bool ipv6)
 {
-	return bpf_behind("-m tcp", ipv6);
+	return bpf_behind("--tcp-flags FIN", ipv6);
 }
 
 /* Big-endian, as the kernel loads; false beyond the packet, which ends the program with 0. */

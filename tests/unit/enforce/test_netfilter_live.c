@@ -163,14 +163,14 @@ static void expect_ours(enum netfilter_backend b, uint32_t mark)
 	for (unsigned family = 0; family < 2; family++) {
 		char *now = saved(tool_of(b), family == 1);
 
-		assert_int_equal(count(now, want), 4); /* three of connmark, and mark */
-		assert_int_equal(count(now, "--mark "), 4);
+		assert_int_equal(count(now, want), 5); /* four of connmark, and mark */
+		assert_int_equal(count(now, "--mark "), 5);
 		assert_int_equal(count(now, "-j NFQUEUE --queue-num 7 --queue-bypass\n"),
 				 1);
 		assert_int_equal(count(now, "-m bpf --bytecode "), 2);
 		assert_int_equal(count(now, "-j WEIR-FORWARD\n"), 1);
 		assert_int_equal(count(now, "-j WEIR-SAVE\n"), 1);
-		assert_int_equal(count(now, "-A WEIR-FORWARD "), 7);
+		assert_int_equal(count(now, "-A WEIR-FORWARD "), 8);
 		assert_int_equal(count(now, "-A WEIR-SAVE "), 1);
 		free(now);
 	}

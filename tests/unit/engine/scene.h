@@ -34,6 +34,7 @@ struct scene {
 	int64_t now_us;
 	uint8_t ttl;
 	uint32_t ids; /* given so far; numbers from 1 */
+	bool watches; /* see watch.h: nothing is answered */
 	bool failed;  /* an answer for a packet that has one, or with another mark */
 	enum scene_answer answers[SCENE_ANSWERS];
 	uint32_t order[SCENE_ANSWERS]; /* ids as they were answered */

@@ -279,6 +279,7 @@ static const char server_hello[] = RECORD "\x01\x02\x03\x04";
 static void behind_connect_the_hello_decides(void **state)
 {
 	struct scene *s = served(closed, GOOD);
+	static char page[5000];
 	uint32_t at = LEN(GOOD);
 
 	(void)state;
@@ -306,6 +307,11 @@ static void behind_connect_the_hello_decides(void **state)
 					      SERVER_FIRST + SERVED + 19,
 					      CLIENT_FIRST + at + (uint32_t)good.len,
 					      server_hello, sizeof(server_hello) - 1}),
+		GOT_PASS); /* a proxy may have made it up */
+	memset(page, 'x', sizeof(page) - 1);
+	at += (uint32_t)good.len;
+	assert_answer(
+		s, send_reply(s, &web, SERVED + 19 + sizeof(server_hello) - 1, at, page),
 		GOT_FINAL);
 	assert_true(scene_end(s));
 }
@@ -597,6 +603,8 @@ static void socks_in_a_tunnel_is_judged(void **state)
 	(void)text_at(s, LEN(GOOD), TUNNEL);
 	(void)send_reply(s, &web, SERVED, at, "HTTP/1.1 200 OK\r\n\r\n");
 	assert_answer(s, send_data(s, &web, at, ask, 3), GOT_PASS);
+	(void)send_reply(s, &web, SERVED + LEN("HTTP/1.1 200 OK\r\n\r\n"), at + 3,
+			 "\x05\x02");
 	assert_answer(s, send_data(s, &web, at + 3, ask + 3, LEN(ask) - 3), GOT_DROP);
 	assert_lines(s, EVIL_UPDATE, 1);
 	assert_true(scene_end(s));

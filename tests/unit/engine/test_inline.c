@@ -313,6 +313,11 @@ static void nothing_may_follow_a_hello_in_its_packet(void **state)
 		carry(&packets, c, both.b, both.len, 4096);
 		(void)open_tcp(s, &v4);
 		(void)send_data(s, &v4, 0, c->client[0], c->client_len[0]);
+		(void)send_segment(
+			s, &v4,
+			(struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+					 CLIENT_FIRST + (uint32_t)c->client_len[0],
+					 c->server[0], c->server_len[0]});
 		id = send_data(s, &v4, (uint32_t)c->client_len[0], packets.b,
 			       packets.len);
 		assert_answer(s, id, n > 0 ? GOT_DROP : GOT_PASS);
@@ -506,10 +511,13 @@ static void what_was_not_offered_or_is_too_much_is_not_skipped(void **state)
 
 /* ---- a second hello in a tunnel ----------------------------------------------------------------- */
 
-#define TUNNEL "CONNECT good.example:443 HTTP/1.1\r\n\r\n"
-#define MADE   "HTTP/1.1 200 OK\r\nServer: a\x16\x03\r\n\r\n"
-#define SOCKS  "\x05\x01\x00\x05\x01\x00\x03\x0cgood.example\x01\xbb"
-#define SERVED "\x05\x00\x05\x00\x00\x01\x16\x03\x16\x03\x02\x02"
+#define TUNNEL      "CONNECT good.example:443 HTTP/1.1\r\n\r\n"
+#define MADE        "HTTP/1.1 200 OK\r\nServer: a\x16\x03\r\n\r\n"
+#define OTHER_HELLO "\x16\x03\x03\x01\x2a\x02\x01\x01\x26\x03\x03\xcf\x21\xad\x75"
+#define SOCKS       "\x04\x01\x01\xbb\0\0\0\x01\0good.example\0"
+#define ECHOES \
+	"HTTP/1.1 200 OK\r\nVia: \x16\x03\x16\x03\x16\x02\x03\x16\x03\x03\x03\xcf\x03\r\n\r\n"
+#define SERVED "\x00\x5a\x16\x03\x16\x03\x02\x02"
 
 static void a_second_hello_behind_a_proxys_answer_is_judged(void **state)
 {
@@ -518,12 +526,14 @@ static void a_second_hello_behind_a_proxys_answer_is_judged(void **state)
 		size_t ask_len, answer_len;
 	} proxies[] = {
 		{TUNNEL, MADE, sizeof(TUNNEL) - 1, sizeof(MADE) - 1},
+		/* It says again what looks like a ServerHello. */
+		{TUNNEL, ECHOES, sizeof(TUNNEL) - 1, sizeof(ECHOES) - 1},
 		{SOCKS, SERVED, sizeof(SOCKS) - 1, sizeof(SERVED) - 1},
 	};
 	static struct bytes say_all, answer;
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		say_all.len = answer.len = 0;
 		put_mem(&say_all, proxies[i].ask, proxies[i].ask_len);
 		put_mem(&say_all, good.b, good.len);
@@ -558,37 +568,64 @@ static void a_second_hello_behind_a_proxys_answer_is_judged(void **state)
 	}
 }
 
-/* Another ServerHello, and what is no TLS for long: nothing more is waited for. */
+/*
+ * Another ServerHello, which a proxy may have made up unless its answer was over, and what is no TLS:
+ * so much is heard and no more.
+ */
 static void a_tunnels_answer_is_not_listened_to_for_ever(void **state)
 {
-	static const char other[] = MADE "\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03"
-					 "\xcf\x21\xad\x75";
+	static const char *const answers[] = {
+		"HTTP/1.1 100 Go on\r\n\r\n" OTHER_HELLO,
+		MADE,
+		MADE OTHER_HELLO,
+	};
 	static struct bytes say_all;
 	static char page[5000];
-	struct scene *s = start(closed);
 
 	(void)state;
+	memset(page, 'x', sizeof(page) - 1);
 	say_all.len = 0;
 	put_mem(&say_all, TUNNEL, sizeof(TUNNEL) - 1);
 	put_mem(&say_all, good.b, good.len);
-	(void)open_tcp(s, &v4);
-	(void)say(s, &v4, &say_all);
-	assert_answer(s,
-		      send_segment(s, &v4,
-				   (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
-						    CLIENT_FIRST + (uint32_t)say_all.len,
-						    other, sizeof(other) - 1}),
-		      GOT_FINAL);
-	assert_true(scene_end(s));
-	s = start(closed);
-	memset(page, 'x', sizeof(page) - 1);
-	(void)open_tcp(s, &v4);
-	(void)say(s, &v4, &say_all);
-	assert_answer(s, send_reply(s, &v4, 0, (uint32_t)say_all.len, MADE), GOT_PASS);
-	assert_answer(s,
-		      send_reply(s, &v4, sizeof(MADE) - 1, (uint32_t)say_all.len, page),
-		      GOT_FINAL);
-	assert_true(scene_end(s));
+	for (size_t i = 0; i < 3; i++) {
+		const size_t n = strlen(answers[i]);
+		const uint32_t at = (uint32_t)say_all.len;
+		struct scene *s = start(closed);
+
+		(void)open_tcp(s, &v4);
+		(void)say(s, &v4, &say_all);
+		assert_answer(
+			s,
+			send_segment(s, &v4,
+				     (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+						      CLIENT_FIRST + at, answers[i], n}),
+			i == 2 ? GOT_FINAL : GOT_PASS);
+		assert_answer(s, send_reply(s, &v4, (uint32_t)n, at, page), GOT_FINAL);
+		assert_true(scene_end(s));
+	}
+}
+
+/* Behind STARTTLS and PRELOGIN nobody but the server itself can have said it. */
+static void another_servers_hello_ends_it(void **state)
+{
+	static struct bytes answer;
+
+	(void)state;
+	for (size_t i = 0; i < CARRIERS_OF_TLS; i++) {
+		struct scene *s = start(closed);
+		uint32_t at, said;
+
+		begin_tls(s, &carriers[i], 4096, &at, &said);
+		carry(&answer, &carriers[i], OTHER_HELLO, sizeof(OTHER_HELLO) - 1, 4096);
+		assert_answer(s,
+			      send_segment(s, &v4,
+					   (struct segment){FROM_SERVER, TCP_ACK,
+							    SERVER_FIRST + said,
+							    CLIENT_FIRST + at, answer.b,
+							    answer.len}),
+			      GOT_FINAL);
+		assert_true(scene_end(s));
+	}
 }
 
 /* ---- denied -------------------------------------------------------------------------------------- */
@@ -1130,6 +1167,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_offered_or_is_too_much_is_not_skipped),
 		cmocka_unit_test(a_second_hello_behind_a_proxys_answer_is_judged),
 		cmocka_unit_test(a_tunnels_answer_is_not_listened_to_for_ever),
+		cmocka_unit_test(another_servers_hello_ends_it),
 		cmocka_unit_test(a_denied_name_is_dropped_and_both_ends_are_told),
 		cmocka_unit_test(what_comes_after_a_denial_fares_the_same),
 		cmocka_unit_test(a_denied_address_is_refused_at_once),

@@ -126,6 +126,7 @@ static void a_hello_behind_a_mail_decides(void **state)
 	(void)open_tcp(s, &mail);
 	(void)client_says(s, &at, "EHLO me.example\r\nMAIL FROM:<joe@b.example>\r\n");
 	assert_answer(s, client_says(s, &at, "RSET\r\nSTARTTLS\r\n"), GOT_PASS);
+	(void)send_reply(s, &mail, 0, at, "250 hi\r\n250 ok\r\n250 ok\r\n220 go\r\n");
 	assert_answer(s, send_data(s, &mail, at, evil.b, evil.len), GOT_DROP);
 	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
 	assert_true(scene_end(s));

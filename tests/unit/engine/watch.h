@@ -16,6 +16,7 @@ static inline struct scene *watch(void)
 
 	s->w = worker_create(&cfg);
 	assert_non_null(s->w);
+	s->watches = true;
 	return s;
 }
 
