@@ -302,12 +302,11 @@ void identity_keep(struct identity_reader *r, struct identity_row *row, struct s
 static void finish_log(struct identity_reader *r)
 {
 	struct identity_list *l = r->list;
-	const size_t was = l->count;
 	void *rows;
 
 	if (!shorten(r))
 		tell_full(r, -ENOSPC);
-	if (l->count < was) {
+	if (l->room > l->count + IDENTITY_ROWS_MAX) {
 		rows = realloc(l->rows, (l->count + 1) * sizeof(*l->rows));
 		if (rows != NULL) {
 			l->rows = rows;

@@ -270,18 +270,18 @@ static struct lease lease_of(struct str address)
 /* The byte that `s` begins with, taken off it; false: there is none. */
 static bool string_byte(struct str *s, uint8_t *ret)
 {
-	size_t n = 1, digits = 0;
+	size_t n = 1, octal = 0;
 	unsigned v = 0;
 
 	if (s->len == 0)
 		return false;
 	*ret = (uint8_t)s->p[0];
 	if (s->p[0] == '\\' && s->len > 1) {
-		while (digits < 3 && digits + 1 < s->len && s->p[digits + 1] >= '0' &&
-		       s->p[digits + 1] <= '7')
-			v = v * 8 + (unsigned)(s->p[++digits] - '0');
-		*ret = digits > 0 ? (uint8_t)v : (uint8_t)s->p[1];
-		n += digits > 0 ? digits : 1;
+		while (octal < 3 && octal + 1 < s->len && s->p[octal + 1] >= '0' &&
+		       s->p[octal + 1] <= '7')
+			v = v * 8 + (unsigned)(s->p[++octal] - '0');
+		*ret = octal > 0 ? (uint8_t)v : (uint8_t)s->p[1];
+		n += octal > 0 ? octal : 1;
 	}
 	*s = (struct str){s->p + n, s->len - n};
 	return true;

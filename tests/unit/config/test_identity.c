@@ -76,12 +76,26 @@ static void assert_answer(const struct identity *t, const char *addr, int64_t at
 		assert_int_equal(len, 0);
 }
 
+struct said {
+	enum identity_kind kind;
+	const char *text, *want; /* NULL = fine */
+};
+
+static void check_findings(const struct said *s)
+{
+	char *got = findings(s->kind, s->text);
+
+	if ((got == NULL) != (s->want == NULL) ||
+	    (got != NULL && strstr(got, s->want) == NULL))
+		fail_msg("%s\nwanted %s\ngot %s", s->text,
+			 s->want == NULL ? "nothing" : s->want,
+			 got == NULL ? "nothing" : got);
+	free(got);
+}
+
 static void faults_are_told_with_their_place(void **state)
 {
-	static const struct {
-		enum identity_kind kind;
-		const char *text, *want; /* NULL = fine */
-	} rows[] = {
+	static const struct said rows[] = {
 		{IDENTITY_LEASES, "", NULL},
 		{IDENTITY_LEASES, "\n# nothing\n\n", NULL},
 		{IDENTITY_LEASES, "1795431600 02:00:5e:10:00:0a 10.1.0.10 a *\n", NULL},
@@ -127,14 +141,6 @@ static void faults_are_told_with_their_place(void **state)
 		 "file:1:36: error: is no MAC address"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { }\n}\n", "error: a '}' without"},
 		{IDENTITY_LEASES, "lease 10.0.0.1 { uid \"a;}{\\\"\"; }\n", NULL},
-		{IDENTITY_LEASES, "ia-na \"a\" {\n iaaddr ten { } }\n",
-		 "file:2:9: error: is no IP address"},
-		{IDENTITY_LEASES, "ia-na \"a\" {\n cltt now; }\n",
-		 "file:2:2: error: is followed by no time"},
-		{IDENTITY_LEASES, "ia-na \"a\" { iaaddr { } }\n",
-		 "file:1:13: error: is no IP address"},
-		{IDENTITY_LEASES, "ia-na { iaaddr ten { } }\nia-pd x y { ten { } }\n",
-		 NULL},
 		{IDENTITY_LEASES, "x y;\nlease 10.0.0.1 { uid \"not closed\\\"", NULL},
 		{IDENTITY_PEOPLE, "", NULL},
 		{IDENTITY_PEOPLE, "user,address\n", NULL},
@@ -170,16 +176,26 @@ static void faults_are_told_with_their_place(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *got = findings(rows[i].kind, rows[i].text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_findings(&rows[i]);
+}
 
-		if ((got == NULL) != (rows[i].want == NULL) ||
-		    (got != NULL && strstr(got, rows[i].want) == NULL))
-			fail_msg("%s\nwanted %s\ngot %s", rows[i].text,
-				 rows[i].want == NULL ? "nothing" : rows[i].want,
-				 got == NULL ? "nothing" : got);
-		free(got);
-	}
+static void faults_of_dhcpd6_are_told_with_their_place(void **state)
+{
+	static const struct said rows[] = {
+		{IDENTITY_LEASES, "ia-na \"a\" {\n iaaddr ten { } }\n",
+		 "file:2:9: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na \"a\" {\n cltt now; }\n",
+		 "file:2:2: error: is followed by no time"},
+		{IDENTITY_LEASES, "ia-na \"a\" { iaaddr { } }\n",
+		 "file:1:13: error: is no IP address"},
+		{IDENTITY_LEASES, "ia-na { iaaddr ten { } }\nia-pd x y { ten { } }\n",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_findings(&rows[i]);
 }
 
 static void a_later_lease_ends_the_one_before(void **state)
@@ -282,10 +298,10 @@ static void leases_of_dhcpd6_tell_the_mac_of_the_duid(void **state)
 	assert_answer(t, "2001:db8::1", T0 + INT64_C(1800000000), "02:00:5e:10:00:02");
 	assert_answer(t, "2001:db8::2", T0, NULL);
 	assert_answer(t, "2001:db8:7::", T0 + INT64_C(1800000000), NULL);
-	for (char c = '3'; c <= '7'; c++) {
+	for (int c = '3'; c <= '7'; c++) {
 		char text[] = "2001:db8::?";
 
-		text[sizeof(text) - 2] = c;
+		text[sizeof(text) - 2] = (char)c;
 		assert_answer(t, text, T0, NULL);
 	}
 	assert_answer(t, "2001:db8::8", T0, "02:00:5e:10:00:08");
@@ -725,6 +741,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_told_with_their_place),
+		cmocka_unit_test(faults_of_dhcpd6_are_told_with_their_place),
 		cmocka_unit_test(a_later_lease_ends_the_one_before),
 		cmocka_unit_test(leases_of_dhcpd6_tell_the_mac_of_the_duid),
 		cmocka_unit_test(a_duid_of_no_machine_is_a_warning),
