@@ -144,11 +144,13 @@ void read_list(struct reading *g, struct str id, const struct node *rules,
 			reading_refuse(g, rules->at, "a second list of connector %.*s",
 				       (int)id.len, id.p);
 			diag_note(g->d, "the first is on line %u", (*end)->at.line);
+			diag_remedy(g->d, "one list, with the rules of both");
 			return;
 		}
 	if (to->count == TENANT_LISTS_MAX) {
 		reading_refuse(g, rules->at, "more than %d endpoint lists",
 			       TENANT_LISTS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_LISTS_MAX);
 		return;
 	}
 	l = reading_take(g, sizeof(*l));

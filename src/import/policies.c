@@ -53,6 +53,8 @@ static void add_connector(struct reading *g, struct filling *f, const struct nod
 	if (n->kind != JSON_READ_OBJECT) {
 		reading_refuse(g, n->at, "a connector must be an object, not %s",
 			       json_kind_name(n->kind));
+		diag_remedy(g->d,
+			    "{\"id\": \"/providers/Microsoft.PowerApps/apis/NAME\"}");
 		return;
 	}
 	if (!reading_connector_id(g, n, key, &id))
@@ -68,11 +70,13 @@ static void add_connector(struct reading *g, struct filling *f, const struct nod
 			       (int)id.len, id.p, data_group_name((*slot)->group),
 			       data_group_name(group));
 		diag_note(g->d, "first on line %u", (*slot)->at.line);
+		diag_remedy(g->d, "one group for it, in the tenant");
 		return;
 	}
 	if (f->p->connector_count == TENANT_CONNECTORS_MAX) {
 		reading_refuse(g, n->at, "this policy has more than %d connectors",
 			       TENANT_CONNECTORS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_CONNECTORS_MAX);
 		return;
 	}
 	c = reading_take(g, sizeof(*c));

@@ -229,6 +229,7 @@ static bool sort_rules(struct reading *g, struct tenant_rules *r)
 				       (unsigned)list[i]->order);
 			diag_note(g->d, "the other one is on line %u",
 				  list[i - 1]->at.line);
+			diag_remedy(g->d, "orders 1, 2, 3, ..., each once");
 			fine = false;
 		} else if (list[i]->order != (i == 0 ? 1 : list[i - 1]->order + 1)) {
 			diag_add(g->d, DIAG_WARNING, list[i]->at, "order-gap",

@@ -79,6 +79,7 @@ void read_isolation(struct reading *g, const struct node *o)
 	if (n > TENANT_ENVIRONMENTS_MAX / 8) {
 		reading_refuse(g, list->at, "more than %d allowed tenants",
 			       TENANT_ENVIRONMENTS_MAX / 8);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX / 8);
 		return;
 	}
 	i->partners = reading_take(g, (n + 1) * sizeof(*i->partners));
@@ -161,6 +162,7 @@ void read_ip_firewall(struct reading *g, const struct node *o)
 	if (g->t->firewall_count == TENANT_ENVIRONMENTS_MAX) {
 		reading_refuse(g, o->at, "more than %d IP firewalls",
 			       TENANT_ENVIRONMENTS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
 		return;
 	}
 	f->ranges = reading_take(g, TENANT_RANGES_MAX * sizeof(struct str));
@@ -283,6 +285,7 @@ void read_environment(struct reading *g, const struct node *o)
 	if (g->t->environment_count == TENANT_ENVIRONMENTS_MAX) {
 		reading_refuse(g, o->at, "more than %d environments",
 			       TENANT_ENVIRONMENTS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
 		return;
 	}
 	if (!guid_in(id, e->guid)) {
@@ -297,6 +300,7 @@ void read_environment(struct reading *g, const struct node *o)
 				       e->guid);
 			diag_note(g->d, "first on line %u of %s", one->at.line,
 				  one->at.file);
+			diag_remedy(g->d, "one of them");
 			return;
 		}
 	e->title = one_of(o, title_keys);

@@ -173,7 +173,7 @@ check "host: a path" grep -qx 'host    no      host    no        2 allow  "https
 check "not visible: windows" grep -qx 'no      no      no      no        1 deny  "\*"' "$t/report"
 check "custom connectors at gateway and subnet" grep -qx 'no      exact   no      exact     1 business  "https://api.contoso.example/\*"' "$t/report"
 check "actions never" grep -q '^1 action rules: ' "$t/report"
-check "in all" grep -q '^total: 7 exact somewhere, 1 host at the most, 2 not visible anywhere$' "$t/report"
+check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not visible anywhere$' "$t/report"
 
 "$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
 check "a wrong option is one" test $? -eq 2
