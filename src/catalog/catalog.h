@@ -94,7 +94,7 @@ struct catalog_connector {
 	const char *id; /* in the catalogue's letter case */
 	struct str title;
 	enum stated unblockable, gateway, vnet;
-	size_t hosts;       /* patterns that name it, those of the platform itself left out */
+	size_t hosts; /* patterns that name it, those of the platform itself left out */
 	uint8_t confidence; /* the best of them; 0 without any */
 };
 
