@@ -47,7 +47,7 @@ static bool is_guid_text(const char *s)
 {
 	size_t i = 0;
 
-	for (; s[i] != '\0' && i < GUID_LEN; i++) {
+	for (; i < GUID_LEN && s[i] != '\0'; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
 		if (dash ? s[i] != '-' : !ascii_is_hex(s[i]))

@@ -221,7 +221,7 @@ static bool sort_rules(struct reading *g, struct tenant_rules *r)
 		return false;
 	for (struct tenant_rule *one = r->first; one != NULL; one = one->next)
 		list[n++] = one;
-	qsort(list, n, sizeof(*list), by_order);
+	qsort(list, n, sizeof(struct tenant_rule *), by_order);
 	for (size_t i = 0; i < n; i++) {
 		list[i]->next = i + 1 < n ? list[i + 1] : NULL;
 		if (i > 0 && list[i]->order == list[i - 1]->order) {

@@ -396,7 +396,7 @@ static bool put_lists(struct writer *w, const struct dlp_policy *p)
 		return false;
 	for (const struct tenant_list *l = p->lists.first; l != NULL; l = l->next)
 		sorted[n++] = l;
-	qsort(sorted, n, sizeof(*sorted), list_by_id);
+	qsort(sorted, n, sizeof(struct tenant_list *), list_by_id);
 	if (n > 0)
 		(void)fputs("\ngate endpoints\n", w->out);
 	for (size_t i = 0; i < n; i++)
@@ -548,26 +548,36 @@ static void add_slug(char *to, size_t size, struct str s)
 	to[n] = '\0';
 }
 
+static const char *kind_word(const struct document *doc)
+{
+	switch (doc->kind) {
+	case DOCUMENT_POLICY:
+		break;
+	case DOCUMENT_ISOLATION:
+		return "isolation";
+	case DOCUMENT_FIREWALL:
+		return "ip-firewall-";
+	case DOCUMENT_ENVIRONMENTS:
+		return "environments";
+	}
+	return doc->policy->advanced ? "acp-" : "dlp-";
+}
+
 static void name_document(struct document *doc, size_t number)
 {
-	const struct dlp_policy *p = doc->policy;
+	const char *word = kind_word(doc);
+	char name[80] = "";
 	struct str s = STR_NONE;
 
-	(void)snprintf(doc->name, sizeof(doc->name), "%s",
-		       doc->kind == DOCUMENT_POLICY     ? p->advanced ? "acp-" : "dlp-"
-		       : doc->kind == DOCUMENT_FIREWALL ? "ip-firewall-"
-		       : doc->kind == DOCUMENT_ENVIRONMENTS ? "environments"
-							    : "isolation");
-	if (p != NULL)
-		s = p->guid[0] != '\0' ? str_of(p->guid) : p->title;
+	if (doc->policy != NULL)
+		s = doc->policy->guid[0] != '\0' ? str_of(doc->policy->guid)
+						 : doc->policy->title;
 	if (doc->firewall != NULL)
 		s = str_of(doc->firewall->environment);
-	add_slug(doc->name, sizeof(doc->name), s);
-	if ((p != NULL || doc->firewall != NULL) && s.len == 0)
-		(void)snprintf(doc->name + strlen(doc->name),
-			       sizeof(doc->name) - strlen(doc->name), "%zu", number);
-	(void)snprintf(doc->name + strlen(doc->name),
-		       sizeof(doc->name) - strlen(doc->name), ".rules");
+	add_slug(name, sizeof(name), s);
+	if (name[0] == '\0' && (doc->policy != NULL || doc->firewall != NULL))
+		(void)snprintf(name, sizeof(name), "%zu", number);
+	(void)snprintf(doc->name, sizeof(doc->name), "%s%s.rules", word, name);
 }
 
 struct document *documents_of(const struct tenant *t, size_t *ret_count)
