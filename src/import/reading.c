@@ -350,6 +350,10 @@ static bool keep_policy(struct tenant *t, const char *guid, struct diag *d)
 		}
 	}
 	t->policies_end = at;
+	t->isolation = NULL; /* that policy alone */
+	t->firewalls = NULL;
+	t->environments = NULL;
+	t->firewall_count = t->environment_count = 0;
 	if (any && t->policies == NULL && named) {
 		diag_error(d, ((struct span){.file = "--policy"}),
 			   "no policy %s is in these files", guid);

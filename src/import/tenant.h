@@ -210,7 +210,7 @@ bool tenant_read(struct tenant *t, const struct tenant_text *text,
 /*
  * After the last file: give loose lists and patterns to their policy, which is `policy`, the
  * one named in their file's name, or the only one.  `policy`: a GUID, lower case, which also
- * leaves all other policies out; NULL = none.  false: an error is in `d`.
+ * leaves all else out; NULL = none.  false: an error is in `d`.
  */
 bool tenant_join(struct tenant *t, const char *policy, struct diag *d);
 

@@ -109,6 +109,8 @@ cp $I/ok/environments.json tests/data/dlp/tfprov__tenant_isolation_policy_respon
 check "a folder of several documents needs a folder" test $? -eq 1
 "$W" import -o "$t/several/" "$t/folder" >"$t/say" 2>"$t/err"
 check "and gives one file each" test "$(cd "$t/several" && echo ./*)" = "./dlp-00000000-0000-0000-0000-000000000001.rules ./environments.rules ./isolation.rules"
+"$W" import --policy 00000000-0000-0000-0000-000000000001 -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"
+check "--policy takes that one out of a folder" grep -q '^list shared_sql ' "$t/one.rules"
 
 # One content in the spellings of Microsoft's tools.
 python3 - tests/data/dlp/tfprov__resource*.json "$t" <<'EOF'
