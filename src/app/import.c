@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/import_tenant.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -25,6 +26,8 @@ struct options {
 	bool is_first;       /* nothing stands at `to` yet */
 	const char *accepted[ACCEPTED_MAX];
 	struct tag_update_cfg update;
+	struct tenant_options tenant;
+	bool only_tags, only_tenant; /* some option is of the one or the other */
 };
 
 /* A file of service tags in memory. */
@@ -351,20 +354,13 @@ static int import_tags(struct options *o, const struct generation *g, struct dia
 	return code;
 }
 
-static bool take_option(struct options *o, int option)
+/* Options of service tags alone. */
+static bool take_tag_option(struct options *o, int option)
 {
 	const char *why = NULL;
 
+	o->only_tags = true;
 	switch (option) {
-	case 'c':
-		o->common.config = optarg;
-		return true;
-	case 'o':
-		o->to = optarg;
-		return true;
-	case 'j':
-		o->common.json = true;
-		return true;
 	case 'O':
 		o->against = optarg;
 		return true;
@@ -386,58 +382,184 @@ static bool take_option(struct options *o, int option)
 	}
 }
 
-static int run(int argc, char *argv[])
+/* Options of a tenant's policies alone. */
+static bool take_tenant_option(struct options *o, int option)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"json", no_argument, NULL, 'j'},
-		{"old", required_argument, NULL, 'O'},
-		{"accept-removal", required_argument, NULL, 'A'},
-		{"accept-older", no_argument, NULL, 'B'},
-		{"accept-cloud", no_argument, NULL, 'C'},
-		{"refuse-loss", required_argument, NULL, 'L'},
-		{NULL, 0, NULL, 0},
-	};
-	struct options o = {.update = {.loss = TAG_LOSS_DEFAULT}};
+	struct tenant_options *t = &o->tenant;
+
+	o->only_tenant = true;
+	switch (option) {
+	case 'P':
+		t->policy = optarg;
+		return true;
+	case 'E':
+		t->environment = optarg;
+		return true;
+	case 'R':
+		t->role = optarg;
+		return true;
+	case 'D':
+		t->date = optarg;
+		return true;
+	case 'r':
+		t->report = optarg;
+		return true;
+	case 'l':
+		t->lenient = true;
+		return true;
+	case 'e':
+		t->enforce = true;
+		return true;
+	default:
+		o->only_tenant = false;
+		return take_tag_option(o, option);
+	}
+}
+
+static bool take_option(struct options *o, int option)
+{
+	switch (option) {
+	case 'c':
+		o->common.config = optarg;
+		return true;
+	case 'o':
+		o->to = optarg;
+		return true;
+	case 'j':
+		o->common.json = true;
+		return true;
+	default:
+		return take_tenant_option(o, option);
+	}
+}
+
+static const struct option longs[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"json", no_argument, NULL, 'j'},
+	{"old", required_argument, NULL, 'O'},
+	{"accept-removal", required_argument, NULL, 'A'},
+	{"accept-older", no_argument, NULL, 'B'},
+	{"accept-cloud", no_argument, NULL, 'C'},
+	{"refuse-loss", required_argument, NULL, 'L'},
+	{"policy", required_argument, NULL, 'P'},
+	{"environment", required_argument, NULL, 'E'},
+	{"role", required_argument, NULL, 'R'},
+	{"date", required_argument, NULL, 'D'},
+	{"report", required_argument, NULL, 'r'},
+	{"lenient", no_argument, NULL, 'l'},
+	{"enforce", no_argument, NULL, 'e'},
+	{NULL, 0, NULL, 0},
+};
+
+static int run_tags(struct options *o)
+{
+	int code = EXIT_COULD_NOT;
 	struct generation *g;
 	struct diag *d;
-	int option, code = EXIT_COULD_NOT;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
-	while ((option = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1)
-		if (!take_option(&o, option))
-			return usage_error("import", "see the options");
-	if (optind < argc && strcmp(argv[optind], "service-tags") == 0)
-		optind++;
-	if (argc - optind != 1)
-		return usage_error("import", "one file of service tags");
-	o.file = argv[optind];
-	o.common.absent_tags = true;
-	o.is_first = o.to != NULL && o.against == NULL && access(o.to, F_OK) != 0;
-	g = load_or_report(&o.common, true);
+	o->common.absent_tags = true;
+	o->is_first = o->to != NULL && o->against == NULL && access(o->to, F_OK) != 0;
+	g = load_or_report(&o->common, true);
 	if (g == NULL)
 		return EXIT_FINDINGS;
 	d = diag_create();
 	if (d != NULL)
-		code = import_tags(&o, g, d);
+		code = import_tags(o, g, d);
 	diag_destroy(d);
 	generation_destroy(g);
 	return finish_output(code);
 }
 
+/* Does the file begin as service tags do, as Microsoft's JSON or as our rows? */
+static bool looks_like_tags(const char *path)
+{
+	char head[4096];
+	FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (f == NULL)
+		return false;
+	n = fread(head, 1, sizeof(head) - 1, f);
+	(void)fclose(f);
+	head[n] = '\0';
+	return strstr(head, "\"changeNumber\"") != NULL ||
+	       strstr(head, "\"addressPrefixes\"") != NULL ||
+	       strstr(head, "prefix\ttag") != NULL;
+}
+
+static int run_tenant(struct options *o, char *argv[], int count)
+{
+	const char *wanted = NULL;
+
+	o->tenant.config = o->common.config;
+	o->tenant.to = o->to;
+	o->tenant.paths = argv;
+	o->tenant.path_count = (size_t)count;
+	if (count < 1)
+		return usage_error("import", "name files or folders of exports");
+	if (o->common.json)
+		return usage_error("import", "--json is for service tags");
+	if (!tenant_options_sound(&o->tenant, &wanted))
+		return usage_error("import", "%s", wanted);
+	return finish_output(import_tenant(&o->tenant));
+}
+
+static int run(int argc, char *argv[])
+{
+	struct options o = {.update = {.loss = TAG_LOSS_DEFAULT}};
+	bool tags = false;
+	int option;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((option = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1)
+		if (!take_option(&o, option))
+			return usage_error("import", "see the options");
+	if (optind < argc && strcmp(argv[optind], "service-tags") == 0) {
+		tags = true;
+		optind++;
+	}
+	tags = tags || o.only_tags ||
+	       (argc - optind == 1 && !o.only_tenant && looks_like_tags(argv[optind]));
+	if (tags && o.only_tenant)
+		return usage_error("import", "these options are not for service tags");
+	if (!tags)
+		return run_tenant(&o, argv + optind, argc - optind);
+	if (argc - optind != 1)
+		return usage_error("import", "one file of service tags");
+	o.file = argv[optind];
+	return run_tags(&o);
+}
+
 const struct command command_import = {
 	.name = "import",
-	.summary = "check a newer file of Microsoft's and write Weir's form of it",
+	.summary = "take over Microsoft's files: a tenant's policies, service tags",
 	.run = run,
-	.help = "usage: weir import [service-tags] [options] FILE\n"
+	.help = "usage: weir import [options] FILE|FOLDER...\n"
+		"       weir import service-tags [options] FILE\n"
 		"\n"
-		"Reads a file of service tags as Microsoft publishes it, says what it changes for\n"
-		"each tag, and writes it as geo.tags reads it.  It is compared with the file that\n"
-		"it would replace, or with the loaded one of its cloud, and refused when a tag that\n"
-		"Weir relies on (by groups.tsv or a rule) loses too much, when its change number or\n"
-		"date goes back, or when the cloud is another one.  Files of geo.tags that are not\n"
-		"there yet count as the shipped ones.  What no configuration would load is not\n"
-		"written.\n"
+		"The first form reads exports of a tenant: data policies (DLP), their connector\n"
+		"configurations and URL patterns, advanced connector policies, tenant isolation, IP\n"
+		"firewalls, environments; docs/import.md lists the forms, which are told by their\n"
+		"keys.  It writes rule files that nobody edits, and says what a newer export changes.\n"
+		"With an error nothing is written.\n"
+		"\n"
+		"  -o FILE|FOLDER|-       where to; a folder when there are several policies\n"
+		"  --policy GUID          this policy only; also: what lists without a policy belong to\n"
+		"  --environment NAME     whose IP firewall it is; for policies that name none\n"
+		"  --role ROLE            for this role (default: gateway, desktop and subnet)\n"
+		"  --lenient              add the last \"*\" to lists that lack it\n"
+		"  --enforce              lines of own and ip-firewall without report-only\n"
+		"  --date YYYY-MM-DD      the date of what has none\n"
+		"  --report FILE|-        what of it can be decided at which place in the network\n"
+		"  -c FILE                configuration, for its catalogue\n"
+		"\n"
+		"The second form reads a file of service tags as Microsoft publishes it, says what it\n"
+		"changes for each tag, and writes it as geo.tags reads it.  It is compared with the\n"
+		"file that it would replace, or with the loaded one of its cloud, and refused when a\n"
+		"tag that Weir relies on (by groups.tsv or a rule) loses too much, when its change\n"
+		"number or date goes back, or when the cloud is another one.  Files of geo.tags that\n"
+		"are not there yet count as the shipped ones.  What no configuration would load is\n"
+		"not written.  The word may be left out.\n"
 		"\n"
 		"  -o FILE                write it there; the old file stays when it is refused\n"
 		"  -c FILE                configuration\n"

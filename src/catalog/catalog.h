@@ -91,6 +91,19 @@ bool catalog_name_row(const struct catalog *c, struct str host, struct catalog_r
 void catalog_connector_row(const struct catalog *c, const struct connector_ref *ref,
 			   struct catalog_row *ret);
 
+/* What the catalogue's files say of a connector, of all its rows together. */
+struct catalog_connector {
+	const char *id; /* in the catalogue's letter case */
+	struct str title;
+	enum stated unblockable, gateway, vnet;
+	size_t hosts; /* patterns that name it, those of the platform itself left out */
+	uint8_t confidence; /* the best of them; 0 without any */
+};
+
+/* False: no such connector.  Letter case is ignored.  Looks at all rows: not for packets. */
+bool catalog_connector(const struct catalog *c, struct str id,
+		       struct catalog_connector *ret);
+
 /* What `a` means.  Always sets *ret. */
 void catalog_address(const struct catalog *c, const struct addr *a, struct place *ret);
 

@@ -378,7 +378,9 @@ static struct item *read_environment(struct parser *ps, enum field f,
 	struct item *it;
 	struct nearest n;
 
-	while (e != NULL && !str_equal(e->name, t->text))
+	/* Files that `weir import` wrote name environments by their GUIDs. */
+	while (e != NULL && !str_equal(e->name, t->text) &&
+	       !str_equal_fold(str_of(e->guid), t->text))
 		e = e->next;
 	if (e != NULL) {
 		it = item_new(ps, f);
@@ -403,7 +405,10 @@ static struct item *read_environment(struct parser *ps, enum field f,
 			return NULL;
 		}
 	}
-	diag_remedy(ps->d, "environment %.*s GUID own, above", SHOWN(t->text));
+	if (t->text.len == GUID_LEN)
+		diag_remedy(ps->d, "environment NAME %.*s own, above", SHOWN(t->text));
+	else
+		diag_remedy(ps->d, "environment %.*s GUID own, above", SHOWN(t->text));
 	return NULL;
 }
 

@@ -87,7 +87,7 @@ printf 'geo = { tags = [ "%s", "%s" ]; };\n' "$t/base.tsv" "$root/geo/tags-china
 check "the file itself is replaced" test $? -eq 0
 "$W" import -c "$t/two.conf" --accept-cloud --accept-older --accept-removal LogicApps --refuse-loss 100% -o "$t/base.tsv" "$t/ServiceTags_China_20260720.json" >"$t/out" 2>"$t/err"
 check "by one of a cloud that another has it is not" grep -q "holds the service tags of cloud China" "$t/err"
-"$W" import nothing extra >/dev/null 2>&1
+"$W" import service-tags nothing extra >/dev/null 2>&1
 check "two files are a wrong use" test $? -eq 2
 "$W" import "$t/nowhere" >/dev/null 2>&1
 check "a file that is not there" test $? -eq 3

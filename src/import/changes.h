@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMPORT_CHANGES_H
+#define IMPORT_CHANGES_H
+
+/*
+ * changes - what differs between two generated rule files, line by line.
+ *
+ * A line is told with the statement that it belongs to, so that a connector which moves from
+ * one group to another is seen.  Longest common subsequence; where two files differ in more
+ * than CHANGES_CELLS_MAX pairs of lines, all of the lines between count as changed.
+ */
+
+#include <stdio.h>
+
+#include "base/text.h"
+
+#define CHANGES_CELLS_MAX ((size_t)8 << 20)
+
+struct changes {
+	size_t removed, added;
+};
+
+/* Print them to `out` (NULL = count only).  0 or -ENOMEM. */
+int changes_print(struct str before, struct str after, FILE *out, struct changes *ret);
+
+#endif /* IMPORT_CHANGES_H */

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings - tenant isolation, IP firewalls of organizations, lists of environments. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "import/reading.h"
+
+/* A boolean of any spelling: PowerShell and CSV turn them into words. */
+static bool is_true(const struct node *n)
+{
+	return n != NULL &&
+	       (n->kind == JSON_READ_TRUE ||
+		(n->kind == JSON_READ_STRING && str_equal_fold(n->text, STR("true"))));
+}
+
+/* ---- tenant isolation -------------------------------------------------------------------- */
+
+static void read_partner(struct reading *g, const struct node *n,
+			 struct tenant_isolation *i)
+{
+	const struct node *direction = tree_get(n, "direction");
+	const struct node *outbound = tree_get(direction, "outbound");
+	struct str id = tree_text(n, "tenantId");
+
+	if (id.p == NULL)
+		id = tree_text(n, "tenant_id");
+	if (outbound == NULL)
+		outbound = tree_get(n, "outbound");
+	if (!is_true(outbound)) {
+		i->inbound_only++;
+		return;
+	}
+	if (str_equal(id, STR("*"))) {
+		i->any_outbound = true;
+		return;
+	}
+	if (guid_in(id, i->partners[i->partner_count])) {
+		i->partner_count++;
+		return;
+	}
+	reading_refuse(g, n->at, "an allowed tenant without a GUID");
+	diag_remedy(g->d, "\"tenantId\": a GUID, or \"*\"");
+}
+
+void read_isolation(struct reading *g, const struct node *o)
+{
+	const struct node *p = tree_get(o, "properties");
+	const struct node *list, *disabled;
+	struct tenant_isolation *i = reading_take(g, sizeof(*i));
+	size_t n = 0;
+
+	if (p == NULL)
+		p = o;
+	list = tree_get(p, "allowedTenants");
+	if (list == NULL)
+		list = tree_get(p, "allowed_tenants");
+	disabled = tree_get(p, "isDisabled");
+	if (disabled == NULL)
+		disabled = tree_get(p, "is_disabled");
+	if (i == NULL)
+		return;
+	if (g->t->isolation != NULL) {
+		reading_refuse(g, o->at, "a second tenant isolation policy");
+		diag_remedy(g->d, "one tenant at a time");
+		return;
+	}
+	i->at = o->at;
+	i->file = g->file;
+	i->disabled = is_true(disabled);
+	if (!guid_in(tree_text(p, "tenantId"), i->tenant) &&
+	    !guid_in(tree_text(p, "id"), i->tenant)) {
+		reading_refuse(g, o->at, "this policy does not say whose it is");
+		diag_remedy(g->d, "\"tenantId\": the GUID of the tenant");
+		return;
+	}
+	for (const struct node *t = tree_first(list); t != NULL; t = tree_next(list, t))
+		n++;
+	if (n > TENANT_ENVIRONMENTS_MAX / 8) {
+		reading_refuse(g, list->at, "more than %d allowed tenants",
+			       TENANT_ENVIRONMENTS_MAX / 8);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX / 8);
+		return;
+	}
+	i->partners = reading_take(g, (n + 1) * sizeof(*i->partners));
+	if (i->partners == NULL)
+		return;
+	for (const struct node *t = tree_first(list); t != NULL; t = tree_next(list, t))
+		read_partner(g, t, i);
+	g->t->isolation = i;
+}
+
+/* ---- IP firewall ------------------------------------------------------------------------- */
+
+static void add_range(struct reading *g, const struct node *n, struct str s,
+		      struct ip_firewall *f)
+{
+	char buf[PREFIX_TEXT_MAX];
+	struct prefix p;
+	enum prefix_error e = prefix_parse(s.p, s.len, &p);
+	size_t len;
+	char *copy;
+
+	if (e == PREFIX_BAD_ADDRESS || e == PREFIX_BAD_LENGTH) {
+		reading_refuse(g, n->at, "\"%.*s\" is no address range",
+			       (int)(s.len < 60 ? s.len : 60), s.p);
+		diag_remedy(g->d, "ranges such as 198.51.100.0/24, with commas between");
+		return;
+	}
+	len = prefix_format(&p, buf);
+	if (e == PREFIX_HOST_BITS)
+		diag_add(g->d, DIAG_WARNING, n->at, "host-bits",
+			 "%.*s has bits set past its length: read as %s",
+			 (int)(s.len < 60 ? s.len : 60), s.p, buf);
+	if (f->range_count == TENANT_RANGES_MAX) {
+		reading_refuse(g, n->at, "more than %d ranges", TENANT_RANGES_MAX);
+		diag_remedy(g->d, "at most %d ranges, Microsoft's own limit",
+			    TENANT_RANGES_MAX);
+		return;
+	}
+	copy = reading_take(g, len + 1);
+	if (copy == NULL)
+		return;
+	memcpy(copy, buf, len + 1);
+	f->ranges[f->range_count++] = (struct str){copy, len};
+}
+
+static void read_ranges(struct reading *g, const struct node *n, struct ip_firewall *f)
+{
+	size_t errors = diag_count(g->d, DIAG_ERROR);
+	struct str left;
+
+	if (n == NULL)
+		return;
+	if (n->kind != JSON_READ_STRING || n->text.len > TENANT_RANGE_TEXT_MAX) {
+		reading_refuse(g, n->at,
+			       "the ranges must be a string of at most %d bytes",
+			       TENANT_RANGE_TEXT_MAX);
+		diag_remedy(g->d, "\"198.51.100.0/24,203.0.113.0/24\"");
+		return;
+	}
+	left = n->text;
+	while (left.len > 0 && diag_count(g->d, DIAG_ERROR) < errors + 8) {
+		const char *comma = memchr(left.p, ',', left.len);
+		size_t len = comma == NULL ? left.len : (size_t)(comma - left.p);
+		struct str one = str_trim((struct str){left.p, len});
+
+		if (one.len > 0)
+			add_range(g, n, one, f);
+		len += comma != NULL;
+		left.p += len;
+		left.len -= len;
+	}
+}
+
+void read_ip_firewall(struct reading *g, const struct node *o)
+{
+	struct ip_firewall *f = reading_take(g, sizeof(*f));
+
+	if (f == NULL)
+		return;
+	if (g->t->firewall_count == TENANT_ENVIRONMENTS_MAX) {
+		reading_refuse(g, o->at, "more than %d IP firewalls",
+			       TENANT_ENVIRONMENTS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
+		return;
+	}
+	f->ranges = reading_take(g, TENANT_RANGES_MAX * sizeof(struct str));
+	if (f->ranges == NULL)
+		return;
+	if (!guid_in(tree_text(o, "environmentid"), f->environment))
+		(void)guid_in(tree_text(o, "environment_id"), f->environment);
+	f->on = is_true(tree_get(o, "enableipbasedfirewallrule"));
+	f->audit = is_true(tree_get(o, "enableipbasedfirewallruleinauditmode"));
+	f->applications = is_true(tree_get(o, "allowapplicationuseraccess"));
+	f->trusted_services = is_true(tree_get(o, "allowmicrosofttrustedservicetags"));
+	f->service_tags = tree_text(o, "allowedservicetagsforfirewall");
+	f->file = g->file;
+	f->at = o->at;
+	read_ranges(g, tree_get(o, "allowediprangeforfirewall"), f);
+	*g->t->firewalls_end = f;
+	g->t->firewalls_end = &f->next;
+	g->t->firewall_count++;
+}
+
+/* ---- environments ------------------------------------------------------------------------ */
+
+/* The host of a URL, lower case; absent = none. */
+static struct str host_of(struct reading *g, struct str url)
+{
+	static const char mark[] = "://";
+	const char *from = url.p == NULL ? NULL : memmem(url.p, url.len, mark, 3);
+	size_t n = 0, left;
+	char *copy;
+
+	if (from == NULL)
+		return STR_NONE;
+	from += 3;
+	left = url.len - (size_t)(from - url.p);
+	while (n < left && (ascii_is_alpha(from[n]) || ascii_is_digit(from[n]) ||
+			    from[n] == '-' || from[n] == '.'))
+		n++;
+	if (n == 0 || n > 253)
+		return STR_NONE;
+	copy = reading_take(g, n + 1);
+	if (copy == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++)
+		copy[i] = ascii_lower(from[i]);
+	return (struct str){copy, n};
+}
+
+/* The name that rules call it by: of its title, what a name may hold. */
+static void make_name(struct str title, struct tenant_environment *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < title.len && n < 40; i++) {
+		char c = title.p[i];
+
+		if (ascii_is_alpha(c) || ascii_is_digit(c) || c == '_')
+			e->name[n++] = ascii_lower(c);
+		else if (n > 0 && e->name[n - 1] != '-')
+			e->name[n++] = '-';
+	}
+	while (n > 0 && e->name[n - 1] == '-')
+		n--;
+	if (n == 0)
+		n = (size_t)snprintf(e->name, sizeof(e->name), "environment");
+	e->name[n] = '\0';
+}
+
+/* Two environments of one title: both get the beginning of their GUID. */
+static void part_names(struct tenant *t, struct tenant_environment *fresh)
+{
+	bool again = false;
+	size_t n;
+
+	for (struct tenant_environment *e = t->environments; e != NULL; e = e->next)
+		again = again || strcmp(e->name, fresh->name) == 0;
+	if (!again && !ascii_is_digit(fresh->name[0]))
+		return;
+	n = strlen(fresh->name);
+	(void)snprintf(fresh->name + n, sizeof(fresh->name) - n, "-%.18s", fresh->guid);
+}
+
+/* The first of some keys that is there. */
+static struct str one_of(const struct node *o, const char *const *keys)
+{
+	struct str s = STR_NONE;
+
+	for (; s.p == NULL && *keys != NULL; keys++) {
+		const struct node *n = tree_path(o, *keys);
+
+		if (n != NULL && n->kind == JSON_READ_STRING)
+			s = n->text;
+	}
+	return s;
+}
+
+static const char *const guid_keys[] = {"EnvironmentName", "name", "id", NULL};
+static const char *const title_keys[] = {"properties.displayName", "DisplayName",
+					 "display_name", NULL};
+static const char *const url_keys[] = {
+	"properties.linkedEnvironmentMetadata.instanceUrl",
+	"Internal.properties.linkedEnvironmentMetadata.instanceUrl", "dataverse.url",
+	NULL};
+static const char *const api_keys[] = {
+	"properties.linkedEnvironmentMetadata.instanceApiUrl",
+	"Internal.properties.linkedEnvironmentMetadata.instanceApiUrl", NULL};
+static const char *const org_keys[] = {
+	"properties.linkedEnvironmentMetadata.resourceId",
+	"Internal.properties.linkedEnvironmentMetadata.resourceId", "OrganizationId",
+	"dataverse.organization_id", NULL};
+static const char *const tenant_keys[] = {
+	"properties.tenantId", "Internal.properties.tenantId", "TenantId", NULL};
+
+void read_environment(struct reading *g, const struct node *o)
+{
+	struct tenant_environment *e = reading_take(g, sizeof(*e));
+	struct str id = one_of(o, guid_keys);
+
+	if (e == NULL)
+		return;
+	if (g->t->environment_count == TENANT_ENVIRONMENTS_MAX) {
+		reading_refuse(g, o->at, "more than %d environments",
+			       TENANT_ENVIRONMENTS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
+		return;
+	}
+	if (!guid_in(id, e->guid)) {
+		reading_refuse(g, o->at, "an environment without its GUID");
+		diag_remedy(g->d, "\"name\": the GUID of the environment");
+		return;
+	}
+	for (const struct tenant_environment *one = g->t->environments; one != NULL;
+	     one = one->next)
+		if (strcmp(one->guid, e->guid) == 0) {
+			reading_refuse(g, o->at, "environment %s is listed twice",
+				       e->guid);
+			diag_note(g->d, "first on line %u of %s", one->at.line,
+				  one->at.file);
+			diag_remedy(g->d, "one of them");
+			return;
+		}
+	e->title = one_of(o, title_keys);
+	e->host = host_of(g, one_of(o, url_keys));
+	e->api_host = host_of(g, one_of(o, api_keys));
+	e->at = o->at;
+	e->file = g->file;
+	(void)guid_in(one_of(o, org_keys), e->org);
+	(void)guid_in(one_of(o, tenant_keys), e->tenant);
+	make_name(e->title, e);
+	part_names(g->t, e);
+	*g->t->environments_end = e;
+	g->t->environments_end = &e->next;
+	g->t->environment_count++;
+}

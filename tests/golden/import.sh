@@ -1,0 +1,190 @@
+#!/bin/sh
+# Exports of tenants: every real one is in tests/import/shapes.tsv with what it gives or why it
+# is refused; what is written is held against the export by a script, parses, and prints as
+# itself; messages; changes; spellings that Microsoft's tools give the same content.  TAP.
+# UPDATE=1 rewrites the table and the messages.
+W=${WEIR:-./weir}
+t=$(mktemp -d) || exit 3
+trap 'rm -rf "$t"' EXIT
+# shellcheck source=tests/tools/tap.sh
+. tests/tools/tap.sh
+I=tests/import
+check_export() { python3 tests/tools/import_check.py "$@"; }
+# What rules name by itself: the environments of the exports.
+{
+	echo "version 1"
+	echo "environment prod 6ab1d2de-5f5c-4c0a-9a87-2f1e0d3c4b5a own"
+	n=0
+	for g in 00000000-0000-0000-0000-000000000000 be0eb809-e58a-ec1b-8fce-ea40b0e53442 \
+		02c201b0-db76-4a6a-b3e1-a69202b479e6; do
+		n=$((n + 1))
+		echo "environment e$n $g own"
+	done
+} >"$t/names.rules"
+# Comments in it say where lines came from, and only from the first printing.
+same_rules() {
+	grep -v '^#' "$1" | grep . >"$t/left"
+	grep -v '^#' "$2" | grep . >"$t/right"
+	cmp "$t/left" "$t/right"
+}
+# shellcheck disable=SC2317  # called by check
+parses() { # each file: printed, parsed and printed again gives the same
+	for f; do
+		set -- "$t/names.rules" "$f"
+		grep -q '^environment' "$f" && set -- "$f"
+		if ! "$W" rules print "$@" >"$t/printed.rules" 2>"$t/err" ||
+			! "$W" rules print "$t/printed.rules" >"$t/again.rules" 2>>"$t/err" ||
+			! same_rules "$t/printed.rules" "$t/again.rules"; then
+			head -5 "$t/err" >&2
+			return 1
+		fi
+	done
+}
+
+printf '%s\n' "# Each file of tests/data/dlp by tests/golden/import.sh: what it gives, or why it is refused." \
+	"file	shape	policies	business	general	blocked	others	environments	lists	endpoints	patterns	ranges	tenants" >"$t/shapes.tsv"
+for f in tests/data/dlp/*; do
+	name=$(basename "$f")
+	mkdir "$t/out"
+	if "$W" import --environment prod -o "$t/out" "$f" >"$t/say" 2>"$t/err"; then
+		check_export --row "$f" "$t"/out/* >>"$t/shapes.tsv"
+		check "$name: the rules hold what the export does" check_export "$f" "$t"/out/*
+		check "$name: import, print, parse" parses "$t"/out/*
+	else
+		printf '%s\trefused\t%s\n' "$name" "$(sed -n '1s/^.*: error: //p' "$t/err")" >>"$t/shapes.tsv"
+		check "$name: a remedy" grep -q '= write: ' "$t/err"
+		check "$name: nothing is written" rmdir "$t/out"
+	fi
+	rm -rf "$t/out"
+done
+[ -z "$UPDATE" ] || cp "$t/shapes.tsv" $I/shapes.tsv
+check "the table of shapes" diff $I/shapes.tsv "$t/shapes.tsv"
+
+for f in "$I"/fail/*; do
+	name=$(basename "$f")
+	[ "$name" = messages.txt ] && continue
+	echo "== $name"
+	"$W" import -o "$t/none" "$f" 2>&1 | cut -c1-160
+done >"$t/messages.txt"
+[ -z "$UPDATE" ] || cp "$t/messages.txt" $I/messages.txt
+check "messages" diff $I/messages.txt "$t/messages.txt"
+check "and no file" test ! -e "$t/none"
+
+# The three of PowerShell, of which two do not say whose they are.
+guid=0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0
+three="$I/ok/policy.json $I/ok/configurations.json $I/ok/patterns.json"
+# shellcheck disable=SC2086  # a list of words, here and below
+"$W" import -o "$t/none" $three >"$t/say" 2>"$t/err"
+check "lists of no policy are refused beside several" test $? -eq 1
+check "with what to write" grep -q 'write: --policy GUID, or the policy' "$t/err"
+# shellcheck disable=SC2086
+"$W" import --policy $guid -o "$t/joined.rules" $three >"$t/say" 2>"$t/err"
+check "with --policy they are joined" test $? -eq 0
+check "into one file" grep -q '1 blocked, others general; 3 endpoint lists, 2 URL patterns$' "$t/say"
+check "whose sources are all three" test "$(grep -c '^# source: ' "$t/joined.rules")" = 3
+check "and its policy" grep -qxF "# policy: $guid \"Contoso corporate\"" "$t/joined.rules"
+check "its date" grep -qxF '# date: 2026-05-04' "$t/joined.rules"
+check "its environments" grep -q '^deny   label blocked  from not environment be0eb809-' "$t/joined.rules"
+check "rules in their order" grep -qx ' 1 allow  "contososql.database.windows.net,\*"' "$t/joined.rules"
+check "what no wire shows is said" grep -q 'warning \[not-enforced\].*DesktopFlow.UIAutomation' "$t/err"
+check "and stands in comments" grep -q '^# list DesktopFlow.UIAutomation: not enforced$' "$t/joined.rules"
+check "it parses" parses "$t/joined.rules"
+cp $I/ok/configurations.json "$t/conf-$guid.json"
+cp $I/ok/patterns.json "$t/patterns-$guid.json"
+"$W" import -o "$t/named/" $I/ok/policy.json "$t/conf-$guid.json" "$t/patterns-$guid.json" >"$t/say" 2>&1
+grep -v '^# source\|^# weir import: sha' "$t/named/dlp-$guid.rules" >"$t/a"
+grep -v '^# source\|^# weir import: sha' "$t/joined.rules" >"$t/b"
+check "the GUID in a file's name does the same" cmp "$t/a" "$t/b"
+
+"$W" import -o "$t/env.rules" $I/ok/environments.json >"$t/say" 2>&1
+check "environments" grep -qxF 'environment contoso-prod  be0eb809-e58a-ec1b-8fce-ea40b0e53442  own  host { "contoso.crm4.dynamics.com", "contoso.api.crm4.dynamics.com" }  org 6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10  # Contoso (prod)' "$t/env.rules"
+check "two of one name differ" grep -q '^environment contoso-prod-02c201b0-db76-4a6a  02c201b0-' "$t/env.rules"
+check "they parse" parses "$t/env.rules"
+"$W" import -o "$t/tf.rules" $I/ok/terraform.json >"$t/say" 2>&1
+check "terraform show -json, modules in modules" grep -q 'terraform show -json; 1 business, 0 general, 1 blocked, others blocked; 1 endpoint lists, 2 URL patterns' "$t/say"
+check "it parses, too" parses "$t/tf.rules"
+mkdir "$t/folder"
+cp $I/ok/environments.json tests/data/dlp/tfprov__tenant_isolation_policy_response.json tests/data/dlp/tfprov__resource* "$t/folder"
+"$W" import -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"
+check "a folder of several documents needs a folder" test $? -eq 1
+"$W" import -o "$t/several/" "$t/folder" >"$t/say" 2>"$t/err"
+check "and gives one file each" test "$(cd "$t/several" && echo ./*)" = "./dlp-00000000-0000-0000-0000-000000000001.rules ./environments.rules ./isolation.rules"
+"$W" import --policy 00000000-0000-0000-0000-000000000001 -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"
+check "--policy takes that one out of a folder" grep -q '^list shared_sql ' "$t/one.rules"
+
+# One content in the spellings of Microsoft's tools.
+python3 - tests/data/dlp/tfprov__resource*.json "$t" <<'EOF'
+import json, sys
+text = open(sys.argv[1]).read()
+def other(v, f):
+    if isinstance(v, dict):
+        return {f(k): other(x, f) for k, x in v.items()}
+    return [other(x, f) for x in v] if isinstance(v, list) else v
+def single(v):
+    if isinstance(v, dict):
+        return {k: single(x) for k, x in v.items()}
+    if isinstance(v, list):
+        return single(v[0]) if len(v) == 1 and isinstance(v[0], dict) else [single(x) for x in v]
+    return v
+v = json.loads(text)
+for name, data in (("bom", b"\xef\xbb\xbf" + text.encode()), ("utf16", b"\xff\xfe" + text.encode("utf-16-le")),
+                   ("crlf", text.replace("\n", "\r\n").encode()),
+                   ("upper", json.dumps(other(v, str.upper)).encode()),
+                   ("lower", json.dumps(other(v, str.lower)).encode()),
+                   ("single", json.dumps(single(v)).encode()),
+                   ("count", json.dumps({"value": [v], "Count": 1}).encode())):
+    open(f"{sys.argv[2]}/{name}.json", "wb").write(data)
+EOF
+"$W" import -o - tests/data/dlp/tfprov__resource*.json 2>/dev/null | grep -v '^# source\|^# weir import: sha' >"$t/want"
+for s in bom utf16 crlf upper lower single count; do
+	"$W" import -o - "$t/$s.json" 2>/dev/null | grep -v '^# source\|^# weir import: sha' >"$t/got"
+	check "spelling $s gives the same" cmp "$t/want" "$t/got"
+done
+
+"$W" import -o "$t/none" $I/fail/no_final_star.json >/dev/null 2>&1
+check "a list without its last star is refused" test $? -eq 1
+"$W" import --lenient -o "$t/star.rules" $I/fail/no_final_star.json >"$t/say" 2>"$t/err"
+check "and taken with --lenient" grep -qxF ' 2 allow  "*"  # added by --lenient' "$t/star.rules"
+check "which warns" grep -q 'warning \[no-final-star\]' "$t/err"
+"$W" import --environment prod --enforce -o "$t/fw.rules" tests/data/dlp/msdocs__ipfirewall_patch.json >/dev/null 2>&1
+check "an audit-only firewall is never enforced" grep -q '^deny   label ip-firewall  report-only' "$t/fw.rules"
+"$W" import --enforce -o "$t/iso.rules" tests/data/dlp/tfprov__tenant_isolation_policy_response.json >/dev/null 2>&1
+check "isolation is, with --enforce" grep -qx 'deny   to foreign tenant  label tenant-isolation' "$t/iso.rules"
+"$W" import --role desktop -o "$t/role.rules" tests/data/dlp/tfprov__resource*.json >/dev/null 2>&1
+check "--role" grep -q '^list shared_sql  for role desktop  environment 0' "$t/role.rules"
+
+# Again over what stands there.
+sed 's/"classification": "Blocked"/"classification": "Confidential"/; s/"contoso.com"/"contoso.com,*"/' tests/data/dlp/tfprov__resource*.json >"$t/new.json"
+"$W" import -o "$t/role.rules" "$t/new.json" >"$t/say" 2>"$t/err"
+grep '^[-+@]' "$t/say" | grep -v '^. # source' >"$t/diff"
+check "a second import says what changes" grep -qx '+ 	shared_azureblob' "$t/diff"
+check "also of lists" grep -qx '+  1 allow  "contoso.com,\*"' "$t/diff"
+"$W" import -o "$t/role.rules" "$t/new.json" >"$t/say" 2>"$t/err"
+check "or that nothing does" grep -qx 'no change' "$t/say"
+cp "$t/role.rules" "$t/before"
+"$W" import -o "$t/role.rules" $I/fail/truncated.json >/dev/null 2>&1
+check "an error leaves the old file" cmp "$t/before" "$t/role.rules"
+sed -i 's/^deny /allow/' "$t/role.rules"
+"$W" import -o "$t/role.rules" "$t/new.json" >"$t/say" 2>"$t/err"
+check "a hand edit is told" grep -q 'warning \[hand-edited\]' "$t/err"
+check "and undone" cmp "$t/before" "$t/role.rules"
+echo "version 1" >"$t/mine.rules"
+"$W" import -o "$t/mine.rules" "$t/new.json" >"$t/say" 2>"$t/err"
+check "a file of one's own is not written over" test $? -eq 1
+check "it stays" test "$(cat "$t/mine.rules")" = "version 1"
+
+# What can be decided where.
+# shellcheck disable=SC2086
+"$W" import --policy $guid --report "$t/report" -o "$t/joined.rules" $three >"$t/say" 2>/dev/null
+check "exact: server of SQL" grep -qx 'exact   exact   exact   exact     1 allow  "contososql.database.windows.net,\*"' "$t/report"
+check "host: a path" grep -qx 'host    no      host    no        2 allow  "https://api.contoso.example/v1/\*"' "$t/report"
+check "not visible: windows" grep -qx 'no      no      no      no        1 deny  "\*"' "$t/report"
+check "custom connectors at gateway and subnet" grep -qx 'no      exact   no      exact     1 business  "https://api.contoso.example/\*"' "$t/report"
+check "actions never" grep -q '^1 action rules: ' "$t/report"
+check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not visible anywhere$' "$t/report"
+
+"$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
+check "a wrong option is one" test $? -eq 2
+"$W" import "$t/not-there" >/dev/null 2>&1
+check "a missing file cannot be read" test $? -eq 3
+exit $bad

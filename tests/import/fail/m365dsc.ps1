@@ -1,0 +1,5 @@
+Configuration M365TenantConfig
+{
+  Import-DscResource -ModuleName "Microsoft365DSC"
+  PPPowerAppPolicyUrlPatterns "x" { }
+}
