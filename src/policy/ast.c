@@ -40,6 +40,10 @@ static const struct {
 	[FIELD_DURING] = {"during", SIDE_BARE},
 };
 
+const char *const data_group_words[DATA_GROUP_COUNT] = {
+	"", "business", "general", "blocked", "ignore",
+};
+
 const char *const own_kind_words[OWN_KIND_COUNT] = {
 	[OWN_TENANT] = "tenant",
 	[OWN_ENVIRONMENT] = "environment",

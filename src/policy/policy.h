@@ -82,6 +82,14 @@ struct str policy_bound_environment(const struct policy *p,
 /* Does any line ask about the name at all? (else early answers are final) */
 bool policy_has_rules(const struct policy *p);
 
+/*
+ * What one list says of one endpoint as a maker would write it; each star in it is a part
+ * that is not known.  Lists count from 1, in the order of the files; of another number:
+ * not concerned.  For tests of lists, and for people: traffic is asked by policy_decide().
+ */
+struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
+				      struct str endpoint);
+
 /* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
 size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,
 		     struct diag *d);

@@ -260,7 +260,7 @@ static void put_list(struct printer *p, const struct endpoint_list *l)
 		}
 	puts_at(p, roles > 1 ? " }" : "");
 	if (l->bound != NULL) {
-		puts_at(p, "  environment ");
+		puts_at(p, l->bound_negated ? "  not environment " : "  environment ");
 		put_items(p, l->bound, SIZE_MAX);
 	}
 	if (l->beside != NULL) {
@@ -272,8 +272,14 @@ static void put_list(struct printer *p, const struct endpoint_list *l)
 	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
 		(void)snprintf(number, sizeof(number), "%2u ", (unsigned)r->order);
 		puts_at(p, number);
-		puts_at(p, action_word(r->action));
-		puts_at(p, r->action == ACTION_DENY ? "   " : "  ");
+		if (l->family == FAMILY_CUSTOM) {
+			puts_at(p, "group ");
+			puts_at(p, data_group_words[r->data_group]);
+			puts_at(p, "  ");
+		} else {
+			puts_at(p, action_word(r->action));
+			puts_at(p, r->action == ACTION_DENY ? "   " : "  ");
+		}
 		put_quoted(p, r->pattern);
 		put_attributes(p, r);
 		end_line(p);
@@ -290,8 +296,8 @@ static void put_gate(struct printer *p, const struct ast *a, enum gate g)
 	end_line(p);
 	for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
 		put_rule(p, r);
-	if (g == GATE_ENDPOINTS)
-		for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+		if (g == (l->family == FAMILY_CUSTOM ? GATE_CONNECTORS : GATE_ENDPOINTS))
 			put_list(p, l);
 }
 

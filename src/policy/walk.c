@@ -238,10 +238,16 @@ static struct walk tally(const struct question *q, const struct lines *l, bool r
 	return end_tally(q, &y);
 }
 
+/* Hosts of the catalogue's connectors by their lines, others by the patterns of custom ones. */
 struct walks walk_connectors(const struct question *q, const struct lines *l)
 {
 	struct walks w = {.is = tally(q, l, false)};
+	struct walks custom = walk_custom(q);
 
 	w.would = l->has_report ? tally(q, l, true) : w.is;
+	if (w.is.answer == ANSWER_NOT_CONCERNED)
+		w.is = custom.is;
+	if (w.would.answer == ANSWER_NOT_CONCERNED)
+		w.would = custom.would;
 	return w;
 }
