@@ -33,6 +33,7 @@ static int run(int argc, char *argv[])
 	g = load_or_report(&c, false);
 	if (g == NULL)
 		return EXIT_FINDINGS;
+	policy_print_origins(g->policy, stdout);
 	policy_print(g->policy, stdout);
 	generation_destroy(g);
 	return finish_output(EXIT_FINE);

@@ -134,16 +134,31 @@ enum rule_kind {
 	RULE_KIND_GATE,     /* the header of gate own: what unknown owners alert */
 };
 
-/* Where a line of custom-connectors puts what it matches. */
-enum data_group {
-	DATA_GROUP_NONE = 0, /* a line of another list */
-	DATA_GROUP_BUSINESS,
-	DATA_GROUP_GENERAL,
-	DATA_GROUP_BLOCKED,
-	DATA_GROUP_IGNORE, /* the list has no say */
-	DATA_GROUP_COUNT
+/*
+ * What a file says of itself that `weir import` wrote, or a `policy` line in gate connectors;
+ * absent texts were not said.
+ */
+struct provenance {
+	struct provenance *next;
+	bool generated;
+	const char *file;
+	struct str source, sha256; /* the export, and its hash in hexadecimal */
+	struct str policy, title;  /* GUID and name */
+	struct str date;           /* YYYY-MM-DD */
+	uint32_t
+		layer; /* from 1: gate connectors asks the lines of each file by themselves */
 };
-extern const char *const data_group_words[DATA_GROUP_COUNT];
+
+/* Where a line of custom-connectors puts what it matches. */
+enum custom_group {
+	CUSTOM_GROUP_NONE = 0, /* a line of another list */
+	CUSTOM_GROUP_BUSINESS,
+	CUSTOM_GROUP_GENERAL,
+	CUSTOM_GROUP_BLOCKED,
+	CUSTOM_GROUP_IGNORE, /* the list has no say */
+	CUSTOM_GROUP_COUNT
+};
+extern const char *const custom_group_words[CUSTOM_GROUP_COUNT];
 
 struct rule {
 	struct rule *next; /* of its gate or list */
@@ -162,13 +177,14 @@ struct rule {
 	int64_t expires_us; /* the first instant after that day, UTC */
 	uint32_t skip;      /* exceptions: 1u << gate */
 	uint32_t order;     /* endpoint lines */
-	enum data_group data_group;
+	enum custom_group group;
 	struct str pattern; /* endpoint lines: as written, trimmed */
 	struct str folded;  /* endpoint lines: as matched */
 
-	struct span at;         /* first word */
-	struct span pattern_at; /* endpoint lines: between the quotes */
-	struct str text;        /* the source line */
+	const struct provenance *from; /* NULL = written by hand */
+	struct span at;                /* first word */
+	struct span pattern_at;        /* endpoint lines: between the quotes */
+	struct str text;               /* the source line */
 };
 
 /* Connectors whose endpoints Microsoft's filter knows, by how the endpoint is written. */
@@ -193,6 +209,7 @@ struct endpoint_list {
 	bool bound_negated;  /* all sources but those bound to them */
 	struct item *beside; /* services that the list does not concern */
 	bool report_only;
+	const struct provenance *from; /* NULL = written by hand */
 	struct rule *rules, *last;
 	size_t rule_count;
 	bool faulty;     /* a line of it was reported */
@@ -306,6 +323,8 @@ struct ast {
 	const struct vocabulary *vocabulary;
 	struct source *sources, **sources_end;
 	size_t source_count;
+	struct provenance *provenances, **provenances_end;
+	size_t provenance_count;
 
 	struct table *tables, **tables_end;
 	size_t table_count;

@@ -342,6 +342,7 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 		.rule = r->number,
 		.expires_us = r->has_expires ? r->expires_us : INT64_MAX,
 		.skip = r->skip,
+		.layer = r->from == NULL ? 0 : r->from->layer,
 		.tests = tests,
 	};
 	if (tests == NULL)
@@ -364,6 +365,16 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 	}
 }
 
+/* Lines of one file together, each file's in its order. */
+static int compare_layers(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	if (x->layer != y->layer)
+		return x->layer < y->layer ? -1 : 1;
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
 static void compile_gate(struct compiler *c, enum gate g)
 {
 	const struct gate_ast *from = &c->a->gates[g];
@@ -377,6 +388,8 @@ static void compile_gate(struct compiler *c, enum gate g)
 		c->p->rules[r->number] = r;
 		compile_line(c, r, &list[to->count++]);
 	}
+	if (g == GATE_CONNECTORS && to->count > 0)
+		qsort(list, to->count, sizeof(*list), compare_layers);
 	to->list = list;
 }
 
@@ -439,8 +452,8 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 		struct endpoint_line *line = &list[to->count++];
 
 		line->action = r->action;
-		line->ignores = from->family == FAMILY_CUSTOM &&
-				r->data_group == DATA_GROUP_IGNORE;
+		line->ignores =
+			from->family == FAMILY_CUSTOM && r->group == CUSTOM_GROUP_IGNORE;
 		line->rule = r->number;
 		glob_compile(&line->pattern, r->folded);
 		c->p->rules[r->number] = r;

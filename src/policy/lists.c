@@ -175,6 +175,7 @@ bool parse_list(struct parser *ps)
 	if (!read_connector(ps, l) || !read_roles(ps, l) || !read_list_words(ps, l))
 		return false;
 	l->report_only = l->report_only || ps->gate_report;
+	import_list(ps, l);
 	ps->lone_list = false;
 	ps->list = l;
 	l->number = (uint32_t)++ps->ast->list_count;
@@ -268,7 +269,7 @@ static bool read_group(struct parser *ps, struct rule *r)
 {
 	const struct token *word = next(ps);
 	const struct token *t;
-	unsigned g = DATA_GROUP_BUSINESS;
+	unsigned g = CUSTOM_GROUP_BUSINESS;
 
 	if (!is_word(word, "group")) {
 		complain(ps, word, "expected group after the number");
@@ -276,17 +277,18 @@ static bool read_group(struct parser *ps, struct rule *r)
 		return false;
 	}
 	t = next(ps);
-	while (g < DATA_GROUP_COUNT && !is_word(t, data_group_words[g]))
+	while (g < CUSTOM_GROUP_COUNT && !is_word(t, custom_group_words[g]))
 		g++;
-	if (g == DATA_GROUP_COUNT) {
+	if (g == CUSTOM_GROUP_COUNT) {
 		complain(ps, t, "\"%.*s\" is no data group", SHOWN(t->text));
-		if (!parser_suggest(ps, t->text, data_group_words + DATA_GROUP_BUSINESS,
-				    DATA_GROUP_COUNT - DATA_GROUP_BUSINESS))
+		if (!parser_suggest(ps, t->text,
+				    custom_group_words + CUSTOM_GROUP_BUSINESS,
+				    CUSTOM_GROUP_COUNT - CUSTOM_GROUP_BUSINESS))
 			diag_remedy(ps->d, "business, general, blocked or ignore");
 		return false;
 	}
-	r->data_group = (enum data_group)g;
-	r->action = g == DATA_GROUP_BLOCKED ? ACTION_DENY : ACTION_ALLOW;
+	r->group = (enum custom_group)g;
+	r->action = g == CUSTOM_GROUP_BLOCKED ? ACTION_DENY : ACTION_ALLOW;
 	return true;
 }
 
@@ -341,6 +343,7 @@ static bool read_line(struct parser *ps, struct endpoint_list *l)
 		return false;
 	r->kind = RULE_KIND_ENDPOINT;
 	r->report_only = l->report_only;
+	r->from = l->from;
 	r->text = parser_line(ps, t);
 	r->number = ++ps->ast->rule_count;
 	if (l->last == NULL)
@@ -371,7 +374,7 @@ static bool is_all(const struct rule *r)
 static void check_ignore(struct parser *ps, const struct endpoint_list *l)
 {
 	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
-		if (r->data_group != DATA_GROUP_IGNORE || is_all(r))
+		if (r->group != CUSTOM_GROUP_IGNORE || is_all(r))
 			continue;
 		diag_error(ps->d, r->at, "group ignore stands with \"*\" alone");
 		diag_remedy(ps->d, "business, general or blocked");

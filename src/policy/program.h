@@ -100,6 +100,7 @@ struct line {
 	uint32_t rule;      /* number */
 	int64_t expires_us; /* INT64_MAX = never */
 	uint32_t skip;      /* exceptions: gates; 1u << gate */
+	uint32_t layer;     /* gate connectors: sorted by it; 0 = written by hand */
 	uint32_t test_count;
 	const struct test *tests;
 	const struct bitset *connectors; /* gate connectors; NULL = any */
