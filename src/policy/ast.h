@@ -309,6 +309,7 @@ struct source {
 	char *name; /* as the operator's files lead to it */
 	char *text; /* malloc'd */
 	size_t len;
+	bool defines; /* read to its end, and no lines in it: once is enough */
 };
 
 struct gate_ast {

@@ -410,6 +410,7 @@ struct open_file {
 	enum gate gate;
 	bool lost_gate, gate_report;
 	unsigned gates_seen;
+	uint32_t rule_count; /* before its first line */
 };
 
 struct files {
@@ -505,6 +506,7 @@ static void push_file(struct parser *ps, struct files *f, const struct source *s
 		.lost_gate = ps->lost_gate,
 		.gate_report = ps->gate_report,
 		.gates_seen = ps->gates_seen,
+		.rule_count = ps->ast->rule_count,
 	};
 }
 
@@ -513,6 +515,9 @@ static void pop_file(struct parser *ps, struct files *f)
 {
 	const struct open_file *o = &f->stack[--f->depth];
 
+	for (struct source *s = ps->ast->sources; s != NULL; s = s->next)
+		if (s == o->source)
+			s->defines = ps->ast->rule_count == o->rule_count;
 	if (ps->imported && !o->imported) {
 		list_close(ps);
 		ps->gate = o->gate;
@@ -562,6 +567,21 @@ static const struct source *open_named(struct parser *ps, const struct files *f,
 	return s;
 }
 
+/* Several files may each include the one that defines their tables. */
+static bool is_defined(struct parser *ps, const struct token *t)
+{
+	char *name = strndup(t->text.p, t->text.len);
+	char *path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	const struct source *s = ps->ast->sources;
+
+	ps->no_memory = ps->no_memory || path == NULL;
+	while (s != NULL && path != NULL && (!s->defines || strcmp(s->name, path) != 0))
+		s = s->next;
+	free(name);
+	free(path);
+	return s != NULL;
+}
+
 static bool parse_include(struct parser *ps, struct files *f)
 {
 	struct provenance *from;
@@ -572,6 +592,8 @@ static bool parse_include(struct parser *ps, struct files *f)
 	t = parser_text(ps, "the name of a file between quotes");
 	if (t == NULL || !parser_end(ps))
 		return false;
+	if (is_defined(ps, t))
+		return true;
 	s = open_named(ps, f, t, "include");
 	if (s == NULL || !generated_read(ps, s, &from))
 		return false;
