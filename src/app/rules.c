@@ -35,6 +35,7 @@ static int print(const struct options *o)
 	g = load(o, dir);
 	if (g == NULL)
 		return EXIT_FINDINGS;
+	policy_print_origins(g->policy, stdout);
 	policy_print(g->policy, stdout);
 	generation_destroy(g);
 	return finish_output(EXIT_FINE);

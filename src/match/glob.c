@@ -2,6 +2,7 @@
 #include "match/glob.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -32,36 +33,124 @@ bool glob_valid(struct str pattern)
 	return stars <= GLOB_STARS_MAX;
 }
 
+/* ---- three bytes in a row ---------------------------------------------------------------- */
+
+#define GRAM      3
+#define GRAM_BITS (64 * 64)
+
+static uint16_t gram_hash(const char *p)
+{
+	uint32_t x = (uint32_t)(unsigned char)p[0] << 16 |
+		     (uint32_t)(unsigned char)p[1] << 8 | (unsigned char)p[2];
+
+	return (uint16_t)((x * 2654435761u) >> 20); /* 12 bits */
+}
+
+/* Is there a group of three that a match must hold at `i`?  None with a star in it. */
+static bool is_gram(struct str s, size_t i)
+{
+	return s.len - i >= GRAM && s.p[i] != '*' && s.p[i + 1] != '*' &&
+	       s.p[i + 2] != '*';
+}
+
+/* Up to GLOB_GRAMS of them, spread over the pattern. */
+static void choose_grams(struct glob *g)
+{
+	size_t all = 0, n = 0;
+
+	for (size_t i = 0; i < g->text.len; i++)
+		all += is_gram(g->text, i);
+	for (size_t i = 0; i < g->text.len && g->gram_count < GLOB_GRAMS; i++) {
+		if (!is_gram(g->text, i))
+			continue;
+		if (n >= all * g->gram_count / GLOB_GRAMS)
+			g->grams[g->gram_count++] = gram_hash(g->text.p + i);
+		n++;
+	}
+}
+
+static void find_grams(struct glob_seen *s)
+{
+	struct str t = s->glob.text;
+
+	memset(s->grams, 0, sizeof(s->grams));
+	for (size_t i = 0; i + GRAM <= t.len; i++) {
+		unsigned h = gram_hash(t.p + i);
+
+		s->grams[h / 64] |= (uint64_t)1 << (h % 64);
+	}
+	s->has_grams = true;
+}
+
+static bool may_hold(const struct glob *pattern, struct glob_seen *seen)
+{
+	if (!seen->has_grams)
+		find_grams(seen);
+	for (unsigned i = 0; i < pattern->gram_count; i++) {
+		unsigned h = pattern->grams[i];
+
+		if ((seen->grams[h / 64] >> (h % 64) & 1) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void measure(struct glob *g, struct str pattern)
+{
+	size_t star = first_star(pattern);
+
+	*g = (struct glob){.text = pattern.p == NULL ? STR("") : pattern};
+	g->valid = glob_valid(pattern);
+	g->has_star = star != NO_STAR;
+	if (!g->valid)
+		return;
+	g->head = (uint16_t)(g->has_star ? star : pattern.len);
+	g->tail = (uint16_t)(g->has_star ? pattern.len - 1 - last_star(pattern) : 0);
+}
+
+void glob_compile(struct glob *g, struct str pattern)
+{
+	measure(g, pattern);
+	if (g->valid)
+		choose_grams(g);
+}
+
+void glob_see(struct glob_seen *s, struct str seen)
+{
+	measure(&s->glob, seen);
+	s->work = 0;
+	s->has_grams = false;
+}
+
+/* ---- the three answers ------------------------------------------------------------------- */
+
 /*
  * Is `word` in the language of `pattern`?  A `*` in `word` is a byte like any other, and no
  * literal part of a pattern can hold it: it is the byte "that no pattern has".  So for a
  * seen string this asks for YES: what stands for the hidden part falls under a star of the
  * pattern, and a star accepts any other run of bytes in its place, also none.
- *
- * Leftmost placement of each part is complete: a later place only leaves less to match.
  */
-static bool covers(struct str pattern, struct str word)
+static bool ends_fit(const struct glob *pattern, const struct glob *word)
 {
-	size_t head = first_star(pattern);
-	size_t tail;
-	const char *part, *end, *at, *last;
+	struct str p = pattern->text, w = word->text;
 
-	if (head == NO_STAR)
-		return str_equal(pattern, word);
-	tail = pattern.len - 1 - last_star(pattern);
-	if (word.len < head + tail)
-		return false;
-	if (word.p == NULL)
-		word = STR("");
-	if (memcmp(pattern.p, word.p, head) != 0)
-		return false;
-	if (memcmp(pattern.p + pattern.len - tail, word.p + word.len - tail, tail) != 0)
-		return false;
+	if (!pattern->has_star)
+		return str_equal(p, w);
+	return w.len >= (size_t)pattern->head + pattern->tail &&
+	       memcmp(p.p, w.p, pattern->head) == 0 &&
+	       memcmp(p.p + p.len - pattern->tail, w.p + w.len - pattern->tail,
+		      pattern->tail) == 0;
+}
 
-	at = word.p + head;
-	last = word.p + word.len - tail;
-	part = pattern.p + head;
-	end = pattern.p + pattern.len - tail; /* just past the last star */
+/* Leftmost placement of each part is complete: a later place only leaves less to match. */
+static bool middle_fits(const struct glob *pattern, const struct glob *word)
+{
+	const char *at = word->text.p + pattern->head;
+	const char *last = word->text.p + word->text.len - pattern->tail;
+	const char *part = pattern->text.p + pattern->head;
+	/* just past the last star */
+	const char *end = pattern->text.p + pattern->text.len - pattern->tail;
+
 	while (part < end) {
 		const char *star = memchr(part, '*', (size_t)(end - part));
 		size_t len = (size_t)(star - part);
@@ -77,6 +166,12 @@ static bool covers(struct str pattern, struct str word)
 	return true;
 }
 
+static bool covers(const struct glob *pattern, const struct glob *word)
+{
+	return ends_fit(pattern, word) &&
+	       (!pattern->has_star || middle_fits(pattern, word));
+}
+
 static size_t smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -87,31 +182,65 @@ static size_t smaller(size_t a, size_t b)
  * beginning, then the inner parts of one, then those of the other, then the longer end is a
  * word of both, as each side's stars take in what belongs to the other.
  */
-static bool intersect(struct str a, struct str b)
+static bool intersect(const struct glob *a, const struct glob *b)
 {
-	size_t a_head = first_star(a), b_head = first_star(b);
-	size_t head, tail;
+	size_t tail = smaller(a->tail, b->tail);
 
-	if (a_head == NO_STAR)
+	if (!a->has_star)
 		return covers(b, a);
-	if (b_head == NO_STAR)
+	if (!b->has_star)
 		return covers(a, b);
-	head = smaller(a_head, b_head);
-	tail = smaller(a.len - 1 - last_star(a), b.len - 1 - last_star(b));
-	return memcmp(a.p, b.p, head) == 0 &&
-	       memcmp(a.p + a.len - tail, b.p + b.len - tail, tail) == 0;
+	return memcmp(a->text.p, b->text.p, smaller(a->head, b->head)) == 0 &&
+	       memcmp(a->text.p + a->text.len - tail, b->text.p + b->text.len - tail,
+		      tail) == 0;
+}
+
+enum glob_answer glob_ask(const struct glob *pattern, struct glob_seen *seen)
+{
+	const struct glob *word = &seen->glob;
+	bool fits;
+
+	if (!pattern->valid || !word->valid)
+		return GLOB_MAYBE;
+	fits = ends_fit(pattern, word);
+	if (fits && pattern->has_star &&
+	    pattern->text.len > (size_t)pattern->head + pattern->tail + 1) {
+		fits = may_hold(pattern, seen);
+		if (fits) {
+			seen->work += pattern->text.len + word->text.len;
+			fits = middle_fits(pattern, word);
+		}
+	}
+	if (fits)
+		return GLOB_YES;
+	if (!word->has_star)
+		return GLOB_NO;
+	if (pattern->has_star)
+		return intersect(pattern, word) ? GLOB_MAYBE : GLOB_NO;
+	if (!ends_fit(word, pattern))
+		return GLOB_NO;
+	seen->work += pattern->text.len + word->text.len;
+	return middle_fits(word, pattern) ? GLOB_MAYBE : GLOB_NO;
 }
 
 enum glob_answer glob_match(struct str pattern, struct str seen)
 {
-	if (!glob_valid(pattern) || !glob_valid(seen))
+	struct glob p, s;
+
+	measure(&p, pattern);
+	measure(&s, seen);
+	if (!p.valid || !s.valid)
 		return GLOB_MAYBE;
-	if (covers(pattern, seen))
+	if (covers(&p, &s))
 		return GLOB_YES;
-	return intersect(pattern, seen) ? GLOB_MAYBE : GLOB_NO;
+	return intersect(&p, &s) ? GLOB_MAYBE : GLOB_NO;
 }
 
 bool glob_covers(struct str wide, struct str narrow)
 {
-	return glob_valid(wide) && glob_valid(narrow) && covers(wide, narrow);
+	struct glob w, n;
+
+	measure(&w, wide);
+	measure(&n, narrow);
+	return w.valid && n.valid && covers(&w, &n);
 }

@@ -16,9 +16,16 @@
  *         three values are our own, proven by brute force in tests/unit/match.
  *
  * Cost: linear in both lengths (memmem(3) is), bounded by GLOB_MAX; no allocation.
+ *
+ * Who asks many patterns about one string compiles them first (struct glob) and prepares the
+ * string once (struct glob_seen): the ends and up to GLOB_GRAMS groups of three bytes then
+ * turn away nearly every pattern that does not match before it is searched for.  What such
+ * searches cost is counted in `work`, so that the caller can end them.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/text.h"
 
@@ -33,6 +40,32 @@ enum glob_answer {
 
 /* Within GLOB_MAX and GLOB_STARS_MAX? */
 bool glob_valid(struct str pattern);
+
+#define GLOB_GRAMS 4
+
+/* A pattern, measured once.  Immutable; `text` is borrowed. */
+struct glob {
+	struct str text;
+	uint16_t head,
+		tail; /* bytes before the first star, after the last; no star: len, 0 */
+	bool valid, has_star;
+	uint8_t gram_count;
+	uint16_t
+		grams[GLOB_GRAMS]; /* hashes of three bytes that a match holds in a row */
+};
+
+/* A seen string.  Of one thread; filled as it is asked about. */
+struct glob_seen {
+	struct glob glob;
+	size_t work; /* bytes that searches may have looked at so far */
+	bool has_grams;
+	uint64_t grams[64];
+};
+
+void glob_compile(struct glob *g, struct str pattern);
+void glob_see(struct glob_seen *s, struct str seen);
+/* As glob_match(). */
+enum glob_answer glob_ask(const struct glob *pattern, struct glob_seen *seen);
 
 /* Either side beyond the limits answers GLOB_MAYBE. */
 enum glob_answer glob_match(struct str pattern, struct str seen);

@@ -40,6 +40,10 @@ static const struct {
 	[FIELD_DURING] = {"during", SIDE_BARE},
 };
 
+const char *const custom_group_words[CUSTOM_GROUP_COUNT] = {
+	"", "business", "general", "blocked", "ignore",
+};
+
 const char *const own_kind_words[OWN_KIND_COUNT] = {
 	[OWN_TENANT] = "tenant",
 	[OWN_ENVIRONMENT] = "environment",
@@ -70,6 +74,7 @@ void ast_init(struct ast *a, struct arena *arena, const struct vocabulary *v)
 	a->arena = arena;
 	a->vocabulary = v;
 	a->sources_end = &a->sources;
+	a->provenances_end = &a->provenances;
 	a->tables_end = &a->tables;
 	a->tenants_end = &a->tenants;
 	a->environments_end = &a->environments;

@@ -33,6 +33,8 @@
 #define POLICY_RULES_MAX      100000            /* lines with a number */
 #define POLICY_ITEMS_MAX      2000000 /* items of all lists and tables together */
 #define POLICY_PATTERN_MAX    512     /* bytes of an endpoint pattern */
+#define POLICY_LISTS_MAX      1000    /* lists of endpoints */
+#define POLICY_LIST_RULES_MAX 1000    /* numbered lines of a list */
 #define POLICY_TEXT_MAX       500     /* bytes of a label, reason, note */
 #define POLICY_EXCEPTION_DAYS 366     /* an exception lives at most that long */
 
@@ -132,6 +134,32 @@ enum rule_kind {
 	RULE_KIND_GATE,     /* the header of gate own: what unknown owners alert */
 };
 
+/*
+ * What a file says of itself that `weir import` wrote, or a `policy` line in gate connectors;
+ * absent texts were not said.
+ */
+struct provenance {
+	struct provenance *next;
+	bool generated;
+	const char *file;
+	struct str source, sha256; /* the export, and its hash in hexadecimal */
+	struct str policy, title;  /* GUID and name */
+	struct str date;           /* YYYY-MM-DD */
+	uint32_t
+		layer; /* from 1: gate connectors asks the lines of each file by themselves */
+};
+
+/* Where a line of custom-connectors puts what it matches. */
+enum custom_group {
+	CUSTOM_GROUP_NONE = 0, /* a line of another list */
+	CUSTOM_GROUP_BUSINESS,
+	CUSTOM_GROUP_GENERAL,
+	CUSTOM_GROUP_BLOCKED,
+	CUSTOM_GROUP_IGNORE, /* the list has no say */
+	CUSTOM_GROUP_COUNT
+};
+extern const char *const custom_group_words[CUSTOM_GROUP_COUNT];
+
 struct rule {
 	struct rule *next; /* of its gate or list */
 	enum rule_kind kind;
@@ -149,12 +177,14 @@ struct rule {
 	int64_t expires_us; /* the first instant after that day, UTC */
 	uint32_t skip;      /* exceptions: 1u << gate */
 	uint32_t order;     /* endpoint lines */
+	enum custom_group group;
 	struct str pattern; /* endpoint lines: as written, trimmed */
 	struct str folded;  /* endpoint lines: as matched */
 
-	struct span at;         /* first word */
-	struct span pattern_at; /* endpoint lines: between the quotes */
-	struct str text;        /* the source line */
+	const struct provenance *from; /* NULL = written by hand */
+	struct span at;                /* first word */
+	struct span pattern_at;        /* endpoint lines: between the quotes */
+	struct str text;               /* the source line */
 };
 
 /* Connectors whose endpoints Microsoft's filter knows, by how the endpoint is written. */
@@ -163,6 +193,9 @@ enum family {
 	FAMILY_SMTP,
 	FAMILY_BLOB,
 	FAMILY_HTTP,
+	FAMILY_DATAVERSE, /* GUID of an organization */
+	FAMILY_SCREEN, /* UI automation: names of programs and windows, never on a wire */
+	FAMILY_CUSTOM, /* custom connectors: their host URL */
 	FAMILY_COUNT
 };
 
@@ -173,11 +206,17 @@ struct endpoint_list {
 	enum family family;
 	uint32_t roles;      /* 1u << role */
 	struct item *bound;  /* environments; NULL = whatever the source is bound to */
+	bool bound_negated;  /* all sources but those bound to them */
 	struct item *beside; /* services that the list does not concern */
 	bool report_only;
+	const struct provenance *from; /* NULL = written by hand */
 	struct rule *rules, *last;
 	size_t rule_count;
-	bool faulty; /* a line of it was reported */
+	bool faulty;     /* a line of it was reported */
+	bool full;       /* that it is too long was reported */
+	uint32_t number; /* from 1, in the order of the files */
+	uint32_t first;  /* compile: number of the connector's first list */
+	uint32_t place;  /* compile: its index in the program */
 	struct span at;
 };
 
@@ -270,6 +309,7 @@ struct source {
 	char *name; /* as the operator's files lead to it */
 	char *text; /* malloc'd */
 	size_t len;
+	bool defines; /* read to its end, and no lines in it: once is enough */
 };
 
 struct gate_ast {
@@ -284,6 +324,8 @@ struct ast {
 	const struct vocabulary *vocabulary;
 	struct source *sources, **sources_end;
 	size_t source_count;
+	struct provenance *provenances, **provenances_end;
+	size_t provenance_count;
 
 	struct table *tables, **tables_end;
 	size_t table_count;
@@ -297,6 +339,7 @@ struct ast {
 
 	struct gate_ast gates[GATE_COUNT];
 	struct endpoint_list *lists, **lists_end;
+	size_t list_count;
 	struct expect *expects, **expects_end;
 	struct zone_ref *zones;
 	uint32_t rule_count;

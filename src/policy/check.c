@@ -89,6 +89,9 @@ static bool always_answers(const struct rule *early, const struct rule *late)
 {
 	if (early->has_expires || (early->report_only && !late->report_only))
 		return false;
+	/* Policies of gate connectors do not shadow each other. */
+	if (early->gate == GATE_CONNECTORS && early->from != late->from)
+		return false;
 	return early->action != ACTION_ALERT || early->gate == GATE_UNDECIDABLE;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/fold.h"
 #include "policy/program.h"
 #include "policy/sets.h"
 
@@ -341,6 +342,7 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 		.rule = r->number,
 		.expires_us = r->has_expires ? r->expires_us : INT64_MAX,
 		.skip = r->skip,
+		.layer = r->from == NULL ? 0 : r->from->layer,
 		.tests = tests,
 	};
 	if (tests == NULL)
@@ -363,6 +365,16 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 	}
 }
 
+/* Lines of one file together, each file's in its order. */
+static int compare_layers(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	if (x->layer != y->layer)
+		return x->layer < y->layer ? -1 : 1;
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
 static void compile_gate(struct compiler *c, enum gate g)
 {
 	const struct gate_ast *from = &c->a->gates[g];
@@ -376,10 +388,43 @@ static void compile_gate(struct compiler *c, enum gate g)
 		c->p->rules[r->number] = r;
 		compile_line(c, r, &list[to->count++]);
 	}
+	if (g == GATE_CONNECTORS && to->count > 0)
+		qsort(list, to->count, sizeof(*list), compare_layers);
 	to->list = list;
 }
 
 /* ---- endpoints --------------------------------------------------------------------------- */
+
+static int compare_keyed(const void *a, const void *b)
+{
+	const struct keyed_line *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Which lines are asked only about their own server. */
+static void compile_keys(struct compiler *c, struct endpoints *l)
+{
+	struct keyed_line *keyed = take(c, l->count * sizeof(*keyed));
+	uint32_t *loose = take(c, l->count * sizeof(*loose));
+
+	if (keyed == NULL || loose == NULL)
+		return;
+	for (uint32_t i = 0; i < l->count; i++) {
+		uint32_t key;
+
+		if (endpoint_key(l->list[i].pattern.text, &key))
+			keyed[l->keyed_count++] = (struct keyed_line){key, i};
+		else
+			loose[l->loose_count++] = i;
+	}
+	if (l->keyed_count > 0)
+		qsort(keyed, l->keyed_count, sizeof(*keyed), compare_keyed);
+	l->keyed = keyed;
+	l->loose = loose;
+}
 
 static void compile_list(struct compiler *c, const struct endpoint_list *from,
 			 struct endpoints *to)
@@ -391,6 +436,7 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 		.family = from->family,
 		.roles = from->roles,
 		.report_only = from->report_only,
+		.bound_negated = from->bound_negated,
 		.list = list,
 	};
 	if (from->bound != NULL) {
@@ -403,31 +449,65 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 	if (from->beside != NULL)
 		to->beside = compile_services(c, from->beside);
 	for (const struct rule *r = from->rules; r != NULL && list != NULL; r = r->next) {
-		list[to->count++] = (struct endpoint_line){
-			.action = r->action,
-			.rule = r->number,
-			.pattern = r->folded,
-		};
+		struct endpoint_line *line = &list[to->count++];
+
+		line->action = r->action;
+		line->ignores =
+			from->family == FAMILY_CUSTOM && r->group == CUSTOM_GROUP_IGNORE;
+		line->rule = r->number;
+		glob_compile(&line->pattern, r->folded);
 		c->p->rules[r->number] = r;
 	}
+	compile_keys(c, to);
+}
+
+/* Lists of one connector stand together, where the first of them stands in the files. */
+static int compare_lists(const void *a, const void *b)
+{
+	const struct endpoint_list *x = *(const struct endpoint_list *const *)a;
+	const struct endpoint_list *y = *(const struct endpoint_list *const *)b;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static void compile_lists(struct compiler *c)
 {
-	struct endpoints *lists;
-	size_t n = 0;
+	size_t n = c->a->list_count;
+	struct endpoints *lists = take(c, n * sizeof(*lists));
+	struct endpoint_list **sorted = take(c, n * sizeof(void *));
+	size_t i = 0;
 
-	for (const struct endpoint_list *l = c->a->lists; l != NULL; l = l->next)
-		n++;
-	lists = take(c, n * sizeof(*lists));
-	if (lists == NULL)
+	if (lists == NULL || sorted == NULL)
 		return;
-	c->p->lists = lists;
-	for (const struct endpoint_list *l = c->a->lists; l != NULL; l = l->next) {
-		compile_list(c, l, &lists[c->p->list_count++]);
-		if (l->report_only)
-			c->p->gates[GATE_ENDPOINTS].has_report = true;
+	for (struct endpoint_list *l = c->a->lists; l != NULL; l = l->next)
+		sorted[i++] = l;
+	for (size_t k = 0; k < n; k++) {
+		size_t first = 0;
+
+		while (sorted[first]->connector != sorted[k]->connector)
+			first++;
+		sorted[k]->first = sorted[first]->number;
 	}
+	if (n > 0)
+		qsort(sorted, n, sizeof(void *), compare_lists);
+	c->p->lists = lists;
+	for (i = 0; i < n; i++) {
+		enum family f = sorted[i]->family;
+		enum gate g = f == FAMILY_CUSTOM ? GATE_CONNECTORS : GATE_ENDPOINTS;
+
+		sorted[i]->place = c->p->list_count;
+		compile_list(c, sorted[i], &lists[c->p->list_count++]);
+		c->p->family_first[f + 1] = c->p->list_count;
+		if (sorted[i]->report_only)
+			c->p->gates[g].has_report = true;
+	}
+	for (unsigned f = 0; f < FAMILY_COUNT; f++)
+		if (c->p->family_first[f + 1] < c->p->family_first[f])
+			c->p->family_first[f + 1] = c->p->family_first[f];
 }
 
 static void compile_infrastructure(struct compiler *c)
@@ -532,6 +612,7 @@ static void compile_environments(struct compiler *c)
 		o->tenant_ownership = (uint8_t)(e->tenant == NULL ? OWNERSHIP_UNKNOWN
 								  : e->tenant->ownership);
 		o->index = e->index;
+		o->orgs = e->orgs;
 		own_hosts(c, e->hosts, e->index);
 	}
 	c->p->environment_by_index = list;

@@ -10,16 +10,34 @@
 #include <string.h>
 
 #include "match/glob.h"
+#include "policy/fold.h"
+#include "policy/policy.h"
 #include "policy/program.h"
 
-#define SPELLINGS_MAX  4
-#define SPELLING_BYTES 1400 /* URL, or two names and a port */
+#define SPELLINGS_MAX  8
+#define SPELLING_BYTES GLOB_MAX /* longer ones end in a star: the rest is hidden */
+/*
+ * What the searches of one gate may look at, in bytes: over 100 searches of the longest
+ * patterns in the longest endpoints, and over 1,000 of ordinary ones that three bytes in a
+ * row did not turn away.  Beyond it: undecidable(budget).
+ */
+#define WORK_MAX ((size_t)128 << 10)
+
+struct spelling {
+	struct glob_seen seen;
+	bool weak; /* one of several that it may be: a match is none for certain */
+	bool keyed;
+	uint32_t key;
+};
 
 struct endpoint {
 	size_t count;
-	struct str spellings[SPELLINGS_MAX];
+	struct spelling spellings[SPELLINGS_MAX];
 	char bytes[SPELLINGS_MAX][SPELLING_BYTES];
 	enum undecidable why; /* when a part is hidden that a line asks about */
+	bool current; /* Dataverse: of an environment that the source is bound to */
+	bool current_hidden; /* Dataverse: the source is bound to none */
+	size_t work;         /* of lists that were asked */
 };
 
 /* ---- which lists ------------------------------------------------------------------------- */
@@ -54,6 +72,16 @@ static enum family family_of(const struct subject *s)
 	return is_blob_host(s->host) ? FAMILY_BLOB : FAMILY_HTTP;
 }
 
+/* A Dataverse organization, by the catalogue or by the files. */
+static bool is_organization(const struct question *q)
+{
+	const struct service *v = q->s->service;
+
+	return v->organization_id[0] != '\0' || v->org.len > 0 ||
+	       (q->environment != ENVIRONMENT_NONE &&
+		q->p->environment_by_index[q->environment].orgs != NULL);
+}
+
 static bool is_beside(const struct question *q, const struct endpoints *l)
 {
 	return l->beside != NULL && service_set_has(l->beside, q->s->service->service);
@@ -72,27 +100,34 @@ static bool is_infrastructure(const struct question *q)
 static bool is_from(const struct question *q, const struct endpoints *l)
 {
 	return (l->roles >> q->s->role & 1) != 0 &&
-	       (l->bound == NULL || bitset_meets(l->bound, q->bound));
+	       (l->bound == NULL || bitset_meets(l->bound, q->bound) != l->bound_negated);
 }
 
-static bool is_for(const struct question *q, const struct endpoints *l,
-		   enum family family, bool report)
+static bool is_for(const struct question *q, const struct endpoints *l, bool report)
 {
-	return l->family == family && is_from(q, l) && (report || !l->report_only) &&
-	       !is_beside(q, l);
+	return is_from(q, l) && (report || !l->report_only) && !is_beside(q, l);
 }
 
 /* ---- spellings --------------------------------------------------------------------------- */
 
-static void put(char *buf, size_t *len, struct str s, bool lower)
+/* A spelling being written. */
+struct draft {
+	char bytes[2 * SPELLING_BYTES];
+	size_t len;
+};
+
+static void put(struct draft *d, struct str s)
 {
-	if (s.len > SPELLING_BYTES - *len)
-		s.len = SPELLING_BYTES - *len;
-	for (size_t i = 0; i < s.len; i++)
-		buf[(*len)++] = lower ? ascii_lower(s.p[i]) : s.p[i];
+	size_t room = sizeof(d->bytes) - d->len;
+
+	if (s.len > room)
+		s.len = room;
+	if (s.len > 0)
+		memcpy(d->bytes + d->len, s.p, s.len);
+	d->len += s.len;
 }
 
-static void put_port(char *buf, size_t *len, uint16_t port)
+static void put_port(struct draft *d, uint16_t port)
 {
 	char digits[5];
 	size_t n = sizeof(digits);
@@ -100,44 +135,94 @@ static void put_port(char *buf, size_t *len, uint16_t port)
 	do
 		digits[--n] = (char)('0' + port % 10);
 	while ((port /= 10) != 0);
-	put(buf, len, (struct str){digits + n, sizeof(digits) - n}, false);
+	put(d, (struct str){digits + n, sizeof(digits) - n});
+}
+
+/*
+ * What is too long, or has too many stars, is cut and ends in a star: all that it may be is
+ * among what the shorter one may be, so a definite answer stays right.
+ */
+static struct str cut(char *p, size_t len)
+{
+	size_t stars = 0, n = 0;
+
+	while (n < len && n < SPELLING_BYTES - 1 && stars < GLOB_STARS_MAX - 1)
+		stars += p[n++] == '*';
+	if (n == len)
+		return (struct str){p, len};
+	p[n] = '*';
+	return (struct str){p, n + 1};
+}
+
+/* Fold the draft and keep it as a spelling. */
+static void keep(struct endpoint *e, enum family family, struct draft *d, bool weak)
+{
+	struct spelling *s = &e->spellings[e->count];
+	char *p = e->bytes[e->count];
+	struct str text;
+
+	text = (struct str){
+		d->bytes,
+		endpoint_fold(family, (struct str){d->bytes, d->len}, d->bytes)};
+	text = cut(d->bytes, text.len);
+	memcpy(p, text.p, text.len);
+	glob_see(&s->seen, (struct str){p, text.len});
+	s->weak = weak;
+	s->keyed = endpoint_key(s->seen.glob.text, &s->key);
+	e->count++;
+}
+
+/* RFC 3986 section 3.2.2: an IPv6 address stands between brackets. */
+static void put_server(struct draft *d, struct str server)
+{
+	bool v6 = memchr(server.p, ':', server.len) != NULL;
+
+	put(d, v6 ? STR("[") : STR(""));
+	put(d, server);
+	put(d, v6 ? STR("]") : STR(""));
+}
+
+static void put_origin(struct draft *d, const struct subject *s, struct str server)
+{
+	bool clear = s->protocol == PROTOCOL_HTTP;
+
+	put(d, clear ? STR("http://") : STR("https://"));
+	put_server(d, server);
+	put(d, STR(":"));
+	put_port(d, s->server_port);
+}
+
+/*
+ * A URL of which no more than the origin is seen.  One without a path is written without the
+ * slash, too: a line about that form alone may match.
+ */
+static void spell_origin(const struct subject *s, enum family family, struct str server,
+			 struct endpoint *e)
+{
+	struct draft d = {.len = 0};
+
+	put_origin(&d, s, server);
+	keep(e, family, &d, true);
+	d.len = 0;
+	put_origin(&d, s, server);
+	put(&d, STR("/*"));
+	keep(e, family, &d, family == FAMILY_CUSTOM);
 }
 
 /* One spelling, `server` in the place where a name or an address stands. */
 static void spell(const struct subject *s, enum family family, struct str server,
 		  struct endpoint *e)
 {
-	char *buf = e->bytes[e->count];
-	bool clear = s->protocol == PROTOCOL_HTTP;
-	size_t len = 0;
+	struct draft d = {.len = 0};
 
-	switch (family) {
-	case FAMILY_SQL:
-		put(buf, &len, server, true);
-		put(buf, &len, STR(","), false);
-		put(buf, &len, s->database.len > 0 ? s->database : STR("*"), true);
-		break;
-	case FAMILY_SMTP:
-		put(buf, &len, server, true);
-		put(buf, &len, STR(","), false);
-		put_port(buf, &len, s->server_port);
-		break;
-	case FAMILY_BLOB:
-		put(buf, &len, server, true);
-		break;
-	case FAMILY_HTTP:
-		put(buf, &len, clear ? STR("http://") : STR("https://"), false);
-		put(buf, &len, server, true);
-		if (s->server_port != (clear ? 80 : 443)) {
-			put(buf, &len, STR(":"), false);
-			put_port(buf, &len, s->server_port);
-		}
-		put(buf, &len, STR("/*"), false);
-		break;
-	case FAMILY_COUNT:
-		break;
-	}
-	e->spellings[e->count++] = (struct str){buf, len};
+	put(&d, server);
+	if (family != FAMILY_BLOB)
+		put(&d, STR(","));
+	if (family == FAMILY_SMTP)
+		put_port(&d, s->server_port);
+	if (family == FAMILY_SQL)
+		put(&d, s->database.len > 0 ? s->database : STR("*"));
+	keep(e, family, &d, false);
 }
 
 /*
@@ -148,8 +233,7 @@ static void spell_url(const struct subject *s, struct str server, struct endpoin
 {
 	const char *mark = memchr(s->url.p, '?', s->url.len);
 	struct str url = s->url;
-	char *buf = e->bytes[e->count];
-	size_t len = 0;
+	struct draft d = {.len = 0};
 
 	if (mark != NULL)
 		url.len = (size_t)(mark - url.p) + 1;
@@ -161,92 +245,272 @@ static void spell_url(const struct subject *s, struct str server, struct endpoin
 		while (end < url.len && url.p[end] != '/' && url.p[end] != ':' &&
 		       url.p[end] != '?')
 			end++;
-		put(buf, &len, (struct str){url.p, host}, false);
-		put(buf, &len, server, true);
+		put(&d, (struct str){url.p, host});
+		put_server(&d, server);
 		url = (struct str){url.p + end, url.len - end};
 	}
-	put(buf, &len, url, false);
-	if (mark != NULL)
-		put(buf, &len, STR("*"), false);
-	e->spellings[e->count++] = (struct str){buf, len};
+	put(&d, url);
+	if (mark != NULL || d.len == sizeof(d.bytes)) {
+		d.len -= d.len == sizeof(d.bytes);
+		put(&d, STR("*"));
+	}
+	keep(e, FAMILY_HTTP, &d, false);
+	/* The same without the slash that stands for no path. */
+	if (mark == NULL && url.len > 0 && url.p[url.len - 1] == '/' &&
+	    memchr(url.p, '/', url.len - 1) == NULL) {
+		d.len--;
+		keep(e, FAMILY_HTTP, &d, false);
+	}
+}
+
+/* The organization's GUIDs; a list of Dataverse allows the current environment first. */
+static void spell_organization(const struct question *q, struct endpoint *e)
+{
+	const struct service *v = q->s->service;
+	bool known = q->environment != ENVIRONMENT_NONE;
+	const struct item *it =
+		known ? q->p->environment_by_index[q->environment].orgs : NULL;
+	struct draft d = {.len = 0};
+
+	e->current_hidden = q->bound == NULL;
+	e->current = known && q->bound != NULL && bitset_has(q->bound, q->environment);
+	if (v->organization_id[0] != '\0') {
+		put(&d, str_of(v->organization_id));
+		keep(e, FAMILY_DATAVERSE, &d, false);
+	}
+	for (; it != NULL && e->count < SPELLINGS_MAX - 1; it = it->next) {
+		d.len = 0;
+		put(&d, it->text);
+		keep(e, FAMILY_DATAVERSE, &d, false);
+	}
+	if (e->count > 0 && it == NULL)
+		return;
+	d.len = 0;
+	put(&d, STR("*"));
+	keep(e, FAMILY_DATAVERSE, &d, false);
+}
+
+static struct str first_label(struct str host)
+{
+	const char *dot = host.len == 0 ? NULL : memchr(host.p, '.', host.len);
+
+	if (dot != NULL)
+		host.len = (size_t)(dot - host.p);
+	return host;
+}
+
+static void spell_http(const struct question *q, enum family family, struct str name,
+		       struct str address, struct endpoint *e)
+{
+	const struct subject *s = q->s;
+
+	if (family == FAMILY_HTTP && s->visibility == VISIBILITY_URL && s->url.len > 0) {
+		spell_url(s, STR_NONE, e);
+		spell_url(s, address, e);
+		return;
+	}
+	spell_origin(s, family, name, e);
+	if (family == FAMILY_HTTP)
+		spell_origin(s, family, address, e);
 }
 
 static void spell_all(const struct question *q, enum family family, struct endpoint *e)
 {
 	const struct subject *s = q->s;
 	char address[ADDR_TEXT_MAX];
-	struct str account = s->host;
 	struct str server = {address, addr_format(&s->peer, address)};
-	const char *dot;
+	struct str name = q->blank_host ? STR("*") : s->host;
 
 	e->count = 0;
+	e->work = 0;
+	e->current = false;
+	e->current_hidden = false;
 	e->why = family == FAMILY_SQL ? UNDECIDABLE_DATABASE_HIDDEN
 				      : UNDECIDABLE_PATH_HIDDEN;
 	if (q->blank_host)
 		e->why = s->undecidable != UNDECIDABLE_NONE ? s->undecidable
 							    : UNDECIDABLE_NO_HOST;
-	if (family == FAMILY_HTTP && s->visibility == VISIBILITY_URL && s->url.len > 0) {
-		spell_url(s, STR_NONE, e);
-		spell_url(s, server, e);
-		return;
+	switch (family) {
+	case FAMILY_HTTP:
+	case FAMILY_CUSTOM:
+		spell_http(q, family, name, server, e);
+		break;
+	case FAMILY_DATAVERSE:
+		spell_organization(q, e);
+		break;
+	case FAMILY_BLOB:
+		spell(s, family, name, e);
+		spell(s, family, first_label(name), e);
+		break;
+	case FAMILY_SQL:
+	case FAMILY_SMTP:
+	case FAMILY_SCREEN:
+	case FAMILY_COUNT:
+		spell(s, family, name, e);
+		spell(s, family, server, e);
+		break;
 	}
-	spell(s, family, q->blank_host ? STR("*") : s->host, e);
-	if (family == FAMILY_BLOB) {
-		dot = memchr(account.p, '.', account.len);
-		if (dot != NULL)
-			account.len = (size_t)(dot - account.p);
-		spell(s, family, account, e);
-		return;
-	}
-	spell(s, family, server, e);
 }
 
-static enum tri match_pattern(const struct endpoint *e, struct str pattern)
+/* Of a custom connector's URL any form may be meant: all must match, or none for certain. */
+static enum tri match_all(struct endpoint *e, const struct glob *pattern)
+{
+	size_t yes = 0, no = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		enum glob_answer one = glob_ask(pattern, &e->spellings[i].seen);
+
+		yes += one == GLOB_YES;
+		no += one == GLOB_NO;
+	}
+	return yes == e->count ? TRI_YES : no == e->count ? TRI_NO : TRI_MAYBE;
+}
+
+static enum tri match_any(struct endpoint *e, const struct glob *pattern)
 {
 	enum tri answer = TRI_NO;
 
 	for (size_t i = 0; i < e->count && answer != TRI_YES; i++) {
-		enum glob_answer one = glob_match(pattern, e->spellings[i]);
+		struct spelling *s = &e->spellings[i];
+		enum glob_answer one = glob_ask(pattern, &s->seen);
 
-		if (one == GLOB_YES)
+		if (one == GLOB_YES && !s->weak)
 			answer = TRI_YES;
-		else if (one == GLOB_MAYBE)
+		else if (one != GLOB_NO)
 			answer = TRI_MAYBE;
 	}
 	return answer;
 }
 
+/* ---- which lines ------------------------------------------------------------------------- */
+
+/* The lines of one list that may match, in their order. */
+struct cursor {
+	const struct keyed_line *keyed, *keyed_end;
+};
+
+struct lines_left {
+	const struct endpoints *list;
+	bool all; /* some spelling has no key */
+	uint32_t at, loose;
+	size_t count;
+	struct cursor keys[SPELLINGS_MAX];
+};
+
+static void find_key(const struct endpoints *l, uint32_t key, struct cursor *ret)
+{
+	uint32_t low = 0, high = l->keyed_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (l->keyed[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	ret->keyed = l->keyed + low;
+	while (high < l->keyed_count && l->keyed[high].key == key)
+		high++;
+	ret->keyed_end = l->keyed + high;
+}
+
+static void lines_start(struct lines_left *n, const struct endpoints *l,
+			const struct endpoint *e)
+{
+	*n = (struct lines_left){.list = l};
+	for (size_t i = 0; i < e->count && !n->all; i++) {
+		n->all = !e->spellings[i].keyed;
+		if (!n->all)
+			find_key(l, e->spellings[i].key, &n->keys[n->count++]);
+	}
+}
+
+/* The number of the next line, or the list's count. */
+static uint32_t lines_next(struct lines_left *n)
+{
+	const struct endpoints *l = n->list;
+	uint32_t first = n->loose < l->loose_count ? l->loose[n->loose] : l->count;
+
+	if (n->all)
+		return n->at < l->count ? n->at++ : l->count;
+	for (size_t i = 0; i < n->count; i++)
+		if (n->keys[i].keyed < n->keys[i].keyed_end &&
+		    n->keys[i].keyed->line < first)
+			first = n->keys[i].keyed->line;
+	if (n->loose < l->loose_count && l->loose[n->loose] == first)
+		n->loose++;
+	for (size_t i = 0; i < n->count; i++)
+		if (n->keys[i].keyed < n->keys[i].keyed_end &&
+		    n->keys[i].keyed->line == first)
+			n->keys[i].keyed++;
+	return first;
+}
+
 /* ---- lists ------------------------------------------------------------------------------- */
 
-static struct walk walk_list(const struct endpoint *e, const struct endpoints *l)
+static size_t work_of(const struct endpoint *e)
+{
+	size_t work = e->work;
+
+	for (size_t i = 0; i < e->count; i++)
+		work += e->spellings[i].seen.work;
+	return work;
+}
+
+static enum answer answer_of(const struct endpoint_line *line)
+{
+	if (line->ignores)
+		return ANSWER_NOT_CONCERNED;
+	return line->action == ACTION_DENY ? ANSWER_DENY : ANSWER_ALLOW;
+}
+
+static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 {
 	struct walk w = {.answer = ANSWER_NOT_CONCERNED, .by_report = l->report_only};
-	bool maybe_allow = false, maybe_deny = false;
-	uint32_t certain = RULE_NONE;
+	bool any = false, differ = false, certain = false;
+	struct lines_left left;
 
-	for (uint32_t i = 0; i < l->count; i++) {
+	lines_start(&left, l, e);
+	for (uint32_t i; !certain && (i = lines_next(&left)) < l->count;) {
 		const struct endpoint_line *line = &l->list[i];
-		enum tri t = match_pattern(e, line->pattern);
+		enum tri t = l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
+							: match_any(e, &line->pattern);
 
+		if (work_of(e) > WORK_MAX)
+			return (struct walk){.answer = ANSWER_UNDECIDABLE,
+					     .why = UNDECIDABLE_BUDGET,
+					     .rule = line->rule,
+					     .by_report = l->report_only};
 		if (t == TRI_NO)
 			continue;
-		if (line->action == ACTION_DENY)
-			maybe_deny = true;
-		else
-			maybe_allow = true;
-		if (w.rule == RULE_NONE)
+		certain = t == TRI_YES;
+		differ = differ || (any && answer_of(line) != w.answer);
+		/* Of lines that agree the last, which is certain; else the first. */
+		if (!any || !differ) {
+			w.answer = answer_of(line);
 			w.rule = line->rule;
-		certain = line->rule;
-		if (t == TRI_YES)
-			break;
+		}
+		any = true;
 	}
-	/* The last line is "*" and matches all: one of both is true. */
-	if (maybe_allow && maybe_deny) {
+	if (differ) {
 		w.answer = ANSWER_UNDECIDABLE;
 		w.why = e->why;
-	} else {
-		w.answer = maybe_deny ? ANSWER_DENY : ANSWER_ALLOW;
-		w.rule = certain;
+	}
+	return w;
+}
+
+/* In a list of Dataverse the current environment is allowed before the first line. */
+static struct walk walk_dataverse(struct endpoint *e, const struct endpoints *l)
+{
+	struct walk w = {.answer = ANSWER_ALLOW, .by_report = l->report_only};
+
+	if (e->current)
+		return w;
+	w = walk_list(e, l);
+	if (e->current_hidden && w.answer == ANSWER_DENY) {
+		w.answer = ANSWER_UNDECIDABLE;
+		w.why = e->why;
 	}
 	return w;
 }
@@ -256,82 +520,96 @@ static int rank(enum answer a)
 	return a == ANSWER_DENY ? 3 : a == ANSWER_UNDECIDABLE ? 2 : a == ANSWER_ALLOW;
 }
 
-/* All lists of one connector: the most restrictive answer. */
-static struct walk walk_connector(const struct question *q, const struct endpoint *e,
-				  enum family family, uint32_t first, bool report)
+/* What was found so far of a family. */
+struct family_walk {
+	struct endpoint *e;
+	enum family family;
+	bool report, spelled;
+};
+
+/* All lists of one connector, from `*at` on: the most restrictive answer. */
+static bool walk_connector(const struct question *q, struct family_walk *f, uint32_t *at,
+			   struct walk *ret)
 {
 	const struct endpoints *lists = q->p->lists;
-	struct walk w = walk_list(e, &lists[first]);
+	uint32_t end = q->p->family_first[f->family + 1], first = *at;
+	bool any = false;
 
-	for (uint32_t i = first + 1; i < q->p->list_count; i++) {
+	for (; *at < end && lists[*at].connector == lists[first].connector; (*at)++) {
+		const struct endpoints *l = &lists[*at];
 		struct walk one;
 
-		if (lists[i].connector != lists[first].connector ||
-		    !is_for(q, &lists[i], family, report))
+		if (!is_for(q, l, f->report))
 			continue;
-		one = walk_list(e, &lists[i]);
-		one.by_report = one.by_report || w.by_report;
-		if (rank(one.answer) > rank(w.answer))
-			w = one;
+		if (!f->spelled)
+			spell_all(q, f->family, f->e);
+		f->spelled = true;
+		one = f->family == FAMILY_DATAVERSE ? walk_dataverse(f->e, l)
+						    : walk_list(f->e, l);
+		one.by_report = one.by_report || (any && ret->by_report);
+		if (!any || rank(one.answer) > rank(ret->answer))
+			*ret = one;
+		ret->by_report = one.by_report;
+		any = true;
 	}
-	return w;
-}
-
-static bool came_before(const struct question *q, enum family family, uint32_t at,
-			bool report)
-{
-	const struct endpoints *lists = q->p->lists;
-
-	for (uint32_t i = 0; i < at; i++)
-		if (lists[i].connector == lists[at].connector &&
-		    is_for(q, &lists[i], family, report))
-			return true;
-	return false;
+	return any;
 }
 
 static struct walk walk_family(const struct question *q, enum family family, bool report)
 {
 	struct walk all = {.answer = ANSWER_NOT_CONCERNED};
 	struct endpoint e;
-	bool spelled = false;
+	struct family_walk f = {.e = &e, .family = family, .report = report};
+	bool any = false;
 
-	for (uint32_t i = 0; i < q->p->list_count; i++) {
-		struct walk one;
+	for (uint32_t i = q->p->family_first[family];
+	     i < q->p->family_first[family + 1];) {
+		struct walk one = {.answer = ANSWER_NOT_CONCERNED};
 
-		if (!is_for(q, &q->p->lists[i], family, report) ||
-		    came_before(q, family, i, report))
+		if (!walk_connector(q, &f, &i, &one))
 			continue;
-		if (!spelled)
-			spell_all(q, family, &e);
-		one = walk_connector(q, &e, family, i, report);
 		one.by_report = one.by_report || all.by_report;
-		if (!spelled) {
+		if (!any) {
 			all = one;
 		} else if (all.answer != one.answer) {
 			all.answer = ANSWER_UNDECIDABLE;
-			all.why = UNDECIDABLE_WHICH_CONNECTOR;
+			all.why = one.why == UNDECIDABLE_BUDGET
+					  ? UNDECIDABLE_BUDGET
+					  : UNDECIDABLE_WHICH_CONNECTOR;
 		}
 		all.by_report = one.by_report;
-		spelled = true;
+		any = true;
 	}
 	return all;
+}
+
+/* Is there a list of this gate for this source at all? */
+static bool has_list(const struct question *q, uint32_t from, uint32_t end, bool report)
+{
+	const struct endpoints *lists = q->p->lists;
+
+	for (uint32_t i = from; i < end; i++)
+		if (is_from(q, &lists[i]) && (report || !lists[i].report_only))
+			return true;
+	return false;
 }
 
 static struct walk walk_lists(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
-	const struct program *p = q->p;
+	const uint32_t *first = q->p->family_first;
 	enum family family;
-	bool any = false;
 
-	for (uint32_t i = 0; i < p->list_count && !any; i++)
-		any = is_from(q, &p->lists[i]) && (report || !p->lists[i].report_only);
-	if (!any)
+	if (!has_list(q, 0, first[FAMILY_SCREEN], report))
 		return none;
 	if (q->s->name_pending)
 		return (struct walk){.answer = ANSWER_UNDECIDABLE,
 				     .why = UNDECIDABLE_INCOMPLETE};
-	if (q->s->service->platform || is_infrastructure(q))
+	if (is_infrastructure(q))
+		return none;
+	if (first[FAMILY_DATAVERSE + 1] > first[FAMILY_DATAVERSE] && is_organization(q))
+		return walk_family(q, FAMILY_DATAVERSE, report);
+	if (q->s->service->platform)
 		return none;
 	family = family_of(q->s);
 	return family == FAMILY_COUNT ? none : walk_family(q, family, report);
@@ -343,4 +621,60 @@ struct walks walk_endpoints(const struct question *q)
 
 	w.would = q->p->gates[GATE_ENDPOINTS].has_report ? walk_lists(q, true) : w.is;
 	return w;
+}
+
+/* ---- custom connectors ------------------------------------------------------------------- */
+
+static struct walk walk_patterns(const struct question *q, bool report)
+{
+	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
+	const uint32_t *first = q->p->family_first;
+	enum family family = family_of(q->s);
+	struct walk w;
+
+	if (!has_list(q, first[FAMILY_CUSTOM], first[FAMILY_CUSTOM + 1], report))
+		return none;
+	if (q->s->name_pending)
+		return (struct walk){.answer = ANSWER_UNDECIDABLE,
+				     .why = UNDECIDABLE_INCOMPLETE};
+	if (q->blank_host || q->s->service->platform || is_infrastructure(q) ||
+	    q->s->service->connector_count > 0 ||
+	    (family != FAMILY_HTTP && family != FAMILY_BLOB))
+		return none;
+	w = walk_family(q, FAMILY_CUSTOM, report);
+	return w.answer == ANSWER_NOT_CONCERNED ? none : w; /* group ignore */
+}
+
+struct walks walk_custom(const struct question *q)
+{
+	struct walks w = {.is = walk_patterns(q, false)};
+
+	w.would = q->p->gates[GATE_CONNECTORS].has_report ? walk_patterns(q, true) : w.is;
+	return w;
+}
+
+/* ---- one list, asked with a text --------------------------------------------------------- */
+
+struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
+				      struct str endpoint)
+{
+	struct gate_answer ret = {.answer = ANSWER_NOT_CONCERNED};
+	const struct endpoint_list *l = p->ast.lists;
+	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN};
+	struct draft d = {.len = 0};
+	struct walk w;
+
+	while (l != NULL && l->number != list)
+		l = l->next;
+	if (l == NULL)
+		return ret;
+	if (l->family == FAMILY_SQL)
+		e.why = UNDECIDABLE_DATABASE_HIDDEN;
+	put(&d, endpoint);
+	keep(&e, l->family, &d, false);
+	w = walk_list(&e, &p->program.lists[l->place]);
+	ret.answer = w.answer;
+	ret.why = w.why;
+	ret.rule = w.rule;
+	return ret;
 }

@@ -51,6 +51,28 @@ static void put_place(const struct explainer *x, uint32_t rule, int width)
 	(void)fprintf(x->out, "%-*s", width, text);
 }
 
+/* Of an imported line: which policy of the tenant says so. */
+static void put_origin(const struct explainer *x, uint32_t rule)
+{
+	struct rule_origin o;
+
+	if (!policy_rule_origin(x->p, rule, &o))
+		return;
+	(void)fputs("  [", x->out);
+	if (o.title.len > 0)
+		(void)fputs("policy \"", x->out);
+	put_wire(x->out, o.title);
+	(void)fputs(o.title.len > 0 ? "\" " : "", x->out);
+	put_wire(x->out, o.policy);
+	if (o.source.len > 0)
+		(void)fputs(o.policy.len > 0 ? " from " : "from ", x->out);
+	put_wire(x->out, o.source);
+	if (o.date.len > 0)
+		(void)fputs(" of ", x->out);
+	put_wire(x->out, o.date);
+	(void)fputc(']', x->out);
+}
+
 static const char *word_or(const struct word_list *l, uint16_t id, const char *none)
 {
 	return id < l->count ? l->words[id] : none;
@@ -335,6 +357,7 @@ static void put_note(const struct explainer *x, const struct gate_answer *a)
 		(void)fprintf(x->out, "  %s;", undecidable_name(a->why));
 	(void)fputs(at.line != 0 ? "  " : "", x->out);
 	put_line(x->out, at.text);
+	put_origin(x, a->rule);
 	(void)fputc('\n', x->out);
 	if (a->report == ANSWER_NOT_CONCERNED)
 		return;
@@ -342,6 +365,7 @@ static void put_note(const struct explainer *x, const struct gate_answer *a)
 	put_place(x, a->report_rule, 28);
 	(void)fputs("  ", x->out);
 	put_line(x->out, policy_rule(x->p, a->report_rule).text);
+	put_origin(x, a->report_rule);
 	(void)fputc('\n', x->out);
 }
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lists - gate endpoints: `list CONNECTOR for role .. [environment ..] [beside service ..]`
- * and its numbered lines.
- *
- * What a pattern may be written as, and how it is folded before matching, follows Microsoft
- * Learn "Connector endpoint filtering" (text of 2025-09-19); what that page leaves open is
- * decided here: letter case of scheme, host, server, account and database is ignored, that
- * of a path is not; blanks around commas, default ports and repeated backslashes fall away.
+ * lists - `list CONNECTOR for role .. [[not] environment ..] [beside service ..]` and its
+ * numbered lines: endpoints of connectors in gate endpoints, host URLs of custom connectors
+ * in gate connectors.
  */
 #include <string.h>
 
 #include "match/glob.h"
+#include "policy/fold.h"
 #include "policy/parse.h"
 
 static const struct {
@@ -26,6 +23,8 @@ static const struct {
 	{"shared_webcontents", FAMILY_HTTP},
 	{"desktopflow.web", FAMILY_HTTP},
 	{"desktopflow.webautomation", FAMILY_HTTP},
+	{"desktopflow.uiautomation", FAMILY_SCREEN},
+	{"shared_commondataserviceforapps", FAMILY_DATAVERSE},
 };
 
 static enum family family_of(const char *connector)
@@ -39,13 +38,39 @@ static enum family family_of(const char *connector)
 	return FAMILY_COUNT;
 }
 
+/* Patterns of custom connectors stand with the other data groups. */
+static bool sound_gate(struct parser *ps, const struct token *t, bool custom)
+{
+	if (ps->gate == (custom ? GATE_CONNECTORS : GATE_ENDPOINTS))
+		return true;
+	if (custom) {
+		complain(ps, t, "list custom-connectors stands in gate connectors");
+		diag_remedy(ps->d, "gate connectors, on a line above");
+	} else {
+		complain(ps, t, "lists stand in gate endpoints");
+		diag_remedy(ps->d, "gate endpoints, on a line above");
+	}
+	return false;
+}
+
 static bool read_connector(struct parser *ps, struct endpoint_list *l)
 {
-	const struct token *t = parser_text(ps, "a connector");
+	const struct token *word = &ps->tok.list[ps->at - 1];
+	const struct token *t = peek(ps);
+	bool custom = is_text(t) && str_equal(t->text, STR("custom-connectors"));
 	struct item *it;
 
+	if (!sound_gate(ps, word, custom))
+		return false;
+	t = parser_text(ps, "a connector");
 	if (t == NULL)
 		return false;
+	if (custom) {
+		l->connector = CONNECTOR_ANY;
+		l->name = STR("custom-connectors");
+		l->family = FAMILY_CUSTOM;
+		return true;
+	}
 	if (is_word(t, "any")) {
 		complain(ps, t, "a list belongs to one connector");
 		return false;
@@ -61,7 +86,8 @@ static bool read_connector(struct parser *ps, struct endpoint_list *l)
 	complain(ps, t, "connector %.*s has no endpoint lists", SHOWN(it->text));
 	diag_note(ps->d,
 		  "lists exist for shared_sql, shared_smtp, shared_azureblob, Http, "
-		  "HttpWebhook, shared_webcontents and web automation");
+		  "HttpWebhook, shared_webcontents, shared_commondataserviceforapps, "
+		  "web and UI automation");
 	return false;
 }
 
@@ -88,6 +114,11 @@ static bool read_roles(struct parser *ps, struct endpoint_list *l)
 		return false;
 	for (; items != NULL; items = items->next)
 		l->roles |= 1u << items->id;
+	if (is_word(peek(ps), "not") &&
+	    is_word(&ps->tok.list[ps->at + 1], "environment")) {
+		(void)next(ps);
+		l->bound_negated = true;
+	}
 	if (!is_word(peek(ps), "environment"))
 		return true;
 	(void)next(ps);
@@ -132,9 +163,9 @@ bool parse_list(struct parser *ps)
 	struct endpoint_list *l;
 
 	ps->lone_list = true;
-	if (ps->gate != GATE_ENDPOINTS) {
-		complain(ps, t, "lists stand in gate endpoints");
-		diag_remedy(ps->d, "gate endpoints, on a line above");
+	if (ps->ast->list_count == POLICY_LISTS_MAX) {
+		complain(ps, t, "more than %d lists", POLICY_LISTS_MAX);
+		diag_remedy(ps->d, "one list for roles and environments that are alike");
 		return false;
 	}
 	l = parser_take(ps, sizeof(*l));
@@ -144,71 +175,16 @@ bool parse_list(struct parser *ps)
 	if (!read_connector(ps, l) || !read_roles(ps, l) || !read_list_words(ps, l))
 		return false;
 	l->report_only = l->report_only || ps->gate_report;
+	import_list(ps, l);
 	ps->lone_list = false;
 	ps->list = l;
+	l->number = (uint32_t)++ps->ast->list_count;
 	*ps->ast->lists_end = l;
 	ps->ast->lists_end = &l->next;
 	return true;
 }
 
 /* ---- patterns ---------------------------------------------------------------------------- */
-
-/* Where scheme and host of a URL pattern end: what follows keeps its letter case. */
-static size_t url_host_end(struct str s)
-{
-	const char *mark = memmem(s.p, s.len, "://", 3);
-	size_t from = mark == NULL ? 0 : (size_t)(mark - s.p) + 3;
-	const char *slash = memchr(s.p + from, '/', s.len - from);
-
-	return slash == NULL ? s.len : (size_t)(slash - s.p);
-}
-
-/* Drop the port that the scheme has anyway. */
-static size_t drop_default_port(char *p, size_t len)
-{
-	static const char *const ports[][2] = {{"https://", ":443"}, {"http://", ":80"}};
-
-	for (size_t i = 0; i < 2; i++) {
-		size_t end = url_host_end((struct str){p, len});
-		size_t n = strlen(ports[i][1]);
-
-		if (len < strlen(ports[i][0]) ||
-		    memcmp(p, ports[i][0], strlen(ports[i][0])) != 0 || end < n ||
-		    memcmp(p + end - n, ports[i][1], n) != 0)
-			continue;
-		memmove(p + end - n, p + end, len - end);
-		return len - n;
-	}
-	return len;
-}
-
-static size_t fold_url(struct str s, char *p)
-{
-	size_t end = url_host_end(s);
-
-	for (size_t i = 0; i < s.len; i++)
-		p[i] = i < end ? ascii_lower(s.p[i]) : s.p[i];
-	return drop_default_port(p, s.len);
-}
-
-static size_t fold_plain(struct str s, char *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		char c = ascii_lower(s.p[i]);
-
-		if (c == ' ' && (n == 0 || p[n - 1] == ','))
-			continue;
-		if (c == ',')
-			while (n > 0 && p[n - 1] == ' ')
-				n--;
-		if (c == '\\' && n > 0 && p[n - 1] == '\\')
-			continue;
-		p[n++] = c;
-	}
-	return n;
-}
 
 static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 {
@@ -227,13 +203,18 @@ static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 		diag_remedy(ps->d, "\"*\" for all endpoints");
 		return false;
 	}
-	if (r->pattern.len > POLICY_PATTERN_MAX || !glob_valid(r->pattern)) {
-		complain(ps, t, "this endpoint has more than %d bytes or %d stars",
-			 GLOB_MAX, GLOB_STARS_MAX);
+	if (r->pattern.len > POLICY_PATTERN_MAX) {
+		complain(ps, t, "this endpoint has %zu bytes; at most %d are matched",
+			 r->pattern.len, POLICY_PATTERN_MAX);
+		diag_remedy(ps->d, "a shorter beginning, and \"*\" for the rest");
 		return false;
 	}
-	n = family == FAMILY_HTTP ? fold_url(r->pattern, folded)
-				  : fold_plain(r->pattern, folded);
+	if (!glob_valid(r->pattern)) {
+		complain(ps, t, "this endpoint has more than %d stars", GLOB_STARS_MAX);
+		diag_remedy(ps->d, "one \"*\" for what lies between two of them");
+		return false;
+	}
+	n = endpoint_fold(family, r->pattern, folded);
 	r->folded = parser_copy(ps, folded, n);
 	r->pattern_at = parser_span(ps, t);
 	r->pattern_at.col++;
@@ -270,26 +251,65 @@ static bool no_list(struct parser *ps, const struct token *t)
 	return false;
 }
 
-static bool read_line(struct parser *ps, struct endpoint_list *l)
+static bool read_action(struct parser *ps, struct rule *r)
 {
 	const struct token *t = next(ps);
-	const struct token *action = next(ps);
-	unsigned seen = 0;
-	struct rule *r;
 
-	if (!is_word(action, "allow") && !is_word(action, "deny")) {
-		complain(ps, action, "expected allow or deny after the number");
-		if (is_word(action, "block") || is_word(action, "blocked"))
-			diag_remedy(ps->d, "deny");
+	if (is_word(t, "allow") || is_word(t, "deny")) {
+		r->action = is_word(t, "allow") ? ACTION_ALLOW : ACTION_DENY;
+		return true;
+	}
+	complain(ps, t, "expected allow or deny after the number");
+	if (is_word(t, "block") || is_word(t, "blocked"))
+		diag_remedy(ps->d, "deny");
+	return false;
+}
+
+static bool read_group(struct parser *ps, struct rule *r)
+{
+	const struct token *word = next(ps);
+	const struct token *t;
+	unsigned g = CUSTOM_GROUP_BUSINESS;
+
+	if (!is_word(word, "group")) {
+		complain(ps, word, "expected group after the number");
+		diag_remedy(ps->d, "group business, general, blocked or ignore");
 		return false;
 	}
-	r = rule_new(ps, t);
-	if (r == NULL ||
-	    !sound_order(ps, t, l->last == NULL ? 0 : l->last->order, &r->order) ||
-	    !read_pattern(ps, r, l->family))
+	t = next(ps);
+	while (g < CUSTOM_GROUP_COUNT && !is_word(t, custom_group_words[g]))
+		g++;
+	if (g == CUSTOM_GROUP_COUNT) {
+		complain(ps, t, "\"%.*s\" is no data group", SHOWN(t->text));
+		if (!parser_suggest(ps, t->text,
+				    custom_group_words + CUSTOM_GROUP_BUSINESS,
+				    CUSTOM_GROUP_COUNT - CUSTOM_GROUP_BUSINESS))
+			diag_remedy(ps->d, "business, general, blocked or ignore");
 		return false;
-	r->kind = RULE_KIND_ENDPOINT;
-	r->action = is_word(action, "allow") ? ACTION_ALLOW : ACTION_DENY;
+	}
+	r->group = (enum custom_group)g;
+	r->action = g == CUSTOM_GROUP_BLOCKED ? ACTION_DENY : ACTION_ALLOW;
+	return true;
+}
+
+/* Said once a list; the rest of its lines is skipped. */
+static bool has_room(struct parser *ps, const struct token *t, struct endpoint_list *l)
+{
+	if (l->rule_count < POLICY_LIST_RULES_MAX)
+		return true;
+	if (!l->full) {
+		complain(ps, t, "list %.*s has more than %d lines", SHOWN(l->name),
+			 POLICY_LIST_RULES_MAX);
+		diag_remedy(ps->d, "patterns with \"*\" for endpoints that are alike");
+	}
+	l->full = true;
+	return false;
+}
+
+static bool read_notes(struct parser *ps, struct rule *r)
+{
+	unsigned seen = 0;
+
 	while (peek(ps)->type != TOKEN_END) {
 		enum attribute a = attribute_find(peek(ps));
 
@@ -302,7 +322,28 @@ static bool read_line(struct parser *ps, struct endpoint_list *l)
 		if (!attribute_read(ps, r, a, &seen))
 			return false;
 	}
+	return true;
+}
+
+static bool read_line(struct parser *ps, struct endpoint_list *l)
+{
+	const struct token *t = next(ps);
+	struct rule *r;
+	bool fine;
+
+	if (!has_room(ps, t, l))
+		return false;
+	r = rule_new(ps, t);
+	if (r == NULL)
+		return false;
+	fine = l->family == FAMILY_CUSTOM ? read_group(ps, r) : read_action(ps, r);
+	if (!fine ||
+	    !sound_order(ps, t, l->last == NULL ? 0 : l->last->order, &r->order) ||
+	    !read_pattern(ps, r, l->family) || !read_notes(ps, r))
+		return false;
+	r->kind = RULE_KIND_ENDPOINT;
 	r->report_only = l->report_only;
+	r->from = l->from;
 	r->text = parser_line(ps, t);
 	r->number = ++ps->ast->rule_count;
 	if (l->last == NULL)
@@ -324,20 +365,41 @@ bool parse_list_line(struct parser *ps)
 	return false;
 }
 
+static bool is_all(const struct rule *r)
+{
+	return str_equal(r->folded, STR("*"));
+}
+
+/* `ignore` says that no line speaks: Microsoft's patterns have it on the last one alone. */
+static void check_ignore(struct parser *ps, const struct endpoint_list *l)
+{
+	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
+		if (r->group != CUSTOM_GROUP_IGNORE || is_all(r))
+			continue;
+		diag_error(ps->d, r->at, "group ignore stands with \"*\" alone");
+		diag_remedy(ps->d, "business, general or blocked");
+	}
+}
+
 /* Microsoft's lists end with "*": without it the meaning of the rest is a guess. */
 void list_close(struct parser *ps)
 {
 	const struct endpoint_list *l = ps->list;
 	const struct rule *last = l == NULL ? NULL : l->last;
+	unsigned number = last == NULL ? 1 : (unsigned)last->order + 1;
 
 	ps->list = NULL;
 	ps->lone_list = false;
 	if (l == NULL || l->faulty)
 		return;
-	if (last != NULL && str_equal(last->folded, STR("*")))
+	check_ignore(ps, l);
+	if (last != NULL && is_all(last))
 		return;
 	diag_error(ps->d, last == NULL ? l->at : last->at,
 		   "the last line of list %.*s is not \"*\"", SHOWN(l->name));
-	diag_remedy(ps->d, "%u deny \"*\" (or allow) below it",
-		    last == NULL ? 1 : (unsigned)last->order + 1);
+	if (l->family == FAMILY_CUSTOM)
+		diag_remedy(ps->d, "%u group ignore \"*\" (or another group) below it",
+			    number);
+	else
+		diag_remedy(ps->d, "%u deny \"*\" (or allow) below it", number);
 }

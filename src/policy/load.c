@@ -108,6 +108,40 @@ struct rule_place policy_rule(const struct policy *p, uint32_t rule)
 	};
 }
 
+static void tell_origin(const struct provenance *from, struct rule_origin *ret)
+{
+	*ret = (struct rule_origin){
+		.file = str_of(from->file),
+		.source = from->source,
+		.sha256 = from->sha256,
+		.policy = from->policy,
+		.title = from->title,
+		.date = from->date,
+	};
+}
+
+bool policy_rule_origin(const struct policy *p, uint32_t rule, struct rule_origin *ret)
+{
+	const struct rule *r = rule_at(p, rule);
+
+	if (r == NULL || r->from == NULL)
+		return false;
+	tell_origin(r->from, ret);
+	return true;
+}
+
+bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret)
+{
+	const struct provenance *from = p->ast.provenances;
+
+	for (; from != NULL && i > 0; i--)
+		from = from->next;
+	if (from == NULL)
+		return false;
+	tell_origin(from, ret);
+	return true;
+}
+
 static bool asks_unexpected(const struct condition *c)
 {
 	for (const struct item *it = c->items; it != NULL; it = it->next)

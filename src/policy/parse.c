@@ -330,13 +330,6 @@ static bool parse_version(struct parser *ps)
 	return parser_end(ps);
 }
 
-static bool parse_import(struct parser *ps)
-{
-	complain(ps, peek(ps), "\"import\" is no statement of rule files");
-	diag_remedy(ps->d, "include \"FILE\", where FILE is what `weir import` wrote");
-	return false;
-}
-
 static bool is_number(const struct token *t)
 {
 	for (size_t i = 0; i < t->text.len; i++)
@@ -348,8 +341,8 @@ static bool is_number(const struct token *t)
 static bool unknown_statement(struct parser *ps, const struct token *t)
 {
 	static const char *const words[] = {
-		"version", "tenant", "environment", "own",  "bind",  "table",  "include",
-		"gate",    "list",   "allow",       "deny", "alert", "expect",
+		"version", "tenant", "environment", "own",   "bind", "table", "include",
+		"import",  "gate",   "list",        "allow", "deny", "alert", "expect",
 	};
 	static const char *const foreign[][2] = {
 		{"block", "deny"}, {"drop", "deny"},    {"reject", "deny"},
@@ -369,7 +362,7 @@ static bool unknown_statement(struct parser *ps, const struct token *t)
 	return false;
 }
 
-/* `include` is the driver's: it changes which file is read. */
+/* `include` and `import` are the driver's: they change which file is read. */
 static bool parse_statement(struct parser *ps)
 {
 	static const struct {
@@ -383,8 +376,8 @@ static bool parse_statement(struct parser *ps)
 		{"own", parse_own, false},
 		{"bind", parse_bind, false},
 		{"table", parse_table, false},
-		{"import", parse_import, false},
 		{"gate", parse_gate, true},
+		{"policy", parse_policy_name, true},
 		{"list", parse_list, true},
 		{"expect", parse_expect, false},
 		{"allow", parse_rule, true},
@@ -411,6 +404,13 @@ static bool parse_statement(struct parser *ps)
 struct open_file {
 	struct reader reader;
 	const struct source *source;
+	/* of the file that included or imported this one, given back at its end */
+	const struct provenance *from, *policy;
+	bool imported;
+	enum gate gate;
+	bool lost_gate, gate_report;
+	unsigned gates_seen;
+	uint32_t rule_count; /* before its first line */
 };
 
 struct files {
@@ -487,56 +487,152 @@ const struct source *parser_open(struct parser *ps, const char *path, struct spa
 	return has_no_nul(ps, s) ? s : NULL;
 }
 
-static void push_file(struct files *f, const struct source *s)
+static void push_file(struct parser *ps, struct files *f, const struct source *s)
 {
 	struct open_file *o = &f->stack[f->depth++];
 	size_t bom = s->len >= 3 && memcmp(s->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
-	o->source = s;
-	o->reader = (struct reader){
-		.file = s->name,
-		.text = s->text,
-		.len = s->len,
-		.pos = bom,
-		.line = 1,
+	*o = (struct open_file){
+		.source = s,
+		.reader = {.file = s->name,
+			   .text = s->text,
+			   .len = s->len,
+			   .pos = bom,
+			   .line = 1},
+		.from = ps->from,
+		.policy = ps->policy,
+		.imported = ps->imported,
+		.gate = ps->gate,
+		.lost_gate = ps->lost_gate,
+		.gate_report = ps->gate_report,
+		.gates_seen = ps->gates_seen,
+		.rule_count = ps->ast->rule_count,
 	};
+}
+
+/* An imported file has gates of its own: those of the file around it go on behind it. */
+static void pop_file(struct parser *ps, struct files *f)
+{
+	const struct open_file *o = &f->stack[--f->depth];
+
+	for (struct source *s = ps->ast->sources; s != NULL; s = s->next)
+		if (s == o->source)
+			s->defines = ps->ast->rule_count == o->rule_count;
+	if (ps->imported && !o->imported) {
+		list_close(ps);
+		ps->gate = o->gate;
+		ps->lost_gate = o->lost_gate;
+		ps->gate_report = o->gate_report;
+		ps->gates_seen = o->gates_seen;
+		ps->policy = o->policy;
+	}
+	ps->from = o->from;
+	ps->imported = o->imported;
+}
+
+static void begin_gates(struct parser *ps)
+{
+	ps->gate = GATE_COUNT;
+	ps->policy = NULL;
+	ps->gates_seen = 0;
+	ps->gate_report = false;
+	ps->lost_gate = false;
+}
+
+/* The file that a statement names, relative to its own; NULL after a report. */
+static const struct source *open_named(struct parser *ps, const struct files *f,
+				       const struct token *t, const char *verb)
+{
+	char *name = strndup(t->text.p, t->text.len);
+	char *path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	const struct source *s = NULL;
+	size_t i = 0;
+
+	free(name);
+	if (path == NULL) {
+		ps->no_memory = true;
+		return NULL;
+	}
+	while (i < f->depth && strcmp(f->stack[i].source->name, path) != 0)
+		i++;
+	if (i < f->depth)
+		complain(ps, t, "\"%s\" %ss itself%s", path, verb,
+			 i + 1 < f->depth ? " by way of this file" : "");
+	else if (f->depth == POLICY_INCLUDE_MAX)
+		complain(ps, t, "more than %d files include each other",
+			 POLICY_INCLUDE_MAX);
+	else
+		s = parser_open(ps, path, parser_span(ps, t));
+	free(path);
+	return s;
+}
+
+/* Several files may each include the one that defines their tables. */
+static bool is_defined(struct parser *ps, const struct token *t)
+{
+	char *name = strndup(t->text.p, t->text.len);
+	char *path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	const struct source *s = ps->ast->sources;
+
+	ps->no_memory = ps->no_memory || path == NULL;
+	while (s != NULL && path != NULL && (!s->defines || strcmp(s->name, path) != 0))
+		s = s->next;
+	free(name);
+	free(path);
+	return s != NULL;
 }
 
 static bool parse_include(struct parser *ps, struct files *f)
 {
+	struct provenance *from;
 	const struct token *t;
 	const struct source *s;
-	char *name, *path;
 
 	(void)next(ps);
 	t = parser_text(ps, "the name of a file between quotes");
 	if (t == NULL || !parser_end(ps))
 		return false;
-	name = strndup(t->text.p, t->text.len);
-	path = name == NULL ? NULL : file_beside(ps->file->name, name);
-	free(name);
-	if (path == NULL) {
-		ps->no_memory = true;
+	if (is_defined(ps, t))
+		return true;
+	s = open_named(ps, f, t, "include");
+	if (s == NULL || !generated_read(ps, s, &from))
+		return false;
+	push_file(ps, f, s);
+	if (from != NULL)
+		ps->from = from;
+	return true;
+}
+
+static bool parse_import(struct parser *ps, struct files *f)
+{
+	struct import_words words = {.roles = NULL};
+	struct provenance *from;
+	const struct token *t, *word = next(ps);
+	const struct source *s;
+
+	t = parser_text(ps, "the name of a file between quotes");
+	if (t == NULL || !import_words_read(ps, &words))
+		return false;
+	if (ps->from != NULL) {
+		complain(ps, word, "a generated file imports no other");
 		return false;
 	}
-	for (size_t i = 0; i < f->depth; i++)
-		if (strcmp(f->stack[i].source->name, path) == 0) {
-			complain(ps, t, "\"%s\" includes itself%s", path,
-				 i + 1 < f->depth ? " by way of this file" : "");
-			free(path);
-			return false;
-		}
-	if (f->depth == POLICY_INCLUDE_MAX) {
-		complain(ps, t, "more than %d files include each other",
-			 POLICY_INCLUDE_MAX);
-		free(path);
+	s = open_named(ps, f, t, "import");
+	if (s == NULL || !generated_read(ps, s, &from))
+		return false;
+	if (from == NULL) {
+		complain(ps, t, "\"%.*s\" was not written by weir import",
+			 SHOWN(t->text));
+		diag_remedy(ps->d, "include \"%.*s\" for a file of your own",
+			    SHOWN(t->text));
 		return false;
 	}
-	s = parser_open(ps, path, parser_span(ps, t));
-	free(path);
-	if (s == NULL)
-		return false;
-	push_file(f, s);
+	list_close(ps);
+	push_file(ps, f, s);
+	begin_gates(ps);
+	ps->from = from;
+	ps->imported = true;
+	ps->words = words;
 	return true;
 }
 
@@ -553,6 +649,8 @@ static void read_statement(struct parser *ps, struct files *f)
 		return;
 	if (is_word(first, "include"))
 		(void)parse_include(ps, f);
+	else if (is_word(first, "import"))
+		(void)parse_import(ps, f);
 	else
 		(void)parse_statement(ps);
 }
@@ -570,7 +668,7 @@ static void read_files(struct parser *ps, struct files *f)
 		case LEX_BAD:
 			break;
 		case LEX_EOF:
-			f->depth--;
+			pop_file(ps, f);
 			break;
 		case LEX_NO_MEMORY:
 			ps->no_memory = true;
@@ -593,14 +691,16 @@ int policy_parse(struct ast *a, const struct policy_cfg *cfg, struct diag *d)
 	for (size_t i = 0; i < cfg->file_count && !ps.no_memory; i++) {
 		struct span at = {.file = cfg->files[i]};
 		const struct source *s = parser_open(&ps, cfg->files[i], at);
+		struct provenance *from;
 
 		/* Each file of the configuration begins anew; its lines join the gates. */
-		ps.gate = GATE_COUNT;
-		ps.gates_seen = 0;
-		ps.lost_gate = false;
-		if (s == NULL)
+		begin_gates(&ps);
+		ps.from = NULL;
+		ps.imported = false;
+		if (s == NULL || !generated_read(&ps, s, &from))
 			continue;
-		push_file(&f, s);
+		push_file(&ps, &f, s);
+		ps.from = from;
 		read_files(&ps, &f);
 		list_close(&ps);
 	}

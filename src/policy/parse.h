@@ -29,6 +29,15 @@ struct macro {
 	unsigned line;
 };
 
+/* The words of an `import` statement; they take the place of those in the file. */
+struct import_words {
+	struct item *roles; /* NULL = the file's own */
+	struct item *bound; /* NULL = the file's own */
+	size_t bound_count;
+	bool bound_negated;
+	bool report_only, enforce;
+};
+
 struct parser {
 	struct ast *ast;
 	struct arena *arena;
@@ -40,6 +49,11 @@ struct parser {
 	struct tokens tok;         /* macros expanded */
 	size_t at;                 /* next token of tok */
 	bool no_memory;
+
+	const struct provenance *from;   /* of the file at hand; NULL = written by hand */
+	const struct provenance *policy; /* of a `policy` line in gate connectors */
+	bool imported;                   /* by a statement, whose words are */
+	struct import_words words;
 
 	struct macro *macros;
 	size_t macro_count;
@@ -165,6 +179,16 @@ const char *const *condition_words(size_t *ret_count);
 bool parse_list(struct parser *ps);
 bool parse_list_line(struct parser *ps);
 void list_close(struct parser *ps); /* checks the list that took lines so far */
+
+/* imports.c */
+/* Is it a generated file?  Then *ret is what it says of itself; false when it was changed. */
+bool generated_read(struct parser *ps, const struct source *s, struct provenance **ret);
+bool parse_policy_name(struct parser *ps);
+/* What follows the name of the file; *w is all zero before. */
+bool import_words_read(struct parser *ps, struct import_words *w);
+/* Where a line or list comes from, and what the statement makes of it. */
+bool import_rule(struct parser *ps, struct rule *r);
+void import_list(struct parser *ps, struct endpoint_list *l);
 
 /* expects.c */
 bool parse_expect(struct parser *ps);

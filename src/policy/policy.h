@@ -58,6 +58,19 @@ bool policy_decide_early(const struct policy *p, const struct subject *s,
 /* Rules by number, from 1; number RULE_NONE gives an all-absent place. */
 uint32_t policy_rule_count(const struct policy *p);
 struct rule_place policy_rule(const struct policy *p, uint32_t rule);
+/* Where `weir import` got a line from: the export, the policy in the tenant, its date. */
+struct rule_origin {
+	struct str file; /* the generated file */
+	struct str source, sha256, policy, title,
+		date; /* absent = the file does not say */
+};
+/* False for a line that was written by hand, outside of a `policy`. */
+bool policy_rule_origin(const struct policy *p, uint32_t rule, struct rule_origin *ret);
+/* The i-th generated file or `policy` line, in the order of reading; false = no more. */
+bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret);
+/* All of them as comments, for people who read the canonical form. */
+void policy_print_origins(const struct policy *p, FILE *out);
+
 /* The built-in or labelled name of the signal that an alert line writes, and its score. */
 struct str policy_signal_name(const struct policy *p, uint32_t rule);
 uint32_t policy_rule_score(const struct policy *p, uint32_t rule);
@@ -83,6 +96,14 @@ struct str policy_bound_environment(const struct policy *p,
 
 /* Does any line ask about the name at all? (else early answers are final) */
 bool policy_has_rules(const struct policy *p);
+
+/*
+ * What one list says of one endpoint as a maker would write it; each star in it is a part
+ * that is not known.  Lists count from 1, in the order of the files; of another number:
+ * not concerned.  For tests of lists, and for people: traffic is asked by policy_decide().
+ */
+struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
+				      struct str endpoint);
 
 /* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
 size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,

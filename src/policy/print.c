@@ -260,7 +260,7 @@ static void put_list(struct printer *p, const struct endpoint_list *l)
 		}
 	puts_at(p, roles > 1 ? " }" : "");
 	if (l->bound != NULL) {
-		puts_at(p, "  environment ");
+		puts_at(p, l->bound_negated ? "  not environment " : "  environment ");
 		put_items(p, l->bound, SIZE_MAX);
 	}
 	if (l->beside != NULL) {
@@ -272,11 +272,38 @@ static void put_list(struct printer *p, const struct endpoint_list *l)
 	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
 		(void)snprintf(number, sizeof(number), "%2u ", (unsigned)r->order);
 		puts_at(p, number);
-		puts_at(p, action_word(r->action));
-		puts_at(p, r->action == ACTION_DENY ? "   " : "  ");
+		if (l->family == FAMILY_CUSTOM) {
+			puts_at(p, "group ");
+			puts_at(p, custom_group_words[r->group]);
+			puts_at(p, "  ");
+		} else {
+			puts_at(p, action_word(r->action));
+			puts_at(p, r->action == ACTION_DENY ? "   " : "  ");
+		}
 		put_quoted(p, r->pattern);
 		put_attributes(p, r);
 		end_line(p);
+	}
+}
+
+/* The lines of gate connectors that are a policy of their own. */
+static void put_policy(struct printer *p, const struct ast *a, const struct provenance *o)
+{
+	bool named = false;
+
+	for (const struct rule *r = a->gates[GATE_CONNECTORS].rules; r != NULL;
+	     r = r->next) {
+		if (r->from != o)
+			continue;
+		if (!named) {
+			puts_at(p, "policy ");
+			put_quoted(p, o->title.len > 0    ? o->title
+				      : o->policy.len > 0 ? o->policy
+							  : str_of(o->file));
+			end_line(p);
+		}
+		named = true;
+		put_rule(p, r);
 	}
 }
 
@@ -289,9 +316,13 @@ static void put_gate(struct printer *p, const struct ast *a, enum gate g)
 	puts_at(p, gate_name(g));
 	end_line(p);
 	for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
-		put_rule(p, r);
-	if (g == GATE_ENDPOINTS)
-		for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+		if (g != GATE_CONNECTORS || r->from == NULL)
+			put_rule(p, r);
+	for (const struct provenance *o = a->provenances; o != NULL; o = o->next)
+		if (g == GATE_CONNECTORS)
+			put_policy(p, a, o);
+	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+		if (g == (l->family == FAMILY_CUSTOM ? GATE_CONNECTORS : GATE_ENDPOINTS))
 			put_list(p, l);
 }
 
@@ -439,4 +470,32 @@ void policy_print(const struct policy *policy, FILE *out)
 		end_line(&p);
 	for (const struct expect *e = a->expects; e != NULL; e = e->next)
 		put_expect(&p, a, e);
+}
+
+/* What the operator's files say stands on one line and in ASCII, or it is not shown so. */
+static void put_origin_text(FILE *out, const char *what, struct str s)
+{
+	if (s.p == NULL)
+		return;
+	(void)fprintf(out, "  %s ", what);
+	for (size_t i = 0; i < s.len && i < 200; i++)
+		(void)fputc((unsigned char)s.p[i] >= ' ' && s.p[i] != 0x7f ? s.p[i] : '?',
+			    out);
+}
+
+void policy_print_origins(const struct policy *p, FILE *out)
+{
+	struct rule_origin o;
+
+	for (size_t i = 0; policy_origin(p, i, &o); i++) {
+		if (o.source.p == NULL)
+			continue;
+		(void)fprintf(out, "# import: %.*s", (int)o.file.len, o.file.p);
+		put_origin_text(out, "source", o.source);
+		put_origin_text(out, "sha256", o.sha256);
+		put_origin_text(out, "policy", o.policy);
+		put_origin_text(out, "name", o.title);
+		put_origin_text(out, "date", o.date);
+		(void)fputc('\n', out);
+	}
 }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "match/glob.h"
 #include "match/prefixes.h"
 #include "match/suffix.h"
 #include "model/subject.h"
@@ -99,6 +100,7 @@ struct line {
 	uint32_t rule;      /* number */
 	int64_t expires_us; /* INT64_MAX = never */
 	uint32_t skip;      /* exceptions: gates; 1u << gate */
+	uint32_t layer;     /* gate connectors: sorted by it; 0 = written by hand */
 	uint32_t test_count;
 	const struct test *tests;
 	const struct bitset *connectors; /* gate connectors; NULL = any */
@@ -112,8 +114,14 @@ struct lines {
 
 struct endpoint_line {
 	enum action action;
+	bool ignores; /* custom connectors: the list says nothing of what matches */
 	uint32_t rule;
-	struct str pattern; /* folded */
+	struct glob pattern; /* folded */
+};
+
+/* A line of a list whose pattern has a key (fold.h). */
+struct keyed_line {
+	uint32_t key, line;
 };
 
 struct endpoints {
@@ -121,10 +129,14 @@ struct endpoints {
 	enum family family;
 	uint32_t roles;
 	bool report_only;
+	bool bound_negated;
 	const struct bitset *bound;       /* NULL = whatever the source is bound to */
 	const struct service_set *beside; /* NULL = none */
 	uint32_t count;
 	const struct endpoint_line *list;
+	uint32_t keyed_count, loose_count;
+	const struct keyed_line *keyed; /* sorted by key, then line */
+	const uint32_t *loose;          /* lines without a key, in order */
 };
 
 /* What is ours, by GUID. */
@@ -133,6 +145,7 @@ struct owned {
 	uint8_t ownership;        /* enum ownership */
 	uint8_t tenant_ownership; /* environments: of their tenant; UNKNOWN = not said */
 	uint32_t index;           /* environments: their number */
+	const struct item *orgs;  /* environments: their organizations */
 };
 
 /* A prefix that a binding gives: its own, one of its table or one of its source. */
@@ -158,8 +171,9 @@ struct program {
 	struct postings prefix_keys;
 
 	struct lines gates[GATE_COUNT]; /* not endpoints, not undecidable */
-	const struct endpoints *lists;
+	const struct endpoints *lists;  /* by family; those of one connector together */
 	uint32_t list_count;
+	uint32_t family_first[FAMILY_COUNT + 1]; /* indexes of lists[] */
 	bool has_infrastructure;
 	bool infrastructure_is_hosts;
 	uint32_t infrastructure_set;
@@ -253,6 +267,8 @@ struct walks walk_lines(const struct question *q, const struct lines *l,
 struct walks walk_default(struct question *q, const struct lines *l);
 struct walks walk_connectors(const struct question *q, const struct lines *l);
 struct walks walk_endpoints(const struct question *q);
+/* Of a host that no connector of the catalogue owns: the lists of custom-connectors. */
+struct walks walk_custom(const struct question *q);
 
 struct policy {
 	struct arena *arena;

@@ -48,6 +48,7 @@ bool parse_gate(struct parser *ps)
 	const struct token *t = parser_text(ps, "the name of a gate");
 	enum gate g;
 
+	ps->policy = NULL;
 	if (t == NULL)
 		return false;
 	g = gate_find(t->text);
@@ -575,7 +576,7 @@ bool parse_rule(struct parser *ps)
 			return false;
 	}
 	r->report_only = r->report_only || (ps->gate_report && r->action != ACTION_ALERT);
-	if (!sound(ps, r, any))
+	if (!import_rule(ps, r) || !sound(ps, r, any))
 		return false;
 	r->text = parser_line(ps, t);
 	r->number = ++ps->ast->rule_count;

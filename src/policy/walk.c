@@ -141,12 +141,26 @@ struct walks walk_default(struct question *q, const struct lines *l)
 
 #define CONNECTORS_SEEN 64 /* of one host; further ones count as not listed */
 
+/*
+ * Each imported file is a policy of its own, and the lines written by hand are one: a
+ * connector that one of them denies is denied, whatever the others say.
+ */
 struct tally {
-	uint64_t open; /* connectors that no line has named yet */
-	uint64_t denied, allowed, maybe;
-	uint32_t denying, allowing; /* the first line of each */
+	uint32_t layer;
+	uint64_t open;  /* connectors that no line of this layer has named yet */
+	uint64_t maybe; /* those that a line of this layer may name */
+	uint64_t denied, allowed, unsure; /* of all layers */
+	uint32_t denying, allowing;       /* the first line of each */
 	bool by_report;
 };
+
+static void next_layer(struct tally *y, uint32_t layer)
+{
+	y->unsure |= y->maybe & y->open;
+	y->layer = layer;
+	y->open = UINT64_MAX;
+	y->maybe = 0;
+}
 
 static void count_line(const struct service *v, const struct line *l, enum tri t,
 		       struct tally *y)
@@ -197,7 +211,7 @@ static struct walk end_tally(const struct question *q, const struct tally *y)
 			verified = verified ||
 				   v->connectors[i].confidence == CONFIDENCE_VERIFIED;
 		}
-	if ((y->maybe & y->open) != 0) {
+	if ((y->unsure & ~y->denied) != 0) {
 		w.answer = ANSWER_UNDECIDABLE;
 		w.why = why_maybe(q);
 	} else if (denied > 0 && denied == v->connector_count && verified) {
@@ -231,17 +245,26 @@ static struct walk tally(const struct question *q, const struct lines *l, bool r
 
 		if (line->report_only && !report)
 			continue;
+		if (line->layer != y.layer)
+			next_layer(&y, line->layer);
 		t = line_match(q, line);
 		if (t != TRI_NO)
 			count_line(v, line, t, &y);
 	}
+	next_layer(&y, 0);
 	return end_tally(q, &y);
 }
 
+/* Hosts of the catalogue's connectors by their lines, others by the patterns of custom ones. */
 struct walks walk_connectors(const struct question *q, const struct lines *l)
 {
 	struct walks w = {.is = tally(q, l, false)};
+	struct walks custom = walk_custom(q);
 
 	w.would = l->has_report ? tally(q, l, true) : w.is;
+	if (w.is.answer == ANSWER_NOT_CONCERNED)
+		w.is = custom.is;
+	if (w.would.answer == ANSWER_NOT_CONCERNED)
+		w.would = custom.would;
 	return w;
 }

@@ -42,13 +42,25 @@ enum fixture_connector {
 	CON_TEAMS,
 	CON_OUTLOOK,
 	CON_HTTP_WEBHOOK,
+	CON_DATAVERSE,
+	CON_BROWSER,
+	CON_SCREEN,
 	CON_COUNT
 };
 
 static const char *const fixture_connectors[CON_COUNT] = {
-	"shared_sql",     "shared_smtp",        "shared_azureblob",
-	"shared_dropbox", "shared_webcontents", "Http",
-	"shared_teams",   "shared_office365",   "HttpWebhook",
+	"shared_sql",
+	"shared_smtp",
+	"shared_azureblob",
+	"shared_dropbox",
+	"shared_webcontents",
+	"Http",
+	"shared_teams",
+	"shared_office365",
+	"HttpWebhook",
+	"shared_commondataserviceforapps",
+	"DesktopFlow.WebAutomation",
+	"DesktopFlow.UIAutomation",
 };
 
 enum fixture_tag {
