@@ -71,17 +71,17 @@ static bool is_answered(const struct turn *t, const struct packet *pkt)
 void turn_server(struct turn *t, const struct packet *pkt)
 {
 	const uint32_t end = pkt->seq + (uint32_t)pkt->payload_wire_len;
-	uint32_t before;
+	uint32_t before; /* bytes that were heard */
 
 	if (pkt->payload_wire_len == 0 || (pkt->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
 		return;
 	if (!t->begun)
 		t->next = pkt->seq;
 	t->begun = true;
-	before = t->next - pkt->seq; /* bytes that were heard */
+	before = t->next - pkt->seq;
 	if ((int32_t)(end - t->next) <= 0)
 		return;
-	if ((int32_t)before < 0 || pkt->payload_len < pkt->payload_wire_len) {
+	if (before > INT32_MAX || pkt->payload_len < pkt->payload_wire_len) {
 		t->holed = true;
 		before = 0;
 	}
