@@ -22,6 +22,7 @@ check_export() { python3 tests/tools/import_check.py "$@"; }
 	done
 } >"$t/names.rules"
 # Comments in it say where lines came from, and only from the first printing.
+# shellcheck disable=SC2317  # called by parses
 same_rules() {
 	grep -v '^#' "$1" | grep . >"$t/left"
 	grep -v '^#' "$2" | grep . >"$t/right"
@@ -111,6 +112,24 @@ check "a folder of several documents needs a folder" test $? -eq 1
 check "and gives one file each" test "$(cd "$t/several" && echo ./*)" = "./dlp-00000000-0000-0000-0000-000000000001.rules ./environments.rules ./isolation.rules"
 "$W" import --policy 00000000-0000-0000-0000-000000000001 -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"
 check "--policy takes that one out of a folder" grep -q '^list shared_sql ' "$t/one.rules"
+
+# From the export to verdicts.
+sed 's/shared_dropbox/shared_smtp/' $I/ok/policy.json >"$t/smtp.json"
+"$W" import --policy $guid -o "$t/verdicts.rules" "$t/smtp.json" $I/ok/configurations.json >/dev/null 2>&1
+cat >"$t/mine.rules" <<'EOF'
+version 1
+environment excepted be0eb809-e58a-ec1b-8fce-ea40b0e53442 own
+bind 10.10.8.0/24 to environment excepted
+import "verdicts.rules"
+expect deny  desktop 10.10.9.31 -> smtp.gmail.com:587 proto smtp gate connectors
+expect allow user 10.10.16.41 -> smtp.gmail.com:587 proto smtp
+expect deny  desktop 10.10.9.31 -> contososql2.database.windows.net:1433 proto tds gate endpoints
+expect allow desktop 10.10.9.31 -> contososql.database.windows.net:1433 proto tds
+expect deny  desktop 10.10.9.31 -> example.org:443 gate endpoints
+expect allow user 10.10.16.41 -> example.org:443
+EOF
+"$W" check -c tests/demo/demo.conf "$t/mine.rules" >"$t/say" 2>&1
+check "what it blocks is denied, and nothing else" grep -q ' 6 expectations fulfilled$' "$t/say"
 
 # One content in the spellings of Microsoft's tools.
 python3 - tests/data/dlp/tfprov__resource*.json "$t" <<'EOF'
