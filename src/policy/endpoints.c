@@ -199,8 +199,9 @@ static void put_origin(struct draft *d, const struct subject *s, struct str serv
 static void spell_origin(const struct subject *s, enum family family, struct str server,
 			 struct endpoint *e)
 {
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	put_origin(&d, s, server);
 	keep(e, family, &d, true);
 	d.len = 0;
@@ -213,8 +214,9 @@ static void spell_origin(const struct subject *s, enum family family, struct str
 static void spell(const struct subject *s, enum family family, struct str server,
 		  struct endpoint *e)
 {
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	put(&d, server);
 	if (family != FAMILY_BLOB)
 		put(&d, STR(","));
@@ -233,8 +235,9 @@ static void spell_url(const struct subject *s, struct str server, struct endpoin
 {
 	const char *mark = memchr(s->url.p, '?', s->url.len);
 	struct str url = s->url;
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	if (mark != NULL)
 		url.len = (size_t)(mark - url.p) + 1;
 	if (server.len > 0) {
@@ -270,8 +273,9 @@ static void spell_organization(const struct question *q, struct endpoint *e)
 	bool known = q->environment != ENVIRONMENT_NONE;
 	const struct item *it =
 		known ? q->p->environment_by_index[q->environment].orgs : NULL;
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	e->current_hidden = q->bound == NULL;
 	e->current = known && q->bound != NULL && bitset_has(q->bound, q->environment);
 	if (v->organization_id[0] != '\0') {
@@ -418,7 +422,11 @@ static void find_key(const struct endpoints *l, uint32_t key, struct cursor *ret
 static void lines_start(struct lines_left *n, const struct endpoints *l,
 			const struct endpoint *e)
 {
-	*n = (struct lines_left){.list = l};
+	n->list = l;
+	n->all = false;
+	n->at = 0;
+	n->loose = 0;
+	n->count = 0;
 	for (size_t i = 0; i < e->count && !n->all; i++) {
 		n->all = !e->spellings[i].keyed;
 		if (!n->all)
@@ -661,9 +669,10 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 	struct gate_answer ret = {.answer = ANSWER_NOT_CONCERNED};
 	const struct endpoint_list *l = p->ast.lists;
 	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN};
-	struct draft d = {.len = 0};
+	struct draft d;
 	struct walk w;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	while (l != NULL && l->number != list)
 		l = l->next;
 	if (l == NULL)
