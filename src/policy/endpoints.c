@@ -17,11 +17,11 @@
 #define SPELLINGS_MAX  8
 #define SPELLING_BYTES GLOB_MAX /* longer ones end in a star: the rest is hidden */
 /*
- * What the searches of one gate may look at, in bytes: over 100 searches of the longest
- * patterns in the longest endpoints, and over 1,000 of ordinary ones that three bytes in a
+ * What the searches of one gate may look at, in bytes: nearly 50 searches of the longest
+ * patterns in the longest endpoints, and about 500 of ordinary ones that three bytes in a
  * row did not turn away.  Beyond it: undecidable(budget).
  */
-#define WORK_MAX ((size_t)128 << 10)
+#define WORK_MAX ((size_t)48 << 10)
 
 struct spelling {
 	struct glob_seen seen;
@@ -428,9 +428,11 @@ static void lines_start(struct lines_left *n, const struct endpoints *l,
 	n->loose = 0;
 	n->count = 0;
 	for (size_t i = 0; i < e->count && !n->all; i++) {
+		uint32_t key = e->spellings[i].key;
+
 		n->all = !e->spellings[i].keyed;
-		if (!n->all)
-			find_key(l, e->spellings[i].key, &n->keys[n->count++]);
+		if (!n->all && (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0)
+			find_key(l, key, &n->keys[n->count++]);
 	}
 }
 
