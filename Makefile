@@ -11,6 +11,7 @@
 #   make bench      benchmarks beside a libpcap loop and ndpiReader
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-names  a host name's lookup in the catalogue: at most 150 ns
+#   make bench-policy  a decision with large tables and at the caps: at most 1 and 200 us
 #   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
@@ -93,7 +94,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -211,7 +212,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo policy)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
@@ -231,6 +232,9 @@ bench-names: $(B)/bench/catalog_names
 	{ sed '1d; s/,.*//' tests/data/hostname_vectors.csv | tr 'A-Z' 'a-z'; \
 	  python3 tests/tools/names.py --hosts --count 100000; } >$(B)/bench/names.txt
 	$< $(B)/bench/names.txt 150
+# Median of a usual decision and of one at the caps in ns, and loading in ms.
+bench-policy: $(B)/bench/policy
+	$< 1000 200000 1000
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 # BENCH_GUESS holds CONNECTIONS RATE ROUNDS.

@@ -130,26 +130,26 @@ void glob_see(struct glob_seen *s, struct str seen)
  * seen string this asks for YES: what stands for the hidden part falls under a star of the
  * pattern, and a star accepts any other run of bytes in its place, also none.
  */
-static bool ends_fit(const struct glob *pattern, const struct glob *word)
+static bool ends_fit(const struct glob *wide, const struct glob *narrow)
 {
-	struct str p = pattern->text, w = word->text;
+	struct str p = wide->text, w = narrow->text;
 
-	if (!pattern->has_star)
+	if (!wide->has_star)
 		return str_equal(p, w);
-	return w.len >= (size_t)pattern->head + pattern->tail &&
-	       memcmp(p.p, w.p, pattern->head) == 0 &&
-	       memcmp(p.p + p.len - pattern->tail, w.p + w.len - pattern->tail,
-		      pattern->tail) == 0;
+	return w.len >= (size_t)wide->head + wide->tail &&
+	       memcmp(p.p, w.p, wide->head) == 0 &&
+	       memcmp(p.p + p.len - wide->tail, w.p + w.len - wide->tail, wide->tail) ==
+		       0;
 }
 
 /* Leftmost placement of each part is complete: a later place only leaves less to match. */
-static bool middle_fits(const struct glob *pattern, const struct glob *word)
+static bool middle_fits(const struct glob *wide, const struct glob *narrow)
 {
-	const char *at = word->text.p + pattern->head;
-	const char *last = word->text.p + word->text.len - pattern->tail;
-	const char *part = pattern->text.p + pattern->head;
+	const char *at = narrow->text.p + wide->head;
+	const char *last = narrow->text.p + narrow->text.len - wide->tail;
+	const char *part = wide->text.p + wide->head;
 	/* just past the last star */
-	const char *end = pattern->text.p + pattern->text.len - pattern->tail;
+	const char *end = wide->text.p + wide->text.len - wide->tail;
 
 	while (part < end) {
 		const char *star = memchr(part, '*', (size_t)(end - part));

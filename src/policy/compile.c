@@ -415,10 +415,12 @@ static void compile_keys(struct compiler *c, struct endpoints *l)
 	for (uint32_t i = 0; i < l->count; i++) {
 		uint32_t key;
 
-		if (endpoint_key(l->list[i].pattern.text, &key))
+		if (endpoint_key(l->list[i].pattern.text, &key)) {
 			keyed[l->keyed_count++] = (struct keyed_line){key, i};
-		else
+			l->keys[key / 64 % 16] |= (uint64_t)1 << (key % 64);
+		} else {
 			loose[l->loose_count++] = i;
+		}
 	}
 	if (l->keyed_count > 0)
 		qsort(keyed, l->keyed_count, sizeof(*keyed), compare_keyed);

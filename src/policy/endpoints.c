@@ -17,11 +17,11 @@
 #define SPELLINGS_MAX  8
 #define SPELLING_BYTES GLOB_MAX /* longer ones end in a star: the rest is hidden */
 /*
- * What the searches of one gate may look at, in bytes: over 100 searches of the longest
- * patterns in the longest endpoints, and over 1,000 of ordinary ones that three bytes in a
+ * What the searches of one gate may look at, in bytes: nearly 50 searches of the longest
+ * patterns in the longest endpoints, and about 500 of ordinary ones that three bytes in a
  * row did not turn away.  Beyond it: undecidable(budget).
  */
-#define WORK_MAX ((size_t)128 << 10)
+#define WORK_MAX ((size_t)48 << 10)
 
 struct spelling {
 	struct glob_seen seen;
@@ -199,8 +199,9 @@ static void put_origin(struct draft *d, const struct subject *s, struct str serv
 static void spell_origin(const struct subject *s, enum family family, struct str server,
 			 struct endpoint *e)
 {
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	put_origin(&d, s, server);
 	keep(e, family, &d, true);
 	d.len = 0;
@@ -213,8 +214,9 @@ static void spell_origin(const struct subject *s, enum family family, struct str
 static void spell(const struct subject *s, enum family family, struct str server,
 		  struct endpoint *e)
 {
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	put(&d, server);
 	if (family != FAMILY_BLOB)
 		put(&d, STR(","));
@@ -233,8 +235,9 @@ static void spell_url(const struct subject *s, struct str server, struct endpoin
 {
 	const char *mark = memchr(s->url.p, '?', s->url.len);
 	struct str url = s->url;
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	if (mark != NULL)
 		url.len = (size_t)(mark - url.p) + 1;
 	if (server.len > 0) {
@@ -270,8 +273,9 @@ static void spell_organization(const struct question *q, struct endpoint *e)
 	bool known = q->environment != ENVIRONMENT_NONE;
 	const struct item *it =
 		known ? q->p->environment_by_index[q->environment].orgs : NULL;
-	struct draft d = {.len = 0};
+	struct draft d;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	e->current_hidden = q->bound == NULL;
 	e->current = known && q->bound != NULL && bitset_has(q->bound, q->environment);
 	if (v->organization_id[0] != '\0') {
@@ -418,11 +422,17 @@ static void find_key(const struct endpoints *l, uint32_t key, struct cursor *ret
 static void lines_start(struct lines_left *n, const struct endpoints *l,
 			const struct endpoint *e)
 {
-	*n = (struct lines_left){.list = l};
+	n->list = l;
+	n->all = false;
+	n->at = 0;
+	n->loose = 0;
+	n->count = 0;
 	for (size_t i = 0; i < e->count && !n->all; i++) {
+		uint32_t key = e->spellings[i].key;
+
 		n->all = !e->spellings[i].keyed;
-		if (!n->all)
-			find_key(l, e->spellings[i].key, &n->keys[n->count++]);
+		if (!n->all && (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0)
+			find_key(l, key, &n->keys[n->count++]);
 	}
 }
 
@@ -661,9 +671,10 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 	struct gate_answer ret = {.answer = ANSWER_NOT_CONCERNED};
 	const struct endpoint_list *l = p->ast.lists;
 	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN};
-	struct draft d = {.len = 0};
+	struct draft d;
 	struct walk w;
 
+	d.len = 0; /* its bytes are not cleared: they are many */
 	while (l != NULL && l->number != list)
 		l = l->next;
 	if (l == NULL)

@@ -135,6 +135,7 @@ struct endpoints {
 	uint32_t count;
 	const struct endpoint_line *list;
 	uint32_t keyed_count, loose_count;
+	uint64_t keys[16];              /* bit: some line has a key with these low bits */
 	const struct keyed_line *keyed; /* sorted by key, then line */
 	const uint32_t *loose;          /* lines without a key, in order */
 };
