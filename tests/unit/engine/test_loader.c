@@ -18,7 +18,7 @@ static const struct generation_cfg nothing = {.config = "tests/unit/engine/none.
 
 static struct loader *create(const struct generation_cfg *cfg)
 {
-	struct loader *l = loader_create(cfg);
+	struct loader *l = loader_create(cfg, false);
 
 	assert_non_null(l);
 	return l;
