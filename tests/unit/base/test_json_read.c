@@ -131,7 +131,7 @@ static void faults_have_line_and_column(void **state)
 /* 32 open ones are fine, 33 are a finding; a string with escapes has a cap of its own. */
 static void sizes_have_caps(void **state)
 {
-	char text[4096], got[4096];
+	char text[10000], got[10000];
 	struct diag *d = diag_create();
 
 	(void)state;
@@ -139,18 +139,18 @@ static void sizes_have_caps(void **state)
 	memset(text + 32, ']', 32);
 	read_all(text, 64, d, got, sizeof(got));
 	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
-	memset(text, 'a', 3000);
-	text[0] = text[2999] = '"';
-	read_all(text, 3000, d, got, sizeof(got));
+	memset(text, 'a', 9000);
+	text[0] = text[8999] = '"';
+	read_all(text, 9000, d, got, sizeof(got));
 	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
-	assert_int_equal(strlen(got), 3001);
+	assert_int_equal(strlen(got), 9001);
 	diag_destroy(d);
-	for (size_t at = 1; at < 2998; at += 2996) {
-		memset(text, 'a', 3000);
-		text[0] = text[2999] = '"';
+	for (size_t at = 1; at < 8998; at += 8996) {
+		memset(text, 'a', 9000);
+		text[0] = text[8999] = '"';
 		text[at] = '\\';
 		text[at + 1] = 'n';
-		assert_finding(text, 3000, "f.json:1:1: error: the string is too long");
+		assert_finding(text, 9000, "f.json:1:1: error: the string is too long");
 	}
 	memset(text, '[', 33);
 	assert_finding(text, 33, "f.json:1:33: error: more than 32 objects");
