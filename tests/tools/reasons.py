@@ -139,7 +139,7 @@ def bytes_of(case):
     if case.startswith("made "):
         return globals()["make_" + case[5:]]()
     if case.startswith("scenario "):
-        return scenario.capture_of(scenario.parse(f"tests/scenario/{case[9:]}.scenario")[1])
+        return scenario.capture_of(scenario.parse(f"tests/scenario/{case[9:]}.scenario")[2])
     path, *rest = case.split()
     options = dict(zip(rest[::2], map(int, rest[1::2])))
     if not set(options) <= {"from", "to", "cut"} or len(rest) % 2:
