@@ -306,6 +306,8 @@ void rival_proxies(struct worker *w, struct conn *c, struct pending *p);
 /* Has the proxy made the tunnel (RFC 9110 9.3.6)?  A packet of its side. */
 void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pending *p,
 		      const struct packet *pkt);
+/* What the server says counts for who waits for it: not for TLS from the first byte on. */
+void rival_hear_server(struct pending *p, const struct packet *pkt);
 
 /* The facts are those of a CONNECT, and what stands behind it no reader knows. */
 static inline bool rival_is_unread_tunnel(const struct facts *f)

@@ -14,7 +14,8 @@
 #include "engine/conn.h"
 
 /* One direction only: so long after the name, nothing else is waited for. */
-#define PATIENCE_US 3000000
+#define TLS_HANDSHAKE 22 /* RFC 8446 5.1 */
+#define PATIENCE_US   3000000
 
 /* A router's change of path moves the hop limit by less. */
 #define TTL_STEADY 2
@@ -59,6 +60,12 @@ void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pendi
 	if (kind == 2 && (w->inl != NULL ? c->asked : !p->refused))
 		p->opened = true;
 	p->refused |= kind > 2 && !p->opened;
+}
+
+void rival_hear_server(struct pending *p, const struct packet *pkt)
+{
+	if (p->base > 0 || p->head.filled == 0 || p->head.bytes[0] != TLS_HANDSHAKE)
+		turn_server(&p->turn, pkt);
 }
 
 void rival_forget(struct worker *w, struct conn *c)

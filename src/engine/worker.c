@@ -743,7 +743,7 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 		    HEAD_NO_ROOM)
 		w->stats.heads_refused++;
 	if (!from_client)
-		turn_server(&p->turn, pkt);
+		rival_hear_server(p, pkt);
 	if (!from_client && rival_starts_over(w, p, pkt)) {
 		expect_second_hello(w, fl, c, p);
 		return;
@@ -768,7 +768,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
 	if (!from_client) {
 		rival_hear_proxy(w, c, p, pkt);
-		turn_server(&p->turn, pkt);
+		rival_hear_server(p, pkt);
 	}
 	if (w->inl != NULL)
 		return step;
