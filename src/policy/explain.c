@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "policy/policy.h"
 #include "policy/program.h"
 
@@ -403,6 +404,79 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 			      undecidable_name(d->undecidable));
 }
 
+/* A name that a rule reads as it is: no '*' of a hostile hello becomes a pattern. */
+static bool is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' &&
+		    s.p[i] != '_' && s.p[i] != '.')
+			return false;
+	return s.len > 0;
+}
+
+/* The gates that deny, or deny by what they cannot tell: those an exception must skip. */
+static uint32_t gates_in_the_way(const struct decision *d)
+{
+	uint32_t skip = 0;
+
+	for (unsigned g = GATE_EXCEPTIONS + 1; g < GATE_UNDECIDABLE; g++)
+		if (d->gates[g].answer == ANSWER_DENY ||
+		    (d->gates[g].answer == ANSWER_UNDECIDABLE &&
+		     d->gates[g].why == d->undecidable))
+			skip |= 1u << g;
+	return skip;
+}
+
+static void put_skip(const struct explainer *x, uint32_t skip)
+{
+	bool many = (skip & (skip - 1)) != 0, first = true;
+
+	(void)fputs(many ? "  skip { " : "  skip ", x->out);
+	for (unsigned g = 0; g < GATE_COUNT; g++) {
+		if ((skip >> g & 1) == 0)
+			continue;
+		(void)fprintf(x->out, "%s%s", first ? "" : ", ", gate_name((enum gate)g));
+		first = false;
+	}
+	(void)fputs(many ? " }" : "", x->out);
+}
+
+#define TWO_WEEKS_US (INT64_C(14) * 86400 * 1000000)
+
+/* The line that would let this connection pass, for a person to sign. */
+static void put_exception(const struct explainer *x, const struct decision *d)
+{
+	const struct subject *s = x->q->s;
+	const uint32_t skip = gates_in_the_way(d);
+	const struct civil end = civil_from_us(s->time_us + TWO_WEEKS_US);
+	const char *source = word_or(&x->p->ast.vocabulary->sources, s->source, NULL);
+
+	if (d->verdict != VERDICT_DENY || skip == 0)
+		return;
+	(void)fputs(
+		"an exception that would let it pass, in gate exceptions:\n  allow  from ",
+		x->out);
+	if (source != NULL)
+		(void)fprintf(x->out,
+			      is_plain(str_of(source)) && strchr(source, '.') == NULL
+				      ? "source %s"
+				      : "source \"%s\"",
+			      source);
+	else
+		put_address(x->out, &s->inside);
+	if (is_plain(s->host)) {
+		(void)fprintf(x->out, "  to host \"%.*s\"", (int)s->host.len, s->host.p);
+	} else {
+		(void)fputs("  to ", x->out);
+		put_address(x->out, &s->peer);
+	}
+	if (s->server_port != 0)
+		(void)fprintf(x->out, "  port %u", (unsigned)s->server_port);
+	put_skip(x, skip);
+	(void)fprintf(x->out, "  owner \"?\"  reason \"?\"  expires %04d-%02d-%02d\n",
+		      end.year, end.month, end.day);
+}
+
 void policy_explain(const struct policy *p, const struct subject *s,
 		    const struct decision *decision, FILE *out)
 {
@@ -430,4 +504,5 @@ void policy_explain(const struct policy *p, const struct subject *s,
 		put_place(&x, decision->would_rule, 0);
 		(void)fputc('\n', out);
 	}
+	put_exception(&x, decision);
 }

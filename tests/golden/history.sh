@@ -78,6 +78,25 @@ sed -i "/\"flow_id\":\"$id\"/s/\"verdict\":\"deny\"/\"verdict\":\"allow\"/" "$t/
 gives 0 "a changed record" ./weir explain --flow "$id" --ledger "$t/changed"
 said "is told from what its rules say" "^judged again: deny, NOT as recorded"
 
+# ---- what would change it: the line that is offered, signed
+exception() { sed -n 's/^  \(allow .* skip .*\)/\1/p' "$t/out" | sed 's/owner "?"/owner "m.keller"/; s/reason "?"/reason "test"/'; }
+./weir replay -q -c tests/demo/demo.conf -o "$t/shipped" tests/demo/demo.pcap
+grep -v '^expect' rules/contoso.rules >"$t/no-expect.rules"
+denied=0
+for id in $(grep '"verdict":"deny"' "$t/shipped/000001.jsonl" | grep '"phase":"start"' | sed 's/.*"flow_id":"\([0-9a-f]*\)".*/\1/'); do
+	./weir explain --flow "$id" --ledger "$t/shipped" >"$t/out"
+	[ -z "$(exception)" ] || { printf 'version 1\ngate exceptions\n'; exception; } >"$t/exception.rules"
+	denied=$((denied + 1))
+	./weir diff --json -c tests/demo/demo.conf --new "$t/no-expect.rules" --new "$t/exception.rules" --ledger "$t/shipped" >"$t/out"
+	python3 - "$t/out" <<'EOF' || not_ok "the exception of $id changes nothing"
+import json, sys
+sums = json.loads(open(sys.argv[1]).readline())
+sys.exit(0 if sums["newly_allowed"] >= 1 and sums["newly_denied"] == 0 else 1)
+EOF
+	rm -f "$t/exception.rules"
+done
+check "each denied connection of the demo passes by the exception that explain offers" [ "$denied" -gt 10 ]
+
 # ---- what is kept is held against its hash
 old=$(grep -l '^gate endpoints' "$t/changed/generations/files/"*)
 echo '# nothing' >>"$old"
