@@ -32,6 +32,7 @@ struct common {
 	bool absent_tags;     /* as in generation_cfg */
 	const char *zone;     /* --tz */
 	struct file_set *set; /* as in generation_cfg */
+	bool exempt;          /* the same */
 };
 
 /* The folder of shipped data: $WEIR_SHARE, beside the program, or ../share/weir. */

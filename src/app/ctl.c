@@ -17,6 +17,7 @@
 
 struct options {
 	const char *config, *socket, *reason;
+	const char *src, *to, *port, *skip, *time, *remove; /* exempt */
 	bool json, prometheus;
 	bool filtered;
 	struct dns_filter filter;
@@ -59,7 +60,13 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		OPT_PROMETHEUS,
 		OPT_REASON,
 		OPT_NAME,
-		OPT_ADDRESS
+		OPT_ADDRESS,
+		OPT_SRC,
+		OPT_TO,
+		OPT_PORT,
+		OPT_SKIP,
+		OPT_FOR,
+		OPT_REMOVE
 	};
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -69,6 +76,12 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		{"reason", required_argument, NULL, OPT_REASON},
 		{"name", required_argument, NULL, OPT_NAME},
 		{"address", required_argument, NULL, OPT_ADDRESS},
+		{"src", required_argument, NULL, OPT_SRC},
+		{"to", required_argument, NULL, OPT_TO},
+		{"port", required_argument, NULL, OPT_PORT},
+		{"skip", required_argument, NULL, OPT_SKIP},
+		{"for", required_argument, NULL, OPT_FOR},
+		{"remove", required_argument, NULL, OPT_REMOVE},
 		{NULL, 0, NULL, 0},
 	};
 	int c, code = EXIT_FINE;
@@ -89,6 +102,18 @@ static int parse_options(int argc, char *argv[], struct options *o)
 			code = filter_name(o, optarg);
 		else if (c == OPT_ADDRESS)
 			code = filter_address(o, optarg);
+		else if (c == OPT_SRC)
+			o->src = optarg;
+		else if (c == OPT_TO)
+			o->to = optarg;
+		else if (c == OPT_PORT)
+			o->port = optarg;
+		else if (c == OPT_SKIP)
+			o->skip = optarg;
+		else if (c == OPT_FOR)
+			o->time = optarg;
+		else if (c == OPT_REMOVE)
+			o->remove = optarg;
 		else if (c == '?')
 			return usage_error("ctl", "see the options");
 		o->filtered |= c == OPT_NAME || c == OPT_ADDRESS;
@@ -98,15 +123,52 @@ static int parse_options(int argc, char *argv[], struct options *o)
 	if (optind == argc)
 		return usage_error("ctl",
 				   "which request?  status, stats, dns, netfilter, "
-				   "reload or mode");
+				   "reload, mode or exempt");
 	return EXIT_FINE;
+}
+
+/* What the gateway is asked for an exemption; it checks what the words mean. */
+static int form_exempt(struct options *o)
+{
+	const char *reason = o->reason == NULL ? "" : o->reason, *why;
+	uint64_t port = 0;
+	int64_t us = 0;
+	int n;
+
+	if (o->remove != NULL) {
+		n = snprintf(o->line, sizeof(o->line), "exempt remove %s\n", o->remove);
+	} else if (o->src == NULL && o->to == NULL && o->skip == NULL &&
+		   o->time == NULL) {
+		n = snprintf(o->line, sizeof(o->line), "exempt list\n");
+	} else {
+		if (o->src == NULL || o->skip == NULL || o->time == NULL ||
+		    o->reason == NULL)
+			return usage_error("ctl", "exempt needs --src, --skip, --for and "
+						  "--reason");
+		if (!parse_duration(str_of(o->time), &us, &why))
+			return usage_error("ctl", "--for '%s': write 30min or 2h",
+					   o->time);
+		if (o->port != NULL && !parse_u64(str_of(o->port), 65535, &port))
+			return usage_error("ctl", "--port '%s': write 1 to 65535",
+					   o->port);
+		if (strpbrk(o->src, " \n") != NULL || strpbrk(o->skip, " \n") != NULL ||
+		    (o->to != NULL && strpbrk(o->to, " \n") != NULL))
+			return usage_error("ctl", "--src, --to and --skip: no blanks");
+		n = snprintf(o->line, sizeof(o->line), "exempt add %lld %s %s %u %s %s\n",
+			     (long long)(us / 1000000), o->src,
+			     o->to == NULL || o->to[0] == '\0' ? "-" : o->to,
+			     (unsigned)port, o->skip, reason);
+	}
+	return n < 0 || (size_t)n >= sizeof(o->line)
+		       ? usage_error("ctl", "exempt: these words are too long")
+		       : EXIT_FINE;
 }
 
 /* The line of the request; EXIT_USAGE when the words do not make one. */
 static int form_request(int argc, char *argv[], struct options *o)
 {
-	static const char *const words[] = {"status",    "stats",  "dns",
-					    "netfilter", "reload", "mode"};
+	static const char *const words[] = {"status", "stats", "dns",   "netfilter",
+					    "reload", "mode",  "exempt"};
 	const char *verb = argv[0], *word = argc > 1 ? argv[1] : "";
 	const bool mode = strcmp(verb, "mode") == 0;
 	const char *reason = o->reason == NULL ? "" : o->reason;
@@ -132,6 +194,13 @@ static int form_request(int argc, char *argv[], struct options *o)
 		return usage_error("ctl", "--name and --address are options of dns");
 	if (strchr(reason, '\n') != NULL || strlen(reason) > 255)
 		return usage_error("ctl", "--reason: one line of at most 255 bytes");
+	if (strcmp(verb, "exempt") == 0)
+		return form_exempt(o);
+	if (o->src != NULL || o->to != NULL || o->port != NULL || o->skip != NULL ||
+	    o->time != NULL || o->remove != NULL)
+		return usage_error("ctl",
+				   "--src, --to, --port, --skip, --for and --remove "
+				   "are options of exempt");
 	if (mode)
 		(void)snprintf(o->line, sizeof(o->line), "mode %s %s\n", word, reason);
 	else if (strcmp(verb, "reload") == 0)
@@ -281,7 +350,7 @@ const struct command command_ctl = {
 	.summary = "ask and steer the running gateway",
 	.run = run,
 	.help = "usage: weir ctl [options] status | stats | dns | netfilter | reload |\n"
-		"                          mode MODE\n"
+		"                          mode MODE | exempt\n"
 		"\n"
 		"  status             mode, generation, processes, ledger\n"
 		"  stats              counters\n"
@@ -292,8 +361,16 @@ const struct command command_ctl = {
 		"  mode monitor       decide and log, block nothing\n"
 		"  mode enforce       block what is denied\n"
 		"  mode panic         take the netfilter rules away: everything passes\n"
+		"  exempt             the exemptions in force; with --src, --skip, --for and --reason,\n"
+		"                     a new one; with --remove N, one less\n"
 		"\n"
-		"      --reason TEXT  why, for the ledger (reload, mode)\n"
+		"      --reason TEXT  why, for the ledger (reload, mode, exempt)\n"
+		"      --src A        exempt: connections from this address or prefix\n"
+		"      --to WHAT      exempt: to this address, prefix or host name only\n"
+		"      --port N       exempt: to this port only\n"
+		"      --skip GATES   exempt: are not asked at these gates (a comma between two)\n"
+		"      --for TIME     exempt: for so long, such as 30min or 2h; at most seven days\n"
+		"      --remove N     exempt: the line of that number goes\n"
 		"      --json         status and stats as one JSON object, dns as one a line\n"
 		"      --name NAME    dns: this name and those below it\n"
 		"      --address A    dns: this address, or those of a prefix\n"

@@ -55,6 +55,7 @@ struct generation_cfg generation_cfg_of(const struct common *c)
 				       .share = share_folder(),
 				       .absent_tags = c->absent_tags,
 				       .set = c->set,
+				       .exempt = c->exempt,
 				       .now_us = clock_real.now_us(clock_real.arg)};
 }
 

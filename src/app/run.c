@@ -84,7 +84,7 @@ static void keep_generation(const struct common *c, const struct generation *g)
 
 static int run(int argc, char *argv[])
 {
-	struct common c = {.config = DEFAULT_CONFIG};
+	struct common c = {.config = DEFAULT_CONFIG, .exempt = true};
 	struct gateway_cfg cfg = {.ndpi = true};
 	struct generation *g;
 	int code = parse_options(argc, argv, &c, &cfg.ndpi);
@@ -108,7 +108,8 @@ static int run(int argc, char *argv[])
 	cfg.load = (struct generation_cfg){.config = c.config,
 					   .rules = c.rules,
 					   .rule_count = c.rule_count,
-					   .share = share_folder()};
+					   .share = share_folder(),
+					   .exempt = true};
 	cfg.generation = g;
 	return gateway_run(&cfg) == 0 ? EXIT_FINE : EXIT_COULD_NOT;
 }

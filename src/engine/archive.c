@@ -100,6 +100,8 @@ static int keep_manifest(const char *dir, const struct generation *g,
 		json_cstring(&j, "config", cfg->config);
 	if (cfg->share != NULL)
 		json_cstring(&j, "share", cfg->share);
+	if (cfg->exempt)
+		json_bool(&j, "exempt", true);
 	json_array_begin(&j, "rules");
 	for (size_t i = 0; i < cfg->rule_count; i++)
 		json_put_string(&j, STR_NONE, str_of(cfg->rules[i]));
@@ -153,6 +155,7 @@ struct manifest {
 	struct diag *d;
 	struct file_set *set;
 	char *config, *share;
+	bool exempt;
 	char *rules[RULE_FILES_MAX];
 	size_t rule_count;
 	char generation[GENERATION_NAME_LEN + 1];
@@ -283,6 +286,8 @@ static bool read_member(struct manifest *m, const struct json_token *key,
 	else if (v->kind == JSON_READ_STRING && str_equal(key->text, STR("share")) &&
 		 m->share == NULL)
 		m->share = text_of(v);
+	else if (v->kind == JSON_READ_TRUE && str_equal(key->text, STR("exempt")))
+		m->exempt = true;
 	else if (v->kind == JSON_READ_STRING && str_equal(key->text, STR("generation")) &&
 		 v->text.len == GENERATION_NAME_LEN)
 		memcpy(m->generation, v->text.p, GENERATION_NAME_LEN);
@@ -319,7 +324,8 @@ static struct generation *load(struct manifest *m, const char *name)
 					   .rules = (const char *const *)m->rules,
 					   .rule_count = m->rule_count,
 					   .share = m->share,
-					   .set = m->set};
+					   .set = m->set,
+					   .exempt = m->exempt};
 	struct generation *g;
 
 	file_set_seal(m->set);

@@ -283,6 +283,31 @@ static void answer_dns(struct client *cl, const struct supervisor *s, int64_t mo
 	hang_up(cl);
 }
 
+static void print_exempt(const struct supervisor *s, int form, FILE *out)
+{
+	(void)form;
+	exempt_print(s, out);
+}
+
+static void change_exempt(struct client *cl, struct supervisor *s,
+			  const struct ucred *peer, const char *request)
+{
+	struct asker a = {.fd = cl->fd};
+	char error[EXEMPT_ERROR_MAX];
+	enum exempt_outcome outcome;
+
+	name_login(peer->pid, peer->uid, a.who);
+	(void)snprintf(a.why, sizeof(a.why), "weir ctl exempt");
+	cl->waiting = true; /* the end may come within the call */
+	outcome = exempt_ask(s, &a, request, error);
+	if (outcome == EXEMPT_BEGUN)
+		return;
+	cl->waiting = false;
+	cl->queued = outcome == EXEMPT_BUSY;
+	if (outcome == EXEMPT_REFUSED)
+		answer(cl, false, error);
+}
+
 static void change(struct client *cl, struct supervisor *s, const struct ucred *peer,
 		   const char *mode, const char *why)
 {
@@ -333,9 +358,14 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 		cl->waiting = true;
 		cl->dns = supervisor_want_dns(s);
 		cl->until_us = mono_us + DNS_US;
+	} else if (strcmp(verb, "exempt") == 0 &&
+		   strncmp(cl->line + at, "list", 4) == 0) {
+		answer_printed(cl, s, print_exempt, "");
 	} else if (!operator) {
 		answer(cl, false,
 		       "not allowed: only the operators' group changes things\n");
+	} else if (strcmp(verb, "exempt") == 0) {
+		change_exempt(cl, s, &peer, cl->line + at);
 	} else if (strcmp(verb, "reload") == 0) {
 		change(cl, s, &peer, NULL, cl->line + at);
 	} else if (strcmp(verb, "mode") == 0) {
@@ -345,7 +375,7 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 		change(cl, s, &peer, word, cl->line + at + more);
 	} else {
 		answer(cl, false,
-		       "unknown request: status, stats, netfilter, dns, reload, mode\n");
+		       "unknown request: status, stats, netfilter, dns, reload, mode, exempt\n");
 	}
 }
 

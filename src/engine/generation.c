@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/generation.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #include "match/prefixes.h"
 
 #define CONFIG_BYTES_MAX ((size_t)4 << 20)
+#define EXEMPT_BYTES_MAX ((size_t)1 << 20)
 /* One address lies in 129 prefixes at the most, each once a site's and once a source's. */
 #define NESTED_MAX 259
 /* Values of the inside table: a source's number, or that of a site, maybe for its egress. */
@@ -181,10 +184,49 @@ static void warn_old_databases(const struct generation *g, int64_t now_us, struc
 	}
 }
 
+void generation_exempt_path(const struct config *c, char *buf, size_t size)
+{
+	const char *slash = strrchr(c->control.socket, '/');
+	const int n = slash == NULL ? 0 : (int)(slash - c->control.socket) + 1;
+
+	(void)snprintf(buf, size, "%.*sexempt.rules", n, c->control.socket);
+}
+
+/* The rule files, behind the lines of `weir ctl exempt` when there are any. */
+static struct policy *load_policy(const struct generation *g,
+				  const struct generation_cfg *cfg, struct diag *d)
+{
+	const char *const *files = cfg->rule_count > 0 ? cfg->rules : g->config->rules;
+	const size_t count =
+		cfg->rule_count > 0 ? cfg->rule_count : g->config->rule_count;
+	const char **all = calloc(count + 1, sizeof(*all));
+	char path[PATH_MAX], *text = NULL;
+	struct policy_cfg rules = {.vocabulary = &g->vocabulary,
+				   .now_us = cfg->now_us,
+				   .set = cfg->set,
+				   .files = all};
+	struct policy *p;
+	size_t len;
+
+	if (all == NULL) {
+		diag_error(d, nowhere(cfg->config), "out of memory");
+		return NULL;
+	}
+	generation_exempt_path(g->config, path, sizeof(path));
+	if (cfg->exempt &&
+	    file_set_read(cfg->set, path, EXEMPT_BYTES_MAX, &text, &len) == 0)
+		all[rules.file_count++] = path;
+	free(text);
+	for (size_t i = 0; i < count; i++)
+		all[rules.file_count++] = files[i];
+	p = policy_load(&rules, d);
+	free(all);
+	return p;
+}
+
 struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d)
 {
 	struct generation *g = calloc(1, sizeof(*g));
-	struct policy_cfg rules = {.now_us = cfg->now_us, .set = cfg->set};
 	const struct config_source from = {.path = cfg->config,
 					   .share = cfg->share,
 					   .absent = cfg->absent_tags,
@@ -202,10 +244,7 @@ struct generation *generation_load(const struct generation_cfg *cfg, struct diag
 	catalog_vocabulary(g->catalog, &g->vocabulary);
 	if (index_inside(g) != 0)
 		goto no_memory;
-	rules.files = cfg->rule_count > 0 ? cfg->rules : g->config->rules;
-	rules.file_count = cfg->rule_count > 0 ? cfg->rule_count : g->config->rule_count;
-	rules.vocabulary = &g->vocabulary;
-	g->policy = policy_load(&rules, d);
+	g->policy = load_policy(g, cfg, d);
 	if (g->policy == NULL)
 		goto fail;
 	name_generation(g, cfg->set);

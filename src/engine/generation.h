@@ -48,7 +48,11 @@ struct generation_cfg {
 	const struct tsv_text *fresh_tags;
 	bool absent_tags;
 	struct file_set *set; /* keeps, or stands for, the files read; NULL = none */
+	bool exempt; /* the lines of `weir ctl exempt` count, before those of the rules */
 };
+
+/* Where the gateway keeps the lines of `weir ctl exempt`: beside its control socket. */
+void generation_exempt_path(const struct config *c, char *buf, size_t size);
 
 /* NULL when anything is wrong or an `expect` line fails; all findings are in `d`. */
 struct generation *generation_load(const struct generation_cfg *cfg, struct diag *d);

@@ -497,6 +497,8 @@ static void refuse_change(struct supervisor *s, const char *text)
 	log_error("%s refused, nothing changed:", mode ? "change of mode" : "reload");
 	note_change(s, mode ? "mode_refused" : "reload_refused", "", s->generation->name,
 		    "");
+	(void)exempt_settle(s, false);
+	exempt_forget(s);
 	end_change(s, false, text);
 }
 
@@ -672,7 +674,7 @@ static void adopt_change(struct supervisor *s)
 {
 	char error[NETFILTER_ERROR_MAX], text[NETFILTER_ERROR_MAX + 2400],
 		diff[1600] = "";
-	const char *held = s->held == NULL ? "" : s->held;
+	const char *held = s->held == NULL ? "" : s->held, *exempted;
 	const enum mode old_mode = s->mode;
 	char old_name[GENERATION_NAME_LEN + 1];
 	int rc = 0;
@@ -702,8 +704,13 @@ static void adopt_change(struct supervisor *s)
 		diff[i] = held[i] == '\n' ? ';' : held[i];
 		diff[i + 1] = '\0';
 	}
-	note_change(s, old_mode != s->mode ? "mode" : "reload", diff, old_name,
-		    s->generation->name);
+	exempted = exempt_settle(s, true);
+	note_change(s,
+		    exempted != NULL      ? "exempt"
+		    : old_mode != s->mode ? "mode"
+					  : "reload",
+		    exempted != NULL ? exempted : diff, old_name, s->generation->name);
+	exempt_forget(s);
 	if (s->mode == MODE_PANIC && rc == 0)
 		log_error("panic: everything passes, nothing is judged");
 	(void)snprintf(text, sizeof(text), "mode %s, generation %s%s%s",
@@ -999,6 +1006,7 @@ static int turn(struct supervisor *s)
 	look_who_is_who(s, false);
 	guard_look(s);
 	geo_watch_look(s);
+	exempt_look(s);
 	/* What never was ready will not be: say so and give up.  */
 	for (unsigned k = 0; k < CHILD_COUNT && !s->announced; k++)
 		if (is_needed((enum child_kind)k) && s->children[k].quick > 2) {
@@ -1127,5 +1135,6 @@ int gateway_run(const struct gateway_cfg *cfg)
 		generation_destroy(s.start);
 	generation_destroy(s.generation);
 	free(s.guard.rules);
+	exempt_forget(&s);
 	return rc == 0 ? rc_stop : rc;
 }

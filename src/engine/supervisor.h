@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "engine/exempt.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
 
@@ -89,10 +90,11 @@ struct supervisor {
 	bool loading;                      /* and waits for the loader */
 	bool reload_due;                   /* SIGHUP came; begun when no change goes on */
 	struct asker asker;                /* who wants it */
-	int64_t change_until_us;           /* monotonic: give up then */
-	int64_t uninspected_from_us;       /* real time; 0 = packets are judged */
-	bool rules_were_gone;              /* after the death of the last run */
-	uint64_t lost_told;                /* of sh->lost */
+	struct exempt exempt;
+	int64_t change_until_us;     /* monotonic: give up then */
+	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
+	bool rules_were_gone;        /* after the death of the last run */
+	uint64_t lost_told;          /* of sh->lost */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
 	uint64_t full_told, unread_told; /* of the queue's counters */

@@ -155,13 +155,16 @@ static bool read_expires(struct parser *ps, struct rule *r)
 	int64_t now = ps->cfg->now_us;
 	int year, month, day;
 
-	if (!is_text(t) || !parse_date(t->text, &year, &month, &day)) {
+	if (is_text(t) && parse_date(t->text, &year, &month, &day)) {
+		r->expires_us = (civil_days(year, month, day) + 1) * DAY_US;
+	} else if (!is_text(t) ||
+		   !clock_parse_rfc3339(t->text.p, t->text.len, &r->expires_us)) {
 		complain(ps, t, "expected a date after \"expires\"");
-		diag_remedy(ps->d, "expires 2026-12-31");
+		diag_remedy(ps->d, "expires 2026-12-31, or expires "
+				   "\"2026-12-31T18:00:00Z\"");
 		return false;
 	}
 	r->expires = t->text;
-	r->expires_us = (civil_days(year, month, day) + 1) * DAY_US;
 	r->has_expires = true;
 	if (ps->gate == GATE_EXCEPTIONS && now != 0 &&
 	    r->expires_us > now + POLICY_EXCEPTION_DAYS * DAY_US) {

@@ -71,6 +71,62 @@ class Reload(GatewayCase):
     def test_reload_by_signal(self):
         self.check_reload(lambda: self.weir.process.send_signal(signal.SIGHUP))
 
+    def test_exemption_for_a_while(self):
+        """`ctl exempt` lets a denied name pass, says so, and ends by itself."""
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        self.assertEqual(self.weir.ctl("exempt").stdout, "no exemption is in force\n")
+        before = self.weir.status()["generation"]
+        words = ("exempt", "--src", places.CLIENT, "--to", DENIED, "--skip", "rules,default",
+                 "--for", "6s", "--reason", 'a "partner" is waiting')
+        self.weir.ctl(*words)
+        stays, ends = self.stream(ALLOWED), self.stream(DENIED)
+        self.assertFalse(self.lab.tls("x.blocked.example").ok)
+        listed = self.weir.ctl("exempt").stdout
+        self.assertRegex(listed, rf'^1  allow  from {places.CLIENT}  to host "{DENIED}"  '
+                                 r"skip { rules, default }  owner \"\w+\"  "
+                                 r"reason \"a 'partner' is waiting\"  expires \"20\d\d-.*Z\"\n$")
+        change = self.weir.ledger.wait(type="change", what="exempt")[-1]
+        self.assertEqual(change["diff"], listed[3:-1])
+        self.assertEqual(change["old_generation"], before)
+        event = self.weir.ledger.wait(type="flow", src_port=ends.sport, verdict="allow")[-1]
+        self.assertEqual(event["gates"]["exceptions"], "allow")
+        wait_for(lambda: ends.error, 15, "the end of the exemption")
+        self.assertGreater(stays.progress(0.3), 2000, stays.error)
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        self.assertEqual(self.weir.ctl("exempt").stdout, "no exemption is in force\n")
+        self.assertEqual(self.weir.status()["generation"], before)
+
+    def test_exemptions_are_refused_and_removed(self):
+        add = ("exempt", "--src", places.CLIENT, "--for", "1h", "--reason", "test")
+        before = self.weir.status()["generation"]
+        for words, said in ((("--skip", "garden"), "'garden' is no gate that can be skipped"),
+                            (("--skip", "exceptions"), "'exceptions' is no gate"),
+                            (("--skip", "rules", "--to", "*.example"), "is no address, prefix or host"),
+                            (("--skip", "rules", "--for", "8d"), "seven days at most")):
+            done = self.weir.ctl(*add, *words, check=False)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn(said, done.stderr)
+        self.assertEqual(self.weir.status()["generation"], before)
+        # Rules that are broken meanwhile: nothing changes, and no line stays behind.
+        self.weir.write_rules(RULES + "\nallow to nobody\n")
+        done = self.weir.ctl(*add, "--skip", "rules", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.weir.write_rules(RULES)
+        self.assertEqual(self.weir.ctl("exempt").stdout, "no exemption is in force\n")
+        self.weir.ctl(*add, "--skip", "rules", "--to", places.BARRED, "--port", "443")
+        self.weir.ctl(*add, "--skip", "rules,default", "--to", DENIED)
+        self.assertTrue(self.lab.tls(DENIED).ok)
+        done = self.weir.ctl("exempt", "--remove", "7", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("there is no line 7", done.stderr)
+        self.weir.ctl("exempt", "--remove", "2")
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        listed = self.weir.ctl("exempt").stdout
+        self.assertIn(f"to {places.BARRED}  port 443", listed)
+        self.assertNotIn(DENIED, listed)
+        self.weir.ctl("exempt", "--remove", "1")
+        self.assertEqual(self.weir.status()["generation"], before)
+
     def test_reload_by_ctl(self):
         self.check_reload(lambda: self.weir.ctl("reload"))
 
