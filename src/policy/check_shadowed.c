@@ -366,7 +366,7 @@ static bool together(struct compare *k, struct helpers *h, const struct rule *la
 {
 	bool asks_role = false;
 
-	if (h->count < 2)
+	if (h->count == 0)
 		return false;
 	for (const struct condition *c = late->conditions; c != NULL; c = c->next) {
 		asks_role = asks_role || c->field == FIELD_ROLE;
@@ -413,10 +413,17 @@ static void warn_shadowed(struct diag *d, const struct rule *early,
 static void warn_together(struct diag *d, const struct helpers *h,
 			  const struct rule *late)
 {
-	size_t used = 0, shown = 0;
+	size_t used = 0, shown = 0, last = 0;
 
 	for (size_t i = 0; i < h->count; i++)
-		used += h->used[i];
+		if (h->used[i]) {
+			used++;
+			last = i;
+		}
+	if (used == 1) { /* several of its items together */
+		warn_shadowed(d, h->rules[last], late);
+		return;
+	}
 	diag_add(d, DIAG_WARNING, late->at, "shadowed",
 		 "can never answer: %zu lines above match together everything that this "
 		 "line matches",
