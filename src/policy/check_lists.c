@@ -109,8 +109,8 @@ static void warn_anywhere(struct diag *d, const struct rule *r)
 	while (n < text.len && text.p[n] != '/' && text.p[n] != '*')
 		n++;
 	text.len = n;
-	diag_remedy(d, "\"https://%s%.*s/*\"",
-		    n > 0 && text.p[0] == '.' ? "*" : "", SHOWN(text));
+	diag_remedy(d, "\"https://%s%.*s/*\"", n > 0 && text.p[0] == '.' ? "*" : "",
+		    SHOWN(text));
 	note_origin(d, r);
 }
 
