@@ -20,6 +20,16 @@ static struct span whole(const struct ast *a)
 	return (struct span){.file = a->sources == NULL ? "rules" : a->sources->name};
 }
 
+/* A file of `weir import` by itself is a part: what it lacks stands elsewhere. */
+static bool imports_alone(const struct ast *a)
+{
+	size_t n = 0;
+
+	for (const struct provenance *p = a->provenances; p != NULL; p = p->next)
+		n += p->generated;
+	return n > 0 && n == a->source_count;
+}
+
 static void check_gates(const struct ast *a, struct diag *d)
 {
 	const struct gate_ast *own = &a->gates[GATE_OWN];
@@ -126,6 +136,6 @@ void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag
 			check_expiry(r, cfg->now_us, d);
 	if (cfg->now_us != 0)
 		check_trials(a, cfg->now_us, d);
-	if (cfg->file_count > 0)
+	if (cfg->file_count > 0 && !imports_alone(a))
 		check_gates(a, d);
 }
