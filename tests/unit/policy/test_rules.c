@@ -304,7 +304,7 @@ static void the_man_page_s_examples_are_tested(void **state)
 		free(text);
 		count++;
 	}
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 4);
 	free(page);
 }
 
