@@ -56,19 +56,21 @@ struct diag *diag_create(void)
 	return calloc(1, sizeof(struct diag));
 }
 
+static void finding_finish(struct finding *f)
+{
+	free(f->name);
+	free(f->message);
+	free(f->source);
+	for (size_t n = 0; n < f->note_count; n++)
+		free(f->notes[n]);
+}
+
 void diag_destroy(struct diag *d)
 {
 	if (d == NULL)
 		return;
-	for (size_t i = 0; i < d->finding_count; i++) {
-		struct finding *f = &d->findings[i];
-
-		free(f->name);
-		free(f->message);
-		free(f->source);
-		for (size_t n = 0; n < f->note_count; n++)
-			free(f->notes[n]);
-	}
+	for (size_t i = 0; i < d->finding_count; i++)
+		finding_finish(&d->findings[i]);
 	for (size_t i = 0; i < d->file_count; i++)
 		free(d->files[i].name);
 	free(d);
@@ -174,6 +176,22 @@ __attribute__((format(printf, 1, 0))) static char *format_text(const char *fmt,
 	return strdup(text);
 }
 
+/* The last warning gives its place to an error; false when there is none. */
+static bool drop_warning(struct diag *d)
+{
+	size_t i = d->finding_count;
+
+	while (i > 0 && d->findings[i - 1].level != DIAG_WARNING)
+		i--;
+	if (i == 0)
+		return false;
+	finding_finish(&d->findings[i - 1]);
+	memmove(&d->findings[i - 1], &d->findings[i],
+		(d->finding_count - i) * sizeof(d->findings[0]));
+	d->finding_count--;
+	return true;
+}
+
 void diag_add(struct diag *d, enum diag_level level, struct span at, const char *name,
 	      const char *fmt, ...)
 {
@@ -184,7 +202,7 @@ void diag_add(struct diag *d, enum diag_level level, struct span at, const char 
 
 	d->counts[level]++;
 	d->last = NULL;
-	if (d->finding_count == DIAG_MAX)
+	if (d->finding_count == DIAG_MAX && (level != DIAG_ERROR || !drop_warning(d)))
 		return;
 	file = file_of(d, at.file);
 	if (file == NULL)
@@ -196,7 +214,7 @@ void diag_add(struct diag *d, enum diag_level level, struct span at, const char 
 		return;
 	f.name = name == NULL ? NULL : strndup(name, NAME_BYTES);
 	f.file = (size_t)(file - d->files);
-	f.order = d->finding_count;
+	f.order = d->counts[DIAG_ERROR] + d->counts[DIAG_WARNING];
 	d->findings[d->finding_count] = f;
 	d->last = &d->findings[d->finding_count];
 	d->finding_count++;

@@ -18,7 +18,8 @@
  * lines that take over 200 columns the part around the column is printed, with "..." where
  * something is left out; messages, remedies and file names end after 1023 bytes.
  *
- * Memory:   everything is copied; bounded by DIAG_MAX findings kept, further ones counted.
+ * Memory:   everything is copied; bounded by DIAG_MAX findings kept, further ones counted;
+ *           an error takes the place of a warning.
  * Threads:  one thread at a time.
  */
 

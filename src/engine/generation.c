@@ -25,6 +25,7 @@ struct generation_memory {
 	const char **source_names;
 	uint16_t *source_sites;
 	struct prefix_list *source_prefixes;
+	struct addr_list *site_egress;
 };
 
 static struct span nowhere(const char *file)
@@ -75,11 +76,15 @@ static int index_inside(struct generation *g)
 	m->source_names = calloc(c->source_count + 1, sizeof(*m->source_names));
 	m->source_sites = calloc(c->source_count + 1, sizeof(*m->source_sites));
 	m->source_prefixes = calloc(c->source_count + 1, sizeof(*m->source_prefixes));
+	m->site_egress = calloc(c->site_count + 1, sizeof(*m->site_egress));
 	if (m->inside == NULL || m->site_names == NULL || m->source_names == NULL ||
-	    m->source_sites == NULL || m->source_prefixes == NULL)
+	    m->source_sites == NULL || m->source_prefixes == NULL ||
+	    m->site_egress == NULL)
 		return -1;
 	for (size_t i = 0; i < c->site_count && rc == 0; i++) {
 		m->site_names[i] = c->sites[i].name;
+		m->site_egress[i] =
+			(struct addr_list){c->sites[i].egress, c->sites[i].egress_count};
 		rc = add_all(m->inside, c->sites[i].inside, c->sites[i].inside_count,
 			     (uint32_t)i);
 	}
@@ -96,6 +101,7 @@ static int index_inside(struct generation *g)
 	g->vocabulary.sites = (struct word_list){m->site_names, c->site_count};
 	g->vocabulary.sources = (struct word_list){m->source_names, c->source_count};
 	g->vocabulary.source_prefixes = m->source_prefixes;
+	g->vocabulary.site_egress = m->site_egress;
 	return rc != 0 ? rc : prefixes_seal(m->inside);
 }
 
@@ -272,6 +278,7 @@ void generation_destroy(struct generation *g)
 		free(g->memory->source_names);
 		free(g->memory->source_sites);
 		free(g->memory->source_prefixes);
+		free(g->memory->site_egress);
 	}
 	free(g->memory);
 	free(g);

@@ -102,6 +102,11 @@ struct prefix_list {
 	size_t count;
 };
 
+struct addr_list {
+	const struct addr *list;
+	size_t count;
+};
+
 /* Everything here outlives the policy that was compiled with it. */
 struct vocabulary {
 	struct word_list services;
@@ -110,6 +115,7 @@ struct vocabulary {
 	struct word_list sites;
 	struct word_list sources;
 	const struct prefix_list *source_prefixes; /* of each source; NULL = not known */
+	const struct addr_list *site_egress;       /* of each site; NULL = not known */
 	const struct service_group *groups;
 	size_t group_count;
 };

@@ -49,6 +49,7 @@ static bool stray_item(struct parser *ps, const struct token *t)
 
 	if (!is_text(t)) {
 		complain(ps, t, "expected source NAME, a prefix or <table> here");
+		diag_remedy(ps->d, "bind source NAME to environment NAME");
 		return false;
 	}
 	complain(ps, t, "\"%.*s\" is neither a source, a prefix nor a <table>",
@@ -131,6 +132,8 @@ bool parse_bind(struct parser *ps)
 		return false;
 	if (ps->ast->binding_count == POLICY_BINDS_MAX) {
 		complain(ps, t, "more than %d bindings", POLICY_BINDS_MAX);
+		diag_remedy(ps->d,
+			    "bind { PREFIX, PREFIX } or <table> to environment NAME");
 		return false;
 	}
 	ps->ast->binding_count++;

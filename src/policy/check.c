@@ -1,180 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check - findings about a policy that parses: lines that can never answer, endpoints that
- * mean more than they say, defaults that are missing, exceptions that end.
- *
- * "Shadowed" is a sound test, not a complete one: an earlier line of the gate is in force for
- * ever and each of its conditions is one of the later line's, or wider.  It is looked for
- * among the first LINES_COMPARED lines of a gate.
+ * check - findings about a policy that parses: gates without lines, lines and imports whose
+ * time is over; and the findings of its parts (check.h).
  */
 #include <string.h>
 
 #include "base/clock.h"
-#include "match/glob.h"
-#include "policy/ast.h"
+#include "policy/check.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
-#define LINES_COMPARED 1000
-#define ITEMS_COMPARED 10000 /* product of two lists' lengths */
-#define DAY_US         (INT64_C(86400) * 1000000)
-#define SOON_US        (14 * DAY_US)
-
-static bool same_item(const struct item *a, const struct item *b)
-{
-	return a->field == b->field && a->id == b->id && a->high == b->high &&
-	       a->table == b->table && str_equal(a->text, b->text);
-}
-
-static bool is_any(const struct item *it)
-{
-	return it->field == FIELD_CONNECTOR && it->id == CONNECTOR_ANY;
-}
-
-static bool has_item(const struct condition *c, const struct item *wanted)
-{
-	for (const struct item *it = c->items; it != NULL; it = it->next)
-		if (same_item(it, wanted) ||
-		    (is_any(it) && wanted->field == FIELD_CONNECTOR))
-			return true;
-	return false;
-}
-
-/* Are all items of `part` in `whole`? */
-static bool has_all(const struct condition *whole, const struct condition *part)
-{
-	if (whole->count * part->count > ITEMS_COMPARED)
-		return false;
-	for (const struct item *it = part->items; it != NULL; it = it->next)
-		if (!has_item(whole, it))
-			return false;
-	return true;
-}
-
-static bool same_schedule(const struct schedule *a, const struct schedule *b)
-{
-	return a->zone == b->zone && str_equal(a->text, b->text);
-}
-
-/* Does all that `narrow` matches match `wide`? */
-static bool condition_covers(const struct condition *wide, const struct condition *narrow)
-{
-	if (wide->negated != narrow->negated)
-		return false;
-	if (wide->field == FIELD_HOURS || narrow->field == FIELD_HOURS)
-		return wide->field == narrow->field && wide->outside == narrow->outside;
-	if (wide->field == FIELD_DURING || narrow->field == FIELD_DURING)
-		return wide->field == narrow->field &&
-		       same_schedule(wide->schedule, narrow->schedule);
-	if (wide->negated) /* "none of these" is the narrower, the more there are */
-		return has_all(narrow,
-			       wide); /* NOLINT(readability-suspicious-call-argument) */
-	return has_all(wide, narrow);
-}
-
-static bool line_covers(const struct rule *wide, const struct rule *narrow)
-{
-	for (const struct condition *w = wide->conditions; w != NULL; w = w->next) {
-		const struct condition *n = narrow->conditions;
-
-		while (n != NULL && !condition_covers(w, n))
-			n = n->next;
-		if (n == NULL)
-			return false;
-	}
-	return true;
-}
-
-/* Does the line end the walk of every connection that it matches, now and later? */
-static bool always_answers(const struct rule *early, const struct rule *late)
-{
-	if (early->has_expires || (early->report_only && !late->report_only))
-		return false;
-	/* Policies of gate connectors do not shadow each other. */
-	if (early->gate == GATE_CONNECTORS && early->from != late->from)
-		return false;
-	return early->action != ACTION_ALERT || early->gate == GATE_UNDECIDABLE;
-}
-
-static void warn_shadowed(struct diag *d, const struct rule *early,
-			  const struct rule *late)
-{
-	diag_add(d, DIAG_WARNING, late->pattern.p != NULL ? late->pattern_at : late->at,
-		 "shadowed",
-		 "can never answer: %s:%u matches everything that this line matches",
-		 early->at.file, early->at.line);
-	diag_note(d, "%s:%u is: %.*s", early->at.file, early->at.line,
-		  (int)(early->text.len > 200 ? 200 : early->text.len), early->text.p);
-	diag_remedy(d, "this line above that one, or not at all");
-}
-
-static void check_shadowed(const struct rule *rules, struct diag *d)
-{
-	size_t n = 0;
-
-	for (const struct rule *late = rules; late != NULL && n < LINES_COMPARED;
-	     late = late->next, n++) {
-		const struct rule *early = rules;
-
-		while (early != late &&
-		       !(always_answers(early, late) && line_covers(early, late)))
-			early = early->next;
-		if (early != late)
-			warn_shadowed(d, early, late);
-	}
-}
-
-static void check_list(const struct endpoint_list *l, struct diag *d)
-{
-	size_t n = 0;
-
-	for (const struct rule *late = l->rules; late != NULL && n < LINES_COMPARED;
-	     late = late->next, n++) {
-		const struct rule *early = l->rules;
-
-		while (early != late && !glob_covers(early->folded, late->folded))
-			early = early->next;
-		if (early != late)
-			warn_shadowed(d, early, late);
-	}
-}
-
-/* "https://name.example*": the star goes on into the host name. */
-static bool runs_on(struct str s, size_t *ret_at)
-{
-	const char *mark = memmem(s.p, s.len, "://", 3);
-	size_t host = mark == NULL ? 0 : (size_t)(mark - s.p) + 3;
-
-	if (mark == NULL || s.len < host + 2 || s.p[s.len - 1] != '*' ||
-	    memchr(s.p + host, '/', s.len - host) != NULL)
-		return false;
-	/* One star, after at least one dot: a whole name, not the beginning of one. */
-	if (memchr(s.p + host, '*', s.len - host - 1) != NULL ||
-	    memchr(s.p + host, '.', s.len - host) == NULL)
-		return false;
-	*ret_at = host;
-	return true;
-}
-
-static void check_urls(const struct endpoint_list *l, struct diag *d)
-{
-	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
-		struct span at = r->pattern_at;
-		size_t host;
-
-		if (l->family != FAMILY_HTTP || !runs_on(r->pattern, &host))
-			continue;
-		at.col += at.len - 1;
-		at.len = 1;
-		diag_add(d, DIAG_WARNING, at, "host-prefix",
-			 "also matches %.*s.evil.example", (int)r->pattern.len - 1,
-			 r->pattern.p);
-		diag_remedy(d, "\"%.*s/*\"", (int)r->pattern.len - 1, r->pattern.p);
-	}
-}
+#define DAY_US     (INT64_C(86400) * 1000000)
+#define YEAR_MAX   9998
+#define SOON_US    (14 * DAY_US)
+#define TRIAL_DAYS 30 /* that an import may stay report-only before it is said */
 
 static struct span whole(const struct ast *a)
 {
 	return (struct span){.file = a->sources == NULL ? "rules" : a->sources->name};
+}
+
+/* A file of `weir import` by itself is a part: what it lacks stands elsewhere. */
+static bool imports_alone(const struct ast *a)
+{
+	size_t n = 0;
+
+	for (const struct provenance *p = a->provenances; p != NULL; p = p->next)
+		n += p->generated;
+	return n > 0 && n == a->source_count;
 }
 
 static void check_gates(const struct ast *a, struct diag *d)
@@ -205,28 +58,84 @@ static void check_expiry(const struct rule *r, int64_t now_us, struct diag *d)
 	if (!r->has_expires)
 		return;
 	if (r->expires_us <= now_us) {
-		diag_add(d, DIAG_WARNING, r->at, "expired",
+		diag_add(d, DIAG_WARNING, rule_span(r, r->expires), "expired",
 			 "this line ended with %.*s and matches nothing any more",
 			 (int)r->expires.len, r->expires.p);
+		diag_remedy(d, "the file without this line, or a later date");
 	} else if (r->expires_us - now_us <= SOON_US) {
-		diag_add(d, DIAG_WARNING, r->at, "expires-soon",
+		diag_add(d, DIAG_WARNING, rule_span(r, r->expires), "expires-soon",
 			 "this line ends with %.*s, in %d days", (int)r->expires.len,
 			 r->expires.p, (int)((r->expires_us - now_us) / DAY_US));
+		diag_remedy(d, "a later date, when its owner still needs it%s%.*s",
+			    r->owner.len > 0 ? ": ask " : "", SHOWN(r->owner));
+	}
+}
+
+/* ---- imports that are never enforced ------------------------------------------------------ */
+
+static bool read_day(struct str s, int64_t *ret_us)
+{
+	uint64_t y, m, d;
+
+	if (s.len < 10 || s.p[4] != '-' || s.p[7] != '-' ||
+	    !parse_u64((struct str){s.p, 4}, YEAR_MAX, &y) ||
+	    !parse_u64((struct str){s.p + 5, 2}, 12, &m) ||
+	    !parse_u64((struct str){s.p + 8, 2}, 31, &d) ||
+	    !civil_valid_date((int)y, (int)m, (int)d))
+		return false;
+	*ret_us = civil_days((int)y, (int)m, (int)d) * DAY_US;
+	return true;
+}
+
+/* Lines of the import that only report; *ret is the first. */
+static size_t report_lines(const struct ast *a, const struct provenance *p,
+			   struct span *ret)
+{
+	size_t n = 0;
+
+	for (size_t g = 0; g < GATE_COUNT; g++)
+		for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
+			if (r->from == p && r->report_only && n++ == 0)
+				*ret = r->at;
+	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+		if (l->from == p && l->report_only && n++ == 0)
+			*ret = l->at;
+	return n;
+}
+
+static void check_trials(const struct ast *a, int64_t now_us, struct diag *d)
+{
+	for (const struct provenance *p = a->provenances; p != NULL; p = p->next) {
+		struct span at;
+		int64_t day;
+		size_t n;
+
+		if (!p->generated || !read_day(p->date, &day) ||
+		    now_us - day <= TRIAL_DAYS * DAY_US)
+			continue;
+		n = report_lines(a, p, &at);
+		if (n == 0)
+			continue;
+		diag_add(d, DIAG_WARNING, at, "long-trial",
+			 "imported on %.*s and report-only for %d days: %zu lines block "
+			 "nothing",
+			 10, p->date.p, (int)((now_us - day) / DAY_US), n);
+		diag_remedy(d, "import \"%s\" enforce, after a look at weir rules stats",
+			    p->file);
 	}
 }
 
 void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag *d)
 {
-	for (size_t g = 0; g < GATE_COUNT; g++) {
-		check_shadowed(a->gates[g].rules, d);
+	check_shadowed(a, d);
+	check_lists(a, d);
+	check_lines(a, d);
+	check_egress(a, d);
+	for (size_t g = 0; g < GATE_COUNT && cfg->now_us != 0; g++)
 		for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
-			if (cfg->now_us != 0)
-				check_expiry(r, cfg->now_us, d);
-	}
-	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next) {
-		check_list(l, d);
-		check_urls(l, d);
-	}
-	if (cfg->file_count > 0)
+			check_expiry(r, cfg->now_us, d);
+	if (cfg->now_us != 0)
+		check_trials(a, cfg->now_us, d);
+	if (cfg->file_count > 0 && !imports_alone(a))
 		check_gates(a, d);
 }

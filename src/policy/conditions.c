@@ -210,7 +210,11 @@ static bool stray_word(struct parser *ps, enum side side, const struct token *t)
 		    field_word((enum field)f)[0] != '\0')
 			words[n++] = field_word((enum field)f);
 	words[n++] = "any";
-	(void)parser_suggest(ps, t->text, words, n);
+	if (!parser_suggest(ps, t->text, words, n))
+		diag_remedy(ps->d, side == SIDE_FROM
+					   ? "from role ROLE, source NAME or PREFIX"
+					   : "to service NAME, host \"NAME\" or "
+					     "PREFIX");
 	return false;
 }
 
@@ -272,6 +276,8 @@ static bool read_element(struct parser *ps, enum side side, struct condition *c,
 				   "<table>"
 				 : "any, service, host, country, environment, a "
 				   "prefix or <table>");
+		diag_remedy(ps->d, side == SIDE_FROM ? "from role user, for example"
+						     : "to any, for example");
 		return false;
 	}
 	if (looks_like_address(t->text))
@@ -290,6 +296,8 @@ static bool read_elements(struct parser *ps, enum side side, struct condition *c
 	(void)next(ps);
 	if (peek(ps)->type == TOKEN_CLOSE) {
 		complain(ps, open, "this list is empty");
+		diag_remedy(ps->d, "%s any, for everything",
+			    side == SIDE_FROM ? "from" : "to");
 		return false;
 	}
 	while (more) {
@@ -345,12 +353,14 @@ static bool read_side(struct parser *ps, struct rule *r, enum side side, bool ne
 		twice = twice || is_word(peek(ps), "not");
 		if (twice) {
 			complain(ps, &ps->tok.list[ps->at - 1], "\"not\" twice");
+			diag_remedy(ps->d, "one \"not\", or none");
 			return false;
 		}
 	}
 	if (is_word(peek(ps), "any")) {
 		if (negated) {
 			complain(ps, peek(ps), "\"not any\" would never match");
+			diag_remedy(ps->d, "any, or what is not meant after \"not\"");
 			return false;
 		}
 		(void)next(ps);
@@ -402,6 +412,7 @@ static const struct zone *zone_named(struct parser *ps, const struct token *t)
 	if (count == ZONES_MAX || t->text.len >= sizeof(name)) {
 		complain(ps, t, "more than %d zones, or a name of more than 127 bytes",
 			 ZONES_MAX);
+		diag_remedy(ps->d, "an IANA name such as \"Europe/Berlin\"");
 		return NULL;
 	}
 	memcpy(name, t->text.p, t->text.len);

@@ -42,8 +42,10 @@ static bool read_who(struct parser *ps, struct expect *e)
 			 SHOWN(t->text));
 		if (addr_parse(t->text.p, t->text.len, &e->inside))
 			diag_remedy(ps->d, "user %.*s", SHOWN(t->text));
-		else
-			(void)parser_suggest(ps, t->text, l->words, l->count);
+		else if (!parser_suggest(ps, t->text, l->words, l->count))
+			diag_remedy(ps->d,
+				    "user, gateway, desktop, subnet, published or a "
+				    "source of weir.conf");
 		return false;
 	}
 	t = parser_text(ps, "an inside address");
@@ -52,6 +54,7 @@ static bool read_who(struct parser *ps, struct expect *e)
 	if (addr_parse(t->text.p, t->text.len, &e->inside))
 		return true;
 	complain(ps, t, "\"%.*s\" is no address", SHOWN(t->text));
+	diag_remedy(ps->d, "one address, such as 10.10.16.41, of who connects");
 	return false;
 }
 
@@ -65,6 +68,7 @@ static bool read_target(struct parser *ps, struct expect *e)
 
 	if (t->type != TOKEN_ARROW) {
 		complain(ps, t, "expected \"->\" here");
+		diag_remedy(ps->d, "-> HOST:PORT or ADDRESS:PORT");
 		return false;
 	}
 	(void)next(ps);
@@ -91,6 +95,8 @@ static bool read_target(struct parser *ps, struct expect *e)
 	    memchr(host.p, '*', host.len) != NULL) {
 		complain(ps, t, "\"%.*s\" is neither a host name nor an address",
 			 SHOWN(host));
+		diag_remedy(ps->d,
+			    "name.example:443, 192.0.2.1:443 or [2001:db8::1]:443");
 		return false;
 	}
 	if (host.p[host.len - 1] == '.')
@@ -195,18 +201,22 @@ static bool read_peer(struct parser *ps, struct expect *e)
 		return false;
 	if (e->has_address) {
 		complain(ps, t, "the target is an address already");
+		diag_remedy(ps->d, "the line without \"address\", or a host name as the "
+				   "target");
 		return false;
 	}
 	e->has_address = true;
 	if (addr_parse(t->text.p, t->text.len, &e->peer))
 		return true;
 	complain(ps, t, "\"%.*s\" is no address", SHOWN(t->text));
+	diag_remedy(ps->d, "address 192.0.2.1");
 	return false;
 }
 
 static bool read_gate(struct parser *ps, struct expect *e)
 {
 	const struct token *t = parser_text(ps, "the name of a gate");
+	const char *words[GATE_COUNT];
 
 	if (t == NULL)
 		return false;
@@ -215,6 +225,11 @@ static bool read_gate(struct parser *ps, struct expect *e)
 	if (e->has_gate)
 		return true;
 	complain(ps, t, "there is no gate \"%.*s\"", SHOWN(t->text));
+	for (unsigned i = 0; i < GATE_COUNT; i++)
+		words[i] = gate_name((enum gate)i);
+	if (!parser_suggest(ps, t->text, words, GATE_COUNT))
+		diag_remedy(ps->d, "exceptions, own, ip-firewall, connectors, endpoints, "
+				   "rules, default or undecidable");
 	return false;
 }
 
@@ -252,11 +267,13 @@ bool parse_expect(struct parser *ps)
 		if (i == 5) {
 			complain(ps, t, "\"%.*s\" is no part of an expect line",
 				 SHOWN(t->text));
-			(void)parser_suggest(ps, t->text, words, 5);
+			if (!parser_suggest(ps, t->text, words, 5))
+				diag_remedy(ps->d, "proto, address, at, gate or label");
 			return false;
 		}
 		if ((seen >> i & 1) != 0) {
 			complain(ps, t, "\"%s\" twice on this line", words[i]);
+			diag_remedy(ps->d, "one of the two");
 			return false;
 		}
 		seen |= 1u << i;

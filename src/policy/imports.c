@@ -180,10 +180,12 @@ bool parse_policy_name(struct parser *ps)
 	if (t->text.len > POLICY_TEXT_MAX) {
 		complain(ps, t, "this text has %zu bytes; at most %d are kept",
 			 t->text.len, POLICY_TEXT_MAX);
+		diag_remedy(ps->d, "a shorter name");
 		return false;
 	}
 	if (ps->ast->provenance_count == POLICY_NAMES_MAX) {
 		complain(ps, word, "more than %d policies", POLICY_NAMES_MAX);
+		diag_remedy(ps->d, "one policy for lines that are alike");
 		return false;
 	}
 	p = add_provenance(ps);

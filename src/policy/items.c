@@ -16,6 +16,7 @@ struct item *item_new(struct parser *ps, enum field f)
 		diag_error(ps->d, (struct span){.file = ps->file->name},
 			   "more than %d items in all lists and tables together",
 			   POLICY_ITEMS_MAX);
+		diag_remedy(ps->d, "wider prefixes and patterns in the largest table");
 		ps->ast->item_count++;
 		return NULL;
 	}
@@ -60,6 +61,22 @@ static struct item *word_item(struct parser *ps, enum field f, size_t id,
 	return it;
 }
 
+/* What there is, when nothing is near. */
+static void note_words(struct parser *ps, const char *const *words, size_t count,
+		       const char *what)
+{
+	char list[200] = "";
+	size_t len = 0, n = 0;
+
+	while (n < count && n < 8 && len + strlen(words[n]) + 3 < sizeof(list)) {
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+					n == 0 ? "" : ", ", words[n]);
+		n++;
+	}
+	diag_note(ps->d, "%s%s: %s%s", what, count == 1 ? "" : "s", list,
+		  n < count ? " and more" : "");
+}
+
 /* A word of the vocabulary, by number. */
 static struct item *read_listed(struct parser *ps, enum field f, const struct token *t,
 				const struct word_list *l, bool fold)
@@ -69,8 +86,12 @@ static struct item *read_listed(struct parser *ps, enum field f, const struct to
 	if (i < l->count)
 		return word_item(ps, f, i, l->words[i]);
 	complain(ps, t, "unknown %s \"%.*s\"", field_word(f), SHOWN(t->text));
-	if (!parser_suggest(ps, t->text, l->words, l->count) && l->count == 0)
+	if (parser_suggest(ps, t->text, l->words, l->count))
+		return NULL;
+	if (l->count == 0)
 		diag_note(ps->d, "the configuration names no %ss", field_word(f));
+	else
+		note_words(ps, l->words, l->count, field_word(f));
 	return NULL;
 }
 
@@ -96,6 +117,8 @@ static struct item *read_service(struct parser *ps, const struct token *t)
 		nearest_offer(&n, v->groups[i].name);
 	if (n.best != NULL)
 		diag_remedy(ps->d, "%s", n.best);
+	else
+		note_words(ps, v->services.words, v->services.count, "service");
 	return NULL;
 }
 
@@ -215,11 +238,15 @@ static struct item *read_prefix(struct parser *ps, enum field f, const struct to
 	case PREFIX_BAD_LENGTH:
 		complain(ps, t, "\"%.*s\": the prefix length is no number up to %d",
 			 SHOWN(t->text), memchr(t->text.p, ':', t->text.len) ? 128 : 32);
+		diag_remedy(ps->d, memchr(t->text.p, ':', t->text.len) != NULL
+					   ? "2001:db8::/32"
+					   : "10.0.0.0/8");
 		return NULL;
 	case PREFIX_BAD_ADDRESS:
 		break;
 	}
 	complain(ps, t, "\"%.*s\" is no address and no prefix", SHOWN(t->text));
+	diag_remedy(ps->d, "10.0.0.0/8, 192.0.2.1 or 2001:db8::/32");
 	return NULL;
 }
 
@@ -506,6 +533,7 @@ struct item *item_read(struct parser *ps, enum field f, const struct token *t)
 		return read_table(ps, f, t);
 	if (!is_text(t)) {
 		complain(ps, t, "expected %s here", own_remedy(f));
+		diag_remedy(ps->d, "%s in this place", own_remedy(f));
 		return NULL;
 	}
 	switch (f) {
@@ -583,6 +611,7 @@ bool items_more(struct parser *ps, const struct token *open, bool *ret_more)
 		return false;
 	}
 	complain(ps, t, "expected a comma or \"}\" before \"%.*s\"", SHOWN(t->text));
+	diag_remedy(ps->d, ", %.*s", SHOWN(t->text));
 	return false;
 }
 
@@ -594,6 +623,7 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 
 	if (open->type == TOKEN_END) {
 		complain(ps, open, "expected %s here", what);
+		diag_remedy(ps->d, "%s in this place, or several between braces", what);
 		return false;
 	}
 	if (open->type == TOKEN_OPEN && peek(ps)->type == TOKEN_CLOSE) {

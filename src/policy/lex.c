@@ -121,6 +121,7 @@ static bool lex_string(struct reader *r, size_t end, struct token *ret, struct d
 		diag_error(d, span_at(r, r->pos + 1 + bad, 1),
 			   "byte 0x%02x in a string: neither printable nor UTF-8",
 			   (unsigned char)ret->text.p[bad]);
+		diag_remedy(d, "the text in UTF-8, without control characters");
 		return false;
 	}
 	return true;
@@ -176,14 +177,18 @@ static bool lex_other(struct reader *r, struct token *ret, struct diag *d)
 			ret->len = 1;
 			return true;
 		}
-	if (c == '\\')
+	if (c == '\\') {
 		diag_error(d, span_at(r, r->pos, 1),
 			   "\"\\\" joins the next line, so it stands last on its line");
-	else if (c == '>')
+		diag_remedy(d, "a string between quotes, where the \"\\\" is meant");
+	} else if (c == '>') {
 		diag_error(d, span_at(r, r->pos, 1), "\">\" without \"<\"");
-	else
+		diag_remedy(d, "<name>, or -> in an expect line");
+	} else {
 		diag_error(d, span_at(r, r->pos, 1), "byte 0x%02x outside of a string",
 			   (unsigned char)c);
+		diag_remedy(d, "words of ASCII; other text between quotes");
+	}
 	return false;
 }
 
@@ -269,6 +274,7 @@ static enum lex_result lex_line(struct reader *r, struct tokens *ret, bool *ret_
 		if (ret->count == TOKENS_MAX) {
 			diag_error(d, span_at(r, r->pos, one.len),
 				   "this statement has more than %d words", TOKENS_MAX);
+			diag_remedy(d, "table <name> file \"NAME\" for long lists");
 			return give_up(r);
 		}
 		if (tokens_add(ret, &one) != 0)

@@ -73,6 +73,7 @@ static bool read_connector(struct parser *ps, struct endpoint_list *l)
 	}
 	if (is_word(t, "any")) {
 		complain(ps, t, "a list belongs to one connector");
+		diag_remedy(ps->d, "list shared_sql for role gateway, and one list each");
 		return false;
 	}
 	it = item_read(ps, FIELD_CONNECTOR, t);
@@ -148,6 +149,7 @@ static bool read_list_words(struct parser *ps, struct endpoint_list *l)
 		}
 		if (!is_word(peek(ps), "service")) {
 			complain(ps, peek(ps), "expected \"service\" after \"beside\"");
+			diag_remedy(ps->d, "beside service { power-platform, entra }");
 			return false;
 		}
 		(void)next(ps);
@@ -230,6 +232,7 @@ static bool sound_order(struct parser *ps, const struct token *t, uint32_t last,
 
 	if (!parse_u64(t->text, 1000000, &n)) {
 		complain(ps, t, "a line's number is at most 1000000");
+		diag_remedy(ps->d, "%u", (unsigned)last + 1);
 		return false;
 	}
 	if (n <= last) {
@@ -260,8 +263,9 @@ static bool read_action(struct parser *ps, struct rule *r)
 		return true;
 	}
 	complain(ps, t, "expected allow or deny after the number");
-	if (is_word(t, "block") || is_word(t, "blocked"))
-		diag_remedy(ps->d, "deny");
+	diag_remedy(ps->d, "%s",
+		    is_word(t, "block") || is_word(t, "blocked") ? "deny"
+								 : "allow or deny");
 	return false;
 }
 
@@ -317,6 +321,7 @@ static bool read_notes(struct parser *ps, struct rule *r)
 			complain(ps, peek(ps),
 				 "\"%.*s\": only label and note may follow an endpoint",
 				 SHOWN(peek(ps)->text));
+			diag_remedy(ps->d, "label \"TEXT\" or note \"TEXT\"");
 			return false;
 		}
 		if (!attribute_read(ps, r, a, &seen))

@@ -47,6 +47,8 @@ static bool read_hosts(struct parser *ps, struct item **list)
 			complain(ps, t,
 				 "names are listed one by one here: no tables, "
 				 "no stars");
+			diag_remedy(ps->d, "host { contoso.crm4.dynamics.com, "
+					   "contoso.sharepoint.com }");
 			return false;
 		}
 	return true;
@@ -132,6 +134,7 @@ bool parse_tenant(struct parser *ps)
 		return false;
 	if (ps->ast->tenant_count == POLICY_NAMES_MAX) {
 		complain(ps, name, "more than %d tenants", POLICY_NAMES_MAX);
+		diag_remedy(ps->d, "own and partner tenants only; others are foreign");
 		return false;
 	}
 	t->name = name->text;
@@ -210,6 +213,7 @@ bool parse_environment(struct parser *ps)
 		return false;
 	if (ps->ast->environment_count == POLICY_ENVS_MAX) {
 		complain(ps, name, "more than %d environments", POLICY_ENVS_MAX);
+		diag_remedy(ps->d, "environments that lines name only");
 		return false;
 	}
 	e->name = name->text;

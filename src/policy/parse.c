@@ -70,6 +70,8 @@ bool parser_end(struct parser *ps)
 	if (t->type == TOKEN_END)
 		return true;
 	complain(ps, t, "nothing may follow here, but \"%.*s\" does", SHOWN(t->text));
+	diag_remedy(ps->d,
+		    "the line up to this word, and what follows on a line of its own");
 	return false;
 }
 
@@ -92,6 +94,7 @@ const struct token *parser_text(struct parser *ps, const char *what)
 		return t;
 	}
 	complain(ps, t, "expected %s here", what);
+	diag_remedy(ps->d, "%s in this place", what);
 	return NULL;
 }
 
@@ -187,6 +190,7 @@ static bool splice(struct parser *ps, const struct token *t, const struct macro 
 	if (ps->tok.count + m->count + 2 > TOKENS_MAX) {
 		complain(ps, t, "this statement has more than %d words with its macros",
 			 TOKENS_MAX);
+		diag_remedy(ps->d, "table <name> file \"NAME\" for long lists");
 		return false;
 	}
 	for (size_t i = 0; i < m->count; i++) {
@@ -255,6 +259,7 @@ static bool macro_sound(struct parser *ps)
 		}
 		complain(ps, t, "\"%.*s\" cannot be the value of a macro",
 			 SHOWN(t->text));
+		diag_remedy(ps->d, "one word or string, or a list between braces");
 		return false;
 	}
 	for (size_t i = 3; i < last; i++) {
@@ -264,6 +269,7 @@ static bool macro_sound(struct parser *ps)
 		    in->type == TOKEN_EQUALS || in->type == TOKEN_ARROW) {
 			complain(ps, in, "\"%.*s\" inside the list of a macro",
 				 SHOWN(in->text));
+			diag_remedy(ps->d, "words, strings and <tables> between commas");
 			return false;
 		}
 	}
@@ -272,6 +278,9 @@ static bool macro_sound(struct parser *ps)
 			 last == 3 && ps->tok.list[3].type == TOKEN_CLOSE
 				 ? "this list is empty"
 				 : "this list has no \"}\" on its line");
+		diag_remedy(ps->d,
+			    "{ ITEM, ITEM }; \"\\\" at the end of a line joins the "
+			    "next one");
 		return false;
 	}
 	return true;
@@ -292,6 +301,7 @@ static bool parse_macro(struct parser *ps)
 		return false;
 	if (ps->macro_count == POLICY_NAMES_MAX) {
 		complain(ps, name, "more than %d macros", POLICY_NAMES_MAX);
+		diag_remedy(ps->d, "tables for lists that several lines share");
 		return false;
 	}
 	m = parser_take(ps, sizeof(*m));
@@ -358,7 +368,10 @@ static bool unknown_statement(struct parser *ps, const struct token *t)
 			return false;
 		}
 	complain(ps, t, "no statement begins with \"%.*s\"", SHOWN(t->text));
-	(void)parser_suggest(ps, t->text, words, sizeof(words) / sizeof(words[0]));
+	if (!parser_suggest(ps, t->text, words, sizeof(words) / sizeof(words[0])))
+		diag_remedy(ps->d,
+			    "allow, deny, alert, gate, list, table, expect or another "
+			    "statement of weir.rules(5)");
 	return false;
 }
 
@@ -451,6 +464,8 @@ static bool has_no_nul(struct parser *ps, const struct source *s)
 		}
 	at.col = (unsigned)(nul - from) + 1;
 	diag_error(ps->d, at, "a NUL byte: this is not a text file");
+	diag_remedy(ps->d,
+		    "a file of text in UTF-8 (UTF-16 has a NUL in most characters)");
 	return false;
 }
 
@@ -461,6 +476,7 @@ const struct source *parser_open(struct parser *ps, const char *path, struct spa
 
 	if (ps->ast->source_count == POLICY_FILES_MAX) {
 		diag_error(ps->d, at, "more than %d files", POLICY_FILES_MAX);
+		diag_remedy(ps->d, "fewer and longer files");
 		return NULL;
 	}
 	s = parser_take(ps, sizeof(*s));
@@ -478,6 +494,7 @@ const struct source *parser_open(struct parser *ps, const char *path, struct spa
 	}
 	if (rc != 0) {
 		diag_error(ps->d, at, "cannot read \"%s\": %s", path, why_not(rc));
+		diag_note(ps->d, "names are relative to the file that names them");
 		return NULL;
 	}
 	*ps->ast->sources_end = s;
@@ -563,6 +580,8 @@ static const struct source *open_named(struct parser *ps, const struct files *f,
 			 POLICY_INCLUDE_MAX);
 	else
 		s = parser_open(ps, path, parser_span(ps, t));
+	if (i < f->depth || f->depth == POLICY_INCLUDE_MAX)
+		diag_remedy(ps->d, "what both need in a third file");
 	free(path);
 	return s;
 }
@@ -615,6 +634,7 @@ static bool parse_import(struct parser *ps, struct files *f)
 		return false;
 	if (ps->from != NULL) {
 		complain(ps, word, "a generated file imports no other");
+		diag_remedy(ps->d, "this statement in a file of your own");
 		return false;
 	}
 	s = open_named(ps, f, t, "import");
@@ -643,6 +663,7 @@ static void read_statement(struct parser *ps, struct files *f)
 	ps->tok.count = 0;
 	if (first->type == TOKEN_MACRO) {
 		complain(ps, first, "a statement begins with a word, not with a macro");
+		diag_remedy(ps->d, "allow, deny or another word before the macro");
 		return;
 	}
 	if (!expand(ps))

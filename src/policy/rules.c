@@ -82,6 +82,7 @@ bool parse_gate(struct parser *ps)
 		complain(ps, t,
 			 "an exception is in force or is not there: gate "
 			 "exceptions cannot be report-only");
+		diag_remedy(ps->d, "gate exceptions");
 		return false;
 	}
 	ps->ast->gates[g].seen = true;
@@ -108,11 +109,13 @@ static bool read_text(struct parser *ps, enum attribute a, struct str *ret)
 	if (!is_text(t) || t->text.len == 0) {
 		complain(ps, t, "expected text between quotes after \"%s\"",
 			 attribute_words[a]);
+		diag_remedy(ps->d, "%s \"some words\"", attribute_words[a]);
 		return false;
 	}
 	if (t->text.len > POLICY_TEXT_MAX) {
 		complain(ps, t, "this text has %zu bytes; at most %d are kept",
 			 t->text.len, POLICY_TEXT_MAX);
+		diag_remedy(ps->d, "a shorter text, and ticket \"ID\" for the rest");
 		return false;
 	}
 	(void)next(ps);
@@ -127,6 +130,7 @@ static bool read_score(struct parser *ps, struct rule *r)
 
 	if (!is_text(t) || !parse_u64(t->text, 1000, &n)) {
 		complain(ps, t, "a score is a number from 0 to 1000");
+		diag_remedy(ps->d, "score 50");
 		return false;
 	}
 	r->score = (uint32_t)n;
@@ -193,6 +197,9 @@ static bool read_skip_gate(struct parser *ps, struct rule *r)
 	}
 	if (g != GATE_COUNT) {
 		complain(ps, t, "gate %s cannot be skipped", gate_name(g));
+		diag_remedy(ps->d,
+			    "skip { own, ip-firewall, connectors, endpoints, rules, "
+			    "default } or some of them");
 	} else if (memchr(t->text.p, ':', t->text.len) != NULL) {
 		complain(ps, t, "one list of a gate cannot be skipped by itself");
 		diag_remedy(ps->d, "skip endpoints");
@@ -210,6 +217,8 @@ static bool read_skip(struct parser *ps, struct rule *r)
 	if (ps->gate != GATE_EXCEPTIONS) {
 		complain(ps, &ps->tok.list[ps->at - 1],
 			 "only a line of gate exceptions can skip a gate");
+		diag_remedy(ps->d, "this line in gate exceptions, with owner, reason and "
+				   "expires");
 		return false;
 	}
 	if (open->type == TOKEN_OPEN)
@@ -230,6 +239,7 @@ bool attribute_read(struct parser *ps, struct rule *r, enum attribute a, unsigne
 
 	if ((*seen >> a & 1) != 0) {
 		complain(ps, t, "\"%s\" twice on this line", attribute_words[a]);
+		diag_remedy(ps->d, "one of the two");
 		return false;
 	}
 	*seen |= 1u << a;
@@ -281,6 +291,8 @@ struct rule *rule_new(struct parser *ps, const struct token *t)
 
 	if (ps->ast->rule_count == POLICY_RULES_MAX) {
 		complain(ps, t, "more than %d lines in all gates", POLICY_RULES_MAX);
+		diag_remedy(ps->d, "one line with a list or a <table> for lines that are "
+				   "alike");
 		return NULL;
 	}
 	r = parser_take(ps, sizeof(*r));
@@ -463,6 +475,7 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 	}
 	if (r->has_score && r->action != ACTION_ALERT) {
 		diag_error(ps->d, r->at, "only alert lines have a score");
+		diag_remedy(ps->d, "alert .. score NUMBER, or the line without it");
 		return false;
 	}
 	return true;
@@ -510,6 +523,7 @@ static bool stray_word(struct parser *ps, const struct token *t)
 		return no_scope(ps, t);
 	if (is_word(t, "in-scope") || is_word(t, "other")) {
 		complain(ps, t, "\"%.*s\" belongs to gate default", SHOWN(t->text));
+		diag_remedy(ps->d, "this line in gate default, or to service NAME");
 		return false;
 	}
 	if (is_word(t, "user")) {
@@ -519,7 +533,9 @@ static bool stray_word(struct parser *ps, const struct token *t)
 	}
 	complain(ps, t, "\"%.*s\" is neither a condition nor an attribute",
 		 SHOWN(t->text));
-	(void)parser_suggest(ps, t->text, words, m);
+	if (!parser_suggest(ps, t->text, words, m))
+		diag_remedy(ps->d, "from, to, port, proto or another condition, or label "
+				   "\"TEXT\"; weir.rules(5) lists them");
 	return false;
 }
 

@@ -37,6 +37,7 @@ static bool add_entry(struct parser *ps, struct table *table, const struct token
 
 	if (!is_text(t) || t->text.len == 0) {
 		complain(ps, t, "expected a prefix, a host name or a country here");
+		diag_remedy(ps->d, "10.0.0.0/8, \"*.name.example\" or DE");
 		return false;
 	}
 	kind = kind_of(t->text);
@@ -44,6 +45,7 @@ static bool add_entry(struct parser *ps, struct table *table, const struct token
 		complain(ps, t, "table <%.*s> holds %s, but \"%.*s\" is of another kind",
 			 SHOWN(table->name), table_kind_name(table->kind),
 			 SHOWN(t->text));
+		diag_remedy(ps->d, "this entry in a table of its own");
 		return false;
 	}
 	it = item_read(ps, fields[kind], t);
@@ -137,6 +139,7 @@ static struct table *table_new(struct parser *ps, const struct token *t)
 
 	if (ps->ast->table_count == POLICY_NAMES_MAX) {
 		complain(ps, t, "more than %d tables", POLICY_NAMES_MAX);
+		diag_remedy(ps->d, "one table for lists that are alike");
 		return NULL;
 	}
 	table = parser_take(ps, sizeof(*table));
@@ -203,5 +206,6 @@ bool parse_table(struct parser *ps)
 	if (is_word(peek(ps), "file"))
 		return read_from_file(ps, table);
 	complain(ps, peek(ps), "expected { .. } or file \"NAME\" here");
+	diag_remedy(ps->d, "table <%.*s> { 10.0.0.0/8 }", SHOWN(table->name));
 	return false;
 }

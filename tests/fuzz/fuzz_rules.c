@@ -2,6 +2,9 @@
 /*
  * Rule files.  Whatever the bytes: a policy or a finding, never both nor neither of error and
  * policy; what is printed parses, prints as itself, and decides the same.
+ *
+ * What follows a line MARK is a second file, "other", for `include`, `import` and tables; one
+ * that `weir import` could have written gets the hash that belongs to it.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,36 +13,87 @@
 #include <unistd.h>
 
 #include "../unit/policy/fixture.h"
+#include "base/hash.h"
 #include "policy/ast.h"
 #include "policy/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/*
- * One file for all inputs, alone in a folder of its own: what includes name is not there, but
- * for the file itself.  In memory: a disk takes longer than the parser.
- */
+#define MARK   "#--- other\n"
+#define FOLDER "/dev/shm/weir-fuzz-rules-XXXXXX"
+
+/* Two files for all inputs, alone in a folder.  In memory: a disk takes longer than the parser. */
+static const char *folder_path(void)
+{
+	static char folder[] = FOLDER;
+	static bool made;
+
+	if (!made && mkdtemp(folder) == NULL)
+		abort();
+	made = true;
+	return folder;
+}
+
 static const char *rules_path(void)
 {
-	static char folder[] = "/dev/shm/weir-fuzz-rules-XXXXXX";
-	static char path[sizeof(folder) + 8];
+	static char path[sizeof(FOLDER) + 8];
 
-	if (path[0] == '\0') {
-		if (mkdtemp(folder) == NULL)
-			abort();
-		(void)snprintf(path, sizeof(path), "%s/rules", folder);
-	}
+	(void)snprintf(path, sizeof(path), "%s/rules", folder_path());
 	return path;
+}
+
+static const char *other_path(void)
+{
+	static char path[sizeof(FOLDER) + 8];
+
+	(void)snprintf(path, sizeof(path), "%s/other", folder_path());
+	return path;
+}
+
+static void write_at(int *fd, const char *path, const void *text, size_t len)
+{
+	if (*fd == -1)
+		*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd == -1 || ftruncate(*fd, 0) != 0 ||
+	    pwrite(*fd, text, len, 0) != (ssize_t)len)
+		abort();
+}
+
+static void append_at(int fd, const char *text, size_t at)
+{
+	if (pwrite(fd, text, strlen(text), (off_t)at) != (ssize_t)strlen(text))
+		abort();
+}
+
+/* The second file; a generated one ends with its hash. */
+static void write_other(const char *text, size_t len)
+{
+	static const char first[] = "# weir import: generated";
+	static int fd = -1;
+	uint8_t digest[32];
+	char hex[2 * sizeof(digest) + 1], last[128];
+
+	write_at(&fd, other_path(), text, len);
+	if (len <= strlen(first) || memcmp(text, first, strlen(first)) != 0 ||
+	    text[len - 1] != '\n')
+		return;
+	digest_sha256(text, len, digest);
+	hex_format(digest, sizeof(digest), hex);
+	(void)snprintf(last, sizeof(last), "# weir import: sha256 %s\n", hex);
+	append_at(fd, last, len);
 }
 
 static void write_rules(const void *text, size_t len)
 {
 	static int fd = -1;
+	const char *mark = memmem(text, len, MARK, strlen(MARK));
+	size_t rules = mark == NULL ? len : (size_t)(mark - (const char *)text);
 
-	if (fd == -1)
-		fd = open(rules_path(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1 || ftruncate(fd, 0) != 0 || pwrite(fd, text, len, 0) != (ssize_t)len)
-		abort();
+	write_at(&fd, rules_path(), text, rules);
+	if (mark == NULL)
+		write_other("", 0);
+	else
+		write_other(mark + strlen(MARK), len - rules - strlen(MARK));
 }
 
 static struct policy *load(const void *text, size_t len, struct diag *d)
@@ -59,12 +113,9 @@ static struct policy *load(const void *text, size_t len, struct diag *d)
 /* Leaves nothing behind. */
 __attribute__((destructor)) static void clean_up(void)
 {
-	char folder[64];
-	size_t len = strlen(rules_path()) - strlen("/rules");
-
-	(void)snprintf(folder, sizeof(folder), "%.*s", (int)len, rules_path());
 	(void)unlink(rules_path());
-	(void)rmdir(folder);
+	(void)unlink(other_path());
+	(void)rmdir(folder_path());
 }
 
 static char *print(const struct policy *p, size_t *ret_len)

@@ -26,6 +26,10 @@ for f in rules/*.rules; do
 	if [ $n = 0 ]; then ok "$f: each expectation can fail"; else not_ok "$f: $n cannot fail"; fi
 done
 check "the demo's rules" "$W" check -c tests/demo/demo.conf
+"$W" check -c tests/demo/demo.conf -r tests/rules/ok/man-long.in >"$t/out" 2>&1
+check "the long example of weir.rules(5), without a finding" \
+	grep -q '^fine: .* 3 expectations' "$t/out"
+if grep -E ': (error|warning)' "$t/out"; then not_ok "it has findings"; fi
 check "presets together" "$W" check rules/geo.rules rules/off-hours.rules \
 	rules/user-sites.rules rules/gateway-hosts.rules rules/desktop-flows.rules \
 	rules/subnets.rules

@@ -101,6 +101,21 @@ static const struct prefix_list fixture_prefixes[SRC_COUNT] = {
 	{fixture_vnet, 1},
 };
 
+/* Translated addresses: 198.51.100.10; 203.0.113.20 and .21 */
+#define FIXTURE_ADDR(a, b, c, d)                                             \
+	{                                                                    \
+		{                                                            \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d \
+		}                                                            \
+	}
+static const struct addr fixture_munich[] = {FIXTURE_ADDR(198, 51, 100, 10)};
+static const struct addr fixture_lyon[] = {FIXTURE_ADDR(203, 0, 113, 20),
+					   FIXTURE_ADDR(203, 0, 113, 21)};
+static const struct addr_list fixture_egress[SITE_COUNT] = {
+	{fixture_munich, 1},
+	{fixture_lyon, 2},
+};
+
 static const struct service_group fixture_groups[] = {
 	{"power-platform",
 	 {{1u << SVC_DATAVERSE | 1u << SVC_POWER_APPS | 1u << SVC_POWER_AUTOMATE}}},
@@ -113,6 +128,7 @@ static const struct vocabulary fixture_vocabulary = {
 	.sites = {fixture_sites, SITE_COUNT},
 	.sources = {fixture_sources, SRC_COUNT},
 	.source_prefixes = fixture_prefixes,
+	.site_egress = fixture_egress,
 	.groups = fixture_groups,
 	.group_count = 1,
 };

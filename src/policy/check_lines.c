@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check_lines - what a line says beyond its condition: host patterns that match names that
+ * anybody may register, a deny of the infrastructure, tables without entries, people and
+ * connectors.
+ */
+#include <string.h>
+
+#include "policy/check.h"
+#include "policy/parse.h"
+
+#define ITEMS_COMPARED 100000 /* items of a line with those of the table */
+
+struct span rule_span(const struct rule *r, struct str word)
+{
+	const char *at = word.len == 0 || r->text.len == 0
+				 ? NULL
+				 : memmem(r->text.p, r->text.len, word.p, word.len);
+	struct span s = r->at;
+
+	if (at == NULL)
+		return s;
+	s.col += (unsigned)(at - r->text.p);
+	s.len = (unsigned)word.len;
+	return s;
+}
+
+void note_origin(struct diag *d, const struct rule *r)
+{
+	if (r->from == NULL || !r->from->generated)
+		return;
+	if (r->from->title.len > 0)
+		diag_note(d,
+			  "the line comes from the tenant (policy \"%.*s\"): correct it "
+			  "there, then import again",
+			  SHOWN(r->from->title));
+	else
+		diag_note(d, "the line comes from the tenant: correct it there, then "
+			     "import again");
+}
+
+/* ---- hosts ------------------------------------------------------------------------------- */
+
+/* Where the label begins that somebody registers: "contoso" of "x.contoso.co.uk". */
+static size_t registered(struct str s)
+{
+	size_t end = s.len, dots[3] = {0}, n = 0;
+
+	for (size_t i = s.len; i-- > 0 && n < 3;)
+		if (s.p[i] == '.')
+			dots[n++] = i;
+	if (n == 0)
+		return end;
+	/* "co.uk", "com.au": two letters, and three at most before them. */
+	if (n >= 2 && s.len - dots[0] == 3 && dots[0] - dots[1] <= 4)
+		return n == 3 ? dots[2] + 1 : 0;
+	return n >= 2 ? dots[1] + 1 : 0;
+}
+
+static void check_host(const struct rule *r, const struct item *it, struct diag *d)
+{
+	const struct str s = it->text;
+	const size_t from = registered(s);
+	const char *dot = from < s.len ? memchr(s.p + from, '.', s.len - from) : NULL;
+	const size_t len = dot == NULL ? 0 : (size_t)(dot - s.p) - from;
+	const char *star = len < 2 ? NULL : memchr(s.p + from, '*', len);
+	size_t before;
+
+	if (star == NULL)
+		return;
+	before = (size_t)(star - s.p);
+	diag_add(d, DIAG_WARNING, rule_span(r, s), "string-prefix",
+		 "also matches %.*sevil%.*s, a name that anybody may register",
+		 (int)(before > 100 ? 100 : before), s.p,
+		 (int)(s.len - before - 1 > 100 ? 100 : s.len - before - 1), star + 1);
+	if (before == 0)
+		diag_remedy(d, "{ \"%.*s\", \"*.%.*s\" }", (int)s.len - 1, s.p + 1,
+			    (int)s.len - 1, s.p + 1);
+	else
+		diag_remedy(d, "each name that is meant, without this star");
+	note_origin(d, r);
+}
+
+static void check_hosts(const struct rule *r, struct diag *d)
+{
+	if (r->action != ACTION_ALLOW)
+		return;
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		for (const struct item *it = c->items; it != NULL; it = it->next)
+			if (!c->negated && it->field == FIELD_HOST && it->table == NULL)
+				check_host(r, it, d);
+}
+
+/* ---- the infrastructure ------------------------------------------------------------------ */
+
+static const struct item *infrastructure_of(const struct ast *a)
+{
+	const struct table *t = a->tables;
+
+	while (t != NULL && !str_equal(t->name, STR("infrastructure")))
+		t = t->next;
+	return t == NULL ? NULL : t->items;
+}
+
+/* The entry of the table that the item denies, whole or in part. */
+static const struct item *denied_entry(const struct ast *a, const struct item *table,
+				       const struct item *it, size_t *steps)
+{
+	if (it->field != table->field || it->table != NULL)
+		return NULL;
+	for (const struct item *t = table; t != NULL; t = t->next) {
+		if (++*steps > ITEMS_COMPARED)
+			return NULL;
+		if (item_covers(a->vocabulary, t, it) ||
+		    item_covers(a->vocabulary, it, t))
+			return t;
+	}
+	return NULL;
+}
+
+/* A list is not asked about these hosts; a line is. */
+static void check_infrastructure(const struct ast *a, const struct rule *r,
+				 const struct item *table, struct diag *d)
+{
+	size_t steps = 0;
+
+	if (table == NULL || r->action != ACTION_DENY)
+		return;
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		for (const struct item *it = c->items; it != NULL && !c->negated;
+		     it = it->next) {
+			const struct item *hit = denied_entry(a, table, it, &steps);
+
+			if (hit == NULL)
+				continue;
+			diag_add(
+				d, DIAG_WARNING, rule_span(r, it->text),
+				"denies-infrastructure",
+				"table <infrastructure> holds \"%.*s\": machines need it "
+				"for login, updates or certificates",
+				SHOWN(hit->text));
+			diag_remedy(d, "an allow line above for those who need it, or "
+				       "the table without this entry");
+			note_origin(d, r);
+		}
+}
+
+/* ---- connectors and people --------------------------------------------------------------- */
+
+/* A flow of a person runs in Microsoft's cloud: what passes here is the person's browser. */
+static void check_people(const struct rule *r, struct diag *d)
+{
+	if (r->gate != GATE_CONNECTORS || r->action != ACTION_DENY)
+		return;
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		for (const struct item *it = c->items; it != NULL && !c->negated;
+		     it = it->next) {
+			if (it->field != FIELD_ROLE || it->id != ROLE_USER)
+				continue;
+			diag_add(d, DIAG_WARNING, rule_span(r, it->text), "people",
+				 "connectors are never seen where role user stands: this "
+				 "denies people the hosts in their browsers");
+			diag_remedy(d, "from role { gateway, desktop, subnet }, or the "
+				       "hosts in gate rules");
+			return;
+		}
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
+static void check_tables(const struct ast *a, struct diag *d)
+{
+	for (const struct table *t = a->tables; t != NULL; t = t->next) {
+		if (t->count > 0)
+			continue;
+		diag_add(d, DIAG_WARNING, t->at, "empty-table",
+			 "table <%.*s> holds nothing: what asks for it never matches",
+			 SHOWN(t->name));
+		diag_remedy(d, "its entries, or the files without the table");
+	}
+}
+
+void check_lines(const struct ast *a, struct diag *d)
+{
+	const struct item *infrastructure = infrastructure_of(a);
+
+	for (size_t g = 0; g < GATE_COUNT; g++)
+		for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next) {
+			check_hosts(r, d);
+			check_infrastructure(a, r, infrastructure, d);
+			check_people(r, d);
+		}
+	check_tables(a, d);
+}

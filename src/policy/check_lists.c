@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check_lists - lists of endpoints: patterns that match more than they seem to, numbers that
+ * leave something out, what no wire shows at the place where a role stands.
+ *
+ * Source of the traps: Microsoft Learn "Connector endpoint filtering" (text of 2025-09-19):
+ * `*` is any run of bytes, so it does not end where a host name or a label does.
+ */
+#include <string.h>
+
+#include "policy/check.h"
+#include "policy/parse.h"
+
+/* ---- patterns ---------------------------------------------------------------------------- */
+
+/* The part of a pattern that names a server; empty when it cannot be told. */
+static struct str server_of(enum family family, struct str s)
+{
+	const char *mark = memmem(s.p, s.len, "://", 3);
+	const char *end;
+	struct str rest = s;
+
+	if (family == FAMILY_HTTP || family == FAMILY_CUSTOM) {
+		if (mark == NULL)
+			return (struct str){s.p, 0};
+		rest.p = mark + 3;
+		rest.len = s.len - (size_t)(rest.p - s.p);
+		end = memchr(rest.p, '/', rest.len);
+	} else if (family == FAMILY_SQL || family == FAMILY_SMTP ||
+		   family == FAMILY_BLOB) {
+		end = memchr(s.p, ',', s.len);
+	} else {
+		return (struct str){s.p, 0};
+	}
+	if (end != NULL)
+		rest.len = (size_t)(end - rest.p);
+	return rest;
+}
+
+/* The first star that stands beside something of its own label; len = none. */
+static size_t running_star(struct str host)
+{
+	size_t i = 0;
+
+	for (; i < host.len; i++) {
+		bool before = i > 0 && host.p[i - 1] != '.' && host.p[i - 1] != '*';
+		bool first = i == 0 && host.len > 1 && host.p[1] != '.' &&
+			     host.p[1] != '*' && host.p[1] != ':';
+
+		if (host.p[i] == '*' && (before || first))
+			break;
+	}
+	return i;
+}
+
+static struct span star_at(const struct rule *r, const char *star)
+{
+	struct span at = r->pattern_at;
+
+	at.col += (unsigned)(star - r->pattern.p);
+	at.len = 1;
+	return at;
+}
+
+/* "https://name.example*": the star goes on into another name. */
+static void warn_host_prefix(struct diag *d, const struct rule *r, struct str host,
+			     const char *star)
+{
+	struct str before = {r->pattern.p, (size_t)(star - r->pattern.p)};
+	const char *end = host.p + host.len;
+	bool is_url = host.p != r->pattern.p;
+	struct str after = {end, (size_t)(r->pattern.p + r->pattern.len - end)};
+
+	diag_add(d, DIAG_WARNING, star_at(r, star), "host-prefix",
+		 "also matches %.*s.evil.example", SHOWN(before));
+	if (after.len > 0)
+		diag_remedy(d, "\"%.*s%.*s\"", SHOWN(before), SHOWN(after));
+	else
+		diag_remedy(d, "\"%.*s%s*\"", SHOWN(before), is_url ? "/" : ",");
+	note_origin(d, r);
+}
+
+/* "*contoso.com", "contoso*": the star makes one word of two. */
+static void warn_string_prefix(struct diag *d, const struct rule *r, struct str host,
+			       const char *star)
+{
+	struct str before = {r->pattern.p, (size_t)(star - r->pattern.p)};
+	struct str after = {star + 1, r->pattern.len - before.len - 1};
+
+	diag_add(d, DIAG_WARNING, star_at(r, star), "string-prefix",
+		 "also matches %.*sevil%.*s", SHOWN(before), SHOWN(after));
+	if (star == host.p && ascii_is_alpha(star[1]))
+		diag_remedy(d, "\"%.*s*.%.*s\"", SHOWN(before), SHOWN(after));
+	else
+		diag_remedy(d, "each name that is meant, without this star");
+	note_origin(d, r);
+}
+
+/* A URL pattern without a scheme: the text may stand in a path of any host. */
+static void warn_anywhere(struct diag *d, const struct rule *r)
+{
+	struct str text = {r->pattern.p + 1, r->pattern.len - 1};
+	size_t n = 0;
+
+	while (text.len > 0 && text.p[text.len - 1] == '*')
+		text.len--;
+	diag_add(d, DIAG_WARNING, star_at(r, r->pattern.p), "string-prefix",
+		 "also matches https://evil.example/%.*s", SHOWN(text));
+	while (n < text.len && text.p[n] != '/' && text.p[n] != '*')
+		n++;
+	text.len = n;
+	diag_remedy(d, "\"https://%s%.*s/*\"", n > 0 && text.p[0] == '.' ? "*" : "",
+		    SHOWN(text));
+	note_origin(d, r);
+}
+
+/* What is allowed too much; a deny that matches more is seen soon enough. */
+static void check_pattern(const struct endpoint_list *l, const struct rule *r,
+			  struct diag *d)
+{
+	struct str host = server_of(l->family, r->pattern);
+	size_t i = running_star(host);
+	bool is_url = l->family == FAMILY_HTTP || l->family == FAMILY_CUSTOM;
+
+	if (r->action != ACTION_ALLOW || r->group == CUSTOM_GROUP_IGNORE)
+		return;
+	if (is_url && host.len == 0 && r->pattern.len > 2 && r->pattern.p[0] == '*') {
+		warn_anywhere(d, r);
+		return;
+	}
+	if (i == host.len)
+		return;
+	if (i == host.len - 1 && memchr(host.p, '.', i) != NULL)
+		warn_host_prefix(d, r, host, host.p + i);
+	else
+		warn_string_prefix(d, r, host, host.p + i);
+}
+
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+/* Who counts by tens leaves room; who counts by ones and leaves one out may have lost it. */
+static void check_numbers(const struct endpoint_list *l, struct diag *d)
+{
+	const struct rule *gap = NULL;
+	bool by_ones = false;
+	size_t gaps = 0;
+	uint32_t before = 0;
+
+	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
+		by_ones = by_ones || (before != 0 && r->order == before + 1);
+		if (before != 0 && r->order > before + 1) {
+			gaps++;
+			gap = gap == NULL ? r : gap;
+		}
+		before = r->order;
+	}
+	if (!by_ones || gap == NULL)
+		return;
+	for (const struct rule *r = l->rules; r != gap; r = r->next)
+		before = r->order;
+	diag_add(d, DIAG_WARNING, gap->at, "gap",
+		 "line %u follows line %u: is a line missing?", gap->order, before);
+	if (gaps > 1)
+		diag_note(d, "%zu places of this list leave numbers out", gaps);
+	diag_remedy(d, "%u for this line, and so on, when nothing is missing",
+		    before + 1);
+	note_origin(d, gap);
+}
+
+/* ---- what the wire shows ----------------------------------------------------------------- */
+
+#define AT(r) (1u << ROLE_##r)
+
+/* The places that traffic of a list passes; src/import/enforceability.c reports the same. */
+static unsigned places_of(const struct endpoint_list *l)
+{
+	switch (l->family) {
+	case FAMILY_SQL:
+		return AT(USER) | AT(GATEWAY) | AT(DESKTOP) | AT(SUBNET);
+	case FAMILY_SMTP:
+		return AT(USER) | AT(DESKTOP);
+	case FAMILY_BLOB:
+		return AT(USER) | AT(DESKTOP) | AT(SUBNET);
+	case FAMILY_HTTP:
+		if (str_equal_fold(l->name, STR("shared_webcontents")))
+			return AT(USER) | AT(GATEWAY) | AT(DESKTOP) | AT(SUBNET);
+		return str_ends_with(l->name, STR("WebAutomation"))
+			       ? AT(DESKTOP)
+			       : AT(USER) | AT(DESKTOP);
+	case FAMILY_DATAVERSE:
+		return AT(USER) | AT(DESKTOP);
+	case FAMILY_CUSTOM:
+		return AT(GATEWAY) | AT(SUBNET);
+	case FAMILY_SCREEN:
+	case FAMILY_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void check_places(const struct endpoint_list *l, struct diag *d)
+{
+	const bool generated = l->from != NULL && l->from->generated;
+	unsigned places = places_of(l), dead = l->roles & ~places;
+	char names[80];
+	size_t n = 0;
+
+	/* An import names the roles of all its lists at once. */
+	if (dead == 0 || (generated && dead != l->roles))
+		return;
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		if ((dead >> i & 1) != 0)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+					      n == 0 ? "" : ", ",
+					      role_name((enum role)i));
+	diag_add(d, DIAG_WARNING, l->at, "never-seen",
+		 "endpoints of %.*s are never seen where role %s stands", SHOWN(l->name),
+		 names);
+	if (l->family == FAMILY_SCREEN)
+		diag_note(d, "no wire shows a program or a window");
+	else
+		diag_note(d,
+			  "that traffic leaves from Microsoft's cloud, or from another "
+			  "place of yours");
+	n = 0;
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		if ((places >> i & 1) != 0)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+					      n == 0 ? "" : ", ",
+					      role_name((enum role)i));
+	if (n > 0)
+		diag_remedy(d, "for role { %s }", names);
+	else
+		diag_remedy(d, "nothing: the policy in the tenant holds it");
+}
+
+/* Does the pattern ask for what stands behind the server in a URL? */
+static bool asks_path(struct str p)
+{
+	const char *mark = memmem(p.p, p.len, "://", 3);
+	size_t from = mark == NULL ? 0 : (size_t)(mark - p.p) + 3;
+	const char *slash = memchr(p.p + from, '/', p.len - from);
+	struct str path;
+
+	if (slash == NULL)
+		return false;
+	path = (struct str){slash, p.len - (size_t)(slash - p.p)};
+	return !str_equal(path, STR("/*")) && !str_equal(path, STR("/"));
+}
+
+static bool asks_database(struct str p)
+{
+	const char *comma = memchr(p.p, ',', p.len);
+
+	return comma != NULL &&
+	       !str_equal(str_trim((struct str){comma + 1,
+						p.len - (size_t)(comma + 1 - p.p)}),
+			  STR("*"));
+}
+
+/* Has gate undecidable a line for the reason and all these roles? */
+static bool is_settled(const struct ast *a, enum undecidable why, unsigned roles)
+{
+	unsigned settled = 0;
+
+	for (const struct rule *r = a->gates[GATE_UNDECIDABLE].rules; r != NULL;
+	     r = r->next) {
+		bool about = false;
+		unsigned who = ~0u;
+
+		for (const struct condition *c = r->conditions; c != NULL; c = c->next) {
+			unsigned bits = 0;
+
+			for (const struct item *it = c->items; it != NULL; it = it->next)
+				if (it->field == FIELD_REASON)
+					about = about || it->id == (uint32_t)why;
+				else
+					bits |= 1u << it->id;
+			if (c->field == FIELD_ROLE)
+				who = c->negated ? ~bits : bits;
+		}
+		settled |= about ? who : 0;
+	}
+	return (roles & ~settled) == 0;
+}
+
+static void check_hidden(const struct ast *a, const struct endpoint_list *l,
+			 struct diag *d)
+{
+	const bool sql = l->family == FAMILY_SQL;
+	const enum undecidable why =
+		sql ? UNDECIDABLE_DATABASE_HIDDEN : UNDECIDABLE_PATH_HIDDEN;
+	const struct rule *first = NULL;
+	size_t n = 0;
+
+	if (!sql && l->family != FAMILY_HTTP && l->family != FAMILY_CUSTOM)
+		return;
+	for (const struct rule *r = l->rules; r != NULL; r = r->next) {
+		if (!(sql ? asks_database(r->pattern) : asks_path(r->pattern)))
+			continue;
+		first = first == NULL ? r : first;
+		n++;
+	}
+	if (first == NULL || is_settled(a, why, l->roles & places_of(l)))
+		return;
+	diag_add(
+		d, DIAG_WARNING, first->pattern_at, "host-only",
+		"encrypted traffic shows the host only: where the %s decides, the answer is "
+		"%s",
+		sql ? "database" : "path", undecidable_name(why));
+	diag_note(d, "%zu of %zu lines of this list ask for it", n, l->rule_count);
+	diag_remedy(d, "allow, deny or alert  %s  in gate undecidable",
+		    undecidable_name(why));
+}
+
+void check_lists(const struct ast *a, struct diag *d)
+{
+	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next) {
+		for (const struct rule *r = l->rules; r != NULL; r = r->next)
+			check_pattern(l, r, d);
+		check_numbers(l, d);
+		check_places(l, d);
+		check_hidden(a, l, d);
+	}
+}
