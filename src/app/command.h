@@ -69,6 +69,7 @@ extern const struct command command_ctl;
 extern const struct command command_diff;
 extern const struct command command_explain;
 extern const struct command command_import;
+extern const struct command command_export;
 extern const struct command command_geo;
 extern const struct command command_lookup;
 extern const struct command command_off;
