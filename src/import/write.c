@@ -457,10 +457,12 @@ static void put_isolation(const struct writer *w, const struct tenant_isolation 
 		      report_only(w));
 }
 
-static void put_firewall_head(const struct writer *w, const struct ip_firewall *f)
+static void put_firewall_head(const struct writer *w, const struct ip_firewall *f,
+			      const char *environment)
 {
 	put_head(w, f->file);
 	put_date(w, "");
+	(void)fprintf(w->out, "# environment: %s\n", environment);
 	(void)fprintf(
 		w->out,
 		"# IP firewall: %s%s, %zu ranges; applications %s, trusted services of "
@@ -491,7 +493,7 @@ static bool put_firewall(struct writer *w, const struct ip_firewall *f)
 		diag_remedy(w->d, "--environment NAME, as rules call it");
 		return false;
 	}
-	put_firewall_head(w, f);
+	put_firewall_head(w, f, environment);
 	if (!f->on)
 		return true;
 	for (size_t i = 0; i < f->range_count; i++)
