@@ -268,7 +268,7 @@ static void json_change(struct json *j, enum fact_change change, const struct fa
 		[FACT_CHANGED] = "changed",
 		[FACT_REORDERED] = "reordered",
 	};
-	const struct fact *f = a != NULL ? a : b;
+	const struct fact *f = change == FACT_ADDED ? b : a;
 
 	json_object_begin(j, NULL);
 	json_cstring(j, "change", words[change]);
@@ -276,8 +276,10 @@ static void json_change(struct json *j, enum fact_change change, const struct fa
 	json_string(j, "list", f->list);
 	if (change != FACT_REORDERED) {
 		json_string(j, "name", f->name);
-		json_string(j, "before", a == NULL ? STR_NONE : a->value);
-		json_string(j, "after", b == NULL ? STR_NONE : b->value);
+		if (change != FACT_ADDED)
+			json_string(j, "before", a->value);
+		if (change != FACT_REMOVED)
+			json_string(j, "after", b->value);
 	}
 	json_object_end(j);
 }

@@ -377,14 +377,14 @@ static int by_key_and_place(const void *x, const void *y)
 /* Sorted, each key once; NULL = out of memory. */
 static const struct fact **sorted(const struct facts *f, size_t *ret_count)
 {
-	const struct fact **list = calloc(f->count + 1, sizeof(*list));
+	const struct fact **list = calloc(f->count + 1, sizeof(struct fact *));
 	size_t n = 0;
 
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < f->count; i++)
 		list[i] = &f->list[i];
-	qsort(list, f->count, sizeof(*list), by_key_and_place);
+	qsort(list, f->count, sizeof(struct fact *), by_key_and_place);
 	for (size_t i = 0; i < f->count; i++)
 		if (n == 0 || by_key(list[n - 1], list[i]) != 0)
 			list[n++] = list[i];
@@ -463,7 +463,7 @@ int facts_compare(const struct facts *old, const struct facts *fresh, facts_each
 	const struct fact **a = sorted(old, &a_count), **b = sorted(fresh, &b_count);
 	int rc = -ENOMEM;
 
-	c.partner = calloc(old->count + 1, sizeof(*c.partner));
+	c.partner = calloc(old->count + 1, sizeof(struct fact *));
 	if (a != NULL && b != NULL && c.partner != NULL) {
 		merge(&c, a, a_count, b, b_count);
 		find_orders(&c);

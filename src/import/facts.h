@@ -61,7 +61,7 @@ typedef void facts_each(void *arg, enum fact_change change, const struct fact *b
  * Call `each` for all differences, in the order of what, list and name.  Of two facts that only
  * differ in value within one file the first one counts.  0 or -ENOMEM; *ret: how many.
  */
-int facts_compare(const struct facts *before, const struct facts *after, facts_each *each,
+int facts_compare(const struct facts *old, const struct facts *fresh, facts_each *each,
 		  void *arg, size_t *ret);
 
 #endif /* IMPORT_FACTS_H */

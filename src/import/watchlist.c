@@ -3,7 +3,9 @@
 
 static bool is_formula(struct str s)
 {
-	return s.len > 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL;
+	static const char first[] = "=+-@\t\r";
+
+	return s.len > 0 && s.p[0] != '\0' && strchr(first, s.p[0]) != NULL;
 }
 
 static bool needs_quotes(struct str s)

@@ -17,6 +17,7 @@ run() {
 	rc=$?
 	check "$name: status $want, seen $rc" test $rc -eq "$want"
 }
+# shellcheck disable=SC2317  # called by check
 says() { grep -qxF -- "$1" "$t/out"; }
 mkdir "$t/export" "$t/rules"
 python3 - $I/policy.json "$t/export/policy.json" $guid <<'EOP'
