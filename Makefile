@@ -266,6 +266,7 @@ install: weir
 	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	cp -r rules/. $(SHARE)/rules/
 	cp -r geo/. $(SHARE)/geo/
+	install -m 0644 scripts/export-tenant.ps1 $(SHARE)/
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 clean:

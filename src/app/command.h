@@ -68,8 +68,10 @@ struct command {
 extern const struct command command_check;
 extern const struct command command_ctl;
 extern const struct command command_diff;
+extern const struct command command_drift;
 extern const struct command command_explain;
 extern const struct command command_import;
+extern const struct command command_export;
 extern const struct command command_geo;
 extern const struct command command_lookup;
 extern const struct command command_off;

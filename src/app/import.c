@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/import_lists.h"
 #include "app/import_tenant.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -504,16 +505,46 @@ static int run_tenant(struct options *o, char *argv[], int count)
 	return finish_output(import_tenant(&o->tenant));
 }
 
+/* A word before the file: what it is.  False: none of them. */
+static bool run_list(const struct options *o, char *argv[], int count, int *ret)
+{
+	const struct tenant_options *t = &o->tenant;
+	const struct list_options list = {.path = count == 2 ? argv[1] : NULL,
+					  .to = o->to,
+					  .role = t->role,
+					  .date = t->date,
+					  .enforce = t->enforce};
+	bool script = count > 0 && strcmp(argv[0], "block-script") == 0;
+	const char *wanted = NULL;
+
+	if (!script && (count == 0 || strcmp(argv[0], "m365-urls") != 0))
+		return false;
+	if (count != 2)
+		*ret = usage_error("import", "one file behind %s", argv[0]);
+	else if (o->only_tags || o->common.json || t->policy != NULL ||
+		 t->environment != NULL || t->report != NULL || t->lenient ||
+		 (!script && (t->role != NULL || t->enforce)))
+		*ret = usage_error("import", "an option that is not for %s", argv[0]);
+	else if (!tenant_options_sound(t, &wanted))
+		*ret = usage_error("import", "%s", wanted);
+	else
+		*ret = finish_output(script ? import_block_script(&list)
+					    : import_m365_urls(&list));
+	return true;
+}
+
 static int run(int argc, char *argv[])
 {
 	struct options o = {.update = {.loss = TAG_LOSS_DEFAULT}};
 	bool tags = false;
-	int option;
+	int option, code;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
 	while ((option = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1)
 		if (!take_option(&o, option))
 			return usage_error("import", "see the options");
+	if (run_list(&o, argv + optind, argc - optind, &code))
+		return code;
 	if (optind < argc && strcmp(argv[optind], "service-tags") == 0) {
 		tags = true;
 		optind++;
@@ -536,6 +567,8 @@ const struct command command_import = {
 	.run = run,
 	.help = "usage: weir import [options] FILE|FOLDER...\n"
 		"       weir import service-tags [options] FILE\n"
+		"       weir import block-script [options] FILE\n"
+		"       weir import m365-urls [options] FILE\n"
 		"\n"
 		"The first form reads exports of a tenant: data policies (DLP), their connector\n"
 		"configurations and URL patterns, advanced connector policies, tenant isolation, IP\n"
@@ -569,6 +602,16 @@ const struct command command_import = {
 		"  --accept-older         take an older change or date\n"
 		"  --accept-cloud         take another cloud\n"
 		"  --json                 the report as one JSON object\n"
+		"\n"
+		"block-script reads the apps that are unsanctioned in Defender for Cloud Apps, as its\n"
+		"script for Blue Coat ProxySG (format 102), and writes a report-only deny line for their\n"
+		"hosts; m365-urls reads Microsoft's list of the endpoints of Microsoft 365 (JSON) and\n"
+		"writes a table of hosts and one of ranges for each service area.\n"
+		"\n"
+		"  -o FILE|-              write it there; over an older one it says what changes\n"
+		"  --date YYYY-MM-DD      its date\n"
+		"  --role ROLE            block-script: whom it concerns (default: user)\n"
+		"  --enforce              block-script: without report-only\n"
 		"\n"
 		"Exit status: 0 fine; 1 refused or faulty; 2 usage; 3 could not.\n",
 };

@@ -18,8 +18,7 @@ struct writer {
 
 /* ---- words ------------------------------------------------------------------------------- */
 
-/* Text of others in a comment: on its line, without controls and quotes. */
-static void put_text(FILE *out, struct str s)
+void generated_text(FILE *out, struct str s)
 {
 	for (size_t i = 0; i < s.len;) {
 		const uint8_t *b = (const uint8_t *)s.p + i;
@@ -98,14 +97,19 @@ static void put_who(const struct writer *w, const struct dlp_policy *p)
 
 /* ---- provenance -------------------------------------------------------------------------- */
 
+void generated_head(FILE *out, const struct tenant_file *files)
+{
+	(void)fputs(WRITE_FIRST "\n", out);
+	for (const struct tenant_file *f = files; f != NULL; f = f->next) {
+		(void)fputs("# source: ", out);
+		generated_text(out, str_of(f->name));
+		(void)fprintf(out, " sha256:%s\n", f->sha256);
+	}
+}
+
 static void put_head(const struct writer *w, const struct tenant_file *files)
 {
-	(void)fputs(WRITE_FIRST "\n", w->out);
-	for (const struct tenant_file *f = files; f != NULL; f = f->next) {
-		(void)fputs("# source: ", w->out);
-		put_text(w->out, str_of(f->name));
-		(void)fprintf(w->out, " sha256:%s\n", f->sha256);
-	}
+	generated_head(w->out, files);
 }
 
 static void put_date(const struct writer *w, const char *date)
@@ -122,7 +126,7 @@ static void put_policy_head(const struct writer *w, const struct dlp_policy *p)
 	if (p->guid[0] != '\0' || p->title.len > 0) {
 		(void)fprintf(w->out, "# policy: %s \"",
 			      p->guid[0] == '\0' ? "-" : p->guid);
-		put_text(w->out, p->title);
+		generated_text(w->out, p->title);
 		(void)fputs("\"\n", w->out);
 	}
 	put_date(w, p->date);
@@ -144,7 +148,7 @@ static void put_scope_comment(const struct writer *w, const struct dlp_policy *p
 	(void)fprintf(w->out, "# scope: %s\n", kinds[p->scope.kind]);
 	for (size_t i = 0; i < p->scope.count; i++) {
 		(void)fputs("#   ", w->out);
-		put_text(w->out, p->scope.names[i]);
+		generated_text(w->out, p->scope.names[i]);
 		(void)fputc('\n', w->out);
 	}
 	if (p->scope.unnamed > 0)
@@ -453,10 +457,12 @@ static void put_isolation(const struct writer *w, const struct tenant_isolation 
 		      report_only(w));
 }
 
-static void put_firewall_head(const struct writer *w, const struct ip_firewall *f)
+static void put_firewall_head(const struct writer *w, const struct ip_firewall *f,
+			      const char *environment)
 {
 	put_head(w, f->file);
 	put_date(w, "");
+	(void)fprintf(w->out, "# environment: %s\n", environment);
 	(void)fprintf(
 		w->out,
 		"# IP firewall: %s%s, %zu ranges; applications %s, trusted services of "
@@ -468,7 +474,7 @@ static void put_firewall_head(const struct writer *w, const struct ip_firewall *
 		(void)fputs(
 			"# not enforced: service tags, which are no sources of ours: ",
 			w->out);
-		put_text(w->out, f->service_tags);
+		generated_text(w->out, f->service_tags);
 		(void)fputc('\n', w->out);
 	}
 	(void)fputs("version 1\n", w->out);
@@ -487,7 +493,7 @@ static bool put_firewall(struct writer *w, const struct ip_firewall *f)
 		diag_remedy(w->d, "--environment NAME, as rules call it");
 		return false;
 	}
-	put_firewall_head(w, f);
+	put_firewall_head(w, f, environment);
 	if (!f->on)
 		return true;
 	for (size_t i = 0; i < f->range_count; i++)
@@ -523,7 +529,7 @@ static void put_environments(const struct writer *w)
 		if (e->org[0] != '\0')
 			(void)fprintf(w->out, "  org %s", e->org);
 		(void)fputs("  # ", w->out);
-		put_text(w->out, e->title);
+		generated_text(w->out, e->title);
 		(void)fputc('\n', w->out);
 	}
 }
@@ -628,9 +634,9 @@ int document_print(const struct tenant *t, const struct document *doc,
 {
 	size_t errors = diag_count(d, DIAG_ERROR), len = 0;
 	struct writer w = {.t = t, .cfg = cfg, .d = d};
-	uint8_t digest[32];
-	char hex[65], *text = NULL;
+	char *text = NULL;
 	bool fine;
+	int rc = 0;
 
 	w.out = open_memstream(&text, &len);
 	if (w.out == NULL)
@@ -640,15 +646,21 @@ int document_print(const struct tenant *t, const struct document *doc,
 		free(text);
 		return -ENOMEM;
 	}
-	if (fine) {
-		digest_sha256(text, len, digest);
-		hex_format(digest, 32, hex);
-		(void)fwrite(text, 1, len, out);
-		(void)fprintf(out, WRITE_LAST "%s\n", hex);
-	}
+	if (fine)
+		rc = generated_seal((struct str){text, len}, out);
 	free(text);
-	if (!fine)
-		return -EINVAL;
+	return fine ? rc : -EINVAL;
+}
+
+int generated_seal(struct str text, FILE *out)
+{
+	uint8_t digest[32];
+	char hex[65];
+
+	digest_sha256(text.p, text.len, digest);
+	hex_format(digest, 32, hex);
+	(void)fwrite(text.p, 1, text.len, out);
+	(void)fprintf(out, WRITE_LAST "%s\n", hex);
 	return ferror(out) != 0 ? -EIO : 0;
 }
 

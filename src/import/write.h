@@ -53,6 +53,13 @@ struct document *documents_of(const struct tenant *t, size_t *ret_count);
 int document_print(const struct tenant *t, const struct document *doc,
 		   const struct write_cfg *cfg, FILE *out, struct diag *d);
 
+/* The first lines of any generated file: that it is one, and what it was made from. */
+void generated_head(FILE *out, const struct tenant_file *files);
+/* Text of others in a comment: on its line, without controls and quotes. */
+void generated_text(FILE *out, struct str s);
+/* A whole text with its hash behind it.  0 or -EIO. */
+int generated_seal(struct str text, FILE *out);
+
 enum generated {
 	GENERATED_NOT = 0, /* somebody's own file */
 	GENERATED_EDITED,  /* by us, and changed since */

@@ -142,6 +142,22 @@ bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret)
 	return true;
 }
 
+bool policy_environment(const struct policy *p, size_t i, struct policy_environment *ret)
+{
+	const struct environment *e = p->ast.environments;
+
+	for (; e != NULL && i > 0; i--)
+		e = e->next;
+	if (e == NULL)
+		return false;
+	*ret = (struct policy_environment){
+		.name = e->name,
+		.guid = e->guid,
+		.host = e->hosts == NULL ? STR_NONE : e->hosts->text,
+	};
+	return true;
+}
+
 static bool asks_unexpected(const struct condition *c)
 {
 	for (const struct item *it = c->items; it != NULL; it = it->next)

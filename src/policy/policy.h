@@ -71,6 +71,15 @@ bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret);
 /* All of them as comments, for people who read the canonical form. */
 void policy_print_origins(const struct policy *p, FILE *out);
 
+/* What an `environment` line says. */
+struct policy_environment {
+	struct str name;
+	const char *guid;
+	struct str host; /* its first one; absent = the line names none */
+};
+/* The i-th environment, in the order of the lines; false = no more. */
+bool policy_environment(const struct policy *p, size_t i, struct policy_environment *ret);
+
 /* The built-in or labelled name of the signal that an alert line writes, and its score. */
 struct str policy_signal_name(const struct policy *p, uint32_t rule);
 uint32_t policy_rule_score(const struct policy *p, uint32_t rule);

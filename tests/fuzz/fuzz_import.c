@@ -2,7 +2,8 @@
 /*
  * Any bytes as an export of a tenant, UTF-16LE or not: either there is a finding, or what is
  * written of it carries its own hash, holds no byte that a rule file may not, has its lines in
- * order of their numbers, and is the same when it is written again.
+ * order of their numbers, and is the same when it is written again; the facts of it are those of
+ * the export, and differ from themselves in nothing, whatever the bytes.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "import/changes.h"
 #include "import/encoding.h"
 #include "import/enforceability.h"
+#include "import/facts.h"
 #include "import/tenant.h"
 #include "import/write.h"
 
@@ -81,6 +83,39 @@ static void print(const struct tenant *t, const struct document *doc, struct dia
 	check(fclose(out) == 0);
 }
 
+static void no_change(void *arg, enum fact_change change, const struct fact *before,
+		      const struct fact *after)
+{
+	(void)arg, (void)change, (void)before, (void)after;
+	abort();
+}
+
+static size_t count_facts(const struct facts *f, const char *what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		n += strcmp(f->list[i].what, what) == 0;
+	return n;
+}
+
+/* `p` NULL: any bytes. */
+static void check_facts(struct str text, const struct dlp_policy *p)
+{
+	struct facts f;
+	size_t n = 1;
+
+	check(facts_read(text, &f) == 0);
+	check(facts_compare(&f, &f, no_change, NULL, &n) == 0 && n == 0);
+	if (p != NULL) {
+		check(f.kind == FACTS_POLICY);
+		check(count_facts(&f, "URL pattern") == p->patterns.count);
+		check(!p->has_groups ||
+		      count_facts(&f, "connector") == p->connector_count);
+	}
+	facts_finish(&f);
+}
+
 static void check_documents(const struct tenant *t, struct diag *d)
 {
 	size_t count, len, again_len;
@@ -99,6 +134,7 @@ static void check_documents(const struct tenant *t, struct diag *d)
 		check(changes_print((struct str){text, len}, (struct str){again, len},
 				    NULL, &c) == 0);
 		check(c.removed == 0 && c.added == 0);
+		check_facts((struct str){text, len}, list[i].policy);
 		free(text);
 		free(again);
 	}
@@ -131,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		copy = utf8;
 	}
 	text.text = (struct str){copy, len};
+	check_facts(text.text, NULL);
 	diag_source(d, text.name, copy, len);
 	if (tenant_read(t, &text, &cfg, d)) {
 		check(diag_count(d, DIAG_ERROR) == 0);

@@ -43,10 +43,10 @@ PY
 
 # ---- help and usage ------------------------------------------------------------------------
 run 0 "--help" --help
-for c in replay check explain lookup rules run ctl off; do
+for c in replay check explain lookup rules run ctl off import export drift; do
 	check "--help lists $c" grep -q "^  $c " "$t/out"
 done
-for c in replay check explain lookup rules run ctl off; do
+for c in replay check explain lookup rules run ctl off import export drift; do
 	"$W" $c --help >"$t/out" 2>"$t/err"
 	check "$c --help: status 0" [ $? -eq 0 ]
 	check "$c --help says how to use it" grep -q "^usage: weir $c" "$t/out"

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APP_IMPORT_FILES_H
+#define APP_IMPORT_FILES_H
+
+/*
+ * import_files - files of others as they are read, and generated files as they are written:
+ * what `weir import` and `weir drift` share.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/generation.h"
+#include "import/changes.h"
+#include "import/known.h"
+#include "import/tenant.h"
+
+/* "weir COMMAND: cannot WHAT PATH: ..."; EXIT_COULD_NOT. */
+int could_not(const char *command, const char *what, const char *path, int rc);
+
+/* A file that was read, in UTF-8. */
+struct input {
+	char *path, *owned;
+	struct str text;
+	uint8_t sha256[32]; /* of its own bytes */
+};
+
+struct inputs {
+	const char *command; /* for messages */
+	struct input *list;  /* TENANT_FILES_MAX; NULL = out of memory */
+	size_t count;
+};
+
+void inputs_init(struct inputs *all, const char *command);
+void inputs_finish(struct inputs *all);
+
+/*
+ * Read files, and of folders the files right in them that are neither hidden nor rule files, by
+ * name.  An exit code; what is wrong was said.
+ */
+int inputs_add(struct inputs *all, char *const *paths, size_t count);
+
+/* All of them as exports of one tenant; `policy`: a GUID in any case, or NULL.  As tenant_read. */
+bool inputs_read_tenant(const struct inputs *all, const char *policy, bool lenient,
+			struct tenant *t, struct diag *d);
+
+/* What the catalogue knows of connectors; borrows from the generation. */
+struct connector_book known_connectors(const struct generation *g);
+
+/* A generated file as it is to be written, and what stands there now. */
+struct output {
+	char *path; /* NULL = nowhere */
+	char *text, *before;
+	size_t len, before_len;
+	struct changes changes;
+};
+
+void output_finish(struct output *one);
+
+/* What stands at its path: nothing, or an older one of ours; -EINVAL: a finding says what else. */
+int output_look(struct output *one, struct diag *d);
+
+/* Say to standard output what changes.  0 or -ENOMEM. */
+int output_show_changes(struct output *one);
+
+#endif /* APP_IMPORT_FILES_H */
