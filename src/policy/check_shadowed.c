@@ -19,7 +19,7 @@
 #include "policy/fold.h"
 
 #define STEPS_MAX   10000000
-#define LIST_STEPS  8  /* what two patterns cost */
+#define LIST_STEPS  16 /* what two patterns cost */
 #define HELPERS_MAX 32 /* earlier lines that are looked at together */
 #define SHOWN_MAX   2  /* of them in a finding */
 

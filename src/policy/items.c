@@ -419,6 +419,8 @@ static struct item *read_environment(struct parser *ps, enum field f,
 	}
 	complain(ps, t, "no environment \"%.*s\" is defined before this line",
 		 SHOWN(t->text));
+	if (ps->from != NULL && ps->from->generated)
+		diag_note(ps->d, "a file of your own defines it, and imports this one");
 	if (!parser_fresh(ps))
 		return NULL;
 	nearest_start(&n, t->text);

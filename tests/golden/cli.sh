@@ -380,4 +380,32 @@ says "check of an odd lease" "$t/no.leases:1:3: warning [odd-lease]"
 echo '0 nonsense 10.0.0.1 a *' >"$t/no.leases"
 run 1 "check of a broken lease file" check -c "$t/who.conf"
 says "check of a broken lease file" "$t/no.leases:1:3: error: is no MAC address"
+# Findings of check: statuses, an array for pipelines, colours for a terminal alone.
+cat >"$t/locked.rules" <<'RULES'
+environment prod  839eace6-59ab-4243-97ec-a5b8fcc104e4  own
+gate own
+allow  to own environment
+gate ip-firewall
+allow  to environment prod  from egress 18.205.0.0/24
+deny   to environment prod
+gate default
+deny in-scope
+RULES
+run 1 "check of a list without our egress" check -c tests/demo/demo.conf -r "$t/locked.rules"
+says "check of a list without our egress" "locked-out"
+check "no colours outside of a terminal" [ "$(tr -dc '\033' <"$t/err" | wc -c)" = 0 ]
+script -qec "$W check -c tests/demo/demo.conf -r $t/locked.rules" /dev/null </dev/null >"$t/err" || true
+check "colours on a terminal" [ "$(tr -dc '\033' <"$t/err" | wc -c)" -gt 0 ]
+run 1 "check --json with an error" check --json -c tests/demo/demo.conf -r "$t/locked.rules"
+check "check --json names file, place and finding" python3 -c '
+import json, sys
+one = json.load(open(sys.argv[1]))[0]
+want = {"line": 5, "column": 34, "level": "error", "name": "locked-out"}
+sys.exit(any(one[k] != want[k] for k in want) or not one["notes"])' "$t/out"
+sed 's/egress 18.*/egress 198.51.100.0\/24/' "$t/locked.rules" >"$t/open.rules"
+run 0 "check --json without a finding" check --json -c tests/demo/demo.conf -r "$t/open.rules"
+check "check --json without a finding is an empty array" [ "$(cat "$t/out")" = "[]" ]
+run 0 "check of one import alone" check tests/rules/fail/alone.in
+check "check of one import alone: nothing about other gates" \
+	[ "$(grep -c -e own-empty -e no-default "$t/err")" = 0 ]
 exit $bad
