@@ -15,13 +15,6 @@ static size_t first_star(struct str s)
 	return at == NULL ? NO_STAR : (size_t)(at - s.p);
 }
 
-static size_t last_star(struct str s)
-{
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '*', s.len);
-
-	return at == NULL ? NO_STAR : (size_t)(at - s.p);
-}
-
 bool glob_valid(struct str pattern)
 {
 	size_t stars = 0;
@@ -97,15 +90,20 @@ static bool may_hold(const struct glob *pattern, struct glob_seen *seen)
 
 static void measure(struct glob *g, struct str pattern)
 {
-	size_t star = first_star(pattern);
+	size_t star = first_star(pattern), last = star, stars = 0;
 
 	*g = (struct glob){.text = pattern.p == NULL ? STR("") : pattern};
-	g->valid = glob_valid(pattern);
 	g->has_star = star != NO_STAR;
+	for (size_t i = star; i < pattern.len; i++)
+		if (pattern.p[i] == '*') {
+			last = i;
+			stars++;
+		}
+	g->valid = pattern.len <= GLOB_MAX && stars <= GLOB_STARS_MAX;
 	if (!g->valid)
 		return;
 	g->head = (uint16_t)(g->has_star ? star : pattern.len);
-	g->tail = (uint16_t)(g->has_star ? pattern.len - 1 - last_star(pattern) : 0);
+	g->tail = (uint16_t)(g->has_star ? pattern.len - 1 - last : 0);
 }
 
 void glob_compile(struct glob *g, struct str pattern)

@@ -26,12 +26,13 @@
 struct spelling {
 	struct glob_seen seen;
 	bool weak; /* one of several that it may be: a match is none for certain */
-	bool keyed;
-	uint32_t key;
 };
 
 struct endpoint {
 	size_t count;
+	bool firm;  /* some spelling is not weak */
+	bool keyed; /* all have a key (fold.h): */
+	uint32_t keys[SPELLINGS_MAX];
 	struct spelling spellings[SPELLINGS_MAX];
 	char bytes[SPELLINGS_MAX][SPELLING_BYTES];
 	enum undecidable why; /* when a part is hidden that a line asks about */
@@ -42,19 +43,16 @@ struct endpoint {
 
 /* ---- which lists ------------------------------------------------------------------------- */
 
+#define ENDS_WITH(s, literal)                                                          \
+	((s).len >= sizeof(literal) && memcmp((s).p + (s).len - (sizeof(literal) - 1), \
+					      (literal), sizeof(literal) - 1) == 0)
+
 static bool is_blob_host(struct str host)
 {
-	static const char *const tails[] = {
-		".blob.core.windows.net",
-		".blob.core.usgovcloudapi.net",
-		".blob.core.chinacloudapi.cn",
-		".blob.storage.azure.net",
-	};
-
-	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
-		if (str_ends_with(host, str_of(tails[i])))
-			return true;
-	return false;
+	return ENDS_WITH(host, ".blob.core.windows.net") ||
+	       ENDS_WITH(host, ".blob.core.usgovcloudapi.net") ||
+	       ENDS_WITH(host, ".blob.core.chinacloudapi.cn") ||
+	       ENDS_WITH(host, ".blob.storage.azure.net");
 }
 
 /* SMTP by RFC 5321 and RFC 6409, submission over TLS by RFC 8314; TDS by its usual port. */
@@ -154,6 +152,18 @@ static struct str cut(char *p, size_t len)
 	return (struct str){p, n + 1};
 }
 
+/* Keep the first `len` bytes of the next spelling, which are folded. */
+static void keep_folded(struct endpoint *e, size_t len, bool weak, uint32_t key)
+{
+	struct spelling *s = &e->spellings[e->count];
+
+	glob_see(&s->seen, (struct str){e->bytes[e->count], len});
+	s->weak = weak;
+	e->keys[e->count] = key;
+	e->firm = e->firm || !weak;
+	e->count++;
+}
+
 /* Fold the draft and keep it as a spelling. */
 static void keep(struct endpoint *e, enum family family, struct draft *d, bool weak)
 {
@@ -168,7 +178,8 @@ static void keep(struct endpoint *e, enum family family, struct draft *d, bool w
 	memcpy(p, text.p, text.len);
 	glob_see(&s->seen, (struct str){p, text.len});
 	s->weak = weak;
-	s->keyed = endpoint_key(s->seen.glob.text, &s->key);
+	e->keyed = endpoint_key(s->seen.glob.text, &e->keys[e->count]) && e->keyed;
+	e->firm = e->firm || !weak;
 	e->count++;
 }
 
@@ -199,15 +210,26 @@ static void put_origin(struct draft *d, const struct subject *s, struct str serv
 static void spell_origin(const struct subject *s, enum family family, struct str server,
 			 struct endpoint *e)
 {
+	char *alone = e->bytes[e->count], *with_path = e->bytes[e->count + 1];
+	bool path_weak = family == FAMILY_CUSTOM;
+	struct origin o;
 	struct draft d;
 
+	if (endpoint_origin(server, s->protocol == PROTOCOL_HTTP, s->server_port, alone,
+			    &o)) {
+		memcpy(with_path, alone, o.len);
+		memcpy(with_path + o.len, "/*", 2);
+		keep_folded(e, o.len, true, o.alone);
+		keep_folded(e, o.len + 2, path_weak, o.with_path);
+		return;
+	}
 	d.len = 0; /* its bytes are not cleared: they are many */
 	put_origin(&d, s, server);
 	keep(e, family, &d, true);
 	d.len = 0;
 	put_origin(&d, s, server);
 	put(&d, STR("/*"));
-	keep(e, family, &d, family == FAMILY_CUSTOM);
+	keep(e, family, &d, path_weak);
 }
 
 /* One spelling, `server` in the place where a name or an address stands. */
@@ -314,7 +336,7 @@ static void spell_http(const struct question *q, enum family family, struct str 
 		return;
 	}
 	spell_origin(s, family, name, e);
-	if (family == FAMILY_HTTP)
+	if (family == FAMILY_HTTP && q->p->asks_address)
 		spell_origin(s, family, address, e);
 }
 
@@ -326,6 +348,8 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 	struct str name = q->blank_host ? STR("*") : s->host;
 
 	e->count = 0;
+	e->firm = false;
+	e->keyed = true;
 	e->work = 0;
 	e->current = false;
 	e->current_hidden = false;
@@ -386,6 +410,15 @@ static enum tri match_any(struct endpoint *e, const struct glob *pattern)
 	return answer;
 }
 
+static enum tri match(struct endpoint *e, const struct endpoints *l,
+		      const struct endpoint_line *line)
+{
+	if (line->all && (e->firm || l->family == FAMILY_CUSTOM))
+		return TRI_YES;
+	return l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
+					  : match_any(e, &line->pattern);
+}
+
 /* ---- which lines ------------------------------------------------------------------------- */
 
 /* The lines of one list that may match, in their order. */
@@ -419,21 +452,32 @@ static void find_key(const struct endpoints *l, uint32_t key, struct cursor *ret
 	ret->keyed_end = l->keyed + high;
 }
 
+static inline bool may_have_key(const struct endpoints *l, uint32_t key)
+{
+	return (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0;
+}
+
+/* For certain: are all lines with a key about other servers? */
+static inline bool has_no_key(const struct endpoints *l, const struct endpoint *e)
+{
+	bool may = !e->keyed;
+
+	for (size_t i = 0; i < e->count && !may; i++)
+		may = may_have_key(l, e->keys[i]);
+	return !may;
+}
+
 static void lines_start(struct lines_left *n, const struct endpoints *l,
 			const struct endpoint *e)
 {
 	n->list = l;
-	n->all = false;
+	n->all = !e->keyed;
 	n->at = 0;
 	n->loose = 0;
 	n->count = 0;
-	for (size_t i = 0; i < e->count && !n->all; i++) {
-		uint32_t key = e->spellings[i].key;
-
-		n->all = !e->spellings[i].keyed;
-		if (!n->all && (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0)
-			find_key(l, key, &n->keys[n->count++]);
-	}
+	for (size_t i = 0; i < e->count && !n->all; i++)
+		if (may_have_key(l, e->keys[i]))
+			find_key(l, e->keys[i], &n->keys[n->count++]);
 }
 
 /* The number of the next line, or the list's count. */
@@ -481,11 +525,15 @@ static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 	bool any = false, differ = false, certain = false;
 	struct lines_left left;
 
+	if (l->rest != NULL && e->firm && has_no_key(l, e)) {
+		w.answer = answer_of(l->rest);
+		w.rule = l->rest->rule;
+		return w;
+	}
 	lines_start(&left, l, e);
 	for (uint32_t i; !certain && (i = lines_next(&left)) < l->count;) {
 		const struct endpoint_line *line = &l->list[i];
-		enum tri t = l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
-							: match_any(e, &line->pattern);
+		enum tri t = match(e, l, line);
 
 		if (work_of(e) > WORK_MAX)
 			return (struct walk){.answer = ANSWER_UNDECIDABLE,
@@ -582,10 +630,12 @@ static struct walk walk_family(const struct question *q, enum family family, boo
 		if (!any) {
 			all = one;
 		} else if (all.answer != one.answer) {
+			bool budget = one.why == UNDECIDABLE_BUDGET ||
+				      all.why == UNDECIDABLE_BUDGET;
+
 			all.answer = ANSWER_UNDECIDABLE;
-			all.why = one.why == UNDECIDABLE_BUDGET
-					  ? UNDECIDABLE_BUDGET
-					  : UNDECIDABLE_WHICH_CONNECTOR;
+			all.why =
+				budget ? UNDECIDABLE_BUDGET : UNDECIDABLE_WHICH_CONNECTOR;
 		}
 		all.by_report = one.by_report;
 		any = true;
@@ -639,7 +689,7 @@ static struct walk walk_patterns(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
 	const uint32_t *first = q->p->family_first;
-	enum family family = family_of(q->s);
+	enum family family;
 	struct walk w;
 
 	if (!has_list(q, first[FAMILY_CUSTOM], first[FAMILY_CUSTOM + 1], report))
@@ -647,6 +697,7 @@ static struct walk walk_patterns(const struct question *q, bool report)
 	if (q->s->name_pending)
 		return (struct walk){.answer = ANSWER_UNDECIDABLE,
 				     .why = UNDECIDABLE_INCOMPLETE};
+	family = family_of(q->s);
 	if (q->blank_host || q->s->service->platform || is_infrastructure(q) ||
 	    q->s->service->connector_count > 0 ||
 	    (family != FAMILY_HTTP && family != FAMILY_BLOB))
@@ -670,7 +721,7 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 {
 	struct gate_answer ret = {.answer = ANSWER_NOT_CONCERNED};
 	const struct endpoint_list *l = p->ast.lists;
-	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN};
+	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN, .keyed = true};
 	struct draft d;
 	struct walk w;
 
