@@ -480,6 +480,20 @@ static bool may_be_address(const struct endpoint_line *line)
 	       (ascii_is_digit(mark[3]) || mark[3] == '[');
 }
 
+static void compile_sieves(struct compiler *c, struct endpoints *l)
+{
+	struct sieve *sieves = take(c, l->count * sizeof(*sieves));
+
+	l->sieves = sieves;
+	for (uint32_t i = 0; i < l->count && sieves != NULL; i++) {
+		const struct glob *g = &l->list[i].pattern;
+
+		memcpy(sieves[i].grams, g->grams, sizeof(sieves[i].grams));
+		sieves[i].gram_count = g->gram_count;
+		sieves[i].open = g->has_star && g->head == 0 && g->tail == 0;
+	}
+}
+
 static void compile_list(struct compiler *c, const struct endpoint_list *from,
 			 struct endpoints *to)
 {
@@ -516,6 +530,7 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 		c->p->rules[r->number] = r;
 	}
 	compile_keys(c, to);
+	compile_sieves(c, to);
 }
 
 /* Lists of one connector stand together, where the first of them stands in the files. */

@@ -17,11 +17,12 @@
 #define SPELLINGS_MAX  8
 #define SPELLING_BYTES GLOB_MAX /* longer ones end in a star: the rest is hidden */
 /*
- * What the searches of one gate may look at, in bytes: nearly 50 searches of the longest
- * patterns in the longest endpoints, and about 500 of ordinary ones that three bytes in a
- * row did not turn away.  Beyond it: undecidable(budget).
+ * What one gate may look at, in bytes: 32 searches of the longest patterns in the longest
+ * endpoints, about 300 of ordinary ones that three bytes in a row did not turn away, or all
+ * lines of 32 full lists that they did.  Beyond it: undecidable(budget).
  */
-#define WORK_MAX ((size_t)48 << 10)
+#define WORK_MAX  ((size_t)32 << 10)
+#define LINE_WORK 32 /* of asking a line, without searches */
 
 struct spelling {
 	struct glob_seen seen;
@@ -38,7 +39,10 @@ struct endpoint {
 	enum undecidable why; /* when a part is hidden that a line asks about */
 	bool current; /* Dataverse: of an environment that the source is bound to */
 	bool current_hidden; /* Dataverse: the source is bound to none */
-	size_t work;         /* of lists that were asked */
+	bool starred, open;  /* some spelling has a star; some ends with one */
+	bool has_grams;
+	uint64_t grams[GLOB_GRAM_WORDS]; /* of all spellings */
+	size_t passed, asked; /* work: of lines passed over, of those that were asked */
 };
 
 /* ---- which lists ------------------------------------------------------------------------- */
@@ -152,6 +156,15 @@ static struct str cut(char *p, size_t len)
 	return (struct str){p, n + 1};
 }
 
+static void kept(struct endpoint *e)
+{
+	const struct spelling *s = &e->spellings[e->count++];
+
+	e->firm = e->firm || !s->weak;
+	e->starred = e->starred || s->seen.glob.has_star;
+	e->open = e->open || (s->seen.glob.has_star && s->seen.glob.tail == 0);
+}
+
 /* Keep the first `len` bytes of the next spelling, which are folded. */
 static void keep_folded(struct endpoint *e, size_t len, bool weak, uint32_t key)
 {
@@ -160,8 +173,7 @@ static void keep_folded(struct endpoint *e, size_t len, bool weak, uint32_t key)
 	glob_see(&s->seen, (struct str){e->bytes[e->count], len});
 	s->weak = weak;
 	e->keys[e->count] = key;
-	e->firm = e->firm || !weak;
-	e->count++;
+	kept(e);
 }
 
 /* Fold the draft and keep it as a spelling. */
@@ -179,8 +191,7 @@ static void keep(struct endpoint *e, enum family family, struct draft *d, bool w
 	glob_see(&s->seen, (struct str){p, text.len});
 	s->weak = weak;
 	e->keyed = endpoint_key(s->seen.glob.text, &e->keys[e->count]) && e->keyed;
-	e->firm = e->firm || !weak;
-	e->count++;
+	kept(e);
 }
 
 /* RFC 3986 section 3.2.2: an IPv6 address stands between brackets. */
@@ -350,7 +361,11 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 	e->count = 0;
 	e->firm = false;
 	e->keyed = true;
-	e->work = 0;
+	e->starred = false;
+	e->open = false;
+	e->has_grams = false;
+	e->passed = 0;
+	e->asked = 0;
 	e->current = false;
 	e->current_hidden = false;
 	e->why = family == FAMILY_SQL ? UNDECIDABLE_DATABASE_HIDDEN
@@ -410,13 +425,47 @@ static enum tri match_any(struct endpoint *e, const struct glob *pattern)
 	return answer;
 }
 
-static enum tri match(struct endpoint *e, const struct endpoints *l,
-		      const struct endpoint_line *line)
+static void count_work(struct endpoint *e)
 {
+	e->passed += LINE_WORK;
+	e->asked = 0;
+	for (size_t i = 0; i < e->count; i++)
+		e->asked += e->spellings[i].seen.work;
+}
+
+/*
+ * May the line be passed over?  Then *ret is its answer.  A pattern with three bytes in a row
+ * that no spelling has matches none for certain, and one without a star not at all.
+ */
+static bool pass_over(struct endpoint *e, const struct sieve *v, enum tri *ret)
+{
+	if (!e->has_grams) {
+		memset(e->grams, 0, sizeof(e->grams));
+		for (size_t i = 0; i < e->count; i++)
+			glob_add_grams(e->spellings[i].seen.glob.text, e->grams);
+		e->has_grams = true;
+	}
+	if (!glob_lacks_gram(v->grams, v->gram_count, e->grams) ||
+	    (e->starred && !(e->open && v->open)))
+		return false;
+	e->passed++;
+	*ret = e->starred ? TRI_MAYBE : TRI_NO;
+	return true;
+}
+
+static enum tri match(struct endpoint *e, const struct endpoints *l, uint32_t i)
+{
+	const struct endpoint_line *line = &l->list[i];
+	enum tri answer;
+
 	if (line->all && (e->firm || l->family == FAMILY_CUSTOM))
 		return TRI_YES;
-	return l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
-					  : match_any(e, &line->pattern);
+	if (pass_over(e, &l->sieves[i], &answer))
+		return answer;
+	answer = l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
+					    : match_any(e, &line->pattern);
+	count_work(e);
+	return answer;
 }
 
 /* ---- which lines ------------------------------------------------------------------------- */
@@ -503,15 +552,6 @@ static uint32_t lines_next(struct lines_left *n)
 
 /* ---- lists ------------------------------------------------------------------------------- */
 
-static size_t work_of(const struct endpoint *e)
-{
-	size_t work = e->work;
-
-	for (size_t i = 0; i < e->count; i++)
-		work += e->spellings[i].seen.work;
-	return work;
-}
-
 static enum answer answer_of(const struct endpoint_line *line)
 {
 	if (line->ignores)
@@ -533,9 +573,9 @@ static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 	lines_start(&left, l, e);
 	for (uint32_t i; !certain && (i = lines_next(&left)) < l->count;) {
 		const struct endpoint_line *line = &l->list[i];
-		enum tri t = match(e, l, line);
+		enum tri t = match(e, l, i);
 
-		if (work_of(e) > WORK_MAX)
+		if (e->passed + e->asked > WORK_MAX)
 			return (struct walk){.answer = ANSWER_UNDECIDABLE,
 					     .why = UNDECIDABLE_BUDGET,
 					     .rule = line->rule,

@@ -132,6 +132,16 @@ struct endpoint_line {
 	struct glob pattern; /* folded */
 };
 
+/*
+ * What turns a line without a key away before its pattern is looked at.  Apart from the lines,
+ * so that thousands are passed over fast.
+ */
+struct sieve {
+	uint16_t grams[GLOB_GRAMS]; /* match/glob.h */
+	uint8_t gram_count;
+	bool open; /* the pattern begins and ends with a star: it may match whatever does */
+};
+
 /* A line of a list whose pattern has a key (fold.h). */
 struct keyed_line {
 	uint32_t key, line;
@@ -150,6 +160,7 @@ struct endpoints {
 	uint32_t keyed_count, loose_count;
 	uint64_t keys[16];              /* bit: some line has a key with these low bits */
 	const struct keyed_line *keyed; /* sorted by key, then line */
+	const struct sieve *sieves;     /* one a line */
 	const uint32_t *loose;          /* lines without a key, in order */
 	const struct endpoint_line *rest; /* "*", when it is the only one of those */
 };
@@ -184,7 +195,8 @@ struct program {
 	const struct str *host_patterns; /* by key */
 	struct prefixes *prefixes;
 	struct postings prefix_keys;
-	bool asks_inside, asks_peer, asks_egress; /* some condition is about that address */
+	bool asks_inside, asks_peer,
+		asks_egress; /* some condition is about that address */
 
 	struct lines gates[GATE_COUNT]; /* not endpoints, not undecidable */
 	const struct endpoints *lists;  /* by family; those of one connector together */

@@ -5,7 +5,7 @@
  * usage: policy [MEDIAN_NS CAPS_NS COMPILE_MS]
  *
  * Usual: a table of 10,000 host patterns, one of 100,000 prefixes, 20 lists of 50 lines, a
- * dozen rules; 20,000 TLS connections of a robot, half of them to names of the table.
+ * dozen rules; 100,000 TLS connections of a robot, half of them to names of the table.
  * At the caps: 20 lists, in files of at most 7, of 1,000 patterns of 512 bytes and 32 stars
  * that begin alike and are nearly in the endpoint.
  *
@@ -24,7 +24,7 @@
 #include "../unit/policy/fixture.h"
 #include "policy/policy.h"
 
-#define ASKED      20000
+#define ASKED      100000
 #define ASKED_CAPS 500
 #define FILES      3 /* of the caps: a file is at most 4 MiB */
 
