@@ -88,7 +88,11 @@ check "its date" grep -qxF '# date: 2026-05-04' "$t/joined.rules"
 check "its environments" grep -q '^deny   label blocked  from not environment be0eb809-' "$t/joined.rules"
 check "rules in their order" grep -qx ' 1 allow  "contososql.database.windows.net,\*"' "$t/joined.rules"
 check "what no wire shows is said" grep -q 'warning \[not-enforced\].*DesktopFlow.UIAutomation' "$t/err"
-check "and stands in comments" grep -q '^# list DesktopFlow.UIAutomation: not enforced$' "$t/joined.rules"
+check "beside its list" grep -q '^list DesktopFlow.UIAutomation  for role ' "$t/joined.rules"
+for f in low high citizen; do
+	"$W" import --environment prod -o "$t/desktop.rules" tests/data/dlp/msindustry__$f*.json >/dev/null 2>&1
+	check "$f: desktop flows are lines" test "$(grep -c '^	DesktopFlow\.' "$t/desktop.rules")" -gt 20
+done
 check "it parses" parses "$t/joined.rules"
 cp $I/ok/configurations.json "$t/conf-$guid.json"
 cp $I/ok/patterns.json "$t/patterns-$guid.json"
