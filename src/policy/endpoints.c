@@ -694,6 +694,16 @@ static bool has_list(const struct question *q, uint32_t from, uint32_t end, bool
 	return false;
 }
 
+/* Which family's lists gate endpoints asks; FAMILY_COUNT = none. */
+static enum family family_asked(const struct question *q)
+{
+	const uint32_t *first = q->p->family_first;
+
+	if (first[FAMILY_DATAVERSE + 1] > first[FAMILY_DATAVERSE] && is_organization(q))
+		return FAMILY_DATAVERSE;
+	return q->s->service->platform ? FAMILY_COUNT : family_of(q->s);
+}
+
 static struct walk walk_lists(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
@@ -707,11 +717,7 @@ static struct walk walk_lists(const struct question *q, bool report)
 				     .why = UNDECIDABLE_INCOMPLETE};
 	if (is_infrastructure(q))
 		return none;
-	if (first[FAMILY_DATAVERSE + 1] > first[FAMILY_DATAVERSE] && is_organization(q))
-		return walk_family(q, FAMILY_DATAVERSE, report);
-	if (q->s->service->platform)
-		return none;
-	family = family_of(q->s);
+	family = family_asked(q);
 	return family == FAMILY_COUNT ? none : walk_family(q, family, report);
 }
 
@@ -779,4 +785,91 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 	ret.why = w.why;
 	ret.rule = w.rule;
 	return ret;
+}
+
+/* ---- for the record ---------------------------------------------------------------------- */
+
+static bool has_answer(const struct gate_answer *a)
+{
+	return a->answer == ANSWER_ALLOW || a->answer == ANSWER_DENY ||
+	       a->answer == ANSWER_UNDECIDABLE || a->report != ANSWER_NOT_CONCERNED;
+}
+
+/* The line that answered, or would have; NULL = none. */
+static const struct rule *rule_of(const struct policy *p, const struct gate_answer *a)
+{
+	uint32_t rule = a->rule != RULE_NONE ? a->rule : a->report_rule;
+
+	return rule == RULE_NONE || rule > p->program.rule_count ? NULL
+								 : p->program.rules[rule];
+}
+
+/* The spelling that fits the line best; of two that fit alike, one that says what is hidden. */
+static const struct spelling *spelling_for(struct endpoint *e, const struct rule *r)
+{
+	const struct spelling *best = NULL;
+	int most = -1;
+
+	for (size_t i = 0; i < e->count; i++) {
+		const struct spelling *s = &e->spellings[i];
+		enum glob_answer a =
+			r == NULL ? GLOB_NO : glob_match(r->folded, s->seen.glob.text);
+		int answer = a == GLOB_YES ? 2 : a == GLOB_MAYBE;
+		int fit = 4 * answer + 2 * !s->weak + s->seen.glob.has_star;
+
+		if (fit > most) {
+			best = s;
+			most = fit;
+		}
+	}
+	return best;
+}
+
+size_t policy_endpoint(const struct policy *p, const struct subject *s,
+		       const struct decision *d, char buf[POLICY_ENDPOINT_MAX])
+{
+	const struct gate_answer *a = &d->gates[GATE_ENDPOINTS];
+	const struct rule *r = rule_of(p, a);
+	const struct spelling *best;
+	enum family family;
+	struct endpoint e;
+	struct question q;
+
+	if (s->name_pending)
+		return 0;
+	question_init(&q, &p->program, s);
+	family = family_asked(&q);
+	if (!has_answer(a)) {
+		a = &d->gates[GATE_CONNECTORS];
+		r = rule_of(p, a);
+		if (r == NULL || r->kind != RULE_KIND_ENDPOINT)
+			return 0;
+		family = FAMILY_CUSTOM;
+	}
+	if (family == FAMILY_COUNT)
+		return 0;
+	spell_all(&q, family, &e);
+	best = spelling_for(&e, r);
+	if (best == NULL)
+		return 0;
+	memcpy(buf, best->seen.glob.text.p, best->seen.glob.text.len);
+	return best->seen.glob.text.len;
+}
+
+struct str policy_data_group(const struct policy *p, const struct decision *d)
+{
+	const struct gate_answer *a = &d->gates[GATE_CONNECTORS];
+	enum answer answer = a->rule != RULE_NONE ? a->answer : a->report;
+	const struct rule *r = rule_of(p, a);
+
+	if (r == NULL || (answer != ANSWER_ALLOW && answer != ANSWER_DENY))
+		return STR_NONE;
+	if (r->group != CUSTOM_GROUP_NONE && r->group != CUSTOM_GROUP_IGNORE)
+		return str_of(custom_group_words[r->group]);
+	if (answer == ANSWER_DENY)
+		return STR("blocked");
+	for (unsigned g = CUSTOM_GROUP_BUSINESS; g <= CUSTOM_GROUP_GENERAL; g++)
+		if (str_equal(r->label, str_of(custom_group_words[g])))
+			return str_of(custom_group_words[g]);
+	return STR_NONE;
 }

@@ -854,6 +854,68 @@ static void test_long_urls_keep_their_beginning(void **state)
 	policy_destroy(p);
 }
 
+/* ---- the record -------------------------------------------------------------------------- */
+
+static void check_record(const struct policy *p, const struct scene *c,
+			 const char *endpoint, const char *group)
+{
+	char buf[POLICY_ENDPOINT_MAX];
+	struct decision d;
+	struct str got;
+
+	policy_decide(p, &c->s, &d);
+	got = (struct str){buf, policy_endpoint(p, &c->s, &d, buf)};
+	if (!str_equal(got, str_of(endpoint)))
+		fail_msg("%.*s, not %s", (int)got.len, buf, endpoint);
+	got = policy_data_group(p, &d);
+	if (!str_equal(got, str_of(group)))
+		fail_msg("%.*s, not %s", (int)got.len, got.p, group);
+}
+
+static void test_what_lists_were_asked_with(void **state)
+{
+	struct policy *p =
+		load("gate connectors\n"
+		     "deny from role user label blocked connector shared_dropbox\n"
+		     "allow from role user label business connector shared_sql\n"
+		     "allow from role user label mine connector any\n"
+		     "list custom-connectors for role user\n"
+		     "1 group general \"https://x.example*\"\n"
+		     "2 group ignore  \"*\"\n"
+		     "gate endpoints\n"
+		     "list Http for role user report-only\n"
+		     "1 deny \"https://198.51.100.7/*\"\n"
+		     "2 allow \"*\"\n"
+		     "list shared_sql for role user\n"
+		     "1 allow \"Server,*\"\n"
+		     "2 deny \"*\"\n");
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	check_record(p, &c, "https://198.51.100.7/*", "");
+	c.s.peer = address("198.51.100.8");
+	check_record(p, &c, "https://api.example.com/*", "");
+	c.s.host = STR("x.example");
+	check_record(p, &c, "https://x.example/*", "general");
+	c.s.role = ROLE_DESKTOP;
+	check_record(p, &c, "", "");
+	c.s.role = ROLE_USER;
+	c.s.protocol = PROTOCOL_TDS;
+	c.s.host = STR("server");
+	add_connector(&c, CON_SQL, CONFIDENCE_VERIFIED);
+	check_record(p, &c, "server,*", "business");
+	c.s.database = STR("Payroll");
+	check_record(p, &c, "server,payroll", "business");
+	scene_init(&c);
+	add_connector(&c, CON_DROPBOX, CONFIDENCE_VERIFIED);
+	check_record(p, &c, "https://198.51.100.7/*", "blocked");
+	scene_init(&c);
+	first_packet(&c);
+	check_record(p, &c, "", "");
+	policy_destroy(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -869,6 +931,7 @@ int main(void)
 		cmocka_unit_test(test_lists_of_all_but_some_environments),
 		cmocka_unit_test(test_caps_are_said_with_their_place),
 		cmocka_unit_test(test_work_is_bounded),
+		cmocka_unit_test(test_what_lists_were_asked_with),
 		cmocka_unit_test(test_long_urls_keep_their_beginning),
 	};
 
