@@ -6,6 +6,7 @@ usage: import-catalog.py [--diff] FACTS [TREE]
 
 FACTS holds catalog.csv, regions.csv and connector_names.json.  Below TREE (default: .) it
 writes rules/catalog/services.tsv, rules/catalog/connectors.tsv and geo/regions.tsv.
+Connectors that only exported policies name come from TREE's tests/data/dlp.
 rules/catalog/groups.tsv is kept by hand; geo/tags-*.tsv are made by `weir import service-tags`.
 The same facts always give the same bytes.  docs/catalog.md explains the columns and the
 confidences.
@@ -15,6 +16,7 @@ counted, and ends with 1 when there is a difference.
 """
 import collections
 import csv
+import glob
 import json
 import os
 import re
@@ -295,6 +297,7 @@ def date_of(source):
 
 CONFIDENCES = ["assumed", "published", "verified"]
 FACTS_DATE = "2026-11-23"
+EXPORTED = "exported policies of microsoft/industry @67370407 (2024-02), tests/data/dlp"
 # "(2025-08-19)", "version 2022072800"
 DATE = re.compile(r"\b(20[0-9]{2})-?([01][0-9])-?([0-3][0-9])(?:00)?\b")
 
@@ -517,7 +520,22 @@ def add_known_connectors(found):
         found[key][0], found[key][3] = "verified", source
 
 
-def connectors(rows, names, files):
+def exported_connectors(tree):
+    """Ids and names in the exported policies of the tree: policies block connectors, and an
+    import must keep their lines, whether or not a host of theirs is known.  Left out: custom
+    connectors of other tenants, whose ids end in two hexadecimal numbers."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(tree, "tests/data/dlp/msindustry__*.json"))):
+        with open(path, encoding="utf-8-sig") as f:
+            for group in json.load(f).get("connectorGroups", []):
+                for one in group.get("connectors", []):
+                    name = one["id"].rsplit("/", 1)[-1]
+                    if not re.search(r"-5f[0-9a-f]{16}-5f[0-9a-f]{16}$", name):
+                        found.setdefault(name, (clean(one.get("name") or "-"), "-", EXPORTED))
+    return found
+
+
+def connectors(rows, names, tree, files):
     left = collections.Counter()
     about = about_connectors(rows)
     found, unhosted = hosted_connectors(rows, left)
@@ -526,6 +544,11 @@ def connectors(rows, names, files):
     for short, shown in names.items():
         unhosted.setdefault("shared_" + short, (
             shown, "-", "Azure/Connectors-NET-SDK ConnectorNames.cs 2026-08-20"))
+    known = {name.lower() for name in (*hosted, *unhosted)}
+    for name, row in exported_connectors(tree).items():
+        if name.lower() not in known:
+            made_by = "Microsoft" if name.startswith("DesktopFlow.") else row[1]
+            unhosted[name] = (row[0], made_by, row[2])
     every = [(p, n, *v) for (p, n), v in found.items()]
     every.sort(key=lambda r: (r[1].lower(), r[0].split(".")[::-1]))
     bare = [("-", n, "assumed", *v) for n, v in unhosted.items() if n not in hosted]
@@ -595,7 +618,7 @@ def main():
         names = json.load(f)
     files = Files()
     services(rows, files)
-    connectors(rows, names, files)
+    connectors(rows, names, tree, files)
     regions(facts, files)
     if options:
         sys.exit(1 if files.diff(tree) else 0)

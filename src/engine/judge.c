@@ -221,11 +221,24 @@ static void tell_ends_and_connectors(const struct flow_event *e, struct event_di
 	}
 }
 
+/* What lists were asked with, and the connector's group; like the gates, not at the end. */
+static void tell_lists(const struct worker *w, const struct case_file *cf,
+		       char endpoint[POLICY_ENDPOINT_MAX], struct flow_event *e)
+{
+	if (!e->judged || e->phase == PHASE_END)
+		return;
+	e->endpoint.p = endpoint;
+	e->endpoint.len =
+		policy_endpoint(w->g->policy, &cf->subject, &cf->decision, endpoint);
+	e->data_group = policy_data_group(w->g->policy, &cf->decision);
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
 {
 	char word[WORD_MAX], translated[COMMUNITY_ID_LEN + 1];
+	char endpoint[POLICY_ENDPOINT_MAX];
 	struct flow_event e = {
 		.time_us = w->now_us,
 		.phase = phase,
@@ -305,6 +318,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 	};
 
 	tell_mail_and_database(w, c, &e);
+	tell_lists(w, cf, endpoint, &e);
 	if (!str_equal(intern_text(w->texts, c->ndpi_host), e.host))
 		e.ndpi_host = intern_text(w->texts, c->ndpi_host);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)

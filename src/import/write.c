@@ -375,6 +375,11 @@ static void put_list(struct writer *w, const struct dlp_policy *p,
 	(void)fprintf(w->out, "\n# endpoints of %.*s: %zu\n", (int)l->id.len, l->id.p,
 		      l->rules.count);
 	if (kind != ENDPOINT_KIND_NONE && k->find(k->arg, l->id, &about)) {
+		if (kind == ENDPOINT_KIND_SCREEN)
+			diag_add(w->d, DIAG_WARNING, l->at, "not-enforced",
+				 "the endpoints of %.*s cannot be told on a wire: its "
+				 "list decides nothing",
+				 (int)l->id.len, l->id.p);
 		(void)fprintf(w->out, "list %s", about.id);
 		put_roles(w);
 		put_scope(w, p, "");

@@ -15,13 +15,6 @@ static size_t first_star(struct str s)
 	return at == NULL ? NO_STAR : (size_t)(at - s.p);
 }
 
-static size_t last_star(struct str s)
-{
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '*', s.len);
-
-	return at == NULL ? NO_STAR : (size_t)(at - s.p);
-}
-
 bool glob_valid(struct str pattern)
 {
 	size_t stars = 0;
@@ -53,7 +46,16 @@ static bool is_gram(struct str s, size_t i)
 	       s.p[i + 2] != '*';
 }
 
-/* Up to GLOB_GRAMS of them, spread over the pattern. */
+static bool has_gram(const struct glob *g, uint16_t hash)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < g->gram_count; i++)
+		found = found || g->grams[i] == hash;
+	return found;
+}
+
+/* Up to GLOB_GRAMS of them, all different, spread over the pattern. */
 static void choose_grams(struct glob *g)
 {
 	size_t all = 0, n = 0;
@@ -63,49 +65,48 @@ static void choose_grams(struct glob *g)
 	for (size_t i = 0; i < g->text.len && g->gram_count < GLOB_GRAMS; i++) {
 		if (!is_gram(g->text, i))
 			continue;
-		if (n >= all * g->gram_count / GLOB_GRAMS)
+		if (n >= all * g->gram_count / GLOB_GRAMS &&
+		    !has_gram(g, gram_hash(g->text.p + i)))
 			g->grams[g->gram_count++] = gram_hash(g->text.p + i);
 		n++;
 	}
 }
 
-static void find_grams(struct glob_seen *s)
+void glob_add_grams(struct str t, uint64_t grams[GLOB_GRAM_WORDS])
 {
-	struct str t = s->glob.text;
-
-	memset(s->grams, 0, sizeof(s->grams));
 	for (size_t i = 0; i + GRAM <= t.len; i++) {
 		unsigned h = gram_hash(t.p + i);
 
-		s->grams[h / 64] |= (uint64_t)1 << (h % 64);
+		grams[h / 64] |= (uint64_t)1 << (h % 64);
 	}
-	s->has_grams = true;
 }
 
 static bool may_hold(const struct glob *pattern, struct glob_seen *seen)
 {
-	if (!seen->has_grams)
-		find_grams(seen);
-	for (unsigned i = 0; i < pattern->gram_count; i++) {
-		unsigned h = pattern->grams[i];
-
-		if ((seen->grams[h / 64] >> (h % 64) & 1) == 0)
-			return false;
+	if (!seen->has_grams) {
+		memset(seen->grams, 0, sizeof(seen->grams));
+		glob_add_grams(seen->glob.text, seen->grams);
+		seen->has_grams = true;
 	}
-	return true;
+	return !glob_lacks_gram(pattern->grams, pattern->gram_count, seen->grams);
 }
 
 static void measure(struct glob *g, struct str pattern)
 {
-	size_t star = first_star(pattern);
+	size_t star = first_star(pattern), last = star, stars = 0;
 
 	*g = (struct glob){.text = pattern.p == NULL ? STR("") : pattern};
-	g->valid = glob_valid(pattern);
 	g->has_star = star != NO_STAR;
+	for (size_t i = star; i < pattern.len; i++)
+		if (pattern.p[i] == '*') {
+			last = i;
+			stars++;
+		}
+	g->valid = pattern.len <= GLOB_MAX && stars <= GLOB_STARS_MAX;
 	if (!g->valid)
 		return;
 	g->head = (uint16_t)(g->has_star ? star : pattern.len);
-	g->tail = (uint16_t)(g->has_star ? pattern.len - 1 - last_star(pattern) : 0);
+	g->tail = (uint16_t)(g->has_star ? pattern.len - 1 - last : 0);
 }
 
 void glob_compile(struct glob *g, struct str pattern)

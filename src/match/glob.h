@@ -41,7 +41,8 @@ enum glob_answer {
 /* Within GLOB_MAX and GLOB_STARS_MAX? */
 bool glob_valid(struct str pattern);
 
-#define GLOB_GRAMS 4
+#define GLOB_GRAMS      4
+#define GLOB_GRAM_WORDS 64 /* of a set of groups, by hash */
 
 /* A pattern, measured once.  Immutable; `text` is borrowed. */
 struct glob {
@@ -59,11 +60,24 @@ struct glob_seen {
 	struct glob glob;
 	size_t work; /* bytes that searches may have looked at so far */
 	bool has_grams;
-	uint64_t grams[64];
+	uint64_t grams[GLOB_GRAM_WORDS];
 };
 
 void glob_compile(struct glob *g, struct str pattern);
 void glob_see(struct glob_seen *s, struct str seen);
+
+/* Add the groups of `text` to a set. */
+void glob_add_grams(struct str text, uint64_t grams[GLOB_GRAM_WORDS]);
+
+/* Is one of the pattern's groups in none of the texts?  Then it matches none of them for certain. */
+static inline bool glob_lacks_gram(const uint16_t *pattern, unsigned count,
+				   const uint64_t grams[GLOB_GRAM_WORDS])
+{
+	for (unsigned i = 0; i < count; i++)
+		if ((grams[pattern[i] / 64] >> (pattern[i] % 64) & 1) == 0)
+			return true;
+	return false;
+}
 /* As glob_match(). */
 enum glob_answer glob_ask(const struct glob *pattern, struct glob_seen *seen);
 

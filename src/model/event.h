@@ -79,6 +79,7 @@ struct flow_event {
 	const struct decision *decision;
 	struct rule_place rule;       /* of decision->rule */
 	struct rule_place would_rule; /* of decision->would_rule */
+	struct str data_group;        /* absent = gate connectors found none */
 	enum effect effect;
 
 	uint64_t packets_out, bytes_out; /* client to server; bytes = IP total lengths */

@@ -150,10 +150,20 @@ static void keep_answers(const struct algebra_question *q, const struct outcome 
 	}
 }
 
+/* Has any report-only line a say?  Else the second walk would find what the first did. */
+static bool has_report(const struct algebra_question *q, const struct outcome *o)
+{
+	bool any = o->why != UNDECIDABLE_NONE;
+
+	for (size_t g = 0; g < GATE_COUNT; g++)
+		any = any || q->gates[g].report != ANSWER_NOT_CONCERNED;
+	return any;
+}
+
 void algebra_decide(const struct algebra_question *q, struct decision *ret)
 {
 	struct outcome is = walk(q, false);
-	struct outcome would = walk(q, true);
+	struct outcome would = has_report(q, &is) ? walk(q, true) : is;
 
 	ret->verdict = is.verdict;
 	ret->reason = is.reason;

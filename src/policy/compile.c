@@ -225,6 +225,9 @@ static void compile_part(struct compiler *c, const struct group *g, struct part 
 	case FIELD_INSIDE:
 	case FIELD_EGRESS:
 	case FIELD_PEER:
+		c->p->asks_inside = c->p->asks_inside || t->field == FIELD_INSIDE;
+		c->p->asks_egress = c->p->asks_egress || t->field == FIELD_EGRESS;
+		c->p->asks_peer = c->p->asks_peer || t->field == FIELD_PEER;
 		t->set = compile_set(c, g, false);
 		break;
 	case FIELD_HOST:
@@ -375,6 +378,34 @@ static int compare_layers(const void *a, const void *b)
 	return x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
+static void guard_add(struct guard *g, const struct part *t)
+{
+	if (t->field == FIELD_ROLE)
+		g->roles &= (uint32_t)t->mask;
+	else if (t->field == FIELD_HOST)
+		g->host = t->set;
+	else if (t->field == FIELD_PEER)
+		g->peer = t->set;
+	else if (t->field == FIELD_INSIDE)
+		g->inside = t->set;
+}
+
+/* Alternatives of two kinds, and what is negated, are no guards. */
+static const struct guard *compile_guards(struct compiler *c, const struct lines *l)
+{
+	struct guard *guards = take(c, l->count * sizeof(*guards));
+
+	for (uint32_t i = 0; i < l->count && guards != NULL; i++) {
+		const struct line *line = &l->list[i];
+
+		guards[i] = (struct guard){UINT32_MAX, SET_NONE, SET_NONE, SET_NONE};
+		for (uint32_t k = 0; k < line->test_count; k++)
+			if (!line->tests[k].negated && line->tests[k].part_count == 1)
+				guard_add(&guards[i], line->tests[k].parts);
+	}
+	return guards;
+}
+
 static void compile_gate(struct compiler *c, enum gate g)
 {
 	const struct gate_ast *from = &c->a->gates[g];
@@ -391,6 +422,7 @@ static void compile_gate(struct compiler *c, enum gate g)
 	if (g == GATE_CONNECTORS && to->count > 0)
 		qsort(list, to->count, sizeof(*list), compare_layers);
 	to->list = list;
+	to->guards = compile_guards(c, to);
 }
 
 /* ---- endpoints --------------------------------------------------------------------------- */
@@ -426,6 +458,40 @@ static void compile_keys(struct compiler *c, struct endpoints *l)
 		qsort(keyed, l->keyed_count, sizeof(*keyed), compare_keyed);
 	l->keyed = keyed;
 	l->loose = loose;
+	if (l->loose_count == 1 && l->list[loose[0]].all)
+		l->rest = &l->list[loose[0]];
+}
+
+/*
+ * May the URL of an address match this line, other than under "*", which takes the name's too?
+ * Without a star in the server it must begin with a digit or a bracket.
+ */
+static bool may_be_address(const struct endpoint_line *line)
+{
+	struct str s = line->pattern.text;
+	const char *mark = s.len == 0 ? NULL : memmem(s.p, s.len, "://", 3);
+	uint32_t key;
+
+	if (line->all)
+		return false;
+	if (!endpoint_key(s, &key))
+		return true;
+	return mark != NULL && mark + 3 < s.p + s.len &&
+	       (ascii_is_digit(mark[3]) || mark[3] == '[');
+}
+
+static void compile_sieves(struct compiler *c, struct endpoints *l)
+{
+	struct sieve *sieves = take(c, l->count * sizeof(*sieves));
+
+	l->sieves = sieves;
+	for (uint32_t i = 0; i < l->count && sieves != NULL; i++) {
+		const struct glob *g = &l->list[i].pattern;
+
+		memcpy(sieves[i].grams, g->grams, sizeof(sieves[i].grams));
+		sieves[i].gram_count = g->gram_count;
+		sieves[i].open = g->has_star && g->head == 0 && g->tail == 0;
+	}
 }
 
 static void compile_list(struct compiler *c, const struct endpoint_list *from,
@@ -457,10 +523,14 @@ static void compile_list(struct compiler *c, const struct endpoint_list *from,
 		line->ignores =
 			from->family == FAMILY_CUSTOM && r->group == CUSTOM_GROUP_IGNORE;
 		line->rule = r->number;
+		line->all = str_equal(r->folded, STR("*"));
 		glob_compile(&line->pattern, r->folded);
+		if (from->family == FAMILY_HTTP && may_be_address(line))
+			c->p->asks_address = true;
 		c->p->rules[r->number] = r;
 	}
 	compile_keys(c, to);
+	compile_sieves(c, to);
 }
 
 /* Lists of one connector stand together, where the first of them stands in the files. */
@@ -524,6 +594,7 @@ static void compile_infrastructure(struct compiler *c)
 			continue;
 		c->p->has_infrastructure = true;
 		c->p->infrastructure_is_hosts = hosts;
+		c->p->asks_peer = c->p->asks_peer || !hosts;
 		c->p->infrastructure_set = compile_set(c, &g, hosts);
 	}
 }

@@ -24,7 +24,8 @@ static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
 	*ret_skip = 0;
 	*ret_maybe = 0;
 	for (uint32_t i = 0; i < l->count; i++) {
-		enum tri t = line_match(q, &l->list[i]);
+		enum tri t = guard_fails(q, &l->guards[i]) ? TRI_NO
+							   : line_match(q, &l->list[i]);
 
 		if (t == TRI_MAYBE)
 			*ret_maybe |= l->list[i].skip;

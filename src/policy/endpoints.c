@@ -17,44 +17,46 @@
 #define SPELLINGS_MAX  8
 #define SPELLING_BYTES GLOB_MAX /* longer ones end in a star: the rest is hidden */
 /*
- * What the searches of one gate may look at, in bytes: nearly 50 searches of the longest
- * patterns in the longest endpoints, and about 500 of ordinary ones that three bytes in a
- * row did not turn away.  Beyond it: undecidable(budget).
+ * What one gate may look at, in bytes: 32 searches of the longest patterns in the longest
+ * endpoints, about 300 of ordinary ones that three bytes in a row did not turn away, or all
+ * lines of 32 full lists that they did.  Beyond it: undecidable(budget).
  */
-#define WORK_MAX ((size_t)48 << 10)
+#define WORK_MAX  ((size_t)32 << 10)
+#define LINE_WORK 32 /* of asking a line, without searches */
 
 struct spelling {
 	struct glob_seen seen;
 	bool weak; /* one of several that it may be: a match is none for certain */
-	bool keyed;
-	uint32_t key;
 };
 
 struct endpoint {
 	size_t count;
+	bool firm;  /* some spelling is not weak */
+	bool keyed; /* all have a key (fold.h): */
+	uint32_t keys[SPELLINGS_MAX];
 	struct spelling spellings[SPELLINGS_MAX];
 	char bytes[SPELLINGS_MAX][SPELLING_BYTES];
 	enum undecidable why; /* when a part is hidden that a line asks about */
 	bool current; /* Dataverse: of an environment that the source is bound to */
 	bool current_hidden; /* Dataverse: the source is bound to none */
-	size_t work;         /* of lists that were asked */
+	bool starred, open;  /* some spelling has a star; some ends with one */
+	bool has_grams;
+	uint64_t grams[GLOB_GRAM_WORDS]; /* of all spellings */
+	size_t passed, asked; /* work: of lines passed over, of those that were asked */
 };
 
 /* ---- which lists ------------------------------------------------------------------------- */
 
+#define ENDS_WITH(s, literal)                                                          \
+	((s).len >= sizeof(literal) && memcmp((s).p + (s).len - (sizeof(literal) - 1), \
+					      (literal), sizeof(literal) - 1) == 0)
+
 static bool is_blob_host(struct str host)
 {
-	static const char *const tails[] = {
-		".blob.core.windows.net",
-		".blob.core.usgovcloudapi.net",
-		".blob.core.chinacloudapi.cn",
-		".blob.storage.azure.net",
-	};
-
-	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
-		if (str_ends_with(host, str_of(tails[i])))
-			return true;
-	return false;
+	return ENDS_WITH(host, ".blob.core.windows.net") ||
+	       ENDS_WITH(host, ".blob.core.usgovcloudapi.net") ||
+	       ENDS_WITH(host, ".blob.core.chinacloudapi.cn") ||
+	       ENDS_WITH(host, ".blob.storage.azure.net");
 }
 
 /* SMTP by RFC 5321 and RFC 6409, submission over TLS by RFC 8314; TDS by its usual port. */
@@ -154,6 +156,26 @@ static struct str cut(char *p, size_t len)
 	return (struct str){p, n + 1};
 }
 
+static void kept(struct endpoint *e)
+{
+	const struct spelling *s = &e->spellings[e->count++];
+
+	e->firm = e->firm || !s->weak;
+	e->starred = e->starred || s->seen.glob.has_star;
+	e->open = e->open || (s->seen.glob.has_star && s->seen.glob.tail == 0);
+}
+
+/* Keep the first `len` bytes of the next spelling, which are folded. */
+static void keep_folded(struct endpoint *e, size_t len, bool weak, uint32_t key)
+{
+	struct spelling *s = &e->spellings[e->count];
+
+	glob_see(&s->seen, (struct str){e->bytes[e->count], len});
+	s->weak = weak;
+	e->keys[e->count] = key;
+	kept(e);
+}
+
 /* Fold the draft and keep it as a spelling. */
 static void keep(struct endpoint *e, enum family family, struct draft *d, bool weak)
 {
@@ -168,8 +190,8 @@ static void keep(struct endpoint *e, enum family family, struct draft *d, bool w
 	memcpy(p, text.p, text.len);
 	glob_see(&s->seen, (struct str){p, text.len});
 	s->weak = weak;
-	s->keyed = endpoint_key(s->seen.glob.text, &s->key);
-	e->count++;
+	e->keyed = endpoint_key(s->seen.glob.text, &e->keys[e->count]) && e->keyed;
+	kept(e);
 }
 
 /* RFC 3986 section 3.2.2: an IPv6 address stands between brackets. */
@@ -199,15 +221,26 @@ static void put_origin(struct draft *d, const struct subject *s, struct str serv
 static void spell_origin(const struct subject *s, enum family family, struct str server,
 			 struct endpoint *e)
 {
+	char *alone = e->bytes[e->count], *with_path = e->bytes[e->count + 1];
+	bool path_weak = family == FAMILY_CUSTOM;
+	struct origin o;
 	struct draft d;
 
+	if (endpoint_origin(server, s->protocol == PROTOCOL_HTTP, s->server_port, alone,
+			    &o)) {
+		memcpy(with_path, alone, o.len);
+		memcpy(with_path + o.len, "/*", 2);
+		keep_folded(e, o.len, true, o.alone);
+		keep_folded(e, o.len + 2, path_weak, o.with_path);
+		return;
+	}
 	d.len = 0; /* its bytes are not cleared: they are many */
 	put_origin(&d, s, server);
 	keep(e, family, &d, true);
 	d.len = 0;
 	put_origin(&d, s, server);
 	put(&d, STR("/*"));
-	keep(e, family, &d, family == FAMILY_CUSTOM);
+	keep(e, family, &d, path_weak);
 }
 
 /* One spelling, `server` in the place where a name or an address stands. */
@@ -314,7 +347,7 @@ static void spell_http(const struct question *q, enum family family, struct str 
 		return;
 	}
 	spell_origin(s, family, name, e);
-	if (family == FAMILY_HTTP)
+	if (family == FAMILY_HTTP && q->p->asks_address)
 		spell_origin(s, family, address, e);
 }
 
@@ -326,7 +359,13 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 	struct str name = q->blank_host ? STR("*") : s->host;
 
 	e->count = 0;
-	e->work = 0;
+	e->firm = false;
+	e->keyed = true;
+	e->starred = false;
+	e->open = false;
+	e->has_grams = false;
+	e->passed = 0;
+	e->asked = 0;
 	e->current = false;
 	e->current_hidden = false;
 	e->why = family == FAMILY_SQL ? UNDECIDABLE_DATABASE_HIDDEN
@@ -386,6 +425,49 @@ static enum tri match_any(struct endpoint *e, const struct glob *pattern)
 	return answer;
 }
 
+static void count_work(struct endpoint *e)
+{
+	e->passed += LINE_WORK;
+	e->asked = 0;
+	for (size_t i = 0; i < e->count; i++)
+		e->asked += e->spellings[i].seen.work;
+}
+
+/*
+ * May the line be passed over?  Then *ret is its answer.  A pattern with three bytes in a row
+ * that no spelling has matches none for certain, and one without a star not at all.
+ */
+static bool pass_over(struct endpoint *e, const struct sieve *v, enum tri *ret)
+{
+	if (!e->has_grams) {
+		memset(e->grams, 0, sizeof(e->grams));
+		for (size_t i = 0; i < e->count; i++)
+			glob_add_grams(e->spellings[i].seen.glob.text, e->grams);
+		e->has_grams = true;
+	}
+	if (!glob_lacks_gram(v->grams, v->gram_count, e->grams) ||
+	    (e->starred && !(e->open && v->open)))
+		return false;
+	e->passed++;
+	*ret = e->starred ? TRI_MAYBE : TRI_NO;
+	return true;
+}
+
+static enum tri match(struct endpoint *e, const struct endpoints *l, uint32_t i)
+{
+	const struct endpoint_line *line = &l->list[i];
+	enum tri answer;
+
+	if (line->all && (e->firm || l->family == FAMILY_CUSTOM))
+		return TRI_YES;
+	if (pass_over(e, &l->sieves[i], &answer))
+		return answer;
+	answer = l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
+					    : match_any(e, &line->pattern);
+	count_work(e);
+	return answer;
+}
+
 /* ---- which lines ------------------------------------------------------------------------- */
 
 /* The lines of one list that may match, in their order. */
@@ -419,21 +501,32 @@ static void find_key(const struct endpoints *l, uint32_t key, struct cursor *ret
 	ret->keyed_end = l->keyed + high;
 }
 
+static inline bool may_have_key(const struct endpoints *l, uint32_t key)
+{
+	return (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0;
+}
+
+/* For certain: are all lines with a key about other servers? */
+static inline bool has_no_key(const struct endpoints *l, const struct endpoint *e)
+{
+	bool may = !e->keyed;
+
+	for (size_t i = 0; i < e->count && !may; i++)
+		may = may_have_key(l, e->keys[i]);
+	return !may;
+}
+
 static void lines_start(struct lines_left *n, const struct endpoints *l,
 			const struct endpoint *e)
 {
 	n->list = l;
-	n->all = false;
+	n->all = !e->keyed;
 	n->at = 0;
 	n->loose = 0;
 	n->count = 0;
-	for (size_t i = 0; i < e->count && !n->all; i++) {
-		uint32_t key = e->spellings[i].key;
-
-		n->all = !e->spellings[i].keyed;
-		if (!n->all && (l->keys[key / 64 % 16] >> (key % 64) & 1) != 0)
-			find_key(l, key, &n->keys[n->count++]);
-	}
+	for (size_t i = 0; i < e->count && !n->all; i++)
+		if (may_have_key(l, e->keys[i]))
+			find_key(l, e->keys[i], &n->keys[n->count++]);
 }
 
 /* The number of the next line, or the list's count. */
@@ -459,15 +552,6 @@ static uint32_t lines_next(struct lines_left *n)
 
 /* ---- lists ------------------------------------------------------------------------------- */
 
-static size_t work_of(const struct endpoint *e)
-{
-	size_t work = e->work;
-
-	for (size_t i = 0; i < e->count; i++)
-		work += e->spellings[i].seen.work;
-	return work;
-}
-
 static enum answer answer_of(const struct endpoint_line *line)
 {
 	if (line->ignores)
@@ -481,13 +565,17 @@ static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 	bool any = false, differ = false, certain = false;
 	struct lines_left left;
 
+	if (l->rest != NULL && e->firm && has_no_key(l, e)) {
+		w.answer = answer_of(l->rest);
+		w.rule = l->rest->rule;
+		return w;
+	}
 	lines_start(&left, l, e);
 	for (uint32_t i; !certain && (i = lines_next(&left)) < l->count;) {
 		const struct endpoint_line *line = &l->list[i];
-		enum tri t = l->family == FAMILY_CUSTOM ? match_all(e, &line->pattern)
-							: match_any(e, &line->pattern);
+		enum tri t = match(e, l, i);
 
-		if (work_of(e) > WORK_MAX)
+		if (e->passed + e->asked > WORK_MAX)
 			return (struct walk){.answer = ANSWER_UNDECIDABLE,
 					     .why = UNDECIDABLE_BUDGET,
 					     .rule = line->rule,
@@ -582,10 +670,12 @@ static struct walk walk_family(const struct question *q, enum family family, boo
 		if (!any) {
 			all = one;
 		} else if (all.answer != one.answer) {
+			bool budget = one.why == UNDECIDABLE_BUDGET ||
+				      all.why == UNDECIDABLE_BUDGET;
+
 			all.answer = ANSWER_UNDECIDABLE;
-			all.why = one.why == UNDECIDABLE_BUDGET
-					  ? UNDECIDABLE_BUDGET
-					  : UNDECIDABLE_WHICH_CONNECTOR;
+			all.why =
+				budget ? UNDECIDABLE_BUDGET : UNDECIDABLE_WHICH_CONNECTOR;
 		}
 		all.by_report = one.by_report;
 		any = true;
@@ -604,6 +694,16 @@ static bool has_list(const struct question *q, uint32_t from, uint32_t end, bool
 	return false;
 }
 
+/* Which family's lists gate endpoints asks; FAMILY_COUNT = none. */
+static enum family family_asked(const struct question *q)
+{
+	const uint32_t *first = q->p->family_first;
+
+	if (first[FAMILY_DATAVERSE + 1] > first[FAMILY_DATAVERSE] && is_organization(q))
+		return FAMILY_DATAVERSE;
+	return q->s->service->platform ? FAMILY_COUNT : family_of(q->s);
+}
+
 static struct walk walk_lists(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
@@ -617,11 +717,7 @@ static struct walk walk_lists(const struct question *q, bool report)
 				     .why = UNDECIDABLE_INCOMPLETE};
 	if (is_infrastructure(q))
 		return none;
-	if (first[FAMILY_DATAVERSE + 1] > first[FAMILY_DATAVERSE] && is_organization(q))
-		return walk_family(q, FAMILY_DATAVERSE, report);
-	if (q->s->service->platform)
-		return none;
-	family = family_of(q->s);
+	family = family_asked(q);
 	return family == FAMILY_COUNT ? none : walk_family(q, family, report);
 }
 
@@ -639,7 +735,7 @@ static struct walk walk_patterns(const struct question *q, bool report)
 {
 	struct walk none = {.answer = ANSWER_NOT_CONCERNED};
 	const uint32_t *first = q->p->family_first;
-	enum family family = family_of(q->s);
+	enum family family;
 	struct walk w;
 
 	if (!has_list(q, first[FAMILY_CUSTOM], first[FAMILY_CUSTOM + 1], report))
@@ -647,6 +743,7 @@ static struct walk walk_patterns(const struct question *q, bool report)
 	if (q->s->name_pending)
 		return (struct walk){.answer = ANSWER_UNDECIDABLE,
 				     .why = UNDECIDABLE_INCOMPLETE};
+	family = family_of(q->s);
 	if (q->blank_host || q->s->service->platform || is_infrastructure(q) ||
 	    q->s->service->connector_count > 0 ||
 	    (family != FAMILY_HTTP && family != FAMILY_BLOB))
@@ -670,7 +767,7 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 {
 	struct gate_answer ret = {.answer = ANSWER_NOT_CONCERNED};
 	const struct endpoint_list *l = p->ast.lists;
-	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN};
+	struct endpoint e = {.why = UNDECIDABLE_PATH_HIDDEN, .keyed = true};
 	struct draft d;
 	struct walk w;
 
@@ -688,4 +785,91 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 	ret.why = w.why;
 	ret.rule = w.rule;
 	return ret;
+}
+
+/* ---- for the record ---------------------------------------------------------------------- */
+
+static bool has_answer(const struct gate_answer *a)
+{
+	return a->answer == ANSWER_ALLOW || a->answer == ANSWER_DENY ||
+	       a->answer == ANSWER_UNDECIDABLE || a->report != ANSWER_NOT_CONCERNED;
+}
+
+/* The line that answered, or would have; NULL = none. */
+static const struct rule *rule_of(const struct policy *p, const struct gate_answer *a)
+{
+	uint32_t rule = a->rule != RULE_NONE ? a->rule : a->report_rule;
+
+	return rule == RULE_NONE || rule > p->program.rule_count ? NULL
+								 : p->program.rules[rule];
+}
+
+/* The spelling that fits the line best; of two that fit alike, one that says what is hidden. */
+static const struct spelling *spelling_for(struct endpoint *e, const struct rule *r)
+{
+	const struct spelling *best = NULL;
+	int most = -1;
+
+	for (size_t i = 0; i < e->count; i++) {
+		const struct spelling *s = &e->spellings[i];
+		enum glob_answer a =
+			r == NULL ? GLOB_NO : glob_match(r->folded, s->seen.glob.text);
+		int answer = a == GLOB_YES ? 2 : a == GLOB_MAYBE;
+		int fit = 4 * answer + 2 * !s->weak + s->seen.glob.has_star;
+
+		if (fit > most) {
+			best = s;
+			most = fit;
+		}
+	}
+	return best;
+}
+
+size_t policy_endpoint(const struct policy *p, const struct subject *s,
+		       const struct decision *d, char buf[POLICY_ENDPOINT_MAX])
+{
+	const struct gate_answer *a = &d->gates[GATE_ENDPOINTS];
+	const struct rule *r = rule_of(p, a);
+	const struct spelling *best;
+	enum family family;
+	struct endpoint e;
+	struct question q;
+
+	if (s->name_pending)
+		return 0;
+	question_init(&q, &p->program, s);
+	family = family_asked(&q);
+	if (!has_answer(a)) {
+		a = &d->gates[GATE_CONNECTORS];
+		r = rule_of(p, a);
+		if (r == NULL || r->kind != RULE_KIND_ENDPOINT)
+			return 0;
+		family = FAMILY_CUSTOM;
+	}
+	if (family == FAMILY_COUNT)
+		return 0;
+	spell_all(&q, family, &e);
+	best = spelling_for(&e, r);
+	if (best == NULL)
+		return 0;
+	memcpy(buf, best->seen.glob.text.p, best->seen.glob.text.len);
+	return best->seen.glob.text.len;
+}
+
+struct str policy_data_group(const struct policy *p, const struct decision *d)
+{
+	const struct gate_answer *a = &d->gates[GATE_CONNECTORS];
+	enum answer answer = a->rule != RULE_NONE ? a->answer : a->report;
+	const struct rule *r = rule_of(p, a);
+
+	if (r == NULL || (answer != ANSWER_ALLOW && answer != ANSWER_DENY))
+		return STR_NONE;
+	if (r->group != CUSTOM_GROUP_NONE && r->group != CUSTOM_GROUP_IGNORE)
+		return str_of(custom_group_words[r->group]);
+	if (answer == ANSWER_DENY)
+		return STR("blocked");
+	for (unsigned g = CUSTOM_GROUP_BUSINESS; g <= CUSTOM_GROUP_GENERAL; g++)
+		if (str_equal(r->label, str_of(custom_group_words[g])))
+			return str_of(custom_group_words[g]);
+	return STR_NONE;
 }

@@ -187,15 +187,26 @@ size_t endpoint_fold(enum family family, struct str s, char *buf)
 	return fold_plain(s, buf);
 }
 
+/* ---- keys -------------------------------------------------------------------------------- */
+
+#define KEY_START 2166136261u /* FNV-1a */
+#define KEY_HTTP  0x2136b54bu /* behind "http://" */
+#define KEY_HTTPS 0x7ca7277eu /* behind "https://" */
+
+static inline uint32_t key_step(uint32_t h, char c)
+{
+	return (h ^ (unsigned char)c) * 16777619u;
+}
+
 bool endpoint_key(struct str s, uint32_t *ret)
 {
-	uint32_t h = 2166136261u; /* FNV-1a */
+	uint32_t h = KEY_START;
 	bool url = false, ended = false;
 
 	for (size_t i = 0; i < s.len && !ended; i++) {
 		if (s.p[i] == '*')
 			return false;
-		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+		h = key_step(h, s.p[i]);
 		if (!url && s.p[i] == '/' && i >= 2 && s.p[i - 1] == '/' &&
 		    s.p[i - 2] == ':')
 			url = true;
@@ -203,5 +214,68 @@ bool endpoint_key(struct str s, uint32_t *ret)
 			ended = s.p[i] == (url ? '/' : ',');
 	}
 	*ret = ended ? h : ~h;
+	return true;
+}
+
+/* ---- origins ----------------------------------------------------------------------------- */
+
+/* Bytes of a server that are written as they are: 1; a colon, which an IPv6 address has: 2. */
+static const uint8_t server_bytes[256] = {
+	['-'] = 1, ['.'] = 1, ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
+	['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, [':'] = 2, ['_'] = 1,
+	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1,
+	['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,
+	['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1,
+	['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
+};
+
+static bool is_folded_server(struct str server, bool *ret_v6)
+{
+	uint8_t least = 1, all = 0;
+
+	if (server.len == 0 || server.len > 255 || server.p[server.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < server.len; i++) {
+		uint8_t kind = server_bytes[(unsigned char)server.p[i]];
+
+		least = kind < least ? kind : least;
+		all |= kind;
+	}
+	*ret_v6 = (all & 2) != 0;
+	return least != 0;
+}
+
+static size_t append(char *buf, size_t n, struct str s)
+{
+	memcpy(buf + n, s.p, s.len);
+	return n + s.len;
+}
+
+bool endpoint_origin(struct str server, bool clear, uint16_t port, char *buf,
+		     struct origin *ret)
+{
+	uint32_t h = clear ? KEY_HTTP : KEY_HTTPS;
+	size_t n = 0, scheme;
+	bool v6;
+
+	if (!is_folded_server(server, &v6))
+		return false;
+	n = append(buf, n, clear ? STR("http://") : STR("https://"));
+	scheme = n;
+	n = append(buf, n, v6 ? STR("[") : STR(""));
+	n = append(buf, n, server);
+	n = append(buf, n, v6 ? STR("]") : STR(""));
+	if (port != (clear ? 80 : 443)) {
+		char digits[5];
+		size_t at = sizeof(digits);
+
+		for (unsigned left = port; left > 0 || at == sizeof(digits); left /= 10)
+			digits[--at] = (char)('0' + left % 10);
+		buf[n++] = ':';
+		n = append(buf, n, (struct str){digits + at, sizeof(digits) - at});
+	}
+	for (size_t i = scheme; i < n; i++)
+		h = key_step(h, buf[i]);
+	*ret = (struct origin){.len = n, .alone = ~h, .with_path = key_step(h, '/')};
 	return true;
 }

@@ -34,4 +34,21 @@ size_t endpoint_fold(enum family family, struct str s, char *buf);
  */
 bool endpoint_key(struct str s, uint32_t *ret);
 
+/* The folded URL of an origin, without a path. */
+struct origin {
+	size_t len;
+	uint32_t alone; /* endpoint_key() of it, and of it with any path behind it */
+	uint32_t with_path;
+};
+
+#define ORIGIN_MAX 280 /* bytes of one */
+
+/*
+ * What endpoint_fold() makes of scheme, `server` (of an IPv6 address: without brackets) and
+ * port, written at once to the ORIGIN_MAX bytes of `buf`.  False when `server` is too long, or
+ * has a byte or an end that must be folded, or a star.
+ */
+bool endpoint_origin(struct str server, bool clear, uint16_t port, char *buf,
+		     struct origin *ret);
+
 #endif /* POLICY_FOLD_H */

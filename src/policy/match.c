@@ -43,13 +43,13 @@ static void find_host(struct question *q)
 			add_sets(&p->host_keys, i, q->host);
 }
 
+/* `ret` is clear. */
 static void find_address(const struct program *p, const struct addr *a, uint64_t *ret)
 {
 	/* Keys are different prefixes: at most one of each length contains an address. */
 	uint32_t found[129];
 	size_t n;
 
-	clear_sets(&p->prefix_keys, ret);
 	if (p->prefix_keys.key_count == 0)
 		return;
 	n = prefixes_find(p->prefixes, a, found, 129);
@@ -72,10 +72,14 @@ void question_init(struct question *q, const struct program *p, const struct sub
 	q->egress_known = !is_zero(&s->egress);
 	q->in_scope = s->in_scope;
 	find_host(q);
-	find_address(p, &s->inside, q->inside);
-	find_address(p, &s->peer, q->peer);
+	clear_sets(&p->prefix_keys, q->inside);
+	clear_sets(&p->prefix_keys, q->peer);
 	clear_sets(&p->prefix_keys, q->egress);
-	if (q->egress_known)
+	if (p->asks_inside)
+		find_address(p, &s->inside, q->inside);
+	if (p->asks_peer)
+		find_address(p, &s->peer, q->peer);
+	if (p->asks_egress && q->egress_known)
 		find_address(p, &s->egress, q->egress);
 	q->bound = program_bound(p, &s->inside);
 	question_own(q);

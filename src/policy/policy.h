@@ -55,6 +55,23 @@ void policy_decide(const struct policy *p, const struct subject *s, struct decis
 bool policy_decide_early(const struct policy *p, const struct subject *s,
 			 struct decision *ret);
 
+#define POLICY_ENDPOINT_MAX 512
+
+/*
+ * What gate endpoints, or a list of custom-connectors, was asked with when `d` was decided about
+ * `s`: folded, `*` for what the wire hides.  Of several spellings the one that fits the line
+ * which answered.  Returns its length; 0 = no list answered.  Allocates nothing.
+ */
+size_t policy_endpoint(const struct policy *p, const struct subject *s,
+		       const struct decision *d, char buf[POLICY_ENDPOINT_MAX]);
+
+/*
+ * The data group that gate connectors found: "business" and "general" by the label of the line
+ * (as `weir import` writes it) or the group of a pattern, "blocked" of a line that denies.
+ * Absent = none said.
+ */
+struct str policy_data_group(const struct policy *p, const struct decision *d);
+
 /* Rules by number, from 1; number RULE_NONE gives an all-absent place. */
 uint32_t policy_rule_count(const struct policy *p);
 struct rule_place policy_rule(const struct policy *p, uint32_t rule);

@@ -106,17 +106,40 @@ struct line {
 	const struct bitset *connectors; /* gate connectors; NULL = any */
 };
 
+#define SET_NONE UINT32_MAX
+
+/*
+ * What a line asks first: where one of these fails, no condition of it needs to be looked at.
+ * Apart from the lines, so that many are passed over fast.
+ */
+struct guard {
+	uint32_t roles;              /* 1u << role */
+	uint32_t host, inside, peer; /* sets, or SET_NONE */
+};
+
 struct lines {
 	uint32_t count;
 	bool has_report; /* some line is report-only */
 	const struct line *list;
+	const struct guard *guards; /* one a line */
 };
 
 struct endpoint_line {
 	enum action action;
 	bool ignores; /* custom connectors: the list says nothing of what matches */
+	bool all;     /* the pattern is "*" */
 	uint32_t rule;
 	struct glob pattern; /* folded */
+};
+
+/*
+ * What turns a line without a key away before its pattern is looked at.  Apart from the lines,
+ * so that thousands are passed over fast.
+ */
+struct sieve {
+	uint16_t grams[GLOB_GRAMS]; /* match/glob.h */
+	uint8_t gram_count;
+	bool open; /* the pattern begins and ends with a star: it may match whatever does */
 };
 
 /* A line of a list whose pattern has a key (fold.h). */
@@ -137,7 +160,9 @@ struct endpoints {
 	uint32_t keyed_count, loose_count;
 	uint64_t keys[16];              /* bit: some line has a key with these low bits */
 	const struct keyed_line *keyed; /* sorted by key, then line */
+	const struct sieve *sieves;     /* one a line */
 	const uint32_t *loose;          /* lines without a key, in order */
+	const struct endpoint_line *rest; /* "*", when it is the only one of those */
 };
 
 /* What is ours, by GUID. */
@@ -170,11 +195,14 @@ struct program {
 	const struct str *host_patterns; /* by key */
 	struct prefixes *prefixes;
 	struct postings prefix_keys;
+	bool asks_inside, asks_peer,
+		asks_egress; /* some condition is about that address */
 
 	struct lines gates[GATE_COUNT]; /* not endpoints, not undecidable */
 	const struct endpoints *lists;  /* by family; those of one connector together */
 	uint32_t list_count;
 	uint32_t family_first[FAMILY_COUNT + 1]; /* indexes of lists[] */
+	bool asks_address; /* some line of FAMILY_HTTP may be about an address */
 	bool has_infrastructure;
 	bool infrastructure_is_hosts;
 	uint32_t infrastructure_set;
@@ -232,6 +260,16 @@ void question_init(struct question *q, const struct program *p, const struct sub
 /* The environments that the binding with the longest prefix gives; NULL = none does. */
 const struct bitset *program_bound(const struct program *p, const struct addr *inside);
 void question_own(struct question *q); /* own.c: ownership and environment */
+
+/* Can the line not match, by its guard alone?  What a name may still bring counts as a yes. */
+static inline bool guard_fails(const struct question *q, const struct guard *g)
+{
+	return (g->roles >> q->s->role & 1) == 0 ||
+	       (g->host != SET_NONE && !q->s->name_pending &&
+		!set_has(q->host, g->host)) ||
+	       (g->peer != SET_NONE && !set_has(q->peer, g->peer)) ||
+	       (g->inside != SET_NONE && !set_has(q->inside, g->inside));
+}
 
 /* All conditions of the line, and its expiry. */
 enum tri line_match(const struct question *q, const struct line *l);

@@ -88,11 +88,13 @@ struct walks walk_lines(const struct question *q, const struct lines *l,
 	struct pass is = {.last.answer = ANSWER_NOT_CONCERNED};
 	struct pass would = {.last.answer = ANSWER_NOT_CONCERNED};
 
+	if (l->count == 0)
+		return (struct walks){.is = is.last, .would = would.last};
 	for (uint32_t i = 0; i < l->count && !is.ended; i++) {
 		const struct line *line = &l->list[i];
 		enum tri t;
 
-		if (line->report_only && would.ended)
+		if (guard_fails(q, &l->guards[i]) || (line->report_only && would.ended))
 			continue;
 		t = line_match(q, line);
 		if (t == TRI_NO)
@@ -243,7 +245,7 @@ static struct walk tally(const struct question *q, const struct lines *l, bool r
 		const struct line *line = &l->list[i];
 		enum tri t;
 
-		if (line->report_only && !report)
+		if (guard_fails(q, &l->guards[i]) || (line->report_only && !report))
 			continue;
 		if (line->layer != y.layer)
 			next_layer(&y, line->layer);

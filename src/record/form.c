@@ -425,8 +425,10 @@ static void flow_verdict(struct line *l, const struct flow_event *e)
 	rule(l, "rule", &e->rule);
 	text(l, "rule_label", e->rule.label);
 	/* They stand in the start event; only sums are new at the end. */
-	if (e->phase != PHASE_END)
+	if (e->phase != PHASE_END) {
+		text(l, "data_group", e->data_group);
 		flow_gates(l, d);
+	}
 }
 
 /* At its start a connection has no sums yet, and no end before its end. */

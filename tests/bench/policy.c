@@ -5,9 +5,13 @@
  * usage: policy [MEDIAN_NS CAPS_NS COMPILE_MS]
  *
  * Usual: a table of 10,000 host patterns, one of 100,000 prefixes, 20 lists of 50 lines, a
- * dozen rules; 20,000 TLS connections of a robot, half of them to names of the table.
- * At the caps: 7 lists (a file holds no more) of 1,000 patterns of 512 bytes and 32 stars that begin alike and are
- * nearly in the endpoint.  Each decision is timed alone, less what reading the clock costs.
+ * dozen rules; 100,000 TLS connections of a robot, half of them to names of the table.
+ * At the caps: 20 lists, in files of at most 7, of 1,000 patterns of 512 bytes and 32 stars
+ * that begin alike and are nearly in the endpoint.
+ *
+ * Each decision is timed alone, less what reading the clock costs; the median counts.  Beside
+ * it stands the mean of the thread's CPU time, which others on the machine disturb less.
+ * With WEIR_BENCH=usual only the first part (under callgrind: --toggle-collect=policy_decide).
  * Ends with 1 when a median is over its bound.
  */
 #include <inttypes.h>
@@ -20,14 +24,21 @@
 #include "../unit/policy/fixture.h"
 #include "policy/policy.h"
 
-#define ASKED 20000
+#define ASKED      100000
+#define ASKED_CAPS 500
+#define FILES      3 /* of the caps: a file is at most 4 MiB */
 
-static uint64_t now_ns(void)
+static uint64_t ns_of(clockid_t clock)
 {
 	struct timespec t;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	(void)clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return ns_of(CLOCK_MONOTONIC);
 }
 
 static int by_value(const void *x, const void *y)
@@ -68,10 +79,10 @@ static void write_usual(FILE *out, FILE *hosts, FILE *prefixes, const char *path
 	(void)fprintf(out, "allow to host <hosts>\ngate default\nallow in-scope\n");
 }
 
-static void write_caps(FILE *out)
+static void write_caps(FILE *out, unsigned lists)
 {
 	(void)fprintf(out, "gate endpoints\n");
-	for (unsigned l = 0; l < 7; l++) {
+	for (unsigned l = 0; l < lists; l++) {
 		(void)fprintf(out, "list Http for role desktop\n");
 		for (unsigned i = 1; i < 1000; i++) {
 			size_t n = (size_t)fprintf(out, "%u deny \"", i);
@@ -116,49 +127,92 @@ static void start(struct run *r)
 	(void)addr_parse("10.10.9.31", 10, &r->s.inside);
 }
 
-static uint64_t ask(const struct policy *p, bool caps)
+/* The i-th connection. */
+static void next(struct run *r, size_t i, bool caps)
 {
-	static uint64_t ns[ASKED];
-	size_t count = caps ? 500 : ASKED;
-	uint64_t idle = now_ns();
-	struct decision d;
-	struct run r;
+	size_t n;
 
-	idle = now_ns() - idle;
-	start(&r);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t from;
-		int n;
-
-		if (caps) {
-			n = snprintf(r.text, sizeof(r.text), "http://a.example/");
-			memset(r.text + n, 'a', 490);
-			n += 490;
-			r.text[n - 1 - (int)(i % 7)] = 'b';
-			r.s.protocol = PROTOCOL_HTTP;
-			r.s.visibility = VISIBILITY_URL;
-			r.s.host = STR("a.example");
-			r.s.url = (struct str){r.text, (size_t)n};
-		} else {
-			n = snprintf(r.text, sizeof(r.text), "%s%zu.d%zu.%s",
+	if (caps) {
+		n = (size_t)snprintf(r->text, sizeof(r->text), "http://a.example/");
+		memset(r->text + n, 'a', 490);
+		n += 490;
+		r->text[n - 1 - i % 7] = 'b';
+		r->s.protocol = PROTOCOL_HTTP;
+		r->s.visibility = VISIBILITY_URL;
+		r->s.host = STR("a.example");
+		r->s.url = (struct str){r->text, n};
+	} else {
+		n = (size_t)snprintf(r->text, sizeof(r->text), "%s%zu.d%zu.%s",
 				     i % 4 == 0 ? "x.h" : "h", i * 31 % 10000,
 				     i * 31 % 10000 % 97,
 				     i % 2 == 0 ? "example" : "test");
-			r.s.host = (struct str){r.text, (size_t)n};
-		}
-		r.s.peer.b[10] = r.s.peer.b[11] = 0xff;
-		r.s.peer.b[12] = (uint8_t)(i % 200);
-		r.s.peer.b[13] = (uint8_t)(i * 7);
-		r.s.peer.b[14] = (uint8_t)(i * 13);
+		r->s.host = (struct str){r->text, n};
+	}
+	r->s.peer.b[10] = r->s.peer.b[11] = 0xff;
+	r->s.peer.b[12] = (uint8_t)(i % 200);
+	r->s.peer.b[13] = (uint8_t)(i * 7);
+	r->s.peer.b[14] = (uint8_t)(i * 13);
+}
+
+static uint64_t median(uint64_t *ns, size_t count)
+{
+	qsort(ns, count, sizeof(ns[0]), by_value);
+	return ns[count / 2];
+}
+
+/* What two readings of the clock are apart. */
+static uint64_t idle_ns(void)
+{
+	uint64_t ns[1001];
+
+	for (size_t i = 0; i < 1001; i++) {
+		ns[i] = now_ns();
+		ns[i] = now_ns() - ns[i];
+	}
+	return median(ns, 1001);
+}
+
+/* CPU time of all decisions; without `p` of what is around them. */
+static uint64_t cpu_ns(const struct policy *p, bool caps, size_t count)
+{
+	uint64_t from = ns_of(CLOCK_THREAD_CPUTIME_ID);
+	struct decision d;
+	struct run r;
+
+	start(&r);
+	for (size_t i = 0; i < count; i++) {
+		next(&r, i, caps);
+		if (p != NULL)
+			policy_decide(p, &r.s, &d);
+	}
+	return ns_of(CLOCK_THREAD_CPUTIME_ID) - from;
+}
+
+static uint64_t ask(const struct policy *p, bool caps)
+{
+	static uint64_t ns[ASKED];
+	size_t count = caps ? ASKED_CAPS : ASKED;
+	uint64_t idle = idle_ns(), cpu = cpu_ns(p, caps, count);
+	uint64_t around = cpu_ns(NULL, caps, count);
+	struct decision d;
+	struct run r;
+
+	start(&r);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t from, took;
+
+		next(&r, i, caps);
 		from = now_ns();
 		policy_decide(p, &r.s, &d);
-		ns[i] = now_ns() - from - idle;
+		took = now_ns() - from;
+		ns[i] = took > idle ? took - idle : 0;
 	}
-	qsort(ns, count, sizeof(ns[0]), by_value);
+	cpu = cpu > around ? cpu - around : 0;
+	(void)median(ns, count);
 	(void)printf("%s: median %" PRIu64 " ns, 99 of 100 within %" PRIu64
-		     " ns, longest %" PRIu64 " ns\n",
+		     " ns, longest %" PRIu64 " ns; CPU time: mean %" PRIu64 " ns\n",
 		     caps ? "at the caps" : "usual", ns[count / 2], ns[count * 99 / 100],
-		     ns[count - 1]);
+		     ns[count - 1], cpu / count);
 	return ns[count / 2];
 }
 
@@ -169,52 +223,67 @@ static FILE *create(char *path)
 	return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
+#define TEMPORARY "/tmp/weir-bench-XXXXXX"
+
 static uint64_t run(bool caps, uint64_t *ret_compile_ms)
 {
-	char rules[] = "/tmp/weir-bench-XXXXXX", hosts[] = "/tmp/weir-bench-XXXXXX",
-	     prefixes[] = "/tmp/weir-bench-XXXXXX";
-	const char *files[] = {rules}, *paths[2] = {hosts, prefixes};
-	struct policy_cfg cfg = {
-		.files = files, .file_count = 1, .vocabulary = &fixture_vocabulary};
-	FILE *out = create(rules), *h = create(hosts), *x = create(prefixes);
+	char paths[FILES][sizeof(TEMPORARY)];
+	const char *files[FILES] = {paths[0], paths[1], paths[2]};
+	const char *tables[2] = {paths[1], paths[2]};
+	struct policy_cfg cfg = {.files = files,
+				 .file_count = caps ? FILES : 1,
+				 .vocabulary = &fixture_vocabulary};
 	struct diag *d = diag_create();
+	FILE *out[FILES];
 	struct policy *p;
-	uint64_t from, median;
+	uint64_t from, answer;
+	bool fine = d != NULL;
 
-	if (out == NULL || h == NULL || x == NULL || d == NULL)
+	for (size_t i = 0; i < FILES; i++) {
+		memcpy(paths[i], TEMPORARY, sizeof(TEMPORARY));
+		out[i] = create(paths[i]);
+		fine = fine && out[i] != NULL;
+	}
+	if (!fine)
 		exit(3);
-	if (caps)
-		write_caps(out);
-	else
-		write_usual(out, h, x, paths);
-	if (fclose(out) != 0 || fclose(h) != 0 || fclose(x) != 0)
-		exit(3);
+	if (!caps)
+		write_usual(out[0], out[1], out[2], tables);
+	for (size_t i = 0; i < FILES; i++) {
+		if (caps)
+			write_caps(out[i], i == 0 ? 6 : 7);
+		fine = fclose(out[i]) == 0 && fine;
+	}
 	from = now_ns();
-	p = policy_load(&cfg, d);
+	p = fine ? policy_load(&cfg, d) : NULL;
 	*ret_compile_ms = (now_ns() - from) / 1000000;
+	for (size_t i = 0; i < FILES; i++)
+		(void)unlink(paths[i]);
 	if (p == NULL) {
 		diag_print(d, stderr, false);
 		exit(3);
 	}
 	(void)printf("%s: loaded in %" PRIu64 " ms\n", caps ? "at the caps" : "usual",
 		     *ret_compile_ms);
-	median = ask(p, caps);
+	answer = ask(p, caps);
 	policy_destroy(p);
 	diag_destroy(d);
-	(void)unlink(rules);
-	(void)unlink(hosts);
-	(void)unlink(prefixes);
-	return median;
+	return answer;
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t bounds[3] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	uint64_t usual, caps, usual_ms, caps_ms;
+	const char *part = getenv("WEIR_BENCH");
+	bool all = part == NULL || strcmp(part, "usual") != 0;
+	uint64_t usual, caps = 0, usual_ms, caps_ms = 0;
 
 	for (int i = 1; i < argc && i <= 3; i++)
 		bounds[i - 1] = strtoull(argv[i], NULL, 10);
 	usual = run(false, &usual_ms);
-	caps = run(true, &caps_ms);
-	return usual <= bounds[0] && caps <= bounds[1] && usual_ms <= bounds[2] ? 0 : 1;
+	if (all)
+		caps = run(true, &caps_ms);
+	return usual <= bounds[0] && caps <= bounds[1] && usual_ms <= bounds[2] &&
+			       caps_ms <= bounds[2]
+		       ? 0
+		       : 1;
 }

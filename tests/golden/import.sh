@@ -88,7 +88,11 @@ check "its date" grep -qxF '# date: 2026-05-04' "$t/joined.rules"
 check "its environments" grep -q '^deny   label blocked  from not environment be0eb809-' "$t/joined.rules"
 check "rules in their order" grep -qx ' 1 allow  "contososql.database.windows.net,\*"' "$t/joined.rules"
 check "what no wire shows is said" grep -q 'warning \[not-enforced\].*DesktopFlow.UIAutomation' "$t/err"
-check "and stands in comments" grep -q '^# list DesktopFlow.UIAutomation: not enforced$' "$t/joined.rules"
+check "beside its list" grep -q '^list DesktopFlow.UIAutomation  for role ' "$t/joined.rules"
+for f in low high citizen; do
+	"$W" import --environment prod -o "$t/desktop.rules" tests/data/dlp/msindustry__$f*.json >/dev/null 2>&1
+	check "$f: desktop flows are lines" test "$(grep -c '^	DesktopFlow\.' "$t/desktop.rules")" -gt 20
+done
 check "it parses" parses "$t/joined.rules"
 cp $I/ok/configurations.json "$t/conf-$guid.json"
 cp $I/ok/patterns.json "$t/patterns-$guid.json"
@@ -130,6 +134,29 @@ expect allow user 10.10.16.41 -> example.org:443
 EOF
 "$W" check -c tests/demo/demo.conf "$t/mine.rules" >"$t/say" 2>&1
 check "what it blocks is denied, and nothing else" grep -q ' 6 expectations fulfilled$' "$t/say"
+
+# What the events say of it.
+cat >"$t/lists.rules" <<'EOF'
+version 1
+gate connectors
+deny  label blocked  connector shared_smtp
+allow label business connector { shared_sql, shared_commondataserviceforapps }
+list custom-connectors for role user
+ 1 group general "https://*"
+ 2 group ignore  "*"
+gate endpoints
+list shared_sql for role { gateway, desktop }
+ 1 allow "contososql.database.windows.net,*"
+ 2 deny  "*"
+EOF
+"$W" replay -c tests/demo/demo.conf -r "$t/lists.rules" --events - tests/demo/demo.pcap 2>/dev/null >"$t/events"
+check "events fit the schema" python3 tests/tools/validate_events.py "$t/events"
+grep '"dst_port":1433,' "$t/events" | grep '"phase":"start"' >"$t/sql"
+check "endpoint and data group of SQL" test "$(grep -c '"endpoint":"contososql.database.windows.net,\*".*"data_group":"business"' "$t/sql")" = "$(grep -c . "$t/sql")"
+check "there is some" test -s "$t/sql"
+check "a pattern's group" grep -q '"endpoint":"https://[^"]*/\*".*"data_group":"general"' "$t/events"
+grep '"phase":"end"' "$t/events" | grep -c '"endpoint"\|"data_group"' >"$t/n"
+check "neither at the end" test "$(cat "$t/n")" = 0
 
 # One content in the spellings of Microsoft's tools.
 python3 - tests/data/dlp/tfprov__resource*.json "$t" <<'EOF'

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json_read.h"
+#include "policy/fold.h"
 #include "scene.h"
 
 /* ---- vectors ----------------------------------------------------------------------------- */
@@ -507,6 +508,115 @@ static void test_random_lists_against_brute_force(void **state)
 	assert_in_range(t.surplus, 0, t.undecidable / 10);
 }
 
+/* What is written at once is what folding makes of it, keys included. */
+static void test_origins_are_written_folded(void **state)
+{
+	static const char bytes[] = "aZ0-._:*@/ %[";
+	static const uint16_t ports[] = {443, 80, 8443, 0, 65535};
+	uint32_t seed = 5;
+	size_t written = 0;
+
+	(void)state;
+	for (size_t round = 0; round < 200000; round++) {
+		size_t len = roll(&seed, 6), kinds = roll(&seed, 2) == 0 ? 7 : 13, n;
+		bool clear = roll(&seed, 2) == 1, v6 = false;
+		uint16_t port = ports[roll(&seed, 5)];
+		char server[8], got[ORIGIN_MAX], plain[64], folded[64];
+		struct origin o;
+		uint32_t key;
+
+		for (size_t i = 0; i < len; i++) {
+			server[i] = bytes[roll(&seed, (uint32_t)kinds)];
+			v6 = v6 || server[i] == ':';
+		}
+		if (!endpoint_origin((struct str){server, len}, clear, port, got, &o))
+			continue;
+		written++;
+		n = (size_t)snprintf(plain, sizeof(plain), "%s://%s%.*s%s:%u",
+				     clear ? "HTTP" : "https", v6 ? "[" : "", (int)len,
+				     server, v6 ? "]" : "", port);
+		n = endpoint_fold(FAMILY_HTTP, (struct str){plain, n}, folded);
+		assert_int_equal(n, o.len);
+		assert_memory_equal(folded, got, n);
+		assert_true(endpoint_key((struct str){folded, n}, &key));
+		assert_int_equal(key, o.alone);
+		folded[n++] = '/';
+		assert_true(endpoint_key((struct str){folded, n}, &key));
+		assert_int_equal(key, o.with_path);
+	}
+	assert_in_range(written, 10000, 199999);
+}
+
+/* Names are not all that a line may be about, and a star in its server hides nothing. */
+static void test_lines_about_addresses(void **state)
+{
+	static const char *const patterns[] = {
+		"https://198.51.100.7/*", "https://198.51.100.7*", "https://198.*",
+		"*://198.51.100.7/*",     "https://*.100.7/*",
+	};
+	struct decision d;
+	struct scene c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+		char text[200];
+		struct policy *p;
+
+		(void)snprintf(text, sizeof(text),
+			       "gate endpoints\nlist Http for role user\n"
+			       "1 deny \"%s\"\n2 allow \"*\"\n",
+			       patterns[i]);
+		p = load(text);
+		scene_init(&c);
+		policy_decide(p, &c.s, &d);
+		if (d.gates[GATE_ENDPOINTS].answer != ANSWER_DENY)
+			fail_msg("%s", patterns[i]);
+		c.s.peer = address("198.51.99.8");
+		policy_decide(p, &c.s, &d);
+		if ((d.gates[GATE_ENDPOINTS].answer == ANSWER_DENY) != (i == 2))
+			fail_msg("%s", patterns[i]);
+		policy_destroy(p);
+	}
+}
+
+/* Twenty full lists whose lines are all passed over are within the bound of work. */
+static void test_many_lists_are_answered(void **state)
+{
+	struct decision d;
+	struct scene c;
+	struct policy *p;
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	(void)fprintf(out, "gate endpoints\n");
+	for (int list = 0; list < 20; list++) {
+		(void)fprintf(out, "list Http for role user\n");
+		for (int i = 1; i < 999; i++)
+			(void)fprintf(out, "%d allow \"*xyz%d/%d*\"\n", i, list, i);
+		(void)fprintf(out, "999 deny \"*/orders/*\"\n1000 allow \"*\"\n");
+	}
+	assert_int_equal(fclose(out), 0);
+	p = load(text);
+	free(text);
+	scene_init(&c);
+	c.s.protocol = PROTOCOL_HTTP;
+	c.s.visibility = VISIBILITY_URL;
+	c.s.url = STR("http://api.example.com/orders/7");
+	policy_decide(p, &c.s, &d);
+	assert_int_equal(d.gates[GATE_ENDPOINTS].answer, ANSWER_DENY);
+	c.s.url = STR("http://api.example.com/prices/7");
+	policy_decide(p, &c.s, &d);
+	assert_int_equal(d.gates[GATE_ENDPOINTS].answer, ANSWER_ALLOW);
+	/* The path is hidden: all lines may match, and the last but one denies. */
+	scene_init(&c);
+	policy_decide(p, &c.s, &d);
+	assert_int_equal(d.gates[GATE_ENDPOINTS].answer, ANSWER_UNDECIDABLE);
+	assert_int_equal(d.gates[GATE_ENDPOINTS].why, UNDECIDABLE_PATH_HIDDEN);
+	policy_destroy(p);
+}
+
 /* ---- connections ------------------------------------------------------------------------- */
 
 #define PATTERNS_OF_THREE                                     \
@@ -744,11 +854,76 @@ static void test_long_urls_keep_their_beginning(void **state)
 	policy_destroy(p);
 }
 
+/* ---- the record -------------------------------------------------------------------------- */
+
+static void check_record(const struct policy *p, const struct scene *c,
+			 const char *endpoint, const char *group)
+{
+	char buf[POLICY_ENDPOINT_MAX];
+	struct decision d;
+	struct str got;
+
+	policy_decide(p, &c->s, &d);
+	got = (struct str){buf, policy_endpoint(p, &c->s, &d, buf)};
+	if (!str_equal(got, str_of(endpoint)))
+		fail_msg("%.*s, not %s", (int)got.len, buf, endpoint);
+	got = policy_data_group(p, &d);
+	if (!str_equal(got, str_of(group)))
+		fail_msg("%.*s, not %s", (int)got.len, got.p, group);
+}
+
+static void test_what_lists_were_asked_with(void **state)
+{
+	struct policy *p =
+		load("gate connectors\n"
+		     "deny from role user label blocked connector shared_dropbox\n"
+		     "allow from role user label business connector shared_sql\n"
+		     "allow from role user label mine connector any\n"
+		     "list custom-connectors for role user\n"
+		     "1 group general \"https://x.example*\"\n"
+		     "2 group ignore  \"*\"\n"
+		     "gate endpoints\n"
+		     "list Http for role user report-only\n"
+		     "1 deny \"https://198.51.100.7/*\"\n"
+		     "2 allow \"*\"\n"
+		     "list shared_sql for role user\n"
+		     "1 allow \"Server,*\"\n"
+		     "2 deny \"*\"\n");
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	check_record(p, &c, "https://198.51.100.7/*", "");
+	c.s.peer = address("198.51.100.8");
+	check_record(p, &c, "https://api.example.com/*", "");
+	c.s.host = STR("x.example");
+	check_record(p, &c, "https://x.example/*", "general");
+	c.s.role = ROLE_DESKTOP;
+	check_record(p, &c, "", "");
+	c.s.role = ROLE_USER;
+	c.s.protocol = PROTOCOL_TDS;
+	c.s.host = STR("server");
+	add_connector(&c, CON_SQL, CONFIDENCE_VERIFIED);
+	check_record(p, &c, "server,*", "business");
+	c.s.database = STR("Payroll");
+	check_record(p, &c, "server,payroll", "business");
+	scene_init(&c);
+	add_connector(&c, CON_DROPBOX, CONFIDENCE_VERIFIED);
+	check_record(p, &c, "https://198.51.100.7/*", "blocked");
+	scene_init(&c);
+	first_packet(&c);
+	check_record(p, &c, "", "");
+	policy_destroy(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_vectors),
 		cmocka_unit_test(test_endpoints_are_folded),
+		cmocka_unit_test(test_origins_are_written_folded),
+		cmocka_unit_test(test_lines_about_addresses),
+		cmocka_unit_test(test_many_lists_are_answered),
 		cmocka_unit_test(test_random_lists_against_brute_force),
 		cmocka_unit_test(test_patterns_of_custom_connectors),
 		cmocka_unit_test(test_blocked_patterns_deny_and_can_be_report_only),
@@ -756,6 +931,7 @@ int main(void)
 		cmocka_unit_test(test_lists_of_all_but_some_environments),
 		cmocka_unit_test(test_caps_are_said_with_their_place),
 		cmocka_unit_test(test_work_is_bounded),
+		cmocka_unit_test(test_what_lists_were_asked_with),
 		cmocka_unit_test(test_long_urls_keep_their_beginning),
 	};
 
