@@ -229,7 +229,8 @@ static void spell_origin(const struct subject *s, enum family family, struct str
 	if (endpoint_origin(server, s->protocol == PROTOCOL_HTTP, s->server_port, alone,
 			    &o)) {
 		memcpy(with_path, alone, o.len);
-		memcpy(with_path + o.len, "/*", 2);
+		with_path[o.len] = '/';
+		with_path[o.len + 1] = '*';
 		keep_folded(e, o.len, true, o.alone);
 		keep_folded(e, o.len + 2, path_weak, o.with_path);
 		return;
