@@ -95,8 +95,7 @@ int file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
 	return rc;
 }
 
-/* "a/b/../c" to "a/c", by text alone; what begins with ".." stays. */
-static void fold_dots(char *path)
+void file_fold(char *path)
 {
 	char *up;
 
@@ -120,7 +119,7 @@ static char *shorten(char *path)
 
 	if (folded == NULL)
 		return path;
-	fold_dots(folded);
+	file_fold(folded);
 	if (stat(path, &a) == 0 && stat(folded, &b) == 0 && a.st_dev == b.st_dev &&
 	    a.st_ino == b.st_ino) {
 		free(path);
@@ -130,7 +129,7 @@ static char *shorten(char *path)
 	return path;
 }
 
-char *file_beside(const char *base, const char *name)
+char *file_join(const char *base, const char *name)
 {
 	const char *slash = strrchr(base, '/');
 	size_t folder = slash == NULL ? 0 : (size_t)(slash - base) + 1;
@@ -144,7 +143,14 @@ char *file_beside(const char *base, const char *name)
 		return NULL;
 	memcpy(path, base, folder);
 	memcpy(path + folder, name, len + 1);
-	return shorten(path);
+	return path;
+}
+
+char *file_beside(const char *base, const char *name)
+{
+	char *path = file_join(base, name);
+
+	return path == NULL ? NULL : shorten(path);
 }
 
 /* The folder of `path` without links; *ret_name is what follows it.  malloc'd or NULL. */

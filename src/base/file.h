@@ -34,6 +34,12 @@ int file_put(const char *path, const char *bytes, size_t len)
  */
 char *file_beside(const char *base, const char *name);
 
+/* The same as it is put together, with its "x/..".  malloc'd or NULL. */
+char *file_join(const char *base, const char *name);
+
+/* "a/b/../c" to "a/c", by text alone; what begins with ".." stays. */
+void file_fold(char *path);
+
 /* Do two names mean one place in one folder, whether or not a file is there? */
 bool file_is_place(const char *a, const char *b);
 

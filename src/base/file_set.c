@@ -127,6 +127,27 @@ int file_set_read(struct file_set *s, const char *path, size_t limit, char **ret
 	return rc;
 }
 
+char *file_set_beside(const struct file_set *s, const char *base, const char *name)
+{
+	char *path, *folded;
+
+	if (!file_set_is_sealed(s))
+		return file_beside(base, name);
+	path = file_join(base, name);
+	if (path == NULL || find(s, path) != NULL)
+		return path;
+	folded = strdup(path);
+	if (folded == NULL)
+		return path;
+	file_fold(folded);
+	if (find(s, folded) == NULL) {
+		free(folded);
+		return path;
+	}
+	free(path);
+	return folded;
+}
+
 bool file_set_at(const struct file_set *s, size_t i, struct file_in_set *ret)
 {
 	if (i >= s->count)

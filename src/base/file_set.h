@@ -32,6 +32,12 @@ void file_set_destroy(struct file_set *s); /* NULL is a no-op */
 int file_set_read(struct file_set *s, const char *path, size_t limit, char **ret,
 		  size_t *ret_len) __attribute__((warn_unused_result));
 
+/*
+ * As file_beside(); in a sealed set the files tell which name is meant, not folders that may be
+ * gone or others by now.  malloc'd or NULL.
+ */
+char *file_set_beside(const struct file_set *s, const char *base, const char *name);
+
 /* Put a file in; `bytes` are copied.  0, -EEXIST, -EINVAL (sealed) or -ENOMEM. */
 int file_set_add(struct file_set *s, const char *name, const char *bytes, size_t len)
 	__attribute__((warn_unused_result));

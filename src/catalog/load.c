@@ -589,7 +589,7 @@ struct catalog *catalog_load(const struct catalog_cfg *cfg, struct diag *d)
 	struct tag_list tags = {.files = files, .extra = &extra, .from = &from};
 	size_t errors = diag_count(d, DIAG_ERROR);
 	char *groups = cfg->groups == NULL && cfg->services != NULL
-			       ? file_beside(cfg->services, "groups.tsv")
+			       ? file_set_beside(cfg->set, cfg->services, "groups.tsv")
 			       : NULL;
 	struct catalog *c = NULL;
 

@@ -242,7 +242,7 @@ static void read_role(const struct job *j)
 /* A name as seen from the configuration's folder, in the arena; NULL is reported. */
 static const char *resolve(const struct job *j, const struct node *n)
 {
-	char *name = file_beside(j->w->o->file, n->value);
+	char *name = file_set_beside(j->w->files, j->w->o->file, n->value);
 	char *kept = name == NULL ? NULL : arena_strndup(j->w->arena, name, strlen(name));
 
 	free(name);

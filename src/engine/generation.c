@@ -495,15 +495,23 @@ bool generation_is_astray(const struct generation *g, const struct subject *s)
 	return !is_private(&peer) && !prefixes_contain(g->memory->inside, &peer);
 }
 
-/* One egress address: the site's are translated to it.  Several: to one of them. */
-static struct addr declared_egress(const struct site_cfg *site, const struct subject *s)
+/*
+ * One egress address of the family that the peer is reached by: the site's are translated to it.
+ * Several: to one of them.  None: nobody said how; IPv6 is mostly not translated.
+ */
+static struct addr declared_egress(const struct site_cfg *site, const struct subject *s,
+				   const struct addr *peer)
 {
-	static const struct addr unknown = {{0}};
+	const bool v4 = addr_is_v4(peer);
+	struct addr egress = {{0}};
+	size_t n = 0;
 
-	return site != NULL && site->egress_count == 1 &&
-			       s->direction == DIRECTION_OUTBOUND
-		       ? site->egress[0]
-		       : unknown;
+	for (size_t i = 0;
+	     site != NULL && i < site->egress_count && s->direction == DIRECTION_OUTBOUND;
+	     i++)
+		if (addr_is_v4(&site->egress[i]) == v4 && n++ == 0)
+			egress = site->egress[i];
+	return n == 1 ? egress : (struct addr){{0}};
 }
 
 void generation_describe(const struct generation *g, struct subject *s,
@@ -531,7 +539,7 @@ void generation_describe(const struct generation *g, struct subject *s,
 				      ? KNOWN_YES
 				      : KNOWN_NO;
 	if (!s->egress_given)
-		s->egress = declared_egress(site, s);
+		s->egress = declared_egress(site, s, &peer);
 	s->country_expected = country_expected(site, svc, place);
 }
 

@@ -561,7 +561,8 @@ static const struct source *open_named(struct parser *ps, const struct files *f,
 				       const struct token *t, const char *verb)
 {
 	char *name = strndup(t->text.p, t->text.len);
-	char *path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	char *path =
+		name == NULL ? NULL : file_set_beside(ps->cfg->set, ps->file->name, name);
 	const struct source *s = NULL;
 	size_t i = 0;
 
@@ -590,7 +591,8 @@ static const struct source *open_named(struct parser *ps, const struct files *f,
 static bool is_defined(struct parser *ps, const struct token *t)
 {
 	char *name = strndup(t->text.p, t->text.len);
-	char *path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	char *path =
+		name == NULL ? NULL : file_set_beside(ps->cfg->set, ps->file->name, name);
 	const struct source *s = ps->ast->sources;
 
 	ps->no_memory = ps->no_memory || path == NULL;

@@ -122,7 +122,7 @@ static bool read_from_file(struct parser *ps, struct table *table)
 	if (t == NULL || !parser_end(ps))
 		return false;
 	name = strndup(t->text.p, t->text.len);
-	path = name == NULL ? NULL : file_beside(ps->file->name, name);
+	path = name == NULL ? NULL : file_set_beside(ps->cfg->set, ps->file->name, name);
 	free(name);
 	if (path == NULL) {
 		ps->no_memory = true;

@@ -117,6 +117,22 @@ gives 0 "lines that no ledger has are passed over" ./weir diff --new "$name" --l
 erred "and said" "^000002.jsonl:1:.*error: is no flow_id"
 said "the others are read" "^seen  $starts judgements: $starts the same"
 
+# ---- a copy elsewhere, of files that are gone and were named by "..", is read as well
+mkdir -p "$t/moved/conf" "$t/moved/rules"
+cp rules/contoso.rules "$t/moved/rules"
+sed 's|"../../rules/|"../rules/|; s|"../|"../../|; s|"../../rules/|"../rules/|' "$t/in/weir.conf" >"$t/moved/conf/weir.conf"
+sed -i 's|"contoso.rules"|"../rules/contoso.rules"|' "$t/moved/conf/weir.conf"
+cp tests/demo/holidays-bavaria.txt "$t/moved/conf"
+./weir replay -q -c "$t/moved/conf/../conf/weir.conf" -o "$t/copied" tests/demo/demo.pcap
+check "a replay with such names" [ $? -eq 0 ]
+rm -rf "$t/moved"
+W=$PWD/weir
+id=$(head -1 "$t/ids")
+gives 0 "its rules are read" sh -c "cd / && $W rules stats --ledger $t/copied"
+said "all judgements are judged again" "^$starts judgements by .*, 0 could not"
+gives 1 "its connections are explained" sh -c "cd / && $W explain --flow $id --ledger $t/copied"
+said "as they were recorded" "^judged again: as recorded$"
+
 # ---- which lines are used, which expectations hold
 gives 0 "lines are counted" ./weir rules stats --ledger "$t/ledger"
 said "the list answered and decided twice" '^ +2 +2 +0  .*contoso.rules:25  2 deny'
