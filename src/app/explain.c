@@ -32,6 +32,18 @@ static size_t normalize(const char *host, char *buf, size_t size)
 	return n;
 }
 
+/* As a reader of the wire would let it through: no name has other bytes. */
+static bool is_host_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (!ascii_is_alpha(s[i]) && !ascii_is_digit(s[i]) && s[i] != '-' &&
+		    s[i] != '_' && s[i] != '.')
+			return false;
+	return n > 0 && n <= 254;
+}
+
 static int parse_question(const struct question *q, struct subject *s)
 {
 	if (q->src == NULL || q->dst == NULL)
@@ -40,6 +52,11 @@ static int parse_question(const struct question *q, struct subject *s)
 		return usage_error("explain", "--src '%s' is no IP address", q->src);
 	if (!addr_parse(q->dst, strlen(q->dst), &s->peer))
 		return usage_error("explain", "--dst '%s' is no IP address", q->dst);
+	if (q->host != NULL && !is_host_name(q->host))
+		return usage_error("explain",
+				   "--host '%s': write a name as it is on the wire, such "
+				   "as www.example.com or xn--bcher-kva.example",
+				   q->host);
 	s->protocol = PROTOCOL_TLS;
 	if (q->proto != NULL) {
 		s->protocol = protocol_find(str_of(q->proto));

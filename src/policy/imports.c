@@ -144,13 +144,29 @@ static struct provenance *add_provenance(struct parser *ps)
 	return p;
 }
 
+/* The end of a generated file below another beginning: somebody took its first line off. */
+static bool is_headless(struct parser *ps, const struct source *s)
+{
+	unsigned number;
+	size_t next, from = last_line(s, &number);
+	struct str last = line_at(s, from, &next);
+	const struct span at = {
+		.file = s->name, .line = number, .col = 1, .len = (unsigned)last.len};
+
+	if (!begins_with(last, STR(GENERATED_LAST)))
+		return false;
+	hand_edited(ps, s, at,
+		    "a hash of weir import at the end, and not its first line above");
+	return true;
+}
+
 bool generated_read(struct parser *ps, const struct source *s, struct provenance **ret)
 {
 	struct provenance *p;
 
 	*ret = NULL;
 	if (!begins_with((struct str){s->text, s->len}, STR(GENERATED_FIRST)))
-		return true;
+		return !is_headless(ps, s);
 	if (!sound_hash(ps, s))
 		return false;
 	p = add_provenance(ps);
