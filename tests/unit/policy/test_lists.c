@@ -429,6 +429,48 @@ struct totals {
 	size_t definite, undecidable, surplus;
 };
 
+/* The text of a policy of random lists, and the trials that ask them.  malloc'd. */
+static char *make_lists(const char *connector, const char *before,
+			const struct short_text *patterns, uint32_t *seed,
+			struct trial *trials)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)fprintf(out, "gate endpoints\n");
+	for (size_t n = 0; n < LISTS; n++) {
+		struct trial *t = &trials[n];
+
+		t->count = roll(seed, LINES + 1);
+		t->seen = (uint8_t)roll(seed, PATTERNS);
+		for (size_t i = 0; i <= t->count; i++) {
+			t->deny[i] = roll(seed, 2) == 1;
+			/* not the empty one: no list can hold it */
+			if (i < t->count)
+				t->patterns[i] = (uint8_t)(1 + roll(seed, PATTERNS - 1));
+		}
+		write_list(out, connector, t, patterns, before);
+	}
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void ask_list(const struct policy *p, size_t n, const char *seen, unsigned want,
+		     struct totals *ret)
+{
+	const struct gate_answer a = policy_list_answer(p, (uint32_t)n + 1, str_of(seen));
+
+	if (a.answer == ANSWER_UNDECIDABLE) {
+		ret->undecidable++;
+		ret->surplus += want != 3;
+	} else if (want == (a.answer == ANSWER_DENY ? 2u : 1u)) {
+		ret->definite++;
+	} else {
+		fail_msg("list %zu: %s", n + 1, seen);
+	}
+}
+
 /* One policy of many random lists, each asked one question. */
 static void try_lists(const char *connector, const char *before, const char *alphabet,
 		      uint32_t seed, struct totals *ret)
@@ -437,7 +479,6 @@ static void try_lists(const char *connector, const char *before, const char *alp
 	static uint64_t language[PATTERNS][WORD_BITS];
 	static struct trial trials[LISTS];
 	char letters[4] = {alphabet[0], alphabet[1], 'c', '\0'};
-	struct policy *p;
 
 	(void)enumerate(alphabet, 4, patterns);
 	(void)enumerate(letters, 8, words);
@@ -447,45 +488,17 @@ static void try_lists(const char *connector, const char *before, const char *alp
 			if (accepts(&patterns[i], &words[w]))
 				language[i][w / 64] |= UINT64_C(1) << w % 64;
 	for (uint32_t round = 0; round < 25; round++) {
-		char *text;
-		size_t len;
-		FILE *out = open_memstream(&text, &len);
+		char *text = make_lists(connector, before, patterns, &seed, trials);
+		struct policy *p = load(text);
 
-		(void)fprintf(out, "gate endpoints\n");
-		for (size_t n = 0; n < LISTS; n++) {
-			struct trial *t = &trials[n];
-
-			t->count = roll(&seed, LINES + 1);
-			t->seen = (uint8_t)roll(&seed, PATTERNS);
-			for (size_t i = 0; i <= t->count; i++) {
-				t->deny[i] = roll(&seed, 2) == 1;
-				/* not the empty one: no list can hold it */
-				if (i < t->count)
-					t->patterns[i] =
-						(uint8_t)(1 + roll(&seed, PATTERNS - 1));
-			}
-			write_list(out, connector, t, patterns, before);
-		}
-		assert_int_equal(fclose(out), 0);
-		p = load(text);
 		free(text);
 		for (size_t n = 0; n < LISTS; n++) {
-			const struct trial *t = &trials[n];
-			unsigned want = truth(t, language);
+			const struct short_text *last = &patterns[trials[n].seen];
 			char seen[40];
-			struct gate_answer a;
 
 			(void)snprintf(seen, sizeof(seen), "%s%.*s", before,
-				       (int)patterns[t->seen].len, patterns[t->seen].p);
-			a = policy_list_answer(p, (uint32_t)n + 1, str_of(seen));
-			if (a.answer == ANSWER_UNDECIDABLE) {
-				ret->undecidable++;
-				ret->surplus += want != 3;
-			} else if (want == (a.answer == ANSWER_DENY ? 2u : 1u)) {
-				ret->definite++;
-			} else {
-				fail_msg("round %u, list %zu: %s", round, n + 1, seen);
-			}
+				       (int)last->len, last->p);
+			ask_list(p, n, seen, truth(&trials[n], language), ret);
 		}
 		policy_destroy(p);
 	}
