@@ -227,7 +227,46 @@ check "host: a path" grep -qx 'host    no      host    no        2 allow  "https
 check "not visible: windows" grep -qx 'no      no      no      no        1 deny  "\*"' "$t/report"
 check "custom connectors at gateway and subnet" grep -qx 'no      exact   no      exact     1 business  "https://api.contoso.example/\*"' "$t/report"
 check "actions never" grep -q '^1 action rules: ' "$t/report"
+check "it says whose it is" grep -qx 'weir import --report: generated, do not edit; .*' "$t/report"
 check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not visible anywhere$' "$t/report"
+
+# It replaces reports, and nothing else.
+refuses_report() { # to: what stands there
+	"$W" import --report "$1" -o "$t/rep.rules" $I/ok/environments.json >"$t/say" 2>"$t/err"
+	[ $? -eq 1 ] && grep -q 'write: --report another FILE' "$t/err" && [ ! -e "$t/rep.rules" ]
+}
+cp "$t/report" "$t/first"
+"$W" import --report "$t/report" $I/ok/environments.json >/dev/null 2>&1
+check "a report over a report" test $? -eq 0
+check "is written anew" test "$(wc -l <"$t/report")" = 1
+echo "version 1" >"$t/mine.rules"
+check "not over rules" refuses_report "$t/mine.rules"
+check "which stay" test "$(cat "$t/mine.rules")" = "version 1"
+ln -s first "$t/link"
+check "not over a link" refuses_report "$t/link"
+check "which stays" test -L "$t/link"
+check "not over the rule file itself" refuses_report "$t/rep.rules"
+check "not over a folder" refuses_report "$t/folder"
+cp $I/ok/environments.json "$t/export.json"
+ln "$t/export.json" "$t/hard.json"
+for to in export.json hard.json; do
+	"$W" import --report "$t/$to" "$t/export.json" >/dev/null 2>"$t/err"
+	check "not over the export ($to)" grep -q "is to be written, and is the same file as $t/export.json" "$t/err"
+	"$W" import -o "$t/$to" "$t/export.json" >/dev/null 2>"$t/err"
+	check "nor the rules ($to)" grep -q "is to be written, and is the same file as $t/export.json" "$t/err"
+done
+check "which stays, too" cmp $I/ok/environments.json "$t/export.json"
+ln -s one.rules "$t/rules.link"
+"$W" import -o "$t/rules.link" $I/ok/environments.json >/dev/null 2>"$t/err"
+check "no rules over a link" grep -q 'is a symbolic link, which would be replaced' "$t/err"
+"$W" import --report /dev/stdout -o /dev/null $I/ok/environments.json >"$t/say" 2>"$t/err"
+check "devices are written to" grep -q '^weir import --report' "$t/say"
+check "and stay" test -c /dev/null
+mkfifo "$t/pipe"
+cat "$t/pipe" >"$t/piped" &
+"$W" import --report "$t/pipe" $I/ok/environments.json >/dev/null 2>&1
+wait
+check "pipes, too" grep -q '^weir import --report' "$t/piped"
 
 "$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
 check "a wrong option is one" test $? -eq 2
