@@ -101,6 +101,26 @@ grep -v '^# source\|^# weir import: sha' "$t/named/dlp-$guid.rules" >"$t/a"
 grep -v '^# source\|^# weir import: sha' "$t/joined.rules" >"$t/b"
 check "the GUID in a file's name does the same" cmp "$t/a" "$t/b"
 
+# Whatever the catalogue has: a list of it is written so that it loads.
+python3 - "$t" <<'EOF'
+import json, sys
+ids = sorted({l.split("\t")[1] for l in open("rules/catalog/connectors.tsv")
+              if l[0] != "#" and not l.startswith("pattern\t")})
+rules = [{"order": 1, "behavior": "Deny", "endPoint": "*"}]
+for n in range(0, len(ids), 1000):
+    lists = [{"connectorId": i, "endpointRules": rules} for i in ids[n:n + 1000]]
+    json.dump({"endpointConfigurations": lists}, open(f"{sys.argv[1]}/lists-{n}.json", "w"))
+EOF
+lists=0
+for f in "$t"/lists-*.json; do
+	r=${f%.json}.rules
+	"$W" import -o "$r" "$f" >/dev/null 2>&1
+	check "$(basename "$f"): all lists load" parses "$r"
+	lists=$((lists + $(grep -c '^list ' "$r")))
+done
+check "those that the language has: 12" test "$lists" = 12
+check "HTTP with Entra ID of both kinds" test "$(cat "$t"/lists-*.rules | grep -c '^list shared_webcontents\(v2\)\?  for role ')" = 2
+
 "$W" import -o "$t/env.rules" $I/ok/environments.json >"$t/say" 2>&1
 check "environments" grep -qxF 'environment contoso-prod  be0eb809-e58a-ec1b-8fce-ea40b0e53442  own  host { "contoso.crm4.dynamics.com", "contoso.api.crm4.dynamics.com" }  org 6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10  # Contoso (prod)' "$t/env.rules"
 check "two of one name differ" grep -q '^environment contoso-prod-02c201b0-db76-4a6a  02c201b0-' "$t/env.rules"
