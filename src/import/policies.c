@@ -4,6 +4,101 @@
 
 #include "import/reading.h"
 
+/* ---- keys -------------------------------------------------------------------------------- */
+
+#define BESIDE "\"policyDefinition\": {..}, and this beside it, not in it"
+
+static const struct known_key keys_of_v2[] = {
+	{.key = "policyDefinition"},
+	{.key = "connectorConfigurationsDefinition",
+	 .kind = KEY_OBJECT,
+	 .may_be_null = true},
+	{.key = "customConnectorUrlPatternsDefinition",
+	 .kind = KEY_OBJECT,
+	 .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_definition[] = {
+	{.key = "name", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "displayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "defaultConnectorsClassification"},
+	{.key = "connectorGroups", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "environmentType"},
+	{.key = "environments", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "lastModifiedTime"},
+	{.key = "connectorConfigurationsDefinition",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = BESIDE},
+	{.key = "customConnectorUrlPatternsDefinition",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = BESIDE},
+	{.key = "endpointConfigurations", .kind = KEY_ELSEWHERE, .remedy = BESIDE},
+	{.key = NULL}};
+
+static const struct known_key keys_of_group[] = {
+	{.key = "classification"},
+	{.key = "connectors", .kind = KEY_LIST, .required = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_cmdlet[] = {
+	{.key = "PolicyName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "DisplayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "LastModifiedTime"},
+	{.key = "BusinessDataGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "NonBusinessDataGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "BlockedGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "BlockedDataGroup",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = "\"BlockedGroup\", as Get-AdminDlpPolicy calls it"},
+	{.key = "DefaultGroup"},
+	{.key = "FilterType"},
+	{.key = "Environments", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy[] = {
+	{.key = "apiGroups", .kind = KEY_OBJECT, .required = true},
+	{.key = "defaultApiGroup"},
+	{.key = "constraints", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy_groups[] = {
+	{.key = "hbi", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "lbi", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "blocked", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy_group[] = {
+	{.key = "apis", .kind = KEY_LIST, .required = true}, {.key = NULL}};
+
+static const struct known_key keys_of_advanced[] = {{.key = "id"},
+						    {.key = "name"},
+						    {.key = "lastModified"},
+						    {.key = "ruleSets", .kind = KEY_LIST},
+						    {.key = NULL}};
+
+static const struct known_key keys_of_set_inputs[] = {
+	{.key = "AllowedConnectorList", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_terraform[] = {
+	{.key = "id"},
+	{.key = "display_name"},
+	{.key = "default_connectors_classification"},
+	{.key = "last_modified_time"},
+	{.key = "business_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "non_business_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "blocked_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "custom_connectors_patterns", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "environment_type"},
+	{.key = "environments"},
+	{.key = NULL}};
+
+static const struct known_key keys_of_terraform_connector[] = {
+	{.key = "id"},
+	{.key = "action_rules", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "endpoint_rules", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
 /* ---- connectors -------------------------------------------------------------------------- */
 
 /* Ids of one policy, to find those that stand twice: open addressing. */
@@ -221,6 +316,7 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return NULL;
+	(void)reading_keys(g, o, keys_of_definition);
 	p->title = tree_text(o, "displayName");
 	p->has_groups = groups != NULL;
 	read_guid(g, o, "name", p);
@@ -233,7 +329,8 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 
 		if (c != NULL && c->kind == JSON_READ_STRING &&
 		    data_group_find(c->text, &group) && group != DATA_GROUP_IGNORE) {
-			add_connectors(g, &f, tree_get(n, "connectors"), group);
+			if (reading_keys(g, n, keys_of_group))
+				add_connectors(g, &f, tree_get(n, "connectors"), group);
 			continue;
 		}
 		reading_refuse(g, c == NULL ? n->at : c->at,
@@ -252,6 +349,7 @@ void read_policy_v2(struct reading *g, const struct node *o)
 	const struct node *definition = tree_get(o, "policyDefinition");
 	struct dlp_policy *p;
 
+	(void)reading_keys(g, o, keys_of_v2);
 	if (definition->kind != JSON_READ_OBJECT) {
 		reading_refuse(g, definition->at,
 			       "\"policyDefinition\" must be an object");
@@ -261,8 +359,8 @@ void read_policy_v2(struct reading *g, const struct node *o)
 	if (p == NULL)
 		return;
 	read_lists(g, tree_get(o, "connectorConfigurationsDefinition"), &p->lists);
-	read_patterns(g, tree_path(o, "customConnectorUrlPatternsDefinition.rules"),
-		      &p->patterns);
+	read_pattern_object(g, tree_get(o, "customConnectorUrlPatternsDefinition"),
+			    &p->patterns);
 }
 
 void read_policy_flat(struct reading *g, const struct node *o)
@@ -277,6 +375,7 @@ void read_policy_cmdlet(struct reading *g, const struct node *o)
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_cmdlet);
 	p->has_groups = true;
 	p->title = tree_text(o, "DisplayName");
 	read_guid(g, o, "PolicyName", p);
@@ -292,12 +391,18 @@ void read_policy_legacy(struct reading *g, const struct node *o)
 {
 	const struct node *properties = tree_get(o, "properties");
 	const struct node *definition = tree_get(properties, "definition");
-	const struct node *filter;
+	const struct node *filter, *groups;
 	struct dlp_policy *p = reading_policy(g, o, "legacy apiPolicies");
 	struct filling f;
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, definition, keys_of_legacy);
+	groups = tree_get(definition, "apiGroups");
+	(void)reading_keys(g, groups, keys_of_legacy_groups);
+	for (const struct node *n = groups == NULL ? NULL : groups->first; n != NULL;
+	     n = n->next)
+		(void)reading_keys(g, n, keys_of_legacy_group);
 	p->has_groups = true;
 	p->title = tree_text(properties, "displayName");
 	read_guid(g, o, "name", p);
@@ -327,6 +432,7 @@ static void read_rule_set(struct reading *g, const struct node *set, struct fill
 		diag_remedy(g->d, "rule sets with the id ConnectorManagement");
 		return;
 	}
+	(void)reading_keys(g, tree_get(set, "inputs"), keys_of_set_inputs);
 	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
 		const struct node *actions = tree_get(n, "AllowedActions");
 
@@ -345,6 +451,7 @@ void read_policy_advanced(struct reading *g, const struct node *o)
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_advanced);
 	p->advanced = true;
 	p->has_groups = true;
 	p->other = DATA_GROUP_BLOCKED;
@@ -366,6 +473,7 @@ static void read_terraform_connectors(struct reading *g, struct filling *f,
 		const struct node *rules = tree_get(n, "endpoint_rules");
 		struct str id;
 
+		(void)reading_keys(g, n, keys_of_terraform_connector);
 		add_connector(g, f, n, "id", group);
 		for (const struct node *a = tree_first(actions); a != NULL;
 		     a = tree_next(actions, a))
@@ -382,6 +490,7 @@ static void read_terraform_policy(struct reading *g, const struct node *o)
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_terraform);
 	p->has_groups = true;
 	p->title = tree_text(o, "display_name");
 	read_guid(g, o, "id", p);

@@ -259,6 +259,7 @@ static void read_all(struct reading *g, const struct node *root)
 
 		if (list != NULL && depth < UNWRAP_MAX) {
 			check_pages(g, n);
+			reading_count(g, n);
 			levels[depth].list = list;
 			levels[depth++].item = tree_first(list);
 		} else if (list != NULL) {

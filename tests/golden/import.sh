@@ -207,6 +207,15 @@ for s in bom utf16 crlf upper lower single count; do
 	check "spelling $s gives the same" cmp "$t/want" "$t/got"
 done
 
+# A key of nearly the name of one that is read.
+sed 's/endpointConfigurations/endpointConfiguration/' $I/ok/configurations.json >"$t/typo.json"
+"$W" import --policy $guid "$t/typo.json" >/dev/null 2>"$t/err"
+check "a misspelled key is told" grep -q 'warning \[unknown-key\]: "endpointConfiguration" is not read: is "endpointConfigurations" meant?' "$t/err"
+for f in $three $I/ok/terraform.json tests/data/dlp/*.json; do
+	"$W" import --policy $guid --environment prod "$f" >/dev/null 2>"$t/err"
+	check "$(basename "$f"): nothing in it is taken for misspelled" sh -c "! grep -q unknown-key '$t/err'"
+done
+
 "$W" import -o "$t/none" $I/fail/no_final_star.json >/dev/null 2>&1
 check "a list without its last star is refused" test $? -eq 1
 "$W" import --lenient -o "$t/star.rules" $I/fail/no_final_star.json >"$t/say" 2>"$t/err"
