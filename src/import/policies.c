@@ -246,6 +246,42 @@ static struct str environment_text(const struct node *n)
 	return name.len > 0 ? name : tree_text(n, "id");
 }
 
+/* Those that no rule can name: the policy does not reach them as it is written. */
+static void warn_unnamed(struct reading *g, const struct node *environments)
+{
+	char guid[GUID_LEN + 1];
+
+	for (const struct node *e = tree_first(environments); e != NULL;
+	     e = tree_next(environments, e)) {
+		struct str name = environment_text(e);
+
+		if (guid_in(name, guid) || guid_in(tree_text(e, "id"), guid))
+			continue;
+		diag_add(g->d, DIAG_WARNING, e->at, "no-guid",
+			 "environment \"%.*s\" has no GUID and is left out: the others "
+			 "of the list are kept",
+			 (int)(name.len < 60 ? name.len : 60),
+			 name.p == NULL ? "" : name.p);
+		diag_remedy(g->d, "\"name\": the GUID of the environment");
+	}
+}
+
+/* A key that says who is meant is not there. */
+static void warn_assumed(struct reading *g, const struct node *o, const char *key,
+			 const char *what)
+{
+	const struct node *n = tree_get(o, key);
+
+	if (n != NULL && (n->kind != JSON_READ_STRING || n->text.len > 0))
+		return;
+	diag_add(g->d, DIAG_WARNING, o->at, "assumed", "there is no \"%s\": taken for %s",
+		 key, what);
+	diag_remedy(g->d, "the whole policy, as Microsoft's tool wrote it");
+}
+
+#define ALL_ENVIRONMENTS "all environments"
+#define GENERAL_GROUP    "General, as a new policy has it"
+
 static void read_scope(struct reading *g, const struct node *word,
 		       const struct node *environments, struct tenant_scope *s)
 {
@@ -276,6 +312,8 @@ static void read_scope(struct reading *g, const struct node *word,
 		else
 			s->unnamed++;
 	}
+	if (s->count > 0 && s->unnamed > 0)
+		warn_unnamed(g, environments);
 }
 
 static void read_other(struct reading *g, const struct node *o, const char *key,
@@ -340,6 +378,10 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 	}
 	read_scope(g, tree_get(o, "environmentType"), tree_get(o, "environments"),
 		   &p->scope);
+	if (p->has_groups) {
+		warn_assumed(g, o, "defaultConnectorsClassification", GENERAL_GROUP);
+		warn_assumed(g, o, "environmentType", ALL_ENVIRONMENTS);
+	}
 	warn_no_groups(g, p);
 	return p;
 }
@@ -385,6 +427,8 @@ void read_policy_cmdlet(struct reading *g, const struct node *o)
 	add_connectors(g, &f, tree_get(o, "BlockedGroup"), DATA_GROUP_BLOCKED);
 	read_other(g, o, "DefaultGroup", p);
 	read_scope(g, tree_get(o, "FilterType"), tree_get(o, "Environments"), &p->scope);
+	warn_assumed(g, o, "DefaultGroup", GENERAL_GROUP);
+	warn_assumed(g, o, "FilterType", ALL_ENVIRONMENTS);
 }
 
 void read_policy_legacy(struct reading *g, const struct node *o)
@@ -417,6 +461,7 @@ void read_policy_legacy(struct reading *g, const struct node *o)
 	filter = tree_path(definition, "constraints.environmentFilter1.parameters");
 	read_scope(g, tree_get(filter, "filterType"), tree_get(filter, "environments"),
 		   &p->scope);
+	warn_assumed(g, definition, "defaultApiGroup", GENERAL_GROUP);
 }
 
 /* One set of rules of an advanced connector policy. */
@@ -446,6 +491,7 @@ static void read_rule_set(struct reading *g, const struct node *set, struct fill
 void read_policy_advanced(struct reading *g, const struct node *o)
 {
 	const struct node *sets = tree_get(o, "ruleSets");
+	size_t errors = diag_count(g->d, DIAG_ERROR);
 	struct dlp_policy *p = reading_policy(g, o, "advanced connector policy");
 	struct filling f;
 
@@ -461,6 +507,12 @@ void read_policy_advanced(struct reading *g, const struct node *o)
 	date_of(tree_text(o, "lastModified"), p->date);
 	for (const struct node *n = tree_first(sets); n != NULL; n = tree_next(sets, n))
 		read_rule_set(g, n, &f);
+	if (p->connector_count == 0 && diag_count(g->d, DIAG_ERROR) == errors) {
+		diag_add(g->d, DIAG_WARNING, o->at, "denies-all",
+			 "this advanced connector policy allows no connector: it denies "
+			 "all of them");
+		diag_remedy(g->d, "its AllowedConnectorList, unless that is meant");
+	}
 }
 
 /* ---- terraform show -json ---------------------------------------------------------------- */
@@ -505,6 +557,8 @@ static void read_terraform_policy(struct reading *g, const struct node *o)
 	read_patterns(g, tree_get(o, "custom_connectors_patterns"), &p->patterns);
 	read_scope(g, tree_get(o, "environment_type"), tree_get(o, "environments"),
 		   &p->scope);
+	warn_assumed(g, o, "default_connectors_classification", GENERAL_GROUP);
+	warn_assumed(g, o, "environment_type", ALL_ENVIRONMENTS);
 }
 
 static size_t read_resource(struct reading *g, const struct node *n)

@@ -207,6 +207,38 @@ for s in bom utf16 crlf upper lower single count; do
 	check "spelling $s gives the same" cmp "$t/want" "$t/got"
 done
 
+# Lists that are named for a policy which is not there.
+other=00000000-0000-0000-0000-000000000007
+cp $I/ok/configurations.json "$t/conf-$other.json"
+"$W" import -o "$t/none" tests/data/dlp/tfprov__resource*.json "$t/conf-$other.json" >/dev/null 2>"$t/err"
+check "lists of another policy are refused" test $? -eq 1
+check "and both are named" grep -q "error: the file is named for policy $other, which is not among these files: they have 00000000-0000-0000-0000-000000000001$" "$t/err"
+
+# What is assumed, and what is left out.
+warns() { # name, words: of the last import
+	grep -qF "warning [$1]: $2" "$t/err"
+}
+python3 - $I/ok/policy.json "$t" <<'EOF'
+import json, sys
+policy = json.load(open(sys.argv[1]))["value"][0]
+def write(name, **new):
+    v = {k: x for k, x in {**policy, **new}.items() if x is not None}
+    json.dump(v, open(f"{sys.argv[2]}/{name}.json", "w"))
+write("unnamed", environments=policy["environments"] + [{"name": "notaguid"}])
+write("assumed", defaultConnectorsClassification=None, environmentType=None)
+json.dump({"name": "A", "ruleSets": [{"id": "ConnectorManagement", "inputs": {"AllowedConnectorList": []}}]},
+          open(f"{sys.argv[2]}/denies.json", "w"))
+EOF
+"$W" import "$t/unnamed.json" >/dev/null 2>"$t/err"
+check "an environment without a GUID is named" warns no-guid 'environment "notaguid" has no GUID'
+"$W" import "$t/assumed.json" >/dev/null 2>"$t/err"
+check "no default group: said" warns assumed 'there is no "defaultConnectorsClassification": taken for General'
+check "no environments: said" warns assumed 'there is no "environmentType": taken for all environments'
+"$W" import "$t/denies.json" >/dev/null 2>"$t/err"
+check "a list that allows nothing: said" warns denies-all 'this advanced connector policy allows no connector'
+"$W" import $I/ok/policy.json tests/data/dlp/msdocs__acp_policy.json >/dev/null 2>"$t/err"
+check "of whole policies nothing is assumed" sh -c "! grep -q 'assumed\\|no-guid\\|denies-all' '$t/err'"
+
 # A key of nearly the name of one that is read.
 sed 's/endpointConfigurations/endpointConfiguration/' $I/ok/configurations.json >"$t/typo.json"
 "$W" import --policy $guid "$t/typo.json" >/dev/null 2>"$t/err"
