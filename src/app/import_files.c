@@ -192,20 +192,36 @@ void output_finish(struct output *one)
 	free(one->before);
 }
 
-int output_look(struct output *one, struct diag *d)
+bool output_is_standard(const char *path)
+{
+	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0 ||
+	       strcmp(path, "/dev/fd/1") == 0 || strcmp(path, "/proc/self/fd/1") == 0;
+}
+
+static int refuse_output(const struct output *one, const char *what, struct diag *d)
+{
+	diag_error(d, ((struct span){.file = one->path}), "%s", what);
+	diag_remedy(d, "%s another FILE, or move this one away", one->option);
+	return -EINVAL;
+}
+
+/* A text that stands there: one of ours? */
+static int look_at_text(const struct output *one, struct diag *d)
 {
 	const struct span at = {.file = one->path};
-	int rc = file_read(one->path, FILE_LIMIT, &one->before, &one->before_len);
+	size_t n = one->first == NULL ? 0 : strlen(one->first);
 
-	if (rc == -ENOENT)
-		return 0;
-	if (rc < 0)
-		return rc;
+	if (one->first != NULL)
+		return one->before_len >= n && memcmp(one->before, one->first, n) == 0
+			       ? 0
+			       : refuse_output(one,
+					       "stands there and is no report that weir "
+					       "import wrote",
+					       d);
 	switch (generated_check((struct str){one->before, one->before_len})) {
 	case GENERATED_NOT:
-		diag_error(d, at, "stands there and was not written by weir import");
-		diag_remedy(d, "-o another FILE, or move this one away");
-		return -EINVAL;
+		return refuse_output(
+			one, "stands there and was not written by weir import", d);
 	case GENERATED_EDITED:
 		diag_add(
 			d, DIAG_WARNING, at, "hand-edited",
@@ -217,6 +233,66 @@ int output_look(struct output *one, struct diag *d)
 		break;
 	}
 	return 0;
+}
+
+int output_look(struct output *one, struct diag *d)
+{
+	struct stat st;
+	int rc;
+
+	one->is_stream = true;
+	if (output_is_standard(one->path) ||
+	    (stat(one->path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))))
+		return 0;
+	one->is_stream = false;
+	if (lstat(one->path, &st) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISLNK(st.st_mode))
+		return refuse_output(one, "is a symbolic link, which would be replaced",
+				     d);
+	if (!S_ISREG(st.st_mode))
+		return refuse_output(one, "stands there and is no file", d);
+	rc = file_read(one->path, FILE_LIMIT, &one->before, &one->before_len);
+	return rc < 0 ? rc : look_at_text(one, d);
+}
+
+bool output_is_at(const struct output *one, const char *path, struct diag *d)
+{
+	struct stat a, b;
+	bool same;
+
+	if (one->is_stream)
+		return false;
+	same = file_is_place(one->path, path) ||
+	       (stat(one->path, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino);
+	if (!same)
+		return false;
+	diag_error(d, ((struct span){.file = one->path}),
+		   "is to be written, and is the same file as %s", path);
+	diag_remedy(d, "%s another FILE", one->option);
+	return true;
+}
+
+static int write_stream(const struct output *one)
+{
+	FILE *out = fopen(one->path, "we");
+	int rc;
+
+	if (out == NULL)
+		return -errno;
+	rc = fwrite(one->text, 1, one->len, out) == one->len ? 0 : -EIO;
+	if (fclose(out) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+int output_put(const struct output *one)
+{
+	if (output_is_standard(one->path))
+		return fwrite(one->text, 1, one->len, stdout) == one->len ? 0 : -EIO;
+	return one->is_stream ? write_stream(one)
+			      : file_replace(one->path, one->text, one->len);
 }
 
 int output_show_changes(struct output *one)

@@ -49,16 +49,32 @@ struct connector_book known_connectors(const struct generation *g);
 
 /* A generated file as it is to be written, and what stands there now. */
 struct output {
-	char *path; /* NULL = nowhere */
+	const char *option; /* that names it, for remedies */
+	const char
+		*first; /* line that a report of ours begins with; NULL = a rule file */
+	char *path;     /* NULL = nowhere */
 	char *text, *before;
 	size_t len, before_len;
+	bool is_stream; /* a terminal, pipe or /dev/null: written to, never replaced */
 	struct changes changes;
 };
 
 void output_finish(struct output *one);
 
-/* What stands at its path: nothing, or an older one of ours; -EINVAL: a finding says what else. */
+/* Is it "-", or a name of standard output? */
+bool output_is_standard(const char *path);
+
+/*
+ * What stands at its path: nothing, a stream, or an older one of ours.  -EINVAL: a finding says
+ * what else; links are not followed, as the file that they name would stay as it was.
+ */
 int output_look(struct output *one, struct diag *d);
+
+/* Is it the file that stands at, or would be made at, `path`?  A finding; streams never are. */
+bool output_is_at(const struct output *one, const char *path, struct diag *d);
+
+/* Write to the stream, or replace the file as a whole.  0 or -errno. */
+int output_put(const struct output *one);
 
 /* Say to standard output what changes.  0 or -ENOMEM. */
 int output_show_changes(struct output *one);

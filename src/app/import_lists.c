@@ -9,7 +9,6 @@
 
 #include "app/command.h"
 #include "app/import_files.h"
-#include "base/file.h"
 #include "import/block_script.h"
 #include "import/m365_urls.h"
 
@@ -25,7 +24,7 @@ static int convert_script(const struct list_options *o, const struct tenant_text
 	struct block_script *b = block_script_read(text, d);
 	int rc = b == NULL ? -EINVAL : block_script_print(b, &cfg, out);
 
-	if (rc == 0 && o->to != NULL && strcmp(o->to, "-") != 0)
+	if (rc == 0 && o->to != NULL && !output_is_standard(o->to))
 		(void)printf("import   block script: %zu domains of %zu lines\n",
 			     b->count, b->lines);
 	block_script_destroy(b);
@@ -38,7 +37,7 @@ static int convert_urls(const struct list_options *o, const struct tenant_text *
 	struct m365_urls *m = m365_urls_read(text, d);
 	int rc = m == NULL ? -EINVAL : m365_urls_print(m, o->date, out);
 
-	if (rc == 0 && o->to != NULL && strcmp(o->to, "-") != 0)
+	if (rc == 0 && o->to != NULL && !output_is_standard(o->to))
 		(void)printf("import   Microsoft 365 endpoints: %zu entries, %zu hosts, "
 			     "%zu ranges\n",
 			     m->entry_count, m->hosts, m->ranges);
@@ -46,7 +45,8 @@ static int convert_urls(const struct list_options *o, const struct tenant_text *
 	return rc;
 }
 
-static int write_out(const struct list_options *o, struct output *one, struct diag *d)
+static int write_out(const struct list_options *o, const struct input *in,
+		     struct output *one, struct diag *d)
 {
 	int rc;
 
@@ -54,12 +54,12 @@ static int write_out(const struct list_options *o, struct output *one, struct di
 		(void)printf("nothing was written: -o says where\n");
 		return EXIT_FINE;
 	}
-	if (strcmp(o->to, "-") == 0) {
-		(void)fwrite(one->text, 1, one->len, stdout);
-		return EXIT_FINE;
-	}
 	one->path = strdup(o->to);
-	rc = one->path == NULL ? -ENOMEM : output_look(one, d);
+	if (one->path == NULL)
+		return could_not("import", "write", o->to, -ENOMEM);
+	rc = !output_is_standard(o->to) && output_is_at(one, in->path, d)
+		     ? -EINVAL
+		     : output_look(one, d);
 	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 	if (rc == -EINVAL) {
 		(void)fprintf(stderr, "nothing was imported\n");
@@ -68,10 +68,11 @@ static int write_out(const struct list_options *o, struct output *one, struct di
 	if (rc == 0)
 		rc = output_show_changes(one);
 	if (rc == 0)
-		rc = file_replace(one->path, one->text, one->len);
+		rc = output_put(one);
 	if (rc != 0)
 		return could_not("import", "write", o->to, rc);
-	(void)printf("written  %s\n", one->path);
+	if (!output_is_standard(o->to))
+		(void)printf("written  %s\n", one->path);
 	return EXIT_FINE;
 }
 
@@ -79,7 +80,7 @@ static int take(const struct list_options *o, const struct input *in, convert *h
 		struct diag *d)
 {
 	struct tenant_text text = {.name = in->path, .text = in->text};
-	struct output one = {0};
+	struct output one = {.option = "-o"};
 	FILE *out = open_memstream(&one.text, &one.len);
 	int rc, code;
 
@@ -91,7 +92,7 @@ static int take(const struct list_options *o, const struct input *in, convert *h
 	if (fclose(out) != 0 && rc == 0)
 		rc = -ENOMEM;
 	if (rc == 0) {
-		code = write_out(o, &one, d);
+		code = write_out(o, in, &one, d);
 	} else if (rc == -EINVAL) {
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 		(void)fprintf(stderr, "nothing was imported\n");

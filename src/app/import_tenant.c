@@ -10,7 +10,6 @@
 
 #include "app/command.h"
 #include "app/import_files.h"
-#include "base/file.h"
 #include "import/enforceability.h"
 #include "import/tenant.h"
 #include "import/write.h"
@@ -80,15 +79,18 @@ bool tenant_options_sound(const struct tenant_options *o, const char **ret_wante
 /* ---- writing ----------------------------------------------------------------------------- */
 
 struct outputs {
+	const struct inputs *inputs; /* none of which is written over */
 	struct document *documents;
 	struct output *list;
 	size_t count;
+	struct output report; /* path NULL = none */
 };
 
 static void outputs_finish(struct outputs *all)
 {
 	for (size_t i = 0; all->list != NULL && i < all->count; i++)
 		output_finish(&all->list[i]);
+	output_finish(&all->report);
 	free(all->list);
 	free(all->documents);
 }
@@ -104,7 +106,7 @@ static bool is_folder(const char *path)
 
 static bool is_output(const char *path)
 {
-	return path != NULL && strcmp(path, "-") != 0;
+	return path != NULL && !output_is_standard(path);
 }
 
 static char *path_of(const struct tenant_options *o, const struct document *doc)
@@ -151,6 +153,23 @@ static int render(const struct tenant *t, const struct write_cfg *cfg,
 	return rc;
 }
 
+/* Its path, what stands there, and that it is none of the inputs. */
+static int place(const struct outputs *all, struct output *one, char *path,
+		 struct diag *d)
+{
+	int rc;
+
+	if (path == NULL)
+		return -ENOMEM;
+	one->path = path;
+	for (size_t i = 0; i < all->inputs->count; i++)
+		if (!output_is_standard(path) &&
+		    output_is_at(one, all->inputs->list[i].path, d))
+			return -EINVAL;
+	rc = output_look(one, d);
+	return rc == 0 || rc == -EINVAL ? rc : could_not("import", "read", path, rc);
+}
+
 static int prepare(const struct tenant_options *o, const struct tenant *t,
 		   const struct write_cfg *cfg, struct outputs *all, struct diag *d)
 {
@@ -163,13 +182,43 @@ static int prepare(const struct tenant_options *o, const struct tenant *t,
 		rc = rc == 0 || rc == -EINVAL ? failed == 0 ? rc : failed : rc;
 		if (rc != 0 || !is_output(o->to))
 			continue;
-		one->path = path_of(o, &all->documents[i]);
-		if (one->path == NULL)
-			return -ENOMEM;
-		rc = output_look(one, d);
+		one->option = "-o";
+		rc = place(all, one, path_of(o, &all->documents[i]), d);
 		if (rc != 0 && rc != -EINVAL)
-			return could_not("import", "read", one->path, rc);
+			return rc;
 	}
+	return rc;
+}
+
+/* The text of the report, and where it may go: none of the rule files either. */
+static int prepare_report(const struct tenant_options *o, const struct tenant *t,
+			  const struct write_cfg *cfg, struct outputs *all,
+			  struct diag *d)
+{
+	struct output *r = &all->report;
+	FILE *out;
+	int rc = 0;
+
+	if (o->report == NULL)
+		return 0;
+	r->option = "--report";
+	r->first = ENFORCEABILITY_FIRST "\n";
+	out = open_memstream(&r->text, &r->len);
+	if (out == NULL)
+		return -ENOMEM;
+	(void)fputs(r->first, out);
+	for (const struct dlp_policy *p = t->policies; rc == 0 && p != NULL;
+	     p = p->next) {
+		(void)fputc('\n', out);
+		rc = enforceability_print(p, &cfg->known, out);
+	}
+	if (fclose(out) != 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = place(all, r, strdup(o->report), d);
+	for (size_t i = 0; rc == 0 && i < all->count; i++)
+		if (all->list[i].path != NULL && output_is_at(r, all->list[i].path, d))
+			rc = -EINVAL;
 	return rc;
 }
 
@@ -217,7 +266,7 @@ static int write_all(const struct tenant_options *o, struct outputs *all)
 			continue;
 		if (output_show_changes(one) != 0)
 			return could_not("import", "compare", one->path, -ENOMEM);
-		rc = file_replace(one->path, one->text, one->len);
+		rc = output_put(one);
 		if (rc != 0)
 			return could_not("import", "write", one->path, rc);
 		(void)printf("written  %s\n", one->path);
@@ -227,33 +276,11 @@ static int write_all(const struct tenant_options *o, struct outputs *all)
 	return EXIT_FINE;
 }
 
-static int write_report(const struct tenant_options *o, const struct tenant *t,
-			const struct write_cfg *cfg)
+static int write_report(const struct outputs *all)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out;
-	int rc = 0;
+	int rc = all->report.path == NULL ? 0 : output_put(&all->report);
 
-	if (o->report == NULL)
-		return EXIT_FINE;
-	out = open_memstream(&text, &len);
-	if (out == NULL)
-		return could_not("import", "write", o->report, -ENOMEM);
-	for (const struct dlp_policy *p = t->policies; rc == 0 && p != NULL;
-	     p = p->next) {
-		if (p != t->policies)
-			(void)fputs("\n", out);
-		rc = enforceability_print(p, &cfg->known, out);
-	}
-	if (fclose(out) != 0)
-		rc = -ENOMEM;
-	if (rc == 0 && is_output(o->report))
-		rc = file_replace(o->report, text, len);
-	else if (rc == 0)
-		(void)fwrite(text, 1, len, stdout);
-	free(text);
-	return rc == 0 ? EXIT_FINE : could_not("import", "write", o->report, rc);
+	return rc == 0 ? EXIT_FINE : could_not("import", "write", all->report.path, rc);
 }
 
 static bool fits(const struct tenant_options *o, const struct outputs *all)
@@ -274,12 +301,13 @@ static bool fits(const struct tenant_options *o, const struct outputs *all)
 	return false;
 }
 
-static int finish(const struct tenant_options *o, const struct tenant *t,
-		  const struct write_cfg *cfg, struct diag *d)
+static int finish(const struct tenant_options *o, const struct inputs *inputs,
+		  const struct tenant *t, const struct write_cfg *cfg, struct diag *d)
 {
-	struct outputs all = {.documents = documents_of(t, &all.count)};
+	struct outputs all = {.inputs = inputs};
 	int code = EXIT_FINDINGS, rc;
 
+	all.documents = documents_of(t, &all.count);
 	if (all.documents != NULL)
 		all.list = calloc(all.count + 1, sizeof(*all.list));
 	if (all.list == NULL) {
@@ -288,13 +316,15 @@ static int finish(const struct tenant_options *o, const struct tenant *t,
 	}
 	if (fits(o, &all)) {
 		rc = prepare(o, t, cfg, &all, d);
+		if (rc == 0)
+			rc = prepare_report(o, t, cfg, &all, d);
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 		if (rc == 0)
 			code = write_all(o, &all);
 		else if (rc != -EINVAL)
 			code = rc > 0 ? rc : could_not("import", "write", "it", rc);
 		if (code == EXIT_FINE)
-			code = write_report(o, t, cfg);
+			code = write_report(&all);
 	} else {
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 	}
@@ -316,7 +346,7 @@ static int take(const struct tenant_options *o, const struct inputs *all,
 		return could_not("import", "read", "it", -ENOMEM);
 	cfg.known = known_connectors(g);
 	if (inputs_read_tenant(all, o->policy, o->lenient, t, d)) {
-		code = finish(o, t, &cfg, d);
+		code = finish(o, all, t, &cfg, d);
 	} else {
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 		code = EXIT_FINDINGS;

@@ -55,6 +55,10 @@ enum visible endpoint_visible_at(enum endpoint_kind k, struct str pattern,
 				 enum role place);
 enum visible connector_visible_at(const struct known_connector *c, enum role place);
 
+/* The first line of a file of reports, by which `import` knows its own again. */
+#define ENFORCEABILITY_FIRST \
+	"weir import --report: generated, do not edit; what of each policy can be decided"
+
 /* The report of one policy, for people.  0 or -EIO. */
 int enforceability_print(const struct dlp_policy *p, const struct connector_book *known,
 			 FILE *out);

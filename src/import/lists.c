@@ -95,6 +95,34 @@ static struct tenant_rule *new_rule(struct reading *g, const struct node *o,
 	return r;
 }
 
+/* ---- keys -------------------------------------------------------------------------------- */
+
+static const struct known_key keys_of_rule[] = {
+	{.key = "order"}, {.key = "behavior"}, {.key = "endPoint"}, {.key = NULL}};
+
+static const struct known_key keys_of_pattern[] = {
+	{.key = "order"},
+	{.key = "pattern"},
+	{.key = "host_url_pattern"},
+	{.key = "customConnectorRuleClassification"},
+	{.key = "data_group"},
+	{.key = NULL}};
+
+static const struct known_key keys_of_list[] = {
+	{.key = "connectorId"},
+	{.key = "endpointRules", .kind = KEY_LIST, .required = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_lists[] = {
+	{.key = "endpointConfigurations", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "connectorActionConfigurations", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_patterns[] = {
+	{.key = "rules", .kind = KEY_LIST, .may_be_null = true}, {.key = NULL}};
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
 static bool is_object(struct reading *g, const struct node *n, const char *what)
 {
 	if (n->kind == JSON_READ_OBJECT)
@@ -116,7 +144,8 @@ static bool read_rules(struct reading *g, const struct node *rules,
 	     n = tree_next(rules, n)) {
 		struct tenant_rule *r;
 
-		if (!is_object(g, n, "an endpoint rule")) {
+		if (!is_object(g, n, "an endpoint rule") ||
+		    !reading_keys(g, n, keys_of_rule)) {
 			fine = false;
 			continue;
 		}
@@ -171,8 +200,11 @@ void read_lists(struct reading *g, const struct node *o, struct tenant_lists *to
 	const struct node *actions = tree_get(o, "connectorActionConfigurations");
 	struct str id;
 
+	if (!reading_keys(g, o, keys_of_lists))
+		return;
 	for (const struct node *n = tree_first(lists); n != NULL; n = tree_next(lists, n))
 		if (is_object(g, n, "an endpoint configuration") &&
+		    reading_keys(g, n, keys_of_list) &&
 		    reading_connector_id(g, n, "connectorId", &id))
 			read_list(g, id, tree_get(n, "endpointRules"), to);
 	for (const struct node *n = tree_first(actions); n != NULL;
@@ -202,7 +234,8 @@ void read_patterns(struct reading *g, const struct node *rules, struct tenant_ru
 		struct tenant_rule *r;
 		struct str word;
 
-		if (!is_object(g, n, "a URL pattern")) {
+		if (!is_object(g, n, "a URL pattern") ||
+		    !reading_keys(g, n, keys_of_pattern)) {
 			fine = false;
 			continue;
 		}
@@ -225,6 +258,12 @@ void read_patterns(struct reading *g, const struct node *rules, struct tenant_ru
 	}
 	if (fine && reading_finish_rules(g, &got, rules->at, true))
 		*to = got;
+}
+
+void read_pattern_object(struct reading *g, const struct node *o, struct tenant_rules *to)
+{
+	if (reading_keys(g, o, keys_of_patterns))
+		read_patterns(g, tree_get(o, "rules"), to);
 }
 
 /* ---- files of their own ------------------------------------------------------------------ */
@@ -257,5 +296,5 @@ void read_url_patterns(struct reading *g, const struct node *o)
 	struct tenant_loose *l = new_loose(g, o);
 
 	if (l != NULL)
-		read_patterns(g, tree_get(o, "rules"), &l->patterns);
+		read_pattern_object(g, o, &l->patterns);
 }

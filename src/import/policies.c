@@ -4,6 +4,101 @@
 
 #include "import/reading.h"
 
+/* ---- keys -------------------------------------------------------------------------------- */
+
+#define BESIDE "\"policyDefinition\": {..}, and this beside it, not in it"
+
+static const struct known_key keys_of_v2[] = {
+	{.key = "policyDefinition"},
+	{.key = "connectorConfigurationsDefinition",
+	 .kind = KEY_OBJECT,
+	 .may_be_null = true},
+	{.key = "customConnectorUrlPatternsDefinition",
+	 .kind = KEY_OBJECT,
+	 .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_definition[] = {
+	{.key = "name", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "displayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "defaultConnectorsClassification"},
+	{.key = "connectorGroups", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "environmentType"},
+	{.key = "environments", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "lastModifiedTime"},
+	{.key = "connectorConfigurationsDefinition",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = BESIDE},
+	{.key = "customConnectorUrlPatternsDefinition",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = BESIDE},
+	{.key = "endpointConfigurations", .kind = KEY_ELSEWHERE, .remedy = BESIDE},
+	{.key = NULL}};
+
+static const struct known_key keys_of_group[] = {
+	{.key = "classification"},
+	{.key = "connectors", .kind = KEY_LIST, .required = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_cmdlet[] = {
+	{.key = "PolicyName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "DisplayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "LastModifiedTime"},
+	{.key = "BusinessDataGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "NonBusinessDataGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "BlockedGroup", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "BlockedDataGroup",
+	 .kind = KEY_ELSEWHERE,
+	 .remedy = "\"BlockedGroup\", as Get-AdminDlpPolicy calls it"},
+	{.key = "DefaultGroup"},
+	{.key = "FilterType"},
+	{.key = "Environments", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy[] = {
+	{.key = "apiGroups", .kind = KEY_OBJECT, .required = true},
+	{.key = "defaultApiGroup"},
+	{.key = "constraints", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy_groups[] = {
+	{.key = "hbi", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "lbi", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "blocked", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_legacy_group[] = {
+	{.key = "apis", .kind = KEY_LIST, .required = true}, {.key = NULL}};
+
+static const struct known_key keys_of_advanced[] = {{.key = "id"},
+						    {.key = "name"},
+						    {.key = "lastModified"},
+						    {.key = "ruleSets", .kind = KEY_LIST},
+						    {.key = NULL}};
+
+static const struct known_key keys_of_set_inputs[] = {
+	{.key = "AllowedConnectorList", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_terraform[] = {
+	{.key = "id"},
+	{.key = "display_name"},
+	{.key = "default_connectors_classification"},
+	{.key = "last_modified_time"},
+	{.key = "business_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "non_business_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "blocked_connectors", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "custom_connectors_patterns", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "environment_type"},
+	{.key = "environments"},
+	{.key = NULL}};
+
+static const struct known_key keys_of_terraform_connector[] = {
+	{.key = "id"},
+	{.key = "action_rules", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "endpoint_rules", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
 /* ---- connectors -------------------------------------------------------------------------- */
 
 /* Ids of one policy, to find those that stand twice: open addressing. */
@@ -151,6 +246,42 @@ static struct str environment_text(const struct node *n)
 	return name.len > 0 ? name : tree_text(n, "id");
 }
 
+/* Those that no rule can name: the policy does not reach them as it is written. */
+static void warn_unnamed(struct reading *g, const struct node *environments)
+{
+	char guid[GUID_LEN + 1];
+
+	for (const struct node *e = tree_first(environments); e != NULL;
+	     e = tree_next(environments, e)) {
+		struct str name = environment_text(e);
+
+		if (guid_in(name, guid) || guid_in(tree_text(e, "id"), guid))
+			continue;
+		diag_add(g->d, DIAG_WARNING, e->at, "no-guid",
+			 "environment \"%.*s\" has no GUID and is left out: the others "
+			 "of the list are kept",
+			 (int)(name.len < 60 ? name.len : 60),
+			 name.p == NULL ? "" : name.p);
+		diag_remedy(g->d, "\"name\": the GUID of the environment");
+	}
+}
+
+/* A key that says who is meant is not there. */
+static void warn_assumed(struct reading *g, const struct node *o, const char *key,
+			 const char *what)
+{
+	const struct node *n = tree_get(o, key);
+
+	if (n != NULL && (n->kind != JSON_READ_STRING || n->text.len > 0))
+		return;
+	diag_add(g->d, DIAG_WARNING, o->at, "assumed", "there is no \"%s\": taken for %s",
+		 key, what);
+	diag_remedy(g->d, "the whole policy, as Microsoft's tool wrote it");
+}
+
+#define ALL_ENVIRONMENTS "all environments"
+#define GENERAL_GROUP    "General, as a new policy has it"
+
 static void read_scope(struct reading *g, const struct node *word,
 		       const struct node *environments, struct tenant_scope *s)
 {
@@ -181,6 +312,8 @@ static void read_scope(struct reading *g, const struct node *word,
 		else
 			s->unnamed++;
 	}
+	if (s->count > 0 && s->unnamed > 0)
+		warn_unnamed(g, environments);
 }
 
 static void read_other(struct reading *g, const struct node *o, const char *key,
@@ -221,6 +354,7 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return NULL;
+	(void)reading_keys(g, o, keys_of_definition);
 	p->title = tree_text(o, "displayName");
 	p->has_groups = groups != NULL;
 	read_guid(g, o, "name", p);
@@ -233,7 +367,8 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 
 		if (c != NULL && c->kind == JSON_READ_STRING &&
 		    data_group_find(c->text, &group) && group != DATA_GROUP_IGNORE) {
-			add_connectors(g, &f, tree_get(n, "connectors"), group);
+			if (reading_keys(g, n, keys_of_group))
+				add_connectors(g, &f, tree_get(n, "connectors"), group);
 			continue;
 		}
 		reading_refuse(g, c == NULL ? n->at : c->at,
@@ -243,6 +378,10 @@ static struct dlp_policy *read_definition(struct reading *g, const struct node *
 	}
 	read_scope(g, tree_get(o, "environmentType"), tree_get(o, "environments"),
 		   &p->scope);
+	if (p->has_groups) {
+		warn_assumed(g, o, "defaultConnectorsClassification", GENERAL_GROUP);
+		warn_assumed(g, o, "environmentType", ALL_ENVIRONMENTS);
+	}
 	warn_no_groups(g, p);
 	return p;
 }
@@ -252,6 +391,7 @@ void read_policy_v2(struct reading *g, const struct node *o)
 	const struct node *definition = tree_get(o, "policyDefinition");
 	struct dlp_policy *p;
 
+	(void)reading_keys(g, o, keys_of_v2);
 	if (definition->kind != JSON_READ_OBJECT) {
 		reading_refuse(g, definition->at,
 			       "\"policyDefinition\" must be an object");
@@ -261,8 +401,8 @@ void read_policy_v2(struct reading *g, const struct node *o)
 	if (p == NULL)
 		return;
 	read_lists(g, tree_get(o, "connectorConfigurationsDefinition"), &p->lists);
-	read_patterns(g, tree_path(o, "customConnectorUrlPatternsDefinition.rules"),
-		      &p->patterns);
+	read_pattern_object(g, tree_get(o, "customConnectorUrlPatternsDefinition"),
+			    &p->patterns);
 }
 
 void read_policy_flat(struct reading *g, const struct node *o)
@@ -277,6 +417,7 @@ void read_policy_cmdlet(struct reading *g, const struct node *o)
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_cmdlet);
 	p->has_groups = true;
 	p->title = tree_text(o, "DisplayName");
 	read_guid(g, o, "PolicyName", p);
@@ -286,18 +427,26 @@ void read_policy_cmdlet(struct reading *g, const struct node *o)
 	add_connectors(g, &f, tree_get(o, "BlockedGroup"), DATA_GROUP_BLOCKED);
 	read_other(g, o, "DefaultGroup", p);
 	read_scope(g, tree_get(o, "FilterType"), tree_get(o, "Environments"), &p->scope);
+	warn_assumed(g, o, "DefaultGroup", GENERAL_GROUP);
+	warn_assumed(g, o, "FilterType", ALL_ENVIRONMENTS);
 }
 
 void read_policy_legacy(struct reading *g, const struct node *o)
 {
 	const struct node *properties = tree_get(o, "properties");
 	const struct node *definition = tree_get(properties, "definition");
-	const struct node *filter;
+	const struct node *filter, *groups;
 	struct dlp_policy *p = reading_policy(g, o, "legacy apiPolicies");
 	struct filling f;
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, definition, keys_of_legacy);
+	groups = tree_get(definition, "apiGroups");
+	(void)reading_keys(g, groups, keys_of_legacy_groups);
+	for (const struct node *n = groups == NULL ? NULL : groups->first; n != NULL;
+	     n = n->next)
+		(void)reading_keys(g, n, keys_of_legacy_group);
 	p->has_groups = true;
 	p->title = tree_text(properties, "displayName");
 	read_guid(g, o, "name", p);
@@ -312,6 +461,7 @@ void read_policy_legacy(struct reading *g, const struct node *o)
 	filter = tree_path(definition, "constraints.environmentFilter1.parameters");
 	read_scope(g, tree_get(filter, "filterType"), tree_get(filter, "environments"),
 		   &p->scope);
+	warn_assumed(g, definition, "defaultApiGroup", GENERAL_GROUP);
 }
 
 /* One set of rules of an advanced connector policy. */
@@ -327,6 +477,7 @@ static void read_rule_set(struct reading *g, const struct node *set, struct fill
 		diag_remedy(g->d, "rule sets with the id ConnectorManagement");
 		return;
 	}
+	(void)reading_keys(g, tree_get(set, "inputs"), keys_of_set_inputs);
 	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
 		const struct node *actions = tree_get(n, "AllowedActions");
 
@@ -340,11 +491,13 @@ static void read_rule_set(struct reading *g, const struct node *set, struct fill
 void read_policy_advanced(struct reading *g, const struct node *o)
 {
 	const struct node *sets = tree_get(o, "ruleSets");
+	size_t errors = diag_count(g->d, DIAG_ERROR);
 	struct dlp_policy *p = reading_policy(g, o, "advanced connector policy");
 	struct filling f;
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_advanced);
 	p->advanced = true;
 	p->has_groups = true;
 	p->other = DATA_GROUP_BLOCKED;
@@ -354,6 +507,12 @@ void read_policy_advanced(struct reading *g, const struct node *o)
 	date_of(tree_text(o, "lastModified"), p->date);
 	for (const struct node *n = tree_first(sets); n != NULL; n = tree_next(sets, n))
 		read_rule_set(g, n, &f);
+	if (p->connector_count == 0 && diag_count(g->d, DIAG_ERROR) == errors) {
+		diag_add(g->d, DIAG_WARNING, o->at, "denies-all",
+			 "this advanced connector policy allows no connector: it denies "
+			 "all of them");
+		diag_remedy(g->d, "its AllowedConnectorList, unless that is meant");
+	}
 }
 
 /* ---- terraform show -json ---------------------------------------------------------------- */
@@ -366,6 +525,7 @@ static void read_terraform_connectors(struct reading *g, struct filling *f,
 		const struct node *rules = tree_get(n, "endpoint_rules");
 		struct str id;
 
+		(void)reading_keys(g, n, keys_of_terraform_connector);
 		add_connector(g, f, n, "id", group);
 		for (const struct node *a = tree_first(actions); a != NULL;
 		     a = tree_next(actions, a))
@@ -382,6 +542,7 @@ static void read_terraform_policy(struct reading *g, const struct node *o)
 
 	if (p == NULL || !filling_init(g, p, &f))
 		return;
+	(void)reading_keys(g, o, keys_of_terraform);
 	p->has_groups = true;
 	p->title = tree_text(o, "display_name");
 	read_guid(g, o, "id", p);
@@ -396,6 +557,8 @@ static void read_terraform_policy(struct reading *g, const struct node *o)
 	read_patterns(g, tree_get(o, "custom_connectors_patterns"), &p->patterns);
 	read_scope(g, tree_get(o, "environment_type"), tree_get(o, "environments"),
 		   &p->scope);
+	warn_assumed(g, o, "default_connectors_classification", GENERAL_GROUP);
+	warn_assumed(g, o, "environment_type", ALL_ENVIRONMENTS);
 }
 
 static size_t read_resource(struct reading *g, const struct node *n)

@@ -415,6 +415,23 @@ static size_t classic_count(const struct tenant *t, struct dlp_policy **ret)
 	return n;
 }
 
+/* The file is named for a policy that is not here, and others are. */
+static bool refuse_stranger(const struct tenant_loose *l, const struct dlp_policy *p,
+			    size_t count, struct diag *d)
+{
+	char others[32] = "";
+
+	if (count > 1)
+		(void)snprintf(others, sizeof(others), " and %zu more", count - 1);
+	diag_error(d, l->at,
+		   "the file is named for policy %s, which is not among these files: "
+		   "they have %s%s",
+		   l->guid, p->guid, others);
+	diag_remedy(d, "that policy's own file beside it, or --policy GUID and a name "
+		       "without a GUID");
+	return false;
+}
+
 static bool join_one(struct tenant *t, struct tenant_loose *l, const char *guid,
 		     struct diag *d)
 {
@@ -425,6 +442,8 @@ static bool join_one(struct tenant *t, struct tenant_loose *l, const char *guid,
 		p = policy_of(t, l->guid);
 	if (p == NULL) {
 		n = classic_count(t, &p);
+		if (n > 0 && guid == NULL && l->guid[0] != '\0' && p->guid[0] != '\0')
+			return refuse_stranger(l, p, n, d);
 		if (n > 1) {
 			diag_error(d, l->at,
 				   "which of the %zu policies does this belong to? The "

@@ -30,6 +30,32 @@ void reading_refuse(struct reading *g, struct span at, const char *fmt, ...)
 bool reading_text(struct reading *g, const struct node *o, const char *key,
 		  struct str *ret);
 
+/* What a known key holds. */
+enum key_kind {
+	KEY_ANY = 0, /* its reader says itself what it takes */
+	KEY_OBJECT,
+	KEY_LIST, /* or one object without its brackets */
+	KEY_STRING,
+	KEY_ELSEWHERE /* known, and not read in this object: `remedy` */
+};
+
+struct known_key {
+	const char *key; /* at most 32, then NULL */
+	enum key_kind kind;
+	bool may_be_null; /* Microsoft sends it so */
+	bool required;
+	const char *remedy;
+};
+
+/*
+ * Hold an object's keys against those that are known: another kind of value, a key that stands
+ * twice or is missing are errors, a key that is nearly one of them a warning.
+ */
+bool reading_keys(struct reading *g, const struct node *o, const struct known_key *keys);
+
+/* A list that PowerShell wrapped must have as many items as its "Count" says. */
+void reading_count(struct reading *g, const struct node *list);
+
 /* "Confidential", "Business", "hbi" ... in any case; false: none of them, no finding. */
 bool data_group_find(struct str word, enum data_group *ret);
 
@@ -58,6 +84,9 @@ void read_list(struct reading *g, struct str id, const struct node *rules,
 	       struct tenant_lists *to);
 /* {"rules": [{order, customConnectorRuleClassification, pattern}]}, Terraform's keys too. */
 void read_patterns(struct reading *g, const struct node *rules, struct tenant_rules *to);
+/* The object around them: {"rules": ..}; NULL = none. */
+void read_pattern_object(struct reading *g, const struct node *o,
+			 struct tenant_rules *to);
 
 /* One for each shape. */
 void read_policy_v2(struct reading *g, const struct node *o);

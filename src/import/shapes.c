@@ -117,9 +117,16 @@ static bool is_environment_group(const struct node *o)
 	       (has(o, "environmentFilter") || has(o, "lastModified"));
 }
 
+/*
+ * Microsoft365DSC: its resources hold some of the keys of real exports, so that this is asked
+ * first.  Those of Power Platform begin with PP.
+ */
 static bool is_desired_state(const struct node *o)
 {
-	return has(o, "ResourceName") && has(o, "ResourceInstanceName");
+	struct str name = tree_text(o, "ResourceName");
+
+	return name.p != NULL && (has(o, "ResourceInstanceName") ||
+				  (name.len > 2 && strncasecmp(name.p, "PP", 2) == 0));
 }
 
 static bool is_service_tags(const struct node *o)
@@ -217,7 +224,8 @@ static const struct node *inner(const struct node *n)
 /* False: the file is of a kind that is not imported, so that its other items are not either. */
 static bool read_one(struct reading *g, const struct node *o)
 {
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+	for (size_t i = 0; !is_desired_state(o) && i < sizeof(shapes) / sizeof(shapes[0]);
+	     i++)
 		if (shapes[i].is(o)) {
 			shapes[i].read(g, o);
 			return true;
@@ -259,6 +267,7 @@ static void read_all(struct reading *g, const struct node *root)
 
 		if (list != NULL && depth < UNWRAP_MAX) {
 			check_pages(g, n);
+			reading_count(g, n);
 			levels[depth].list = list;
 			levels[depth++].item = tree_first(list);
 		} else if (list != NULL) {

@@ -182,7 +182,8 @@ static unsigned places_of(const struct endpoint_list *l)
 	case FAMILY_BLOB:
 		return AT(USER) | AT(DESKTOP) | AT(SUBNET);
 	case FAMILY_HTTP:
-		if (str_equal_fold(l->name, STR("shared_webcontents")))
+		if (str_equal_fold(l->name, STR("shared_webcontents")) ||
+		    str_equal_fold(l->name, STR("shared_webcontentsv2")))
 			return AT(USER) | AT(GATEWAY) | AT(DESKTOP) | AT(SUBNET);
 		return str_ends_with(l->name, STR("WebAutomation"))
 			       ? AT(DESKTOP)

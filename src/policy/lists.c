@@ -21,6 +21,7 @@ static const struct {
 	{"http", FAMILY_HTTP},
 	{"httpwebhook", FAMILY_HTTP},
 	{"shared_webcontents", FAMILY_HTTP},
+	{"shared_webcontentsv2", FAMILY_HTTP},
 	{"desktopflow.web", FAMILY_HTTP},
 	{"desktopflow.webautomation", FAMILY_HTTP},
 	{"desktopflow.uiautomation", FAMILY_SCREEN},
@@ -87,8 +88,8 @@ static bool read_connector(struct parser *ps, struct endpoint_list *l)
 	complain(ps, t, "connector %.*s has no endpoint lists", SHOWN(it->text));
 	diag_note(ps->d,
 		  "lists exist for shared_sql, shared_smtp, shared_azureblob, Http, "
-		  "HttpWebhook, shared_webcontents, shared_commondataserviceforapps, "
-		  "web and UI automation");
+		  "HttpWebhook, shared_webcontents, shared_webcontentsv2, "
+		  "shared_commondataserviceforapps, web and UI automation");
 	return false;
 }
 

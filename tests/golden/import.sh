@@ -101,6 +101,26 @@ grep -v '^# source\|^# weir import: sha' "$t/named/dlp-$guid.rules" >"$t/a"
 grep -v '^# source\|^# weir import: sha' "$t/joined.rules" >"$t/b"
 check "the GUID in a file's name does the same" cmp "$t/a" "$t/b"
 
+# Whatever the catalogue has: a list of it is written so that it loads.
+python3 - "$t" <<'EOF'
+import json, sys
+ids = sorted({l.split("\t")[1] for l in open("rules/catalog/connectors.tsv")
+              if l[0] != "#" and not l.startswith("pattern\t")})
+rules = [{"order": 1, "behavior": "Deny", "endPoint": "*"}]
+for n in range(0, len(ids), 1000):
+    lists = [{"connectorId": i, "endpointRules": rules} for i in ids[n:n + 1000]]
+    json.dump({"endpointConfigurations": lists}, open(f"{sys.argv[1]}/lists-{n}.json", "w"))
+EOF
+lists=0
+for f in "$t"/lists-*.json; do
+	r=${f%.json}.rules
+	"$W" import -o "$r" "$f" >/dev/null 2>&1
+	check "$(basename "$f"): all lists load" parses "$r"
+	lists=$((lists + $(grep -c '^list ' "$r")))
+done
+check "those that the language has: 12" test "$lists" = 12
+check "HTTP with Entra ID of both kinds" test "$(cat "$t"/lists-*.rules | grep -c '^list shared_webcontents\(v2\)\?  for role ')" = 2
+
 "$W" import -o "$t/env.rules" $I/ok/environments.json >"$t/say" 2>&1
 check "environments" grep -qxF 'environment contoso-prod  be0eb809-e58a-ec1b-8fce-ea40b0e53442  own  host { "contoso.crm4.dynamics.com", "contoso.api.crm4.dynamics.com" }  org 6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10  # Contoso (prod)' "$t/env.rules"
 check "two of one name differ" grep -q '^environment contoso-prod-02c201b0-db76-4a6a  02c201b0-' "$t/env.rules"
@@ -187,6 +207,47 @@ for s in bom utf16 crlf upper lower single count; do
 	check "spelling $s gives the same" cmp "$t/want" "$t/got"
 done
 
+# Lists that are named for a policy which is not there.
+other=00000000-0000-0000-0000-000000000007
+cp $I/ok/configurations.json "$t/conf-$other.json"
+"$W" import -o "$t/none" tests/data/dlp/tfprov__resource*.json "$t/conf-$other.json" >/dev/null 2>"$t/err"
+check "lists of another policy are refused" test $? -eq 1
+check "and both are named" grep -q "error: the file is named for policy $other, which is not among these files: they have 00000000-0000-0000-0000-000000000001$" "$t/err"
+
+# What is assumed, and what is left out.
+warns() { # name, words: of the last import
+	grep -qF "warning [$1]: $2" "$t/err"
+}
+python3 - $I/ok/policy.json "$t" <<'EOF'
+import json, sys
+policy = json.load(open(sys.argv[1]))["value"][0]
+def write(name, **new):
+    v = {k: x for k, x in {**policy, **new}.items() if x is not None}
+    json.dump(v, open(f"{sys.argv[2]}/{name}.json", "w"))
+write("unnamed", environments=policy["environments"] + [{"name": "notaguid"}])
+write("assumed", defaultConnectorsClassification=None, environmentType=None)
+json.dump({"name": "A", "ruleSets": [{"id": "ConnectorManagement", "inputs": {"AllowedConnectorList": []}}]},
+          open(f"{sys.argv[2]}/denies.json", "w"))
+EOF
+"$W" import "$t/unnamed.json" >/dev/null 2>"$t/err"
+check "an environment without a GUID is named" warns no-guid 'environment "notaguid" has no GUID'
+"$W" import "$t/assumed.json" >/dev/null 2>"$t/err"
+check "no default group: said" warns assumed 'there is no "defaultConnectorsClassification": taken for General'
+check "no environments: said" warns assumed 'there is no "environmentType": taken for all environments'
+"$W" import "$t/denies.json" >/dev/null 2>"$t/err"
+check "a list that allows nothing: said" warns denies-all 'this advanced connector policy allows no connector'
+"$W" import $I/ok/policy.json tests/data/dlp/msdocs__acp_policy.json >/dev/null 2>"$t/err"
+check "of whole policies nothing is assumed" sh -c "! grep -q 'assumed\\|no-guid\\|denies-all' '$t/err'"
+
+# A key of nearly the name of one that is read.
+sed 's/endpointConfigurations/endpointConfiguration/' $I/ok/configurations.json >"$t/typo.json"
+"$W" import --policy $guid "$t/typo.json" >/dev/null 2>"$t/err"
+check "a misspelled key is told" grep -q 'warning \[unknown-key\]: "endpointConfiguration" is not read: is "endpointConfigurations" meant?' "$t/err"
+for f in $three $I/ok/terraform.json tests/data/dlp/*.json; do
+	"$W" import --policy $guid --environment prod "$f" >/dev/null 2>"$t/err"
+	check "$(basename "$f"): nothing in it is taken for misspelled" sh -c "! grep -q unknown-key '$t/err'"
+done
+
 "$W" import -o "$t/none" $I/fail/no_final_star.json >/dev/null 2>&1
 check "a list without its last star is refused" test $? -eq 1
 "$W" import --lenient -o "$t/star.rules" $I/fail/no_final_star.json >"$t/say" 2>"$t/err"
@@ -227,7 +288,46 @@ check "host: a path" grep -qx 'host    no      host    no        2 allow  "https
 check "not visible: windows" grep -qx 'no      no      no      no        1 deny  "\*"' "$t/report"
 check "custom connectors at gateway and subnet" grep -qx 'no      exact   no      exact     1 business  "https://api.contoso.example/\*"' "$t/report"
 check "actions never" grep -q '^1 action rules: ' "$t/report"
+check "it says whose it is" grep -qx 'weir import --report: generated, do not edit; .*' "$t/report"
 check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not visible anywhere$' "$t/report"
+
+# It replaces reports, and nothing else.
+refuses_report() { # to: what stands there
+	"$W" import --report "$1" -o "$t/rep.rules" $I/ok/environments.json >"$t/say" 2>"$t/err"
+	[ $? -eq 1 ] && grep -q 'write: --report another FILE' "$t/err" && [ ! -e "$t/rep.rules" ]
+}
+cp "$t/report" "$t/first"
+"$W" import --report "$t/report" $I/ok/environments.json >/dev/null 2>&1
+check "a report over a report" test $? -eq 0
+check "is written anew" test "$(wc -l <"$t/report")" = 1
+echo "version 1" >"$t/mine.rules"
+check "not over rules" refuses_report "$t/mine.rules"
+check "which stay" test "$(cat "$t/mine.rules")" = "version 1"
+ln -s first "$t/link"
+check "not over a link" refuses_report "$t/link"
+check "which stays" test -L "$t/link"
+check "not over the rule file itself" refuses_report "$t/rep.rules"
+check "not over a folder" refuses_report "$t/folder"
+cp $I/ok/environments.json "$t/export.json"
+ln "$t/export.json" "$t/hard.json"
+for to in export.json hard.json; do
+	"$W" import --report "$t/$to" "$t/export.json" >/dev/null 2>"$t/err"
+	check "not over the export ($to)" grep -q "is to be written, and is the same file as $t/export.json" "$t/err"
+	"$W" import -o "$t/$to" "$t/export.json" >/dev/null 2>"$t/err"
+	check "nor the rules ($to)" grep -q "is to be written, and is the same file as $t/export.json" "$t/err"
+done
+check "which stays, too" cmp $I/ok/environments.json "$t/export.json"
+ln -s one.rules "$t/rules.link"
+"$W" import -o "$t/rules.link" $I/ok/environments.json >/dev/null 2>"$t/err"
+check "no rules over a link" grep -q 'is a symbolic link, which would be replaced' "$t/err"
+"$W" import --report /dev/stdout -o /dev/null $I/ok/environments.json >"$t/say" 2>"$t/err"
+check "devices are written to" grep -q '^weir import --report' "$t/say"
+check "and stay" test -c /dev/null
+mkfifo "$t/pipe"
+cat "$t/pipe" >"$t/piped" &
+"$W" import --report "$t/pipe" $I/ok/environments.json >/dev/null 2>&1
+wait
+check "pipes, too" grep -q '^weir import --report' "$t/piped"
 
 "$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
 check "a wrong option is one" test $? -eq 2
