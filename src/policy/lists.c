@@ -8,6 +8,7 @@
 
 #include "match/glob.h"
 #include "policy/fold.h"
+#include "policy/idn.h"
 #include "policy/parse.h"
 
 static const struct {
@@ -188,11 +189,42 @@ bool parse_list(struct parser *ps)
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 
+/* Write the pattern as the wire has it; the rest of reading it needs no more than that. */
+static bool fold_pattern(struct parser *ps, const struct token *t, struct rule *r,
+			 enum family family)
+{
+	char folded[POLICY_PATTERN_MAX];
+	size_t n = 0;
+
+	switch (endpoint_ascii(family, r->pattern, folded, sizeof(folded), &n)) {
+	case IDN_FINE:
+		n = endpoint_fold(family, (struct str){folded, n}, folded);
+		r->folded = parser_copy(ps, folded, n);
+		return r->folded.p != NULL;
+	case IDN_STAR:
+		complain(ps, t, "a star in a label that is not ASCII would never match");
+		diag_note(ps->d,
+			  "the wire has A-labels (xn--..), in another order of bytes");
+		diag_remedy(ps->d,
+			    "\"*\" for the whole label, or each name that is meant");
+		return false;
+	case IDN_NO_NAME:
+		complain(ps, t,
+			 "no host name has a label like this: it would never match");
+		diag_remedy(ps->d, "the A-label (xn--..) that the wire has");
+		return false;
+	case IDN_TOO_LONG:
+		break;
+	}
+	complain(ps, t, "with A-labels this endpoint has more than %d bytes",
+		 POLICY_PATTERN_MAX);
+	diag_remedy(ps->d, "a shorter beginning, and \"*\" for the rest");
+	return false;
+}
+
 static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 {
 	const struct token *t = next(ps);
-	char folded[POLICY_PATTERN_MAX];
-	size_t n;
 
 	if (t->type != TOKEN_STRING) {
 		complain(ps, t, "expected an endpoint between quotes");
@@ -216,12 +248,10 @@ static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 		diag_remedy(ps->d, "one \"*\" for what lies between two of them");
 		return false;
 	}
-	n = endpoint_fold(family, r->pattern, folded);
-	r->folded = parser_copy(ps, folded, n);
 	r->pattern_at = parser_span(ps, t);
 	r->pattern_at.col++;
 	r->pattern_at.len -= 2;
-	return r->folded.p != NULL;
+	return fold_pattern(ps, t, r, family);
 }
 
 /* May `t` be the number of a line of `l`? */
