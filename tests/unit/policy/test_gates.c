@@ -296,6 +296,10 @@ static void blob_lists_know_the_account(void **state)
 	check_gate(rules, &c, GATE_ENDPOINTS, "allow 3");
 	c.s.host = STR("partner.blob.core.windows.net");
 	check_gate(rules, &c, GATE_ENDPOINTS, "allow 4");
+	c.s.host = STR("contosodata-secondary.blob.core.windows.net");
+	check_gate(rules, &c, GATE_ENDPOINTS, "allow 3");
+	c.s.host = STR("partner-secondary.blob.core.windows.net");
+	check_gate(rules, &c, GATE_ENDPOINTS, "allow 4");
 	c.s.host = STR("evil.blob.core.windows.net");
 	check_gate(rules, &c, GATE_ENDPOINTS, "deny 5");
 	c.s.host = STR("contosodata.example");
