@@ -189,6 +189,24 @@ bool parse_list(struct parser *ps)
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 
+/*
+ * A blob line in the form of a URL, or with a container, means the account: a deny is folded
+ * to that, and an allow where it names no more than the account.
+ */
+static size_t fold_account(const struct rule *r, char *p, size_t len)
+{
+	const char *mark = memmem(p, len, "://", 3);
+	size_t from = mark == NULL ? 0 : (size_t)(mark - p) + 3;
+	const char *slash = memchr(p + from, '/', len - from);
+	size_t end = slash == NULL ? len : (size_t)(slash - p);
+	bool more = len - end > 2 || (len - end == 2 && p[end + 1] != '*');
+
+	if (end == from || (more && r->action != ACTION_DENY))
+		return len;
+	memmove(p, p + from, end - from);
+	return end - from;
+}
+
 /* Write the pattern as the wire has it; the rest of reading it needs no more than that. */
 static bool fold_pattern(struct parser *ps, const struct token *t, struct rule *r,
 			 enum family family)
@@ -199,6 +217,8 @@ static bool fold_pattern(struct parser *ps, const struct token *t, struct rule *
 	switch (endpoint_ascii(family, r->pattern, folded, sizeof(folded), &n)) {
 	case IDN_FINE:
 		n = endpoint_fold(family, (struct str){folded, n}, folded);
+		if (family == FAMILY_BLOB)
+			n = fold_account(r, folded, n);
 		r->folded = parser_copy(ps, folded, n);
 		return r->folded.p != NULL;
 	case IDN_STAR:
