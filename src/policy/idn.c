@@ -18,7 +18,7 @@ static bool is_plain(struct str s)
 /* What ends a label, in a URL's authority and in "server,port" or "server\instance,database". */
 static bool ends_label(char c)
 {
-	return memchr(".:,@\\[] ", c, 8) != NULL;
+	return c != '\0' && strchr(".:,@\\[] ", c) != NULL;
 }
 
 static bool append(char *buf, size_t size, size_t *n, struct str s)
