@@ -353,7 +353,7 @@ static struct str meant_host(struct str s)
 		s.p += 4;
 		s.len -= 4;
 	}
-	while (n < s.len && memchr("/:,?#", s.p[n], 5) == NULL)
+	while (n < s.len && (s.p[n] == '\0' || strchr("/:,?#", s.p[n]) == NULL))
 		n++;
 	return (struct str){s.p, n};
 }
@@ -439,8 +439,8 @@ static void check_organization(const struct rule *r, struct diag *d)
 {
 	size_t n = 0;
 
-	while (n < r->folded.len &&
-	       (ascii_is_hex(r->folded.p[n]) || memchr("-*", r->folded.p[n], 2) != NULL))
+	while (n < r->folded.len && (ascii_is_hex(r->folded.p[n]) ||
+				     r->folded.p[n] == '-' || r->folded.p[n] == '*'))
 		n++;
 	if (n == r->folded.len)
 		return;
