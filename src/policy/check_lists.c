@@ -62,6 +62,19 @@ static struct span star_at(const struct rule *r, const char *star)
 	return at;
 }
 
+/* "11.22.33": the beginning of an IPv4 address, whole numbers of it and not all four. */
+static bool is_address_prefix(struct str s)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (!ascii_is_digit(s.p[i]) && s.p[i] != '.')
+			return false;
+		dots += s.p[i] == '.';
+	}
+	return s.len > 0 && dots < 3;
+}
+
 /* "https://name.example*": the star goes on into another name. */
 static void warn_host_prefix(struct diag *d, const struct rule *r, struct str host,
 			     const char *star)
@@ -70,13 +83,15 @@ static void warn_host_prefix(struct diag *d, const struct rule *r, struct str ho
 	const char *end = host.p + host.len;
 	bool is_url = host.p != r->pattern.p;
 	struct str after = {end, (size_t)(r->pattern.p + r->pattern.len - end)};
+	struct str name = {host.p, (size_t)(star - host.p)};
+	const char *rest = is_address_prefix(name) ? ".*" : "";
 
 	diag_add(d, DIAG_WARNING, star_at(r, star), "host-prefix",
 		 "also matches %.*s.evil.example", SHOWN(before));
 	if (after.len > 0)
-		diag_remedy(d, "\"%.*s%.*s\"", SHOWN(before), SHOWN(after));
+		diag_remedy(d, "\"%.*s%s%.*s\"", SHOWN(before), rest, SHOWN(after));
 	else
-		diag_remedy(d, "\"%.*s%s*\"", SHOWN(before), is_url ? "/" : ",");
+		diag_remedy(d, "\"%.*s%s%s*\"", SHOWN(before), rest, is_url ? "/" : ",");
 	note_origin(d, r);
 }
 
@@ -130,7 +145,10 @@ static void check_pattern(const struct endpoint_list *l, const struct rule *r,
 	}
 	if (i == host.len)
 		return;
-	if (i == host.len - 1 && memchr(host.p, '.', i) != NULL)
+	if (l->family == FAMILY_BLOB && memchr(r->pattern.p, '/', r->pattern.len) != NULL)
+		return; /* check_account() */
+	if (l->family != FAMILY_BLOB && i == host.len - 1 &&
+	    memchr(host.p, '.', i) != NULL)
 		warn_host_prefix(d, r, host, host.p + i);
 	else
 		warn_string_prefix(d, r, host, host.p + i);
@@ -314,11 +332,157 @@ static void check_hidden(const struct ast *a, const struct endpoint_list *l,
 		    undecidable_name(why));
 }
 
+/* ---- what no endpoint of the connector is ------------------------------------------------ */
+
+static void warn_never(struct diag *d, const struct rule *r, const char *form)
+{
+	diag_add(d, DIAG_WARNING, r->pattern_at, "never-matches",
+		 "matches nothing: an endpoint of this connector is %s", form);
+	note_origin(d, r);
+}
+
+/* The host of what was meant, without scheme, port, path and leading or trailing stars. */
+static struct str meant_host(struct str s)
+{
+	const char *mark = memmem(s.p, s.len, "://", 3);
+	size_t n = 0;
+
+	if (mark != NULL) {
+		s.len -= (size_t)(mark + 3 - s.p);
+		s.p = mark + 3;
+	} else if (s.len > 4 && str_equal_fold((struct str){s.p, 4}, STR("tcp:"))) {
+		s.p += 4;
+		s.len -= 4;
+	}
+	while (n < s.len && (s.p[n] == '\0' || strchr("/:,?#", s.p[n]) == NULL))
+		n++;
+	return (struct str){s.p, n};
+}
+
+/* "server,database" or "server,port": a pattern without the comma ends in a star, or never fits. */
+static void check_comma(const struct endpoint_list *l, const struct rule *r,
+			struct diag *d)
+{
+	const bool sql = l->family == FAMILY_SQL;
+	struct str host = meant_host(r->pattern), port = STR("*");
+	const char *comma = memchr(r->pattern.p, ',', r->pattern.len);
+	const char *end = host.p + host.len, *last = r->pattern.p + r->pattern.len;
+	bool is_url = memmem(r->pattern.p, r->pattern.len, "://", 3) != NULL;
+	bool is_tcp = sql && host.p == r->pattern.p + 4 && !is_url;
+
+	if (!is_url && !is_tcp && (comma != NULL || last[-1] == '*'))
+		return;
+	if (!sql && end < last && *end == ':')
+		port = (struct str){end + 1, (size_t)(last - end - 1)};
+	for (size_t i = 0; i < port.len; i++)
+		if (!ascii_is_digit(port.p[i]))
+			port = STR("*");
+	warn_never(d, r, sql ? "\"server,database\"" : "\"server,port\"");
+	if (comma != NULL && comma >= end)
+		port = (struct str){comma + 1, (size_t)(last - comma - 1)};
+	diag_remedy(d, "\"%.*s,%.*s\"", SHOWN(host), SHOWN(port));
+}
+
+static bool one_begins_other(struct str a, struct str b)
+{
+	struct str head = {b.p, a.len < b.len ? a.len : b.len};
+
+	return str_equal_fold((struct str){a.p, head.len}, head);
+}
+
+static void check_url(const struct rule *r, struct diag *d)
+{
+	struct str p = r->pattern, head = p, host = meant_host(p);
+	const char *star = memchr(p.p, '*', p.len);
+	const char *mark = memmem(p.p, p.len, "://", 3);
+	size_t from = mark == NULL ? 0 : (size_t)(mark + 3 - p.p);
+	bool http = mark != NULL && mark - p.p == 4;
+
+	if (star != NULL)
+		head.len = (size_t)(star - p.p);
+	if (!one_begins_other(head, STR("https://")) &&
+	    !one_begins_other(head, STR("http://"))) {
+		warn_never(d, r, "a URL of http or https");
+		diag_remedy(d, "\"https://%.*s/*\"", SHOWN(host));
+		return;
+	}
+	if (mark == NULL || p.p[p.len - 1] == '*' ||
+	    memchr(p.p + from, '/', p.len - from) != NULL)
+		return;
+	diag_add(d, DIAG_WARNING, r->pattern_at, "never-matches",
+		 "matches no URL with a path");
+	if (host.len > 2 && memcmp(host.p, "*.", 2) == 0)
+		diag_note(d, "nor %.*s itself, which needs a line of its own",
+			  (int)(host.len - 2), host.p + 2);
+	note_origin(d, r);
+	diag_remedy(d, "\"%s://%.*s/*\"", http ? "http" : "https", (int)(p.len - from),
+		    p.p + from);
+}
+
+static void check_account(const struct rule *r, struct diag *d)
+{
+	bool path = memchr(r->folded.p, '/', r->folded.len) != NULL;
+	struct str host = meant_host(r->pattern);
+
+	if (path)
+		warn_never(d, r, "an account, or its host name");
+	else if (memchr(r->pattern.p, '/', r->pattern.len) != NULL) {
+		diag_add(d, DIAG_WARNING, r->pattern_at, "never-matches",
+			 "no endpoint of this connector; read as the account");
+		note_origin(d, r);
+	} else {
+		return;
+	}
+	diag_remedy(d, "\"%.*s\"", SHOWN(host));
+}
+
+static void check_organization(const struct rule *r, struct diag *d)
+{
+	size_t n = 0;
+
+	while (n < r->folded.len && (ascii_is_hex(r->folded.p[n]) ||
+				     r->folded.p[n] == '-' || r->folded.p[n] == '*'))
+		n++;
+	if (n == r->folded.len)
+		return;
+	warn_never(d, r, "an organization's GUID");
+	diag_remedy(d, "the GUID that the admin center shows for the environment's "
+		       "organization");
+}
+
+static void check_form(const struct endpoint_list *l, const struct rule *r,
+		       struct diag *d)
+{
+	if (str_equal(r->folded, STR("*")))
+		return;
+	switch (l->family) {
+	case FAMILY_SQL:
+	case FAMILY_SMTP:
+		check_comma(l, r, d);
+		break;
+	case FAMILY_HTTP:
+	case FAMILY_CUSTOM:
+		check_url(r, d);
+		break;
+	case FAMILY_BLOB:
+		check_account(r, d);
+		break;
+	case FAMILY_DATAVERSE:
+		check_organization(r, d);
+		break;
+	case FAMILY_SCREEN:
+	case FAMILY_COUNT:
+		break;
+	}
+}
+
 void check_lists(const struct ast *a, struct diag *d)
 {
 	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next) {
-		for (const struct rule *r = l->rules; r != NULL; r = r->next)
+		for (const struct rule *r = l->rules; r != NULL; r = r->next) {
 			check_pattern(l, r, d);
+			check_form(l, r, d);
+		}
 		check_numbers(l, d);
 		check_places(l, d);
 		check_hidden(a, l, d);

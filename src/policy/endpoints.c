@@ -337,6 +337,28 @@ static struct str first_label(struct str host)
 	return host;
 }
 
+/*
+ * The name and its first label; of storage's second name, the replica to read from, also what
+ * the account is called by its first: who denies the account means its bytes.
+ */
+static void spell_account(const struct subject *s, struct str name, struct endpoint *e)
+{
+	const struct str replica = STR("-secondary");
+	struct str label = first_label(name), account = label;
+	struct draft d;
+
+	spell(s, FAMILY_BLOB, name, e);
+	spell(s, FAMILY_BLOB, label, e);
+	if (label.len <= replica.len || !str_ends_with(label, replica))
+		return;
+	account.len -= replica.len;
+	spell(s, FAMILY_BLOB, account, e);
+	d.len = 0;
+	put(&d, account);
+	put(&d, (struct str){name.p + label.len, name.len - label.len});
+	keep(e, FAMILY_BLOB, &d, false);
+}
+
 static void spell_http(const struct question *q, enum family family, struct str name,
 		       struct str address, struct endpoint *e)
 {
@@ -383,8 +405,7 @@ static void spell_all(const struct question *q, enum family family, struct endpo
 		spell_organization(q, e);
 		break;
 	case FAMILY_BLOB:
-		spell(s, family, name, e);
-		spell(s, family, first_label(name), e);
+		spell_account(s, name, e);
 		break;
 	case FAMILY_SQL:
 	case FAMILY_SMTP:

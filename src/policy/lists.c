@@ -8,6 +8,7 @@
 
 #include "match/glob.h"
 #include "policy/fold.h"
+#include "policy/idn.h"
 #include "policy/parse.h"
 
 static const struct {
@@ -189,11 +190,62 @@ bool parse_list(struct parser *ps)
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 
+/*
+ * A blob line in the form of a URL, or with a container, means the account: a deny is folded
+ * to that, and an allow where it names no more than the account.
+ */
+static size_t fold_account(const struct rule *r, char *p, size_t len)
+{
+	const char *mark = memmem(p, len, "://", 3);
+	size_t from = mark == NULL ? 0 : (size_t)(mark - p) + 3;
+	const char *slash = memchr(p + from, '/', len - from);
+	size_t end = slash == NULL ? len : (size_t)(slash - p);
+	bool more = len - end > 2 || (len - end == 2 && p[end + 1] != '*');
+
+	if (end == from || (more && r->action != ACTION_DENY))
+		return len;
+	memmove(p, p + from, end - from);
+	return end - from;
+}
+
+/* Write the pattern as the wire has it; the rest of reading it needs no more than that. */
+static bool fold_pattern(struct parser *ps, const struct token *t, struct rule *r,
+			 enum family family)
+{
+	char folded[POLICY_PATTERN_MAX];
+	size_t n = 0;
+
+	switch (endpoint_ascii(family, r->pattern, folded, sizeof(folded), &n)) {
+	case IDN_FINE:
+		n = endpoint_fold(family, (struct str){folded, n}, folded);
+		if (family == FAMILY_BLOB)
+			n = fold_account(r, folded, n);
+		r->folded = parser_copy(ps, folded, n);
+		return r->folded.p != NULL;
+	case IDN_STAR:
+		complain(ps, t, "a star in a label that is not ASCII would never match");
+		diag_note(ps->d,
+			  "the wire has A-labels (xn--..), in another order of bytes");
+		diag_remedy(ps->d,
+			    "\"*\" for the whole label, or each name that is meant");
+		return false;
+	case IDN_NO_NAME:
+		complain(ps, t,
+			 "no host name has a label like this: it would never match");
+		diag_remedy(ps->d, "the A-label (xn--..) that the wire has");
+		return false;
+	case IDN_TOO_LONG:
+		break;
+	}
+	complain(ps, t, "with A-labels this endpoint has more than %d bytes",
+		 POLICY_PATTERN_MAX);
+	diag_remedy(ps->d, "a shorter beginning, and \"*\" for the rest");
+	return false;
+}
+
 static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 {
 	const struct token *t = next(ps);
-	char folded[POLICY_PATTERN_MAX];
-	size_t n;
 
 	if (t->type != TOKEN_STRING) {
 		complain(ps, t, "expected an endpoint between quotes");
@@ -217,12 +269,10 @@ static bool read_pattern(struct parser *ps, struct rule *r, enum family family)
 		diag_remedy(ps->d, "one \"*\" for what lies between two of them");
 		return false;
 	}
-	n = endpoint_fold(family, r->pattern, folded);
-	r->folded = parser_copy(ps, folded, n);
 	r->pattern_at = parser_span(ps, t);
 	r->pattern_at.col++;
 	r->pattern_at.len -= 2;
-	return r->folded.p != NULL;
+	return fold_pattern(ps, t, r, family);
 }
 
 /* May `t` be the number of a line of `l`? */

@@ -296,10 +296,72 @@ static void blob_lists_know_the_account(void **state)
 	check_gate(rules, &c, GATE_ENDPOINTS, "allow 3");
 	c.s.host = STR("partner.blob.core.windows.net");
 	check_gate(rules, &c, GATE_ENDPOINTS, "allow 4");
+	c.s.host = STR("contosodata-secondary.blob.core.windows.net");
+	check_gate(rules, &c, GATE_ENDPOINTS, "allow 3");
+	c.s.host = STR("partner-secondary.blob.core.windows.net");
+	check_gate(rules, &c, GATE_ENDPOINTS, "allow 4");
 	c.s.host = STR("evil.blob.core.windows.net");
 	check_gate(rules, &c, GATE_ENDPOINTS, "deny 5");
 	c.s.host = STR("contosodata.example");
 	check_gate(rules, &c, GATE_ENDPOINTS, "not_concerned 0");
+}
+
+static void a_blob_url_means_the_account(void **state)
+{
+	static const char rules[] =
+		"gate endpoints\n"
+		"list shared_azureblob for role desktop\n"
+		"1 deny \"https://secret.blob.core.windows.net/*\"\n"
+		"2 deny \"acct/container\"\n"
+		"3 allow \"https://part.blob.core.windows.net/container/*\"\n"
+		"4 allow \"HTTPS://Whole.blob.core.windows.net/\"\n"
+		"5 deny \"*\"\n";
+	static const char *const rows[][2] = {
+		{"secret.blob.core.windows.net", "deny 3"},
+		{"secret-secondary.blob.core.windows.net", "deny 3"},
+		{"acct.blob.core.windows.net", "deny 4"},
+		{"part.blob.core.windows.net", "deny 7"},
+		{"whole.blob.core.windows.net", "allow 6"},
+	};
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	c.s.role = ROLE_DESKTOP;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		c.s.host = str_of(rows[i][0]);
+		check_gate(rules, &c, GATE_ENDPOINTS, rows[i][1]);
+	}
+}
+
+static void lists_know_names_by_their_letters(void **state)
+{
+	static const char rules[] = "gate endpoints\n"
+				    "list Http for role desktop\n"
+				    "1 deny \"https://BÜCHER.example/*\"\n"
+				    "2 deny \"https://www.straße.example*\"\n"
+				    "3 deny \"https://пример.рф:8443/*\"\n"
+				    "4 allow \"*\"\n";
+	static const struct {
+		const char *host, *want;
+		uint16_t port;
+	} rows[] = {
+		{"xn--bcher-kva.example", "deny 3", 443},
+		{"www.xn--strae-oqa.example", "deny 4", 443},
+		{"xn--e1afmkfd.xn--p1ai", "deny 5", 8443},
+		{"xn--e1afmkfd.xn--p1ai", "allow 6", 443},
+		{"xn--bcher-kvb.example", "allow 6", 443},
+	};
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	c.s.role = ROLE_DESKTOP;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		c.s.host = str_of(rows[i].host);
+		c.s.server_port = rows[i].port;
+		check_gate(rules, &c, GATE_ENDPOINTS, rows[i].want);
+	}
 }
 
 #define HTTP_LIST                                                       \
@@ -432,6 +494,8 @@ int main(void)
 		cmocka_unit_test(sql_lists_know_server_and_database),
 		cmocka_unit_test(smtp_lists_know_server_and_port),
 		cmocka_unit_test(blob_lists_know_the_account),
+		cmocka_unit_test(a_blob_url_means_the_account),
+		cmocka_unit_test(lists_know_names_by_their_letters),
 		cmocka_unit_test(http_lists_know_url_or_host),
 		cmocka_unit_test(clear_http_is_judged_by_its_url),
 		cmocka_unit_test(infrastructure_is_not_concerned),
