@@ -180,7 +180,7 @@ static int prepare(const struct tenant_options *o, const struct tenant *t,
 		int failed = render(t, cfg, &all->documents[i], one, d);
 
 		rc = rc == 0 || rc == -EINVAL ? failed == 0 ? rc : failed : rc;
-		if (rc != 0 || !is_output(o->to))
+		if (rc != 0 || o->to == NULL || !is_output(o->to))
 			continue;
 		one->option = "-o";
 		rc = place(all, one, path_of(o, &all->documents[i]), d);
@@ -310,7 +310,7 @@ static int finish(const struct tenant_options *o, const struct inputs *inputs,
 	all.documents = documents_of(t, &all.count);
 	if (all.documents != NULL)
 		all.list = calloc(all.count + 1, sizeof(*all.list));
-	if (all.list == NULL) {
+	if (all.documents == NULL || all.list == NULL) {
 		outputs_finish(&all);
 		return could_not("import", "write", "it", -ENOMEM);
 	}

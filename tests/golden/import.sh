@@ -215,6 +215,7 @@ check "lists of another policy are refused" test $? -eq 1
 check "and both are named" grep -q "error: the file is named for policy $other, which is not among these files: they have 00000000-0000-0000-0000-000000000001$" "$t/err"
 
 # What is assumed, and what is left out.
+# shellcheck disable=SC2317  # called by check
 warns() { # name, words: of the last import
 	grep -qF "warning [$1]: $2" "$t/err"
 }
@@ -292,6 +293,7 @@ check "it says whose it is" grep -qx 'weir import --report: generated, do not ed
 check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not visible anywhere$' "$t/report"
 
 # It replaces reports, and nothing else.
+# shellcheck disable=SC2317,SC2319  # called by check
 refuses_report() { # to: what stands there
 	"$W" import --report "$1" -o "$t/rep.rules" $I/ok/environments.json >"$t/say" 2>"$t/err"
 	[ $? -eq 1 ] && grep -q 'write: --report another FILE' "$t/err" && [ ! -e "$t/rep.rules" ]
