@@ -2,7 +2,6 @@
 #include "policy/idn.h"
 
 #include <idn2.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LABEL_BYTES 256
@@ -49,7 +48,7 @@ static enum idn_result append_label(struct str s, char *buf, size_t size, size_t
 	    IDN2_OK)
 		return IDN_NO_NAME;
 	fits = append(buf, size, n, str_of(ascii));
-	free(ascii);
+	idn2_free(ascii);
 	return fits ? IDN_FINE : IDN_TOO_LONG;
 }
 
