@@ -295,7 +295,7 @@ check "in all" grep -q '^total: 6 exact somewhere, 2 host at the most, 2 not vis
 # It replaces reports, and nothing else.
 # shellcheck disable=SC2317,SC2319  # called by check
 refuses_report() { # to: what stands there
-	"$W" import --report "$1" -o "$t/rep.rules" $I/ok/environments.json >"$t/say" 2>"$t/err"
+	"$W" import --report "$1" -o "$t/rep.rules" "$I"/ok/environments.json >"$t/say" 2>"$t/err"
 	[ $? -eq 1 ] && grep -q 'write: --report another FILE' "$t/err" && [ ! -e "$t/rep.rules" ]
 }
 cp "$t/report" "$t/first"
