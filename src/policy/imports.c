@@ -38,12 +38,12 @@ static struct str line_at(const struct source *s, size_t from, size_t *ret_next)
 /* Where the last line begins, and which it is. */
 static size_t last_line(const struct source *s, unsigned *ret_number)
 {
-	size_t at = 0, next = 0;
+	size_t at = 0, behind = 0;
 
 	*ret_number = 0;
-	while (next < s->len) {
-		at = next;
-		(void)line_at(s, at, &next);
+	while (behind < s->len) {
+		at = behind;
+		(void)line_at(s, at, &behind);
 		(*ret_number)++;
 	}
 	return at;
@@ -62,8 +62,8 @@ static void hand_edited(struct parser *ps, const struct source *s, struct span a
 static bool sound_hash(struct parser *ps, const struct source *s)
 {
 	unsigned number;
-	size_t from = last_line(s, &number), next;
-	struct str last = line_at(s, from, &next);
+	size_t from = last_line(s, &number), behind;
+	struct str last = line_at(s, from, &behind);
 	struct span at = {
 		.file = s->name, .line = number, .col = 1, .len = (unsigned)last.len};
 	uint8_t digest[32];
@@ -114,10 +114,10 @@ static void read_policy(struct provenance *p, struct str s)
 
 static void read_head(struct provenance *p, const struct source *s)
 {
-	size_t next = 0;
+	size_t behind = 0;
 
-	for (unsigned i = 0; i < HEAD_LINES && next < s->len; i++) {
-		struct str line = line_at(s, next, &next);
+	for (unsigned i = 0; i < HEAD_LINES && behind < s->len; i++) {
+		struct str line = line_at(s, behind, &behind);
 
 		if (!begins_with(line, STR("#")))
 			return;
@@ -148,8 +148,8 @@ static struct provenance *add_provenance(struct parser *ps)
 static bool is_headless(struct parser *ps, const struct source *s)
 {
 	unsigned number;
-	size_t next, from = last_line(s, &number);
-	struct str last = line_at(s, from, &next);
+	size_t behind, from = last_line(s, &number);
+	struct str last = line_at(s, from, &behind);
 	const struct span at = {
 		.file = s->name, .line = number, .col = 1, .len = (unsigned)last.len};
 

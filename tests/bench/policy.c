@@ -245,7 +245,7 @@ static uint64_t run(bool caps, uint64_t *ret_compile_ms)
 		fine = fine && out[i] != NULL;
 	}
 	if (!fine)
-		exit(3);
+		exit(3); /* NOLINT(concurrency-mt-unsafe): no thread */
 	if (!caps)
 		write_usual(out[0], out[1], out[2], tables);
 	for (size_t i = 0; i < FILES; i++) {
@@ -260,7 +260,7 @@ static uint64_t run(bool caps, uint64_t *ret_compile_ms)
 		(void)unlink(paths[i]);
 	if (p == NULL) {
 		diag_print(d, stderr, false);
-		exit(3);
+		exit(3); /* NOLINT(concurrency-mt-unsafe): no thread */
 	}
 	(void)printf("%s: loaded in %" PRIu64 " ms\n", caps ? "at the caps" : "usual",
 		     *ret_compile_ms);
@@ -273,7 +273,8 @@ static uint64_t run(bool caps, uint64_t *ret_compile_ms)
 int main(int argc, char **argv)
 {
 	uint64_t bounds[3] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	const char *part = getenv("WEIR_BENCH");
+	const char *part =
+		getenv("WEIR_BENCH"); /* NOLINT(concurrency-mt-unsafe): no thread */
 	bool all = part == NULL || strcmp(part, "usual") != 0;
 	uint64_t usual, caps = 0, usual_ms, caps_ms = 0;
 
