@@ -155,12 +155,13 @@ static void compare(struct comparison *c, const struct recorded_flow *f,
 	add(c, c->rows[kind], f, STR_NONE, now, before);
 }
 
-static bool each(void *arg, const struct recorded_flow *f)
+static bool each(void *arg, const struct recorded_flow *f, const struct ledger_line *line)
 {
 	struct comparison *c = arg;
 	struct opinion now, before;
 	const char *doubt = "it was older than Weir's start";
 
+	(void)line;
 	c->judged++;
 	if (f->reason != VERDICT_REASON_PREEXISTING)
 		doubt = rejudge(c->fresh, f, &c->now);
@@ -193,9 +194,10 @@ static struct str or_none(struct str s)
 
 static void print_sources(const struct tally_row *r, FILE *out)
 {
-	for (size_t i = 0; i < r->source_count && i < 3; i++)
-		(void)fprintf(out, "%s%.*s", i > 0 ? ", " : "", (int)r->sources[i].len,
-			      r->sources[i].p);
+	for (size_t i = 0; i < r->source_count && i < 3; i++) {
+		(void)fputs(i > 0 ? ", " : "", out);
+		str_put_printable(out, r->sources[i]);
+	}
 	if (r->sources_cut)
 		(void)fprintf(out, " and more");
 	else if (r->source_count > 3)
@@ -211,18 +213,21 @@ static void print_rows(struct tally *t, const char *title, uint64_t count, bool 
 	(void)printf("\n%s: %" PRIu64 "\n", title, count);
 	for (size_t i = 0; i < n; i++) {
 		const struct tally_row *r = tally_at(t, i);
-		struct str now = or_none(r->texts[1]), before = or_none(r->texts[2]);
 
 		(void)printf("  %7" PRIu64 "  ", r->count);
-		if (doubts)
-			(void)printf("%.*s", (int)r->texts[0].len, r->texts[0].p);
-		else
-			(void)printf("%.*s   (before: %.*s)", (int)now.len, now.p,
-				     (int)before.len, before.p);
-		(void)printf("\n           service %.*s, from ", (int)r->texts[3].len,
-			     r->texts[3].p);
+		str_put_printable(stdout, doubts ? r->texts[0] : or_none(r->texts[1]));
+		if (!doubts) {
+			(void)fputs("   (before: ", stdout);
+			str_put_printable(stdout, or_none(r->texts[2]));
+			(void)fputs(")", stdout);
+		}
+		(void)fputs("\n           service ", stdout);
+		str_put_printable(stdout, r->texts[3]);
+		(void)fputs(", from ", stdout);
 		print_sources(r, stdout);
-		(void)printf(", first to %.*s\n", (int)r->example.len, r->example.p);
+		(void)fputs(", first to ", stdout);
+		str_put_printable(stdout, r->example);
+		(void)putchar('\n');
 	}
 	if (tally_lost(t) > 0)
 		(void)printf("  %7" PRIu64 "  of further kinds\n", tally_lost(t));
@@ -275,7 +280,7 @@ static void json_row(struct json *j, const struct tally_row *r, const char *chan
 /* One object a line: the sums first, then each row. */
 static void print_json(struct comparison *c)
 {
-	static char buf[65536];
+	static char buf[JSON_ROW_MAX];
 	struct json j;
 
 	json_init(&j, buf, sizeof(buf));
@@ -364,9 +369,9 @@ static int diff(const struct options *o, const char *const *captures, size_t cou
 			return EXIT_USAGE;
 		}
 	}
-	fresh = history_meant(dir, &o->common, o->fresh, o->fresh_count);
+	fresh = history_meant("diff", dir, &o->common, o->fresh, o->fresh_count);
 	if (fresh != NULL && (o->old_count > 0 || count > 0))
-		old = history_meant(dir, &o->common, o->old, o->old_count);
+		old = history_meant("diff", dir, &o->common, o->old, o->old_count);
 	if (fresh != NULL && (old != NULL || (o->old_count == 0 && count == 0))) {
 		c->old = old;
 		c->fresh = fresh;

@@ -9,6 +9,8 @@
 #include "app/explain_show.h"
 #include "base/clock.h"
 
+#define NAME_BYTES_MAX 254 /* RFC 1035 3.1: 253, and a final dot */
+
 struct question {
 	struct common common;
 	const char *src, *dst, *host, *proto, *at;
@@ -32,18 +34,6 @@ static size_t normalize(const char *host, char *buf, size_t size)
 	return n;
 }
 
-/* As a reader of the wire would let it through: no name has other bytes. */
-static bool is_host_name(const char *s)
-{
-	size_t n = strlen(s);
-
-	for (size_t i = 0; i < n; i++)
-		if (!ascii_is_alpha(s[i]) && !ascii_is_digit(s[i]) && s[i] != '-' &&
-		    s[i] != '_' && s[i] != '.')
-			return false;
-	return n > 0 && n <= 254;
-}
-
 static int parse_question(const struct question *q, struct subject *s)
 {
 	if (q->src == NULL || q->dst == NULL)
@@ -52,7 +42,9 @@ static int parse_question(const struct question *q, struct subject *s)
 		return usage_error("explain", "--src '%s' is no IP address", q->src);
 	if (!addr_parse(q->dst, strlen(q->dst), &s->peer))
 		return usage_error("explain", "--dst '%s' is no IP address", q->dst);
-	if (q->host != NULL && !is_host_name(q->host))
+	/* No reader of the wire lets another name through. */
+	if (q->host != NULL &&
+	    (!str_is_host_name(str_of(q->host)) || strlen(q->host) > NAME_BYTES_MAX))
 		return usage_error("explain",
 				   "--host '%s': write a name as it is on the wire, such "
 				   "as www.example.com or xn--bcher-kva.example",
@@ -119,7 +111,7 @@ static int answer(const struct question *q)
 	struct decision d;
 	struct identity *who;
 	struct generation *g;
-	char host[256];
+	char host[NAME_BYTES_MAX + 1];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
 	int code = parse_question(q, &s);
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/explain_show.h"
 #include "app/history.h"
@@ -16,17 +15,16 @@
 #define ID_TEXT  17
 #define FILE_MAX 32
 
-/* A judgement that was found, and where. */
-struct record {
-	struct recorded_flow flow;
-	char file[FILE_MAX];
-	unsigned line;
-};
-
+/* The last judgement of what is looked for. */
 struct search {
 	const char *wanted;
-	struct record *now, *found;
-	unsigned connections; /* that the word stands for */
+	bool found, several; /* connections that the word stands for */
+	uint64_t flow_id;    /* of the last one */
+	char file[FILE_MAX];
+	unsigned line;
+	char *text; /* of the line, malloc'd */
+	size_t len;
+	bool out_of_memory;
 };
 
 static void id_text(const struct recorded_flow *f, char buf[ID_TEXT])
@@ -43,18 +41,23 @@ static bool is_wanted(const struct recorded_flow *f, const char *wanted)
 	       str_equal(f->community_id, str_of(wanted));
 }
 
-/* The last judgement counts; the end of a connection is none. */
-static void look_at(struct search *s)
+static bool look_at(void *arg, const struct recorded_flow *f,
+		    const struct ledger_line *line)
 {
-	const struct recorded_flow *f = &s->now->flow;
-	struct record *old = s->found;
+	struct search *s = arg;
 
-	if (!f->judged || f->phase == PHASE_END || !is_wanted(f, s->wanted))
-		return;
-	if (s->connections == 0 || old->flow.flow_id != f->flow_id)
-		s->connections++;
-	s->found = s->now;
-	s->now = old;
+	if (!is_wanted(f, s->wanted))
+		return true;
+	s->several = s->several || (s->found && s->flow_id != f->flow_id);
+	s->found = true;
+	s->flow_id = f->flow_id;
+	(void)snprintf(s->file, sizeof(s->file), "%s", line->file);
+	s->line = line->line;
+	free(s->text);
+	s->text = strndup(line->text.p, line->text.len);
+	s->len = line->text.len;
+	s->out_of_memory = s->text == NULL;
+	return !s->out_of_memory;
 }
 
 static bool is_word(const char *wanted)
@@ -65,57 +68,38 @@ static bool is_word(const char *wanted)
 	       (n >= ID_MIN && n < ID_TEXT && strspn(wanted, "0123456789abcdef") == n);
 }
 
-static int search(const char *dir, struct search *s)
+static void show_head(const struct search *s, const struct recorded_flow *f)
 {
-	struct diag *d = diag_create();
-	struct ledger_reader *r = d == NULL ? NULL : ledger_reader_open(dir, d);
-	struct ledger_line line;
-	int code = r == NULL ? EXIT_COULD_NOT : EXIT_FINE;
-
-	while (r != NULL && ledger_reader_next(r, &line)) {
-		if (!record_read_flow(&line, d, &s->now->flow))
-			continue;
-		(void)snprintf(s->now->file, sizeof(s->now->file), "%s", line.file);
-		s->now->line = line.line;
-		look_at(s);
-	}
-	ledger_reader_close(r);
-	if (d == NULL)
-		(void)fprintf(stderr, "weir explain: out of memory\n");
-	else if (diag_count(d, DIAG_ERROR) > 0)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
-	diag_destroy(d);
-	return code;
-}
-
-static void show_head(const struct record *r)
-{
-	const struct recorded_flow *f = &r->flow;
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], when[RFC3339_LEN + 1], id[ID_TEXT];
 
 	(void)addr_format(&f->src, from);
 	(void)addr_format(&f->dst, to);
 	clock_format_rfc3339(f->time_us, when);
 	id_text(f, id);
-	(void)printf("%s   %s -> %.*s%s%s:%u   %s   generation %.*s (in force then)\n",
-		     f->verdict == VERDICT_DENY ? "DENY" : "ALLOW", from,
-		     (int)f->host.len, f->host.len > 0 ? f->host.p : "",
-		     f->host.len > 0 ? " " : "", to, (unsigned)f->dst_port, when,
-		     (int)f->generation.len, f->generation.p);
-	(void)printf("  record     flow_id %s, %s line %u, effect %s%s%.*s\n", id,
-		     r->file, r->line, effect_name(f->effect),
-		     f->rule.len > 0 ? ", because of " : "", (int)f->rule.len,
-		     f->rule.len > 0 ? f->rule.p : "");
-	if (f->principal.len > 0)
-		(void)printf("  principal  %.*s   (as recorded)\n", (int)f->principal.len,
-			     f->principal.p);
+	(void)printf("%s   %s -> ", f->verdict == VERDICT_DENY ? "DENY" : "ALLOW", from);
+	str_put_printable(stdout, f->host);
+	(void)printf("%s%s:%u   %s   generation ", f->host.len > 0 ? " " : "", to,
+		     (unsigned)f->dst_port, when);
+	str_put_printable(stdout, f->generation);
+	(void)printf(" (in force then)\n"
+		     "  record     flow_id %s, %s line %u, effect %s",
+		     id, s->file, s->line, effect_name(f->effect));
+	if (f->rule.len > 0)
+		(void)fputs(", because of ", stdout);
+	str_put_printable(stdout, f->rule);
+	if (f->principal.len > 0) {
+		(void)fputs("\n  principal  ", stdout);
+		str_put_printable(stdout, f->principal);
+		(void)fputs("   (as recorded)", stdout);
+	}
+	(void)putchar('\n');
 }
 
 /* The gates once more; a decision that is not the recorded one is said, never hidden. */
-static void show_gates(const struct record *r, const struct generation *g)
+static void show_gates(const struct recorded_flow *f, const struct generation *g)
 {
 	static struct rejudged again;
-	const char *doubt = rejudge(g, &r->flow, &again);
+	const char *doubt = rejudge(g, f, &again);
 	const struct rule_place rule = policy_rule(g->policy, again.decision.rule);
 	char place[1100];
 
@@ -125,9 +109,8 @@ static void show_gates(const struct record *r, const struct generation *g)
 	policy_explain(g->policy, &again.subject, &again.decision, stdout);
 	(void)snprintf(place, sizeof(place), "%.*s:%u", (int)rule.file.len, rule.file.p,
 		       (unsigned)rule.line);
-	if (again.decision.verdict == r->flow.verdict &&
-	    (rule.line == 0 ? r->flow.rule.len == 0
-			    : str_equal(r->flow.rule, str_of(place))))
+	if (again.decision.verdict == f->verdict &&
+	    (rule.line == 0 ? f->rule.len == 0 : str_equal(f->rule, str_of(place))))
 		(void)printf("\njudged again: as recorded\n");
 	else
 		(void)printf("\njudged again: %s, NOT as recorded: %s\n",
@@ -138,15 +121,14 @@ static void show_gates(const struct record *r, const struct generation *g)
 				       "generation, was changed");
 }
 
-static int show(const char *dir, const struct search *s)
+static int show(const char *dir, const struct search *s, const struct recorded_flow *f)
 {
-	const struct recorded_flow *f = &s->found->flow;
 	char name[64];
 	struct generation *g;
 
 	(void)snprintf(name, sizeof(name), "%.*s", (int)f->generation.len,
 		       f->generation.p == NULL ? "" : f->generation.p);
-	show_head(s->found);
+	show_head(s, f);
 	if (f->reason == VERDICT_REASON_PREEXISTING) {
 		(void)printf(
 			"\nolder than Weir's start: it passed, and no gate was asked\n");
@@ -156,9 +138,26 @@ static int show(const char *dir, const struct search *s)
 	g = history_generation(dir, name);
 	if (g == NULL)
 		return EXIT_COULD_NOT;
-	show_gates(s->found, g);
+	show_gates(f, g);
 	generation_destroy(g);
 	return finish_output(f->verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
+}
+
+/* The line that was kept says the same once more. */
+static int show_found(const char *dir, const struct search *s)
+{
+	const struct ledger_line line = {s->file, s->line, {s->text, s->len}};
+	struct recorded_flow *f = malloc(sizeof(*f));
+	struct diag *d = diag_create();
+	int code = EXIT_COULD_NOT;
+
+	if (f != NULL && d != NULL && record_read_flow(&line, d, f))
+		code = show(dir, s, f);
+	else
+		(void)fprintf(stderr, "weir explain: out of memory\n");
+	diag_destroy(d);
+	free(f);
+	return code;
 }
 
 int explain_flow(const struct common *c, const char *wanted, const char *ledger)
@@ -176,23 +175,24 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 	dir = history_dir("explain", c, ledger, buf);
 	if (dir == NULL)
 		return EXIT_USAGE;
-	s.now = calloc(1, sizeof(*s.now));
-	s.found = calloc(1, sizeof(*s.found));
-	code = s.now == NULL || s.found == NULL ? EXIT_COULD_NOT : search(dir, &s);
-	if (code == EXIT_FINE && s.connections == 0) {
+	code = history_read("explain", dir, look_at, &s);
+	if (code == EXIT_FINE && s.out_of_memory) {
+		(void)fprintf(stderr, "weir explain: out of memory\n");
+		code = EXIT_COULD_NOT;
+	} else if (code == EXIT_FINE && !s.found) {
 		(void)fprintf(stderr, "weir explain: %s: no judged connection '%s'\n",
 			      dir, wanted);
 		code = EXIT_COULD_NOT;
-	} else if (code == EXIT_FINE && s.connections > 1) {
-		(void)fprintf(stderr,
-			      "weir explain: %s: '%s' stands for %u connections; write "
-			      "more digits of the flow_id\n",
-			      dir, wanted, s.connections);
+	} else if (code == EXIT_FINE && s.several) {
+		(void)fprintf(
+			stderr,
+			"weir explain: %s: '%s' stands for several connections; write "
+			"more digits of the flow_id\n",
+			dir, wanted);
 		code = EXIT_USAGE;
 	} else if (code == EXIT_FINE) {
-		code = show(dir, &s);
+		code = show_found(dir, &s);
 	}
-	free(s.now);
-	free(s.found);
+	free(s.text);
 	return code;
 }

@@ -65,10 +65,13 @@ void show_known(const struct generation *g, const struct subject *s, FILE *out)
 		      s->source != ID_NONE ? v->sources.words[s->source] : "",
 		      s->site != ID_NONE ? ", site " : ", no site",
 		      s->site != ID_NONE ? v->sites.words[s->site] : "");
-	if (s->host.len > 0)
-		(void)fprintf(out, "  host       %.*s   (%s, corroboration %s)\n",
-			      (int)s->host.len, s->host.p, evidence_name(s->evidence),
+	if (s->host.len > 0) {
+		(void)fputs("  host       ", out);
+		str_put_printable(out, s->host);
+		(void)fprintf(out, "   (%s, corroboration %s)\n",
+			      evidence_name(s->evidence),
 			      corroboration_name(s->corroboration));
+	}
 	if (svc->service != ID_NONE)
 		(void)fprintf(
 			out, "  service    %s%s%.*s\n", v->services.words[svc->service],

@@ -61,36 +61,40 @@ static bool is_digits(const char *s)
 	       strspn(s, "0123456789abcdef") == n;
 }
 
-static bool note_generation(void *arg, const struct recorded_flow *f)
+static bool note_generation(void *arg, const struct recorded_flow *f,
+			    const struct ledger_line *line)
 {
 	char *name = arg;
 
+	(void)line;
 	if (f->generation.len == GENERATION_NAME_LEN)
 		memcpy(name, f->generation.p, GENERATION_NAME_LEN);
 	return true;
 }
 
 /* The last generation that judged something there. */
-static struct generation *running(const char *dir)
+static struct generation *running(const char *command, const char *dir)
 {
 	char name[GENERATION_NAME_LEN + 1] = "";
 
-	if (history_read("diff", dir, note_generation, name) != EXIT_FINE)
+	if (history_read(command, dir, note_generation, name) != EXIT_FINE)
 		return NULL;
 	if (name[0] != '\0')
 		return history_generation(dir, name);
-	(void)fprintf(stderr, "weir: %s: no connection was judged yet\n", dir);
+	(void)fprintf(stderr, "weir %s: %s: no connection was judged yet\n", command,
+		      dir);
 	return NULL;
 }
 
-struct generation *history_meant(const char *dir, const struct common *c,
-				 const char *const *names, size_t count)
+struct generation *history_meant(const char *command, const char *dir,
+				 const struct common *c, const char *const *names,
+				 size_t count)
 {
 	struct common with = *c;
 
 	if (count == 1 && dir != NULL && access(names[0], F_OK) != 0) {
 		if (strcmp(names[0], "running") == 0)
-			return running(dir);
+			return running(command, dir);
 		if (is_digits(names[0]))
 			return history_generation(dir, names[0]);
 	}
@@ -113,7 +117,7 @@ int history_read(const char *command, const char *dir, history_each *each, void 
 
 	while (r != NULL && more && ledger_reader_next(r, &line))
 		if (record_read_flow(&line, d, f) && f->judged && f->phase != PHASE_END)
-			more = each(arg, f);
+			more = each(arg, f, &line);
 	ledger_reader_close(r);
 	if (d == NULL || f == NULL)
 		(void)fprintf(stderr, "weir %s: out of memory\n", command);

@@ -11,6 +11,8 @@
 #include "record/read.h"
 
 #define LEDGER_DIR_MAX 4096
+#define JSON_ROW_MAX \
+	((size_t)256 << 10) /* 20 texts of 1,100 bytes, all of them escaped */
 
 /*
  * The ledger's folder: `given`, else the one that the configuration of `c` names (without -c
@@ -27,11 +29,13 @@ struct generation *history_generation(const char *dir, const char *name);
  * "running" (what the gateway's ledger `dir` was last told), or else rule files, with the
  * configuration of `c`.  Names of files win.  NULL: said why.
  */
-struct generation *history_meant(const char *dir, const struct common *c,
-				 const char *const *names, size_t count);
+struct generation *history_meant(const char *command, const char *dir,
+				 const struct common *c, const char *const *names,
+				 size_t count);
 
 /* One judgement: the start of a connection, or that it was judged again. */
-typedef bool history_each(void *arg, const struct recorded_flow *f);
+typedef bool history_each(void *arg, const struct recorded_flow *f,
+			  const struct ledger_line *line);
 
 /*
  * Call `each` for all judgements that the ledger holds, in order; it returns false to stop.  An

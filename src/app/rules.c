@@ -53,7 +53,7 @@ static int stats(const struct options *o)
 		return EXIT_USAGE;
 	if (o->generation == NULL && o->common.config == NULL &&
 	    o->common.rule_count == 0)
-		g = history_meant(dir, &o->common, last, 1);
+		g = history_meant("rules", dir, &o->common, last, 1);
 	else
 		g = load(o, dir);
 	if (g == NULL)

@@ -35,11 +35,12 @@ static void hit(struct counting *c, uint32_t rule, int64_t at)
 		c->hits[rule].last_us = at;
 }
 
-static bool each(void *arg, const struct recorded_flow *f)
+static bool each(void *arg, const struct recorded_flow *f, const struct ledger_line *line)
 {
 	struct counting *c = arg;
 	const struct decision *d = &c->now.decision;
 
+	(void)line;
 	c->judgements++;
 	if (f->reason == VERDICT_REASON_PREEXISTING ||
 	    rejudge(c->g, f, &c->now) != NULL) {
@@ -91,7 +92,7 @@ static void print_text(const struct counting *c)
 static void print_json(const struct counting *c)
 {
 	const uint32_t count = policy_rule_count(c->g->policy);
-	static char buf[65536];
+	static char buf[JSON_ROW_MAX];
 	struct json j;
 
 	json_init(&j, buf, sizeof(buf));

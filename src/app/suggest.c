@@ -61,16 +61,6 @@ struct suggesting {
 	struct rejudged now;
 };
 
-/* A wire's name goes into a rule: nothing that a rule reads in another way, such as '*'. */
-static bool is_plain_name(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' &&
-		    s.p[i] != '_' && s.p[i] != '.')
-			return false;
-	return s.len > 0;
-}
-
 static bool denies(const struct gate_answer *a)
 {
 	return a->answer == ANSWER_DENY || a->report == ANSWER_DENY;
@@ -108,7 +98,8 @@ static enum left_out why_not(const struct suggesting *s, const struct recorded_f
 	if (about->corroboration == CORROBORATION_NONE ||
 	    about->corroboration == CORROBORATION_RANGE_CLOUD)
 		return LEFT_UNCORROBORATED;
-	return is_plain_name(about->host) ? LEFT_COUNT : LEFT_ODD_NAME;
+	/* It goes into a rule: nothing that is read in another way there, such as '*'. */
+	return str_is_host_name(about->host) ? LEFT_COUNT : LEFT_ODD_NAME;
 }
 
 static struct str words(char buf[WORDS_MAX], const char *before, struct str name,
@@ -134,7 +125,7 @@ static void suggest(struct suggesting *s, const struct recorded_flow *f)
 		struct str name = str_of(v->sources.words[about->source]);
 
 		one.texts[0] = words(from, "source ", name,
-				     !is_plain_name(name) ||
+				     !str_is_host_name(name) ||
 					     memchr(name.p, '.', name.len) != NULL);
 	} else {
 		one.texts[0] =
@@ -157,11 +148,12 @@ static void suggest(struct suggesting *s, const struct recorded_flow *f)
 	s->suggested++;
 }
 
-static bool each(void *arg, const struct recorded_flow *f)
+static bool each(void *arg, const struct recorded_flow *f, const struct ledger_line *line)
 {
 	struct suggesting *s = arg;
 	enum left_out why = LEFT_PREEXISTING;
 
+	(void)line;
 	if (s->seen++ == 0 || f->time_us < s->first_us)
 		s->first_us = f->time_us;
 	if (s->seen == 1 || f->time_us > s->last_us)
@@ -179,12 +171,6 @@ static bool each(void *arg, const struct recorded_flow *f)
 
 /* ---- showing ---- */
 
-static void print_wire(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		(void)putchar(s.p[i] >= ' ' && s.p[i] < 0x7f ? s.p[i] : '?');
-}
-
 static void print_line(const struct tally_row *r)
 {
 	char first[RFC3339_LEN + 1], last[RFC3339_LEN + 1];
@@ -193,11 +179,11 @@ static void print_line(const struct tally_row *r)
 	clock_format_rfc3339(r->last_us, last);
 	(void)printf("\n# %" PRIu64 " judgements, first %s, last %s; to ", r->count,
 		     first, last);
-	print_wire(r->example);
+	str_put_printable(stdout, r->example);
 	(void)printf("\n# from");
 	for (size_t i = 0; i < r->source_count; i++) {
 		(void)putchar(' ');
-		print_wire(r->sources[i]);
+		str_put_printable(stdout, r->sources[i]);
 	}
 	(void)printf("%s\nallow  from %.*s  to %.*s%s%.*s\n",
 		     r->sources_cut ? " and more" : "", (int)r->texts[0].len,
@@ -257,7 +243,7 @@ static void json_line(struct json *j, const struct tally_row *r)
 static void print_json(struct suggesting *s)
 {
 	const size_t n = tally_sort(s->lines);
-	static char buf[65536];
+	static char buf[JSON_ROW_MAX];
 	struct json j;
 
 	json_init(&j, buf, sizeof(buf));
@@ -286,7 +272,7 @@ static struct generation *load(const struct options *o, const char *dir)
 
 	if (o->common.config != NULL || o->common.rule_count > 0 || dir == NULL)
 		return load_or_report(&o->common, true);
-	return history_meant(dir, &o->common, last, 1);
+	return history_meant("suggest", dir, &o->common, last, 1);
 }
 
 static int run_all(const struct options *o, const char *const *captures, size_t count)

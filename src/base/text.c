@@ -35,6 +35,21 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+bool str_is_host_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' &&
+		    s.p[i] != '_' && s.p[i] != '.')
+			return false;
+	return s.len > 0;
+}
+
+void str_put_printable(FILE *out, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		(void)fputc(s.p[i] >= ' ' && s.p[i] < 0x7f ? s.p[i] : '?', out);
+}
+
 bool parse_u64(struct str s, uint64_t max, uint64_t *ret)
 {
 	uint64_t value = 0;

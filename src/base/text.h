@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A borrowed string, not NUL-terminated.  p == NULL means "absent"; len is then 0. */
@@ -55,6 +56,15 @@ static inline bool ascii_is_hex(char c)
 {
 	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
+
+/*
+ * Letters, digits, '-', '_' and '.', at least one: a name of the wire that rules and terminals
+ * read as it is.
+ */
+bool str_is_host_name(struct str s);
+
+/* Texts of others for a terminal: what is not printable ASCII becomes '?'. */
+void str_put_printable(FILE *out, struct str s);
 
 /* Decimal digits only, no sign, no blanks, at most `max`.  False leaves *ret untouched. */
 bool parse_u64(struct str s, uint64_t max, uint64_t *ret);

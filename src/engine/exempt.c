@@ -116,17 +116,6 @@ struct request {
 	const char *reason;
 };
 
-static bool is_host_name(const char *s)
-{
-	size_t n = strlen(s);
-
-	for (size_t i = 0; i < n; i++)
-		if (!ascii_is_alpha(s[i]) && !ascii_is_digit(s[i]) && s[i] != '-' &&
-		    s[i] != '_' && s[i] != '.')
-			return false;
-	return n > 0 && n <= 255;
-}
-
 static bool is_prefix(const char *s)
 {
 	struct prefix p;
@@ -191,7 +180,7 @@ static bool form_line(const struct request *r, const struct asker *who, int64_t 
 	(void)fprintf(out, LINE_BEGIN " from %s", r->src);
 	if (strcmp(r->to, "-") != 0 && is_prefix(r->to)) {
 		(void)fprintf(out, "  to %s", r->to);
-	} else if (strcmp(r->to, "-") != 0 && is_host_name(r->to)) {
+	} else if (strcmp(r->to, "-") != 0 && str_is_host_name(str_of(r->to))) {
 		(void)fprintf(out, "  to host \"%s\"", r->to);
 	} else if (strcmp(r->to, "-") != 0) {
 		(void)snprintf(error, EXEMPT_ERROR_MAX,

@@ -222,20 +222,15 @@ static void sort(struct block_script *b)
 
 static struct block_script *create(const struct tenant_text *text)
 {
-	const char *slash = strrchr(text->name, '/');
-	const char *name = slash == NULL ? text->name : slash + 1;
 	struct block_script *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
 	b->arena = arena_create(TENANT_BYTES_MAX);
-	if (b->arena != NULL)
-		b->file.name = arena_strndup(b->arena, name, strlen(name));
-	if (b->file.name == NULL) {
+	if (b->arena == NULL || !tenant_file_fill(&b->file, text, b->arena)) {
 		block_script_destroy(b);
 		return NULL;
 	}
-	hex_format(text->sha256, 32, b->file.sha256);
 	return b;
 }
 

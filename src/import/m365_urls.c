@@ -208,21 +208,16 @@ static void read_all(struct urls_reading *g, const struct node *root)
 
 static struct m365_urls *create(const struct tenant_text *text)
 {
-	const char *slash = strrchr(text->name, '/');
-	const char *name = slash == NULL ? text->name : slash + 1;
 	struct m365_urls *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		return NULL;
 	m->entries_end = &m->entries;
 	m->arena = arena_create(TENANT_BYTES_MAX);
-	if (m->arena != NULL)
-		m->file.name = arena_strndup(m->arena, name, strlen(name));
-	if (m->file.name == NULL) {
+	if (m->arena == NULL || !tenant_file_fill(&m->file, text, m->arena)) {
 		m365_urls_destroy(m);
 		return NULL;
 	}
-	hex_format(text->sha256, 32, m->file.sha256);
 	return m;
 }
 

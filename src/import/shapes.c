@@ -340,17 +340,15 @@ static bool check_json(struct reading *g)
 	return false;
 }
 
-static struct tenant_file *file_of(struct reading *g)
+bool tenant_file_fill(struct tenant_file *f, const struct tenant_text *text,
+		      struct arena *arena)
 {
-	const char *slash = strrchr(g->text->name, '/');
-	const char *name = slash == NULL ? g->text->name : slash + 1;
-	struct tenant_file *f = reading_take(g, sizeof(*f));
+	const char *slash = strrchr(text->name, '/');
+	const char *name = slash == NULL ? text->name : slash + 1;
 
-	if (f == NULL)
-		return NULL;
-	f->name = arena_strndup(g->t->arena, name, strlen(name));
-	hex_format(g->text->sha256, 32, f->sha256);
-	return f->name == NULL ? NULL : f;
+	f->name = arena_strndup(arena, name, strlen(name));
+	hex_format(text->sha256, sizeof(text->sha256), f->sha256);
+	return f->name != NULL;
 }
 
 bool tenant_read(struct tenant *t, const struct tenant_text *text,
@@ -360,8 +358,9 @@ bool tenant_read(struct tenant *t, const struct tenant_text *text,
 	size_t errors = diag_count(d, DIAG_ERROR);
 	const struct node *root;
 
-	g.file = file_of(&g);
-	if (g.file == NULL || !check_json(&g))
+	g.file = reading_take(&g, sizeof(*g.file));
+	if (g.file == NULL || !tenant_file_fill(g.file, text, t->arena) ||
+	    !check_json(&g))
 		return false;
 	root = tree_parse(text->name, text->text, t->arena, d);
 	if (root != NULL)

@@ -196,6 +196,10 @@ struct tenant_text {
 	uint8_t sha256[32]; /* of the file's own bytes */
 };
 
+/* What generated files say of `text`; the name lives in `arena`.  False: out of memory. */
+bool tenant_file_fill(struct tenant_file *f, const struct tenant_text *text,
+		      struct arena *arena);
+
 struct tenant_cfg {
 	bool lenient; /* a missing last "*" is added, with a warning */
 };

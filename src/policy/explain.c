@@ -21,8 +21,8 @@ struct explainer {
 /* Wire texts may hold anything: only what is printable ASCII is shown as it is. */
 static void put_wire(FILE *out, struct str s)
 {
-	for (size_t i = 0; i < s.len && i < 300; i++)
-		(void)fputc(s.p[i] >= ' ' && s.p[i] < 0x7f ? s.p[i] : '?', out);
+	s.len = s.len < 300 ? s.len : 300;
+	str_put_printable(out, s);
 }
 
 /* A source line without the blanks that align it. */
@@ -404,16 +404,6 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 			      undecidable_name(d->undecidable));
 }
 
-/* A name that a rule reads as it is: no '*' of a hostile hello becomes a pattern. */
-static bool is_plain(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' &&
-		    s.p[i] != '_' && s.p[i] != '.')
-			return false;
-	return s.len > 0;
-}
-
 /* The gates that deny, or deny by what they cannot tell: those an exception must skip. */
 static uint32_t gates_in_the_way(const struct decision *d)
 {
@@ -458,13 +448,14 @@ static void put_exception(const struct explainer *x, const struct decision *d)
 		x->out);
 	if (source != NULL)
 		(void)fprintf(x->out,
-			      is_plain(str_of(source)) && strchr(source, '.') == NULL
+			      str_is_host_name(str_of(source)) &&
+					      strchr(source, '.') == NULL
 				      ? "source %s"
 				      : "source \"%s\"",
 			      source);
 	else
 		put_address(x->out, &s->inside);
-	if (is_plain(s->host)) {
+	if (str_is_host_name(s->host)) {
 		(void)fprintf(x->out, "  to host \"%.*s\"", (int)s->host.len, s->host.p);
 	} else {
 		(void)fputs("  to ", x->out);

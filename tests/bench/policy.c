@@ -85,9 +85,9 @@ static void write_caps(FILE *out, unsigned lists)
 	for (unsigned l = 0; l < lists; l++) {
 		(void)fprintf(out, "list Http for role desktop\n");
 		for (unsigned i = 1; i < 1000; i++) {
-			size_t n = (size_t)fprintf(out, "%u deny \"", i);
+			size_t n = 0;
 
-			n = 0;
+			(void)fprintf(out, "%u deny \"", i);
 			for (unsigned star = 0; star < 31; star++)
 				n += (size_t)fprintf(out, "*aaaaaaaaaaaaaa%c",
 						     "abc"[(i + star) % 3]);

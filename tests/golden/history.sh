@@ -133,6 +133,18 @@ said "all judgements are judged again" "^$starts judgements by .*, 0 could not"
 gives 1 "its connections are explained" sh -c "cd / && $W explain --flow $id --ledger $t/copied"
 said "as they were recorded" "^judged again: as recorded$"
 
+# ---- bytes of a terminal in a record come out as '?'
+mkdir "$t/hostile"
+cp -r "$t/ledger/." "$t/hostile"
+sed -i '/"phase":"start".*"verdict":"deny"/s/"host":"[^"]*"/"host":"x\\u001b]0;y"/' "$t/hostile/000001.jsonl"
+id=$(sed -n '/u001b.*"phase":"start"\|"phase":"start".*u001b/s/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/hostile/000001.jsonl" | head -1)
+./weir explain --flow "$id" --ledger "$t/hostile" >"$t/out"
+said "explain shows them so" ' -> x\?]0;y '
+check "nowhere else either" sh -c "! grep -q \"\$(printf '\\033')\" $t/out"
+./weir diff -c "$t/in/weir.conf" --ledger "$t/hostile" >"$t/out"
+check "nor in diff" sh -c "! grep -q \"\$(printf '\\033')\" $t/out"
+check "which names it" grep -q 'x?]0;y' "$t/out"
+
 # ---- which lines are used, which expectations hold
 gives 0 "lines are counted" ./weir rules stats --ledger "$t/ledger"
 said "the list answered and decided twice" '^ +2 +2 +0  .*contoso.rules:25  2 deny'

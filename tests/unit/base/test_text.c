@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -399,6 +400,37 @@ static void test_nearest_is_that_of_the_whole_table(void **state)
 	assert_in_range(found, 500, 25000);
 }
 
+static void test_host_names_are_told_from_patterns(void **state)
+{
+	static const char *const names[] = {"a", "x-1_y.example", "192.0.2.1", "..", "-"};
+	static const char *const others[] = {
+		"",    "*",   "*.example", "a b",  "a\"",       "a,b", "a\\b",
+		"a/b", "a:1", "a\n",       "\x1b", "b\xc3\xbc", "a@b"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(str_is_host_name(str_of(names[i])));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(str_is_host_name(str_of(others[i])));
+	assert_false(str_is_host_name((struct str){"a\0b", 3}));
+	assert_false(str_is_host_name(STR_NONE));
+}
+
+static void test_a_terminal_gets_printable_bytes(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(out);
+	str_put_printable(out, (struct str){"a ~\x1b[m\0\x7f\xc3\xbc\n", 11});
+	str_put_printable(out, STR_NONE);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, "a ~?[m?????");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +446,8 @@ int main(void)
 		cmocka_unit_test(test_nearest_takes_the_first_of_equals),
 		cmocka_unit_test(test_nearest_is_that_of_the_whole_table),
 		cmocka_unit_test(test_nearest_leaves_long_words_alone),
+		cmocka_unit_test(test_host_names_are_told_from_patterns),
+		cmocka_unit_test(test_a_terminal_gets_printable_bytes),
 	};
 
 	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);

@@ -148,7 +148,7 @@ static void read_set(struct json_reader *r, struct vectors *v)
 				       connector_of(word));
 			add_text(text, sizeof(v->set_text[0]), line);
 		}
-		while (rules && (t = must(r)).kind == JSON_READ_OBJECT) {
+		while (rules && must(r).kind == JSON_READ_OBJECT) {
 			read_members(r, &m);
 			(void)snprintf(line, sizeof(line), "%s %s \"%s\"\n",
 				       member(&m, "order"),
@@ -247,7 +247,7 @@ static bool is_as_expected(const struct policy *p, const struct gate_answer *a,
 static void test_all_vectors(void **state)
 {
 	static struct vectors v;
-	uint32_t number[SETS_MAX_READ];
+	uint32_t number[SETS_MAX_READ] = {0};
 	struct policy *p;
 	size_t wrong = 0;
 
