@@ -23,6 +23,25 @@ run() {
 	fi
 	rm -f "${TMPDIR:-/tmp}/san.$$"
 }
+# One of many that run beside each other: title and command with a tab between.
+tab=$(printf '\t')
+if [ "${1:-}" = --job ]; then
+	# shellcheck disable=SC2086  # no word of a command has a space
+	run "${2%%"$tab"*}" ${2#*"$tab"}
+	exit 0
+fi
+many=${TMPDIR:-/tmp}/many.$$
+queue() {
+	title=$1
+	shift
+	printf '%s\t%s\n' "$title" "$*" >>"$many"
+}
+drain() {
+	xargs -d '\n' -n 1 -P "$jobs" "$0" --job <"$many" >"$many.tap"
+	sort "$many.tap"
+	[ "$(grep -c '^ok' "$many.tap")" -eq "$(grep -c . "$many")" ] || bad=1
+	rm -f "$many" "$many.tap"
+}
 # Programs of an earlier build prove nothing: without the build nothing is run.
 build() {
 	title=$1
@@ -39,20 +58,18 @@ a=build/address-undefined
 build "ASan and UBSan" SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir $a/segmentation
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
-	run "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
+	queue "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
 done
 for t in tests/fuzz/fuzz_*.c; do
 	n=$(basename "$t" .c)
-	[ -d "tests/fuzz/corpus/$n" ] && run "ASan+UBSan corpus of $n" $a/replay/"$n" tests/fuzz/corpus/"$n"/*
+	[ -d "tests/fuzz/corpus/$n" ] && queue "ASan+UBSan corpus of $n" $a/replay/"$n" tests/fuzz/corpus/"$n"/*
 done
-run "ASan+UBSan segmentation" $a/segmentation --runs 1000
-run "ASan+UBSan replay of the demo" $a/weir replay -q -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
-run "ASan+UBSan replay of the demo, 2 workers" $a/weir replay -q -j 2 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
-for f in tests/captures/real/*.pcap; do echo "$f"; done >"${TMPDIR:-/tmp}/real.$$"
-# shellcheck disable=SC2046
-run "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null $(cat "${TMPDIR:-/tmp}/real.$$")
-rm -f "${TMPDIR:-/tmp}/real.$$"
-run "ASan+UBSan replay of the tunnels" $a/weir replay -q --events /dev/null tests/captures/tunnels/*.pcap
+queue "ASan+UBSan segmentation" $a/segmentation --runs 1000
+queue "ASan+UBSan replay of the demo" $a/weir replay -q -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+queue "ASan+UBSan replay of the demo, 2 workers" $a/weir replay -q -j 2 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+queue "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null tests/captures/real/*.pcap
+queue "ASan+UBSan replay of the tunnels" $a/weir replay -q --events /dev/null tests/captures/tunnels/*.pcap
+drain
 t=build/thread
 build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader
 run "TSan ring" $t/tests/base/test_ring
