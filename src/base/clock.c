@@ -3,10 +3,12 @@
 
 #include <time.h>
 
+#include "base/digits.h"
 #include "base/text.h"
 
-#define US_PER_SECOND   INT64_C(1000000)
-#define SECONDS_PER_DAY INT64_C(86400)
+#define US_PER_SECOND     INT64_C(1000000)
+#define SECONDS_PER_DAY   INT64_C(86400)
+#define TIME_TEXT_LAST_US (INT64_C(1) << 57) /* in the year 6537 */
 
 static int64_t real_now(void *arg)
 {
@@ -116,34 +118,48 @@ int64_t civil_to_us(const struct civil *c)
 	return seconds * US_PER_SECOND + c->microsecond;
 }
 
-static char *put_digits(char *p, int value, int width)
+/* The microseconds of a second as the six digits behind its point. */
+static void put_micros(char *p, unsigned us)
 {
-	for (int i = width - 1; i >= 0; i--) {
-		p[i] = (char)('0' + value % 10);
-		value /= 10;
-	}
-	return p + width;
+	p = digits_two(p, us / 10000);
+	p = digits_two(p, us / 100 % 100);
+	(void)digits_two(p, us % 100);
 }
+
+#define MICROS_AT 20 /* in an RFC 3339 text of ours */
 
 void clock_format_rfc3339(int64_t us, char buf[RFC3339_LEN + 1])
 {
-	struct civil c = civil_from_us(us);
-	char *p = put_digits(buf, c.year, 4);
+	const struct civil c = civil_from_us(us);
+	char *p = digits_two(buf, (unsigned)c.year / 100);
 
+	p = digits_two(p, (unsigned)c.year % 100);
 	*p++ = '-';
-	p = put_digits(p, c.month, 2);
+	p = digits_two(p, (unsigned)c.month);
 	*p++ = '-';
-	p = put_digits(p, c.day, 2);
+	p = digits_two(p, (unsigned)c.day);
 	*p++ = 'T';
-	p = put_digits(p, c.hour, 2);
+	p = digits_two(p, (unsigned)c.hour);
 	*p++ = ':';
-	p = put_digits(p, c.minute, 2);
+	p = digits_two(p, (unsigned)c.minute);
 	*p++ = ':';
-	p = put_digits(p, c.second, 2);
+	p = digits_two(p, (unsigned)c.second);
 	*p++ = '.';
-	p = put_digits(p, c.microsecond, 6);
-	*p++ = 'Z';
-	*p = '\0';
+	put_micros(p, (unsigned)c.microsecond);
+	buf[RFC3339_LEN - 1] = 'Z';
+	buf[RFC3339_LEN] = '\0';
+}
+
+void time_text_set(struct time_text *t, int64_t us)
+{
+	if (t->text[0] != '\0' && t->second_us >= 0 && us >= t->second_us &&
+	    us - t->second_us < US_PER_SECOND) {
+		put_micros(t->text + MICROS_AT, (unsigned)(us - t->second_us));
+		return;
+	}
+	clock_format_rfc3339(us, t->text);
+	/* A time before 1970, or one that the text clamps, helps no other. */
+	t->second_us = us >= 0 && us < TIME_TEXT_LAST_US ? us - us % US_PER_SECOND : -1;
 }
 
 /* Reading: the first thing that does not fit makes `bad`; the rest then reads as 0. */

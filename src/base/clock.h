@@ -45,6 +45,14 @@ bool civil_valid_date(int year, int month, int day);
 /* Write RFC 3339 UTC with microseconds (exactly RFC3339_LEN bytes) and a NUL. */
 void clock_format_rfc3339(int64_t us, char buf[RFC3339_LEN + 1]);
 
+/* The text of a time, kept to write the next one of the same second faster; starts all zero. */
+struct time_text {
+	int64_t second_us;
+	char text[RFC3339_LEN + 1];
+};
+
+void time_text_set(struct time_text *t, int64_t us);
+
 /*
  * Read "2026-11-22T02:11:16[.ffffff](Z|+hh:mm|-hh:mm)" (a space for the T is fine).
  * False when it is anything else; *ret_us is then untouched.

@@ -3,9 +3,8 @@
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/utf8.h"
-
-#define DIGITS_MAX 20 /* of a uint64_t */
 
 /* `len` bytes of room, counted as written, or NULL: overflow is sticky. */
 static char *room(struct json *j, size_t len)
@@ -92,8 +91,7 @@ static bool are_plain(words2 w)
 	return (special[0] | special[1]) == 0;
 }
 
-/* Copy `len` bytes unless one is not plain; false: what stands at `to` means nothing. */
-static bool copy_all_plain(char *to, const char *from, size_t len)
+bool json_copy_plain(char *to, const char *from, size_t len)
 {
 	words2 w;
 
@@ -196,37 +194,11 @@ static size_t put_special(struct json *j, const char *p, size_t left)
 	return len;
 }
 
-/* The usual case in one go: room for all of it, and nothing to escape. */
-static bool string_plain(struct json *j, struct str key, struct str s)
-{
-	size_t space = j->size - j->len;
-	char *at = j->buf + j->len;
-
-	if (j->full || s.len > space || space - s.len < key.len + 6)
-		return false;
-	if (j->comma)
-		*at++ = ',';
-	if (key.p != NULL) {
-		*at++ = '"';
-		at = mempcpy(at, key.p, key.len);
-		*at++ = '"';
-		*at++ = ':';
-	}
-	*at++ = '"';
-	if (!copy_all_plain(at, s.p, s.len))
-		return false; /* what was written lies beyond len and counts for nothing */
-	at += s.len;
-	*at++ = '"';
-	j->len = (size_t)(at - j->buf);
-	j->comma = true;
-	return true;
-}
-
 void json_put_string(struct json *j, struct str key, struct str s)
 {
 	size_t done = 0;
 
-	if (s.p == NULL || string_plain(j, key, s))
+	if (s.p == NULL)
 		return;
 	begin(j, key);
 	put(j, "\"", 1);
@@ -244,34 +216,24 @@ void json_put_string(struct json *j, struct str key, struct str s)
 	put(j, "\"", 1);
 }
 
-/* Digits of `v` up to `end`; returns the first. */
-static char *digits_before(char *end, uint64_t v)
-{
-	do
-		*--end = (char)('0' + v % 10);
-	while ((v /= 10) > 0);
-	return end;
-}
-
 void json_put_u64(struct json *j, struct str key, uint64_t v)
 {
-	char text[DIGITS_MAX];
-	char *first = digits_before(text + DIGITS_MAX, v);
+	char *at;
 
 	begin(j, key);
-	put(j, first, (size_t)(text + DIGITS_MAX - first));
+	at = room(j, digits_count(v));
+	if (at != NULL)
+		(void)digits_put(at, v);
 }
 
 void json_put_i64(struct json *j, struct str key, int64_t v)
 {
-	char text[DIGITS_MAX + 1];
-	char *first =
-		digits_before(text + sizeof(text), v < 0 ? -(uint64_t)v : (uint64_t)v);
+	char text[1 + DIGITS_MAX] = "-";
+	char *end = text + (v < 0 ? 1 : 0);
 
-	if (v < 0)
-		*--first = '-';
+	end = digits_put(end, v < 0 ? -(uint64_t)v : (uint64_t)v);
 	begin(j, key);
-	put(j, first, (size_t)(text + sizeof(text) - first));
+	put(j, text, (size_t)(end - text));
 }
 
 void json_put_bool(struct json *j, struct str key, bool v)

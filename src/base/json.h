@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -44,22 +45,55 @@ void json_object_begin(struct json *j, const char *key);
 void json_object_end(struct json *j);
 void json_array_begin(struct json *j, const char *key);
 void json_array_end(struct json *j);
-/* The length of a key is known to the compiler wherever the key is. */
+/* As json_string() and its like, for keys whose length is known. */
 void json_put_string(struct json *j, struct str key, struct str s);
 void json_put_u64(struct json *j, struct str key, uint64_t v);
 void json_put_i64(struct json *j, struct str key, int64_t v);
 void json_put_bool(struct json *j, struct str key, bool v);
 
-/* Absent: nothing. */
-static inline void json_string(struct json *j, const char *key, struct str s)
+/* Copy `len` bytes unless one is not plain; false: what stands at `to` means nothing. */
+bool json_copy_plain(char *to, const char *from, size_t len);
+
+/* Absent: nothing.  In one go where there is room for all of it and nothing to escape. */
+static inline __attribute__((always_inline)) void json_string(struct json *j,
+							      const char *key,
+							      struct str s)
 {
-	json_put_string(j, str_of(key), s);
+	const struct str k = str_of(key);
+	const size_t space = j->size - j->len;
+	char *at = j->buf + j->len;
+
+	if (s.p == NULL)
+		return;
+	if (!j->full && s.len <= space && space - s.len >= k.len + 6) {
+		*at = ',';
+		at += j->comma;
+		if (k.p != NULL) {
+			*at++ = '"';
+			memcpy(at, k.p, k.len);
+			at += k.len;
+			*at++ = '"';
+			*at++ = ':';
+		}
+		*at++ = '"';
+		if (json_copy_plain(at, s.p, s.len)) {
+			at += s.len;
+			*at++ = '"';
+			j->len = (size_t)(at - j->buf);
+			j->comma = true;
+			return;
+		}
+		/* What was written lies beyond len and counts for nothing. */
+	}
+	json_put_string(j, k, s);
 }
 
 /* NULL: nothing. */
-static inline void json_cstring(struct json *j, const char *key, const char *s)
+static inline __attribute__((always_inline)) void json_cstring(struct json *j,
+							       const char *key,
+							       const char *s)
 {
-	json_put_string(j, str_of(key), str_of(s));
+	json_string(j, key, str_of(s));
 }
 
 static inline void json_u64(struct json *j, const char *key, uint64_t v)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/json.h"
 
 /*
@@ -21,6 +22,7 @@ struct line {
 	struct json j;
 	size_t cut; /* UNCUT, or the greatest length of a text */
 	bool was_cut;
+	struct time_text time;
 };
 
 static struct str clip(struct line *l, struct str s)
@@ -35,13 +37,15 @@ static struct str clip(struct line *l, struct str s)
 	return s;
 }
 
-static void text(struct line *l, const char *key, struct str s)
+static inline __attribute__((always_inline)) void text(struct line *l, const char *key,
+						       struct str s)
 {
 	if (s.len > 0)
 		json_string(&l->j, key, clip(l, s));
 }
 
-static void word(struct line *l, const char *key, const char *w)
+static inline __attribute__((always_inline)) void word(struct line *l, const char *key,
+						       const char *w)
 {
 	if (w != NULL && w[0] != '\0')
 		json_cstring(&l->j, key, w);
@@ -49,10 +53,8 @@ static void word(struct line *l, const char *key, const char *w)
 
 static void moment(struct line *l, const char *key, int64_t us)
 {
-	char buf[RFC3339_LEN + 1];
-
-	clock_format_rfc3339(us, buf);
-	json_string(&l->j, key, (struct str){buf, RFC3339_LEN});
+	time_text_set(&l->time, us);
+	json_string(&l->j, key, (struct str){l->time.text, RFC3339_LEN});
 }
 
 static void address(struct line *l, const char *key, const struct addr *a)
@@ -79,20 +81,6 @@ static void hex_digits(uint64_t v, size_t count, char *buf)
 		buf[i - 1] = digits[v & 15];
 		v >>= 4;
 	}
-}
-
-static size_t decimal(uint64_t v, char buf[20])
-{
-	char reversed[20];
-	size_t n = 0;
-
-	do {
-		reversed[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	for (size_t i = 0; i < n; i++)
-		buf[i] = reversed[n - 1 - i];
-	return n;
 }
 
 static void flow_id(struct line *l, uint64_t id)
@@ -122,10 +110,10 @@ static void transport(struct line *l, uint8_t ip_proto)
 	const char *name = transport_name(ip_proto);
 
 	if (name == NULL) {
-		char buf[3 + 20] = "ip-";
+		char buf[3 + DIGITS_MAX] = "ip-";
+		const char *end = digits_put(buf + 3, ip_proto);
 
-		json_string(&l->j, "transport",
-			    (struct str){buf, 3 + decimal(ip_proto, buf + 3)});
+		json_string(&l->j, "transport", (struct str){buf, (size_t)(end - buf)});
 	} else {
 		word(l, "transport", name);
 	}
@@ -189,7 +177,7 @@ static struct str clip_front(struct line *l, struct str s, size_t max)
 /* "FILE:LINE"; a name too long for any file system is shortened at its front. */
 static void rule(struct line *l, const char *key, const struct rule_place *r)
 {
-	char buf[RULE_FILE_MAX + 1 + 20];
+	char buf[RULE_FILE_MAX + 1 + DIGITS_MAX];
 	struct str f = clip_front(l, r->file, RULE_FILE_MAX);
 	size_t n = f.len;
 
@@ -197,7 +185,7 @@ static void rule(struct line *l, const char *key, const struct rule_place *r)
 		return;
 	memcpy(buf, f.p, n);
 	buf[n++] = ':';
-	n += decimal(r->line, buf + n);
+	n = (size_t)(digits_put(buf + n, r->line) - buf);
 	json_string(&l->j, key, (struct str){buf, n});
 }
 
@@ -587,14 +575,15 @@ static void query_type(struct line *l, uint16_t type)
 	} known[] = {{1, "A"},    {2, "NS"},    {5, "CNAME"},  {6, "SOA"},
 		     {12, "PTR"}, {15, "MX"},   {16, "TXT"},   {28, "AAAA"},
 		     {33, "SRV"}, {64, "SVCB"}, {65, "HTTPS"}, {255, "ANY"}};
-	char buf[4 + 20] = "TYPE";
+	char buf[4 + DIGITS_MAX] = "TYPE";
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].type == type) {
 			word(l, "query_type", known[i].word);
 			return;
 		}
-	json_string(&l->j, "query_type", (struct str){buf, 4 + decimal(type, buf + 4)});
+	json_string(&l->j, "query_type",
+		    (struct str){buf, (size_t)(digits_put(buf + 4, type) - buf)});
 }
 
 static size_t dns_line(const struct dns_event *e, const struct event_origin *o,
@@ -674,7 +663,7 @@ size_t form_head(uint64_t seq, char buf[FORM_HEAD_MAX])
 	_Static_assert(FORM_VERSION == 1, "the head spells the version out");
 	_Static_assert(sizeof(version) + 20 + 1 <= FORM_HEAD_MAX, "20 digits fit");
 	memcpy(buf, version, n);
-	n += decimal(seq, buf + n);
+	n = (size_t)(digits_put(buf + n, seq) - buf);
 	buf[n++] = ',';
 	return n;
 }

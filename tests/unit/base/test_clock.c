@@ -196,6 +196,41 @@ static void test_real_clock_is_the_system_clock(void **state)
 	assert_true(now / 1000000 >= before - 1 && now / 1000000 <= after);
 }
 
+/* Kept or not, the text is that of the time. */
+static void test_kept_text_is_the_text(void **state)
+{
+	static const int64_t times[] = {
+		0,
+		999999,
+		1000000,
+		1999999,
+		1000000, /* back within the second */
+		999999,  /* and before it */
+		INT64_C(1795313476123456),
+		INT64_C(1795313476123457),
+		INT64_C(1795313477000000),
+		-1,
+		-1,
+		INT64_MIN,
+		INT64_MAX,
+		INT64_MAX,
+		INT64_C(253402300799999999),
+		INT64_C(1) << 57,
+		(INT64_C(1) << 57) - 1,
+		INT64_C(1) << 57,
+	};
+	struct time_text t = {.second_us = 0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(times); i++) {
+		char want[RFC3339_LEN + 1];
+
+		clock_format_rfc3339(times[i], want);
+		time_text_set(&t, times[i]);
+		assert_string_equal(t.text, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_rfc3339_forms_that_are_read),
 		cmocka_unit_test(test_anything_else_is_refused),
 		cmocka_unit_test(test_length_ends_the_text),
+		cmocka_unit_test(test_kept_text_is_the_text),
 		cmocka_unit_test(test_real_clock_is_the_system_clock),
 	};
 
