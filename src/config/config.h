@@ -130,6 +130,7 @@ struct config {
 		const char *dir; /* NULL = none configured */
 		uint64_t segment_bytes;
 		bool dns_events;
+		bool rollup; /* count allowed connections that are not in scope */
 	} ledger;
 	struct {
 		bool keep;       /* the passive DNS table over a restart */

@@ -104,6 +104,8 @@ const struct schema_row schema_rows[] = {
 	 0, "256MiB", "size at which a segment file is closed"},
 	{"ledger.dns_events", SCHEMA_FLAG, 0, 0, 0, AT(ledger.dns_events), 0, 0, "false",
 	 "write an event for each answer of a resolver"},
+	{"ledger.rollup", SCHEMA_FLAG, 0, 0, 0, AT(ledger.rollup), 0, 0, "false",
+	 "sum up allowed connections that are not in scope, minute by minute"},
 	LATER_KEY("ledger.keep", SCHEMA_DURATION, "how long closed segments are kept"),
 	LATER_KEY("ledger.keep_size", SCHEMA_SIZE, "how much of them is kept"),
 	LATER_KEY("ledger.when_full", SCHEMA_TEXT, "what happens when the disk is full"),

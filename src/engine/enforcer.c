@@ -21,6 +21,7 @@
 #include "engine/gateway.h"
 #include "engine/loader.h"
 #include "engine/selfcheck.h"
+#include "engine/volume.h"
 #include "record/form.h"
 
 #define TICK_US 10000
@@ -73,6 +74,7 @@ struct enforcer {
 	int64_t next_tick_us, next_stats_us, next_dump_us; /* monotonic */
 	int64_t next_save_us, save_us; /* of the passive DNS table; save_us 0 = never */
 	struct selfcheck check;
+	struct volume *volume;
 	bool busy; /* something came since the last tick */
 	bool stop;
 	bool orphaned; /* the supervisor is gone; rules that it put in place may stand */
@@ -108,6 +110,28 @@ static void put_line(struct enforcer *e, const char *tail, size_t len)
 	atomic_fetch_add(&e->sh->put, 1);
 }
 
+static void put_rollup(void *arg, const struct rollup_event *r)
+{
+	struct enforcer *e = arg;
+	char line[FORM_LINE_MAX];
+
+	put_line(e, line, form_rollup(r, &e->origin, line, sizeof(line)));
+}
+
+static struct volume_names names_of(const struct enforcer *e)
+{
+	return (struct volume_names){.vocabulary = &e->generation->vocabulary,
+				     .policy = e->generation->policy};
+}
+
+/* Before anything that they were counted under changes. */
+static void tell_counted(struct enforcer *e)
+{
+	const struct volume_names names = names_of(e);
+
+	volume_finish(e->volume, e->now_us, &names, put_rollup, e);
+}
+
 static void put_event(void *arg, const struct event_key *key,
 		      const struct event_digest *d, const char *tail, size_t len)
 {
@@ -115,7 +139,8 @@ static void put_event(void *arg, const struct event_key *key,
 	const enum selfcheck_trouble t = selfcheck_look(&e->check, d);
 
 	(void)key;
-	put_line(e, tail, len);
+	if (!volume_take(e->volume, d))
+		put_line(e, tail, len);
 	if (t != SELFCHECK_COUNT) {
 		char line[FORM_LINE_MAX] = "";
 		const struct system_event s = {.time_us = d->time_us,
@@ -224,6 +249,7 @@ static void end_load(struct enforcer *e)
 		loader_discard(e->loader, g);
 		reply(e, false, "the files changed while they were read; try again");
 	} else {
+		tell_counted(e);
 		e->generation = g;
 		use(e, e->order.mode, e->order.mark);
 		dns_writer_restart(e->dns);
@@ -263,6 +289,7 @@ static void take_order(struct enforcer *e)
 		return;
 	case GATEWAY_MODE:
 		give_up_load(e);
+		tell_counted(e);
 		use(e, o.mode, o.mark);
 		reply(e, true, e->name);
 		return;
@@ -451,11 +478,12 @@ static int open_all(struct enforcer *e, char error[300])
 	e->mask = c->capture.mark_mask;
 	e->mark = atomic_load(&e->sh->mark);
 	e->worker = worker_create(&wc);
+	e->volume = volume_create(c->ledger.rollup);
 	e->loader = loader_create(&e->cfg->load, false);
 	if (e->resolvers != NULL)
 		e->feed = dnstap_feed_create(e->resolvers);
-	if (e->worker == NULL || e->loader == NULL || e->dns == NULL ||
-	    (e->resolvers != NULL && e->feed == NULL)) {
+	if (e->worker == NULL || e->volume == NULL || e->loader == NULL ||
+	    e->dns == NULL || (e->resolvers != NULL && e->feed == NULL)) {
 		(void)snprintf(error, 300, "out of memory");
 		return -ENOMEM;
 	}
@@ -524,9 +552,12 @@ static void take_identity(struct enforcer *e)
 
 static void tick(struct enforcer *e)
 {
+	const struct volume_names names = names_of(e);
+
 	atomic_store(&e->sh->enforcer.beat_us, e->mono_us);
 	take_identity(e);
 	worker_tick(e->worker, e->now_us);
+	volume_tick(e->volume, e->now_us, &names, put_rollup, e);
 	if (e->queue != NULL)
 		nfqueue_watch(e->queue, e->now_us);
 	if (e->queue != NULL && nfqueue_flush(e->queue) != 0)
@@ -645,6 +676,7 @@ static void wind_up(struct enforcer *e)
 		(void)conntrack_dump_now(e->conntrack, STOP_DUMP_MS, take_report, e);
 	read_headers(e);
 	worker_finish(e->worker, e->now_us);
+	tell_counted(e);
 	dns_writer_all(e->dns, e->worker, e->generation, e->now_us);
 	publish(e);
 }
@@ -698,6 +730,7 @@ int enforcer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	source_close(e.headers);
 	nfqueue_close(e.queue);
 	inject_close(e.inject);
+	volume_destroy(e.volume);
 	atomic_store(&sh->enforcer.ready, false); /* all of its events are in the ring */
 	return rc == 0 ? 0 : 3;
 }

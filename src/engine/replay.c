@@ -15,6 +15,7 @@
 #include "engine/feeds.h"
 #include "engine/resolve.h"
 #include "engine/selfcheck.h"
+#include "engine/volume.h"
 #include "record/form.h"
 
 #define IN_RING_BYTES  ((size_t)8 << 20)
@@ -38,7 +39,7 @@ struct out_record {
 	struct event_key key;
 	bool progress; /* no event: everything up to key has been told */
 	bool end;
-	uint32_t host_len, word_len, signal_len, peer_len, tail_len;
+	uint32_t host_len, word_len, signal_len, peer_len, principal_len, tail_len;
 	struct event_digest digest;
 };
 
@@ -71,6 +72,7 @@ struct replay {
 	struct dnstap_logs *logs;  /* NULL = none */
 	int64_t clock_us;          /* of the last frame */
 	struct read_mark mark;
+	struct volume *volume;
 	struct selfcheck check; /* of the events, in their order */
 	bool any_frame;
 };
@@ -119,12 +121,35 @@ static void write_system(struct replay *r, int64_t time_us, const char *what,
 		write_event(r, &d, line, len);
 }
 
+static void write_rollup(void *arg, const struct rollup_event *e)
+{
+	struct replay *r = arg;
+	char line[FORM_LINE_MAX];
+	const struct event_digest d = {.type = EVENT_ROLLUP, .time_us = e->time_us};
+	const size_t len = form_rollup(e, &r->origin, line, sizeof(line));
+
+	if (len > 0)
+		write_event(r, &d, line, len);
+}
+
+static struct volume_names names_of(const struct replay *r)
+{
+	const struct generation *g = r->cfg->generation;
+
+	return (struct volume_names){.vocabulary = &g->vocabulary, .policy = g->policy};
+}
+
 static void take_event(struct replay *r, const struct event_digest *d, const char *tail,
 		       size_t len)
 {
+	const struct volume_names names = names_of(r);
 	enum selfcheck_trouble t;
 
-	write_event(r, d, tail, len);
+	volume_tick(r->volume, d->time_us, &names, write_rollup, r);
+	if (!volume_take(r->volume, d))
+		write_event(r, d, tail, len);
+	else if (r->cfg->observe != NULL)
+		r->cfg->observe(r->cfg->arg, d);
 	t = selfcheck_look(&r->check, d);
 	if (t == SELFCHECK_COUNT)
 		return;
@@ -438,10 +463,11 @@ static void put_shared(void *arg, const struct event_key *key,
 				 .word_len = (uint32_t)d->word.len,
 				 .signal_len = (uint32_t)d->signal.len,
 				 .peer_len = (uint32_t)d->peer.len,
+				 .principal_len = (uint32_t)d->principal.len,
 				 .tail_len = (uint32_t)len,
 				 .digest = *d};
 	size_t all = sizeof(rec) + d->host.len + d->word.len + d->signal.len +
-		     d->peer.len + len;
+		     d->peer.len + d->principal.len + len;
 	unsigned tries = 0;
 	char *at;
 
@@ -452,6 +478,7 @@ static void put_shared(void *arg, const struct event_key *key,
 	at = append(at, d->word);
 	at = append(at, d->signal);
 	at = append(at, d->peer);
+	at = append(at, d->principal);
 	(void)append(at, (struct str){tail, len});
 	ring_commit(l->out, all);
 }
@@ -564,6 +591,9 @@ static void write_record(struct replay *r, const struct out_record *rec)
 	at += rec->signal_len;
 	d.peer = (struct str){rec->peer_len == 0 ? NULL : at, rec->peer_len};
 	at += rec->peer_len;
+	d.principal =
+		(struct str){rec->principal_len == 0 ? NULL : at, rec->principal_len};
+	at += rec->principal_len;
 	take_event(r, &d, at, rec->tail_len);
 }
 
@@ -764,9 +794,10 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 	if (cfg->dnstap_count > 0)
 		r->logs = dnstap_logs_open(cfg->generation, cfg->dnstap,
 					   cfg->dnstap_count, note_log_damage, r);
-	rc = cfg->dnstap_count > 0 && r->logs == NULL ? -ENOMEM
-	     : cfg->workers <= 1                      ? run_one(r)
-						      : run_many(r);
+	r->volume = volume_create(cfg->generation->config->ledger.rollup);
+	rc = r->volume == NULL || (cfg->dnstap_count > 0 && r->logs == NULL) ? -ENOMEM
+	     : cfg->workers <= 1                                             ? run_one(r)
+				 : run_many(r);
 	if (r->logs != NULL)
 		ret->dnstap = *dnstap_logs_stats(r->logs);
 	for (unsigned i = 0; i < cfg->workers; i++)
@@ -784,8 +815,13 @@ int replay_run(const struct replay_cfg *cfg, struct replay_result *ret)
 		for (unsigned i = 0; i < DECODE_RESULT_COUNT; i++)
 			ret->stats.decode[i] += counts[i];
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		const struct volume_names names = names_of(r);
+
+		volume_finish(r->volume, ret->clock_us, &names, write_rollup, r);
 		write_end(r);
+	}
+	volume_destroy(r->volume);
 	decoder_destroy(r->fragments);
 	decoder_destroy(r->resolvers);
 	resolve_destroy(r->asked);

@@ -130,6 +130,21 @@ struct dns_event {
 	struct addr answers[DNS_EVENT_ANSWERS_MAX];
 };
 
+/* Connections that were only counted: engine/volume.h. */
+struct rollup_event {
+	int64_t time_us;
+	struct str principal, site, host, service;
+	enum role role;
+	bool has_role;
+	enum verdict verdict, would;
+	enum verdict_reason reason;
+	enum gate gate;         /* that decided, or would; GATE_COUNT = none */
+	struct rule_place rule; /* of that gate */
+	uint64_t count, ends;   /* connections begun, connections ended */
+	uint64_t packets_out, bytes_out, packets_in, bytes_in; /* of those ended */
+	int64_t first_us, last_us; /* starts of the first and the last; with count */
+};
+
 /* Someone changed what the gateway does. */
 struct change_event {
 	int64_t time_us;
@@ -169,7 +184,8 @@ enum event_type {
 	EVENT_SYSTEM,
 	EVENT_LOSS,
 	EVENT_DNS,
-	EVENT_CHANGE
+	EVENT_CHANGE,
+	EVENT_ROLLUP
 };
 
 #define DIGEST_CONNECTORS_MAX 32
@@ -188,19 +204,22 @@ struct event_digest {
 	enum direction direction;
 	uint8_t ip_proto;
 	enum verdict verdict, would;
+	enum verdict_reason reason;
 	enum gate gate, would_gate;
 	enum end_reason end_reason;
+	bool in_scope;    /* the service is, or the source is no mere user */
 	uint16_t service; /* vocabulary.services, or ID_NONE */
 	uint16_t site;    /* vocabulary.sites, or ID_NONE */
 	uint16_t source;  /* vocabulary.sources, or ID_NONE */
 	uint32_t rule, would_rule;
 	uint32_t flags;
 	uint64_t flow_id;
-	int64_t time_us;
+	int64_t time_us, start_us;
+	uint64_t packets_out, bytes_out, packets_in, bytes_in;
 	char country[3];
 	uint8_t connector_count; /* of vocabulary.connectors; further ones are not told */
 	uint16_t connectors[DIGEST_CONNECTORS_MAX];
-	struct str host;
+	struct str host, principal;
 	struct str
 		word; /* what the service's row lists: environment, organization, ... */
 	struct str signal; /* EVENT_SIGNAL: its name */

@@ -628,6 +628,51 @@ size_t form_dns(const struct dns_event *e, const struct event_origin *o, char *b
 	return dns_line(e, o, &l);
 }
 
+static size_t rollup_line(const struct rollup_event *e, const struct event_origin *o,
+			  struct line *l)
+{
+	origin(l, e->time_us, "rollup", o);
+	text(l, "site", e->site);
+	if (e->has_role)
+		word(l, "role", role_name(e->role));
+	text(l, "principal", e->principal);
+	text(l, "host", e->host);
+	text(l, "service", e->service);
+	word(l, "verdict", verdict_name(e->verdict));
+	if (e->would != VERDICT_NONE && e->would != e->verdict)
+		word(l, "would_verdict", verdict_name(e->would));
+	word(l, "reason", verdict_reason_name(e->reason));
+	if (e->gate < GATE_COUNT)
+		word(l, "gate", gate_name(e->gate));
+	rule(l, "rule", &e->rule);
+	text(l, "rule_label", e->rule.label);
+	json_u64(&l->j, "count", e->count);
+	json_u64(&l->j, "ends", e->ends);
+	json_u64(&l->j, "packets_out", e->packets_out);
+	json_u64(&l->j, "bytes_out", e->bytes_out);
+	json_u64(&l->j, "packets_in", e->packets_in);
+	json_u64(&l->j, "bytes_in", e->bytes_in);
+	if (e->count > 0) {
+		moment(l, "first", e->first_us);
+		moment(l, "last", e->last_us);
+	}
+	return line_end(l);
+}
+
+size_t form_rollup(const struct rollup_event *e, const struct event_origin *o, char *buf,
+		   size_t size)
+{
+	struct line l;
+	size_t n;
+
+	line_begin(&l, buf, size, UNCUT);
+	n = rollup_line(e, o, &l);
+	if (n > 0)
+		return n;
+	line_begin(&l, buf, size, CUT_TEXT);
+	return rollup_line(e, o, &l);
+}
+
 static size_t change_line(const struct change_event *e, const struct event_origin *o,
 			  struct line *l)
 {

@@ -34,6 +34,8 @@ size_t form_loss(const struct loss_event *e, const struct event_origin *o, char 
 
 size_t form_dns(const struct dns_event *e, const struct event_origin *o, char *buf,
 		size_t size);
+size_t form_rollup(const struct rollup_event *e, const struct event_origin *o, char *buf,
+		   size_t size);
 size_t form_change(const struct change_event *e, const struct event_origin *o, char *buf,
 		   size_t size);
 

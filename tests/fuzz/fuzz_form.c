@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random fields through form_flow(), form_signal(), form_system(), form_dns() and
- * form_change(): whatever the wire or a person said, a line is one JSON object in valid UTF-8, on one line, without an empty string.
+ * form_change(), form_rollup(): whatever the wire or a person said, a line is one JSON object in valid UTF-8, on one line, without an empty string.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,6 +299,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct system_event y;
 	struct dns_event n;
 	struct change_event h;
+	struct rollup_event r;
 
 	texts_bytes = o.sensor.len;
 	for (size_t i = 0; i < WORDS; i++)
@@ -329,5 +330,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .old_generation = e.sni,
 				  .new_generation = p.as_org};
 	check_line(buf, form_change(&h, &o, buf, sizeof(buf)));
+	r = (struct rollup_event){.time_us = e.time_us,
+				  .principal = e.principal,
+				  .host = e.host,
+				  .site = e.url,
+				  .service = p.as_org,
+				  .rule = e.rule,
+				  .verdict = VERDICT_DENY,
+				  .gate = GATE_COUNT,
+				  .count = e.bytes_out,
+				  .first_us = e.start_us};
+	check_line(buf, form_rollup(&r, &o, buf, sizeof(buf)));
 	return 0;
 }

@@ -29,6 +29,42 @@ else
 	bad=1
 fi
 
+# ---- what is only counted: the same for any number of workers, and nothing is lost -----------------
+{
+	sed "s|\"\.\./\.\./|\"$PWD/|; s|\"\.\./|\"$PWD/tests/|; s|\"holidays|\"$PWD/tests/demo/holidays|" tests/demo/demo.conf
+	echo 'ledger = { rollup = true; };'
+} >"$t/rollup.conf"
+for n in 1 2 3; do
+	./weir replay -q -c "$t/rollup.conf" -j $n --events "$t/rollup.$n" tests/demo/demo.pcap tests/captures/real/*.pcap || exit 1
+done
+if cmp "$t/rollup.1" "$t/rollup.2" && cmp "$t/rollup.1" "$t/rollup.3"; then
+	echo "ok - 1, 2 and 3 workers write the same rollups"
+else
+	echo "not ok - rollups depend on the workers"
+	bad=1
+fi
+python3 - "$t/one" "$t/rollup.1" <<'PY' || bad=1
+import json, sys
+whole, counted = ([json.loads(line) for line in open(f)] for f in sys.argv[1:])
+def sums(events):
+    starts = ends = out = 0
+    for e in events:
+        if e["type"] == "flow":
+            starts += e["phase"] == "start"
+            ends += e["phase"] == "end"
+            out += e.get("bytes_out", 0) if e["phase"] == "end" else 0
+        elif e["type"] == "rollup":
+            starts += e["count"]
+            ends += e["ends"]
+            out += e["bytes_out"]
+    return starts, ends, out
+rollups = sum(e["type"] == "rollup" for e in counted)
+same = sums(whole) == sums(counted)
+print("ok" if same and rollups > 0 and len(counted) < len(whole) else "not ok",
+      f"- {len(counted)} events with {rollups} rollups tell of as many connections, ends and bytes as {len(whole)}")
+sys.exit(not same)
+PY
+
 # ---- self-checks: nobody in the demo is inside of this site -----------------------------------
 echo 'sites = ({ name = "elsewhere"; inside = [ "192.0.2.0/24" ]; });' >"$t/elsewhere.conf"
 later() { # DAYS OUT: the demo, on another day

@@ -419,6 +419,46 @@ static void changes(void **state)
 	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
 }
 
+static void rollups(void **state)
+{
+	static char control[8192];
+	char buf[FORM_LINE_MAX] = "";
+	struct sample s;
+	struct rollup_event e;
+
+	sample_fill(&s);
+	e = (struct rollup_event){
+		.time_us = s.flow.time_us,
+		.principal = STR("10.10.9.31"),
+		.site = STR("munich"),
+		.host = STR("\"odd\".example"),
+		.service = STR("sql"),
+		.has_role = true,
+		.role = ROLE_DESKTOP,
+		.verdict = VERDICT_ALLOW,
+		.would = VERDICT_DENY,
+		.gate = GATE_OWN,
+		.rule = s.flow.rule,
+		.count = UINT64_MAX,
+		.ends = 3,
+		.bytes_out = 70000,
+		.first_us = 1,
+		.last_us = 2,
+	};
+	expect_line(state, buf, form_rollup(&e, &s.origin, buf, sizeof(buf)));
+	assert_non_null(strstr(buf, "\"would_verdict\":\"deny\""));
+	assert_non_null(strstr(buf, "\"count\":18446744073709551615,\"ends\":3"));
+	assert_non_null(strstr(buf, "\"first\":\"1970-01-01T00:00:00.000001Z\""));
+	memset(buf, 0, sizeof(buf)); /* the form writes no NUL */
+	e = (struct rollup_event){.verdict = VERDICT_DENY, .ends = 1, .gate = GATE_COUNT};
+	expect_line(state, buf, form_rollup(&e, &s.origin, buf, sizeof(buf)));
+	assert_null(strstr(buf, "first"));
+	assert_null(strstr(buf, "gate"));
+	memset(control, 3, sizeof(control));
+	e.host = e.principal = (struct str){control, sizeof(control)};
+	expect_line(state, buf, form_rollup(&e, &s.origin, buf, sizeof(buf)));
+}
+
 static void no_room_is_said_of_dns_and_changes_too(void **state)
 {
 	char buf[FORM_LINE_MAX];
@@ -486,6 +526,7 @@ int main(void)
 		cmocka_unit_test(answers_of_resolvers),
 		cmocka_unit_test(answers_that_are_many_or_hostile),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(rollups),
 		cmocka_unit_test(no_room_is_said_of_dns_and_changes_too),
 		cmocka_unit_test(the_file_of_lines_holds_no_more),
 		cmocka_unit_test(heads),
