@@ -56,7 +56,7 @@ static bool is_wanted(const struct options *o, const struct record_line *l)
 /* The form's length; 0 = it has none, which was counted. */
 static size_t form(struct exporting *e)
 {
-	const struct str version = STR(WEIR_VERSION);
+	const struct str version = str_of(program_version);
 	size_t n = 0;
 
 	if (!e->o->asim)

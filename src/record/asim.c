@@ -218,6 +218,7 @@ static struct outcome outcome_of(const struct record_line *l, enum line_action a
 		return (struct outcome){"Success", "Simulation", "Allow"};
 	case LINE_DROPPED:
 		return (struct outcome){"Failure", details, "Drop"};
+	case LINE_DENIED:
 	case LINE_REJECTED:
 		return (struct outcome){"Failure", details, "Deny"};
 	case LINE_RESET:

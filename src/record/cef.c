@@ -281,6 +281,7 @@ static struct said flow_said(const struct record_line *l)
 	case LINE_NOT_ENFORCED:
 		return (struct said){STR("deny-passed"),
 				     "Connection denied, not enforced"};
+	case LINE_DENIED:
 	case LINE_DROPPED:
 	case LINE_REJECTED:
 	case LINE_RESET:
@@ -366,6 +367,7 @@ static void action(struct cef *c, const struct record_line *l)
 	} words[] = {
 		[LINE_ACTION_NONE] = {NULL, NULL},
 		[LINE_ALLOWED] = {"allowed", "success"},
+		[LINE_DENIED] = {"denied", NULL},
 		[LINE_NOT_ENFORCED] = {"not-enforced", "success"},
 		[LINE_DROPPED] = {"blocked", "failure"},
 		[LINE_REJECTED] = {"blocked", "failure"},

@@ -275,6 +275,10 @@ enum line_action line_action(const struct record_line *l)
 	case VERDICT_COUNT:
 		return LINE_ACTION_NONE;
 	}
+	if (line_text(l, LINE_FIELD_EFFECT).len == 0)
+		return mode_find(line_text(l, LINE_FIELD_MODE)) == MODE_ENFORCE
+			       ? LINE_DENIED
+			       : LINE_NOT_ENFORCED;
 	switch (effect_find(line_text(l, LINE_FIELD_EFFECT))) {
 	case EFFECT_NONE:
 	case EFFECT_PASSED:
@@ -292,11 +296,6 @@ enum line_action line_action(const struct record_line *l)
 		break;
 	}
 	return LINE_ACTION_NONE;
-}
-
-bool line_blocked(enum line_action a)
-{
-	return a == LINE_DROPPED || a == LINE_REJECTED || a == LINE_RESET;
 }
 
 static unsigned flow_severity(const struct record_line *l)

@@ -234,6 +234,7 @@ static inline struct str line_text(const struct record_line *l, enum line_field 
 enum line_action {
 	LINE_ACTION_NONE = 0, /* not judged, or it cannot be told */
 	LINE_ALLOWED,
+	LINE_DENIED,       /* in mode enforce; what was done is not told: roll-ups */
 	LINE_NOT_ENFORCED, /* denied, and it passed: replay, monitor, panic */
 	LINE_DROPPED,
 	LINE_REJECTED,
@@ -242,7 +243,6 @@ enum line_action {
 };
 
 enum line_action line_action(const struct record_line *l);
-bool line_blocked(enum line_action a); /* and known to be */
 
 /* 0 to 10 as CEF counts: to 3 low, to 6 medium, to 8 high, above very high.  docs/forms.md. */
 unsigned line_severity(const struct record_line *l);
