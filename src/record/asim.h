@@ -30,9 +30,10 @@
 #include "record/line.h"
 
 /*
- * A value is escaped again: at most six bytes of one (a DEL), and some stand twice.
+ * Six bytes (of a DEL's escape) for each of the line's at most 16,384, thrice (a sensor stands in
+ * three columns), and the columns' names.
  */
-#define ASIM_LINE_MAX 131072
+#define ASIM_LINE_MAX 327680
 
 /* R(field, column): what is written as it stands.  Both tables know AdditionalFields. */
 #define ASIM_NETWORK_ROWS(R)                    \

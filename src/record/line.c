@@ -226,6 +226,15 @@ static void check_whole(struct reading *r, const struct json_token *first)
 		unsound(r, first, "is of another version of the ledger's form");
 }
 
+/* Ends of lines and tabs stand in no line of ours, and what is kept as it stands is one line. */
+static bool has_controls(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < 0x20)
+			return true;
+	return false;
+}
+
 enum line_answer record_line_read(const struct ledger_line *line, struct diag *d,
 				  struct record_line *ret)
 {
@@ -241,13 +250,14 @@ enum line_answer record_line_read(const struct ledger_line *line, struct diag *d
 			   "a line of over %d bytes: no event is so long", LINE_TEXT_MAX);
 		return LINE_UNSOUND;
 	}
-	if (memchr(line->text.p, '\n', line->text.len) != NULL ||
-	    !json_read_next(&ret->json, &first) || first.kind != JSON_READ_OBJECT) {
+	if (has_controls(line->text) || !json_read_next(&ret->json, &first) ||
+	    first.kind != JSON_READ_OBJECT) {
 		if (!json_read_failed(&ret->json))
 			diag_error(
 				d,
 				((struct span){.file = line->file, .line = line->line}),
-				"is no event: a JSON object on one line");
+				"is no event: a JSON object on one line, "
+				"without control bytes");
 		return LINE_UNSOUND;
 	}
 	while (json_read_next(&ret->json, &t) && t.kind == JSON_READ_KEY)
