@@ -294,15 +294,15 @@ int export_forms(const char *word, int argc, char *argv[])
 		{NULL, 0, NULL, 0},
 	};
 	struct options opts = {.since_us = INT64_MIN, .until_us = INT64_MAX};
-	int o, code = EXIT_FINE;
+	int o, code;
 
 	opts.asim = strcmp(word, "asim") == 0;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
-	while (code == EXIT_FINE &&
-	       (o = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1)
+	while ((o = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1) {
 		code = take(&opts, o, optarg);
-	if (code != EXIT_FINE)
-		return code;
+		if (code != EXIT_FINE)
+			return code;
+	}
 	if (optind != argc)
 		return usage_error("export", "'%s': %s takes no operand", argv[optind],
 				   word);

@@ -85,11 +85,11 @@ static enum line_field either(const struct writing *w, enum line_field a,
 static void upper(struct writing *w, const char *column, struct str s)
 {
 	char buf[UPPER_MAX];
+	size_t n = 0;
 
-	s.len = s.len < UPPER_MAX ? s.len : UPPER_MAX;
-	for (size_t i = 0; i < s.len; i++)
-		buf[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - 32) : s.p[i];
-	text(w, column, (struct str){buf, s.len});
+	for (; n < s.len && n < sizeof(buf); n++)
+		buf[n] = s.p[n] >= 'a' && s.p[n] <= 'z' ? (char)(s.p[n] - 32) : s.p[n];
+	text(w, column, (struct str){buf, n});
 }
 
 static void rows(struct writing *w, const struct row *list, size_t count)

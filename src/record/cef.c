@@ -140,14 +140,15 @@ static void pair(struct cef *c, struct str key, struct str value, size_t most)
 
 static void labelled(struct cef *c, const struct row *r, struct str value)
 {
+	const struct str tail = STR("Label");
 	char key[32];
 
 	pair(c, r->key, value, r->most);
-	if (r->label == NULL || value.len == 0 || r->key.len > sizeof(key) - 5)
+	if (r->label == NULL || value.len == 0 || r->key.len > sizeof(key) - tail.len)
 		return;
 	memcpy(key, r->key.p, r->key.len);
-	memcpy(key + r->key.len, "Label", 5);
-	pair(c, (struct str){key, r->key.len + 5}, str_of(r->label), HEADER_MAX);
+	memcpy(key + r->key.len, tail.p, tail.len);
+	pair(c, (struct str){key, r->key.len + tail.len}, str_of(r->label), HEADER_MAX);
 }
 
 static struct str decimal(uint64_t v, char buf[20])

@@ -42,8 +42,8 @@ static size_t longest(const char *type, const char *field, const char *fill)
 	size_t at = (size_t)n;
 
 	while (at + strlen(fill) + 2 <= LINE_TEXT_MAX) {
-		memcpy(text + at, fill, strlen(fill));
-		at += strlen(fill);
+		for (const char *p = fill; *p != '\0'; p++)
+			text[at++] = *p;
 	}
 	text[at++] = '"';
 	text[at++] = '}';
