@@ -95,7 +95,7 @@ Q := @
 say = @printf '  %-7s %s\n' $1 $2;
 endif
 
-.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy bench-forms names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
+.PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
         segmentation garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
@@ -237,6 +237,7 @@ bench-names: $(B)/bench/catalog_names
 bench-policy: $(B)/bench/policy
 	$< 1000 200000 1000
 # Each line of the demo's ledger, read and written in both forms, so many times.
+.PHONY: bench-forms
 bench-forms: weir $(B)/bench/forms
 	@rm -rf $(B)/bench/forms-ledger
 	./weir replay -c tests/demo/demo.conf -o $(B)/bench/forms-ledger tests/demo/demo.pcap >/dev/null
