@@ -12,6 +12,7 @@
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-names  a host name's lookup in the catalogue: at most 150 ns
 #   make bench-policy  a decision with large tables and at the caps: at most 1 and 200 us
+#   make bench-forms  an event in the forms of other tools: CEF and ASIM
 #   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
@@ -212,7 +213,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo policy)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names forms geo policy)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
@@ -235,6 +236,12 @@ bench-names: $(B)/bench/catalog_names
 # Median of a usual decision and of one at the caps in ns, and loading in ms.
 bench-policy: $(B)/bench/policy
 	$< 1000 200000 1000
+# Each line of the demo's ledger, read and written in both forms, so many times.
+.PHONY: bench-forms
+bench-forms: weir $(B)/bench/forms
+	@rm -rf $(B)/bench/forms-ledger
+	./weir replay -c tests/demo/demo.conf -o $(B)/bench/forms-ledger tests/demo/demo.pcap >/dev/null
+	$(B)/bench/forms $(B)/bench/forms-ledger/000001.jsonl 200
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 # BENCH_GUESS holds CONNECTIONS RATE ROUNDS.

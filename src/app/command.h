@@ -35,6 +35,8 @@ struct common {
 	bool exempt;          /* the same */
 };
 
+extern const char program_version[];
+
 /* The folder of shipped data: $WEIR_SHARE, beside the program, or ../share/weir. */
 const char *share_folder(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * export - what other tools want to know of our sites: the IP firewall of an environment,
- * Sentinel's watch list of network addresses.
+ * Sentinel's watch list of network addresses.  Events are export_forms.c's matter.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/export_forms.h"
 #include "app/reach.h"
 #include "base/json.h"
 #include "import/ranges.h"
@@ -392,8 +393,11 @@ static int with_word(const struct options *o, const char *word)
 		return export(o, ip_firewall);
 	}
 	if (strcmp(word, "watchlist") != 0)
-		return usage_error("export", "'%s': write ip-firewall or watchlist",
-				   word);
+		return usage_error(
+			"export",
+			"'%s': write ip-firewall or watchlist, or first of all "
+			"cef or asim",
+			word);
 	if (o->common.json || o->range_count > 0 || o->enforce)
 		return usage_error("export",
 				   "--json, --range and --enforce are for ip-firewall");
@@ -415,6 +419,12 @@ static int run(int argc, char *argv[])
 	struct options opts = {0};
 	int o;
 
+	if (argc > 1 && export_forms_has(argv[1])) {
+		const char *word = argv[1];
+
+		argv[1] = argv[0];
+		return export_forms(word, argc - 1, argv + 1);
+	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
 	while ((o = getopt_long(argc, argv, "c:r:", longs, NULL)) != -1) {
 		if (o == 'c')
@@ -434,16 +444,18 @@ static int run(int argc, char *argv[])
 			return usage_error("export", "see the options");
 	}
 	if (argc - optind != 1)
-		return usage_error("export", "one of: ip-firewall, watchlist");
+		return usage_error("export", "one of: cef, asim, ip-firewall, watchlist");
 	return with_word(&opts, argv[optind]);
 }
 
 const struct command command_export = {
 	.name = "export",
-	.summary = "what Microsoft's tools want to know of our sites",
+	.summary = "events for SIEMs; what Microsoft's tools want to know of our sites",
 	.run = run,
 	.help = "usage: weir export ip-firewall --environment NAME [options]\n"
 		"       weir export watchlist [--environment NAME] [options]\n"
+		"       weir export cef|asim [--ledger DIR] [--since TIME] [--until TIME]\n"
+		"                   [--type TYPE,...] [-o FILE] [-c FILE]\n"
 		"\n"
 		"ip-firewall: the value of allowediprangeforfirewall for an environment: the egress\n"
 		"addresses of the sites that the rules let reach it.  At most 200 ranges of 4,000\n"
@@ -454,6 +466,10 @@ const struct command command_export = {
 		"prefixes of all sites; for an environment the egress of the sites that reach it, with\n"
 		"the tag AllowDataverse.  A cell that would be a formula begins with an apostrophe.\n"
 		"\n"
+		"cef: a ledger's events in the Common Event Format, a line each, for Sentinel's\n"
+		"CommonSecurityLog and other SIEMs.  asim: connections and signals as rows of Sentinel's\n"
+		"tables ASimNetworkSessionLogs and ASimAlertEventLogs, a JSON object a line.\n"
+		"\n"
 		"  --environment NAME  of an `environment` line of the rules, or its GUID\n"
 		"  --site NAME         this site, whatever the rules say; may be repeated\n"
 		"  --range PREFIX      this range too; may be repeated\n"
@@ -461,7 +477,12 @@ const struct command command_export = {
 		"  --enforce           ... audit mode is off\n"
 		"  -c FILE             configuration (default: /etc/weir/weir.conf)\n"
 		"  -r FILE             rule file; replaces the configuration's list; repeatable\n"
+		"  --ledger DIR        default: ledger.dir of the configuration\n"
+		"  --since, --until    from that time on, and up to but not at it: RFC 3339, or a day (UTC)\n"
+		"  --type TYPE,...     only such events: flow, signal, system, loss, rollup, incident, dns,\n"
+		"                      change, seal\n"
+		"  -o FILE             not to standard output; replaced when whole\n"
 		"\n"
-		"Exit status: 0 fine; 1 errors in the files, or no list that can be written; 2 usage;\n"
+		"Exit status: 0 fine; 1 errors in the files, lines that are no events, or no list that can be written; 2 usage;\n"
 		"3 could not.\n",
 };

@@ -15,6 +15,8 @@
 #include "config/config.h"
 #include "identify/ndpi.h"
 
+const char program_version[] = WEIR_VERSION;
+
 static const struct command *const commands[] = {
 	&command_replay, &command_check,   &command_explain, &command_lookup,
 	&command_rules,  &command_run,     &command_ctl,     &command_off,
@@ -132,7 +134,7 @@ int finish_output(int code)
 static int print_version(void)
 {
 	(void)printf("weir %s\n%s\nnDPI %s\nlibmaxminddb %s\nlibconfig %s\n",
-		     WEIR_VERSION, capture_library_version(), ndpi_library_version(),
+		     program_version, capture_library_version(), ndpi_library_version(),
 		     mmdb_library_version(), config_library_version());
 	return finish_output(EXIT_FINE);
 }
