@@ -148,6 +148,7 @@ enum line_kind {
 	X(DETAIL, "detail", OBJECT)                   \
 	X(MESSAGE, "message", TEXT)                   \
 	X(COUNTED, "count", NUMBER)                   \
+	X(ENDS, "ends", NUMBER)                       \
 	X(FROM, "from", TIME)                         \
 	X(TO, "to", TIME)                             \
 	X(FIRST, "first", TIME)                       \
