@@ -176,7 +176,9 @@ struct rule {
 	struct str expires; /* YYYY-MM-DD */
 	int64_t expires_us; /* the first instant after that day, UTC */
 	uint32_t skip;      /* exceptions: 1u << gate */
-	uint32_t order;     /* endpoint lines */
+	/* exceptions: FIELD_CONNECTOR, CONNECTOR_ANY = custom-connectors; single lists */
+	struct item *skip_lists;
+	uint32_t order; /* endpoint lines */
 	enum custom_group group;
 	struct str pattern; /* endpoint lines: as written, trimmed */
 	struct str folded;  /* endpoint lines: as matched */

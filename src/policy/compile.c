@@ -331,6 +331,19 @@ static void compile_time(struct compiler *c, const struct condition *k, struct t
 	t->part_count = 1;
 }
 
+/* Single lists that an exception skips. */
+static void compile_skip(struct compiler *c, const struct rule *r, struct line *l)
+{
+	struct group g = {.items = r->skip_lists};
+
+	for (const struct item *it = r->skip_lists; it != NULL; it = it->next) {
+		g.count++;
+		l->skip_custom = l->skip_custom || it->id == CONNECTOR_ANY;
+	}
+	if (g.count > (l->skip_custom ? 1u : 0u))
+		l->skip_lists = compile_ids(c, &g);
+}
+
 static void compile_line(struct compiler *c, const struct rule *r, struct line *l)
 {
 	struct test *tests;
@@ -350,6 +363,7 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 	};
 	if (tests == NULL)
 		return;
+	compile_skip(c, r, l);
 	c->rule = r;
 	for (const struct condition *k = r->conditions; k != NULL; k = k->next) {
 		struct test *t = &tests[l->test_count];

@@ -68,6 +68,7 @@ void question_init(struct question *q, const struct program *p, const struct sub
 {
 	q->p = p;
 	q->s = s;
+	q->exception = NULL;
 	q->blank_host = s->host.len == 0 && !s->name_pending;
 	q->egress_known = !is_zero(&s->egress);
 	q->in_scope = s->in_scope;

@@ -100,7 +100,10 @@ struct line {
 	uint32_t rule;      /* number */
 	int64_t expires_us; /* INT64_MAX = never */
 	uint32_t skip;      /* exceptions: gates; 1u << gate */
-	uint32_t layer;     /* gate connectors: sorted by it; 0 = written by hand */
+	/* exceptions: of lists of single connectors; NULL = none */
+	const struct bitset *skip_lists;
+	bool skip_custom; /* ... and the patterns of custom connectors */
+	uint32_t layer;   /* gate connectors: sorted by it; 0 = written by hand */
 	uint32_t test_count;
 	const struct test *tests;
 	const struct bitset *connectors; /* gate connectors; NULL = any */
@@ -241,7 +244,8 @@ enum tri {
 struct question {
 	const struct program *p;
 	const struct subject *s;
-	bool blank_host; /* no host, and none is coming */
+	const struct line *exception; /* that is in force; NULL = none */
+	bool blank_host;              /* no host, and none is coming */
 	bool egress_known;
 	bool in_scope; /* walk_default() asks both ways while a name may still bring it */
 	enum ownership

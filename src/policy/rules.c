@@ -183,14 +183,79 @@ static bool read_expires(struct parser *ps, struct rule *r)
 	return true;
 }
 
+/* The connector whose list is meant: the part of `t` from `at` on. */
+static struct item *read_skipped(struct parser *ps, enum gate g, const struct token *t,
+				 size_t at)
+{
+	struct token name = *t;
+	struct item *it;
+
+	name.type = TOKEN_STRING;
+	name.text = (struct str){t->text.p + at, t->text.len - at};
+	if (t->macro == NULL) {
+		name.col += (unsigned)at + (t->type == TOKEN_STRING);
+		name.len = (unsigned)name.text.len;
+	}
+	if (g == GATE_CONNECTORS) {
+		if (!str_equal(name.text, STR("custom-connectors"))) {
+			complain(ps, &name,
+				 "gate connectors has one list, of the custom "
+				 "connectors");
+			diag_remedy(ps->d, "connectors:custom-connectors, or connectors");
+			return NULL;
+		}
+		it = item_new(ps, FIELD_CONNECTOR);
+		if (it != NULL) {
+			it->id = CONNECTOR_ANY;
+			it->text = STR("custom-connectors");
+		}
+		return it;
+	}
+	it = item_read(ps, FIELD_CONNECTOR, &name);
+	if (it == NULL ||
+	    list_family(ps->ast->vocabulary->connectors.words[it->id]) != FAMILY_COUNT)
+		return it;
+	complain(ps, &name, "no list of gate endpoints is about connector %.*s",
+		 SHOWN(it->text));
+	diag_remedy(ps->d, "skip connectors, when its data group is in the way");
+	return NULL;
+}
+
+/* `endpoints:shared_sql`: the lists of one connector, and no other. */
+static bool read_skip_list(struct parser *ps, struct rule *r, const struct token *t,
+			   size_t colon)
+{
+	const enum gate g = gate_find((struct str){t->text.p, colon});
+	struct item **end = &r->skip_lists;
+	struct item *it;
+
+	if (g != GATE_ENDPOINTS && g != GATE_CONNECTORS) {
+		complain(ps, t, "only gate endpoints and gate connectors have lists");
+		diag_remedy(ps->d, "endpoints:shared_sql, for example, or a gate's name");
+		return false;
+	}
+	it = read_skipped(ps, g, t, colon + 1);
+	if (it == NULL)
+		return false;
+	for (; *end != NULL; end = &(*end)->next)
+		if ((*end)->id == it->id)
+			return true;
+	*end = it;
+	return true;
+}
+
 static bool read_skip_gate(struct parser *ps, struct rule *r)
 {
 	const struct token *t = parser_text(ps, "the name of a gate");
+	const char *colon;
 	enum gate g;
 
 	if (t == NULL)
 		return false;
 	g = gate_find(t->text);
+	colon = memchr(t->text.p, ':', t->text.len);
+	if (g == GATE_COUNT && colon != NULL)
+		return read_skip_list(ps, r, t, (size_t)(colon - t->text.p));
 	if (g != GATE_COUNT && g != GATE_EXCEPTIONS && g != GATE_UNDECIDABLE) {
 		r->skip |= 1u << g;
 		return true;
@@ -200,9 +265,6 @@ static bool read_skip_gate(struct parser *ps, struct rule *r)
 		diag_remedy(ps->d,
 			    "skip { own, ip-firewall, connectors, endpoints, rules, "
 			    "default } or some of them");
-	} else if (memchr(t->text.p, ':', t->text.len) != NULL) {
-		complain(ps, t, "one list of a gate cannot be skipped by itself");
-		diag_remedy(ps->d, "skip endpoints");
 	} else {
 		(void)unknown_gate(ps, t);
 	}
@@ -430,7 +492,7 @@ static bool sound_exception(struct parser *ps, const struct rule *r)
 		diag_remedy(ps->d, "from source NAME, from role ROLE or from PREFIX");
 		return false;
 	}
-	if (r->skip == 0)
+	if (r->skip == 0 && r->skip_lists == NULL)
 		missing = "skip GATE";
 	else if (r->owner.p == NULL)
 		missing = "owner \"NAME\"";
