@@ -59,6 +59,9 @@ struct subject {
 	int64_t time_us;
 	const struct zone *zone; /* of the site; NULL = UTC */
 	enum known in_hours;     /* by the site's own hours and holidays */
+	/* Lines with `cut` go by the present instead; 0 = by time_us, too. */
+	int64_t now_us;
+	enum known in_hours_now;
 
 	/* where */
 	enum known

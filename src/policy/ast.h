@@ -167,6 +167,7 @@ struct rule {
 	enum gate gate;
 	enum action action;
 	bool report_only;
+	bool cut; /* ends connections in being at the edges of its hours */
 	struct condition *conditions;
 
 	struct str label, owner, reason, ticket, note;

@@ -201,6 +201,16 @@ static bool condition_covers(struct compare *k, const struct condition *wide,
 	return !narrow->negated && has_all(k, wide, narrow);
 }
 
+/* At an edge one of them goes by the present and the other does not. */
+static bool differ_at_edges(const struct rule *a, const struct rule *b)
+{
+	bool timed = false;
+
+	for (const struct condition *c = a->conditions; c != NULL; c = c->next)
+		timed = timed || c->field == FIELD_HOURS || c->field == FIELD_DURING;
+	return timed && a->cut != b->cut;
+}
+
 /*
  * How many conditions of `wide` are wider than none of `narrow`, counted up to two; *ret is
  * the last of them.
@@ -210,6 +220,8 @@ static unsigned count_missing(struct compare *k, const struct rule *wide,
 {
 	unsigned missing = 0;
 
+	if (differ_at_edges(wide, narrow))
+		return 2;
 	for (const struct condition *w = wide->conditions; w != NULL && missing < 2;
 	     w = w->next) {
 		const struct condition *n = narrow->conditions;

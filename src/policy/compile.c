@@ -318,6 +318,16 @@ static void compile_items(struct compiler *c, const struct condition *k, struct 
 	}
 }
 
+static void compile_cut(struct compiler *c, const struct schedule *plan)
+{
+	struct cut *cut = take(c, sizeof(*cut));
+
+	if (cut == NULL)
+		return;
+	*cut = (struct cut){.next = c->p->cuts, .plan = plan};
+	c->p->cuts = cut;
+}
+
 static void compile_time(struct compiler *c, const struct condition *k, struct test *t)
 {
 	struct part *part = take(c, sizeof(*part));
@@ -327,6 +337,11 @@ static void compile_time(struct compiler *c, const struct condition *k, struct t
 	part->field = k->field;
 	part->mask = k->outside;
 	part->u.schedule = k->schedule;
+	part->cut = c->rule->cut;
+	if (part->cut && k->field == FIELD_HOURS)
+		c->p->cuts_site_hours = true;
+	else if (part->cut)
+		compile_cut(c, k->schedule);
 	t->parts = part;
 	t->part_count = 1;
 }

@@ -254,14 +254,16 @@ static enum tri ask_time(const struct question *q, const struct part *t)
 {
 	const struct subject *s = q->s;
 	const struct schedule *plan = t->u.schedule;
+	const bool now = t->cut && s->now_us != 0;
+	const enum known in_hours = now ? s->in_hours_now : s->in_hours;
 
 	if (t->field == FIELD_DURING)
 		return yes_if(calendar_open(&plan->hours, NULL,
 					    plan->zone != NULL ? plan->zone : s->zone,
-					    s->time_us));
-	if (s->in_hours == KNOWN_UNKNOWN)
+					    now ? s->now_us : s->time_us));
+	if (in_hours == KNOWN_UNKNOWN)
 		return TRI_BLANK;
-	return yes_if((s->in_hours == KNOWN_NO) == (t->mask != 0));
+	return yes_if((in_hours == KNOWN_NO) == (t->mask != 0));
 }
 
 static enum tri ask_part(const struct question *q, const struct part *t)

@@ -156,6 +156,7 @@ struct rule *rule_new(struct parser *ps, const struct token *t);
 /* Attributes from here to the end of the statement, of the kinds in `allowed`. */
 enum attribute {
 	ATTRIBUTE_REPORT_ONLY = 0,
+	ATTRIBUTE_CUT,
 	ATTRIBUTE_LABEL,
 	ATTRIBUTE_SCORE,
 	ATTRIBUTE_SKIP,

@@ -219,6 +219,8 @@ static void put_attributes(struct printer *p, const struct rule *r)
 
 	if (r->report_only && r->kind != RULE_KIND_ENDPOINT)
 		puts_at(p, "  report-only");
+	if (r->cut)
+		puts_at(p, "  cut");
 	put_text(p, "label", r->label, true);
 	if (r->has_score) {
 		(void)snprintf(number, sizeof(number), "  score %u", (unsigned)r->score);

@@ -75,6 +75,7 @@ struct part {
 	enum field field;
 	uint32_t set;           /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
 	uint32_t count;         /* FIELD_PORT, JA4 */
+	bool cut;               /* FIELD_HOURS, DURING: by the present */
 	uint64_t mask;          /* roles, protocols, kinds, ...: 1 << id */
 	uint32_t transports[8]; /* FIELD_PROTO: 256 bits */
 	union {
@@ -188,7 +189,15 @@ struct bound {
 #define NAME_TENANT      0x80000000u /* value of the table of own names: a tenant's number */
 #define ENVIRONMENT_NONE UINT32_MAX
 
+/* The hours of lines with `cut`. */
+struct cut {
+	const struct cut *next;
+	const struct schedule *plan;
+};
+
 struct program {
+	const struct cut *cuts;
+	bool cuts_site_hours; /* some of them is about the hours of the site */
 	const struct rule **rules; /* by number; [0] is NULL */
 	uint32_t rule_count;
 	uint32_t unknown_owner_rule; /* gate own's header; RULE_NONE = none */

@@ -13,6 +13,7 @@
 
 const char *const attribute_words[ATTRIBUTE_COUNT] = {
 	[ATTRIBUTE_REPORT_ONLY] = "report-only",
+	[ATTRIBUTE_CUT] = "cut",
 	[ATTRIBUTE_LABEL] = "label",
 	[ATTRIBUTE_SCORE] = "score",
 	[ATTRIBUTE_SKIP] = "skip",
@@ -309,6 +310,9 @@ bool attribute_read(struct parser *ps, struct rule *r, enum attribute a, unsigne
 	case ATTRIBUTE_REPORT_ONLY:
 		r->report_only = true;
 		return true;
+	case ATTRIBUTE_CUT:
+		r->cut = true;
+		return true;
 	case ATTRIBUTE_LABEL:
 		return read_text(ps, a, &r->label);
 	case ATTRIBUTE_SCORE:
@@ -507,6 +511,28 @@ static bool sound_exception(struct parser *ps, const struct rule *r)
 	return false;
 }
 
+/* A line with `cut` has hours, at whose edges it cuts, and an answer. */
+static bool sound_cut(struct parser *ps, const struct rule *r)
+{
+	bool timed = false;
+
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		timed = timed || c->field == FIELD_HOURS || c->field == FIELD_DURING;
+	if (!r->cut)
+		return true;
+	if (r->action == ACTION_ALERT) {
+		diag_error(ps->d, r->at, "an alert ends no connection: it cannot cut");
+		diag_remedy(ps->d, "deny .. cut, or the alert without it");
+		return false;
+	}
+	if (timed)
+		return true;
+	diag_error(ps->d, r->at,
+		   "cut is about the edges of hours, and this line has none");
+	diag_remedy(ps->d, "during \"mon-fri 08:00-18:00\" cut, or the line without it");
+	return false;
+}
+
 static bool sound_action(struct parser *ps, const struct rule *r)
 {
 	const char *gate = gate_name(ps->gate);
@@ -545,7 +571,7 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 
 static bool sound(struct parser *ps, struct rule *r, bool any)
 {
-	if (!sound_action(ps, r))
+	if (!sound_action(ps, r) || !sound_cut(ps, r))
 		return false;
 	switch (ps->gate) {
 	case GATE_EXCEPTIONS:
