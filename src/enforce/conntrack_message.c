@@ -303,8 +303,8 @@ static void put_tuple(struct message *m, unsigned type, const struct tuple *t)
 static void put_recall(struct message *m, unsigned type, const struct tuple *t,
 		       uint32_t mask)
 {
-	const struct nfgenmsg family = {
-		.nfgen_family = addr_is_v4(&t->src) ? AF_INET : AF_INET6};
+	const struct nfgenmsg family = {.nfgen_family =
+						addr_is_v4(&t->src) ? AF_INET : AF_INET6};
 	const size_t at = m->len;
 	struct nlmsghdr h = {
 		.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
@@ -333,7 +333,8 @@ size_t conntrack_recall_build(const struct conn_report *r, uint32_t mask,
 	const struct tuple reply = {.src = r->dst,
 				    .dst = translated ? r->nat_src : r->src,
 				    .src_port = r->dst_port,
-				    .dst_port = translated ? r->nat_src_port : r->src_port,
+				    .dst_port =
+					    translated ? r->nat_src_port : r->src_port,
 				    .proto = r->ip_proto};
 	struct message m = {.bytes = buf};
 

@@ -540,10 +540,10 @@ void generation_describe(const struct generation *g, struct subject *s,
 				      : KNOWN_NO;
 	s->in_hours_now = s->in_hours;
 	if (s->now_us != 0 && s->in_hours != KNOWN_UNKNOWN)
-		s->in_hours_now = calendar_open(&site->hours, site->holidays, site->zone,
-						s->now_us)
-					  ? KNOWN_YES
-					  : KNOWN_NO;
+		s->in_hours_now =
+			calendar_open(&site->hours, site->holidays, site->zone, s->now_us)
+				? KNOWN_YES
+				: KNOWN_NO;
 	if (!s->egress_given)
 		s->egress = declared_egress(site, s, &peer);
 	s->country_expected = country_expected(site, svc, place);

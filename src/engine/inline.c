@@ -64,8 +64,8 @@ static struct held_packet name_of(const struct queued_packet *q)
 
 static bool can_recall(const struct worker *w, const struct flow *fl)
 {
-	return w->inl->cfg.sink.recall != NULL && (fl->key.ip_proto == IP_PROTO_TCP ||
-						   fl->key.ip_proto == IP_PROTO_UDP);
+	return w->inl->cfg.sink.recall != NULL &&
+	       (fl->key.ip_proto == IP_PROTO_TCP || fl->key.ip_proto == IP_PROTO_UDP);
 }
 
 /* May the kernel pass the rest without us?  Not what may name another server later. */
@@ -74,9 +74,8 @@ static bool is_final(const struct worker *w, const struct flow *fl, const struct
 	const struct pending *p = conn_pending(w, c);
 
 	if ((w->edges.wanted && !can_recall(w, fl)) || !c->done || !c->judged ||
-	    flow_server_port(fl) == DNS_PORT ||
-	    c->follower != POOL_NONE || c->protocol == PROTOCOL_DNS ||
-	    (c->protocol == PROTOCOL_HTTP && !c->read_out))
+	    flow_server_port(fl) == DNS_PORT || c->follower != POOL_NONE ||
+	    c->protocol == PROTOCOL_DNS || (c->protocol == PROTOCOL_HTTP && !c->read_out))
 		return false;
 	return p == NULL || !p->guarded;
 }
