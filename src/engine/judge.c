@@ -18,8 +18,24 @@ struct case_file {
 	struct decision decision;
 	char principal[IDENTITY_TEXT_MAX];
 	size_t principal_len;
+	bool is_user; /* the principal is a person's name */
 	char community[COMMUNITY_ID_LEN + 1];
 };
+
+static enum sharing sharing_of(const struct conn *c)
+{
+	return c->shared      ? SHARING_DECLARED
+	       : c->suspected ? SHARING_SUSPECTED
+			      : SHARING_NONE;
+}
+
+/* Of a source that many people share, the person is nobody in particular. */
+static void name_user(const struct conn *c, struct case_file *cf)
+{
+	cf->subject.user = cf->is_user && sharing_of(c) == SHARING_NONE
+				   ? (struct str){cf->principal, cf->principal_len}
+				   : STR_NONE;
+}
 
 static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
 		struct case_file *cf)
@@ -41,15 +57,10 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
 	/* Who had the address when the connection began. */
-	(void)identity_principal(w->cfg.identity, &s->inside, fl->first_us, cf->principal,
-				 &cf->principal_len);
-}
-
-static enum sharing sharing_of(const struct conn *c)
-{
-	return c->shared      ? SHARING_DECLARED
-	       : c->suspected ? SHARING_SUSPECTED
-			      : SHARING_NONE;
+	cf->is_user = identity_principal(w->cfg.identity, &s->inside, fl->first_us,
+					 cf->principal,
+					 &cf->principal_len) == IDENTITY_USER;
+	name_user(c, cf);
 }
 
 /*
@@ -693,6 +704,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	who(w, fl, c, cf);
 	what(w, c, cf);
 	look_for_sharing(w, c, &cf->subject);
+	name_user(c, cf);
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);

@@ -38,6 +38,7 @@ struct subject {
 	enum role role;
 	uint16_t site;   /* vocabulary.sites, or ID_NONE */
 	uint16_t source; /* vocabulary.sources, or ID_NONE */
+	struct str user; /* absent: not known by name, or shared by many */
 
 	/* what */
 	bool name_pending; /* first packet: the name may still become known */

@@ -35,6 +35,7 @@
 #define POLICY_PATTERN_MAX    512     /* bytes of an endpoint pattern */
 #define POLICY_LISTS_MAX      1000    /* lists of endpoints */
 #define POLICY_LIST_RULES_MAX 1000    /* numbered lines of a list */
+#define POLICY_USER_MAX       128     /* bytes of a person's name */
 #define POLICY_TEXT_MAX       500     /* bytes of a label, reason, note */
 #define POLICY_EXCEPTION_DAYS 366     /* an exception lives at most that long */
 
@@ -43,6 +44,7 @@ enum field {
 	FIELD_ROLE = 0,
 	FIELD_SOURCE,
 	FIELD_SITE,
+	FIELD_USER,   /* a person by the configuration's identity.people */
 	FIELD_INSIDE, /* prefix or table, no word of its own */
 	FIELD_EGRESS,
 	FIELD_BOUND,  /* environments that bindings give the inside address */

@@ -86,6 +86,8 @@ static bool word_covers(const struct vocabulary *v, const struct item *wide,
 		return true;
 	if (wide->field == FIELD_PORT)
 		return wide->id <= narrow->id && wide->high >= narrow->high;
+	if (wide->field == FIELD_USER)
+		return str_equal_fold(wide->text, narrow->text);
 	return wide->id == narrow->id && str_equal(wide->text, narrow->text);
 }
 

@@ -176,6 +176,24 @@ static const struct str *compile_texts(struct compiler *c, const struct group *g
 	return s;
 }
 
+static int compare_users(const void *a, const void *b)
+{
+	return str_compare_fold(*(const struct str *)a, *(const struct str *)b);
+}
+
+static const struct str *compile_users(struct compiler *c, const struct group *g)
+{
+	struct str *s = take(c, g->count * sizeof(*s));
+	const struct item *it = g->items;
+
+	if (s == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->count; i++, it = it->next)
+		s[i] = it->text;
+	qsort(s, g->count, sizeof(*s), compare_users);
+	return s;
+}
+
 static void compile_mask(const struct group *g, struct part *t)
 {
 	const struct item *it = g->items;
@@ -245,6 +263,9 @@ static void compile_part(struct compiler *c, const struct group *g, struct part 
 	case FIELD_PORT:
 		t->u.ranges = compile_ranges(c, g);
 		break;
+	case FIELD_USER:
+		t->u.texts = compile_users(c, g);
+		break;
 	case FIELD_JA4:
 		t->u.texts = compile_texts(c, g);
 		break;
@@ -288,6 +309,7 @@ static bool asks_name(enum field f)
 	case FIELD_EVIDENCE:
 	case FIELD_CORROBORATION:
 	case FIELD_JA4:
+	case FIELD_USER: /* the hello may tell that many share the address */
 	case FIELD_COUNT:
 		break;
 	}

@@ -147,6 +147,13 @@ struct policy_hours {
 /* Do the hours of a line with `cut` say something else at `us` than a minute before? */
 bool policy_is_edge(const struct policy *p, const struct policy_hours *site, int64_t us);
 
+/*
+ * A warning about each person in the rules of whom `users` has nobody: names sorted by
+ * str_compare_fold().  For who has the lists of people, which loading has not.
+ */
+void policy_check_users(const struct policy *p, const struct word_list *users,
+			struct diag *d);
+
 /* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
 size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,
 		     struct diag *d);

@@ -61,7 +61,7 @@ static void put_name(struct printer *p, struct str s)
 
 static bool is_quoted_field(enum field f)
 {
-	return f == FIELD_HOST;
+	return f == FIELD_HOST || f == FIELD_USER;
 }
 
 static bool is_bare_field(enum field f)

@@ -74,7 +74,7 @@ struct country_set {
 struct part {
 	enum field field;
 	uint32_t set;           /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
-	uint32_t count;         /* FIELD_PORT, JA4 */
+	uint32_t count;         /* FIELD_PORT, JA4, USER */
 	bool cut;               /* FIELD_HOURS, DURING: by the present */
 	uint64_t mask;          /* roles, protocols, kinds, ...: 1 << id */
 	uint32_t transports[8]; /* FIELD_PROTO: 256 bits */
@@ -84,7 +84,7 @@ struct part {
 		const struct country_set *countries;
 		const struct number_set *numbers;
 		const struct range *ranges;
-		const struct str *texts;
+		const struct str *texts; /* FIELD_USER: sorted, letter case aside */
 		const struct schedule *schedule;
 	} u;
 };

@@ -615,8 +615,8 @@ static bool stray_word(struct parser *ps, const struct token *t)
 		return false;
 	}
 	if (is_word(t, "user")) {
-		complain(ps, t, "people are not known by name here yet");
-		diag_remedy(ps->d, "from role user, from source NAME or from PREFIX");
+		complain(ps, t, "people stand behind \"from\"");
+		diag_remedy(ps->d, "from user \"NAME\", or from role user for all");
 		return false;
 	}
 	complain(ps, t, "\"%.*s\" is neither a condition nor an attribute",

@@ -573,10 +573,43 @@ static void early_denies_are_certain_whatever_the_name(void **state)
 	first_packet(&c);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_early(rows[i].rules, &c, rows[i].want);
+	/* The hello may tell that the address is shared; who is nobody known stays so. */
+	check_early("gate rules\ndeny from user \"anna\"\n", &c, "later");
+	c.s.user = STR("anna");
+	check_early("gate rules\ndeny from user \"anna\"\n", &c, "later");
+	check_early("gate rules\ndeny from not user \"kim\"\n", &c, "later");
+	check_early("gate rules\nallow from user \"kim\"\ndeny to any\n", &c, "later");
+	c.s.user = STR_NONE;
+	check_early("gate rules\nallow from user \"anna\"\ndeny to any\n", &c,
+		    "deny rules 3");
 	/* In scope by role: no name can change that. */
 	c.s.role = ROLE_DESKTOP;
 	c.s.in_scope = true;
 	check_early("gate default\ndeny in-scope\n", &c, "deny default 2");
+}
+
+static void people_are_known_by_name(void **state)
+{
+	static const char rules[] = "gate rules\n"
+				    "deny from user { \"kim\", \"Anna\", \"zoe\" }\n"
+				    "deny from not user { \"bob\", \"max\" }\n";
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	check(rules, &c, "allow - 0");
+	c.s.user = STR("ANNA");
+	check(rules, &c, "deny rules 2");
+	c.s.user = STR("zoe");
+	check(rules, &c, "deny rules 2");
+	c.s.user = STR("kimm");
+	check(rules, &c, "deny rules 3");
+	c.s.user = STR("max");
+	check(rules, &c, "allow - 0");
+	c.s.user = STR("Kim");
+	check("gate rules\ndeny from user \"kim\" port 80\nallow from user \"kim\"\n"
+	      "deny to any\n",
+	      &c, "allow rules 3");
 }
 
 #define LISTS                                               \
@@ -761,6 +794,7 @@ static void a_name_in_more_patterns_than_fit_is_still_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(people_are_known_by_name),
 		cmocka_unit_test(an_exception_lifts_the_lists_of_one_connector),
 		cmocka_unit_test(an_exception_lifts_the_patterns_of_custom_connectors),
 		cmocka_unit_test(the_first_matching_line_answers),
