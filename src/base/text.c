@@ -18,7 +18,8 @@ int str_compare_fold(struct str a, struct str b)
 	const size_t n = a.len < b.len ? a.len : b.len;
 
 	for (size_t i = 0; i < n; i++) {
-		const int x = (uint8_t)ascii_lower(a.p[i]), y = (uint8_t)ascii_lower(b.p[i]);
+		const int x = (uint8_t)ascii_lower(a.p[i]),
+			  y = (uint8_t)ascii_lower(b.p[i]);
 
 		if (x != y)
 			return x - y;

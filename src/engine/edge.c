@@ -87,3 +87,10 @@ void edges_pass(struct worker *w, int64_t clock_us)
 	}
 	e->clock_us = clock_us;
 }
+
+void edges_pass_time(struct worker *w, int64_t clock_us)
+{
+	if (w->edges.wanted && w->inl == NULL)
+		edges_pass(w, clock_us);
+	worker_end_timed_out(w, clock_us, clock_us);
+}

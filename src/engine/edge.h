@@ -42,4 +42,7 @@ void edges_use(struct edges *e, const struct generation *g);
  */
 void edges_pass(struct worker *w, int64_t clock_us);
 
+/* The same, and what times out after it.  A gateway's edges are worker_sweep()'s. */
+void edges_pass_time(struct worker *w, int64_t clock_us);
+
 #endif /* ENGINE_EDGE_H */

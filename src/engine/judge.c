@@ -57,9 +57,9 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
 	/* Who had the address when the connection began. */
-	cf->is_user = identity_principal(w->cfg.identity, &s->inside, fl->first_us,
-					 cf->principal,
-					 &cf->principal_len) == IDENTITY_USER;
+	cf->is_user =
+		identity_principal(w->cfg.identity, &s->inside, fl->first_us,
+				   cf->principal, &cf->principal_len) == IDENTITY_USER;
 	name_user(c, cf);
 }
 

@@ -173,7 +173,8 @@ struct flow_order {
 	uint32_t at[FLOW_STATE_COUNT];
 };
 void flow_order_start(const struct flow_table *t, struct flow_order *ret);
-struct flow *flow_order_next(const struct flow_table *t, struct flow_order *o); /* NULL: all */
+struct flow *flow_order_next(const struct flow_table *t,
+			     struct flow_order *o); /* NULL: all */
 
 struct flow_stats {
 	uint64_t created, ended, evicted;

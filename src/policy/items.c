@@ -479,10 +479,12 @@ static struct item *read_user(struct parser *ps, const struct token *t)
 	struct addr a;
 
 	if (t->type != TOKEN_STRING) {
-		complain(ps, t, "\"%.*s\" is no name between quotes: \"from user\" is about "
-				"people",
+		complain(ps, t,
+			 "\"%.*s\" is no name between quotes: \"from user\" is about "
+			 "people",
 			 SHOWN(t->text));
-		diag_remedy(ps->d, "from user \"NAME\", or from role user for all of them");
+		diag_remedy(ps->d,
+			    "from user \"NAME\", or from role user for all of them");
 		return NULL;
 	}
 	if (t->text.len == 0 || t->text.len > POLICY_USER_MAX) {

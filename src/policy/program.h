@@ -197,7 +197,7 @@ struct cut {
 
 struct program {
 	const struct cut *cuts;
-	bool cuts_site_hours; /* some of them is about the hours of the site */
+	bool cuts_site_hours;      /* some of them is about the hours of the site */
 	const struct rule **rules; /* by number; [0] is NULL */
 	uint32_t rule_count;
 	uint32_t unknown_owner_rule; /* gate own's header; RULE_NONE = none */
