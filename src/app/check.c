@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/command.h"
 #include "base/clock.h"
+#include "config/identity.h"
 #include "engine/feeds.h"
 
 static int print_keys(void)
@@ -51,6 +53,59 @@ static void tell_databases(const struct catalog *c)
 	}
 }
 
+/* ---- people ------------------------------------------------------------------------------ */
+
+struct names {
+	char **list;
+	size_t count, room;
+	bool no_memory;
+};
+
+static void add_name(void *arg, struct str user)
+{
+	struct names *n = arg;
+	char *copy;
+
+	if (n->count == n->room) {
+		const size_t room = n->room == 0 ? 256 : 2 * n->room;
+		char **list = realloc(n->list, room * sizeof(*list));
+
+		n->no_memory = n->no_memory || list == NULL;
+		if (list == NULL)
+			return;
+		n->list = list;
+		n->room = room;
+	}
+	copy = strndup(user.p, user.len);
+	n->no_memory = n->no_memory || copy == NULL;
+	if (copy != NULL)
+		n->list[n->count++] = copy;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return str_compare_fold(str_of(*(const char *const *)a),
+				str_of(*(const char *const *)b));
+}
+
+/* People in the rules whom the lists do not know. */
+static void check_people(const struct generation *g, const struct identity *who,
+			 struct diag *d)
+{
+	struct names n = {.count = 0};
+	struct word_list users;
+
+	identity_users(who, add_name, &n);
+	if (n.count > 0)
+		qsort(n.list, n.count, sizeof(*n.list), compare_names);
+	users = (struct word_list){(const char *const *)n.list, n.count};
+	if (!n.no_memory)
+		policy_check_users(g->policy, &users, d);
+	for (size_t i = 0; i < n.count; i++)
+		free(n.list[i]);
+	free(n.list);
+}
+
 static int check(const struct common *c, bool quiet)
 {
 	struct generation_cfg cfg = {.config = c->config,
@@ -71,6 +126,8 @@ static int check(const struct common *c, bool quiet)
 	if (g != NULL) {
 		(void)feeds_old(g, cfg.now_us, old_feed, d);
 		who = identity_load(g->config, d);
+		if (who != NULL)
+			check_people(g, who, d);
 	}
 	if (c->json)
 		diag_print_json(d, stdout);

@@ -103,6 +103,19 @@ static void fill_subject(const struct generation *g, const char *host, size_t ho
 	}
 }
 
+/* Of a source that is declared to be shared the person is nobody in particular. */
+static void fill_user(const struct generation *g, const struct identity *who,
+		      char buf[IDENTITY_TEXT_MAX], struct subject *s)
+{
+	struct whereabouts w;
+	size_t len;
+
+	generation_locate(g, &s->inside, &s->peer, &w);
+	if (!w.shared &&
+	    identity_find(who, &s->inside, s->time_us, buf, &len) == IDENTITY_USER)
+		s->user = (struct str){buf, len};
+}
+
 static int answer(const struct question *q)
 {
 	struct subject s = {0};
@@ -111,7 +124,7 @@ static int answer(const struct question *q)
 	struct decision d;
 	struct identity *who;
 	struct generation *g;
-	char host[NAME_BYTES_MAX + 1];
+	char host[NAME_BYTES_MAX + 1], user[IDENTITY_TEXT_MAX];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
 	int code = parse_question(q, &s);
 
@@ -121,6 +134,8 @@ static int answer(const struct question *q)
 	if (g == NULL)
 		return EXIT_FINDINGS;
 	fill_subject(g, host, host_len, &s);
+	who = identity_or_report(g->config, true);
+	fill_user(g, who, user, &s);
 	generation_describe(g, &s, &svc, &place);
 	policy_decide(g->policy, &s, &d);
 	(void)printf("%s   %s -> %s%s%s:%u   generation %s\n",
@@ -128,7 +143,6 @@ static int answer(const struct question *q)
 		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
 		     (unsigned)s.server_port, g->name);
 	show_known(g, &s, stdout);
-	who = identity_or_report(g->config, true);
 	show_principal(who, &s, stdout);
 	identity_destroy(who);
 	show_bindings(g, &s, stdout);

@@ -13,6 +13,20 @@ bool str_equal_fold(struct str a, struct str b)
 	return true;
 }
 
+int str_compare_fold(struct str a, struct str b)
+{
+	const size_t n = a.len < b.len ? a.len : b.len;
+
+	for (size_t i = 0; i < n; i++) {
+		const int x = (uint8_t)ascii_lower(a.p[i]),
+			  y = (uint8_t)ascii_lower(b.p[i]);
+
+		if (x != y)
+			return x - y;
+	}
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
 bool str_ends_with(struct str s, struct str tail)
 {
 	return tail.len == 0 || (s.len >= tail.len &&

@@ -34,6 +34,7 @@ static inline bool str_equal(struct str a, struct str b)
 }
 
 bool str_equal_fold(struct str a, struct str b);
+int str_compare_fold(struct str a, struct str b); /* <, = or > 0; ASCII letters alike */
 bool str_ends_with(struct str s, struct str tail);
 struct str str_trim(struct str s); /* blanks and tabs off both ends */
 

@@ -662,6 +662,19 @@ static enum identity_answer user_of(const struct identity *t,
 	return IDENTITY_USER;
 }
 
+void identity_users(const struct identity *t, void (*each)(void *arg, struct str user),
+		    void *arg)
+{
+	const size_t rows = t == NULL ? 0 : (size_t)t->by_mac + t->by_addr;
+
+	for (size_t i = 0; i < rows; i++) {
+		const char *text = texts_of(t) + t->rows[i].user;
+
+		if (t->rows[i].user != 0)
+			each(arg, (struct str){text + 1, (uint8_t)text[0]});
+	}
+}
+
 enum identity_answer identity_find(const struct identity *t, const struct addr *a,
 				   int64_t time_us, char buf[IDENTITY_TEXT_MAX],
 				   size_t *ret_len)

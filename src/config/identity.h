@@ -108,6 +108,10 @@ size_t identity_bytes(const struct identity *t); /* all of it; may be copied any
  */
 struct identity *identity_load(const struct config *c, struct diag *d);
 
+/* Calls `each` with the user of every row that has one; the text is borrowed for the call. */
+void identity_users(const struct identity *t, void (*each)(void *arg, struct str user),
+		    void *arg);
+
 enum identity_answer {
 	IDENTITY_NOBODY = 0,
 	IDENTITY_MAC, /* text like "02:00:5e:10:00:01" */

@@ -427,6 +427,8 @@ static void error_heard(struct conntrack *c, struct cursor body)
 	if (at == NULL)
 		return;
 	memcpy(&e, at, sizeof(e));
+	if (e.msg.nlmsg_seq == CONNTRACK_RECALL_SEQ)
+		return; /* of two ways to name a connection one is not the kernel's */
 	if ((e.msg.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
 		c->dumping = false;
 	else
@@ -545,6 +547,17 @@ bool conntrack_dump(struct conntrack *c)
 bool conntrack_dumping(const struct conntrack *c)
 {
 	return c->dumping;
+}
+
+void conntrack_recall(struct conntrack *c, const struct conn_report *r, uint32_t mask)
+{
+	uint8_t buf[CONNTRACK_RECALL_MAX];
+	const size_t n = conntrack_recall_build(r, mask, buf);
+
+	if (n > 0 && send(nfct_fd(c->query), buf, n, MSG_DONTWAIT) == (ssize_t)n)
+		c->stats.recalls++;
+	else
+		c->stats.recalls_unsent++;
 }
 
 static int64_t monotonic_ms(void)

@@ -98,12 +98,19 @@ bool conntrack_dumping(const struct conntrack *c);
 int conntrack_dump_now(struct conntrack *c, int timeout_ms, conntrack_take *take,
 		       void *arg);
 
+/*
+ * Clear the bits `mask` of a TCP or UDP connection's mark, so that rules that pass it by them do
+ * no longer.  Of r only addresses, ports and translation are read.  Only in the default zone.
+ */
+void conntrack_recall(struct conntrack *c, const struct conn_report *r, uint32_t mask);
+
 struct conntrack_stats {
 	uint64_t events; /* messages heard */
 	uint64_t
 		events_lost; /* times the buffer overflowed (ENOBUFS): some number of events */
 	uint64_t asked, answered, unknown; /* single entries: asked, told, gone already */
 	uint64_t dumps;
+	uint64_t recalls, recalls_unsent;
 };
 const struct conntrack_stats *conntrack_stats(const struct conntrack *c);
 

@@ -223,3 +223,124 @@ size_t conntrack_request_build(const struct conntrack_entry *e,
 		memcpy(buf + head + e->tuple.left, e->zone.p, e->zone.left);
 	return h.nlmsg_len;
 }
+
+/* ---- taking a mark away ------------------------------------------------------------------ */
+
+struct message {
+	uint8_t *bytes;
+	size_t len;
+};
+
+static void put(struct message *m, const void *bytes, size_t len)
+{
+	static const uint8_t zeros[ATTRIBUTE_ALIGN];
+	const size_t pad = -len % ATTRIBUTE_ALIGN;
+
+	memcpy(m->bytes + m->len, bytes, len);
+	memcpy(m->bytes + m->len + len, zeros, pad);
+	m->len += len + pad;
+}
+
+static void put_attribute(struct message *m, unsigned type, const void *bytes, size_t len)
+{
+	const struct nlattr a = {.nla_len = (uint16_t)(sizeof(a) + len),
+				 .nla_type = (uint16_t)type};
+
+	put(m, &a, sizeof(a));
+	put(m, bytes, len);
+}
+
+/* The length is filled in by close_nest(). */
+static size_t open_nest(struct message *m, unsigned type)
+{
+	const struct nlattr a = {.nla_type = (uint16_t)(NLA_F_NESTED | type)};
+	const size_t at = m->len;
+
+	put(m, &a, sizeof(a));
+	return at;
+}
+
+static void close_nest(struct message *m, size_t at)
+{
+	const uint16_t len = (uint16_t)(m->len - at);
+
+	memcpy(m->bytes + at + offsetof(struct nlattr, nla_len), &len, sizeof(len));
+}
+
+static void put_port(struct message *m, unsigned type, uint16_t port)
+{
+	const uint8_t bytes[2] = {(uint8_t)(port >> 8), (uint8_t)port};
+
+	put_attribute(m, type, bytes, sizeof(bytes));
+}
+
+static void put_number(struct message *m, unsigned type, uint32_t n)
+{
+	const uint8_t bytes[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16),
+				  (uint8_t)(n >> 8), (uint8_t)n};
+
+	put_attribute(m, type, bytes, sizeof(bytes));
+}
+
+static void put_tuple(struct message *m, unsigned type, const struct tuple *t)
+{
+	const bool v4 = addr_is_v4(&t->src);
+	const size_t from = v4 ? 12 : 0, len = v4 ? 4 : 16;
+	const size_t tuple = open_nest(m, type);
+	size_t part = open_nest(m, CTA_TUPLE_IP);
+
+	put_attribute(m, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, t->src.b + from, len);
+	put_attribute(m, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, t->dst.b + from, len);
+	close_nest(m, part);
+	part = open_nest(m, CTA_TUPLE_PROTO);
+	put_attribute(m, CTA_PROTO_NUM, &t->proto, 1);
+	put_port(m, CTA_PROTO_SRC_PORT, t->src_port);
+	put_port(m, CTA_PROTO_DST_PORT, t->dst_port);
+	close_nest(m, part);
+	close_nest(m, tuple);
+}
+
+static void put_recall(struct message *m, unsigned type, const struct tuple *t,
+		       uint32_t mask)
+{
+	const struct nfgenmsg family = {.nfgen_family =
+						addr_is_v4(&t->src) ? AF_INET : AF_INET6};
+	const size_t at = m->len;
+	struct nlmsghdr h = {
+		.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
+		.nlmsg_flags = NLM_F_REQUEST,
+		.nlmsg_seq = CONNTRACK_RECALL_SEQ,
+	};
+
+	put(m, &h, sizeof(h));
+	put(m, &family, sizeof(family));
+	put_tuple(m, type, t);
+	put_number(m, CTA_MARK, 0);
+	put_number(m, CTA_MARK_MASK, mask);
+	h.nlmsg_len = (uint32_t)(m->len - at);
+	memcpy(m->bytes + at, &h, sizeof(h));
+}
+
+size_t conntrack_recall_build(const struct conn_report *r, uint32_t mask,
+			      uint8_t buf[CONNTRACK_RECALL_MAX])
+{
+	const bool translated = r->nat_src_port != 0;
+	const struct tuple orig = {.src = r->src,
+				   .dst = r->dst,
+				   .src_port = r->src_port,
+				   .dst_port = r->dst_port,
+				   .proto = r->ip_proto};
+	const struct tuple reply = {.src = r->dst,
+				    .dst = translated ? r->nat_src : r->src,
+				    .src_port = r->dst_port,
+				    .dst_port =
+					    translated ? r->nat_src_port : r->src_port,
+				    .proto = r->ip_proto};
+	struct message m = {.bytes = buf};
+
+	if (r->ip_proto != IPPROTO_TCP && r->ip_proto != IPPROTO_UDP)
+		return 0;
+	put_recall(&m, CTA_TUPLE_ORIG, &orig, mask);
+	put_recall(&m, CTA_TUPLE_REPLY, &reply, mask);
+	return m.len;
+}

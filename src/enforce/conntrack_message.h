@@ -21,6 +21,8 @@
 
 /* Tells the answers from a dump's entries: the library numbers dumps from the clock. */
 #define CONNTRACK_REQUEST_SEQ 1u
+#define CONNTRACK_RECALL_SEQ  2u /* of the two messages that take a mark away */
+#define CONNTRACK_RECALL_MAX  (2u * 144u)
 
 struct conntrack_entry {
 	struct conn_report report; /* without the end */
@@ -43,5 +45,13 @@ enum end_reason conntrack_entry_end(const struct conntrack_entry *e);
  */
 size_t conntrack_request_build(const struct conntrack_entry *e,
 			       uint8_t buf[CONNTRACK_REQUEST_MAX]);
+
+/*
+ * Two messages that clear the bits `mask` of a TCP or UDP connection's mark: by its original
+ * source and by who replies to it, of which one at least is as the kernel has it, unless both ends
+ * are translated and `r` does not say how.  Their length; 0: of another protocol.
+ */
+size_t conntrack_recall_build(const struct conn_report *r, uint32_t mask,
+			      uint8_t buf[CONNTRACK_RECALL_MAX]);
 
 #endif /* ENFORCE_CONNTRACK_MESSAGE_H */

@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "engine/budget.h"
 #include "engine/diversity.h"
+#include "engine/edge.h"
 #include "engine/follow.h"
 #include "engine/guess.h"
 #include "engine/hold.h"
@@ -168,6 +169,7 @@ struct worker {
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
 	uint8_t epoch;
+	struct edges edges;
 	struct inline_state *inl;  /* NULL = nothing waits for our answer */
 	uint8_t without[HEAD_MAX]; /* a head without its urgent byte */
 	char line[FORM_LINE_MAX];
@@ -206,6 +208,12 @@ bool judge_knows_mail(const struct worker *w, const struct conn *c,
  * when the answer changes and `tell`.  True when it changed.
  */
 bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell);
+
+/*
+ * The hours of a line with `cut` have come to an edge: is the connection denied by the hour that it
+ * is?  Then that is the verdict, and it is cut.
+ */
+void judge_at_edge(struct worker *w, struct flow *fl, struct conn *c);
 
 /*
  * A later request of a connection, or what became of it: judge by it, and write `update` and
@@ -294,6 +302,9 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c);
 
 /* The connection ends: judge what waits, give all back. */
 void follow_end(struct worker *w, struct flow *fl, struct conn *c);
+
+/* End what has timed out; the moment of each end is its own deadline, at most `cap_us`. */
+void worker_end_timed_out(struct worker *w, int64_t clock_us, int64_t cap_us);
 
 /* Ends of flows that flow_finish() or a displacement has prepared. */
 void worker_end_gone(struct worker *w, int64_t clock_us);
@@ -434,6 +445,9 @@ bool inline_guards(const struct worker *w, const struct flow *fl, const struct c
  */
 bool inline_ends_there(struct worker *w, const struct flow *fl, struct conn *c,
 		       const struct pending *p);
+
+/* It is denied now: the kernel must not pass it alone any more. */
+void inline_recall(struct worker *w, const struct flow *fl, const struct conn *c);
 
 /* Drop what is held. */
 void inline_forget(struct worker *w, struct pending *p);

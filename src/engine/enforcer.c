@@ -182,6 +182,14 @@ static void prohibit(void *arg, const uint8_t *ip, size_t len)
 	inject_prohibited(e->inject, ip, len, e->now_us);
 }
 
+static void recall(void *arg, const struct conn_report *r)
+{
+	struct enforcer *e = arg;
+
+	if (e->conntrack != NULL)
+		conntrack_recall(e->conntrack, r, e->mask);
+}
+
 static void take_packet(void *arg, const struct queued_packet *p)
 {
 	struct enforcer *e = arg;
@@ -453,6 +461,7 @@ static int open_all(struct enforcer *e, char error[300])
 			 .drop = drop,
 			 .reset = reset,
 			 .prohibit = prohibit,
+			 .recall = recall,
 			 .arg = e},
 		.hold = {.flow_packets = c->limits.hold_flow,
 			 .source_packets = c->limits.hold_source,
@@ -490,6 +499,8 @@ static int open_all(struct enforcer *e, char error[300])
 	load_dns(e, c);
 	rc = queue ? open_queue(e, &c->capture, error)
 		   : open_interfaces(e, &c->capture, error);
+	if (queue && e->conntrack == NULL)
+		worker_keeps_all(e->worker);
 	if (rc == 0)
 		rc = wait_for_all(e);
 	if (rc != 0)

@@ -131,6 +131,21 @@ static void put_text(FILE *out, const char *s)
 			    out);
 }
 
+/* `endpoints:CONNECTOR`: what stands behind the colon the rules look up. */
+static bool is_list(struct str s)
+{
+	const char *colon = memchr(s.p, ':', s.len);
+	const enum gate g = colon == NULL
+				    ? GATE_COUNT
+				    : gate_find((struct str){s.p, (size_t)(colon - s.p)});
+
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) &&
+		    strchr("-_.:", s.p[i]) == NULL)
+			return false;
+	return (g == GATE_ENDPOINTS || g == GATE_CONNECTORS) && s.len < 200;
+}
+
 static bool put_gates(FILE *out, const char *gates, char error[EXEMPT_ERROR_MAX])
 {
 	struct str rest = str_of(gates);
@@ -143,7 +158,8 @@ static bool put_gates(FILE *out, const char *gates, char error[EXEMPT_ERROR_MAX]
 				  comma == NULL ? rest.len : (size_t)(comma - rest.p)};
 		const enum gate g = gate_find(one);
 
-		if (g == GATE_COUNT || g == GATE_EXCEPTIONS || g == GATE_UNDECIDABLE) {
+		if ((g == GATE_COUNT && !is_list(one)) || g == GATE_EXCEPTIONS ||
+		    g == GATE_UNDECIDABLE) {
 			(void)snprintf(
 				error, EXEMPT_ERROR_MAX,
 				"'%.*s' is no gate that can be skipped: write own, "
@@ -152,7 +168,7 @@ static bool put_gates(FILE *out, const char *gates, char error[EXEMPT_ERROR_MAX]
 				(int)one.len, one.p);
 			return false;
 		}
-		(void)fprintf(out, "%s %s", first ? "" : ",", gate_name(g));
+		(void)fprintf(out, "%s %.*s", first ? "" : ",", (int)one.len, one.p);
 		first = false;
 		rest.p += one.len + (comma != NULL);
 		rest.len -= one.len + (comma != NULL);

@@ -538,9 +538,33 @@ void generation_describe(const struct generation *g, struct subject *s,
 					    s->time_us)
 				      ? KNOWN_YES
 				      : KNOWN_NO;
+	s->in_hours_now = s->in_hours;
+	if (s->now_us != 0 && s->in_hours != KNOWN_UNKNOWN)
+		s->in_hours_now =
+			calendar_open(&site->hours, site->holidays, site->zone, s->now_us)
+				? KNOWN_YES
+				: KNOWN_NO;
 	if (!s->egress_given)
 		s->egress = declared_egress(site, s, &peer);
 	s->country_expected = country_expected(site, svc, place);
+}
+
+bool generation_is_edge(const struct generation *g, int64_t us)
+{
+	const struct policy_hours nowhere = {.zone = NULL};
+	const struct config *c = g->config;
+
+	for (size_t i = 0; i < c->site_count; i++) {
+		const struct site_cfg *s = &c->sites[i];
+		const struct policy_hours site = {
+			.hours = s->hours_text != NULL ? &s->hours : NULL,
+			.holidays = s->holidays,
+			.zone = s->zone};
+
+		if (policy_is_edge(g->policy, &site, us))
+			return true;
+	}
+	return policy_is_edge(g->policy, &nowhere, us);
 }
 
 void generation_describe_cb(void *arg, struct subject *s, struct service *svc,

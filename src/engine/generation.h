@@ -95,12 +95,15 @@ bool generation_site_resolves(const struct generation *g, uint16_t site,
 uint64_t generation_site_id(const struct generation *g, uint16_t site);
 
 /*
- * Fill what config and catalogue know: from s->inside, peer, direction, site, source, host
- * and time_us to service, place, in_scope, zone, in_hours, egress, country_expected,
+ * Fill what config and catalogue know: from s->inside, peer, direction, site, source, host,
+ * time_us and now_us to service, place, in_scope, zone, in_hours, egress, country_expected,
  * corroboration by range.
  */
 void generation_describe(const struct generation *g, struct subject *s,
 			 struct service *svc, struct place *place);
+
+/* Do the hours of a line with `cut` say something else at `us` than a minute before, anywhere? */
+bool generation_is_edge(const struct generation *g, int64_t us);
 
 /* The IPv4 address within a NAT64 one, else `a` itself; true: it was one. */
 bool generation_embedded(const struct generation *g, const struct addr *a,

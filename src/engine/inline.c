@@ -62,14 +62,20 @@ static struct held_packet name_of(const struct queued_packet *q)
 	return (struct held_packet){.id = q->id, .mark = q->mark};
 }
 
+static bool can_recall(const struct worker *w, const struct flow *fl)
+{
+	return w->inl->cfg.sink.recall != NULL &&
+	       (fl->key.ip_proto == IP_PROTO_TCP || fl->key.ip_proto == IP_PROTO_UDP);
+}
+
 /* May the kernel pass the rest without us?  Not what may name another server later. */
 static bool is_final(const struct worker *w, const struct flow *fl, const struct conn *c)
 {
 	const struct pending *p = conn_pending(w, c);
 
-	if (!c->done || !c->judged || flow_server_port(fl) == DNS_PORT ||
-	    c->follower != POOL_NONE || c->protocol == PROTOCOL_DNS ||
-	    (c->protocol == PROTOCOL_HTTP && !c->read_out))
+	if ((w->edges.wanted && !can_recall(w, fl)) || !c->done || !c->judged ||
+	    flow_server_port(fl) == DNS_PORT || c->follower != POOL_NONE ||
+	    c->protocol == PROTOCOL_DNS || (c->protocol == PROTOCOL_HTTP && !c->read_out))
 		return false;
 	return p == NULL || !p->guarded;
 }
@@ -348,6 +354,21 @@ static void cut(struct worker *w, const struct queued_packet *q, const struct ta
 		sink->prohibit(sink->arg, q->frame.data, q->frame.caplen);
 }
 
+void inline_recall(struct worker *w, const struct flow *fl, const struct conn *c)
+{
+	const struct inline_sink *sink = w->inl == NULL ? NULL : &w->inl->cfg.sink;
+	const struct conn_report r = {.src = flow_client(fl),
+				      .dst = flow_server(fl),
+				      .src_port = flow_client_port(fl),
+				      .dst_port = flow_server_port(fl),
+				      .ip_proto = fl->key.ip_proto,
+				      .nat_src = c->nat,
+				      .nat_src_port = c->nat_port};
+
+	if (conn_is_cut(w, c) && fl->bypassed && sink->recall != NULL)
+		sink->recall(sink->arg, &r);
+}
+
 /* ---- packets ------------------------------------------------------------------------------ */
 
 /* Part of a later request that is not whole yet. */
@@ -558,6 +579,7 @@ void worker_use(struct worker *w, const struct generation *g,
 	w->cfg.generation = g;
 	w->cfg.origin = *origin;
 	w->epoch++;
+	edges_use(&w->edges, g);
 	if (s == NULL)
 		return;
 	s->cfg.enforce = enforce;
@@ -565,6 +587,11 @@ void worker_use(struct worker *w, const struct generation *g,
 	s->sweeping = true;
 	if (!enforce) /* nobody waits in mode monitor */
 		worker_let_go(w);
+}
+
+void worker_keeps_all(struct worker *w)
+{
+	w->inl->cfg.sink.recall = NULL;
 }
 
 void worker_let_go(struct worker *w)
@@ -589,7 +616,11 @@ bool worker_sweep(struct worker *w, int64_t clock_us)
 {
 	struct inline_state *s = w->inl;
 
-	if (s == NULL || !s->sweeping)
+	if (s == NULL)
+		return false;
+	if (w->edges.wanted)
+		edges_pass(w, clock_us);
+	if (!s->sweeping)
 		return false;
 	w->now_us = clock_us;
 	w->key = (struct event_key){.clock_us = clock_us, .cause = CAUSE_TIMEOUT};

@@ -38,6 +38,12 @@ struct inline_sink {
 	void (*drop)(void *arg, struct held_packet p);
 	void (*reset)(void *arg, const struct tcp_reset *r);
 	void (*prohibit)(void *arg, const uint8_t *ip, size_t len);
+	/*
+	 * Its later packets come to us again: addresses, ports and translation are set.  For TCP
+	 * and UDP; NULL: for none.  For which it cannot be done nothing is final while the rules
+	 * have lines with `cut`.
+	 */
+	void (*recall)(void *arg, const struct conn_report *r);
 	void *arg;
 };
 
@@ -70,10 +76,14 @@ void worker_headers(struct worker *w, const struct frame *f);
  * destroyed after the call.  Connections in being are decided again when their next packet
  * comes, when they end, or by worker_sweep(), whichever is first; a verdict that changes
  * writes an `update` event, and a connection denied now is cut at its next packet, which
- * the caller brings about by no longer honouring earlier marks.
+ * the caller brings about by no longer honouring earlier marks.  At the edge of the hours of a line
+ * with `cut` worker_sweep() does it (engine/edge.h), and calls `recall`.
  */
 void worker_use(struct worker *w, const struct generation *g,
 		const struct event_origin *origin, bool enforce);
+
+/* `recall` cannot be done, as it turns out. */
+void worker_keeps_all(struct worker *w);
 
 /* Nobody will ask any more: let everything go that is held. */
 void worker_let_go(struct worker *w);

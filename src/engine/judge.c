@@ -18,8 +18,24 @@ struct case_file {
 	struct decision decision;
 	char principal[IDENTITY_TEXT_MAX];
 	size_t principal_len;
+	bool is_user; /* the principal is a person's name */
 	char community[COMMUNITY_ID_LEN + 1];
 };
+
+static enum sharing sharing_of(const struct conn *c)
+{
+	return c->shared      ? SHARING_DECLARED
+	       : c->suspected ? SHARING_SUSPECTED
+			      : SHARING_NONE;
+}
+
+/* Of a source that many people share, the person is nobody in particular. */
+static void name_user(const struct conn *c, struct case_file *cf)
+{
+	cf->subject.user = cf->is_user && sharing_of(c) == SHARING_NONE
+				   ? (struct str){cf->principal, cf->principal_len}
+				   : STR_NONE;
+}
 
 static void who(const struct worker *w, const struct flow *fl, const struct conn *c,
 		struct case_file *cf)
@@ -41,15 +57,10 @@ static void who(const struct worker *w, const struct flow *fl, const struct conn
 	s->egress = c->translated ? s->inside : c->nat;
 	s->time_us = fl->clock_us; /* of its last packet: a time-out does not move it */
 	/* Who had the address when the connection began. */
-	(void)identity_principal(w->cfg.identity, &s->inside, fl->first_us, cf->principal,
-				 &cf->principal_len);
-}
-
-static enum sharing sharing_of(const struct conn *c)
-{
-	return c->shared      ? SHARING_DECLARED
-	       : c->suspected ? SHARING_SUSPECTED
-			      : SHARING_NONE;
+	cf->is_user =
+		identity_principal(w->cfg.identity, &s->inside, fl->first_us,
+				   cf->principal, &cf->principal_len) == IDENTITY_USER;
+	name_user(c, cf);
 }
 
 /*
@@ -701,6 +712,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	who(w, fl, c, cf);
 	what(w, c, cf);
 	look_for_sharing(w, c, &cf->subject);
+	name_user(c, cf);
 	if (c->client_inside)
 		ask_witness(w, fl, c, cf);
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
@@ -865,6 +877,21 @@ void judge_end(struct worker *w, const struct flow *fl, const struct conn *c)
 	form_and_put_flow(w, fl, c, &cf, PHASE_END);
 }
 
+/*
+ * What is known of a connection in being.  A calendar's edges concern new ones, so the hour is that
+ * of its beginning, but for lines with `cut`, which ask about `now_us`.
+ */
+static void open_again(struct worker *w, const struct flow *fl, struct conn *c,
+		       int64_t now_us, struct case_file *cf)
+{
+	memset(cf, 0, sizeof(*cf));
+	who(w, fl, c, cf);
+	what(w, c, cf);
+	cf->subject.time_us = fl->first_us;
+	cf->subject.now_us = now_us;
+	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
+}
+
 bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 {
 	const uint8_t verdict = c->verdict;
@@ -874,13 +901,8 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 	conn_locate(w, fl, c);
 	if (!c->judged || c->reason == VERDICT_REASON_PREEXISTING)
 		return false;
-	memset(&cf, 0, sizeof(cf));
-	who(w, fl, c, &cf);
-	what(w, c, &cf);
-	/* A calendar's edges concern new connections: by the hour when it began. */
-	cf.subject.time_us = fl->first_us;
+	open_again(w, fl, c, w->now_us, &cf);
 	cf.subject.name_pending = c->reason == VERDICT_REASON_ADDRESS && !c->done;
-	generation_describe(w->g, &cf.subject, &cf.service, &cf.place);
 	if (!cf.subject.name_pending) {
 		policy_decide(w->g->policy, &cf.subject, &cf.decision);
 	} else if (!policy_decide_early(w->g->policy, &cf.subject, &cf.decision)) {
@@ -902,6 +924,44 @@ bool judge_anew(struct worker *w, struct flow *fl, struct conn *c, bool tell)
 }
 
 /* RFC 1035 4.1.1 and RFC 6895 2.3; other codes by number. */
+static bool denies(const struct decision *d)
+{
+	return d->verdict == VERDICT_DENY;
+}
+
+static bool would_deny(const struct decision *d)
+{
+	return d->would == VERDICT_DENY;
+}
+
+void judge_at_edge(struct worker *w, struct flow *fl, struct conn *c)
+{
+	struct case_file cf, then;
+
+	/* What was decided by another generation is judged again as a whole. */
+	if (!c->judged || c->epoch != w->epoch || c->verdict == VERDICT_DENY ||
+	    c->reason == VERDICT_REASON_PREEXISTING)
+		return;
+	open_again(w, fl, c, w->now_us, &cf);
+	policy_decide(w->g->policy, &cf.subject, &cf.decision);
+	if (!denies(&cf.decision) &&
+	    (!would_deny(&cf.decision) || c->would == VERDICT_DENY))
+		return;
+	/* It is the hour that denies, and not what became known since. */
+	open_again(w, fl, c, fl->first_us, &then);
+	policy_decide(w->g->policy, &then.subject, &then.decision);
+	if (denies(&then.decision) == denies(&cf.decision) &&
+	    would_deny(&then.decision) == would_deny(&cf.decision))
+		return;
+	keep_decision(c, &cf.decision);
+	form_and_put_flow(w, fl, c, &cf, PHASE_UPDATE);
+	if (!denies(&cf.decision))
+		return;
+	w->stats.denied_at_edges++;
+	leave_legacy(w, fl, c, &cf.decision);
+	inline_recall(w, fl, c);
+}
+
 static struct str response_word(uint8_t rcode, char buf[8])
 {
 	static const char *const words[] = {"noerror",  "formerr", "servfail",

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "config/identity.h"
+
 #define OF_GATES                                                             \
 	(1u << UNDECIDABLE_SHARED_HOST | 1u << UNDECIDABLE_WHICH_CONNECTOR | \
 	 1u << UNDECIDABLE_PATH_HIDDEN | 1u << UNDECIDABLE_DATABASE_HIDDEN | \
@@ -40,6 +42,17 @@ static void fill_ends(const struct recorded_flow *f, const struct whereabouts *a
 	s->egress = at->translated ? s->inside : s->egress_given ? f->src_nat : unknown;
 }
 
+/* A principal is a person, or a MAC, an address, a network. */
+static bool is_person(const struct recorded_flow *f)
+{
+	const struct str s = f->principal;
+	struct prefix p;
+	struct mac m;
+
+	return s.len > 0 && f->shared.len == 0 && !mac_parse(s, &m) &&
+	       prefix_parse(s.p, s.len, &p) != PREFIX_OK;
+}
+
 const char *rejudge(const struct generation *g, const struct recorded_flow *f,
 		    struct rejudged *ret)
 {
@@ -58,6 +71,7 @@ const char *rejudge(const struct generation *g, const struct recorded_flow *f,
 								: f->undecidable;
 	s->flags = f->flags;
 	/* Of an Encrypted Client Hello the record shows the outer name, which decides nothing. */
+	s->user = is_person(f) ? f->principal : STR_NONE;
 	s->host = f->undecidable == UNDECIDABLE_ECH_USED ? STR_NONE : f->host;
 	s->url = f->url;
 	s->database = f->database;

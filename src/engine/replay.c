@@ -759,6 +759,7 @@ static void write_end(struct replay *r)
 	COUNT("dns_site_tcp_lost", st->dns_site_lost);
 	COUNT("followers_refused", st->followers_refused);
 	COUNT("sources_suspected", st->sources_suspected);
+	COUNT("denied_at_edges", st->denied_at_edges);
 	COUNT("guesses", st->guesses);
 	COUNT("guesses_answered", st->guesses_answered);
 	COUNT("guesses_displaced", st->guesses_displaced);

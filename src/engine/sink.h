@@ -17,7 +17,8 @@
 
 enum event_cause {
 	CAUSE_TIMEOUT = 0,
-	CAUSE_FRAME = 1
+	CAUSE_EDGE, /* of the hours of a line with `cut` */
+	CAUSE_FRAME
 };
 
 struct event_key {

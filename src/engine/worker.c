@@ -111,6 +111,7 @@ struct worker *worker_create(const struct worker_cfg *cfg)
 		return NULL;
 	w->cfg = *cfg;
 	w->g = cfg->generation;
+	edges_use(&w->edges, w->g);
 	if (!create_parts(w)) {
 		worker_destroy(w);
 		return NULL;
@@ -998,8 +999,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	rival_forget(w, c);
 }
 
-/* End what has timed out; the moment of each end is its own deadline. */
-static void end_timed_out(struct worker *w, int64_t clock_us, int64_t cap_us)
+void worker_end_timed_out(struct worker *w, int64_t clock_us, int64_t cap_us)
 {
 	struct flow *fl;
 	int64_t at;
@@ -1025,7 +1025,7 @@ void worker_tick(struct worker *w, int64_t clock_us)
 {
 	if (w->guesses != NULL)
 		guesses_poll(w->guesses);
-	end_timed_out(w, clock_us, clock_us);
+	edges_pass_time(w, clock_us);
 	inherit_expire(w->heirs, clock_us);
 	if (w->inl == NULL)
 		return;
@@ -1037,14 +1037,14 @@ void worker_tick(struct worker *w, int64_t clock_us)
 void worker_site_answer(struct worker *w, const struct site_answer *a, int64_t clock_us)
 {
 	/* As one worker would, which ends what has timed out before it looks at the frame. */
-	end_timed_out(w, clock_us, clock_us);
+	edges_pass_time(w, clock_us);
 	(void)witness_keep_site(w->witness, a->site, &a->message, clock_us);
 }
 
 void worker_client_answer(struct worker *w, const struct addr *client,
 			  const struct dns_message *m, int64_t time_us, int64_t clock_us)
 {
-	end_timed_out(w, clock_us, clock_us);
+	edges_pass_time(w, clock_us);
 	w->stats.dns_answers += witness_keep(w->witness, client, m, time_us);
 }
 
@@ -1053,8 +1053,8 @@ void worker_finish(struct worker *w, int64_t clock_us)
 	if (w->guesses != NULL)
 		guesses_poll(w->guesses);
 	decoder_tick(w->decoder, clock_us);
-	end_timed_out(w, clock_us, clock_us);
-	end_timed_out(w, INT64_MAX, clock_us);
+	edges_pass_time(w, clock_us);
+	worker_end_timed_out(w, INT64_MAX, clock_us);
 }
 
 /*
@@ -1090,7 +1090,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	struct flow_touch touch;
 	struct conn *c;
 
-	end_timed_out(w, f->clock_us, f->clock_us);
+	edges_pass_time(w, f->clock_us);
 	inherit_expire(w->heirs, f->clock_us);
 	if (!decoded && decode_frame(w->decoder, f, pkt) != DECODE_OK)
 		return false;

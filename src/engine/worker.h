@@ -105,6 +105,7 @@ struct worker_stats {
 	uint64_t dns_site_lost; /* the same for the table of sites, engine/resolve.h */
 	uint64_t followers_refused;
 	uint64_t sources_suspected; /* of being shared */
+	uint64_t denied_at_edges;   /* of the hours of lines with `cut` */
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 struct witness *worker_witness(const struct worker *w); /* the worker's own */

@@ -443,6 +443,30 @@ bool flow_walk_done(const struct flow_table *t, uint32_t at)
 	return at >= pool_max(t->pool);
 }
 
+void flow_order_start(const struct flow_table *t, struct flow_order *ret)
+{
+	for (unsigned l = 0; l < FLOW_STATE_COUNT; l++)
+		ret->at[l] = t->lists[l].head;
+}
+
+struct flow *flow_order_next(const struct flow_table *t, struct flow_order *o)
+{
+	struct flow *best = NULL;
+	unsigned list = 0;
+
+	for (unsigned l = 0; l < FLOW_STATE_COUNT; l++) {
+		struct flow *f = o->at[l] == FLOW_NONE ? NULL : flow_at(t, o->at[l]);
+
+		if (f == NULL || (best != NULL && best->last_frame < f->last_frame))
+			continue;
+		best = f;
+		list = l;
+	}
+	if (best != NULL)
+		o->at[list] = t->links[o->at[list]].next;
+	return best;
+}
+
 void flow_table_stats(const struct flow_table *t, struct flow_stats *ret)
 {
 	*ret = (struct flow_stats){

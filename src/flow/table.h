@@ -168,6 +168,14 @@ void flow_finish(struct flow_table *t, struct flow *f, int64_t clock_us,
 struct flow *flow_walk(const struct flow_table *t, uint32_t *at, uint32_t steps);
 bool flow_walk_done(const struct flow_table *t, uint32_t at);
 
+/* The living flows in the order of their last frame; nothing may happen to the table meanwhile. */
+struct flow_order {
+	uint32_t at[FLOW_STATE_COUNT];
+};
+void flow_order_start(const struct flow_table *t, struct flow_order *ret);
+struct flow *flow_order_next(const struct flow_table *t,
+			     struct flow_order *o); /* NULL: all */
+
 struct flow_stats {
 	uint64_t created, ended, evicted;
 	uint32_t in_use;

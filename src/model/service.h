@@ -114,6 +114,7 @@ struct vocabulary {
 	struct word_list tags;       /* service tags, "AzureCloud.westeurope" */
 	struct word_list sites;
 	struct word_list sources;
+	struct word_list users; /* people, sorted, letter case aside; empty = not known */
 	const struct prefix_list *source_prefixes; /* of each source; NULL = not known */
 	const struct addr_list *site_egress;       /* of each site; NULL = not known */
 	const struct service_group *groups;

@@ -38,6 +38,7 @@ struct subject {
 	enum role role;
 	uint16_t site;   /* vocabulary.sites, or ID_NONE */
 	uint16_t source; /* vocabulary.sources, or ID_NONE */
+	struct str user; /* absent: not known by name, or shared by many */
 
 	/* what */
 	bool name_pending; /* first packet: the name may still become known */
@@ -59,6 +60,9 @@ struct subject {
 	int64_t time_us;
 	const struct zone *zone; /* of the site; NULL = UTC */
 	enum known in_hours;     /* by the site's own hours and holidays */
+	/* Lines with `cut` go by the present instead; 0 = by time_us, too. */
+	int64_t now_us;
+	enum known in_hours_now;
 
 	/* where */
 	enum known

@@ -13,6 +13,7 @@ static const struct {
 	[FIELD_ROLE] = {"role", SIDE_FROM},
 	[FIELD_SOURCE] = {"source", SIDE_FROM},
 	[FIELD_SITE] = {"site", SIDE_FROM},
+	[FIELD_USER] = {"user", SIDE_FROM},
 	[FIELD_INSIDE] = {"", SIDE_FROM},
 	[FIELD_EGRESS] = {"egress", SIDE_FROM},
 	[FIELD_BOUND] = {"environment", SIDE_FROM},

@@ -35,6 +35,7 @@
 #define POLICY_PATTERN_MAX    512     /* bytes of an endpoint pattern */
 #define POLICY_LISTS_MAX      1000    /* lists of endpoints */
 #define POLICY_LIST_RULES_MAX 1000    /* numbered lines of a list */
+#define POLICY_USER_MAX       128     /* bytes of a person's name */
 #define POLICY_TEXT_MAX       500     /* bytes of a label, reason, note */
 #define POLICY_EXCEPTION_DAYS 366     /* an exception lives at most that long */
 
@@ -43,6 +44,7 @@ enum field {
 	FIELD_ROLE = 0,
 	FIELD_SOURCE,
 	FIELD_SITE,
+	FIELD_USER,   /* a person by the configuration's identity.people */
 	FIELD_INSIDE, /* prefix or table, no word of its own */
 	FIELD_EGRESS,
 	FIELD_BOUND,  /* environments that bindings give the inside address */
@@ -167,6 +169,7 @@ struct rule {
 	enum gate gate;
 	enum action action;
 	bool report_only;
+	bool cut; /* ends connections in being at the edges of its hours */
 	struct condition *conditions;
 
 	struct str label, owner, reason, ticket, note;
@@ -176,7 +179,9 @@ struct rule {
 	struct str expires; /* YYYY-MM-DD */
 	int64_t expires_us; /* the first instant after that day, UTC */
 	uint32_t skip;      /* exceptions: 1u << gate */
-	uint32_t order;     /* endpoint lines */
+	/* exceptions: FIELD_CONNECTOR, CONNECTOR_ANY = custom-connectors; single lists */
+	struct item *skip_lists;
+	uint32_t order; /* endpoint lines */
 	enum custom_group group;
 	struct str pattern; /* endpoint lines: as written, trimmed */
 	struct str folded;  /* endpoint lines: as matched */

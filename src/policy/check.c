@@ -131,6 +131,8 @@ void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag
 	check_lists(a, d);
 	check_lines(a, d);
 	check_egress(a, d);
+	if (a->vocabulary->users.count > 0)
+		check_users(a, &a->vocabulary->users, d);
 	for (size_t g = 0; g < GATE_COUNT && cfg->now_us != 0; g++)
 		for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
 			check_expiry(r, cfg->now_us, d);

@@ -22,6 +22,12 @@ void check_lists(const struct ast *a, struct diag *d);
 /* check_lines.c: of lines: hosts that mean more, infrastructure, tables, people. */
 void check_lines(const struct ast *a, struct diag *d);
 
+/*
+ * check_users.c: people of whom `users` (sorted by str_compare_fold()) has nobody, with who is
+ * meant.
+ */
+void check_users(const struct ast *a, const struct word_list *users, struct diag *d);
+
 /* check_egress.c: lists of ip-firewall that lock us out. */
 void check_egress(const struct ast *a, struct diag *d);
 

@@ -180,6 +180,30 @@ static void check_tables(const struct ast *a, struct diag *d)
 	}
 }
 
+/* ---- exceptions of single lists ---------------------------------------------------------- */
+
+static bool has_list(const struct ast *a, uint32_t connector)
+{
+	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
+		if (l->connector == connector)
+			return true;
+	return false;
+}
+
+static void check_skipped(const struct ast *a, const struct rule *r, struct diag *d)
+{
+	for (const struct item *it = r->skip_lists; it != NULL; it = it->next) {
+		if (has_list(a, it->id))
+			continue;
+		diag_add(d, DIAG_WARNING, rule_span(r, it->text), "no-list",
+			 "there is no list of %.*s, so there is nothing to skip",
+			 SHOWN(it->text));
+		diag_remedy(d, "the line without it, or the list in gate %s",
+			    gate_name(it->id == CONNECTOR_ANY ? GATE_CONNECTORS
+							      : GATE_ENDPOINTS));
+	}
+}
+
 void check_lines(const struct ast *a, struct diag *d)
 {
 	const struct item *infrastructure = infrastructure_of(a);
@@ -189,6 +213,7 @@ void check_lines(const struct ast *a, struct diag *d)
 			check_hosts(r, d);
 			check_infrastructure(a, r, infrastructure, d);
 			check_people(r, d);
+			check_skipped(a, r, d);
 		}
 	check_tables(a, d);
 }

@@ -86,6 +86,8 @@ static bool word_covers(const struct vocabulary *v, const struct item *wide,
 		return true;
 	if (wide->field == FIELD_PORT)
 		return wide->id <= narrow->id && wide->high >= narrow->high;
+	if (wide->field == FIELD_USER)
+		return str_equal_fold(wide->text, narrow->text);
 	return wide->id == narrow->id && str_equal(wide->text, narrow->text);
 }
 
@@ -201,6 +203,16 @@ static bool condition_covers(struct compare *k, const struct condition *wide,
 	return !narrow->negated && has_all(k, wide, narrow);
 }
 
+/* At an edge one of them goes by the present and the other does not. */
+static bool differ_at_edges(const struct rule *a, const struct rule *b)
+{
+	bool timed = false;
+
+	for (const struct condition *c = a->conditions; c != NULL; c = c->next)
+		timed = timed || c->field == FIELD_HOURS || c->field == FIELD_DURING;
+	return timed && a->cut != b->cut;
+}
+
 /*
  * How many conditions of `wide` are wider than none of `narrow`, counted up to two; *ret is
  * the last of them.
@@ -210,6 +222,8 @@ static unsigned count_missing(struct compare *k, const struct rule *wide,
 {
 	unsigned missing = 0;
 
+	if (differ_at_edges(wide, narrow))
+		return 2;
 	for (const struct condition *w = wide->conditions; w != NULL && missing < 2;
 	     w = w->next) {
 		const struct condition *n = narrow->conditions;

@@ -176,6 +176,24 @@ static const struct str *compile_texts(struct compiler *c, const struct group *g
 	return s;
 }
 
+static int compare_users(const void *a, const void *b)
+{
+	return str_compare_fold(*(const struct str *)a, *(const struct str *)b);
+}
+
+static const struct str *compile_users(struct compiler *c, const struct group *g)
+{
+	struct str *s = take(c, g->count * sizeof(*s));
+	const struct item *it = g->items;
+
+	if (s == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->count; i++, it = it->next)
+		s[i] = it->text;
+	qsort(s, g->count, sizeof(*s), compare_users);
+	return s;
+}
+
 static void compile_mask(const struct group *g, struct part *t)
 {
 	const struct item *it = g->items;
@@ -245,6 +263,9 @@ static void compile_part(struct compiler *c, const struct group *g, struct part 
 	case FIELD_PORT:
 		t->u.ranges = compile_ranges(c, g);
 		break;
+	case FIELD_USER:
+		t->u.texts = compile_users(c, g);
+		break;
 	case FIELD_JA4:
 		t->u.texts = compile_texts(c, g);
 		break;
@@ -288,6 +309,7 @@ static bool asks_name(enum field f)
 	case FIELD_EVIDENCE:
 	case FIELD_CORROBORATION:
 	case FIELD_JA4:
+	case FIELD_USER: /* the hello may tell that many share the address */
 	case FIELD_COUNT:
 		break;
 	}
@@ -318,6 +340,16 @@ static void compile_items(struct compiler *c, const struct condition *k, struct 
 	}
 }
 
+static void compile_cut(struct compiler *c, const struct schedule *plan)
+{
+	struct cut *cut = take(c, sizeof(*cut));
+
+	if (cut == NULL)
+		return;
+	*cut = (struct cut){.next = c->p->cuts, .plan = plan};
+	c->p->cuts = cut;
+}
+
 static void compile_time(struct compiler *c, const struct condition *k, struct test *t)
 {
 	struct part *part = take(c, sizeof(*part));
@@ -327,8 +359,26 @@ static void compile_time(struct compiler *c, const struct condition *k, struct t
 	part->field = k->field;
 	part->mask = k->outside;
 	part->u.schedule = k->schedule;
+	part->cut = c->rule->cut;
+	if (part->cut && k->field == FIELD_HOURS)
+		c->p->cuts_site_hours = true;
+	else if (part->cut)
+		compile_cut(c, k->schedule);
 	t->parts = part;
 	t->part_count = 1;
+}
+
+/* Single lists that an exception skips. */
+static void compile_skip(struct compiler *c, const struct rule *r, struct line *l)
+{
+	struct group g = {.items = r->skip_lists};
+
+	for (const struct item *it = r->skip_lists; it != NULL; it = it->next) {
+		g.count++;
+		l->skip_custom = l->skip_custom || it->id == CONNECTOR_ANY;
+	}
+	if (g.count > (l->skip_custom ? 1u : 0u))
+		l->skip_lists = compile_ids(c, &g);
 }
 
 static void compile_line(struct compiler *c, const struct rule *r, struct line *l)
@@ -350,6 +400,7 @@ static void compile_line(struct compiler *c, const struct rule *r, struct line *
 	};
 	if (tests == NULL)
 		return;
+	compile_skip(c, r, l);
 	c->rule = r;
 	for (const struct condition *k = r->conditions; k != NULL; k = k->next) {
 		struct test *t = &tests[l->test_count];

@@ -90,6 +90,8 @@ static const char *item_what(enum field f)
 		return "the name of a source";
 	case FIELD_SITE:
 		return "the name of a site";
+	case FIELD_USER:
+		return "a person's name between quotes";
 	case FIELD_INSIDE:
 	case FIELD_EGRESS:
 	case FIELD_PEER:
@@ -272,8 +274,8 @@ static bool read_element(struct parser *ps, enum side side, struct condition *c,
 	if (!is_text(t)) {
 		complain(ps, t, "expected %s here",
 			 side == SIDE_FROM
-				 ? "any, role, source, site, environment, a prefix or "
-				   "<table>"
+				 ? "any, role, source, site, user, environment, a "
+				   "prefix or <table>"
 				 : "any, service, host, country, environment, a "
 				   "prefix or <table>");
 		diag_remedy(ps->d, side == SIDE_FROM ? "from role user, for example"

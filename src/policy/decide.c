@@ -15,8 +15,15 @@ static const struct undecidable_policy *undecidable_for(const struct program *p,
 	return p->undecidable[role];
 }
 
-/* The exception that is in force; *ret_maybe: gates that others might skip. */
-static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
+/* Gates that the line skips, or lists of which it skips. */
+static uint32_t touched(const struct line *l)
+{
+	return l->skip | (l->skip_lists != NULL ? 1u << GATE_ENDPOINTS : 0) |
+	       (l->skip_custom ? 1u << GATE_CONNECTORS : 0);
+}
+
+/* The exception that is in force; *ret_maybe: gates that others might skip, some lists or all. */
+static uint32_t ask_exceptions(struct question *q, uint32_t *ret_skip,
 			       uint32_t *ret_maybe)
 {
 	const struct lines *l = &q->p->gates[GATE_EXCEPTIONS];
@@ -28,9 +35,10 @@ static uint32_t ask_exceptions(const struct question *q, uint32_t *ret_skip,
 							   : line_match(q, &l->list[i]);
 
 		if (t == TRI_MAYBE)
-			*ret_maybe |= l->list[i].skip;
+			*ret_maybe |= touched(&l->list[i]);
 		if (t == TRI_YES) {
 			*ret_skip = l->list[i].skip;
+			q->exception = &l->list[i];
 			return l->list[i].rule;
 		}
 	}

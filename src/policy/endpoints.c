@@ -99,9 +99,21 @@ static bool is_infrastructure(const struct question *q)
 					  : set_has(q->peer, p->infrastructure_set);
 }
 
+/* Does the exception in force lift this list? */
+static bool is_lifted(const struct question *q, const struct endpoints *l)
+{
+	const struct line *x = q->exception;
+
+	if (x == NULL)
+		return false;
+	if (l->family == FAMILY_CUSTOM)
+		return x->skip_custom;
+	return x->skip_lists != NULL && bitset_has(x->skip_lists, l->connector);
+}
+
 static bool is_from(const struct question *q, const struct endpoints *l)
 {
-	return (l->roles >> q->s->role & 1) != 0 &&
+	return !is_lifted(q, l) && (l->roles >> q->s->role & 1) != 0 &&
 	       (l->bound == NULL || bitset_meets(l->bound, q->bound) != l->bound_negated);
 }
 

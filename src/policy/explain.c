@@ -205,9 +205,14 @@ static void put_source(const struct explainer *x, enum field f)
 	else if (f == FIELD_SOURCE)
 		(void)fprintf(x->out, "the source is %s",
 			      word_or(&v->sources, s->source, "none that has a name"));
-	else
+	else if (f == FIELD_SITE)
 		(void)fprintf(x->out, "the site is %s",
 			      word_or(&v->sites, s->site, "not known"));
+	else
+		(void)fputs(s->user.len == 0 ? "who it is is not known" : "the user is ",
+			    x->out);
+	if (f == FIELD_USER)
+		put_wire(x->out, s->user);
 }
 
 static void put_bound(const struct explainer *x)
@@ -232,6 +237,7 @@ static void put_fact(const struct explainer *x, enum field f)
 	case FIELD_ROLE:
 	case FIELD_SOURCE:
 	case FIELD_SITE:
+	case FIELD_USER:
 		put_source(x, f);
 		break;
 	case FIELD_INSIDE:

@@ -461,6 +461,50 @@ static struct item *read_connector(struct parser *ps, const struct token *t)
 			   true);
 }
 
+/* "02-00-5e-10-00-01", and with colons. */
+static bool looks_like_mac(struct str s)
+{
+	if (s.len != 17)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (i % 3 == 2 ? s.p[i] != ':' && s.p[i] != '-' : !ascii_is_hex(s.p[i]))
+			return false;
+	return true;
+}
+
+/* As a list of people may name somebody; the rest of the checks are that list's. */
+static struct item *read_user(struct parser *ps, const struct token *t)
+{
+	struct item *it;
+	struct addr a;
+
+	if (t->type != TOKEN_STRING) {
+		complain(ps, t,
+			 "\"%.*s\" is no name between quotes: \"from user\" is about "
+			 "people",
+			 SHOWN(t->text));
+		diag_remedy(ps->d,
+			    "from user \"NAME\", or from role user for all of them");
+		return NULL;
+	}
+	if (t->text.len == 0 || t->text.len > POLICY_USER_MAX) {
+		complain(ps, t, "a person's name has 1 to %d bytes, this one %zu",
+			 POLICY_USER_MAX, t->text.len);
+		diag_remedy(ps->d, "the name as in the file identity.people");
+		return NULL;
+	}
+	if (addr_parse(t->text.p, t->text.len, &a) || looks_like_mac(t->text)) {
+		complain(ps, t, "\"%.*s\" is an address, and nobody's name",
+			 SHOWN(t->text));
+		diag_remedy(ps->d, "from PREFIX, from source NAME or from user \"NAME\"");
+		return NULL;
+	}
+	it = item_new(ps, FIELD_USER);
+	if (it != NULL)
+		it->text = t->text;
+	return it;
+}
+
 static bool table_fits(enum table_kind k, enum field f)
 {
 	if (k == TABLE_EMPTY)
@@ -553,6 +597,8 @@ struct item *item_read(struct parser *ps, enum field f, const struct token *t)
 	case FIELD_SITE:
 	case FIELD_TAG:
 		return read_listed(ps, f, t, listed_words(ps->ast->vocabulary, f), false);
+	case FIELD_USER:
+		return read_user(ps, t);
 	case FIELD_CONNECTOR:
 		return read_connector(ps, t);
 	case FIELD_SERVICE:
@@ -625,7 +671,12 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 
 	if (open->type == TOKEN_END) {
 		complain(ps, open, "expected %s here", what);
-		diag_remedy(ps->d, "%s in this place, or several between braces", what);
+		if (f == FIELD_USER)
+			diag_remedy(ps->d, "from user \"NAME\", or from role user for "
+					   "all of them");
+		else
+			diag_remedy(ps->d, "%s in this place, or several between braces",
+				    what);
 		return false;
 	}
 	if (open->type == TOKEN_OPEN && peek(ps)->type == TOKEN_CLOSE) {

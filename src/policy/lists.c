@@ -29,7 +29,7 @@ static const struct {
 	{"shared_commondataserviceforapps", FAMILY_DATAVERSE},
 };
 
-static enum family family_of(const char *connector)
+enum family list_family(const char *connector)
 {
 	const char *tail = strrchr(connector, '/');
 	struct str s = str_of(tail == NULL ? connector : tail + 1);
@@ -83,7 +83,7 @@ static bool read_connector(struct parser *ps, struct endpoint_list *l)
 		return false;
 	l->connector = it->id;
 	l->name = it->text;
-	l->family = family_of(ps->ast->vocabulary->connectors.words[it->id]);
+	l->family = list_family(ps->ast->vocabulary->connectors.words[it->id]);
 	if (l->family != FAMILY_COUNT)
 		return true;
 	complain(ps, t, "connector %.*s has no endpoint lists", SHOWN(it->text));

@@ -68,6 +68,7 @@ void question_init(struct question *q, const struct program *p, const struct sub
 {
 	q->p = p;
 	q->s = s;
+	q->exception = NULL;
 	q->blank_host = s->host.len == 0 && !s->name_pending;
 	q->egress_known = !is_zero(&s->egress);
 	q->in_scope = s->in_scope;
@@ -216,6 +217,29 @@ static enum tri ask_ja4(const struct question *q, const struct part *t)
 	return TRI_NO;
 }
 
+/* While the hello is to come it may yet tell that many people share the address. */
+static enum tri ask_user(const struct question *q, const struct part *t)
+{
+	uint32_t low = 0, high = t->count;
+
+	if (q->s->user.len == 0)
+		return TRI_BLANK;
+	if (q->s->name_pending)
+		return TRI_MAYBE;
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const int order = str_compare_fold(t->u.texts[middle], q->s->user);
+
+		if (order == 0)
+			return TRI_YES;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return TRI_NO;
+}
+
 /* What only the name tells: not yet, not at all, or as the part says. */
 static enum tri ask_name(const struct question *q, const struct part *t)
 {
@@ -253,14 +277,16 @@ static enum tri ask_time(const struct question *q, const struct part *t)
 {
 	const struct subject *s = q->s;
 	const struct schedule *plan = t->u.schedule;
+	const bool now = t->cut && s->now_us != 0;
+	const enum known in_hours = now ? s->in_hours_now : s->in_hours;
 
 	if (t->field == FIELD_DURING)
 		return yes_if(calendar_open(&plan->hours, NULL,
 					    plan->zone != NULL ? plan->zone : s->zone,
-					    s->time_us));
-	if (s->in_hours == KNOWN_UNKNOWN)
+					    now ? s->now_us : s->time_us));
+	if (in_hours == KNOWN_UNKNOWN)
 		return TRI_BLANK;
-	return yes_if((s->in_hours == KNOWN_NO) == (t->mask != 0));
+	return yes_if((in_hours == KNOWN_NO) == (t->mask != 0));
 }
 
 static enum tri ask_part(const struct question *q, const struct part *t)
@@ -274,6 +300,8 @@ static enum tri ask_part(const struct question *q, const struct part *t)
 		return yes_if(s->source != ID_NONE && bitset_has(t->u.ids, s->source));
 	case FIELD_SITE:
 		return yes_if(s->site != ID_NONE && bitset_has(t->u.ids, s->site));
+	case FIELD_USER:
+		return ask_user(q, t);
 	case FIELD_INSIDE:
 		return yes_if(set_has(q->inside, t->set));
 	case FIELD_EGRESS:

@@ -130,6 +130,8 @@ bool items_read(struct parser *ps, enum field f, struct item ***end, size_t *cou
 		const char *what);
 /* After an item between braces: a comma (more = true) or the closing brace. */
 bool items_more(struct parser *ps, const struct token *open, bool *ret_more);
+/* lists.c: how the connector's endpoints are written; FAMILY_COUNT = it has no lists. */
+enum family list_family(const char *connector);
 struct table *table_find(const struct ast *a, struct str name);
 enum role role_read(struct parser *ps, const struct token *t); /* ROLE_COUNT: reported */
 
@@ -154,6 +156,7 @@ struct rule *rule_new(struct parser *ps, const struct token *t);
 /* Attributes from here to the end of the statement, of the kinds in `allowed`. */
 enum attribute {
 	ATTRIBUTE_REPORT_ONLY = 0,
+	ATTRIBUTE_CUT,
 	ATTRIBUTE_LABEL,
 	ATTRIBUTE_SCORE,
 	ATTRIBUTE_SKIP,

@@ -40,6 +40,9 @@ struct policy_cfg {
 };
 
 struct policy;
+struct hours;    /* match/calendar.h */
+struct holidays; /* the same */
+struct zone;     /* match/zone.h */
 
 /* NULL when some file has an error or memory ran out (then also an error in `d`). */
 struct policy *policy_load(const struct policy_cfg *cfg, struct diag *d);
@@ -130,6 +133,26 @@ bool policy_has_rules(const struct policy *p);
  */
 struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 				      struct str endpoint);
+
+/* Has some line `cut`? */
+bool policy_cuts(const struct policy *p);
+
+/* A site, for its hours; NULL members: none, UTC. */
+struct policy_hours {
+	const struct hours *hours;
+	const struct holidays *holidays;
+	const struct zone *zone;
+};
+
+/* Do the hours of a line with `cut` say something else at `us` than a minute before? */
+bool policy_is_edge(const struct policy *p, const struct policy_hours *site, int64_t us);
+
+/*
+ * A warning about each person in the rules of whom `users` has nobody: names sorted by
+ * str_compare_fold().  For who has the lists of people, which loading has not.
+ */
+void policy_check_users(const struct policy *p, const struct word_list *users,
+			struct diag *d);
 
 /* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
 size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,

@@ -61,7 +61,7 @@ static void put_name(struct printer *p, struct str s)
 
 static bool is_quoted_field(enum field f)
 {
-	return f == FIELD_HOST;
+	return f == FIELD_HOST || f == FIELD_USER;
 }
 
 static bool is_bare_field(enum field f)
@@ -167,9 +167,23 @@ static void put_condition(struct printer *p, const struct condition *c)
 	}
 }
 
-static void put_skip(struct printer *p, uint32_t skip)
+static void put_skipped_list(struct printer *p, const struct item *it)
 {
-	bool many = (skip & (skip - 1)) != 0;
+	bool plain = is_plain(it->text);
+
+	puts_at(p, plain ? "" : "\"");
+	puts_at(p, gate_name(it->id == CONNECTOR_ANY ? GATE_CONNECTORS : GATE_ENDPOINTS));
+	puts_at(p, ":");
+	put(p, it->text);
+	puts_at(p, plain ? "" : "\"");
+}
+
+static void put_skip(struct printer *p, const struct rule *r)
+{
+	const uint32_t skip = r->skip;
+	const struct item *lists = r->skip_lists;
+	bool many = (skip & (skip - 1)) != 0 || (skip != 0 && lists != NULL) ||
+		    (lists != NULL && lists->next != NULL);
 	bool first = true;
 
 	puts_at(p, many ? "  skip { " : "  skip ");
@@ -179,6 +193,11 @@ static void put_skip(struct printer *p, uint32_t skip)
 			puts_at(p, gate_name((enum gate)g));
 			first = false;
 		}
+	for (; lists != NULL; lists = lists->next) {
+		puts_at(p, first ? "" : ", ");
+		put_skipped_list(p, lists);
+		first = false;
+	}
 	puts_at(p, many ? " }" : "");
 }
 
@@ -200,13 +219,15 @@ static void put_attributes(struct printer *p, const struct rule *r)
 
 	if (r->report_only && r->kind != RULE_KIND_ENDPOINT)
 		puts_at(p, "  report-only");
+	if (r->cut)
+		puts_at(p, "  cut");
 	put_text(p, "label", r->label, true);
 	if (r->has_score) {
 		(void)snprintf(number, sizeof(number), "  score %u", (unsigned)r->score);
 		puts_at(p, number);
 	}
-	if (r->skip != 0)
-		put_skip(p, r->skip);
+	if (r->skip != 0 || r->skip_lists != NULL)
+		put_skip(p, r);
 	put_text(p, "owner", r->owner, false);
 	put_text(p, "reason", r->reason, false);
 	put_text(p, "ticket", r->ticket, false);

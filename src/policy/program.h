@@ -74,7 +74,8 @@ struct country_set {
 struct part {
 	enum field field;
 	uint32_t set;           /* FIELD_INSIDE, EGRESS, PEER, HOST: number of the set */
-	uint32_t count;         /* FIELD_PORT, JA4 */
+	uint32_t count;         /* FIELD_PORT, JA4, USER */
+	bool cut;               /* FIELD_HOURS, DURING: by the present */
 	uint64_t mask;          /* roles, protocols, kinds, ...: 1 << id */
 	uint32_t transports[8]; /* FIELD_PROTO: 256 bits */
 	union {
@@ -83,7 +84,7 @@ struct part {
 		const struct country_set *countries;
 		const struct number_set *numbers;
 		const struct range *ranges;
-		const struct str *texts;
+		const struct str *texts; /* FIELD_USER: sorted, letter case aside */
 		const struct schedule *schedule;
 	} u;
 };
@@ -100,7 +101,10 @@ struct line {
 	uint32_t rule;      /* number */
 	int64_t expires_us; /* INT64_MAX = never */
 	uint32_t skip;      /* exceptions: gates; 1u << gate */
-	uint32_t layer;     /* gate connectors: sorted by it; 0 = written by hand */
+	/* exceptions: of lists of single connectors; NULL = none */
+	const struct bitset *skip_lists;
+	bool skip_custom; /* ... and the patterns of custom connectors */
+	uint32_t layer;   /* gate connectors: sorted by it; 0 = written by hand */
 	uint32_t test_count;
 	const struct test *tests;
 	const struct bitset *connectors; /* gate connectors; NULL = any */
@@ -185,7 +189,15 @@ struct bound {
 #define NAME_TENANT      0x80000000u /* value of the table of own names: a tenant's number */
 #define ENVIRONMENT_NONE UINT32_MAX
 
+/* The hours of lines with `cut`. */
+struct cut {
+	const struct cut *next;
+	const struct schedule *plan;
+};
+
 struct program {
+	const struct cut *cuts;
+	bool cuts_site_hours;      /* some of them is about the hours of the site */
 	const struct rule **rules; /* by number; [0] is NULL */
 	uint32_t rule_count;
 	uint32_t unknown_owner_rule; /* gate own's header; RULE_NONE = none */
@@ -241,7 +253,8 @@ enum tri {
 struct question {
 	const struct program *p;
 	const struct subject *s;
-	bool blank_host; /* no host, and none is coming */
+	const struct line *exception; /* that is in force; NULL = none */
+	bool blank_host;              /* no host, and none is coming */
 	bool egress_known;
 	bool in_scope; /* walk_default() asks both ways while a name may still bring it */
 	enum ownership

@@ -13,6 +13,7 @@
 
 const char *const attribute_words[ATTRIBUTE_COUNT] = {
 	[ATTRIBUTE_REPORT_ONLY] = "report-only",
+	[ATTRIBUTE_CUT] = "cut",
 	[ATTRIBUTE_LABEL] = "label",
 	[ATTRIBUTE_SCORE] = "score",
 	[ATTRIBUTE_SKIP] = "skip",
@@ -183,14 +184,79 @@ static bool read_expires(struct parser *ps, struct rule *r)
 	return true;
 }
 
+/* The connector whose list is meant: the part of `t` from `at` on. */
+static struct item *read_skipped(struct parser *ps, enum gate g, const struct token *t,
+				 size_t at)
+{
+	struct token name = *t;
+	struct item *it;
+
+	name.type = TOKEN_STRING;
+	name.text = (struct str){t->text.p + at, t->text.len - at};
+	if (t->macro == NULL) {
+		name.col += (unsigned)at + (t->type == TOKEN_STRING);
+		name.len = (unsigned)name.text.len;
+	}
+	if (g == GATE_CONNECTORS) {
+		if (!str_equal(name.text, STR("custom-connectors"))) {
+			complain(ps, &name,
+				 "gate connectors has one list, of the custom "
+				 "connectors");
+			diag_remedy(ps->d, "connectors:custom-connectors, or connectors");
+			return NULL;
+		}
+		it = item_new(ps, FIELD_CONNECTOR);
+		if (it != NULL) {
+			it->id = CONNECTOR_ANY;
+			it->text = STR("custom-connectors");
+		}
+		return it;
+	}
+	it = item_read(ps, FIELD_CONNECTOR, &name);
+	if (it == NULL ||
+	    list_family(ps->ast->vocabulary->connectors.words[it->id]) != FAMILY_COUNT)
+		return it;
+	complain(ps, &name, "no list of gate endpoints is about connector %.*s",
+		 SHOWN(it->text));
+	diag_remedy(ps->d, "skip connectors, when its data group is in the way");
+	return NULL;
+}
+
+/* `endpoints:shared_sql`: the lists of one connector, and no other. */
+static bool read_skip_list(struct parser *ps, struct rule *r, const struct token *t,
+			   size_t colon)
+{
+	const enum gate g = gate_find((struct str){t->text.p, colon});
+	struct item **end = &r->skip_lists;
+	struct item *it;
+
+	if (g != GATE_ENDPOINTS && g != GATE_CONNECTORS) {
+		complain(ps, t, "only gate endpoints and gate connectors have lists");
+		diag_remedy(ps->d, "endpoints:shared_sql, for example, or a gate's name");
+		return false;
+	}
+	it = read_skipped(ps, g, t, colon + 1);
+	if (it == NULL)
+		return false;
+	for (; *end != NULL; end = &(*end)->next)
+		if ((*end)->id == it->id)
+			return true;
+	*end = it;
+	return true;
+}
+
 static bool read_skip_gate(struct parser *ps, struct rule *r)
 {
 	const struct token *t = parser_text(ps, "the name of a gate");
+	const char *colon;
 	enum gate g;
 
 	if (t == NULL)
 		return false;
 	g = gate_find(t->text);
+	colon = memchr(t->text.p, ':', t->text.len);
+	if (g == GATE_COUNT && colon != NULL)
+		return read_skip_list(ps, r, t, (size_t)(colon - t->text.p));
 	if (g != GATE_COUNT && g != GATE_EXCEPTIONS && g != GATE_UNDECIDABLE) {
 		r->skip |= 1u << g;
 		return true;
@@ -200,9 +266,6 @@ static bool read_skip_gate(struct parser *ps, struct rule *r)
 		diag_remedy(ps->d,
 			    "skip { own, ip-firewall, connectors, endpoints, rules, "
 			    "default } or some of them");
-	} else if (memchr(t->text.p, ':', t->text.len) != NULL) {
-		complain(ps, t, "one list of a gate cannot be skipped by itself");
-		diag_remedy(ps->d, "skip endpoints");
 	} else {
 		(void)unknown_gate(ps, t);
 	}
@@ -246,6 +309,9 @@ bool attribute_read(struct parser *ps, struct rule *r, enum attribute a, unsigne
 	switch (a) {
 	case ATTRIBUTE_REPORT_ONLY:
 		r->report_only = true;
+		return true;
+	case ATTRIBUTE_CUT:
+		r->cut = true;
 		return true;
 	case ATTRIBUTE_LABEL:
 		return read_text(ps, a, &r->label);
@@ -430,7 +496,7 @@ static bool sound_exception(struct parser *ps, const struct rule *r)
 		diag_remedy(ps->d, "from source NAME, from role ROLE or from PREFIX");
 		return false;
 	}
-	if (r->skip == 0)
+	if (r->skip == 0 && r->skip_lists == NULL)
 		missing = "skip GATE";
 	else if (r->owner.p == NULL)
 		missing = "owner \"NAME\"";
@@ -442,6 +508,28 @@ static bool sound_exception(struct parser *ps, const struct rule *r)
 		return true;
 	diag_error(ps->d, r->at, "an exception needs skip, owner, reason and expires");
 	diag_remedy(ps->d, "%s", missing);
+	return false;
+}
+
+/* A line with `cut` has hours, at whose edges it cuts, and an answer. */
+static bool sound_cut(struct parser *ps, const struct rule *r)
+{
+	bool timed = false;
+
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		timed = timed || c->field == FIELD_HOURS || c->field == FIELD_DURING;
+	if (!r->cut)
+		return true;
+	if (r->action == ACTION_ALERT) {
+		diag_error(ps->d, r->at, "an alert ends no connection: it cannot cut");
+		diag_remedy(ps->d, "deny .. cut, or the alert without it");
+		return false;
+	}
+	if (timed)
+		return true;
+	diag_error(ps->d, r->at,
+		   "cut is about the edges of hours, and this line has none");
+	diag_remedy(ps->d, "during \"mon-fri 08:00-18:00\" cut, or the line without it");
 	return false;
 }
 
@@ -483,7 +571,7 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 
 static bool sound(struct parser *ps, struct rule *r, bool any)
 {
-	if (!sound_action(ps, r))
+	if (!sound_action(ps, r) || !sound_cut(ps, r))
 		return false;
 	switch (ps->gate) {
 	case GATE_EXCEPTIONS:
@@ -527,8 +615,8 @@ static bool stray_word(struct parser *ps, const struct token *t)
 		return false;
 	}
 	if (is_word(t, "user")) {
-		complain(ps, t, "people are not known by name here yet");
-		diag_remedy(ps->d, "from role user, from source NAME or from PREFIX");
+		complain(ps, t, "people stand behind \"from\"");
+		diag_remedy(ps->d, "from user \"NAME\", or from role user for all");
 		return false;
 	}
 	complain(ps, t, "\"%.*s\" is neither a condition nor an attribute",

@@ -107,7 +107,7 @@
 	K(GATE, "WeirGate", NULL, 4000)                       \
 	K(DATA_GROUP, "WeirDataGroup", NULL, 4000)            \
 	K(END_REASON, "WeirEndReason", NULL, 4000)            \
-	K(ENDS, "WeirEnds", NULL, 20)                         \
+	K(ENDS, "WeirEnds", NULL, 4000)                       \
 	K(DETAIL, "WeirDetail", NULL, 4000)                   \
 	K(INCIDENT_ID, "WeirIncidentId", NULL, 4000)          \
 	K(SIGNALS, "WeirSignals", NULL, 4000)                 \

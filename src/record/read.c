@@ -264,6 +264,7 @@ static const struct field fields[] = {
 	TEXT("generation", generation),
 	TEXT("community_id", community_id),
 	TEXT("principal", principal),
+	TEXT("shared", shared),
 	TEXT("site", site),
 	TEXT("host", host),
 	TEXT("sni", sni),

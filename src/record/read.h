@@ -62,8 +62,8 @@ struct recorded_flow {
 	bool has_role;
 	enum role role;
 	bool in_scope, cut;
-	struct str generation, community_id, principal, site, host, sni, url, database,
-		ja4, service, rule, rule_label, would_rule, country;
+	struct str generation, community_id, principal, shared, site, host, sni, url,
+		database, ja4, service, rule, rule_label, would_rule, country;
 
 	char text[RECORDED_TEXT_MAX]; /* what the texts borrow */
 	size_t text_len;

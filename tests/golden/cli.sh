@@ -369,6 +369,22 @@ printf 'identity = { leases = [ "%s/no.leases" ]; people = "%s/no.csv"; };\n' "$
 run 0 "check of files of people that are not there" check -q -c "$t/who.conf"
 says "check of files of people that are not there" "$t/no.leases: warning [no-file]: there is no such file"
 says "check of files of people that are not there" "$t/no.csv: warning [no-file]: there is no such file"
+printf '%s\n' "gate rules" 'deny from user "ana" port 99' 'deny from user "ANNA" port 98' >"$t/users.rules"
+printf '%s\n' address,user 10.1.0.5,anna 10.1.0.6,lena 10.1.0.7,anna >"$t/users.csv"
+printf 'rules = [ "users.rules" ]; identity = { people = "users.csv"; };\n' >"$t/users.conf"
+run 0 "check of a person whom nobody knows" check -q -c "$t/users.conf"
+says "check of a person whom nobody knows" '[unknown-user]: no list of people has "ana"'
+says "check of a person whom nobody knows" '= write: from user "anna"'
+check "check knows a person whatever the letter case" [ "$(grep -c unknown-user "$t/err")" -eq 1 ]
+run 0 "check of people where no list is" check -q -r "$t/users.rules"
+says "check of people where no list is" "identity.people of weir.conf names nobody"
+check "check of people where no list is tells both" [ "$(grep -c unknown-user "$t/err")" -eq 2 ]
+run 1 "explain to a person by name" explain -c "$t/users.conf" --src 10.1.0.7 --dst 203.0.113.9 --port 98
+check "explain to a person by name" grep -q "users.rules:2 does not match: the user is anna" "$t/out"
+run 0 "explain to another" explain -c "$t/users.conf" --src 10.1.0.6 --dst 203.0.113.9 --port 98
+check "explain to another" grep -q "users.rules:3 does not match: the user is lena" "$t/out"
+run 0 "explain to nobody who is known" explain -c "$t/users.conf" --src 10.1.0.8 --dst 203.0.113.9 --port 98
+check "explain to nobody who is known" grep -q "users.rules:3 does not match: who it is is not known" "$t/out"
 run 0 "replay without its files of people" replay -c "$t/who.conf" --events "$t/who.jsonl" $demo
 says "replay without its files of people" "$t/no.leases: warning [no-file]"
 check "replay without its files of people writes events" [ "$(jsonl "$t/who.jsonl")" -gt 10 ]

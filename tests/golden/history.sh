@@ -45,6 +45,21 @@ queries=$(grep -E '"phase":"(start|update)"' "$t/cases/000001.jsonl" | grep -cE 
 check "all but conflicts and queries are judged again" [ "$odd" -eq $((conflicts + queries)) ]
 check "there are such" [ "$conflicts" -gt 0 ]
 
+# ---- people by name, and connections that ended with their hours
+for name_of in users cut; do
+	python3 - tests/scenario/$name_of.scenario "$t/$name_of.pcap" <<'PY' || exit 3
+import sys
+sys.path.insert(0, "tests/tools")
+import scenario
+with open(sys.argv[2], "wb") as f:
+    f.write(scenario.capture_of(scenario.parse(sys.argv[1])[2]))
+PY
+	./weir replay -q -c tests/scenario/$name_of.conf -o "$t/$name_of" "$t/$name_of.pcap" 2>"$t/err"
+	judged=$(cat "$t/$name_of"/*.jsonl | grep -cE '"phase":"(start|update)".*"verdict"')
+	gives 0 "$name_of are judged again as recorded" ./weir diff --new running --ledger "$t/$name_of"
+	said "all of them: $name_of" "^seen  $judged judgements: $judged the same, 0 could not"
+done
+
 # ---- the rules change, and the old ones are still there
 sed -i '/^expect/d; s/^\( *2 *\)deny  *"\*"/\1allow "*"/' "$t/in/contoso.rules"
 check "the rules were changed" sh -c "! cmp -s $t/in/contoso.rules rules/contoso.rules"

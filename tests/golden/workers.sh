@@ -65,6 +65,34 @@ print("ok" if same and rollups > 0 and len(counted) < len(whole) else "not ok",
 sys.exit(not same)
 PY
 
+# ---- `cut`: four hundred connections that are open when hours end -----------------------------
+python3 - "$t/cut" <<'PY' || exit 3
+import sys
+sys.path.insert(0, "tests/tools")
+import scenario
+steps = [(0, f"2026-11-23T17:{50 + n // 60}:{n % 60:02}Z", f"10.1.{n % 5}.{n % 200 + 1}", "a.example", "203.0.113.9",
+          "allow", "-", ["until=2026-11-23T18:09:00Z"]) for n in range(400)]
+with open(sys.argv[1], "wb") as f:
+    f.write(scenario.capture_of(steps))
+PY
+for j in 1 2 3 4; do
+	./weir replay -q -c tests/scenario/cut.conf -j $j --events "$t/cut.$j" "$t/cut" || exit 1
+	cmp "$t/cut.1" "$t/cut.$j" >&2 || bad=1
+done
+python3 - "$t/cut.1" $bad <<'PY' || bad=1
+import collections, json, sys
+with open(sys.argv[1], encoding="utf-8") as f:
+    events = [json.loads(line) for line in f]
+cut = [e for e in events if e.get("phase") == "update"]
+steps = collections.Counter(e["time"][:19] for e in cut)
+ends = [e for e in events if e.get("phase") == "end" and e["verdict"] == "deny"]
+good = (sys.argv[2] == "0" and len(cut) == 400 and len({e["flow_id"] for e in cut}) == 400 and len(ends) == 400 and
+        len(steps) > 50 and max(steps.values()) < 20 and all(s.startswith("2026-11-23T18:00:") for s in steps))
+print(f"{'ok' if good else 'not ok'} - {len(cut)} connections denied within a minute, at most {max(steps.values())} in a "
+      f"second, by 1, 2, 3 and 4 workers alike")
+sys.exit(not good)
+PY
+
 # ---- self-checks: nobody in the demo is inside of this site -----------------------------------
 echo 'sites = ({ name = "elsewhere"; inside = [ "192.0.2.0/24" ]; });' >"$t/elsewhere.conf"
 later() { # DAYS OUT: the demo, on another day

@@ -8,7 +8,7 @@ import sys
 
 # What the parser compares with to say what is meant; words of other lists of the page.
 NOT_GRAMMAR = {
-    "user", "block", "unknown",
+    "block", "unknown",
 }
 # Names on the right that the text explains.
 LEAVES = {

@@ -13,7 +13,9 @@ A file holds, one a line (# comments):
 TIME is RFC 3339; the connection is a TLS handshake's first packets made here, at that packet
 time; no clock of the machine is read.  VERDICT is allow or deny; SIGNAL... are all signals
 that must be written for it, "-" for none; FIELD is one of its start event, "-" an absent one, a
-list with commas, blanks as %20.  A `dns` line is a question of SRC and the resolver's answer.  A `flood`
+list with commas, blanks as %20.  until=TIME keeps the connection open with a byte every two minutes;
+updates=VERDICT@MINUTE is what its update events must say, in the minute of each, "-" for none ("would-deny"
+where report-only lines deny).  A `dns` line is a question of SRC and the resolver's answer.  A `flood`
 is COUNT connections, a second apart, of which nothing is wanted: of one KIND of client (alike), each
 of another (kinds: different JA4), or that ask ADDRESS for a tunnel to HOST (connect).  Prints TAP.
 """
@@ -74,6 +76,25 @@ def connection(source, target, sport, dport, first):
     yield segment(source, target, sport, dport, 1001, 5001, 0x18, first)
 
 
+def talk(source, target, sport, dport, seq, begin, until):
+    """(time, frame): the server's hello, then a byte every two minutes, and its acknowledgement."""
+    hello = bytes.fromhex("160303002a" "02000026" "0303") + b"r" * 32 + bytes.fromhex("00" "1301" "00")
+    yield begin + 1000, segment(target, source, dport, sport, 5001, seq, 0x18, hello)
+    for n, t in enumerate(range(begin + 120000000, until + 1, 120000000)):
+        yield t, segment(source, target, sport, dport, seq + n, 5001 + len(hello), 0x18, b"x")
+        yield t + 1, segment(target, source, dport, sport, 5001 + len(hello), seq + n + 1, 0x10)
+
+
+def micro(time):
+    moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
+    return int(moment.timestamp()) * 1000000 + moment.microsecond
+
+
+def update_of(event):
+    would = event["verdict"] == "allow" and event.get("would_verdict") == "deny"
+    return ("would-deny" if would else event["verdict"]) + "@" + event["time"][:16]
+
+
 def datagram(source, target, sport, dport, payload):
     src, dst = ipaddress.ip_address(source).packed, ipaddress.ip_address(target).packed
     udp = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
@@ -132,17 +153,19 @@ def parse(path):
 
 
 def capture_of(steps):
-    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
+    out, timed = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)], []
     for k, (_, time, source, host, target, verdict, want, fields) in enumerate(steps):
-        moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
-        micro = int(moment.timestamp()) * 1000000 + moment.microsecond
+        begin = micro(time)
         address, _, port = target.partition("@")
         frames = (lookup(source, verdict, 20000 + k, host, target) if want is None else
                   connection(source, address, 20000 + k, int(port or 443),
                              client_hello(host) if want else fields))
-        for n, frame in enumerate(frames):
-            t = micro + n
-            out.append(struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame)
+        timed.extend((begin + n, frame) for n, frame in enumerate(frames))
+        for until in (f[6:] for f in (fields if want else []) if f.startswith("until=")):
+            timed.extend(talk(source, address, 20000 + k, int(port or 443), 1001 + len(client_hello(host)), begin,
+                              micro(until)))
+    for t, frame in sorted(timed, key=lambda f: f[0]):
+        out.append(struct.pack("<IIII", t // 1000000, t % 1000000, len(frame), len(frame)) + frame)
     return b"".join(out)
 
 
@@ -159,12 +182,14 @@ def run(weir, path):
     if done.returncode != 0:
         print(f"not ok - {name}: exit {done.returncode}: {done.stderr.decode()[:600]}")
         return False
-    starts, signals, ports, checks = {}, {}, {}, []
+    starts, signals, ports, checks, updates = {}, {}, {}, [], {}
     for line in done.stdout.splitlines():
         e = json.loads(line)
         if e["type"] == "flow" and e["phase"] == "start":
             starts[e["src_port"]] = e
             ports[e["flow_id"]] = e["src_port"]
+        elif e["type"] == "flow" and e["phase"] == "update":
+            updates.setdefault(e["src_port"], []).append(update_of(e))
         elif e["type"] == "signal":
             signals.setdefault(ports[e["flow_id"]], []).append(e["signal"])
         elif e["type"] == "system" and e["what"].startswith("selfcheck_"):
@@ -181,6 +206,12 @@ def run(weir, path):
         got = [start.get("verdict"), ",".join(sorted(signals.get(20000 + k, []))) or "-"]
         wanted = [verdict, ",".join(sorted(want.split(",")))]
         for field, _, value in (f.partition("=") for f in fields):
+            if field == "until":
+                continue
+            if field == "updates":
+                got.append(f"updates={','.join(updates.get(20000 + k, [])) or '-'}")
+                wanted.append(f"updates={value}")
+                continue
             there = start.get(field, "-")
             got.append(f"{field}={','.join(there) if isinstance(there, list) else there}")
             wanted.append(f"{field}={unquote(value)}")

@@ -483,6 +483,101 @@ static void translated_addresses_are_told(void **state)
 	(void)close(l);
 }
 
+/* The mark of the connection of that source port, in a dump made now. */
+static uint32_t mark_of(struct conntrack *c, uint16_t port)
+{
+	reports.count = 0;
+	assert_int_equal(conntrack_dump_now(c, 2000, take, &reports), 0);
+	return report_of(port)->mark;
+}
+
+static void a_mark_is_taken_away(void **state)
+{
+	uint16_t client4, server4, client6, server6;
+	struct conn_report r;
+	struct conntrack *c;
+
+	(void)state;
+	tracked_namespace_enter();
+	c = tracker_new();
+	client4 = datagrams(A4, B4, &server4);
+	client6 = datagrams(A6, B6, &server6);
+	r = (struct conn_report){.src = address(A4),
+				 .dst = address(B4),
+				 .src_port = client4,
+				 .dst_port = server4,
+				 .ip_proto = IPPROTO_UDP};
+	assert_int_equal(mark_of(c, client4), MARK);
+	conntrack_recall(c, &r, 0x0a00);
+	assert_int_equal(mark_of(c, client4), MARK & ~0x0a00u);
+	assert_int_equal(mark_of(c, client6), MARK);
+	r.src = address(A6);
+	r.dst = address(B6);
+	r.src_port = client6;
+	r.dst_port = server6;
+	conntrack_recall(c, &r, UINT32_MAX);
+	assert_int_equal(mark_of(c, client6), 0);
+	assert_int_equal(conntrack_stats(c)->recalls, 2);
+	r.ip_proto = IPPROTO_ICMP;
+	conntrack_recall(c, &r, UINT32_MAX);
+	assert_int_equal(conntrack_stats(c)->recalls_unsent, 1);
+	assert_int_equal(conntrack_stats(c)->unknown, 0);
+	conntrack_close(c);
+}
+
+/* `nat` programs are in force; `told`: the translation of the source is known. */
+static void check_recall(const char *to, bool told)
+{
+	const struct addr n = address(C4);
+	struct conn_report r;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct sockaddr_in seen;
+	struct conntrack *c;
+	struct pair p;
+	int l;
+
+	c = tracker_new();
+	l = listener(B4);
+	p = pair_open(l, A4, 0, to, local_port(l));
+	assert_int_equal(getpeername(p.server, (struct sockaddr *)&ss, &len), 0);
+	memcpy(&seen, &ss, sizeof(seen));
+	r = (struct conn_report){.src = address(A4),
+				 .dst = address(B4),
+				 .src_port = p.client_port,
+				 .dst_port = p.server_port,
+				 .ip_proto = IPPROTO_TCP};
+	if (told) {
+		r.nat_src = n;
+		r.nat_src_port = ntohs(seen.sin_port);
+	}
+	assert_int_equal(mark_of(c, p.client_port), MARK);
+	conntrack_recall(c, &r, MARK);
+	assert_int_equal(mark_of(c, p.client_port), 0);
+	pair_close(&p);
+	conntrack_close(c);
+	(void)close(l);
+}
+
+static void translated_connections_are_recalled(void **state)
+{
+	static const char *const snat[] = {"iptables", "-t",   "nat", "-A", "POSTROUTING",
+					   "-j",       "SNAT", "-s",  A4,   "--to-source",
+					   C4,         NULL};
+	static const char *const dnat[] = {
+		"iptables", "-t",   "nat", "-A",        "OUTPUT",
+		"-j",       "DNAT", "-d",  "10.9.0.99", "--to-destination",
+		B4,         NULL};
+
+	(void)state;
+	tracked_namespace_enter();
+	need(dnat);
+	check_recall("10.9.0.99", false); /* the destination alone */
+	need(snat);
+	check_recall(B4, false); /* the source alone, not told */
+	check_recall("10.9.0.99", true);
+}
+
 static void accounting_is_set_back(void **state)
 {
 	struct conntrack_abilities can;
@@ -709,6 +804,8 @@ int main(void)
 		cmocka_unit_test(udp_ends_when_the_entry_goes),
 		cmocka_unit_test(dump_shows_what_lives),
 		cmocka_unit_test(translated_addresses_are_told),
+		cmocka_unit_test(a_mark_is_taken_away),
+		cmocka_unit_test(translated_connections_are_recalled),
 		cmocka_unit_test(accounting_is_set_back),
 		cmocka_unit_test(older_connections_have_no_counters),
 		cmocka_unit_test(without_events_dumps_work),

@@ -121,12 +121,15 @@ static const struct service_group fixture_groups[] = {
 	 {{1u << SVC_DATAVERSE | 1u << SVC_POWER_APPS | 1u << SVC_POWER_AUTOMATE}}},
 };
 
+static const char *const fixture_users[] = {"anna", "CONTOSO\\kim", "Keller, Max"};
+
 static const struct vocabulary fixture_vocabulary = {
 	.services = {fixture_services, SVC_COUNT},
 	.connectors = {fixture_connectors, CON_COUNT},
 	.tags = {fixture_tags, TAG_COUNT},
 	.sites = {fixture_sites, SITE_COUNT},
 	.sources = {fixture_sources, SRC_COUNT},
+	.users = {fixture_users, 3},
 	.source_prefixes = fixture_prefixes,
 	.site_egress = fixture_egress,
 	.groups = fixture_groups,

@@ -573,10 +573,93 @@ static void early_denies_are_certain_whatever_the_name(void **state)
 	first_packet(&c);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_early(rows[i].rules, &c, rows[i].want);
+	/* The hello may tell that the address is shared; who is nobody known stays so. */
+	check_early("gate rules\ndeny from user \"anna\"\n", &c, "later");
+	c.s.user = STR("anna");
+	check_early("gate rules\ndeny from user \"anna\"\n", &c, "later");
+	check_early("gate rules\ndeny from not user \"kim\"\n", &c, "later");
+	check_early("gate rules\nallow from user \"kim\"\ndeny to any\n", &c, "later");
+	c.s.user = STR_NONE;
+	check_early("gate rules\nallow from user \"anna\"\ndeny to any\n", &c,
+		    "deny rules 3");
 	/* In scope by role: no name can change that. */
 	c.s.role = ROLE_DESKTOP;
 	c.s.in_scope = true;
 	check_early("gate default\ndeny in-scope\n", &c, "deny default 2");
+}
+
+static void people_are_known_by_name(void **state)
+{
+	static const char rules[] = "gate rules\n"
+				    "deny from user { \"kim\", \"Anna\", \"zoe\" }\n"
+				    "deny from not user { \"bob\", \"max\" }\n";
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	check(rules, &c, "allow - 0");
+	c.s.user = STR("ANNA");
+	check(rules, &c, "deny rules 2");
+	c.s.user = STR("zoe");
+	check(rules, &c, "deny rules 2");
+	c.s.user = STR("kimm");
+	check(rules, &c, "deny rules 3");
+	c.s.user = STR("max");
+	check(rules, &c, "allow - 0");
+	c.s.user = STR("Kim");
+	check("gate rules\ndeny from user \"kim\" port 80\nallow from user \"kim\"\n"
+	      "deny to any\n",
+	      &c, "allow rules 3");
+}
+
+#define LISTS                                               \
+	"gate endpoints\n"                                  \
+	"list Http for role desktop\n 1 deny \"*\"\n"       \
+	"list shared_sql for role desktop\n 1 deny \"*\"\n" \
+	"list shared_webcontents for role desktop\n 1 deny \"*\"\n"
+#define EXCEPTION(skip)     \
+	"gate exceptions\n" \
+	"allow from 10.0.0.0/8 skip " skip " owner o reason r expires 2027-01-01\n"
+
+static void an_exception_lifts_the_lists_of_one_connector(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	c.s.role = ROLE_DESKTOP;
+	check(LISTS, &c, "deny endpoints 3");
+	check(EXCEPTION("endpoints:Http") LISTS, &c, "deny endpoints 9");
+	check(EXCEPTION("endpoints:shared_sql") LISTS, &c, "deny endpoints 5");
+	check(EXCEPTION("{ endpoints:http, endpoints:shared_webcontents }") LISTS, &c,
+	      "allow - 0");
+	check(EXCEPTION("{ rules, \"endpoints:Http\", endpoints:shared_webcontents }")
+		      LISTS "gate rules\ndeny to any\n",
+	      &c, "allow - 0");
+	c.s.server_port = 1433;
+	c.s.protocol = PROTOCOL_TDS;
+	check(EXCEPTION("endpoints:Http") LISTS, &c, "deny endpoints 7");
+	check(EXCEPTION("endpoints:shared_sql") LISTS, &c, "allow - 0");
+}
+
+static void an_exception_lifts_the_patterns_of_custom_connectors(void **state)
+{
+	static const char patterns[] = "gate connectors\n"
+				       "list custom-connectors for role desktop\n"
+				       " 1 group blocked \"*\"\n";
+	char rules[512];
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	c.s.role = ROLE_DESKTOP;
+	check(patterns, &c, "deny connectors 3");
+	(void)snprintf(rules, sizeof(rules), "%s%s",
+		       EXCEPTION("connectors:custom-connectors"), patterns);
+	check(rules, &c, "allow - 0");
+	(void)snprintf(rules, sizeof(rules), "%s%s", EXCEPTION("endpoints:Http"),
+		       patterns);
+	check(rules, &c, "deny connectors 5");
 }
 
 /* What a connection may turn out to be once its name and protocol are known. */
@@ -711,6 +794,9 @@ static void a_name_in_more_patterns_than_fit_is_still_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(people_are_known_by_name),
+		cmocka_unit_test(an_exception_lifts_the_lists_of_one_connector),
+		cmocka_unit_test(an_exception_lifts_the_patterns_of_custom_connectors),
 		cmocka_unit_test(the_first_matching_line_answers),
 		cmocka_unit_test(nothing_said_is_allowed),
 		cmocka_unit_test(default_answers_for_scope_when_rules_do_not),
