@@ -244,6 +244,17 @@ check "endpoint and data group of SQL" test "$(grep -c '"endpoint":"contososql.d
 check "there is some" test -s "$t/sql"
 check "a pattern's group" grep -q '"endpoint":"https://[^"]*/\*".*"data_group":"general"' "$t/events"
 grep '"phase":"end"' "$t/events" | grep -c '"endpoint"\|"data_group"' >"$t/n"
+cat >"$t/default.json" <<'EOF'
+{"displayName": "Default", "defaultConnectorsClassification": "General", "environmentType": "AllEnvironments",
+ "environments": [], "connectorGroups": [{"classification": "Blocked", "connectors":
+ [{"id": "/providers/Microsoft.PowerApps/apis/shared_box", "name": "Box", "type": "x"}]}]}
+EOF
+"$W" import -o "$t/default.rules" "$t/default.json" >/dev/null 2>&1
+"$W" replay -c tests/demo/demo.conf -r "$t/default.rules" --events - tests/demo/demo.pcap 2>/dev/null >"$t/default"
+grep '"dst_port":1433,' "$t/default" | grep '"phase":"start"' >"$t/sql"
+check "the default group is one, too" test "$(grep -c '"data_group":"general"' "$t/sql")" = "$(grep -c . "$t/sql")"
+"$W" explain -c tests/demo/demo.conf -r "$t/default.rules" --src 10.10.9.31 --dst 9.9.9.9 --host contososql.database.windows.net --json >"$t/e" 2>/dev/null
+check "its line is that of the others" grep -q '"gate":"connectors","answer":"allow","decides":[a-z]*,"rule":"[^"]*default.rules:[0-9]*","rule_label":"default-group"' "$t/e"
 check "neither at the end" test "$(cat "$t/n")" = 0
 
 # One content in the spellings of Microsoft's tools.
