@@ -122,20 +122,18 @@ static void print_answer(const struct question *q, const struct generation *g,
 	policy_explain(g->policy, s, d, stdout);
 }
 
-static int print_json(const struct question *q, const struct generation *g,
+/* `ends`: client and server. */
+static int print_json(const struct addr ends[2], const struct generation *g,
 		      const struct subject *s, const struct decision *d)
 {
 	struct explain_json x;
 	struct identity *who;
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
-	struct addr a;
 
 	if (!explain_json_begin(&x))
 		return EXIT_COULD_NOT;
-	(void)addr_parse(q->src, strlen(q->src), &a);
-	(void)addr_format(&a, src);
-	(void)addr_parse(q->dst, strlen(q->dst), &a);
-	(void)addr_format(&a, dst);
+	(void)addr_format(&ends[0], src);
+	(void)addr_format(&ends[1], dst);
 	json_cstring(&x.j, "generation", g->name);
 	json_cstring(&x.j, "src_ip", src);
 	json_cstring(&x.j, "dst_ip", dst);
@@ -155,6 +153,7 @@ static int answer(const struct question *q)
 	struct service svc;
 	struct place place;
 	struct decision d;
+	struct addr ends[2];
 	struct generation *g;
 	char host[NAME_BYTES_MAX + 1];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
@@ -165,11 +164,13 @@ static int answer(const struct question *q)
 	g = load_or_report(&q->common, true);
 	if (g == NULL)
 		return EXIT_FINDINGS;
+	ends[0] = s.inside;
+	ends[1] = s.peer;
 	fill_subject(g, host, host_len, &s);
 	generation_describe(g, &s, &svc, &place);
 	policy_decide(g->policy, &s, &d);
 	if (q->common.json) {
-		code = print_json(q, g, &s, &d);
+		code = print_json(ends, g, &s, &d);
 	} else {
 		print_answer(q, g, &s, &d);
 		code = finish_output(d.verdict == VERDICT_DENY ? EXIT_FINDINGS

@@ -184,10 +184,9 @@ static const struct right of_socket = {"is open to", S_IRWXO,
 
 static bool is_owner_trusted(const struct host *h, uid_t owner)
 {
+	const char *user = h->config->capture.user;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
-	const struct passwd *weir = h->config->capture.user == NULL
-					    ? NULL
-					    : getpwnam(h->config->capture.user);
+	const struct passwd *weir = user == NULL ? NULL : getpwnam(user);
 
 	return owner == 0 || owner == geteuid() ||
 	       (weir != NULL && owner == weir->pw_uid);

@@ -92,7 +92,7 @@ warns xt_bpf "no xt_bpf" "a kernel without xt_bpf"
 put boot/config-6.1.0-42-amd64 '#
 CONFIG_NETFILTER_XT_MATCH_BPF=y'
 run 0 "it is built in"
-rm -r "$r/lib" "$r/boot"
+rm -r "${r:?}/lib" "${r:?}/boot"
 run 0 "nothing says what the kernel has"
 says "so it cannot be told" '^cannot tell +xt_bpf'
 machine
