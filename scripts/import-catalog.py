@@ -454,6 +454,11 @@ MARKS = [("endpoint-filterable yes", "endpoint_filterable"),
          ("VNet (subnet delegation) capable", "vnet")]
 
 
+# Of desktop flows the list names these, which no facts are about: Microsoft Learn "Connector
+# endpoint filtering", 2025-09-19.
+FILTERABLE_ACTIONS = {"DesktopFlow.UIAutomation", "DesktopFlow.WebAutomation"}
+
+
 def about_connectors(rows):
     """What the rows of each connector say of the connector itself: tier and marks."""
     about = {}
@@ -473,7 +478,8 @@ def connector_facts(about, name):
     """The columns tier and marks.  Which connectors are filterable or unblockable is a closed
     list of Microsoft's, so all others are not; of the gateway and VNets it is not."""
     one = about.get(name, {"tier": "-", "marks": set()})
-    return [one["tier"], *("yes" if mark in one["marks"] else
+    marks = one["marks"] | ({"endpoint_filterable"} if name in FILTERABLE_ACTIONS else set())
+    return [one["tier"], *("yes" if mark in marks else
                            "no" if mark in ("endpoint_filterable", "unblockable") else "-"
                            for _, mark in MARKS)]
 

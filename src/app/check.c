@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/host.h"
 #include "base/clock.h"
 #include "config/identity.h"
 #include "engine/feeds.h"
@@ -153,22 +155,55 @@ static int check(const struct common *c, bool quiet)
 	return finish_output(code);
 }
 
+/* Of the configuration alone: rules need not be sound for a machine to be. */
+static int check_host(const struct common *c, const char *root)
+{
+	struct host h = {.root = root == NULL ? "" : root, .json = c->json};
+	const char *path = c->config;
+	struct diag *d = diag_create();
+	struct config *config = NULL;
+	struct stat st;
+	int code = EXIT_COULD_NOT;
+
+	if (root != NULL && (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))) {
+		(void)fprintf(stderr, "weir check: --root %s: no folder\n", root);
+	} else if (d == NULL) {
+		(void)fprintf(stderr, "weir: out of memory\n");
+	} else {
+		if (path == NULL && access(DEFAULT_CONFIG, R_OK) == 0)
+			path = DEFAULT_CONFIG;
+		config = config_load(path, share_folder(), d);
+		if (config == NULL)
+			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		h.config = config;
+		code = config == NULL ? EXIT_COULD_NOT : host_check(&h);
+	}
+	config_destroy(config);
+	diag_destroy(d);
+	return code;
+}
+
 static int run(int argc, char *argv[])
 {
 	enum {
 		OPT_JSON = 256,
-		OPT_KEYS
+		OPT_KEYS,
+		OPT_HOST,
+		OPT_ROOT
 	};
 	static const struct option longs[] = {
 		{"json", no_argument, NULL, OPT_JSON},
 		{"keys", no_argument, NULL, OPT_KEYS},
+		{"host", no_argument, NULL, OPT_HOST},
+		{"root", required_argument, NULL, OPT_ROOT},
 		{"config", required_argument, NULL, 'c'},
 		{"rules", required_argument, NULL, 'r'},
 		{"quiet", no_argument, NULL, 'q'},
 		{NULL, 0, NULL, 0},
 	};
 	struct common c = {0};
-	bool quiet = false;
+	bool quiet = false, host = false;
+	const char *root = NULL;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
@@ -181,6 +216,10 @@ static int run(int argc, char *argv[])
 			quiet = true;
 		else if (o == OPT_JSON)
 			c.json = true;
+		else if (o == OPT_HOST)
+			host = true;
+		else if (o == OPT_ROOT)
+			root = optarg;
 		else if (o == OPT_KEYS)
 			return print_keys();
 		else if (o == '?')
@@ -189,7 +228,11 @@ static int run(int argc, char *argv[])
 	for (int i = optind; i < argc; i++)
 		if (!add_rules(&c, argv[i]))
 			return EXIT_USAGE;
-	return check(&c, quiet);
+	if (host && c.rule_count > 0)
+		return usage_error("check", "--host looks at the machine: no rule files");
+	if (!host && root != NULL)
+		return usage_error("check", "--root is for --host");
+	return host ? check_host(&c, root) : check(&c, quiet);
 }
 
 const struct command command_check = {
@@ -197,6 +240,7 @@ const struct command command_check = {
 	.summary = "check a configuration and rule files, run their tests",
 	.run = run,
 	.help = "usage: weir check [options] [RULES...]\n"
+		"       weir check --host [-c FILE] [--root DIR] [--json]\n"
 		"\n"
 		"Reads the configuration and the rule files, reports every finding with file,\n"
 		"line, column and remedy, and runs the `expect` lines.  Nothing is applied.\n"
@@ -207,5 +251,15 @@ const struct command command_check = {
 		"  --keys     list every key of weir.conf with type, default and meaning\n"
 		"  -q         say nothing when all is well\n"
 		"\n"
-		"Exit status: 0 fine (warnings included); 1 errors; 2 usage; 3 could not.\n",
+		"--host looks at this machine instead, and changes nothing: netfilter, table of\n"
+		"connections, forwarding, interfaces and what they merge, one-way traffic, position\n"
+		"before or behind translation and proxies, resolvers, clock, days that the disk\n"
+		"lasts, rights of files.  Each line is fine, a warning, or cannot be told.\n"
+		"\n"
+		"  -c FILE    configuration (default: /etc/weir/weir.conf, else built in)\n"
+		"  --root DIR the kernel's and the system's files are below DIR\n"
+		"  --json     a JSON array of {check, state, message, remedy}\n"
+		"\n"
+		"Exit status: 0 fine (warnings included); 1 errors, with --host warnings; 2 usage;\n"
+		"3 could not.\n",
 };

@@ -225,7 +225,7 @@ static void put(struct str s)
 static void put_fact(const struct fact *f)
 {
 	(void)printf("%s ", f->what);
-	if (f->list.len > 0 && strcmp(f->what, "endpoint") == 0) {
+	if (f->list.len > 0 && strcmp(f->what, "URL pattern") != 0) {
 		put(f->list);
 		(void)putchar(' ');
 	}
@@ -607,9 +607,9 @@ const struct command command_drift = {
 	.help = "usage: weir drift [-c FILE] [-r RULES]... [options] FILE|FOLDER...\n"
 		"\n"
 		"Reads exports as `weir import` does and compares them with the generated files that\n"
-		"the configuration reads: connectors by group, endpoint rules, URL patterns, scope,\n"
-		"ranges of IP firewalls, tenants, environments.  How they were imported (roles,\n"
-		"report-only) makes no difference.  Also says which generated files were edited by\n"
+		"the configuration reads: names of policies, connectors by group, action and endpoint\n"
+		"rules, URL patterns, scope, ranges of IP firewalls, tenants, environments.  How they\n"
+		"were imported (roles, report-only) makes no difference.  Also says which generated files were edited by\n"
 		"hand, and which were written long ago.\n"
 		"What is loaded and not in the export counts as gone when a folder is given, which is\n"
 		"taken for the whole tenant; else it is not compared.\n"

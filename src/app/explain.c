@@ -6,6 +6,7 @@
 
 #include "app/command.h"
 #include "app/explain_flow.h"
+#include "app/explain_json.h"
 #include "app/explain_show.h"
 #include "base/clock.h"
 
@@ -116,6 +117,44 @@ static void fill_user(const struct generation *g, const struct identity *who,
 		s->user = (struct str){buf, len};
 }
 
+static void print_answer(const struct question *q, const struct generation *g,
+			 const struct subject *s, const struct decision *d,
+			 const struct identity *who)
+{
+	(void)printf("%s   %s -> %s%s%s:%u   generation %s\n",
+		     d->verdict == VERDICT_DENY ? "DENY" : "ALLOW", q->src,
+		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
+		     (unsigned)s->server_port, g->name);
+	show_known(g, s, stdout);
+	show_principal(who, s, stdout);
+	show_bindings(g, s, stdout);
+	(void)printf("\n");
+	policy_explain(g->policy, s, d, stdout);
+}
+
+/* `ends`: client and server. */
+static int print_json(const struct addr ends[2], const struct generation *g,
+		      const struct subject *s, const struct decision *d,
+		      const struct identity *who)
+{
+	struct explain_json x;
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+
+	if (!explain_json_begin(&x))
+		return EXIT_COULD_NOT;
+	(void)addr_format(&ends[0], src);
+	(void)addr_format(&ends[1], dst);
+	json_cstring(&x.j, "generation", g->name);
+	json_cstring(&x.j, "src_ip", src);
+	json_cstring(&x.j, "dst_ip", dst);
+	json_u64(&x.j, "dst_port", s->server_port);
+	explain_json_known(&x, g, s);
+	explain_json_principal(&x, who, s);
+	policy_explain_json(g->policy, s, d, &x.j);
+	return explain_json_end(&x,
+				d->verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
+}
+
 static int answer(const struct question *q)
 {
 	struct subject s = {0};
@@ -123,6 +162,7 @@ static int answer(const struct question *q)
 	struct place place;
 	struct decision d;
 	struct identity *who;
+	struct addr ends[2];
 	struct generation *g;
 	char host[NAME_BYTES_MAX + 1], user[IDENTITY_TEXT_MAX];
 	size_t host_len = q->host == NULL ? 0 : normalize(q->host, host, sizeof(host));
@@ -133,23 +173,23 @@ static int answer(const struct question *q)
 	g = load_or_report(&q->common, true);
 	if (g == NULL)
 		return EXIT_FINDINGS;
+	ends[0] = s.inside;
+	ends[1] = s.peer;
 	fill_subject(g, host, host_len, &s);
 	who = identity_or_report(g->config, true);
 	fill_user(g, who, user, &s);
 	generation_describe(g, &s, &svc, &place);
 	policy_decide(g->policy, &s, &d);
-	(void)printf("%s   %s -> %s%s%s:%u   generation %s\n",
-		     d.verdict == VERDICT_DENY ? "DENY" : "ALLOW", q->src,
-		     q->host != NULL ? q->host : "", q->host != NULL ? " " : "", q->dst,
-		     (unsigned)s.server_port, g->name);
-	show_known(g, &s, stdout);
-	show_principal(who, &s, stdout);
+	if (q->common.json) {
+		code = print_json(ends, g, &s, &d, who);
+	} else {
+		print_answer(q, g, &s, &d, who);
+		code = finish_output(d.verdict == VERDICT_DENY ? EXIT_FINDINGS
+							       : EXIT_FINE);
+	}
 	identity_destroy(who);
-	show_bindings(g, &s, stdout);
-	(void)printf("\n");
-	policy_explain(g->policy, &s, &d, stdout);
 	generation_destroy(g);
-	return finish_output(d.verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
+	return code;
 }
 
 static int run(int argc, char *argv[])
@@ -162,7 +202,8 @@ static int run(int argc, char *argv[])
 		OPT_PROTO,
 		OPT_AT,
 		OPT_FLOW,
-		OPT_LEDGER
+		OPT_LEDGER,
+		OPT_JSON
 	};
 	static const struct option longs[] = {
 		{"src", required_argument, NULL, OPT_SRC},
@@ -173,6 +214,7 @@ static int run(int argc, char *argv[])
 		{"at", required_argument, NULL, OPT_AT},
 		{"flow", required_argument, NULL, OPT_FLOW},
 		{"ledger", required_argument, NULL, OPT_LEDGER},
+		{"json", no_argument, NULL, OPT_JSON},
 		{"config", required_argument, NULL, 'c'},
 		{"rules", required_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
@@ -200,6 +242,8 @@ static int run(int argc, char *argv[])
 			q.flow = optarg;
 		else if (o == OPT_LEDGER)
 			q.ledger = optarg;
+		else if (o == OPT_JSON)
+			q.common.json = true;
 		else if (o == OPT_PORT &&
 			 !(q.port_given = parse_u64(str_of(optarg), 65535, &q.port)))
 			return usage_error("explain", "--port '%s': write 0 to 65535",
@@ -214,7 +258,8 @@ static int run(int argc, char *argv[])
 	if (q.src != NULL || q.dst != NULL || q.host != NULL || q.port_given ||
 	    q.proto != NULL || q.at != NULL || q.common.rule_count > 0)
 		return usage_error("explain", "--flow says all of a recorded connection: "
-					      "only --ledger and -c stand beside it");
+					      "only --ledger, -c and --json stand "
+					      "beside it");
 	return explain_flow(&q.common, q.flow, q.ledger);
 }
 
@@ -240,6 +285,7 @@ const struct command command_explain = {
 		"                   least 4 digits), or its Community ID; explained by the\n"
 		"                   generation that judged it, as the ledger keeps it\n"
 		"  --ledger DIR     the ledger's folder (default: the configured one)\n"
+		"  --json           one JSON object: docs/explain-schema.json\n"
 		"\n"
 		"Exit status: 0 allowed; 1 denied, or errors in the files; 2 usage; 3 could not.\n",
 };

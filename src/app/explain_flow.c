@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/explain_json.h"
 #include "app/explain_show.h"
 #include "app/history.h"
 #include "base/clock.h"
@@ -95,30 +96,42 @@ static void show_head(const struct search *s, const struct recorded_flow *f)
 	(void)putchar('\n');
 }
 
+#define CHANGED "the record, or what the ledger keeps of its generation, was changed"
+
+static bool is_as_recorded(const struct generation *g, const struct recorded_flow *f,
+			   const struct decision *d)
+{
+	const struct rule_place rule = policy_rule(g->policy, d->rule);
+	char place[1100];
+
+	(void)snprintf(place, sizeof(place), "%.*s:%u", (int)rule.file.len, rule.file.p,
+		       (unsigned)rule.line);
+	return d->verdict == f->verdict &&
+	       (rule.line == 0 ? f->rule.len == 0 : str_equal(f->rule, str_of(place)));
+}
+
 /* The gates once more; a decision that is not the recorded one is said, never hidden. */
 static void show_gates(const struct recorded_flow *f, const struct generation *g)
 {
 	static struct rejudged again;
 	const char *doubt = rejudge(g, f, &again);
-	const struct rule_place rule = policy_rule(g->policy, again.decision.rule);
-	char place[1100];
 
 	show_known(g, &again.subject, stdout);
 	show_bindings(g, &again.subject, stdout);
 	(void)printf("\n");
 	policy_explain(g->policy, &again.subject, &again.decision, stdout);
-	(void)snprintf(place, sizeof(place), "%.*s:%u", (int)rule.file.len, rule.file.p,
-		       (unsigned)rule.line);
-	if (again.decision.verdict == f->verdict &&
-	    (rule.line == 0 ? f->rule.len == 0 : str_equal(f->rule, str_of(place))))
+	if (is_as_recorded(g, f, &again.decision))
 		(void)printf("\njudged again: as recorded\n");
 	else
 		(void)printf("\njudged again: %s, NOT as recorded: %s\n",
 			     verdict_name(again.decision.verdict),
-			     doubt != NULL
-				     ? doubt
-				     : "the record, or what the ledger keeps of its "
-				       "generation, was changed");
+			     doubt != NULL ? doubt : CHANGED);
+}
+
+static void name_generation(const struct recorded_flow *f, char name[64])
+{
+	(void)snprintf(name, 64, "%.*s", (int)f->generation.len,
+		       f->generation.p == NULL ? "" : f->generation.p);
 }
 
 static int show(const char *dir, const struct search *s, const struct recorded_flow *f)
@@ -126,8 +139,7 @@ static int show(const char *dir, const struct search *s, const struct recorded_f
 	char name[64];
 	struct generation *g;
 
-	(void)snprintf(name, sizeof(name), "%.*s", (int)f->generation.len,
-		       f->generation.p == NULL ? "" : f->generation.p);
+	name_generation(f, name);
 	show_head(s, f);
 	if (f->reason == VERDICT_REASON_PREEXISTING) {
 		(void)printf(
@@ -143,8 +155,83 @@ static int show(const char *dir, const struct search *s, const struct recorded_f
 	return finish_output(f->verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
 }
 
+static void put_some(struct json *j, const char *key, struct str s)
+{
+	if (s.len > 0)
+		json_string(j, key, s);
+}
+
+/* What the record says, which is not asked again. */
+static void record_json(struct json *j, const struct search *s,
+			const struct recorded_flow *f)
+{
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], id[ID_TEXT];
+
+	(void)addr_format(&f->src, from);
+	(void)addr_format(&f->dst, to);
+	id_text(f, id);
+	put_some(j, "generation", f->generation);
+	json_cstring(j, "flow_id", id);
+	put_some(j, "community_id", f->community_id);
+	json_cstring(j, "ledger_file", s->file);
+	json_u64(j, "ledger_line", s->line);
+	json_cstring(j, "src_ip", from);
+	json_cstring(j, "dst_ip", to);
+	json_u64(j, "dst_port", f->dst_port);
+	if (f->principal.len > 0) {
+		json_string(j, "principal", f->principal);
+		json_cstring(j, "principal_by", "record");
+	}
+	json_cstring(j, "effect", effect_name(f->effect));
+	json_cstring(j, "recorded_verdict", verdict_name(f->verdict));
+	put_some(j, "recorded_rule", f->rule);
+}
+
+static void again_json(struct explain_json *x, const struct recorded_flow *f,
+		       const struct generation *g)
+{
+	static struct rejudged again;
+	const char *doubt = rejudge(g, f, &again);
+	bool same = is_as_recorded(g, f, &again.decision);
+
+	explain_json_known(x, g, &again.subject);
+	policy_explain_json(g->policy, &again.subject, &again.decision, &x->j);
+	json_bool(&x->j, "as_recorded", same);
+	if (!same)
+		json_cstring(&x->j, "doubt", doubt != NULL ? doubt : CHANGED);
+}
+
+static int show_json(const char *dir, const struct search *s,
+		     const struct recorded_flow *f)
+{
+	char name[64];
+	struct generation *g = NULL;
+	struct explain_json x;
+
+	name_generation(f, name);
+	if (f->reason != VERDICT_REASON_PREEXISTING) {
+		g = history_generation(dir, name);
+		if (g == NULL)
+			return EXIT_COULD_NOT;
+	}
+	if (!explain_json_begin(&x)) {
+		generation_destroy(g);
+		return EXIT_COULD_NOT;
+	}
+	record_json(&x.j, s, f);
+	if (g != NULL) {
+		again_json(&x, f, g);
+	} else {
+		json_cstring(&x.j, "verdict", verdict_name(f->verdict));
+		json_cstring(&x.j, "reason", verdict_reason_name(f->reason));
+	}
+	generation_destroy(g);
+	return explain_json_end(&x,
+				f->verdict == VERDICT_DENY ? EXIT_FINDINGS : EXIT_FINE);
+}
+
 /* The line that was kept says the same once more. */
-static int show_found(const char *dir, const struct search *s)
+static int show_found(const char *dir, const struct search *s, bool json)
 {
 	const struct ledger_line line = {s->file, s->line, {s->text, s->len}};
 	struct recorded_flow *f = malloc(sizeof(*f));
@@ -152,7 +239,7 @@ static int show_found(const char *dir, const struct search *s)
 	int code = EXIT_COULD_NOT;
 
 	if (f != NULL && d != NULL && record_read_flow(&line, d, f))
-		code = show(dir, s, f);
+		code = json ? show_json(dir, s, f) : show(dir, s, f);
 	else
 		(void)fprintf(stderr, "weir explain: out of memory\n");
 	diag_destroy(d);
@@ -191,7 +278,7 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 			dir, wanted);
 		code = EXIT_USAGE;
 	} else if (code == EXIT_FINE) {
-		code = show_found(dir, &s);
+		code = show_found(dir, &s, c->json);
 	}
 	free(s.text);
 	return code;

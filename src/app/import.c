@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/import_files.h"
 #include "app/import_lists.h"
 #include "app/import_tenant.h"
 #include "base/file.h"
@@ -498,8 +499,12 @@ static int run_tenant(struct options *o, char *argv[], int count)
 	o->tenant.path_count = (size_t)count;
 	if (count < 1)
 		return usage_error("import", "name files or folders of exports");
-	if (o->common.json)
-		return usage_error("import", "--json is for service tags");
+	o->tenant.json = o->common.json;
+	if (o->common.json &&
+	    ((o->to != NULL && output_is_standard(o->to)) ||
+	     (o->tenant.report != NULL && output_is_standard(o->tenant.report))))
+		return usage_error("import", "--json is standard output: -o and --report "
+					     "take a file or folder");
 	if (!tenant_options_sound(&o->tenant, &wanted))
 		return usage_error("import", "%s", wanted);
 	return finish_output(import_tenant(&o->tenant));
@@ -513,7 +518,8 @@ static bool run_list(const struct options *o, char *argv[], int count, int *ret)
 					  .to = o->to,
 					  .role = t->role,
 					  .date = t->date,
-					  .enforce = t->enforce};
+					  .enforce = t->enforce,
+					  .json = o->common.json};
 	bool script = count > 0 && strcmp(argv[0], "block-script") == 0;
 	const char *wanted = NULL;
 
@@ -521,10 +527,13 @@ static bool run_list(const struct options *o, char *argv[], int count, int *ret)
 		return false;
 	if (count != 2)
 		*ret = usage_error("import", "one file behind %s", argv[0]);
-	else if (o->only_tags || o->common.json || t->policy != NULL ||
-		 t->environment != NULL || t->report != NULL || t->lenient ||
+	else if (o->only_tags || t->policy != NULL || t->environment != NULL ||
+		 t->report != NULL || t->lenient ||
 		 (!script && (t->role != NULL || t->enforce)))
 		*ret = usage_error("import", "an option that is not for %s", argv[0]);
+	else if (o->common.json && o->to != NULL && output_is_standard(o->to))
+		*ret = usage_error("import", "--json is standard output: -o takes a "
+					     "file");
 	else if (!tenant_options_sound(t, &wanted))
 		*ret = usage_error("import", "%s", wanted);
 	else
@@ -585,6 +594,8 @@ const struct command command_import = {
 		"  --date YYYY-MM-DD      the date of what has none\n"
 		"  --report FILE|-        what of it can be decided at which place in the network\n"
 		"  -c FILE                configuration, for its catalogue\n"
+		"  --json                 what is said, as one JSON object: documents with their\n"
+		"                         counts, changes and what can be decided; findings; written\n"
 		"\n"
 		"The second form reads a file of service tags as Microsoft publishes it, says what it\n"
 		"changes for each tag, and writes it as geo.tags reads it.  It is compared with the\n"
@@ -612,6 +623,7 @@ const struct command command_import = {
 		"  --date YYYY-MM-DD      its date\n"
 		"  --role ROLE            block-script: whom it concerns (default: user)\n"
 		"  --enforce              block-script: without report-only\n"
+		"  --json                 as above\n"
 		"\n"
 		"Exit status: 0 fine; 1 refused or faulty; 2 usage; 3 could not.\n",
 };

@@ -14,6 +14,7 @@ struct list_options {
 	const char *to; /* a file or "-"; NULL = write nothing */
 	const char *role, *date;
 	bool enforce;
+	bool json; /* as in tenant_options */
 };
 
 /* An exit code; everything was said. */

@@ -10,6 +10,7 @@
 
 #include "app/command.h"
 #include "app/import_files.h"
+#include "app/import_json.h"
 #include "import/enforceability.h"
 #include "import/tenant.h"
 #include "import/write.h"
@@ -301,6 +302,51 @@ static bool fits(const struct tenant_options *o, const struct outputs *all)
 	return false;
 }
 
+/* Write everything, and say nothing but what was written. */
+static int put_all(const struct tenant_options *o, const struct outputs *all,
+		   struct import_json *x)
+{
+	int rc = is_output(o->to) ? make_folder(o->to) : 0;
+
+	if (rc != 0)
+		return could_not("import", "make", o->to, rc);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct output *one = &all->list[i];
+
+		if (one->path == NULL)
+			continue;
+		rc = output_put(one);
+		if (rc != 0)
+			return could_not("import", "write", one->path, rc);
+		import_json_written(x, one->path);
+	}
+	rc = write_report(all);
+	if (rc == EXIT_FINE && all->report.path != NULL)
+		import_json_written(x, all->report.path);
+	return rc;
+}
+
+/* `rc`: how the preparations went. */
+static int finish_json(const struct tenant_options *o, const struct tenant *t,
+		       const struct write_cfg *cfg, struct outputs *all, int rc,
+		       const struct diag *d)
+{
+	struct import_json x;
+	int code = EXIT_FINDINGS;
+
+	if (!import_json_begin(&x))
+		return EXIT_COULD_NOT;
+	for (size_t i = 0; rc == 0 && i < all->count; i++)
+		rc = import_json_document(&x, t, &all->documents[i], cfg, &all->list[i]);
+	if (!import_json_findings(&x, d))
+		code = EXIT_COULD_NOT; /* import_json_end() says it */
+	else if (rc == 0)
+		code = put_all(o, all, &x);
+	else if (rc != -EINVAL)
+		code = rc > 0 ? rc : could_not("import", "write", "it", rc);
+	return import_json_end(&x, code);
+}
+
 static int finish(const struct tenant_options *o, const struct inputs *inputs,
 		  const struct tenant *t, const struct write_cfg *cfg, struct diag *d)
 {
@@ -318,13 +364,18 @@ static int finish(const struct tenant_options *o, const struct inputs *inputs,
 		rc = prepare(o, t, cfg, &all, d);
 		if (rc == 0)
 			rc = prepare_report(o, t, cfg, &all, d);
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
-		if (rc == 0)
+		if (!o->json)
+			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		if (o->json)
+			code = finish_json(o, t, cfg, &all, rc, d);
+		else if (rc == 0)
 			code = write_all(o, &all);
 		else if (rc != -EINVAL)
 			code = rc > 0 ? rc : could_not("import", "write", "it", rc);
-		if (code == EXIT_FINE)
+		if (code == EXIT_FINE && !o->json)
 			code = write_report(&all);
+	} else if (o->json) {
+		code = finish_json(o, t, cfg, &all, -EINVAL, d);
 	} else {
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 	}
@@ -347,6 +398,10 @@ static int take(const struct tenant_options *o, const struct inputs *all,
 	cfg.known = known_connectors(g);
 	if (inputs_read_tenant(all, o->policy, o->lenient, t, d)) {
 		code = finish(o, all, t, &cfg, d);
+	} else if (o->json) {
+		struct outputs none = {0};
+
+		code = finish_json(o, t, &cfg, &none, -EINVAL, d);
 	} else {
 		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
 		code = EXIT_FINDINGS;

@@ -21,6 +21,7 @@ struct tenant_options {
 	const char *policy; /* GUID as given; NULL = none */
 	const char *environment, *role, *date;
 	bool lenient, enforce;
+	bool json; /* what is said, as one object on standard output */
 };
 
 /* Are these the words of an option?  Else what to write is in *ret_wanted. */

@@ -68,28 +68,24 @@ static bool same(const struct line *a, const struct line *b)
 	return str_equal(a->text, b->text) && str_equal(a->head, b->head);
 }
 
-struct printing {
-	FILE *out;
-	struct str head; /* that was said last */
+struct telling {
+	changes_each *each;
+	void *arg;
 	struct changes *counts;
 };
 
-static void say(struct printing *p, const struct line *l, char sign)
+static void say(struct telling *p, const struct line *l, bool added)
 {
-	if (sign == '-')
-		p->counts->removed++;
-	else
+	if (added)
 		p->counts->added++;
-	if (p->out == NULL)
-		return;
-	if (l->head.len > 0 && !str_equal(l->head, p->head))
-		(void)fprintf(p->out, "@ %.*s\n", (int)l->head.len, l->head.p);
-	p->head = l->head;
-	(void)fprintf(p->out, "%c %.*s\n", sign, (int)l->text.len, l->text.p);
+	else
+		p->counts->removed++;
+	if (p->each != NULL)
+		p->each(p->arg, added, l->head, l->text);
 }
 
 /* The part that differs, a against b, by the table of longest common subsequences. */
-static int compare(const struct lines *a, const struct lines *b, struct printing *p)
+static int compare(const struct lines *a, const struct lines *b, struct telling *p)
 {
 	size_t width = b->count + 1, i = 0, k = 0;
 	uint16_t *table;
@@ -97,9 +93,9 @@ static int compare(const struct lines *a, const struct lines *b, struct printing
 	if (a->count >= UINT16_MAX || b->count >= UINT16_MAX ||
 	    (a->count + 1) * width > CHANGES_CELLS_MAX) {
 		for (i = 0; i < a->count; i++)
-			say(p, &a->list[i], '-');
+			say(p, &a->list[i], false);
 		for (k = 0; k < b->count; k++)
-			say(p, &b->list[k], '+');
+			say(p, &b->list[k], true);
 		return 0;
 	}
 	table = calloc((a->count + 1) * width, sizeof(*table));
@@ -123,18 +119,19 @@ static int compare(const struct lines *a, const struct lines *b, struct printing
 		} else if (k == b->count ||
 			   (i < a->count &&
 			    table[(i + 1) * width + k] >= table[i * width + k + 1])) {
-			say(p, &a->list[i++], '-');
+			say(p, &a->list[i++], false);
 		} else {
-			say(p, &b->list[k++], '+');
+			say(p, &b->list[k++], true);
 		}
 	}
 	free(table);
 	return 0;
 }
 
-int changes_print(struct str before, struct str after, FILE *out, struct changes *ret)
+int changes_tell(struct str before, struct str after, changes_each *each, void *arg,
+		 struct changes *ret)
 {
-	struct printing p = {.out = out, .counts = ret};
+	struct telling p = {.each = each, .arg = arg, .counts = ret};
 	struct lines a = {0}, b = {0};
 	int rc = -ENOMEM;
 	size_t from = 0;
@@ -160,4 +157,26 @@ int changes_print(struct str before, struct str after, FILE *out, struct changes
 	free(a.list);
 	free(b.list);
 	return rc;
+}
+
+struct printing {
+	FILE *out;
+	struct str head; /* that was said last */
+};
+
+static void print(void *arg, bool added, struct str head, struct str line)
+{
+	struct printing *p = arg;
+
+	if (head.len > 0 && !str_equal(head, p->head))
+		(void)fprintf(p->out, "@ %.*s\n", (int)head.len, head.p);
+	p->head = head;
+	(void)fprintf(p->out, "%c %.*s\n", added ? '+' : '-', (int)line.len, line.p);
+}
+
+int changes_print(struct str before, struct str after, FILE *out, struct changes *ret)
+{
+	struct printing p = {.out = out};
+
+	return changes_tell(before, after, out == NULL ? NULL : print, &p, ret);
 }

@@ -10,6 +10,7 @@
  * than CHANGES_CELLS_MAX pairs of lines, all of the lines between count as changed.
  */
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -19,6 +20,13 @@
 struct changes {
 	size_t removed, added;
 };
+
+/* A line that is only in the one or the other; `head` absent = it belongs to no statement. */
+typedef void changes_each(void *arg, bool added, struct str head, struct str line);
+
+/* Call `each` (NULL = count only) for all of them, in their order.  0 or -ENOMEM. */
+int changes_tell(struct str before, struct str after, changes_each *each, void *arg,
+		 struct changes *ret);
 
 /* Print them to `out` (NULL = count only).  0 or -ENOMEM. */
 int changes_print(struct str before, struct str after, FILE *out, struct changes *ret);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-static const enum role places[] = {ROLE_USER, ROLE_GATEWAY, ROLE_DESKTOP, ROLE_SUBNET};
-#define PLACES (sizeof(places) / sizeof(places[0]))
+#define PLACES ENFORCEABILITY_PLACES
+
+const enum role enforceability_places[PLACES] = {ROLE_USER, ROLE_GATEWAY, ROLE_DESKTOP,
+						 ROLE_SUBNET};
 
 const char *visible_name(enum visible v)
 {
@@ -137,17 +139,62 @@ enum visible connector_visible_at(const struct known_connector *c, enum role pla
 
 /* ---- the report --------------------------------------------------------------------------- */
 
-struct totals {
+static void tell_rules(struct enforceability_row *row, const struct tenant_rules *rules,
+		       enum endpoint_kind k, enforceability_each *each, void *arg)
+{
+	for (const struct tenant_rule *r = rules->first; r != NULL; r = r->next) {
+		row->rule = r;
+		for (size_t i = 0; i < PLACES; i++)
+			row->at[i] = endpoint_visible_at(k, r->pattern,
+							 enforceability_places[i]);
+		each(arg, row);
+	}
+}
+
+void enforceability_rows(const struct dlp_policy *p, const struct connector_book *known,
+			 enforceability_each *each, void *arg)
+{
+	struct enforceability_row row = {0};
+
+	for (unsigned g = 0; g < DATA_GROUP_IGNORE; g++)
+		for (const struct tenant_connector *c = p->connectors; c != NULL;
+		     c = c->next) {
+			struct known_connector about = {0};
+
+			if ((unsigned)c->group != g)
+				continue;
+			row.connector = c;
+			row.is_known = known->find(known->arg, c->id, &about);
+			row.has_hosts = row.is_known && about.has_hosts;
+			for (size_t i = 0; i < PLACES; i++)
+				row.at[i] =
+					connector_visible_at(row.is_known ? &about : NULL,
+							     enforceability_places[i]);
+			each(arg, &row);
+		}
+	row = (struct enforceability_row){0};
+	for (const struct tenant_list *l = p->lists.first; l != NULL; l = l->next) {
+		row.list = l;
+		tell_rules(&row, &l->rules, endpoint_kind_of(l->id), each, arg);
+	}
+	row.list = NULL;
+	tell_rules(&row, &p->patterns, ENDPOINT_KIND_CUSTOM, each, arg);
+}
+
+struct printing {
+	FILE *out;
+	const struct dlp_policy *p;
+	bool begun;
+	struct enforceability_row last;
 	size_t seen[VISIBLE_EXACT + 1]; /* by the best of the places */
 };
 
-static void print_row(FILE *out, struct totals *t, const enum visible v[PLACES],
-		      struct str what)
+static void print_row(struct printing *t, const enum visible v[PLACES], struct str what)
 {
 	enum visible best = VISIBLE_NOT;
 
 	for (size_t i = 0; i < PLACES; i++) {
-		(void)fprintf(out, "%-8s", visible_name(v[i]));
+		(void)fprintf(t->out, "%-8s", visible_name(v[i]));
 		if (v[i] > best)
 			best = v[i];
 	}
@@ -155,79 +202,62 @@ static void print_row(FILE *out, struct totals *t, const enum visible v[PLACES],
 	for (size_t i = 0; i < what.len; i++) {
 		unsigned char c = (unsigned char)what.p[i];
 
-		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
+		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, t->out);
 	}
-	(void)fputc('\n', out);
+	(void)fputc('\n', t->out);
 }
 
-static void print_rules(FILE *out, struct totals *t, enum endpoint_kind k,
-			const struct tenant_rules *rules)
+/* Above the first row of a group, a list, or the URL patterns. */
+static void print_title(struct printing *t, const struct enforceability_row *row)
 {
-	for (const struct tenant_rule *r = rules->first; r != NULL; r = r->next) {
-		enum visible v[PLACES];
-		char text[700];
-		int n = snprintf(text, sizeof(text), "  %u %s  \"%.*s\"",
-				 (unsigned)r->order,
-				 k == ENDPOINT_KIND_CUSTOM ? data_group_name(r->group)
-				 : r->allow                ? "allow"
-							   : "deny",
-				 (int)r->pattern.len, r->pattern.p);
+	const struct enforceability_row *last = t->begun ? &t->last : NULL;
 
-		for (size_t i = 0; i < PLACES; i++)
-			v[i] = endpoint_visible_at(k, r->pattern, places[i]);
-		print_row(out, t, v, (struct str){text, n < 0 ? 0 : (size_t)n});
+	if (row->connector != NULL) {
+		enum data_group g = row->connector->group;
+
+		if (last == NULL || last->connector->group != g)
+			(void)fprintf(t->out, "\ndata group %s: %zu connectors\n",
+				      data_group_name(g), t->p->groups[g]);
+	} else if (row->list != NULL) {
+		if (last == NULL || last->list != row->list)
+			(void)fprintf(t->out, "\nendpoints of %.*s: %zu rules\n",
+				      (int)row->list->id.len, row->list->id.p,
+				      row->list->rules.count);
+	} else if (last == NULL || last->connector != NULL || last->list != NULL) {
+		(void)fprintf(t->out, "\nhosts of custom connectors: %zu patterns\n",
+			      t->p->patterns.count);
 	}
+	t->begun = true;
+	t->last = *row;
 }
 
-static void print_connectors(FILE *out, struct totals *t, const struct dlp_policy *p,
-			     const struct connector_book *known)
+static void print_one(void *arg, const struct enforceability_row *row)
 {
-	for (unsigned g = 0; g < DATA_GROUP_IGNORE; g++) {
-		if (p->groups[g] == 0)
-			continue;
-		(void)fprintf(out, "\ndata group %s: %zu connectors\n",
-			      data_group_name((enum data_group)g), p->groups[g]);
-		for (const struct tenant_connector *c = p->connectors; c != NULL;
-		     c = c->next) {
-			struct known_connector about;
-			bool is_known = known->find(known->arg, c->id, &about);
-			enum visible v[PLACES];
-			char text[TENANT_ID_MAX + 64];
-			int n;
+	struct printing *t = arg;
+	const struct tenant_connector *c = row->connector;
+	const struct tenant_rule *r = row->rule;
+	char text[700];
+	int n;
 
-			if ((unsigned)c->group != g)
-				continue;
-			for (size_t i = 0; i < PLACES; i++)
-				v[i] = connector_visible_at(is_known ? &about : NULL,
-							    places[i]);
-			n = snprintf(text, sizeof(text), "  %.*s%s", (int)c->id.len,
-				     c->id.p,
-				     !is_known          ? "  (not in the catalogue)"
-				     : !about.has_hosts ? "  (no host is known)"
-							: "");
-			print_row(out, t, v, (struct str){text, n < 0 ? 0 : (size_t)n});
-		}
-	}
-}
-
-static void print_lists(FILE *out, struct totals *t, const struct dlp_policy *p)
-{
-	for (const struct tenant_list *l = p->lists.first; l != NULL; l = l->next) {
-		(void)fprintf(out, "\nendpoints of %.*s: %zu rules\n", (int)l->id.len,
-			      l->id.p, l->rules.count);
-		print_rules(out, t, endpoint_kind_of(l->id), &l->rules);
-	}
-	if (p->patterns.count > 0) {
-		(void)fprintf(out, "\nhosts of custom connectors: %zu patterns\n",
-			      p->patterns.count);
-		print_rules(out, t, ENDPOINT_KIND_CUSTOM, &p->patterns);
-	}
+	print_title(t, row);
+	if (c != NULL)
+		n = snprintf(text, sizeof(text), "  %.*s%s", (int)c->id.len, c->id.p,
+			     !row->is_known    ? "  (not in the catalogue)"
+			     : !row->has_hosts ? "  (no host is known)"
+					       : "");
+	else
+		n = snprintf(text, sizeof(text), "  %u %s  \"%.*s\"", (unsigned)r->order,
+			     row->list == NULL ? data_group_name(r->group)
+			     : r->allow        ? "allow"
+					       : "deny",
+			     (int)r->pattern.len, r->pattern.p);
+	print_row(t, row->at, (struct str){text, n < 0 ? 0 : (size_t)n});
 }
 
 int enforceability_print(const struct dlp_policy *p, const struct connector_book *known,
 			 FILE *out)
 {
-	struct totals t = {{0}};
+	struct printing t = {.out = out, .p = p};
 
 	(void)fprintf(out, "Policy %s", p->guid[0] == '\0' ? "without a GUID" : p->guid);
 	for (size_t i = 0; i < p->title.len; i++) {
@@ -247,8 +277,7 @@ int enforceability_print(const struct dlp_policy *p, const struct connector_book
 		"  no     the traffic does not pass there, or shows nothing of it\n\n"
 		"user    gateway desktop subnet  rule or connector\n",
 		out);
-	print_connectors(out, &t, p, known);
-	print_lists(out, &t, p);
+	enforceability_rows(p, known, print_one, &t);
 	if (p->lists.action_rules > 0)
 		(void)fprintf(out,
 			      "\n%zu action rules: an action of a connector is never "

@@ -21,6 +21,8 @@
 #include "import/tenant.h"
 #include "model/names.h"
 
+#define ENFORCEABILITY_PLACES 4
+
 enum visible {
 	VISIBLE_NOT = 0,
 	VISIBLE_HOST,
@@ -54,6 +56,24 @@ enum visible endpoint_visible(enum endpoint_kind k, struct str pattern);
 enum visible endpoint_visible_at(enum endpoint_kind k, struct str pattern,
 				 enum role place);
 enum visible connector_visible_at(const struct known_connector *c, enum role place);
+
+/* What can be decided about one connector or rule. */
+struct enforceability_row {
+	const struct tenant_connector *connector; /* of a data group; NULL = a rule */
+	const struct tenant_list *list; /* of an endpoint; NULL = a URL pattern */
+	const struct tenant_rule *rule;
+	bool is_known, has_hosts; /* the connector in the catalogue */
+	enum visible at[ENFORCEABILITY_PLACES];
+};
+
+typedef void enforceability_each(void *arg, const struct enforceability_row *row);
+
+/* Connectors by group, then endpoint lists, then URL patterns, as in the report. */
+void enforceability_rows(const struct dlp_policy *p, const struct connector_book *known,
+			 enforceability_each *each, void *arg);
+
+/* The places of `at`: user, gateway, desktop, subnet. */
+extern const enum role enforceability_places[ENFORCEABILITY_PLACES];
 
 /* The first line of a file of reports, by which `import` knows its own again. */
 #define ENFORCEABILITY_FIRST \

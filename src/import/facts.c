@@ -131,6 +131,7 @@ static void read_policy(struct fact_reading *g, struct str s)
 	if (!str_equal(id, STR("-")))
 		g->f->id = id;
 	g->f->title = before(behind(s, "\""), "\"");
+	add(g, "policy", STR_NONE, STR("name"), g->f->title);
 }
 
 /* "on, audit only, 3 ranges; applications pass, ...": the ranges are facts of their own. */
@@ -154,6 +155,18 @@ static void read_unknown(struct fact_reading *g, struct str s)
 
 	if (id.len > 0)
 		add(g, "connector", STR_NONE, id, group);
+}
+
+/* `shared_sql deny "DeleteItem_V2"`, `shared_sql allow all others`. */
+static void read_action(struct fact_reading *g, struct str s)
+{
+	struct str connector = word(&s), behavior = word(&s);
+	bool named = find(s, "\"") < s.len;
+
+	if (connector.len > 0)
+		add(g, "action", connector,
+		    named ? before(behind(s, "\""), "\"") : STR("(all others)"),
+		    behavior);
 }
 
 static void read_endpoint(struct fact_reading *g, struct str s);
@@ -197,8 +210,8 @@ static void read_comment(struct fact_reading *g, struct str s)
 		g->f->kind = FACTS_ENVIRONMENTS;
 	} else if (take(&s, "not enforced: service tags")) {
 		add(g, "firewall", STR_NONE, STR("service tags"), behind(s, ": "));
-	} else if (take(&s, "not enforced: ")) {
-		add(g, "actions", STR_NONE, STR("rules"), word(&s));
+	} else if (take(&s, "action ")) {
+		read_action(g, s);
 	} else if (take(&s, "list ")) {
 		g->list = before(s, ":");
 		g->custom = false;

@@ -39,6 +39,8 @@ static const char *kind_name(enum key_kind k)
 		return "a list";
 	case KEY_STRING:
 		return "a string";
+	case KEY_BOOLEAN:
+		return "true or false";
 	case KEY_ANY:
 	case KEY_ELSEWHERE:
 		break;
@@ -57,6 +59,11 @@ static bool is_of_kind(const struct node *n, const struct known_key *k)
 		return n->kind == JSON_READ_ARRAY || n->kind == JSON_READ_OBJECT;
 	case KEY_STRING:
 		return n->kind == JSON_READ_STRING;
+	case KEY_BOOLEAN:
+		return n->kind == JSON_READ_TRUE || n->kind == JSON_READ_FALSE ||
+		       (n->kind == JSON_READ_STRING &&
+			(str_equal_fold(n->text, STR("true")) ||
+			 str_equal_fold(n->text, STR("false"))));
 	case KEY_ANY:
 	case KEY_ELSEWHERE:
 		break;

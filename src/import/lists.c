@@ -113,6 +113,19 @@ static const struct known_key keys_of_list[] = {
 	{.key = "endpointRules", .kind = KEY_LIST, .required = true},
 	{.key = NULL}};
 
+static const struct known_key keys_of_actions[] = {
+	{.key = "connectorId"},
+	{.key = "actionRules", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "defaultConnectorActionRuleBehavior",
+	 .kind = KEY_STRING,
+	 .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_action[] = {
+	{.key = "actionId", .kind = KEY_STRING, .required = true},
+	{.key = "behavior", .kind = KEY_STRING, .may_be_null = true},
+	{.key = NULL}};
+
 static const struct known_key keys_of_lists[] = {
 	{.key = "endpointConfigurations", .kind = KEY_LIST, .may_be_null = true},
 	{.key = "connectorActionConfigurations", .kind = KEY_LIST, .may_be_null = true},
@@ -194,6 +207,53 @@ void read_list(struct reading *g, struct str id, const struct node *rules,
 	to->count++;
 }
 
+void reading_action(struct reading *g, const struct node *at, struct tenant_lists *to,
+		    struct tenant_action action)
+{
+	struct tenant_action *a;
+
+	if (to->action_rules == TENANT_ACTIONS_MAX) {
+		reading_refuse(g, at->at, "more than %d action rules",
+			       TENANT_ACTIONS_MAX);
+		diag_remedy(g->d, "at most %d", TENANT_ACTIONS_MAX);
+		return;
+	}
+	a = reading_take(g, sizeof(*a));
+	if (a == NULL)
+		return;
+	*a = action;
+	to->action_rules += action.action.len > 0;
+	if (to->last_action == NULL)
+		to->actions = a;
+	else
+		to->last_action->next = a;
+	to->last_action = a;
+}
+
+static void read_actions(struct reading *g, const struct node *o, struct tenant_lists *to)
+{
+	const struct node *rules = tree_get(o, "actionRules");
+	struct tenant_action a = {0};
+
+	if (!is_object(g, o, "an action configuration") ||
+	    !reading_keys(g, o, keys_of_actions) ||
+	    !reading_connector_id(g, o, "connectorId", &a.connector))
+		return;
+	for (const struct node *n = tree_first(rules); n != NULL;
+	     n = tree_next(rules, n)) {
+		if (!is_object(g, n, "an action rule") ||
+		    !reading_keys(g, n, keys_of_action))
+			continue;
+		a.action = tree_text(n, "actionId");
+		a.behavior = tree_text(n, "behavior");
+		reading_action(g, n, to, a);
+	}
+	a.action = STR_NONE;
+	a.behavior = tree_text(o, "defaultConnectorActionRuleBehavior");
+	if (a.behavior.len > 0)
+		reading_action(g, o, to, a);
+}
+
 void read_lists(struct reading *g, const struct node *o, struct tenant_lists *to)
 {
 	const struct node *lists = tree_get(o, "endpointConfigurations");
@@ -208,13 +268,8 @@ void read_lists(struct reading *g, const struct node *o, struct tenant_lists *to
 		    reading_connector_id(g, n, "connectorId", &id))
 			read_list(g, id, tree_get(n, "endpointRules"), to);
 	for (const struct node *n = tree_first(actions); n != NULL;
-	     n = tree_next(actions, n)) {
-		const struct node *rules = tree_get(n, "actionRules");
-
-		for (const struct node *r = tree_first(rules); r != NULL;
-		     r = tree_next(rules, r))
-			to->action_rules++;
-	}
+	     n = tree_next(actions, n))
+		read_actions(g, n, to);
 }
 
 void read_patterns(struct reading *g, const struct node *rules, struct tenant_rules *to)

@@ -93,8 +93,14 @@ static const struct known_key keys_of_terraform[] = {
 	{.key = "environments"},
 	{.key = NULL}};
 
+static const struct known_key keys_of_terraform_action[] = {
+	{.key = "action_id", .kind = KEY_STRING, .required = true},
+	{.key = "behavior", .kind = KEY_STRING, .may_be_null = true},
+	{.key = NULL}};
+
 static const struct known_key keys_of_terraform_connector[] = {
 	{.key = "id"},
+	{.key = "default_action_rule_behavior", .kind = KEY_STRING, .may_be_null = true},
 	{.key = "action_rules", .kind = KEY_LIST, .may_be_null = true},
 	{.key = "endpoint_rules", .kind = KEY_LIST, .may_be_null = true},
 	{.key = NULL}};
@@ -464,11 +470,32 @@ void read_policy_legacy(struct reading *g, const struct node *o)
 	warn_assumed(g, definition, "defaultApiGroup", GENERAL_GROUP);
 }
 
+/* Names of actions, or objects that hold one. */
+static void read_allowed_actions(struct reading *g, const struct node *list,
+				 struct tenant_action rule, struct tenant_lists *to)
+{
+	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
+		const struct node *name = n->kind == JSON_READ_OBJECT ? n->first : n;
+
+		while (name != NULL && name != n && name->kind != JSON_READ_STRING)
+			name = name->next;
+		if (name == NULL || name->kind != JSON_READ_STRING ||
+		    name->text.len == 0) {
+			reading_refuse(g, n->at, "an allowed action without its name");
+			diag_remedy(g->d, "the export as Microsoft's tool wrote it");
+			continue;
+		}
+		rule.action = name->text;
+		reading_action(g, n, to, rule);
+	}
+}
+
 /* One set of rules of an advanced connector policy. */
 static void read_rule_set(struct reading *g, const struct node *set, struct filling *f)
 {
 	const struct node *list = tree_path(set, "inputs.AllowedConnectorList");
 	const struct node *id = tree_get(set, "id");
+	struct tenant_action rule = {.behavior = STR("Allow")};
 
 	if (id == NULL || id->kind != JSON_READ_STRING ||
 	    !str_equal_fold(id->text, STR("ConnectorManagement"))) {
@@ -482,9 +509,9 @@ static void read_rule_set(struct reading *g, const struct node *set, struct fill
 		const struct node *actions = tree_get(n, "AllowedActions");
 
 		add_connector(g, f, n, "AllowedConnector", DATA_GROUP_GENERAL);
-		for (const struct node *a = tree_first(actions); a != NULL;
-		     a = tree_next(actions, a))
-			f->p->lists.action_rules++;
+		if (tree_first(actions) != NULL &&
+		    reading_connector_id(g, n, "AllowedConnector", &rule.connector))
+			read_allowed_actions(g, actions, rule, &f->p->lists);
 	}
 }
 
@@ -517,19 +544,38 @@ void read_policy_advanced(struct reading *g, const struct node *o)
 
 /* ---- terraform show -json ---------------------------------------------------------------- */
 
+static void read_terraform_actions(struct reading *g, const struct node *connector,
+				   struct tenant_lists *to)
+{
+	const struct node *list = tree_get(connector, "action_rules");
+	struct tenant_action a = {
+		.behavior = tree_text(connector, "default_action_rule_behavior")};
+
+	if ((tree_first(list) == NULL && a.behavior.len == 0) ||
+	    !reading_connector_id(g, connector, "id", &a.connector))
+		return;
+	if (a.behavior.len > 0)
+		reading_action(g, connector, to, a);
+	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
+		if (!reading_keys(g, n, keys_of_terraform_action))
+			continue;
+		a.action = tree_text(n, "action_id");
+		a.behavior = tree_text(n, "behavior");
+		if (a.action.len > 0)
+			reading_action(g, n, to, a);
+	}
+}
+
 static void read_terraform_connectors(struct reading *g, struct filling *f,
 				      const struct node *list, enum data_group group)
 {
 	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
-		const struct node *actions = tree_get(n, "action_rules");
 		const struct node *rules = tree_get(n, "endpoint_rules");
 		struct str id;
 
 		(void)reading_keys(g, n, keys_of_terraform_connector);
 		add_connector(g, f, n, "id", group);
-		for (const struct node *a = tree_first(actions); a != NULL;
-		     a = tree_next(actions, a))
-			f->p->lists.action_rules++;
+		read_terraform_actions(g, n, &f->p->lists);
 		if (tree_first(rules) != NULL && reading_connector_id(g, n, "id", &id))
 			read_list(g, id, rules, &f->p->lists);
 	}

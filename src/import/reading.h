@@ -36,6 +36,7 @@ enum key_kind {
 	KEY_OBJECT,
 	KEY_LIST, /* or one object without its brackets */
 	KEY_STRING,
+	KEY_BOOLEAN,  /* or "true", "False": PowerShell and CSV turn them into words */
 	KEY_ELSEWHERE /* known, and not read in this object: `remedy` */
 };
 
@@ -79,6 +80,9 @@ bool reading_finish_rules(struct reading *g, struct tenant_rules *r, struct span
 
 /* endpointConfigurations and connectorActionConfigurations of an object. */
 void read_lists(struct reading *g, const struct node *o, struct tenant_lists *to);
+/* An action rule of a connector; `action` absent: of all its other actions. */
+void reading_action(struct reading *g, const struct node *at, struct tenant_lists *to,
+		    struct tenant_action action);
 /* A list of endpoint rules: {order, behavior, endpoint}. */
 void read_list(struct reading *g, struct str id, const struct node *rules,
 	       struct tenant_lists *to);

@@ -14,6 +14,49 @@ static bool is_true(const struct node *n)
 		(n->kind == JSON_READ_STRING && str_equal_fold(n->text, STR("true"))));
 }
 
+/* ---- keys -------------------------------------------------------------------------------- */
+
+static const struct known_key keys_of_isolation[] = {
+	{.key = "tenantId", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "id", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "isDisabled", .kind = KEY_BOOLEAN, .may_be_null = true},
+	{.key = "is_disabled", .kind = KEY_BOOLEAN, .may_be_null = true},
+	{.key = "allowedTenants", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "allowed_tenants", .kind = KEY_LIST, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_partner[] = {
+	{.key = "tenantId", .kind = KEY_STRING},
+	{.key = "tenant_id", .kind = KEY_STRING},
+	{.key = "direction", .kind = KEY_OBJECT},
+	{.key = "inbound", .kind = KEY_BOOLEAN},
+	{.key = "outbound", .kind = KEY_BOOLEAN},
+	{.key = NULL}};
+
+static const struct known_key keys_of_direction[] = {
+	{.key = "inbound", .kind = KEY_BOOLEAN},
+	{.key = "outbound", .kind = KEY_BOOLEAN, .required = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_firewall[] = {
+	{.key = "environmentid", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "environment_id", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "enableipbasedfirewallrule", .kind = KEY_BOOLEAN, .may_be_null = true},
+	{.key = "enableipbasedfirewallruleinauditmode",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "allowapplicationuseraccess", .kind = KEY_BOOLEAN, .may_be_null = true},
+	{.key = "allowmicrosofttrustedservicetags",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "allowediprangeforfirewall", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "allowedservicetagsforfirewall", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "reverseproxyipaddresses"},
+	{.key = "enableipbasedcookiebinding"},
+	{.key = "organizationid"},
+	{.key = "name"},
+	{.key = NULL}};
+
 /* ---- tenant isolation -------------------------------------------------------------------- */
 
 static void read_partner(struct reading *g, const struct node *n,
@@ -27,6 +70,14 @@ static void read_partner(struct reading *g, const struct node *n,
 		id = tree_text(n, "tenant_id");
 	if (outbound == NULL)
 		outbound = tree_get(n, "outbound");
+	if (!reading_keys(g, n, keys_of_partner) ||
+	    !reading_keys(g, direction, keys_of_direction))
+		return;
+	if (outbound == NULL) {
+		reading_refuse(g, n->at, "an allowed tenant without its direction");
+		diag_remedy(g->d, "\"direction\": {\"inbound\": .., \"outbound\": ..}");
+		return;
+	}
 	if (!is_true(outbound)) {
 		i->inbound_only++;
 		return;
@@ -58,8 +109,13 @@ void read_isolation(struct reading *g, const struct node *o)
 	disabled = tree_get(p, "isDisabled");
 	if (disabled == NULL)
 		disabled = tree_get(p, "is_disabled");
-	if (i == NULL)
+	if (i == NULL || !reading_keys(g, p, keys_of_isolation))
 		return;
+	if (disabled == NULL) {
+		diag_add(g->d, DIAG_WARNING, p->at, "assumed",
+			 "the export does not say whether isolation is on: taken for on");
+		diag_remedy(g->d, "\"isDisabled\": false, or true");
+	}
 	if (g->t->isolation != NULL) {
 		reading_refuse(g, o->at, "a second tenant isolation policy");
 		diag_remedy(g->d, "one tenant at a time");
@@ -168,6 +224,14 @@ void read_ip_firewall(struct reading *g, const struct node *o)
 	f->ranges = reading_take(g, TENANT_RANGES_MAX * sizeof(struct str));
 	if (f->ranges == NULL)
 		return;
+	if (!reading_keys(g, o, keys_of_firewall))
+		return;
+	if (tree_get(o, "enableipbasedfirewallrule") == NULL) {
+		diag_add(g->d, DIAG_WARNING, o->at, "assumed",
+			 "the export does not say whether the firewall is on: taken for "
+			 "off, so that its ranges decide nothing");
+		diag_remedy(g->d, "\"enableipbasedfirewallrule\": true, or false");
+	}
 	if (!guid_in(tree_text(o, "environmentid"), f->environment))
 		(void)guid_in(tree_text(o, "environment_id"), f->environment);
 	f->on = is_true(tree_get(o, "enableipbasedfirewallrule"));
@@ -244,18 +308,23 @@ static void part_names(struct tenant *t, struct tenant_environment *fresh)
 	(void)snprintf(fresh->name + n, sizeof(fresh->name) - n, "-%.18s", fresh->guid);
 }
 
-/* The first of some keys that is there. */
-static struct str one_of(const struct node *o, const char *const *keys)
+/* The first of some keys that is there and holds a string; NULL = none. */
+static const struct node *node_of(const struct node *o, const char *const *keys)
 {
-	struct str s = STR_NONE;
-
-	for (; s.p == NULL && *keys != NULL; keys++) {
+	for (; *keys != NULL; keys++) {
 		const struct node *n = tree_path(o, *keys);
 
 		if (n != NULL && n->kind == JSON_READ_STRING)
-			s = n->text;
+			return n;
 	}
-	return s;
+	return NULL;
+}
+
+static struct str one_of(const struct node *o, const char *const *keys)
+{
+	const struct node *n = node_of(o, keys);
+
+	return n == NULL ? STR_NONE : n->text;
 }
 
 static const char *const guid_keys[] = {"EnvironmentName", "name", "id", NULL};
@@ -275,6 +344,71 @@ static const char *const org_keys[] = {
 static const char *const tenant_keys[] = {
 	"properties.tenantId", "Internal.properties.tenantId", "TenantId", NULL};
 
+static const struct known_key keys_of_environment[] = {
+	{.key = "EnvironmentName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "name", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "id", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "DisplayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "display_name", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "OrganizationId", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "TenantId", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "properties", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "Internal", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = "dataverse", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+static const struct known_key keys_of_properties[] = {
+	{.key = "displayName", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "tenantId", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "environmentSku"},
+	{.key = "linkedEnvironmentMetadata", .kind = KEY_OBJECT, .may_be_null = true},
+	{.key = NULL}};
+
+/* instanceState is no misspelling of the others. */
+static const struct known_key keys_of_metadata[] = {
+	{.key = "resourceId", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "instanceUrl", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "instanceApiUrl", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "instanceState"},
+	{.key = NULL}};
+
+static const struct known_key keys_of_dataverse[] = {
+	{.key = "url", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "organization_id", .kind = KEY_STRING, .may_be_null = true},
+	{.key = NULL}};
+
+static bool environment_keys(struct reading *g, const struct node *o)
+{
+	static const char *const inner[] = {"properties", "Internal.properties"};
+	size_t errors = diag_count(g->d, DIAG_ERROR);
+
+	(void)reading_keys(g, o, keys_of_environment);
+	(void)reading_keys(g, tree_get(o, "dataverse"), keys_of_dataverse);
+	for (size_t i = 0; i < 2; i++) {
+		const struct node *p = tree_path(o, inner[i]);
+
+		(void)reading_keys(g, p, keys_of_properties);
+		(void)reading_keys(g, tree_get(p, "linkedEnvironmentMetadata"),
+				   keys_of_metadata);
+	}
+	return diag_count(g->d, DIAG_ERROR) == errors;
+}
+
+/* A URL that is there and holds no host would be lost without a word. */
+static struct str host_at(struct reading *g, const struct node *o,
+			  const char *const *keys)
+{
+	const struct node *n = node_of(o, keys);
+	struct str host = n == NULL ? STR_NONE : host_of(g, n->text);
+
+	if (n == NULL || host.len > 0 || str_trim(n->text).len == 0)
+		return host;
+	reading_refuse(g, n->at, "\"%.*s\" is no URL of an environment",
+		       (int)(n->text.len < 60 ? n->text.len : 60), n->text.p);
+	diag_remedy(g->d, "such as \"https://contoso.crm4.dynamics.com/\"");
+	return STR_NONE;
+}
+
 void read_environment(struct reading *g, const struct node *o)
 {
 	struct tenant_environment *e = reading_take(g, sizeof(*e));
@@ -288,6 +422,8 @@ void read_environment(struct reading *g, const struct node *o)
 		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
 		return;
 	}
+	if (!environment_keys(g, o))
+		return;
 	if (!guid_in(id, e->guid)) {
 		reading_refuse(g, o->at, "an environment without its GUID");
 		diag_remedy(g->d, "\"name\": the GUID of the environment");
@@ -304,8 +440,8 @@ void read_environment(struct reading *g, const struct node *o)
 			return;
 		}
 	e->title = one_of(o, title_keys);
-	e->host = host_of(g, one_of(o, url_keys));
-	e->api_host = host_of(g, one_of(o, api_keys));
+	e->host = host_at(g, o, url_keys);
+	e->api_host = host_at(g, o, api_keys);
 	e->at = o->at;
 	e->file = g->file;
 	(void)guid_in(one_of(o, org_keys), e->org);

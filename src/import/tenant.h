@@ -33,7 +33,8 @@
 #define TENANT_LISTS_MAX        1000 /* endpoint lists of one policy */
 #define TENANT_RULES_MAX        1000 /* of one list; URL patterns of one policy */
 #define TENANT_ENVIRONMENTS_MAX 4000
-#define TENANT_RANGES_MAX       200 /* Microsoft's own limit of an IP firewall */
+#define TENANT_ACTIONS_MAX      20000 /* action rules of one policy */
+#define TENANT_RANGES_MAX       200   /* Microsoft's own limit of an IP firewall */
 #define TENANT_RANGE_TEXT_MAX   4000
 #define TENANT_ID_MAX           200 /* bytes of a connector's id */
 
@@ -89,11 +90,20 @@ struct tenant_list {
 	struct tenant_list *next;
 };
 
+/* What a policy says of an action of a connector: never enforceable on a wire. */
+struct tenant_action {
+	struct str connector; /* as of a connector */
+	struct str action;    /* as exported; absent = all others of the connector */
+	struct str behavior;  /* as exported; empty = the export does not say */
+	struct tenant_action *next;
+};
+
 /* Endpoint lists that no policy is named for, or of a policy. */
 struct tenant_lists {
 	struct tenant_list *first;
 	size_t count;
-	size_t action_rules; /* seen, never enforceable on a wire */
+	struct tenant_action *actions, *last_action; /* in the order of the file */
+	size_t action_rules;                         /* without those of all others */
 };
 
 struct tenant_scope {

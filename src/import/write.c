@@ -414,15 +414,37 @@ static bool put_lists(struct writer *w, const struct dlp_policy *p)
 	return true;
 }
 
+/* In comments, so that a newer export shows what it changes. */
+static void put_actions(const struct writer *w, const struct tenant_lists *lists)
+{
+	if (lists->action_rules > 0)
+		(void)fprintf(w->out, "# not enforced: %zu action rules\n",
+			      lists->action_rules);
+	for (const struct tenant_action *a = lists->actions; a != NULL; a = a->next) {
+		(void)fprintf(w->out, "# action %.*s ", (int)a->connector.len,
+			      a->connector.p);
+		for (size_t i = 0; i < a->behavior.len; i++)
+			(void)fputc(ascii_is_alpha(a->behavior.p[i])
+					    ? ascii_lower(a->behavior.p[i])
+					    : '?',
+				    w->out);
+		(void)fputs(a->behavior.len == 0 ? "?" : "", w->out);
+		if (a->action.len > 0) {
+			(void)fputs(" \"", w->out);
+			generated_text(w->out, a->action);
+			(void)fputc('"', w->out);
+		}
+		(void)fputs(a->action.len == 0 ? " all others\n" : "\n", w->out);
+	}
+}
+
 static bool put_policy(struct writer *w, const struct dlp_policy *p)
 {
 	bool fine = true;
 
 	put_policy_head(w, p);
 	put_scope_comment(w, p);
-	if (p->lists.action_rules > 0)
-		(void)fprintf(w->out, "# not enforced: %zu action rules\n",
-			      p->lists.action_rules);
+	put_actions(w, &p->lists);
 	(void)fputs("version 1\n", w->out);
 	if (p->has_groups || p->patterns.count > 0)
 		(void)fputs("\ngate connectors\n", w->out);

@@ -147,6 +147,7 @@ struct provenance {
 	struct str source, sha256; /* the export, and its hash in hexadecimal */
 	struct str policy, title;  /* GUID and name */
 	struct str date;           /* YYYY-MM-DD */
+	struct str others;         /* the group of connectors that it does not list */
 	uint32_t
 		layer; /* from 1: gate connectors asks the lines of each file by themselves */
 };

@@ -332,6 +332,77 @@ static void check_hidden(const struct ast *a, const struct endpoint_list *l,
 		    undecidable_name(why));
 }
 
+static bool one_begins_other(struct str a, struct str b)
+{
+	struct str head = {b.p, a.len < b.len ? a.len : b.len};
+
+	return str_equal_fold((struct str){a.p, head.len}, head);
+}
+
+/* ---- stars that reach from the host into the path ---------------------------------------- */
+
+/* Does the pattern match all URLs? */
+static bool is_any_url(struct str p)
+{
+	while (p.len > 0 && p.p[p.len - 1] == '*')
+		p.len--;
+	return p.len <= 8 && one_begins_other(p, STR("https://"));
+}
+
+/*
+ * "https://" then "*.contoso.example/": a star goes over every border, so that the path of any
+ * other host may hold the rest, and where no path is seen no host is certain.
+ */
+static bool may_match_any_host(struct str p)
+{
+	const char *star = memchr(p.p, '*', p.len);
+	struct str head = p;
+
+	if (star == NULL || is_any_url(p))
+		return false;
+	head.len = (size_t)(star - p.p);
+	return (head.len <= 8 && one_begins_other(head, STR("https://"))) ||
+	       (head.len == 7 && str_equal_fold(head, STR("http://")));
+}
+
+static bool blocks(const struct rule *r)
+{
+	return r->group == CUSTOM_GROUP_BLOCKED;
+}
+
+/* Above the line for all the rest: no host ever comes to that one for certain. */
+static void check_any_host(const struct endpoint_list *l, struct diag *d)
+{
+	const struct rule *last = l->rules, *first = NULL;
+	size_t n = 0;
+
+	if (l->family != FAMILY_CUSTOM)
+		return;
+	while (last != NULL && !is_any_url(last->pattern))
+		last = last->next;
+	if (last == NULL)
+		return;
+	for (const struct rule *r = l->rules; r != last; r = r->next) {
+		if (blocks(r) == blocks(last) || !may_match_any_host(r->pattern))
+			continue;
+		first = first == NULL ? r : first;
+		n++;
+	}
+	if (first == NULL)
+		return;
+	diag_add(d, DIAG_WARNING, first->pattern_at, "any-host",
+		 "makes every host undecidable (path_hidden): line %u never decides "
+		 "about encrypted traffic",
+		 (unsigned)last->order);
+	diag_note(d, "the star goes over every border, so that a path of any host, which "
+		     "is not seen, may match");
+	if (n > 1)
+		diag_note(d, "%zu lines of this list do so", n);
+	diag_remedy(d,
+		    "each host that is meant, such as \"https://api.contoso.example/*\"");
+	note_origin(d, first);
+}
+
 /* ---- what no endpoint of the connector is ------------------------------------------------ */
 
 static void warn_never(struct diag *d, const struct rule *r, const char *form)
@@ -381,13 +452,6 @@ static void check_comma(const struct endpoint_list *l, const struct rule *r,
 	if (comma != NULL && comma >= end)
 		port = (struct str){comma + 1, (size_t)(last - comma - 1)};
 	diag_remedy(d, "\"%.*s,%.*s\"", SHOWN(host), SHOWN(port));
-}
-
-static bool one_begins_other(struct str a, struct str b)
-{
-	struct str head = {b.p, a.len < b.len ? a.len : b.len};
-
-	return str_equal_fold((struct str){a.p, head.len}, head);
 }
 
 static void check_url(const struct rule *r, struct diag *d)
@@ -486,5 +550,6 @@ void check_lists(const struct ast *a, struct diag *d)
 		check_numbers(l, d);
 		check_places(l, d);
 		check_hidden(a, l, d);
+		check_any_host(l, d);
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "match/glob.h"
 #include "policy/fold.h"
+#include "policy/idn.h"
 #include "policy/policy.h"
 #include "policy/program.h"
 
@@ -812,7 +813,11 @@ struct gate_answer policy_list_answer(const struct policy *p, uint32_t list,
 		return ret;
 	if (l->family == FAMILY_SQL)
 		e.why = UNDECIDABLE_DATABASE_HIDDEN;
-	put(&d, endpoint);
+	if (endpoint_ascii(l->family, endpoint, d.bytes, sizeof(d.bytes), &d.len) !=
+	    IDN_FINE) {
+		d.len = 0;
+		put(&d, endpoint);
+	}
 	keep(&e, l->family, &d, false);
 	w = walk_list(&e, &p->program.lists[l->place]);
 	ret.answer = w.answer;
@@ -902,6 +907,8 @@ struct str policy_data_group(const struct policy *p, const struct decision *d)
 		return str_of(custom_group_words[r->group]);
 	if (answer == ANSWER_DENY)
 		return STR("blocked");
+	if (r->from != NULL && str_equal(r->label, STR("default-group")))
+		return r->from->others;
 	for (unsigned g = CUSTOM_GROUP_BUSINESS; g <= CUSTOM_GROUP_GENERAL; g++)
 		if (str_equal(r->label, str_of(custom_group_words[g])))
 			return str_of(custom_group_words[g]);

@@ -3,30 +3,22 @@
  * explain - every gate's answer with its line, and what was compared where a line does not
  * match.
  */
+#include "policy/explain.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "policy/policy.h"
-#include "policy/program.h"
-
-#define MISSES_SHOWN 8 /* lines of a gate that do not match */
-
-struct explainer {
-	const struct policy *p;
-	const struct question *q;
-	FILE *out;
-};
 
 /* Wire texts may hold anything: only what is printable ASCII is shown as it is. */
-static void put_wire(FILE *out, struct str s)
+void explain_wire(FILE *out, struct str s)
 {
 	s.len = s.len < 300 ? s.len : 300;
 	str_put_printable(out, s);
 }
 
 /* A source line without the blanks that align it. */
-static void put_line(FILE *out, struct str s)
+void explain_line(FILE *out, struct str s)
 {
 	bool blank = false;
 
@@ -62,15 +54,15 @@ static void put_origin(const struct explainer *x, uint32_t rule)
 	(void)fputs("  [", x->out);
 	if (o.title.len > 0)
 		(void)fputs("policy \"", x->out);
-	put_wire(x->out, o.title);
+	explain_wire(x->out, o.title);
 	(void)fputs(o.title.len > 0 ? "\" " : "", x->out);
-	put_wire(x->out, o.policy);
+	explain_wire(x->out, o.policy);
 	if (o.source.len > 0)
 		(void)fputs(o.policy.len > 0 ? " from " : "from ", x->out);
-	put_wire(x->out, o.source);
+	explain_wire(x->out, o.source);
 	if (o.date.len > 0)
 		(void)fputs(" of ", x->out);
-	put_wire(x->out, o.date);
+	explain_wire(x->out, o.date);
 	(void)fputc(']', x->out);
 }
 
@@ -149,7 +141,7 @@ static void put_name_fact(const struct explainer *x, enum field f)
 		put_connectors(x);
 	} else if (f == FIELD_HOST) {
 		(void)fputs("the host is ", x->out);
-		put_wire(x->out, s->host);
+		explain_wire(x->out, s->host);
 	} else if (f == FIELD_ENVIRONMENT) {
 		put_environment(x);
 	} else {
@@ -297,7 +289,7 @@ static void put_fact(const struct explainer *x, enum field f)
 		(void)fputs(s->ja4.len == 0 ? "there is no fingerprint"
 					    : "the fingerprint is ",
 			    x->out);
-		put_wire(x->out, s->ja4);
+		explain_wire(x->out, s->ja4);
 		break;
 	case FIELD_HOURS:
 		(void)fputs(s->in_hours == KNOWN_UNKNOWN ? "the site has no hours"
@@ -314,16 +306,13 @@ static void put_fact(const struct explainer *x, enum field f)
 	}
 }
 
-static void put_miss(const struct explainer *x, const struct line *l)
+void explain_miss(const struct explainer *x, const struct line *l)
 {
 	int failing = line_failing(x->q, l);
 	const struct test *t;
 
-	(void)fputs("                                 ", x->out);
-	put_place(x, l->rule, 0);
-	(void)fputs(" does not match: ", x->out);
 	if (failing == LINE_EXPIRED) {
-		(void)fputs("it has expired\n", x->out);
+		(void)fputs("it has expired", x->out);
 		return;
 	}
 	t = &l->tests[failing];
@@ -331,6 +320,14 @@ static void put_miss(const struct explainer *x, const struct line *l)
 		(void)fputs(i > 0 ? "; " : "", x->out);
 		put_fact(x, t->parts[i].field);
 	}
+}
+
+static void put_miss(const struct explainer *x, const struct line *l)
+{
+	(void)fputs("                                 ", x->out);
+	put_place(x, l->rule, 0);
+	(void)fputs(" does not match: ", x->out);
+	explain_miss(x, l);
 	(void)fputc('\n', x->out);
 }
 
@@ -343,7 +340,7 @@ static void put_misses(const struct explainer *x, enum gate g, uint32_t until)
 	for (uint32_t i = 0; i < l->count && l->list[i].rule != until; i++) {
 		if (line_failing(x->q, &l->list[i]) == LINE_HOLDS)
 			continue;
-		if (shown < MISSES_SHOWN) {
+		if (shown < EXPLAIN_MISSES) {
 			put_miss(x, &l->list[i]);
 			shown++;
 		} else {
@@ -363,7 +360,7 @@ static void put_note(const struct explainer *x, const struct gate_answer *a)
 	if (a->answer == ANSWER_UNDECIDABLE)
 		(void)fprintf(x->out, "  %s;", undecidable_name(a->why));
 	(void)fputs(at.line != 0 ? "  " : "", x->out);
-	put_line(x->out, at.text);
+	explain_line(x->out, at.text);
 	put_origin(x, a->rule);
 	(void)fputc('\n', x->out);
 	if (a->report == ANSWER_NOT_CONCERNED)
@@ -371,23 +368,28 @@ static void put_note(const struct explainer *x, const struct gate_answer *a)
 	(void)fprintf(x->out, "   report-only   %-14s ", answer_name(a->report));
 	put_place(x, a->report_rule, 28);
 	(void)fputs("  ", x->out);
-	put_line(x->out, policy_rule(x->p, a->report_rule).text);
+	explain_line(x->out, policy_rule(x->p, a->report_rule).text);
 	put_origin(x, a->report_rule);
 	(void)fputc('\n', x->out);
+}
+
+bool explain_has_misses(enum gate g, const struct gate_answer *a)
+{
+	return a->answer != ANSWER_SKIPPED && a->answer != ANSWER_NOT_ASKED &&
+	       g != GATE_UNDECIDABLE && g != GATE_ENDPOINTS;
 }
 
 static void put_gate(const struct explainer *x, enum gate g, const struct decision *d)
 {
 	const struct gate_answer *a = &d->gates[g];
 	bool deciding = d->gate == g;
-	bool asked = a->answer != ANSWER_SKIPPED && a->answer != ANSWER_NOT_ASKED;
 
 	(void)fprintf(x->out, "%s%u %-13s %-14s ", deciding ? ">" : " ", (unsigned)g,
 		      gate_name(g), answer_name(a->answer));
 	put_place(x, a->rule,
 		  a->rule != RULE_NONE || a->answer == ANSWER_UNDECIDABLE ? 28 : 0);
 	put_note(x, a);
-	if (asked && g != GATE_UNDECIDABLE && g != GATE_ENDPOINTS)
+	if (explain_has_misses(g, a))
 		put_misses(x, g, a->rule);
 }
 
@@ -399,7 +401,7 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 		(void)fprintf(x->out, "   alert         %-14.*s ", (int)name.len, name.p);
 		put_place(x, d->alerts[i], 28);
 		(void)fputs("  ", x->out);
-		put_line(x->out, policy_rule(x->p, d->alerts[i]).text);
+		explain_line(x->out, policy_rule(x->p, d->alerts[i]).text);
 		(void)fputc('\n', x->out);
 	}
 	if (d->alerts_lost)
@@ -411,10 +413,12 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 }
 
 /* The gates that deny, or deny by what they cannot tell: those an exception must skip. */
-static uint32_t gates_in_the_way(const struct decision *d)
+uint32_t explain_skips(const struct decision *d)
 {
 	uint32_t skip = 0;
 
+	if (d->verdict != VERDICT_DENY)
+		return 0;
 	for (unsigned g = GATE_EXCEPTIONS + 1; g < GATE_UNDECIDABLE; g++)
 		if (d->gates[g].answer == ANSWER_DENY ||
 		    (d->gates[g].answer == ANSWER_UNDECIDABLE &&
@@ -439,19 +443,13 @@ static void put_skip(const struct explainer *x, uint32_t skip)
 
 #define TWO_WEEKS_US (INT64_C(14) * 86400 * 1000000)
 
-/* The line that would let this connection pass, for a person to sign. */
-static void put_exception(const struct explainer *x, const struct decision *d)
+void explain_exception(const struct explainer *x, const struct decision *d)
 {
 	const struct subject *s = x->q->s;
-	const uint32_t skip = gates_in_the_way(d);
 	const struct civil end = civil_from_us(s->time_us + TWO_WEEKS_US);
 	const char *source = word_or(&x->p->ast.vocabulary->sources, s->source, NULL);
 
-	if (d->verdict != VERDICT_DENY || skip == 0)
-		return;
-	(void)fputs(
-		"an exception that would let it pass, in gate exceptions:\n  allow  from ",
-		x->out);
+	(void)fputs("allow  from ", x->out);
 	if (source != NULL)
 		(void)fprintf(x->out,
 			      str_is_host_name(str_of(source)) &&
@@ -469,8 +467,8 @@ static void put_exception(const struct explainer *x, const struct decision *d)
 	}
 	if (s->server_port != 0)
 		(void)fprintf(x->out, "  port %u", (unsigned)s->server_port);
-	put_skip(x, skip);
-	(void)fprintf(x->out, "  owner \"?\"  reason \"?\"  expires %04d-%02d-%02d\n",
+	put_skip(x, explain_skips(d));
+	(void)fprintf(x->out, "  owner \"?\"  reason \"?\"  expires %04d-%02d-%02d",
 		      end.year, end.month, end.day);
 }
 
@@ -501,5 +499,9 @@ void policy_explain(const struct policy *p, const struct subject *s,
 		put_place(&x, decision->would_rule, 0);
 		(void)fputc('\n', out);
 	}
-	put_exception(&x, decision);
+	if (explain_skips(decision) == 0)
+		return;
+	(void)fputs("an exception that would let it pass, in gate exceptions:\n  ", out);
+	explain_exception(&x, decision);
+	(void)fputc('\n', out);
 }

@@ -14,6 +14,11 @@ static bool is_plain(struct str s)
 	return true;
 }
 
+static bool is_url(enum family family)
+{
+	return family == FAMILY_HTTP || family == FAMILY_CUSTOM;
+}
+
 /* What ends a label, in a URL's authority and in "server,port" or "server\instance,database". */
 static bool ends_label(char c)
 {
@@ -56,7 +61,7 @@ static enum idn_result append_label(struct str s, char *buf, size_t size, size_t
 static void find_names(enum family family, struct str s, size_t *ret_from,
 		       size_t *ret_end)
 {
-	const bool url = family == FAMILY_HTTP || family == FAMILY_CUSTOM;
+	const bool url = is_url(family);
 	const char *mark = url ? memmem(s.p, s.len, "://", 3) : NULL;
 	size_t from = mark == NULL ? 0 : (size_t)(mark - s.p) + 3;
 	size_t end = from;
@@ -71,13 +76,30 @@ static void find_names(enum family family, struct str s, size_t *ret_from,
 	*ret_end = end;
 }
 
+/* A path as url_write() has it, and browsers send it: UTF-8 with what is not ASCII escaped. */
+static bool append_path(char *buf, size_t size, size_t *n, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	bool fits = true;
+
+	for (size_t i = 0; fits && i < s.len; i++) {
+		const unsigned char b = (unsigned char)s.p[i];
+		const char escaped[3] = {'%', digits[b >> 4], digits[b & 15]};
+
+		fits = b > 0x20 && b < 0x7f
+			       ? append(buf, size, n, (struct str){s.p + i, 1})
+			       : append(buf, size, n, (struct str){escaped, 3});
+	}
+	return fits;
+}
+
 enum idn_result endpoint_ascii(enum family family, struct str s, char *buf, size_t size,
 			       size_t *ret_len)
 {
 	size_t from, end, n = 0;
 	enum idn_result ret = IDN_FINE;
 
-	if (family == FAMILY_SCREEN || is_plain(s)) {
+	if (family == FAMILY_SCREEN || (is_plain(s) && !is_url(family))) {
 		from = s.len;
 		end = s.len;
 	} else {
@@ -96,7 +118,8 @@ enum idn_result endpoint_ascii(enum family family, struct str s, char *buf, size
 			ret = IDN_TOO_LONG;
 	}
 	if (ret == IDN_FINE &&
-	    !append(buf, size, &n, (struct str){s.p + end, s.len - end}))
+	    !(is_url(family) ? append_path : append)(
+		    buf, size, &n, (struct str){s.p + end, s.len - end}))
 		ret = IDN_TOO_LONG;
 	*ret_len = n;
 	return ret;

@@ -3,10 +3,11 @@
 #define POLICY_IDN_H
 
 /*
- * idn - host names that are written in letters of their language, as the wire has them.
+ * idn - hosts and paths that are written in letters of their language, as the wire has them.
  *
  * The wire carries A-labels (RFC 5890 section 2.3.2.1).  IDNA2008 with the mapping of
- * UTS #46, nontransitional, by libidn2.  When files are read, not per packet: it allocates
+ * UTS #46, nontransitional, by libidn2.  In the path of a URL what is not ASCII stands as the
+ * %-escapes of its UTF-8, as browsers send it (WHATWG URL, path percent-encode set).  When files are read, not per packet: it allocates
  * and frees.  Threads: no state.
  */
 
@@ -23,8 +24,8 @@ enum idn_result {
 };
 
 /*
- * The endpoint or pattern `s` (UTF-8, hostile) with A-labels in its host part; the rest as it
- * is.  `buf` has `size` bytes, *ret_len says how many are used; both only when IDN_FINE.
+ * The endpoint or pattern `s` (UTF-8, hostile) with A-labels in its host part, and escapes in
+ * the path of a URL; the rest as it is.  `buf` has `size` bytes, *ret_len says how many are used; both only when IDN_FINE.
  */
 enum idn_result endpoint_ascii(enum family family, struct str s, char *buf, size_t size,
 			       size_t *ret_len);

@@ -130,6 +130,25 @@ static void read_head(struct provenance *p, const struct source *s)
 	}
 }
 
+/* Below its header: the group that the line for all other connectors stands for. */
+static void read_others(struct provenance *p, const struct source *s)
+{
+	static const char mark[] = "\n# all other connectors: ";
+	const char *at =
+		s->len == 0 ? NULL : memmem(s->text, s->len, mark, sizeof(mark) - 1);
+	struct str line;
+
+	if (at == NULL)
+		return;
+	at += sizeof(mark) - 1;
+	line = (struct str){at, 0};
+	while (at + line.len < s->text + s->len && ascii_is_alpha(at[line.len]))
+		line.len++;
+	for (unsigned g = CUSTOM_GROUP_BUSINESS; g <= CUSTOM_GROUP_BLOCKED; g++)
+		if (str_equal(line, str_of(custom_group_words[g])))
+			p->others = line;
+}
+
 static struct provenance *add_provenance(struct parser *ps)
 {
 	struct ast *a = ps->ast;
@@ -173,6 +192,7 @@ bool generated_read(struct parser *ps, const struct source *s, struct provenance
 	if (p == NULL)
 		return false;
 	read_head(p, s);
+	read_others(p, s);
 	p->generated = true;
 	p->file = s->name;
 	*ret = p;

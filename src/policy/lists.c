@@ -237,7 +237,7 @@ static bool fold_pattern(struct parser *ps, const struct token *t, struct rule *
 	case IDN_TOO_LONG:
 		break;
 	}
-	complain(ps, t, "with A-labels this endpoint has more than %d bytes",
+	complain(ps, t, "as the wire has it this endpoint has more than %d bytes",
 		 POLICY_PATTERN_MAX);
 	diag_remedy(ps->d, "a shorter beginning, and \"*\" for the rest");
 	return false;

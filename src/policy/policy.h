@@ -18,6 +18,7 @@
 
 #include "base/diag.h"
 #include "base/file_set.h"
+#include "base/json.h"
 #include "model/event.h"
 #include "model/subject.h"
 #include "model/verdict.h"
@@ -164,6 +165,10 @@ void policy_print(const struct policy *p, FILE *out);
 /* Every gate's answer with its line and, for conditions that failed, what was compared. */
 void policy_explain(const struct policy *p, const struct subject *s,
 		    const struct decision *decision, FILE *out);
+
+/* The same as members of an object that is open; docs/explain-schema.json has them. */
+void policy_explain_json(const struct policy *p, const struct subject *s,
+			 const struct decision *d, struct json *j);
 
 /* SHA-256 over the sources of all files read, tables and includes too. */
 void policy_digest(const struct policy *p, uint8_t ret[32]);

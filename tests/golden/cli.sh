@@ -257,6 +257,19 @@ explain="explain -c tests/demo/demo.conf --src 10.10.9.31 --dst 40.99.204.34 --h
 	run 1 "explain of a denied connection" $explain --port 465
 	check "explain of a denied connection begins with DENY" grep -q "^DENY " "$t/out"
 	check "explain of a denied connection names the line" grep -qE 'contoso\.rules:[0-9]+' "$t/out"
+	run 1 "explain --json" $explain --port 465 --json
+	check "explain --json fits its schema" python3 tests/tools/validate_events.py --schema docs/explain-schema.json --no-seq "$t/out"
+	check "explain --json says how, where and what would change it" python3 -c '
+import json, sys
+x = json.loads(open(sys.argv[1]).read())
+assert (x["verdict"], x["gate"], x["rule"]) == ("deny", "endpoints", "rules/contoso.rules:25"), x
+assert x["role_by"] == "source" and x["host_by"] == "sni" and x["egress_by"] == "site", x
+assert x["service_by"].split(":")[0].endswith("services.tsv") and x["exception_skips"] == ["endpoints"], x
+assert x["exception"].startswith("allow  from source robots  to host \"smtp.office365.com\"  port 465"), x
+rules = {a["gate"]: a for a in x["answers"]}["rules"]
+assert rules["answer"] == "allow" and rules["rule"] == "rules/contoso.rules:36", rules
+assert {"rule": "rules/contoso.rules:30", "because": "the role is desktop"} in rules["misses"], rules
+' "$t/out"
 	run 2 "explain with a wrong port" $explain --port 65536
 	run 2 "explain with a wrong time" $explain --at yesterday
 	run 1 "explain with a wrong rule file" $explain -r "$t/typo.rules"

@@ -103,6 +103,21 @@ one "ranges of the firewall" '  + range 9.9.9.0/24: allowed' 2
 check "and the one that is gone" says '  - range 21.200.0.0/16: allowed'
 change firewall.json 'v[0]["enableipbasedfirewallruleinauditmode"] = False'
 one "the firewall enforces" '  ~ firewall state: on, audit only -> on'
+change policy.json 'v["displayName"] = "Contoso \u201cnew\u201d"'
+one "a new name" '  ~ policy name: Contoso corporate -> Contoso “new”'
+change "conf-$guid.json" 'c = next(x for x in v["connectorActionConfigurations"] if x["actionRules"]); c["actionRules"][0]["behavior"] = "Allow"'
+one "another behavior of an action" '  ~ action shared_sql DeleteItem_V2: block -> allow'
+change "conf-$guid.json" 'c = next(x for x in v["connectorActionConfigurations"] if x["actionRules"]); c["actionRules"].append({"actionId": "GetTables \u001b[31m", "behavior": "Block"}); c["defaultConnectorActionRuleBehavior"] = "Block"'
+one "a new action and the rest of them" '  + action shared_sql GetTables ?[31m: block' 2
+check "the rest" grep -q '^  [+~] action shared_sql (all others): .*block$' "$t/out"
+change "conf-$guid.json" 'v["connectorActionConfigurations"] = []'
+run 1 "actions are gone" "$t/new"
+check "which is told" says '  - action shared_sql DeleteItem_V2: block'
+change policy.json 'v["environments"].append({"id": "/x/environments/11111111-2222-4333-8444-555555555555", "name": "11111111-2222-4333-8444-555555555555", "type": "Microsoft.BusinessAppPlatform/scopes/environments"})'
+run 1 "an environment more in the scope" "$t/new"
+check "is told as such" grep -q '^  + scope 11111111-2222-4333-8444-555555555555' "$t/out"
+change environments.json 'v["value"].append({"name": "11111111-2222-4333-8444-555555555555", "properties": {"displayName": "New", "environmentSku": "Sandbox"}})'
+one "an environment more" '  + environment 11111111-2222-4333-8444-555555555555: new  11111111-2222-4333-8444-555555555555  own  # New'
 change isolation.json 'v["properties"]["isDisabled"] = not v["properties"]["isDisabled"]'
 run 1 "isolation is switched" "$t/new"
 check "which is told" grep -q '^  ~ isolation ' "$t/out"

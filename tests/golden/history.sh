@@ -87,11 +87,40 @@ gives 1 "a Community ID names it, too" ./weir explain --flow "$community" --ledg
 gives 3 "one that is not there" ./weir explain --flow 0000000000000000 --ledger "$t/ledger"
 erred "is said" "no judged connection '0000000000000000'"
 gives 2 "no word for one" ./weir explain --flow xyz --ledger "$t/ledger"
+# as JSON: what the record says, of denied and allowed ones
+for one in $(sed -n '/"phase":"start".*"verdict":/s/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/ledger/000001.jsonl" | head -40); do
+	./weir explain --json --flow "$one" --ledger "$t/ledger"
+done >"$t/explained" 2>&1
+check "--json fits its schema" python3 tests/tools/validate_events.py --schema docs/explain-schema.json --no-seq "$t/explained"
+check "and says what the record does" python3 -c '
+import json, sys
+seen = [json.loads(l) for l in open(sys.argv[1])]
+assert len(seen) > 20 and {x["verdict"] for x in seen} == {"allow", "deny"}
+last = {}
+for l in open(sys.argv[2]):
+    e = json.loads(l)
+    if "gates" in e:
+        last[e["flow_id"]] = e
+for x in seen:
+    e = last[x["flow_id"]]
+    for k in ("verdict", "reason", "gate", "rule", "rule_label", "gates", "would_verdict",
+              "would_rule", "would_rule_label", "role", "site", "source", "host", "service", "country",
+              "connectors", "src_ip", "dst_ip", "dst_port", "principal", "generation", "effect"):
+        assert k == "source" or x.get(k) == e.get(k), (k, x.get(k), e.get(k))
+    assert x["as_recorded"] and "doubt" not in x and x["recorded_verdict"] == e["verdict"]
+    assert {a["gate"]: a["answer"] for a in x["answers"] if a["answer"] != "not_asked"} == x["gates"]
+    assert [a["gate"] for a in x["answers"] if a["decides"]] == ([x["gate"]] if "gate" in x else [])
+    assert ("exception" in x) == bool(x.get("exception_skips"))
+assert any("exception" in x for x in seen) and any(a.get("misses") for x in seen for a in x["answers"])
+' "$t/explained" "$t/ledger/000001.jsonl"
 mkdir "$t/changed"
 cp -r "$t/ledger/." "$t/changed"
 sed -i "/\"flow_id\":\"$id\"/s/\"verdict\":\"deny\"/\"verdict\":\"allow\"/" "$t/changed/000001.jsonl"
 gives 0 "a changed record" ./weir explain --flow "$id" --ledger "$t/changed"
 said "is told from what its rules say" "^judged again: deny, NOT as recorded"
+gives 0 "a changed record as JSON" ./weir explain --json --flow "$id" --ledger "$t/changed"
+said "says so, too" '"verdict":"deny".*"as_recorded":false,"doubt":"the record, or what '
+said "beside what is recorded" '"recorded_verdict":"allow"'
 
 # ---- what would change it: the line that is offered, signed
 exception() { sed -n 's/^  \(allow .* skip .*\)/\1/p' "$t/out" | sed 's/owner "?"/owner "m.keller"/; s/reason "?"/reason "test"/'; }

@@ -137,6 +137,74 @@ check "and gives one file each" test "$(cd "$t/several" && echo ./*)" = "./dlp-0
 "$W" import --policy 00000000-0000-0000-0000-000000000001 -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"
 check "--policy takes that one out of a folder" grep -q '^list shared_sql ' "$t/one.rules"
 
+# --json says what the text does.
+J=$t/json
+mkdir "$J"
+cp $I/ok/environments.json tests/data/dlp/tfprov__tenant_isolation_policy_response.json "$J"
+sed 's/"allowedipr/"environmentid": "be0eb809-e58a-ec1b-8fce-ea40b0e53442", "allowedipr/' tests/data/dlp/msdocs__ipfirewall_patch.json >"$J/fw.json"
+python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+v = v["value"] if isinstance(v, dict) else v
+json.dump([p for p in v if p["name"] == sys.argv[3]], open(sys.argv[2], "w"))' $I/ok/policy.json "$J/policy.json" $guid
+cp "$t/conf-$guid.json" "$t/patterns-$guid.json" "$J"
+"$W" import --report "$t/report.txt" -o "$t/text/" "$J" >"$t/say" 2>"$t/err"
+check "what --json is held against" test $? -eq 0
+"$W" import --json --report "$t/report2.txt" -o "$t/jout/" "$J" >"$t/one.json" 2>"$t/err2"
+check "--json: status 0" test $? -eq 0
+check "nothing else is said" test ! -s "$t/err2"
+check "the same files" diff -r "$t/text" "$t/jout"
+check "the same report" cmp "$t/report.txt" "$t/report2.txt"
+sed -i 's/"198\|"18.205.0.0/"9.9.9.0/' "$J/fw.json"
+"$W" import --json -o "$t/jout/" "$J" >"$t/again.json" 2>&1
+check "again with a change: status 0" test $? -eq 0
+"$W" import -o "$t/text/" "$J" >"$t/say2" 2>/dev/null
+check "--json: documents, counts, changes, rows, findings" python3 - "$t" $guid <<'EOP'
+import json, re, sys
+t, guid = sys.argv[1:]
+one, again = json.load(open(t + "/one.json")), json.load(open(t + "/again.json"))
+say, say2, err = (open(t + "/" + f).read() for f in ("say", "say2", "err"))
+assert set(one) == {"documents", "findings", "written"}, one.keys()
+docs = {d["file"]: d for d in one["documents"]}
+assert re.findall(r"^import   ([^\s:]+)", say, re.M) == [d["file"] for d in one["documents"]]
+assert sorted(d["kind"] for d in docs.values()) == ["IP firewall", "environments", "policy", "tenant isolation"]
+p = docs[f"dlp-{guid}.rules"]
+m = re.search(r": ([^:;]*); (\d+) business, (\d+) general, (\d+) blocked, others (\w+); (\d+) endpoint lists, (\d+) URL", say)
+assert list(m.groups()) == [str(p[k]) for k in ("shape", "business", "general", "blocked", "others", "endpoint_lists", "url_patterns")]
+assert p["policy"] == guid and p["action_rules"] == 1 and len(p["sources"]) == 3 and p["is_new"]
+assert "changes" not in p
+assert one["written"] == [f"{t}/jout/{d['file']}" for d in one["documents"]] + [t + "/report2.txt"]
+assert len(one["findings"]) == len(re.findall(r": warning", err)) > 0
+rows = []
+for r in p["enforceability"]:
+    place = "".join(f"{r[k]:8}" for k in ("user", "gateway", "desktop", "subnet"))
+    if "order" in r:
+        rows.append(place + f"  {r['order']} {r.get('behavior', r.get('data_group'))}  \"{r.get('endpoint', r.get('url_pattern'))}\"")
+    else:
+        rows.append(place + "  " + r["connector"] + ("" if r["has_hosts"] else
+            "  (no host is known)" if r["in_catalogue"] else "  (not in the catalogue)"))
+text = [l for l in open(t + "/report.txt").read().split("\n") if re.match("(no|host|exact) {3,}", l)]
+text = [l for l in text if not l.lstrip().startswith("user ")]
+assert rows == [l for l in text if l in rows] and len(rows) == len(text) > 5, (rows, text)
+fw = next(d for d in again["documents"] if d["kind"] == "IP firewall")
+assert fw["ranges"] == 2 and fw["on"] and fw["audit"] and not fw["is_new"]
+assert {(c["change"], c["line"].strip()) for c in fw["changes"]} >= {("added", "9.9.9.0/24"), ("removed", "18.205.0.0/24")}
+assert all(c["statement"].startswith("allow  label ip-firewall") for c in fw["changes"] if c["line"].startswith("\t"))
+assert (fw["lines_removed"], fw["lines_added"]) == tuple(map(int, re.search(r"changes  (\d+) lines removed, (\d+)", say2).groups()))
+assert sum(d.get("lines_added", 0) for d in again["documents"]) == fw["lines_added"]
+EOP
+"$W" import --json -o "$t/jbad" $I/fail/order_twice.json >"$t/bad.json" 2>/dev/null
+check "--json of what is refused: status 1" test $? -eq 1
+check "with the finding" python3 -c 'import json,sys; v=json.load(open(sys.argv[1])); assert v["documents"] == v["written"] == [] and v["findings"][0]["level"] == "error" and v["findings"][0]["line"] > 1' "$t/bad.json"
+check "and no file" test ! -e "$t/jbad"
+"$W" import --json "$J" >"$t/none.json" 2>/dev/null
+check "without -o nothing is written" python3 -c 'import json,sys; v=json.load(open(sys.argv[1])); assert v["written"] == [] and len(v["documents"]) == 4 and all("path" not in d for d in v["documents"])' "$t/none.json"
+"$W" import --json -o - "$J" >/dev/null 2>&1
+check "two things for standard output" test $? -eq 2
+"$W" import --json -o "$t/nowhere/x/y.rules" "$J/fw.json" >"$t/none.json" 2>/dev/null
+check "what cannot be written: status 3" test $? -eq 3
+check "and is not said to be" python3 -c 'import json,sys; assert json.load(open(sys.argv[1]))["written"] == []' "$t/none.json"
+
 # From the export to verdicts.
 sed 's/shared_dropbox/shared_smtp/' $I/ok/policy.json >"$t/smtp.json"
 "$W" import --policy $guid -o "$t/verdicts.rules" "$t/smtp.json" $I/ok/configurations.json >/dev/null 2>&1
@@ -176,6 +244,17 @@ check "endpoint and data group of SQL" test "$(grep -c '"endpoint":"contososql.d
 check "there is some" test -s "$t/sql"
 check "a pattern's group" grep -q '"endpoint":"https://[^"]*/\*".*"data_group":"general"' "$t/events"
 grep '"phase":"end"' "$t/events" | grep -c '"endpoint"\|"data_group"' >"$t/n"
+cat >"$t/default.json" <<'EOF'
+{"displayName": "Default", "defaultConnectorsClassification": "General", "environmentType": "AllEnvironments",
+ "environments": [], "connectorGroups": [{"classification": "Blocked", "connectors":
+ [{"id": "/providers/Microsoft.PowerApps/apis/shared_box", "name": "Box", "type": "x"}]}]}
+EOF
+"$W" import -o "$t/default.rules" "$t/default.json" >/dev/null 2>&1
+"$W" replay -c tests/demo/demo.conf -r "$t/default.rules" --events - tests/demo/demo.pcap 2>/dev/null >"$t/default"
+grep '"dst_port":1433,' "$t/default" | grep '"phase":"start"' >"$t/sql"
+check "the default group is one, too" test "$(grep -c '"data_group":"general"' "$t/sql")" = "$(grep -c . "$t/sql")"
+"$W" explain -c tests/demo/demo.conf -r "$t/default.rules" --src 10.10.9.31 --dst 9.9.9.9 --host contososql.database.windows.net --json >"$t/e" 2>/dev/null
+check "its line is that of the others" grep -q '"gate":"connectors","answer":"allow","decides":[a-z]*,"rule":"[^"]*default.rules:[0-9]*","rule_label":"default-group"' "$t/e"
 check "neither at the end" test "$(cat "$t/n")" = 0
 
 # One content in the spellings of Microsoft's tools.

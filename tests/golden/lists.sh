@@ -39,6 +39,20 @@ check "UTF-16LE" cmp "$t/want" "$t/got"
 grep -v filedrop $I/block-script.txt >"$t/less.txt"
 "$W" import block-script --date 2026-11-28 -o "$t/block.rules" "$t/less.txt" >"$t/say" 2>"$t/err"
 check "a second import says what changes" grep -q '^- .*"filedrop.example"' "$t/say"
+"$W" import block-script --json --date 2026-11-28 -o "$t/block.rules" $I/block-script.txt >"$t/say" 2>"$t/err"
+check "--json: status 0, and silence" test $? -eq 0 -a ! -s "$t/err"
+"$W" import m365-urls --json $I/m365-urls.json >"$t/say2" 2>/dev/null
+check "--json: counts, changes and what is written" python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+d = v["documents"][0]
+assert (d["kind"], d["domains"], d["lines"], d["is_new"]) == ("block-script", 3, 4, False), d
+assert any(c["change"] == "added" and "filedrop.example" in c["line"] for c in d["changes"]), d
+assert d["lines_added"] == sum(c["change"] == "added" for c in d["changes"])
+assert v["written"] == [d["path"]] and v["findings"] == []
+d = json.load(open(sys.argv[2]))["documents"][0]
+assert (d["kind"], d["entries"], d["hosts"], d["ranges"]) == ("m365-urls", 4, 8, 4) and "path" not in d
+' "$t/say" "$t/say2"
 echo "version 1" >"$t/mine.rules"
 "$W" import block-script -o "$t/mine.rules" "$t/less.txt" >/dev/null 2>"$t/err"
 check "a file of one's own stays" test $? -eq 1 -a "$(cat "$t/mine.rules")" = "version 1"
@@ -87,7 +101,7 @@ done >"$t/messages.txt"
 [ -z "$UPDATE" ] || cp "$t/messages.txt" $I/messages.txt
 check "messages" diff $I/messages.txt "$t/messages.txt"
 check "and no file" test ! -e "$t/none"
-for a in "block-script" "m365-urls --role user x" "block-script --policy 0 x" "block-script a b" "m365-urls --json x"; do
+for a in "block-script" "m365-urls --role user x" "block-script --policy 0 x" "block-script a b" "m365-urls --json -o - x"; do
 	# shellcheck disable=SC2086  # a list of words
 	"$W" import $a >/dev/null 2>&1
 	check "usage: $a" test $? -eq 2

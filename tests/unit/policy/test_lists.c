@@ -867,6 +867,39 @@ static void test_long_urls_keep_their_beginning(void **state)
 	policy_destroy(p);
 }
 
+/* What is not ASCII in a path is sent, and therefore compared, as escapes of its UTF-8. */
+static void test_paths_in_letters_of_a_language(void **state)
+{
+	static const char *const same[] = {
+		"https://a.example/b%C3%BCro/x",
+		"https://a.example/b%c3%bcro/x",
+		"https://a.example/b\xc3\xbcro/x",
+		"https://A.example:443/b%C3%BCro/",
+		"https://a.example/two%20words/x",
+		"https://xn--bro-hoa.example/b%C3%BCro",
+	};
+	static const char *const others[] = {
+		"https://a.example/bu%CC%88ro/x", /* another form of the letter */
+		"https://a.example/b%FCro/x",     /* Latin-1 */
+		"https://a.example/b%C3%9Cro/x",  /* a capital */
+		"https://a.example/buro/x",
+	};
+	struct policy *p = load("gate endpoints\nlist Http for role desktop\n"
+				"1 allow \"https://a.example/b\xc3\xbcro/*\"\n"
+				"2 allow \"https://a.example/two words/*\"\n"
+				"3 allow \"https://b\xc3\xbcro.example/b\xc3\xbcro\"\n"
+				"4 deny \"*\"\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		assert_int_equal(policy_list_answer(p, 1, str_of(same[i])).answer,
+				 ANSWER_ALLOW);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(policy_list_answer(p, 1, str_of(others[i])).answer,
+				 ANSWER_DENY);
+	policy_destroy(p);
+}
+
 /* ---- the record -------------------------------------------------------------------------- */
 
 static void check_record(const struct policy *p, const struct scene *c,
@@ -946,6 +979,7 @@ int main(void)
 		cmocka_unit_test(test_work_is_bounded),
 		cmocka_unit_test(test_what_lists_were_asked_with),
 		cmocka_unit_test(test_long_urls_keep_their_beginning),
+		cmocka_unit_test(test_paths_in_letters_of_a_language),
 	};
 
 	return cmocka_run_group_tests_name("policy/lists", tests, NULL, NULL);

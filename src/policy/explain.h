@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_EXPLAIN_H
+#define POLICY_EXPLAIN_H
+
+/* explain - what policy_explain() and policy_explain_json() both say, as text to x->out. */
+
+#include <stdio.h>
+
+#include "policy/policy.h"
+#include "policy/program.h"
+
+#define EXPLAIN_MISSES 8 /* lines of a gate that do not match */
+
+struct explainer {
+	const struct policy *p;
+	const struct question *q;
+	FILE *out;
+};
+
+/* Wire texts may hold anything: only what is printable ASCII is shown as it is. */
+void explain_wire(FILE *out, struct str s);
+
+/* A source line without the blanks that align it. */
+void explain_line(FILE *out, struct str s);
+
+/* Why a line does not match: what the connection has instead. */
+void explain_miss(const struct explainer *x, const struct line *l);
+
+/* Are there lines of the gate that were asked in vain and can be told? */
+bool explain_has_misses(enum gate g, const struct gate_answer *a);
+
+/* Of a deny, the gates that an exception would have to skip, as bits; 0 = none helps. */
+uint32_t explain_skips(const struct decision *d);
+
+/* The line that would let this connection pass, for a person to sign; explain_skips() != 0. */
+void explain_exception(const struct explainer *x, const struct decision *d);
+
+#endif /* POLICY_EXPLAIN_H */
