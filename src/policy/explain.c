@@ -204,7 +204,7 @@ static void put_source(const struct explainer *x, enum field f)
 		(void)fputs(s->user.len == 0 ? "who it is is not known" : "the user is ",
 			    x->out);
 	if (f == FIELD_USER)
-		put_wire(x->out, s->user);
+		explain_wire(x->out, s->user);
 }
 
 static void put_bound(const struct explainer *x)
