@@ -12,6 +12,7 @@
 #   make bench-inline  the gateway in namespaces, with and without Weir (root)
 #   make bench-names  a host name's lookup in the catalogue: at most 150 ns
 #   make bench-policy  a decision with large tables and at the caps: at most 1 and 200 us
+#   make bench-store  10 million events: the index's rate, each saved query's time
 #   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
@@ -51,7 +52,7 @@ comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
 PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
-        libseccomp libcap-ng libical libidn2
+        libseccomp libcap-ng libical libidn2 sqlite3
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
 # Of libical its reader of rules alone.
@@ -212,7 +213,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo policy)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo genledger policy)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
@@ -235,6 +236,9 @@ bench-names: $(B)/bench/catalog_names
 # Median of a usual decision and of one at the caps in ns, and loading in ms.
 bench-policy: $(B)/bench/policy
 	$< 1000 200000 1000
+# BENCH_STORE holds options: --events 10000000 --days 30 --dir FOLDER.
+bench-store: weir $(B)/bench/genledger
+	tests/bench/store.py --generator $(B)/bench/genledger $(BENCH_STORE)
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 # BENCH_GUESS holds CONNECTIONS RATE ROUNDS.

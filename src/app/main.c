@@ -16,10 +16,10 @@
 #include "identify/ndpi.h"
 
 static const struct command *const commands[] = {
-	&command_replay, &command_check,   &command_explain, &command_lookup,
-	&command_rules,  &command_run,     &command_ctl,     &command_off,
-	&command_import, &command_export,  &command_geo,     &command_diff,
-	&command_drift,  &command_suggest,
+	&command_replay, &command_check, &command_explain, &command_lookup,
+	&command_query,  &command_index, &command_rules,   &command_run,
+	&command_ctl,    &command_off,   &command_import,  &command_export,
+	&command_geo,    &command_diff,  &command_drift,   &command_suggest,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
