@@ -19,12 +19,30 @@
 #define FILE_MODE   0640
 #define PLACE_COUNT 6 /* columns of a row before the fields */
 
+/* The tables of sums. */
+static const struct {
+	const char *name;
+	unsigned place;
+	int64_t unit_us; /* of the first part of their keys */
+} tables[] = {
+	{"hours", IN_HOURS, HOUR_US},
+	{"days", IN_DAYS, DAY_US},
+	{"rules", IN_RULES, DAY_US},
+};
+#define SUM_TABLES (sizeof(tables) / sizeof(tables[0]))
+
+struct list {
+	unsigned at[FIELDS_MAX];
+	size_t count;
+};
+
 struct day_writer {
 	struct strings *strings;
 	uint32_t saved; /* of strings, that many are in the file */
 	sqlite3_stmt *add, *add_string;
-	struct sums *hours, *days;
-	unsigned pending; /* lines since the last commit */
+	struct sums *sums[SUM_TABLES];
+	struct list events, added, keys[SUM_TABLES]; /* fields: columns, sums, keys */
+	unsigned pending;                            /* lines since the last commit */
 };
 
 int64_t day_digest(struct str line)
@@ -131,12 +149,13 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
 		" digest, rare");
 	columns(sql, &n, IN_EVENTS);
-	add_sql(sql, &n, ");CREATE TABLE hours(hour, n, first_us, last_us");
-	columns(sql, &n, IN_HOURS);
-	columns(sql, &n, IN_SUMS);
-	add_sql(sql, &n, ");CREATE TABLE days(hour, n, first_us, last_us");
-	columns(sql, &n, IN_DAYS);
-	columns(sql, &n, IN_SUMS);
+	for (size_t i = 0; i < SUM_TABLES; i++) {
+		add_sql(sql, &n, ");CREATE TABLE ");
+		add_sql(sql, &n, tables[i].name);
+		add_sql(sql, &n, "(hour, n, first_us, last_us");
+		columns(sql, &n, tables[i].place);
+		columns(sql, &n, IN_SUMS);
+	}
 	add_sql(sql, &n,
 		");CREATE INDEX events_time ON events(time);"
 		"CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
@@ -216,12 +235,12 @@ static void read_cover(struct day_cover *c, sqlite3_stmt *s)
 static int load_cover(struct day *d)
 {
 	sqlite3_stmt *s = NULL;
-	int64_t version = 0, tables = 0, last = 0;
+	int64_t version = 0, made = 0, last = 0;
 	int rc = ask_number(d->db, "PRAGMA user_version", &version);
 
 	if (rc == 0)
-		rc = ask_number(d->db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (rc == 0 && version == 0 && tables == 0)
+		rc = ask_number(d->db, "SELECT count(*) FROM sqlite_schema", &made);
+	if (rc == 0 && version == 0 && made == 0)
 		return DAY_UNFINISHED;
 	if (rc == 0 && version != schema_number())
 		return DAY_DAMAGED;
@@ -264,8 +283,8 @@ static void writer_destroy(struct day_writer *w)
 	(void)sqlite3_finalize(w->add);
 	(void)sqlite3_finalize(w->add_string);
 	strings_destroy(w->strings);
-	sums_destroy(w->hours);
-	sums_destroy(w->days);
+	for (size_t i = 0; i < SUM_TABLES; i++)
+		sums_destroy(w->sums[i]);
 	free(w);
 }
 
@@ -316,7 +335,6 @@ static int prepare_insert(sqlite3 *db, const char *name, size_t count, sqlite3_s
 int day_extend(struct day *d)
 {
 	struct day_writer *w = calloc(1, sizeof(*w));
-	unsigned at[FIELDS_MAX];
 	int rc;
 
 	if (w == NULL)
@@ -324,14 +342,20 @@ int day_extend(struct day *d)
 	writer_destroy(d->writer);
 	d->writer = w;
 	w->strings = strings_create();
-	w->hours = sums_create(fields_in(IN_HOURS, at) + 1);
-	w->days = sums_create(fields_in(IN_DAYS, at) + 1);
-	if (w->strings == NULL || w->hours == NULL || w->days == NULL)
+	if (w->strings == NULL)
 		return -ENOMEM;
+	w->events.count = fields_in(IN_EVENTS, w->events.at);
+	w->added.count = fields_in(IN_SUMS, w->added.at);
+	for (size_t i = 0; i < SUM_TABLES; i++) {
+		w->keys[i].count = fields_in(tables[i].place, w->keys[i].at);
+		w->sums[i] = sums_create(w->keys[i].count + 1);
+		if (w->sums[i] == NULL)
+			return -ENOMEM;
+	}
 	rc = load_strings(d);
 	if (rc == 0)
-		rc = prepare_insert(d->db, "events",
-				    PLACE_COUNT + 1 + fields_in(IN_EVENTS, at), &w->add);
+		rc = prepare_insert(d->db, "events", PLACE_COUNT + 1 + w->events.count,
+				    &w->add);
 	if (rc == 0)
 		rc = prepare_insert(d->db, "strings", 2, &w->add_string);
 	if (rc == 0)
@@ -408,28 +432,35 @@ static bool row_of(struct day_writer *w, const struct line_values *v,
 	return true;
 }
 
-static bool sum_row(struct sums *s, unsigned places, int64_t hour,
-		    const int64_t row[FIELDS_MAX])
+static int64_t floor_to(int64_t us, int64_t unit)
 {
-	unsigned at[FIELDS_MAX];
-	int64_t key[SUMS_KEYS_MAX] = {hour}, values[SUMS_VALUES_MAX] = {0};
-	size_t n = fields_in(places, at);
+	const int64_t rest = us % unit;
+
+	return us - (rest < 0 ? rest + unit : rest);
+}
+
+static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
+{
+	int64_t key[SUMS_KEYS_MAX], values[SUMS_VALUES_MAX] = {0};
 	const struct sums_one one = {key, 1, row[FIELD_TIME], row[FIELD_TIME], values};
 
-	for (size_t i = 0; i < n; i++)
-		key[i + 1] = row[at[i]];
-	n = fields_in(IN_SUMS, at);
-	for (size_t i = 0; i < n; i++)
-		values[i] = row[at[i]];
-	return sums_add(s, &one);
+	for (size_t i = 0; i < w->added.count; i++)
+		values[i] = row[w->added.at[i]];
+	for (size_t t = 0; t < SUM_TABLES; t++) {
+		key[0] = floor_to(row[FIELD_TIME], tables[t].unit_us);
+		for (size_t i = 0; i < w->keys[t].count; i++)
+			key[i + 1] = row[w->keys[t].at[i]];
+		if (!sums_add(w->sums[t], &one))
+			return false;
+	}
+	return true;
 }
 
 static int add_event(struct day *d, const struct ledger_line *line,
 		     const struct line_values *v, const int64_t row[FIELDS_MAX])
 {
 	sqlite3_stmt *s = d->writer->add;
-	unsigned at[FIELDS_MAX];
-	const size_t n = fields_in(IN_EVENTS, at);
+	const struct list *at = &d->writer->events;
 	int rc;
 
 	(void)sqlite3_reset(s);
@@ -441,19 +472,13 @@ static int add_event(struct day *d, const struct ledger_line *line,
 	(void)sqlite3_bind_int64(s, 5, (int64_t)line->text.len);
 	(void)sqlite3_bind_int64(s, 6, day_digest(line->text));
 	(void)sqlite3_bind_int64(s, 7, is_rare(v->fields[FIELD_TYPE].text));
-	for (size_t i = 0; i < n; i++)
-		if (v->fields[at[i]].set)
-			(void)sqlite3_bind_int64(s, PLACE_COUNT + 2 + (int)i, row[at[i]]);
+	for (size_t i = 0; i < at->count; i++)
+		if (v->fields[at->at[i]].set)
+			(void)sqlite3_bind_int64(s, PLACE_COUNT + 2 + (int)i,
+						 row[at->at[i]]);
 	rc = day_error(sqlite3_step(s));
 	(void)sqlite3_reset(s);
 	return rc;
-}
-
-static int64_t floor_to(int64_t us, int64_t unit)
-{
-	const int64_t rest = us % unit;
-
-	return us - (rest < 0 ? rest + unit : rest);
 }
 
 static void cover_line(struct day_cover *c, const struct ledger_line *line,
@@ -494,9 +519,7 @@ int day_add(struct day *d, const struct ledger_line *line, const struct line_val
 		rc = add_event(d, line, v, row);
 		if (rc != 0)
 			return rc;
-		if (!sum_row(w->hours, IN_HOURS, floor_to(row[FIELD_TIME], HOUR_US),
-			     row) ||
-		    !sum_row(w->days, IN_DAYS, floor_to(row[FIELD_TIME], DAY_US), row))
+		if (!sum_row(w, row))
 			return -ENOMEM;
 	}
 	cover_line(&d->cover, line, v);
@@ -532,12 +555,13 @@ static void bind_known(sqlite3_stmt *s, int at, int64_t v)
 		(void)sqlite3_bind_null(s, at);
 }
 
-static int save_sums(struct day *d, const char *table, unsigned places, struct sums *sums)
+static int save_sums(struct day *d, size_t table)
 {
-	unsigned at[FIELDS_MAX];
-	const size_t keys = fields_in(places, at), values = fields_in(IN_SUMS, at);
+	struct day_writer *w = d->writer;
+	struct sums *sums = w->sums[table];
 	sqlite3_stmt *s = NULL;
-	int rc = prepare_insert(d->db, table, 4 + keys + values, &s);
+	int rc = prepare_insert(d->db, tables[table].name,
+				4 + w->keys[table].count + w->added.count, &s);
 
 	for (size_t i = 0; rc == 0 && i < sums_count(sums); i++) {
 		const struct sums_row r = sums_at(sums, i);
@@ -547,9 +571,9 @@ static int save_sums(struct day *d, const char *table, unsigned places, struct s
 		(void)sqlite3_bind_int64(s, col++, (int64_t)r.count);
 		(void)sqlite3_bind_int64(s, col++, r.first_us);
 		(void)sqlite3_bind_int64(s, col++, r.last_us);
-		for (size_t k = 0; k < keys; k++)
+		for (size_t k = 0; k < w->keys[table].count; k++)
 			bind_known(s, col++, r.key[k + 1]);
-		for (size_t k = 0; k < values; k++)
+		for (size_t k = 0; k < w->added.count; k++)
 			bind_known(s, col++, r.values[k]);
 		rc = day_error(sqlite3_step(s));
 		(void)sqlite3_reset(s);
@@ -592,10 +616,8 @@ int day_commit(struct day *d)
 	if (d->writer == NULL || d->writer->pending == 0)
 		return 0;
 	rc = save_strings(d);
-	if (rc == 0)
-		rc = save_sums(d, "hours", IN_HOURS, d->writer->hours);
-	if (rc == 0)
-		rc = save_sums(d, "days", IN_DAYS, d->writer->days);
+	for (size_t i = 0; rc == 0 && i < SUM_TABLES; i++)
+		rc = save_sums(d, i);
 	if (rc == 0)
 		rc = save_cover(d);
 	if (rc == 0)

@@ -11,7 +11,8 @@
  *            that store/fields.c names; texts as numbers of `strings`
  *   strings  each text once
  *   hours,   sums of events that are alike in the columns named there, by hour and by day;
- *   days     several rows may have the same key, readers add them up
+ *   days,    several rows may have the same key, readers add them up
+ *   rules
  *   cover    one row: which part of the ledger is in here
  * What a commit writes is one transaction, the cover included: a killed process loses work,
  * never agreement.  Source: SQLite 3.40, WAL, synchronous=NORMAL.

@@ -34,9 +34,11 @@ static inline bool field_is_number(enum field_kind k)
 enum field_place {
 	IN_LINE = 0,
 	IN_EVENTS = 1, /* a column of the events */
-	IN_DAYS = 2,   /* of the sums by day, too */
-	IN_HOURS = 4,  /* of the sums by hour, too */
-	IN_SUMS = 8    /* summed in both */
+	IN_DAYS = 2,   /* of the sums by day: who went where */
+	IN_HOURS = 4,  /* of the sums by hour */
+	IN_RULES =
+		8,   /* of the sums by day: what the rules did, of nobody in particular */
+	IN_SUMS = 16 /* added up in all three */
 };
 
 struct field {

@@ -55,8 +55,9 @@ const char *query_filter(struct query *q, const struct field_ref *field, struct 
 
 enum source {
 	FROM_EVENTS = 0,
-	FROM_DAYS,
-	FROM_HOURS
+	FROM_HOURS,
+	FROM_RULES,
+	FROM_DAYS
 };
 
 /* A field that the query looks at. */
@@ -191,6 +192,8 @@ static enum source choose(const struct run *x)
 	if (fields_are_in(x, IN_HOURS) && buckets_fit(x, HOUR_US) &&
 	    (whole || (aligned(x->q->since_us) && aligned(x->q->until_us))))
 		return FROM_HOURS;
+	if (fields_are_in(x, IN_RULES) && whole && buckets_fit(x, DAY_US))
+		return FROM_RULES;
 	if (fields_are_in(x, IN_DAYS) && whole && buckets_fit(x, DAY_US))
 		return FROM_DAYS;
 	return FROM_EVENTS;
@@ -283,12 +286,21 @@ static bool would_deny(const struct run *x)
 		(is_text(x, 2, STR("passed")) || is_text(x, 2, STR("none"))));
 }
 
-/* Those of columns, or those of lines. */
-static bool filters_match(struct run *x, bool of_lines)
+static bool columns_match(struct run *x, sqlite3_stmt *s)
 {
 	for (size_t i = 0; i < x->q->filter_count; i++)
-		if ((x->needed[x->of_filter[i]].column < 0) == of_lines &&
-		    !asks_filter(x, i))
+		if (x->needed[x->of_filter[i]].column >= 0) {
+			fill_cell(x, s, x->of_filter[i]);
+			if (!asks_filter(x, i))
+				return false;
+		}
+	return true;
+}
+
+static bool lines_match(struct run *x)
+{
+	for (size_t i = 0; i < x->q->filter_count; i++)
+		if (x->needed[x->of_filter[i]].column < 0 && !asks_filter(x, i))
 			return false;
 	return true;
 }
@@ -653,7 +665,7 @@ static int put_conditions(struct run *x, char *sql, size_t *n)
 static int prepare(struct run *x, sqlite3_stmt **ret)
 {
 	static char sql[SQL_MAX];
-	static const char *const tables[] = {"events", "days", "hours"};
+	static const char *const tables[] = {"events", "hours", "rules", "days"};
 	size_t n = 0;
 	int column = x->source == FROM_EVENTS ? EVENT_COLUMNS : SUM_COLUMNS, rc;
 
@@ -714,13 +726,13 @@ static bool take_row(struct run *x, sqlite3_stmt *s)
 		f.first_us = sqlite3_column_int64(s, 2);
 		f.last_us = sqlite3_column_int64(s, 3);
 	}
+	if (!columns_match(x, s)) /* first: most rows end here */
+		return true;
 	for (size_t i = 0; i < x->needed_count; i++)
 		fill_cell(x, s, i);
-	if (!filters_match(x, false))
-		return true;
 	if (x->reads_lines && !read_cells(x, &place))
 		return true;
-	if (!filters_match(x, true) || (x->q->would_deny && !would_deny(x)))
+	if (!lines_match(x) || (x->q->would_deny && !would_deny(x)))
 		return true;
 	return take(x, &f);
 }

@@ -127,10 +127,11 @@ static struct made make(void)
 	struct made m = {.id = below(UINT64_MAX), .person = (unsigned)below(1000)};
 
 	m.site = m.person % 8;
-	m.service = (unsigned)(below(12) * below(12) / 12);
-	m.env = (unsigned)below(20);
-	m.rule = 10 + (unsigned)below(12);
+	/* A person has a few services and two environments; a line is about a service. */
+	m.service = (m.person * 5 + (unsigned)(below(6) * below(6) / 6)) % 12;
+	m.env = (m.person / 10 + (unsigned)below(2)) % 20;
 	m.denied = below(20) == 0;
+	m.rule = 10 + m.service * 2 + m.denied;
 	m.would = !m.denied && below(50) == 0;
 	return m;
 }

@@ -37,6 +37,7 @@ def main():
     where = opts.dir or tempfile.mkdtemp()
     ledger = os.path.join(where, "ledger")
     missed = 0
+    os.makedirs(where, exist_ok=True)
     if not os.path.isdir(ledger):
         subprocess.run([opts.generator, ledger, str(opts.events), "1", str(opts.days)], check=True)
     size = sum(e.stat().st_size for e in os.scandir(ledger) if e.is_file())
