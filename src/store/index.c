@@ -137,17 +137,18 @@ static void drop_retired(struct store *s, uint32_t first)
 }
 
 /* NULL, or why it is not believed. */
-static const char *misfit(struct store *s, struct diag *d)
+static const char *misfit(struct store *s)
 {
 	const uint32_t first = ledger_reader_first(s->reader);
 	const struct day_cover *end;
 	struct ledger_line line;
 
-	(void)d;
 	if (s->count == 0)
 		return NULL;
-	if (s->days[0].cover.start_segment > first)
-		return "it begins behind the ledger's first segment";
+	if (s->days[0].cover.start_segment > first ||
+	    (s->days[0].cover.start_segment == first &&
+	     s->days[0].cover.start_offset > 0))
+		return "it begins behind the ledger's first line";
 	for (size_t i = 1; i < s->count; i++)
 		if (s->days[i].cover.start_segment != s->days[i - 1].cover.end_segment ||
 		    s->days[i].cover.start_offset != s->days[i - 1].cover.end_offset)
@@ -195,7 +196,7 @@ static int load(struct store *s, struct diag *d)
 	if (s->count > 0)
 		qsort(s->days, s->count, sizeof(*s->days), by_start);
 	drop_retired(s, ledger_reader_first(s->reader));
-	why = misfit(s, d);
+	why = misfit(s);
 	return why == NULL ? 0 : make_anew(s, d, why);
 }
 
@@ -260,7 +261,9 @@ static int stand_at_end(struct store *s)
 	int rc;
 
 	if (s->count == 0)
-		return 0;
+		return ledger_reader_seek(s->reader, ledger_reader_first(s->reader), 0, 0)
+			       ? 0
+			       : -EIO;
 	last = &s->days[s->count - 1];
 	rc = day_open(last, s->folder);
 	if (rc == 0)
