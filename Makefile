@@ -13,6 +13,7 @@
 #   make bench-names  a host name's lookup in the catalogue: at most 150 ns
 #   make bench-policy  a decision with large tables and at the caps: at most 1 and 200 us
 #   make bench-forms  an event in the forms of other tools: CEF and ASIM
+#   make bench-store  10 million events: the index's rate, each saved query's time
 #   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
 #   make bench-catalog  loading the catalogue with all service tags, asking it for addresses
@@ -52,7 +53,7 @@ comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
 PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
-        libseccomp libcap-ng libical libidn2
+        libseccomp libcap-ng libical libidn2 sqlite3
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
 # Of libical its reader of rules alone.
@@ -213,7 +214,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names forms geo policy)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names forms geo genledger policy)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
@@ -242,6 +243,10 @@ bench-forms: weir $(B)/bench/forms
 	@rm -rf $(B)/bench/forms-ledger
 	./weir replay -c tests/demo/demo.conf -o $(B)/bench/forms-ledger tests/demo/demo.pcap >/dev/null
 	$(B)/bench/forms $(B)/bench/forms-ledger/000001.jsonl 200
+
+# BENCH_STORE holds options: --events 10000000 --days 30 --dir FOLDER.
+bench-store: weir $(B)/bench/genledger
+	tests/bench/store.py --generator $(B)/bench/genledger $(BENCH_STORE)
 names: weir
 	python3 tests/tools/names.py --count $(NAMES) --seed $(NAMES_SEED) ./weir
 # BENCH_GUESS holds CONNECTIONS RATE ROUNDS.

@@ -233,7 +233,8 @@ static int show_json(const char *dir, const struct search *s,
 /* The line that was kept says the same once more. */
 static int show_found(const char *dir, const struct search *s, bool json)
 {
-	const struct ledger_line line = {s->file, s->line, {s->text, s->len}};
+	const struct ledger_line line = {
+		.file = s->file, .line = s->line, .text = {s->text, s->len}};
 	struct recorded_flow *f = malloc(sizeof(*f));
 	struct diag *d = diag_create();
 	int code = EXIT_COULD_NOT;

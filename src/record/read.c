@@ -23,7 +23,8 @@ struct ledger_reader {
 	FILE *in;
 	char name[SEGMENT_NAME_MAX];
 	unsigned line;
-	char *text; /* LINE_MAX_BYTES of it */
+	uint64_t offset; /* of what is read next */
+	char *text;      /* LINE_MAX_BYTES of it */
 };
 
 struct ledger_reader *ledger_reader_open(const char *dir, struct diag *d)
@@ -85,6 +86,7 @@ static bool open_next(struct ledger_reader *r)
 		return false;
 	r->segment = next;
 	r->line = 0;
+	r->offset = 0;
 	segment_name(next, "jsonl", r->name);
 	fd = openat(r->dir_fd, r->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
@@ -121,7 +123,12 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 		enum line_end end = read_line(r, &n);
 
 		if (end == LINE_WHOLE) {
-			*ret = (struct ledger_line){r->name, ++r->line, {r->text, n}};
+			*ret = (struct ledger_line){.file = r->name,
+						    .line = ++r->line,
+						    .text = {r->text, n},
+						    .segment = r->segment,
+						    .offset = r->offset};
+			r->offset += n + 1;
 			return true;
 		}
 		if (end == LINE_LONG)
@@ -135,6 +142,39 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 		r->in = NULL;
 	}
 	return false;
+}
+
+bool ledger_reader_seek(struct ledger_reader *r, uint32_t segment, uint64_t offset,
+			unsigned line)
+{
+	if (segment == 0 || offset > INT64_MAX)
+		return false;
+	if (r->in == NULL || r->segment != segment) {
+		if (r->in != NULL)
+			(void)fclose(r->in);
+		r->in = NULL;
+		r->segment = segment - 1;
+		if (!open_next(r))
+			return false;
+		if (r->segment != segment) {
+			(void)fclose(r->in);
+			r->in = NULL;
+			return false;
+		}
+	}
+	if (offset != r->offset && fseeko(r->in, (off_t)offset, SEEK_SET) != 0)
+		return cannot_read(r, r->name, errno);
+	clearerr(r->in);
+	r->offset = offset;
+	r->line = line;
+	return true;
+}
+
+uint32_t ledger_reader_first(struct ledger_reader *r)
+{
+	uint32_t first = 0;
+
+	return segments_after(r->dir_fd, 0, &first) == 0 ? first : 0;
 }
 
 /* ---- a flow ------------------------------------------------------------------------------- */

@@ -26,6 +26,8 @@ struct ledger_line {
 	const char *file; /* the segment's name: "000001.jsonl" */
 	unsigned line;    /* from 1 */
 	struct str text;  /* without the newline; until the next call */
+	uint32_t segment; /* the number in `file` */
+	uint64_t offset;  /* of the line's first byte in the segment's text */
 };
 
 /* The segments of `dir`, as they are now.  NULL, with a finding, when it is no ledger. */
@@ -37,6 +39,16 @@ void ledger_reader_close(struct ledger_reader *r); /* NULL is a no-op */
  * line without its newline is being written, or was torn, and is no line.
  */
 bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret);
+
+/*
+ * Go on at a place that a line told: the next line is the one that begins at `offset` of
+ * `segment`, behind `line` others.  False, without a finding, when the segment is not there.
+ */
+bool ledger_reader_seek(struct ledger_reader *r, uint32_t segment, uint64_t offset,
+			unsigned line);
+
+/* The lowest number of a segment that is there; 0 = none is. */
+uint32_t ledger_reader_first(struct ledger_reader *r);
 
 #define RECORDED_TEXT_MAX 16384
 

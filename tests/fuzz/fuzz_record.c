@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct diag *d = diag_create();
 	/* A copy of exactly its size: a read past its end is seen. */
 	char *copy = malloc(size + 1);
-	struct ledger_line line = {"000001.jsonl", 7, {copy, size}};
+	struct ledger_line line = {
+		.file = "000001.jsonl", .line = 7, .text = {copy, size}};
 
 	demand(d != NULL && copy != NULL);
 	if (size > 0)

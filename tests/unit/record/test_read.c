@@ -21,7 +21,8 @@ static struct recorded_flow f;
 static bool read_text(const char *text, size_t *ret_errors)
 {
 	struct diag *d = diag_create();
-	struct ledger_line line = {"000001.jsonl", 4, str_of(text)};
+	struct ledger_line line = {
+		.file = "000001.jsonl", .line = 4, .text = str_of(text)};
 	bool read;
 
 	assert_non_null(d);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "store/index.h"
+
+static int bring_up_to_date(const struct store_cfg *cfg)
+{
+	struct diag *d = diag_create();
+	struct store *s = NULL;
+	int rc;
+
+	if (d == NULL)
+		return EXIT_COULD_NOT;
+	rc = store_open(cfg, d, &s);
+	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	diag_destroy(d);
+	if (rc != 0)
+		return EXIT_COULD_NOT;
+	{
+		const struct store_totals t = store_totals(s);
+
+		(void)printf("%s: %" PRIu64 " events in %u files, %" PRIu64
+			     " lines read now\n",
+			     store_folder(s), t.events, t.files, t.added);
+		if (t.bad > 0)
+			(void)printf("%" PRIu64 " lines are no events\n", t.bad);
+		if (t.gaps > 0)
+			(void)printf("%" PRIu64 " times the sequence number jumps\n",
+				     t.gaps);
+		store_close(s);
+		return finish_output(t.bad > 0 || t.gaps > 0 ? EXIT_FINDINGS : EXIT_FINE);
+	}
+}
+
+static int run(int argc, char *argv[])
+{
+	enum {
+		OPT_INDEX = 256,
+		OPT_REBUILD
+	};
+	static const struct option longs[] = {
+		{"index", required_argument, NULL, OPT_INDEX},
+		{"rebuild", no_argument, NULL, OPT_REBUILD},
+		{NULL, 0, NULL, 0},
+	};
+	struct store_cfg cfg = {0};
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started */
+	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (o == OPT_INDEX)
+			cfg.index = optarg;
+		else if (o == OPT_REBUILD)
+			cfg.rebuild = true;
+		else
+			return usage_error("index", "see the options");
+	}
+	if (optind + 1 != argc)
+		return usage_error("index", "one ledger: weir index DIR");
+	cfg.ledger = argv[optind];
+	return bring_up_to_date(&cfg);
+}
+
+const struct command command_index = {
+	.name = "index",
+	.summary = "bring the index of a ledger up to date",
+	.run = run,
+	.help = "usage: weir index [--index FOLDER] [--rebuild] DIR\n"
+		"\n"
+		"Reads what is new in the ledger DIR into its index, which `weir query` asks.  A\n"
+		"query does the same by itself; this is for copies that cannot be written, and for\n"
+		"the first time, which takes a while.\n"
+		"\n"
+		"  --index FOLDER  where the index is (default: DIR/index)\n"
+		"  --rebuild       make it anew\n"
+		"\n"
+		"Exit status: 0 fine; 1 lines are no events, or sequence numbers jump; 2 usage;\n"
+		"3 could not.\n",
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/history.h"
+#include "app/query_saved.h"
+#include "app/query_show.h"
+
+/* What the index had to say: that it was made anew, and lines that are no events. */
+static void print_findings(struct diag *d)
+{
+	if (diag_count(d, DIAG_ERROR) + diag_count(d, DIAG_WARNING) > 0)
+		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+}
+
+static bool has_groups(const struct query_options *o)
+{
+	return o->query.group_count > 0 || o->query.bucket_us > 0;
+}
+
+/* One query; *ret_rows: how many events fit. */
+static int answer(struct store *s, struct query_options *o, struct diag *d,
+		  uint64_t *ret_rows)
+{
+	struct query_result r;
+	bool fine;
+
+	if (query_run(s, &o->query, d, &r) != 0)
+		return EXIT_COULD_NOT;
+	fine = has_groups(o) ? query_show_groups(o, &r)
+			     : query_show_lines(s, o, &r, false);
+	if (fine)
+		query_show_tail(o, &r, has_groups(o));
+	*ret_rows = r.matched;
+	if (r.changed > 0 || r.over)
+		fine = false;
+	query_result_finish(&r);
+	return fine ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+/* ---- following ---- */
+
+static void stand_behind(struct store *s, struct query *q)
+{
+	const size_t n = store_day_count(s);
+
+	if (n == 0)
+		return;
+	q->after_segment = store_day(s, n - 1)->cover.end_segment;
+	q->after_offset = store_day(s, n - 1)->cover.end_offset;
+}
+
+/* Until it is ended, or nobody reads on. */
+static int follow(struct store *s, struct query_options *o, struct diag *d)
+{
+	const struct timespec second = {1, 0};
+	struct query_result r;
+	bool fine = true;
+
+	o->query.limit = 0;
+	while (fine) {
+		stand_behind(s, &o->query);
+		store_release(s);
+		(void)fflush(stdout);
+		if (ferror(stdout) != 0)
+			return finish_output(EXIT_FINE);
+		(void)nanosleep(&second, NULL);
+		fine = store_update(s, d) == 0 && query_run(s, &o->query, d, &r) == 0;
+		if (!fine)
+			break;
+		if (r.line_count > 0)
+			fine = query_show_lines(s, o, &r, true);
+		query_result_finish(&r);
+	}
+	print_findings(d);
+	return EXIT_COULD_NOT;
+}
+
+/* ---- saved queries ---- */
+
+static int answer_part(struct store *s, struct query_options *o,
+		       const struct saved_part *p, struct diag *d, uint64_t *ret_rows)
+{
+	const bool is_table = o->form == OUT_TABLE;
+	int code = EXIT_FINE;
+
+	if (is_table)
+		(void)printf("\n%s\n", p->title);
+	*ret_rows = 0;
+	if (p->kind == SAVED_QUERY) {
+		code = query_options_read_text(o, p->options);
+		if (code == EXIT_FINE)
+			code = query_options_settle(o, store_totals(s).last_us);
+		return code == EXIT_FINE ? answer(s, o, d, ret_rows) : code;
+	}
+	code = query_options_settle(o, store_totals(s).last_us);
+	if (code == EXIT_FINE)
+		code = p->kind == SAVED_SILENCE
+			       ? query_saved_silence(s, o, d, ret_rows)
+			       : query_saved_unused_rules(s, o, d, ret_rows);
+	if (code == EXIT_FINE && is_table && *ret_rows == 0)
+		(void)printf("none\n");
+	return code;
+}
+
+/* Each part with the options of the command line, too. */
+static int answer_saved(struct store *s, const struct saved *q, int argc, char *argv[],
+			struct diag *d)
+{
+	uint64_t rows = 0, all = 0;
+	int code = EXIT_FINE;
+
+	for (const struct saved_part *p = q->parts;
+	     code == EXIT_FINE && p->kind != SAVED_END; p++) {
+		struct query_options *o = query_options_create();
+
+		code = o == NULL ? EXIT_COULD_NOT
+				 : query_options_read(o, (size_t)argc, argv);
+		if (code == EXIT_FINE)
+			code = answer_part(s, o, p, d, &rows);
+		all += rows;
+		query_options_destroy(o);
+	}
+	return code != EXIT_FINE ? code : all > 0 ? EXIT_FINE : EXIT_FINDINGS;
+}
+
+/* ---- all ---- */
+
+static int check(const struct query_options *o, const struct saved *saved)
+{
+	const struct query *q = &o->query;
+
+	if (o->saved != NULL && saved == NULL)
+		return usage_error("query",
+				   "there is no saved query '%s': "
+				   "`weir query --saved list` prints all",
+				   o->saved);
+	if (o->explain && saved == NULL)
+		return usage_error("query", "--explain is for --saved NAME");
+	if (saved != NULL && (has_groups(o) || o->field_count > 0 || o->follow ||
+			      q->sample > 0 || o->order != NULL))
+		return usage_error("query", "--saved goes with filters, times, --top, "
+					    "--limit, --prove and forms of output alone");
+	if (has_groups(o) && (o->follow || q->sample > 0 || o->field_count > 0))
+		return usage_error("query", "--follow, --sample and --fields are for "
+					    "events, not for groups");
+	if (q->sum_count > 0 && !has_groups(o))
+		return usage_error("query", "--sum needs --group-by or --bucket");
+	if (o->follow && (q->sample > 0 || o->order != NULL))
+		return usage_error("query", "--follow shows events as they come");
+	return EXIT_FINE;
+}
+
+static int ask(struct query_options *o, const struct saved *saved, int argc, char *argv[])
+{
+	char buf[LEDGER_DIR_MAX];
+	const char *dir = history_dir("query", &o->common, o->ledger, buf);
+	const struct store_cfg cfg = {.ledger = dir, .index = o->index};
+	struct diag *d = dir == NULL ? NULL : diag_create();
+	struct store *s = NULL;
+	uint64_t rows = 0;
+	int code = EXIT_COULD_NOT;
+
+	if (dir == NULL)
+		return EXIT_USAGE;
+	if (d != NULL && store_open(&cfg, d, &s) == 0)
+		code = query_options_settle(o, store_totals(s).last_us);
+	if (code == EXIT_FINE && o->form == OUT_TABLE)
+		query_show_head(s, o);
+	if (code == EXIT_FINE && saved != NULL) {
+		code = answer_saved(s, saved, argc, argv, d);
+	} else if (code == EXIT_FINE) {
+		code = answer(s, o, d, &rows);
+		if (code == EXIT_FINE && o->follow)
+			code = follow(s, o, d);
+		else if (code == EXIT_FINE && rows == 0)
+			code = EXIT_FINDINGS;
+	}
+	if (d != NULL)
+		print_findings(d);
+	store_close(s);
+	diag_destroy(d);
+	return finish_output(code);
+}
+
+static int run(int argc, char *argv[])
+{
+	struct query_options *o = query_options_create();
+	const struct saved *saved;
+	int code;
+
+	if (o == NULL)
+		return EXIT_COULD_NOT;
+	code = query_options_read(o, (size_t)argc - 1, argv + 1);
+	saved = o->saved == NULL ? NULL : saved_find(o->saved);
+	if (code == EXIT_FINE && o->help) {
+		for (size_t i = 0; i < field_count; i++)
+			(void)printf("%s\n", fields[i].name);
+		code = finish_output(EXIT_FINE);
+	} else if (code == EXIT_FINE && o->saved != NULL &&
+		   strcmp(o->saved, "list") == 0) {
+		query_saved_list();
+		code = finish_output(EXIT_FINE);
+	} else if (code == EXIT_FINE) {
+		code = check(o, saved);
+		if (code == EXIT_FINE && o->explain) {
+			query_saved_explain(saved);
+			code = finish_output(EXIT_FINE);
+		} else if (code == EXIT_FINE) {
+			code = ask(o, saved, argc - 1, argv + 1);
+		}
+	}
+	query_options_destroy(o);
+	return code;
+}
+
+const struct command command_query = {
+	.name = "query",
+	.summary = "events of a ledger, by filter, counted or one by one",
+	.run = run,
+	.help = "usage: weir query [--FIELD VALUE]... [options]\n"
+		"\n"
+		"FIELD is a field of docs/events.md (--fields list prints all); detail.X and gates.X\n"
+		"too.  Repeated: or; different fields: and.  VALUE: a text, `*` for any run of bytes,\n"
+		"!VALUE for not; of addresses 10.0.0.0/8; of numbers and times N, A..B, '>N', '<N'.\n"
+		"`*` alone: the field is there.\n"
+		"\n"
+		"  --since T --until T  2026-11-22, 2026-11-22T02:11:16Z, or 24h, 7d: before the\n"
+		"                  newest event\n"
+		"  --would-deny    what passed and would be denied\n"
+		"  --group-by F,.. count events that are alike in these fields\n"
+		"  --bucket 1h     count by time\n"
+		"  --sum F,..      add up these fields, too\n"
+		"  --top N         groups shown (default: 50 in a table; 0: all)\n"
+		"  --fields F,..   fields shown of single events\n"
+		"  --order F       by this field; -F: descending; of groups also count, first, last\n"
+		"  --limit N       events shown, the last ones (default: 100 in a table; 0: all)\n"
+		"  --sample N --seed S  N events by chance; the same S picks the same ones\n"
+		"  --saved NAME    a query for auditors; --saved list; --explain says what it asks\n"
+		"  --prove         read each counted line again from the ledger and compare it\n"
+		"  --follow        go on with new events as they come\n"
+		"  --ledger DIR    (default: the configured one); --index FOLDER (default: DIR/index)\n"
+		"  -c FILE         configuration; --tz ZONE of dates and tables (default: UTC)\n"
+		"  --json, --csv   one object or row an event or group; times are RFC 3339 in UTC\n"
+		"\n"
+		"Exit status: 0 there are rows; 1 none; 2 usage; 3 could not, or the answer is not\n"
+		"whole or not what the ledger says.\n",
+};

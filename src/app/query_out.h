@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APP_QUERY_OUT_H
+#define APP_QUERY_OUT_H
+
+/*
+ * query_out - rows of an answer as a table, as CSV (RFC 4180) or as JSON lines.
+ * A table is kept until its end and cut to the terminal's width; the others are written as
+ * they come.  Times are in a zone in tables, and RFC 3339 in UTC else.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "match/zone.h"
+#include "store/line.h"
+
+#define OUT_COLUMNS_MAX 48
+
+enum out_form {
+	OUT_TABLE = 0,
+	OUT_CSV,
+	OUT_JSON
+};
+
+struct out_column {
+	const char *name;
+	enum field_kind kind;
+	bool hides; /* a table leaves it out when no row has a value */
+};
+
+struct out;
+
+struct out *out_create(enum out_form form, const struct zone *zone); /* NULL: no memory */
+void out_destroy(struct out *o);
+
+void out_begin(struct out *o, const struct out_column *columns, size_t count);
+bool out_row(struct out *o, const struct value *cells); /* false: out of memory */
+/* `streams`: of rows that come as time goes by: no widths, no head. */
+void out_end(struct out *o, bool streams);
+
+#endif /* APP_QUERY_OUT_H */

@@ -1,0 +1,109 @@
+#!/bin/sh
+# weir query and weir index: the demo's ledger against a scan in Python; saved queries; an index that is
+# damaged, interrupted, read-only or behind; a ledger that was changed.
+# shellcheck disable=SC2119,SC2120  # count without words counts all
+set -u
+cd "$(dirname "$0")/../.." || exit 3
+weir=${WEIR:-./weir}
+out=$(mktemp -d) || exit 3
+trap 'rm -rf "$out"' EXIT
+ledger=$out/ledger
+bad=0
+is() {
+	if [ "$2" = "$3" ]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1"
+		printf '# wanted: %s\n# got:    %s\n' "$3" "$2" | head -20
+		bad=1
+	fi
+}
+count() { $weir query --ledger "$ledger" "$@" --json 2>"$out/err" | wc -l; }
+
+$weir replay -c tests/demo/demo.conf -o "$ledger" tests/demo/demo.pcap >/dev/null 2>&1
+lines=$(cat "$ledger"/*.jsonl | wc -l)
+python3 tests/tools/query_check.py "$weir" "$ledger" "$out/index" docs/events.md || bad=1
+
+# Saved queries: their figures, as the demo's summary has them.
+$weir query --saved list | while read -r name rest; do
+	echo "== $name: $rest"
+	$weir query --ledger "$ledger" --tz Europe/Berlin --saved "$name" --csv
+	echo "exit $?"
+done | tr -d '\r' | sed "s|$out|OUT|g" >"$out/saved"
+if [ "${UPDATE:-}" = 1 ]; then cp "$out/saved" tests/golden/query.want; fi
+is "saved queries over the demo" "$(cat "$out/saved")" "$(cat tests/golden/query.want)"
+missing=$($weir query --saved list | while read -r name rest; do
+	grep -q "^## $name\$" docs/queries.md || echo "$name"
+	$weir query --saved "$name" --explain | grep '^    weir query' | sed 's/^ *//' | while read -r line; do
+		grep -qxF "    $line" docs/queries.md || echo "$name: $line"
+	done
+done)
+is "docs/queries.md defines each" "$missing" ""
+
+# An index that cannot be believed is made anew, with a message, and answers the same.
+is "all lines" "$(count)" "$lines"
+for what in cut zeros text gone version; do
+	file=$(find "$ledger/index" -name '*-23.sqlite')
+	case $what in
+	cut) truncate -s 9000 "$file" ;;
+	zeros) dd if=/dev/zero of="$file" bs=4096 seek=4 count=20 conv=notrunc 2>/dev/null ;;
+	text) echo "no database" >"$file" ;;
+	gone) rm "$ledger"/index/*-22.sqlite ;;
+	version) python3 -c "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version=7')" "$file" ;;
+	esac
+	is "$what: all lines" "$(count)" "$lines"
+	is "$what: said" "$(grep -c 'made anew' "$out/err")" 1
+done
+is "not made anew twice" "$(count; grep -c 'made anew' "$out/err")" "$lines
+0"
+
+# The ledger grows; only what is new is read.  A last line that is not whole is none.
+last=$(tail -n 1 "$ledger/000001.jsonl")
+next=$(echo "$last" | sed "s/\"seq\":$lines/\"seq\":$((lines + 1))/")
+printf '%s' "$next" >>"$ledger/000001.jsonl"
+is "a torn line is none" "$(count)" "$lines"
+echo >>"$ledger/000001.jsonl"
+is "one line is read" "$($weir index "$ledger" | sed 's/.*, //')" "1 lines read now"
+is "a line more" "$(count)" "$((lines + 1))"
+echo 'no event' >>"$ledger/000001.jsonl"
+$weir index "$ledger" >"$out/o" 2>"$out/err"
+is "a line that is none: status" "$?" 1
+is "a line that is none: where" "$(grep -c "000001.jsonl:$((lines + 2))" "$out/err")" 1
+
+# Another ledger in its place; a line that was changed.
+sed -i '$d' "$ledger/000001.jsonl"
+is "the ledger does not go on there" "$(count)" "$((lines + 1))"
+is "and that is said" "$(grep -c 'does not continue' "$out/err")" 1
+sed -i '5s/"sensor":"demo"/"sensor":"demu"/' "$ledger/000001.jsonl"
+$weir query --ledger "$ledger" --prove --group-by type --csv >/dev/null 2>"$out/err"
+is "a changed line: status" "$?" 3
+is "a changed line: which" "$(grep -c 'the first is line 5 of segment 1' "$out/err")" 1
+
+# Killed while it is made, again and again.
+build=${B:-build/plain}
+if [ -x "$build/bench/genledger" ]; then
+	"$build/bench/genledger" "$out/big" 60000 3 5
+	i=0
+	while [ $i -lt 12 ]; do
+		$weir index --index "$out/big-index" "$out/big" >/dev/null 2>&1 &
+		pid=$!
+		sleep "0.$((i * 7 % 10))"
+		kill -9 $pid 2>/dev/null
+		wait $pid 2>/dev/null
+		i=$((i + 1))
+	done
+	$weir index --index "$out/big-index" "$out/big" >"$out/o" 2>"$out/err"
+	is "killed: all events" "$(sed 's/.*: \([0-9]* events\).*/\1/' "$out/o")" "60000 events"
+	is "killed: once each" "$($weir query --ledger "$out/big" --index "$out/big-index" --group-by type --csv --top 0 | tail -n +2 | cut -d, -f2 | paste -sd+ | bc)" 60000
+	$weir index --index "$out/two" "$out/big" >"$out/o1" 2>&1 &
+	$weir index --index "$out/two" "$out/big" >"$out/o2" 2>&1
+	wait
+	is "two at once: one waits" "$(cat "$out/o1" "$out/o2" | grep -c '60000 events')" 2
+fi
+
+# A folder that cannot be written: said what to do.
+is "no index where none can be" "$($weir index --index /proc/none "$ledger" 2>&1 | grep -c -- '--index FOLDER')" 1
+$weir query --ledger "$ledger" --type nothing >"$out/o"
+is "none: status and word" "$? $(tail -n 1 "$out/o")" "1 no event fits"
+is "a near name" "$($weir query --veridct deny 2>&1 | head -n 1)" "weir query: there is no field 'veridct': did you mean 'verdict'?"
+exit $bad

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+static char dir[64];
+
+static void ledger_path(unsigned segment, char buf[128])
+{
+	(void)snprintf(buf, 128, "%s/%06u.jsonl", dir, segment);
+}
+
+/* Events from..to-1, 7 minutes apart, of a few kinds that the number alone decides. */
+static void add(unsigned segment, unsigned from, unsigned to)
+{
+	static const char *const services[] = {"power-apps", "dataverse", "sql", "m365"};
+	char path[128], when[RFC3339_LEN + 1];
+	FILE *out;
+
+	ledger_path(segment, path);
+	out = fopen(path, "ae");
+	assert_non_null(out);
+	for (unsigned i = from; i < to; i++) {
+		const unsigned h = (unsigned)(hash_u64(i + 1) % 1000);
+
+		clock_format_rfc3339((int64_t)i * 420000000, when);
+		(void)fprintf(out,
+			      "{\"v\":1,\"seq\":%u,\"time\":\"%s\",\"type\":\"%s\","
+			      "\"principal\":\"u%u\",\"service\":\"%s\",\"sni\":\"s%u\"",
+			      i + 1, when, h % 50 == 0 ? "change" : "flow", h % 7,
+			      services[h % 4], h % 5);
+		if (h % 3 == 0)
+			(void)fprintf(out, ",\"verdict\":\"%s\",\"bytes_out\":%u",
+				      h % 2 == 0 ? "deny" : "allow", h);
+		(void)fprintf(out, "}\n");
+	}
+	assert_int_equal(fclose(out), 0);
+}
+
+static struct store *open_store(size_t *ret_warnings)
+{
+	const struct store_cfg cfg = {.ledger = dir};
+	struct diag *d = diag_create();
+	struct store *s = NULL;
+
+	assert_non_null(d);
+	assert_int_equal(store_open(&cfg, d, &s), 0);
+	if (ret_warnings != NULL)
+		*ret_warnings = diag_count(d, DIAG_WARNING);
+	diag_destroy(d);
+	return s;
+}
+
+static void ask(struct store *s, const struct query *q, struct query_result *r)
+{
+	struct diag *d = diag_create();
+
+	assert_non_null(d);
+	assert_int_equal(query_run(s, q, d, r), 0);
+	assert_int_equal(diag_count(d, DIAG_ERROR), 0);
+	diag_destroy(d);
+}
+
+static void filter(struct query *q, const char *field, const char *value)
+{
+	struct field_ref f;
+
+	assert_true(field_ref_find(field, &f));
+	assert_null(query_filter(q, &f, str_of(value)));
+}
+
+/* A digest of an answer that does not depend on the order of groups. */
+static uint64_t digest(const struct query *q, const struct query_result *r)
+{
+	uint64_t sum = r->matched;
+
+	for (size_t i = 0; i < r->line_count; i++)
+		sum += hash_u64(r->lines[i].place.offset + 1) * (i + 1);
+	for (size_t i = 0; i < sums_count(r->groups); i++) {
+		const struct sums_row g = sums_at(r->groups, i);
+		uint64_t one =
+			g.count ^ (uint64_t)g.first_us ^ hash_u64((uint64_t)g.last_us);
+
+		one ^= hash_u64((uint64_t)g.key[0]) ^ (uint64_t)g.values[0];
+		for (size_t k = 0; k < q->group_count; k++) {
+			const struct str t =
+				strings_text(r->texts, g.key[k + 1] == QUERY_ABSENT
+							       ? 0
+							       : (uint32_t)g.key[k + 1]);
+
+			one = hash_u64(one ^
+				       hash_bytes(t.p == NULL ? "" : t.p, t.len, 3));
+		}
+		sum += one;
+	}
+	return sum;
+}
+
+/* One query of the shape that `n` says. */
+static void shape(struct query *q, unsigned n)
+{
+	static const char *const groups[] = {"service", "principal", "verdict", "sni",
+					     "type"};
+	static const char *const values[][2] = {{"service", "d*"},    {"verdict", "deny"},
+						{"verdict", "!*"},    {"sni", "s1"},
+						{"principal", "!u3"}, {"type", "change"},
+						{"seq", "100..700"}};
+	struct field_ref f;
+
+	query_init(q);
+	filter(q, values[n % 7][0], values[n % 7][1]);
+	if (n / 7 % 2 == 0)
+		filter(q, values[(n / 3 + 1) % 7][0], values[(n / 3 + 1) % 7][1]);
+	if (n % 4 != 0) {
+		assert_true(field_ref_find(groups[n % 5], &q->groups[q->group_count++]));
+		assert_true(field_ref_find("bytes_out", &q->sums[q->sum_count++]));
+	}
+	if (n % 8 == 5 && field_ref_find(groups[n % 3], &f) && f.at != q->groups[0].at)
+		q->groups[q->group_count++] = f;
+	if (n % 6 == 1)
+		q->bucket_us = n % 12 == 1 ? (int64_t)3600 * 1000000 : 5000000000;
+	if (n % 5 == 2) {
+		q->since_us = (int64_t)n * 3600 * 1000000;
+		q->until_us = (int64_t)(n + 70) * 3600 * 1000000 + (n % 2);
+	}
+}
+
+static void test_sums_and_columns_answer_as_lines_do(void **state)
+{
+	static struct query q;
+	struct store *s;
+	uint64_t rows = 0, matched = 0;
+
+	(void)state;
+	add(1, 0, 600);
+	add(2, 600, 1500);
+	s = open_store(NULL);
+	assert_true(store_totals(s).events == 1500 && store_totals(s).files == 8);
+	for (unsigned n = 0; n < 840; n++) {
+		struct query_result fast, plain;
+		uint64_t want;
+
+		shape(&q, n);
+		q.plain = true;
+		ask(s, &q, &plain);
+		want = digest(&q, &plain);
+		q.plain = false;
+		ask(s, &q, &fast);
+		if (digest(&q, &fast) != want || fast.matched != plain.matched)
+			fail_msg("query %u: %zu events, not %zu", n, (size_t)fast.matched,
+				 (size_t)plain.matched);
+		rows += plain.rows - fast.rows;
+		matched += fast.matched;
+		query_result_finish(&fast);
+		query_result_finish(&plain);
+	}
+	assert_true(rows > 0 &&
+		    matched > 10000); /* the sums did answer, and not with nothing */
+	store_close(s);
+}
+
+static void test_a_ledger_that_grows_is_followed(void **state)
+{
+	size_t warnings;
+	struct store *s;
+	struct diag *d = diag_create();
+
+	(void)state;
+	add(1, 0, 100);
+	s = open_store(NULL);
+	assert_int_equal(store_totals(s).added, 100);
+	add(1, 100, 130);
+	add(2, 130, 150);
+	assert_int_equal(store_update(s, d), 0);
+	assert_true(store_totals(s).events == 150 && store_totals(s).added == 150);
+	assert_int_equal(store_totals(s).gaps, 0);
+	store_close(s);
+	s = open_store(&warnings);
+	assert_true(store_totals(s).added == 0 && warnings == 0);
+	add(3, 160, 170); /* ten are missing */
+	assert_int_equal(store_update(s, d), 0);
+	assert_int_equal(store_totals(s).gaps, 1);
+	store_close(s);
+	diag_destroy(d);
+}
+
+static void test_removed_segments_take_their_days_along(void **state)
+{
+	char path[128];
+	size_t warnings;
+	struct store *s;
+
+	(void)state;
+	add(1, 0, 600); /* nearly three days */
+	add(2, 600, 1500);
+	store_close(open_store(NULL));
+	ledger_path(1, path);
+	assert_int_equal(unlink(path), 0);
+	s = open_store(&warnings);
+	assert_int_equal(warnings, 0);
+	assert_true(store_totals(s).files == 6); /* the third day is in both segments */
+	store_close(s);
+}
+
+static void test_a_changed_line_is_found(void **state)
+{
+	static struct query q;
+	struct query_result r;
+	struct store *s;
+	char path[128];
+	FILE *f;
+
+	(void)state;
+	add(1, 0, 50);
+	s = open_store(NULL);
+	ledger_path(1, path);
+	f = fopen(path, "r+e");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 14, SEEK_SET), 0); /* in "time" of line 1 */
+	assert_int_equal(fputc('m', f), 'm');
+	assert_int_equal(fclose(f), 0);
+	query_init(&q);
+	q.prove = true;
+	{
+		struct diag *d = diag_create();
+
+		assert_int_equal(query_run(s, &q, d, &r), 0);
+		diag_destroy(d);
+	}
+	assert_true(r.changed == 1 && r.first_changed.line == 1 && r.proved == 49);
+	query_result_finish(&r);
+	store_close(s);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/weir-store-XXXXXX");
+	return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int remove_dir(void **state)
+{
+	char path[128];
+
+	(void)state;
+	for (unsigned i = 1; i < 5; i++) {
+		ledger_path(i, path);
+		(void)unlink(path);
+	}
+	for (unsigned i = 1; i < 9; i++) {
+		(void)snprintf(path, sizeof(path), "%s/index/1970-01-%02u.sqlite", dir,
+			       i);
+		(void)unlink(path);
+	}
+	(void)snprintf(path, sizeof(path), "%s/index/lock", dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/index", dir);
+	(void)rmdir(path);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_sums_and_columns_answer_as_lines_do,
+						make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_a_ledger_that_grows_is_followed,
+						make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_removed_segments_take_their_days_along, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(test_a_changed_line_is_found, make_dir,
+						remove_dir),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
