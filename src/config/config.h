@@ -130,6 +130,13 @@ struct config {
 		const char *dir; /* NULL = none configured */
 		uint64_t segment_bytes;
 		bool dns_events;
+		const char *keys;     /* NULL = "DIR.keys" */
+		uint32_t seal_events; /* a seal after so many lines */
+		int64_t seal_us;      /* and after so much time */
+		int64_t epoch_us;     /* life of a key */
+		int64_t sync_us;      /* between two waits for the disk */
+		int64_t keep_us;      /* age of closed segments; 0 = for ever */
+		uint64_t keep_bytes;  /* of closed segments; 0 = all */
 	} ledger;
 	struct {
 		bool keep;       /* the passive DNS table over a restart */

@@ -188,6 +188,15 @@ static int save(const struct keys *k)
 	return rc;
 }
 
+void keys_beside(const char *dir, char buf[KEYS_DIR_MAX])
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	(void)snprintf(buf, KEYS_DIR_MAX, "%.*s.keys", (int)len, dir);
+}
+
 /* ---- keys --------------------------------------------------------------------------------- */
 
 static bool show(struct keys *k)
@@ -306,11 +315,11 @@ static void take_next(struct keys *k)
 	(void)show(k);
 }
 
-int keys_settle(struct keys *k, const uint8_t named[SIGN_KEY])
+int keys_settle(struct keys *k, bool stepped)
 {
 	if (k->next == NULL)
 		return 0;
-	if (named != NULL && memcmp(named, k->next_public, SIGN_KEY) == 0) {
+	if (stepped) {
 		take_next(k);
 	} else {
 		sign_key_destroy(k->next);
@@ -334,8 +343,10 @@ int keys_step_begin(struct keys *k)
 {
 	int rc;
 
-	if (k->next != NULL || k->unfinished)
+	if (k->unfinished)
 		return -EBUSY;
+	if (k->next != NULL) /* made before, and never named */
+		return 0;
 	k->next = sign_key_generate();
 	if (k->next == NULL || !sign_key_public(k->next, k->next_public)) {
 		sign_key_destroy(k->next);

@@ -39,6 +39,11 @@ struct keys {
 	bool unfinished; /* the file still holds the key of the epoch before */
 };
 
+#define KEYS_DIR_MAX 4200
+
+/* Where the keys of the ledger `dir` are unless something else is configured: "DIR.keys". */
+void keys_beside(const char *dir, char buf[KEYS_DIR_MAX]);
+
 /* A root key that is never on a disk. */
 int keys_in_memory(struct keys *ret) __attribute__((warn_unused_result));
 
@@ -51,9 +56,8 @@ int keys_open(const char *dir, struct keys *ret) __attribute__((warn_unused_resu
 int keys_create(const char *dir, struct keys *ret) __attribute__((warn_unused_result));
 void keys_close(struct keys *k);
 
-/* After opening: `named` is the key that the ledger's last epoch seal named; NULL = none. */
-int keys_settle(struct keys *k, const uint8_t named[SIGN_KEY])
-	__attribute__((warn_unused_result));
+/* After opening: `stepped`, the ledger has named the next key, if there is one. */
+int keys_settle(struct keys *k, bool stepped) __attribute__((warn_unused_result));
 
 /* The present key becomes the root of a new ledger. */
 int keys_begin_anew(struct keys *k) __attribute__((warn_unused_result));
