@@ -24,6 +24,7 @@
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
+#   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -44,6 +45,8 @@ FUZZ_SECONDS ?= 60
 FUZZ_RUNS  ?= 20000000
 RUNS       ?= 100000
 NAMES      ?= 1000000
+MUTATIONS  ?= 100000
+KILLS      ?= 1000
 NAMES_SEED ?= 1
 E2E        ?=
 
@@ -95,7 +98,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
+        segmentation mutations kills garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -165,6 +168,11 @@ $(B)/segmentation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/property/*.c)) $(LIB
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPLIBS)
 segmentation: $(B)/segmentation
 	$< --runs $(RUNS)
+# A sealed ledger changed at random places: a quick part in `make check`.
+$(B)/ledger-mutations $(B)/ledger-kills: $(B)/ledger-%: $(B)/tests/ledger/%.o $(LIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+mutations: $(B)/ledger-mutations
+	$< --runs $(MUTATIONS)
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
 fuzz-bar: fuzz-build

@@ -19,7 +19,8 @@ static const struct command *const commands[] = {
 	&command_replay, &command_check,   &command_explain, &command_lookup,
 	&command_rules,  &command_run,     &command_ctl,     &command_off,
 	&command_import, &command_export,  &command_geo,     &command_diff,
-	&command_drift,  &command_suggest,
+	&command_drift,  &command_suggest, &command_verify,  &command_seal,
+	&command_keygen,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -135,8 +135,6 @@ struct config {
 		int64_t seal_us;      /* and after so much time */
 		int64_t epoch_us;     /* life of a key */
 		int64_t sync_us;      /* between two waits for the disk */
-		int64_t keep_us;      /* age of closed segments; 0 = for ever */
-		uint64_t keep_bytes;  /* of closed segments; 0 = all */
 	} ledger;
 	struct {
 		bool keep;       /* the passive DNS table over a restart */

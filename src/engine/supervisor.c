@@ -296,7 +296,7 @@ static int prepare_keys(struct supervisor *s)
 	int rc;
 
 	keys_beside(c->ledger.dir, beside);
-	if (mkdir(dir, 0700) == 0 && pw != NULL &&
+	if ((mkdir(dir, 0700) == 0 || errno == EEXIST) && pw != NULL &&
 	    chown(dir, pw->pw_uid, pw->pw_gid) != 0)
 		log_warning("%s: cannot give it to user '%s': %s", dir, c->capture.user,
 			    strerrordesc_np(errno));

@@ -245,8 +245,11 @@ static int read_file(int dir_fd, struct key_file *ret)
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, sizeof(text));
-	rc = n < 0 ? -errno : 0;
+	/* weir keygen is run by root, the writer is not. */
+	rc = segment_give(dir_fd, fd);
+	n = rc < 0 ? 0 : read(fd, text, sizeof(text));
+	if (n < 0)
+		rc = -errno;
 	(void)close(fd);
 	if (rc == 0 && !key_file_parse((struct str){text, (size_t)n}, ret))
 		rc = -EBADMSG;

@@ -88,6 +88,13 @@ void seal_head_behind(const struct seal *s, const uint8_t digest[CHAIN_DIGEST],
  */
 struct str seal_origin_of(struct str line);
 
+/*
+ * The last line of the ledger `dir` that has the form of a seal, with its newline and a NUL in
+ * buf; nobody has looked at its signature.  0 or -errno: -ENOENT no ledger, -ENODATA no seal.
+ */
+int seal_last(const char *dir, struct seal *ret, char buf[SEAL_LINE_MAX])
+	__attribute__((warn_unused_result));
+
 /* Of a line: its sequence number.  Lines begin {"v":N,"seq":N, whatever their version. */
 bool line_seq(struct str line, uint64_t *ret);
 /* Its time, when it has one where Weir writes it. */
