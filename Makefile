@@ -25,6 +25,8 @@
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
 #   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
+#   make kills      a writer killed KILLS=1000 times: nothing lost, all sealed
+#   make bench-ledger  sealed events and verified lines a second of one core
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -98,7 +100,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation mutations kills garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
+        segmentation mutations kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -173,6 +175,13 @@ $(B)/ledger-mutations $(B)/ledger-kills: $(B)/ledger-%: $(B)/tests/ledger/%.o $(
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
 mutations: $(B)/ledger-mutations
 	$< --runs $(MUTATIONS)
+kills: $(B)/ledger-kills
+	$< --runs $(KILLS)
+# At least 200,000 sealed events and 500,000 verified lines a second of one core.
+bench-ledger: $(B)/bench/ledger
+	$(RM) -r $(B)/bench-ledger
+	$< $(B)/bench-ledger 1000000
+	$(RM) -r $(B)/bench-ledger
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
 fuzz-bar: fuzz-build
@@ -220,7 +229,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo policy)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names geo policy ledger)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)

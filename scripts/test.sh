@@ -66,10 +66,12 @@ build() {
 	plain "build $1" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 "$@"
 }
 
-build weir unit-build bench-build "$B/garbage" "$B/segmentation"
+build weir unit-build bench-build "$B/garbage" "$B/segmentation" "$B/ledger-mutations" "$B/ledger-kills"
 plain "lint" scripts/lint.sh "$B" "$mode"
 units "$B"
 tap "property segmentation" "$B/segmentation"
+tap "ledger mutations" "$B/ledger-mutations"
+tap "ledger kills" "$B/ledger-kills"
 for t in tests/golden/*.sh tests/scenario/*.sh; do
 	[ -e "$t" ] && tap "$(basename "$(dirname "$t")") $(basename "$t" .sh)" "$t"
 done
