@@ -153,8 +153,7 @@ static bool configured_keys(const struct common *c, char buf[KEYS_DIR_MAX])
 {
 	const char *path = c->config == NULL ? DEFAULT_CONFIG : c->config;
 	struct diag *d = diag_create();
-	struct config *config =
-		d == NULL ? NULL : config_load(path, share_folder(), d);
+	struct config *config = d == NULL ? NULL : config_load(path, share_folder(), d);
 	bool ok = false;
 
 	if (config == NULL && d != NULL)
@@ -166,7 +165,8 @@ static bool configured_keys(const struct common *c, char buf[KEYS_DIR_MAX])
 		keys_beside(config->ledger.dir, buf);
 		ok = true;
 	} else {
-		(void)fprintf(stderr, "weir keygen: %s names no ledger: write --keys DIR\n",
+		(void)fprintf(stderr,
+			      "weir keygen: %s names no ledger: write --keys DIR\n",
 			      path);
 	}
 	config_destroy(config);

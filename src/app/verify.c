@@ -80,7 +80,8 @@ static int key_of_fingerprint(const struct options *o, uint8_t ret[SIGN_KEY])
 		(void)fprintf(stderr,
 			      "weir verify: %s: %s; without it the key itself is needed: "
 			      "--key FILE\n",
-			      name, rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
+			      name,
+			      rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
 		return EXIT_COULD_NOT;
 	}
 	fingerprint_format(ret, print);
@@ -103,10 +104,11 @@ static int read_key(const struct options *o, uint8_t ret[SIGN_KEY])
 		return key_of_fingerprint(o, ret);
 	rc = file_read(o->key, PUBLIC_BYTES_MAX, &text, &len);
 	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret)) {
-		(void)fprintf(stderr,
-			      "weir verify: %s: no Ed25519 public key in PEM; give a copy of "
-			      "ledger.pub, or the fingerprint\n",
-			      o->key);
+		(void)fprintf(
+			stderr,
+			"weir verify: %s: no Ed25519 public key in PEM; give a copy of "
+			"ledger.pub, or the fingerprint\n",
+			o->key);
 		free(text);
 		return EXIT_COULD_NOT;
 	}
@@ -211,26 +213,30 @@ static void print_proof(const struct ledger_proof *p)
 		     " seals, %zu generations\n",
 		     p->lines, p->segments, p->seals, p->generation_count);
 	if (p->removed_to > 0)
-		(void)printf("removed      lines 1 to %" PRIu64 ", by retention, as %" PRIu64
-			     " seals say\n",
+		(void)printf("removed      lines 1 to %" PRIu64
+			     ", by retention, as %" PRIu64 " seals say\n",
 			     p->removed_to, p->tombstones);
 	(void)printf("key          %s, %s\n", p->root,
-		     p->key_given ? "as given"
-				  : "from the ledger's own folder: proves nothing against "
-				    "whoever could replace it");
+		     p->key_given
+			     ? "as given"
+			     : "from the ledger's own folder: proves nothing against "
+			       "whoever could replace it");
 	if (p->anchors == 0)
-		(void)printf("anchors      none: whoever holds the present key could have "
-			     "written its epoch anew, or cut the end\n");
+		(void)printf(
+			"anchors      none: whoever holds the present key could have "
+			"written its epoch anew, or cut the end\n");
 	else
-		(void)printf("anchors      %" PRIu64 ", the last that fits is line %" PRIu64
-			     "; %" PRIu64 " are of lines that were removed\n",
+		(void)printf("anchors      %" PRIu64
+			     ", the last that fits is line %" PRIu64 "; %" PRIu64
+			     " are of lines that were removed\n",
 			     p->anchors, p->anchored_seq, p->anchors_older);
 	if (p->gap_count > 0)
 		(void)printf("not covered  by a seal as it passed:\n");
 	for (size_t i = 0; i < p->gap_count && i < VERIFY_GAPS_MAX; i++)
 		print_gap(&p->gaps[i]);
 	if (p->gap_count > VERIFY_GAPS_MAX)
-		(void)printf("             and %zu more\n", p->gap_count - VERIFY_GAPS_MAX);
+		(void)printf("             and %zu more\n",
+			     p->gap_count - VERIFY_GAPS_MAX);
 }
 
 static void json_moment(struct json *j, const char *key, int64_t us)

@@ -68,11 +68,11 @@ struct supervisor {
 	struct gateway_guesser *guesser; /* NULL: nDPI is not asked */
 	struct gateway_dnstap *dnstap;   /* NULL: nobody listens to resolvers */
 	struct gateway_rings rings;
-	struct generation *generation; /* in force */
+	struct generation *generation;         /* in force */
 	char fingerprint[FINGERPRINT_LEN + 1]; /* of the ledger's root key */
-	struct generation *start;      /* its capture, control, ledger, limits hold */
-	struct generation *next;       /* loaded, not in force yet */
-	char *held;                    /* keys of `next` that wait for a start; or NULL */
+	struct generation *start; /* its capture, control, ledger, limits hold */
+	struct generation *next;  /* loaded, not in force yet */
+	char *held;               /* keys of `next` that wait for a start; or NULL */
 	struct loader *loader;
 	struct identity_watch *identity;
 	struct control *control;

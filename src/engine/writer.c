@@ -90,8 +90,7 @@ static void seal(struct writer *w, unsigned *count, int64_t now)
 {
 	struct ledger_state st;
 	const uint64_t before = ledger_next_seq(w->ledger);
-	const int rc =
-		ledger_tick(w->ledger, clock_real.now_us(clock_real.arg), now);
+	const int rc = ledger_tick(w->ledger, clock_real.now_us(clock_real.arg), now);
 
 	if (rc != 0)
 		note_error(w, rc, now);
@@ -223,12 +222,12 @@ static void save_dns(struct writer *w, int64_t now, bool last)
 static int open_ledger(struct writer *w, const struct config *c, char error[300])
 {
 	char beside[KEYS_DIR_MAX];
-	const struct ledger_seals seals = {
-		.keys = c->ledger.keys != NULL ? c->ledger.keys : beside,
-		.events = c->ledger.seal_events,
-		.interval_us = c->ledger.seal_us,
-		.epoch_us = c->ledger.epoch_us,
-		.wall_us = clock_real.now_us(clock_real.arg)};
+	const struct ledger_seals seals = {.keys = c->ledger.keys != NULL ? c->ledger.keys
+									  : beside,
+					   .events = c->ledger.seal_events,
+					   .interval_us = c->ledger.seal_us,
+					   .epoch_us = c->ledger.epoch_us,
+					   .wall_us = clock_real.now_us(clock_real.arg)};
 	const struct ledger_cfg lc = {.dir = c->ledger.dir,
 				      .fd = -1,
 				      .segment_bytes = c->ledger.segment_bytes,

@@ -30,9 +30,9 @@ struct ledger {
 	uint64_t bytes;
 	int error; /* sticky -errno; 0 = fine */
 	bool made_dir;
-	bool sync_lost;  /* a sync failed: what the segment holds is not known */
-	bool sealed;     /* the rest is in use */
-	bool appended;   /* a line, since opening */
+	bool sync_lost; /* a sync failed: what the segment holds is not known */
+	bool sealed;    /* the rest is in use */
+	bool appended;  /* a line, since opening */
 	struct ledger_seals when;
 	struct sealer sealer;
 	struct tags tags;
@@ -218,7 +218,8 @@ static int open_keys(struct ledger *l, const struct ledger_seals *when, bool is_
 		     char error[ERROR_MAX])
 {
 	struct keys keys;
-	int rc = when->keys == NULL ? keys_in_memory(&keys) : keys_open(when->keys, &keys);
+	int rc =
+		when->keys == NULL ? keys_in_memory(&keys) : keys_open(when->keys, &keys);
 
 	if (rc == 0 && is_new) {
 		rc = keys_begin_anew(&keys);
@@ -226,14 +227,13 @@ static int open_keys(struct ledger *l, const struct ledger_seals *when, bool is_
 			keys_close(&keys);
 	}
 	if (rc < 0) {
-		(void)snprintf(error, ERROR_MAX,
-			       rc == -ENOENT
-				       ? "no key to seal with: weir keygen --keys '%s' "
-					 "makes one"
-			       : rc == -EBADMSG ? "the key in '%s' is damaged"
-						: "the key in '%s' cannot be used: %s",
-			       when->keys == NULL ? "memory" : when->keys,
-			       strerrordesc_np(-rc));
+		(void)snprintf(
+			error, ERROR_MAX,
+			rc == -ENOENT    ? "no key to seal with: weir keygen --keys '%s' "
+					   "makes one"
+			: rc == -EBADMSG ? "the key in '%s' is damaged"
+					 : "the key in '%s' cannot be used: %s",
+			when->keys == NULL ? "memory" : when->keys, strerrordesc_np(-rc));
 		return rc;
 	}
 	l->when = *when;
@@ -350,8 +350,8 @@ static size_t count_lines(const char *bytes, size_t len)
 {
 	size_t n = 0;
 
-	for (const char *p = bytes; (p = memchr(p, '\n', len - (size_t)(p - bytes))) != NULL;
-	     p++)
+	for (const char *p = bytes;
+	     (p = memchr(p, '\n', len - (size_t)(p - bytes))) != NULL; p++)
 		n++;
 	return n;
 }

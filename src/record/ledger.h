@@ -46,7 +46,8 @@ struct ledger_cfg {
 	int fd;
 	uint64_t segment_bytes; /* 0 = 256 MiB */
 	bool must_be_new;       /* -EEXIST when dir holds a ledger already */
-	const struct ledger_seals *seals; /* NULL = lines are not sealed; borrowed for the call */
+	const struct ledger_seals
+		*seals; /* NULL = lines are not sealed; borrowed for the call */
 };
 
 /*

@@ -54,8 +54,8 @@ static int open_any(struct lines *l, int dir_fd, uint32_t number)
 		return l->fd;
 	l->zstd = ZSTD_createDCtx();
 	l->in = (ZSTD_inBuffer){.src = l->packed};
-	if (l->zstd == NULL ||
-	    ZSTD_isError(ZSTD_DCtx_setParameter(l->zstd, ZSTD_d_windowLogMax, WINDOW_LOG)))
+	if (l->zstd == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(
+				       l->zstd, ZSTD_d_windowLogMax, WINDOW_LOG)))
 		return -ENOMEM;
 	return 0;
 }
@@ -142,9 +142,8 @@ static bool fill(struct lines *l)
 	memmove(l->text, l->text + l->at, l->len - l->at);
 	l->len -= l->at;
 	l->at = 0;
-	n = l->zstd == NULL
-		    ? read_some(l, l->text + l->len, sizeof(l->text) - l->len)
-		    : unpack_some(l, l->text + l->len, sizeof(l->text) - l->len);
+	n = l->zstd == NULL ? read_some(l, l->text + l->len, sizeof(l->text) - l->len)
+			    : unpack_some(l, l->text + l->len, sizeof(l->text) - l->len);
 	l->len += n;
 	return n > 0;
 }

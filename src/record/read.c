@@ -92,18 +92,20 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 		const enum lines_end end = lines_next(r->lines, &text);
 
 		if (end == LINES_LINE) {
-			*ret = (struct ledger_line){lines_name(r->lines), ++r->line, text};
+			*ret = (struct ledger_line){lines_name(r->lines), ++r->line,
+						    text};
 			return true;
 		}
 		if (end == LINES_LONG || end == LINES_DAMAGED)
-			diag_error(r->d,
-				   ((struct span){.file = lines_name(r->lines),
-						  .line = r->line + 1}),
-				   end == LINES_LONG
-					   ? "a line of over a MiB: no event is so long, and "
-					     "what follows in this segment is not read"
-					   : "the segment is damaged here, and what follows "
-					     "in it is not read");
+			diag_error(
+				r->d,
+				((struct span){.file = lines_name(r->lines),
+					       .line = r->line + 1}),
+				end == LINES_LONG
+					? "a line of over a MiB: no event is so long, and "
+					  "what follows in this segment is not read"
+					: "the segment is damaged here, and what follows "
+					  "in it is not read");
 		lines_close(r->lines);
 		r->lines = NULL;
 	}

@@ -81,8 +81,7 @@ size_t seal_format(const struct seal *s, struct str origin, const struct sign_ke
 		json_u64(&j, "recovered", s->recovered);
 	if (s->has_removed)
 		put_removed(&j, &s->removed);
-	if (!json_ok(&j) ||
-	    !sign_make(key, DOMAIN, (struct str){buf, j.len}, signature))
+	if (!json_ok(&j) || !sign_make(key, DOMAIN, (struct str){buf, j.len}, signature))
 		return 0;
 	put_hex(&j, "signature", signature, sizeof(signature));
 	json_object_end(&j);

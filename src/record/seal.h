@@ -76,7 +76,8 @@ size_t seal_format(const struct seal *s, struct str origin, const struct sign_ke
 bool seal_parse(struct str line, struct seal *ret);
 
 /* Did the owner of this key sign that line?  The fingerprint is not looked at. */
-bool seal_check(struct str line, const struct seal *s, const uint8_t public_key[SIGN_KEY]);
+bool seal_check(struct str line, const struct seal *s,
+		const uint8_t public_key[SIGN_KEY]);
 
 /* H(seq) of a seal: all that goes on behind it needs to know. */
 void seal_head_behind(const struct seal *s, const uint8_t digest[CHAIN_DIGEST],

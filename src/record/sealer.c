@@ -79,7 +79,8 @@ size_t sealer_seal(struct sealer *s, uint64_t seq, enum seal_cause cause,
 		memcpy(seal.next_key, s->keys.next_public, SIGN_KEY);
 	if (more->removed != NULL)
 		seal.removed = *more->removed;
-	len = seal_format(&seal, (struct str){s->origin, s->origin_len}, s->keys.now, buf);
+	len = seal_format(&seal, (struct str){s->origin, s->origin_len}, s->keys.now,
+			  buf);
 	if (len == 0)
 		return 0;
 	chain_digest(buf, len, ret_digest);
@@ -129,9 +130,9 @@ static struct str tail_of(struct str line)
 {
 	const char *comma = memchr(line.p, ',', line.len);
 	const char *second =
-		comma == NULL ? NULL
-			      : memchr(comma + 1, ',',
-				       line.len - (size_t)(comma + 1 - line.p));
+		comma == NULL
+			? NULL
+			: memchr(comma + 1, ',', line.len - (size_t)(comma + 1 - line.p));
 
 	if (second == NULL)
 		return STR_NONE;
@@ -194,7 +195,8 @@ int sealer_recover(struct sealer *s, int dir_fd, uint32_t last, struct tags *tag
 
 	while (rc == 0 && f.index < 0 && from > 1) {
 		rc = find_seal(dir_fd, from - 1, &f);
-		if (rc == -ENOENT) { /* removed: the chain begins anew, and verify says so */
+		if (rc ==
+		    -ENOENT) { /* removed: the chain begins anew, and verify says so */
 			rc = 0;
 			break;
 		}
@@ -205,8 +207,8 @@ int sealer_recover(struct sealer *s, int dir_fd, uint32_t last, struct tags *tag
 		take_seal(s, &f.seal, f.digest);
 		*ret_stepped =
 			s->keys.next != NULL &&
-			((f.seal.has_next_key && memcmp(f.seal.next_key, s->keys.next_public,
-							SIGN_KEY) == 0) ||
+			((f.seal.has_next_key &&
+			  memcmp(f.seal.next_key, s->keys.next_public, SIGN_KEY) == 0) ||
 			 f.seal.epoch == s->keys.epoch + 1);
 	}
 	for (uint32_t n = from; rc == 0 && n <= last; n++) {

@@ -94,7 +94,7 @@ int segment_give(int dir_fd, int fd)
 	if (folder.st_uid == file.st_uid)
 		return 0;
 	return fchown(fd, folder.st_uid, folder.st_gid) == 0 || errno == EPERM ? 0
-									      : -errno;
+									       : -errno;
 }
 
 int segment_create(int dir_fd, uint32_t number)

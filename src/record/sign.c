@@ -32,7 +32,8 @@ struct sign_key *sign_key_generate(void)
 
 struct sign_key *sign_key_of(const uint8_t seed[SIGN_KEY])
 {
-	return shown(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_KEY));
+	return shown(
+		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_KEY));
 }
 
 void sign_key_destroy(struct sign_key *k)
@@ -89,12 +90,11 @@ bool sign_check(const uint8_t public_key[SIGN_KEY], struct str domain, struct st
 {
 	uint8_t all[DOMAIN_MAX + TEXT_MAX];
 	const size_t len = join(domain, text, all);
-	EVP_PKEY *k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key,
-						  SIGN_KEY);
+	EVP_PKEY *k =
+		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGN_KEY);
 	EVP_MD_CTX *c = len == 0 || k == NULL ? NULL : EVP_MD_CTX_new();
-	const bool ok =
-		c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, k) == 1 &&
-		EVP_DigestVerify(c, signature, SIGN_SIGNATURE, all, len) == 1;
+	const bool ok = c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, k) == 1 &&
+			EVP_DigestVerify(c, signature, SIGN_SIGNATURE, all, len) == 1;
 
 	EVP_MD_CTX_free(c);
 	EVP_PKEY_free(k);
@@ -103,8 +103,7 @@ bool sign_check(const uint8_t public_key[SIGN_KEY], struct str domain, struct st
 
 /* ---- how keys are shown ------------------------------------------------------------------- */
 
-void fingerprint_format(const uint8_t public_key[SIGN_KEY],
-			char buf[FINGERPRINT_LEN + 1])
+void fingerprint_format(const uint8_t public_key[SIGN_KEY], char buf[FINGERPRINT_LEN + 1])
 {
 	static const char digits[] = "0123456789ABCDEF";
 	uint8_t d[32];
@@ -125,9 +124,9 @@ bool fingerprint_is(struct str s)
 	if (s.len != FINGERPRINT_LEN)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (i % 5 == 4 ? s.p[i] != '-'
-			       : !ascii_is_digit(s.p[i]) &&
-					 (s.p[i] < 'A' || s.p[i] > 'F'))
+		if (i % 5 == 4
+			    ? s.p[i] != '-'
+			    : !ascii_is_digit(s.p[i]) && (s.p[i] < 'A' || s.p[i] > 'F'))
 			return false;
 	return true;
 }

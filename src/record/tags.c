@@ -84,9 +84,9 @@ int tags_flush(struct tags *t)
 		return -EBADF;
 	/* At its place, so that a part that was written is written again. */
 	while (done < t->ready * CHAIN_TAG) {
-		const ssize_t n = pwrite(t->fd, t->buf[0] + done,
-					 t->ready * CHAIN_TAG - done,
-					 (off_t)(t->written * CHAIN_TAG + done));
+		const ssize_t n =
+			pwrite(t->fd, t->buf[0] + done, t->ready * CHAIN_TAG - done,
+			       (off_t)(t->written * CHAIN_TAG + done));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;

@@ -71,7 +71,7 @@ struct walk {
 	uint8_t pending_digest[CHAIN_DIGEST];
 	int64_t line_us; /* of the last good seal; of the last line at the end */
 	bool stopped;
-	char last[SEAL_ORIGIN_MAX]; /* beginning of the last line, for its time */
+	char last[96]; /* beginning of the last line, for its time */
 	size_t last_len;
 	const struct seal *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
@@ -90,10 +90,8 @@ static void report(struct walk *w, const struct ledger_finding *f)
 
 static struct ledger_finding finding_here(const struct walk *w, enum ledger_fault fault)
 {
-	struct ledger_finding f = {.fault = fault,
-				   .line = w->line,
-				   .seq = w->expect,
-				   .to_seq = w->expect};
+	struct ledger_finding f = {
+		.fault = fault, .line = w->line, .seq = w->expect, .to_seq = w->expect};
 
 	memcpy(f.segment, w->name, strlen(w->name) + 1);
 	return f;
@@ -216,8 +214,8 @@ static void look_at_seal(struct walk *w, const struct here *h)
 	struct ledger_finding f;
 
 	if (!is_ours(w, h)) {
-		const bool foreign = h->seal.epoch != w->epoch ||
-				     strcmp(h->seal.key, w->print) != 0;
+		const bool foreign =
+			h->seal.epoch != w->epoch || strcmp(h->seal.key, w->print) != 0;
 
 		if (w->bad && !w->only_tags)
 			return; /* a line that was moved, or is behind one */
@@ -258,14 +256,15 @@ static void look_at_seal(struct walk *w, const struct here *h)
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-static void read_line(const struct walk *w, struct str line, struct here *ret)
+static void read_line(struct str line, struct here *ret)
 {
 	static const char type[] = "\"type\":\"seal\"";
 	const size_t near = line.len < 96 ? line.len : 96;
 
-	*ret = (struct here){.line = line};
+	/* Not all of it: a seal is large, and few lines are one. */
+	ret->line = line;
+	ret->seq = 0;
 	chain_digest(line.p, line.len + 1, ret->digest);
-	memcpy(ret->before, w->head, CHAIN_DIGEST);
 	(void)line_seq(line, &ret->seq);
 	ret->is_seal = memmem(line.p, near, type, sizeof(type) - 1) != NULL &&
 		       seal_parse(line, &ret->seal);
@@ -280,8 +279,8 @@ static void look_at_first(struct walk *w, const struct here *h)
 	w->is_first = false;
 	w->first_seq = w->expect;
 	w->tag_index = 0;
-	if (h->seq > w->expect && (!tag_file_at(&w->tags, 0, tag) ||
-				   memcmp(tag, h->digest, CHAIN_TAG) == 0)) {
+	if (h->seq > w->expect &&
+	    (!tag_file_at(&w->tags, 0, tag) || memcmp(tag, h->digest, CHAIN_TAG) == 0)) {
 		f = finding_here(w, w->cut_before ? FAULT_CUT : FAULT_MISSING);
 		f.to_seq = h->seq - 1;
 		mark(w, &f, false);
@@ -304,7 +303,7 @@ static void look_at_place(struct walk *w, const struct here *h)
 		return;
 	if (w->bad && !w->only_tags)
 		return;
-	f = finding_here(w, h->seq > w->expect                ? FAULT_MISSING
+	f = finding_here(w, h->seq > w->expect                  ? FAULT_MISSING
 			    : h->seq != 0 && h->seq < w->expect ? FAULT_INSERTED
 								: FAULT_CHANGED);
 	if (differs) {
@@ -359,7 +358,7 @@ static void take_line(struct walk *w, struct str line)
 	struct here h;
 
 	w->line++;
-	read_line(w, line, &h);
+	read_line(line, &h);
 	if (w->pending && h.seq == w->pending_seal.seq + 1)
 		accept(w, &w->pending_seal, w->pending_digest);
 	w->pending = false;
@@ -538,9 +537,8 @@ static int begin_late(struct walk *w, uint32_t first, struct seal *tombstone)
 /* The lines before were removed, says a seal that nobody signed. */
 static void doubt_tombstone(struct walk *w)
 {
-	struct ledger_finding f = {.fault = FAULT_MISSING,
-				   .seq = 1,
-				   .to_seq = w->p->first_seq - 1};
+	struct ledger_finding f = {
+		.fault = FAULT_MISSING, .seq = 1, .to_seq = w->p->first_seq - 1};
 
 	if (w->tombstone == NULL || w->tombstone_seen)
 		return;

@@ -71,9 +71,9 @@ struct ledger_proof {
 	char root[FINGERPRINT_LEN + 1];
 	uint64_t lines, segments, seals;
 	uint64_t first_seq, last_seq;
-	uint64_t sealed_seq;       /* of the last good seal */
-	uint64_t sound_seq;        /* all lines up to here are proven; 0 = none */
-	uint64_t sound_epoch;      /* by the keys of epochs up to this one */
+	uint64_t sealed_seq;         /* of the last good seal */
+	uint64_t sound_seq;          /* all lines up to here are proven; 0 = none */
+	uint64_t sound_epoch;        /* by the keys of epochs up to this one */
 	uint64_t epochs, last_epoch; /* that were proven */
 	uint64_t unsealed;
 	uint64_t tombstones, removed_to; /* lines 1 to that went, as sealed; 0 = none */
@@ -89,7 +89,7 @@ struct ledger_proof {
 
 struct verify_cfg {
 	const char *dir;
-	const uint8_t *root;       /* SIGN_KEY bytes; NULL = the folder's ledger.pub */
+	const uint8_t *root;     /* SIGN_KEY bytes; NULL = the folder's ledger.pub */
 	struct anchors *anchors; /* NULL = none; what is found is marked */
 };
 

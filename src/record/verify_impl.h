@@ -16,7 +16,7 @@
 struct tag_file {
 	int fd; /* -1 = none */
 	uint64_t count;
-	uint64_t from;   /* index of the first in part */
+	uint64_t from; /* index of the first in part */
 	size_t in_part;
 	uint8_t part[TAG_FILE_PART][CHAIN_TAG];
 };

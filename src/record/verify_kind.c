@@ -52,8 +52,8 @@ bool tag_file_at(struct tag_file *t, uint64_t index, uint8_t ret[CHAIN_TAG])
 /* ---- removed beginnings ------------------------------------------------------------------- */
 
 /* Call `each` for all lines of the ledger until it returns false. */
-static int each_line(int dir_fd, uint32_t after,
-		     bool (*each)(void *arg, struct str line), void *arg)
+static int each_line(int dir_fd, uint32_t after, bool (*each)(void *arg, struct str line),
+		     void *arg)
 {
 	uint32_t number = after;
 	int rc;

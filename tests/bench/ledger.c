@@ -37,10 +37,11 @@ int main(int argc, char *argv[])
 		return 2;
 	vc.dir = cfg.dir = argv[1];
 	memset(tail, 'x', sizeof(tail));
-	len = (size_t)snprintf(tail, sizeof(tail),
-			       "\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\","
-			       "\"sensor\":\"s\",\"mode\":\"replay\",\"what\":\"x\","
-			       "\"message\":\"");
+	len = (size_t)snprintf(
+		tail, sizeof(tail),
+		"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\","
+		"\"sensor\":\"s\",\"mode\":\"replay\",\"what\":\"x\","
+		"\"message\":\"");
 	tail[len] = 'x';
 	memcpy(tail + LINE - 24, "\"}\n", 3);
 	if (ledger_open(&cfg, &l, error) != 0) {

@@ -19,7 +19,7 @@
 #include "record/ledger.h"
 #include "record/verify.h"
 
-#define TAIL                                                                   \
+#define TAIL                                                                             \
 	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\",\"sensor\":\"s\"," \
 	"\"mode\":\"replay\",\"what\":\"x\"}\n"
 
@@ -83,7 +83,8 @@ static bool survive(const struct place *p, unsigned wait_us)
 	if (l == NULL || ledger_close(l) != 0 || ledger_verify(&cfg, &proof) != 0)
 		return false;
 	if (proof.finding_count > 0)
-		(void)printf("# %s seq %llu\n", ledger_fault_name(proof.findings[0].fault),
+		(void)printf("# %s seq %llu\n",
+			     ledger_fault_name(proof.findings[0].fault),
 			     (unsigned long long)proof.findings[0].seq);
 	return proof.finding_count == 0 && proof.unsealed == 0 &&
 	       proof.last_seq >= atomic_load(p->committed);

@@ -42,9 +42,9 @@ enum change {
 };
 
 static const char *const names[CHANGE_COUNT] = {
-	"flip",       "delete", "swap",          "swap_next",     "insert_copy",
-	"insert_new", "cut",    "cut_with_tags", "flip_with_tag", "delete_with_tag",
-	"tag",        "segment"};
+	"flip",          "delete",          "swap", "swap_next",
+	"insert_copy",   "insert_new",      "cut",  "cut_with_tags",
+	"flip_with_tag", "delete_with_tag", "tag",  "segment"};
 
 struct segment {
 	char *text;
@@ -120,7 +120,8 @@ static void write_ledger(struct bench *b)
 			"\"time\":\"2026-09-21T10:00:00.%06uZ\",\"type\":\"system\","
 			"\"sensor\":\"s\",\"generation\":\"0123456789abcdef\","
 			"\"mode\":\"replay\",\"what\":\"x\",\"message\":\"%0*d\"}\n",
-			(unsigned)(ledger_next_seq(l) % 1000000), (int)draw(b, 60) + 1, 7);
+			(unsigned)(ledger_next_seq(l) % 1000000), (int)draw(b, 60) + 1,
+			7);
 
 		must(ledger_append(l, tail, (size_t)n) == 0, "append");
 		t += 20000;
@@ -175,7 +176,8 @@ static void read_ledger(struct bench *b)
 		seq += s->lines;
 		b->count++;
 		for (unsigned k = 0; k < s->lines; k++)
-			if (memmem(s->text + s->at[k], 90, "\"type\":\"seal\"", 13) != NULL)
+			if (memmem(s->text + s->at[k], 90, "\"type\":\"seal\"", 13) !=
+			    NULL)
 				(void)fprintf(out, "Sep 21 10:00:00 gw weir: %.*s",
 					      (int)(s->at[k + 1] - s->at[k]),
 					      s->text + s->at[k]);
@@ -261,8 +263,8 @@ static struct wanted flip(struct bench *b, const struct segment *s, unsigned lin
 		w.line = 0;
 		w.faults = BIT(FAULT_EDITED_WITH_TAGS) | BIT(FAULT_CHANGED) |
 			   BIT(FAULT_MISSING) | BIT(FAULT_INSERTED) |
-			   BIT(FAULT_SIGNATURE) | BIT(FAULT_FOREIGN_KEY) | BIT(FAULT_CUT) |
-			   BIT(FAULT_RESIGNED);
+			   BIT(FAULT_SIGNATURE) | BIT(FAULT_FOREIGN_KEY) |
+			   BIT(FAULT_CUT) | BIT(FAULT_RESIGNED);
 	} else if (last) {
 		w.faults = BIT(FAULT_TORN);
 	}
@@ -270,16 +272,16 @@ static struct wanted flip(struct bench *b, const struct segment *s, unsigned lin
 	return w;
 }
 
-static struct wanted delete(const struct bench *b, const struct segment *s, unsigned line,
-			    bool with_tag)
+static struct wanted delete (const struct bench *b, const struct segment *s,
+			     unsigned line, bool with_tag)
 {
 	replace(b, s, s->at[line], length(s, line), "", 0);
 	if (with_tag)
 		replace_tags(b, s, (size_t)line * 8, 8, NULL, 0);
-	return (struct wanted){
-		.seq = s->first_seq + line,
-		.line = with_tag && line + 1 == s->lines ? 0 : line + 1,
-		.faults = line + 1 == s->lines ? BIT(FAULT_CUT) : BIT(FAULT_MISSING)};
+	return (struct wanted){.seq = s->first_seq + line,
+			       .line = with_tag && line + 1 == s->lines ? 0 : line + 1,
+			       .faults = line + 1 == s->lines ? BIT(FAULT_CUT)
+							      : BIT(FAULT_MISSING)};
 }
 
 static struct wanted swap(const struct bench *b, const struct segment *s, unsigned i,
@@ -308,9 +310,8 @@ static struct wanted insert(struct bench *b, const struct segment *s, bool is_ne
 	const unsigned at = (unsigned)draw(b, s->lines + 1);
 	const struct segment *other = &b->s[draw(b, b->count)];
 	const unsigned from = (unsigned)draw(b, other->lines);
-	struct wanted w = {.seq = s->first_seq + at,
-			   .line = at + 1,
-			   .faults = BIT(FAULT_INSERTED)};
+	struct wanted w = {
+		.seq = s->first_seq + at, .line = at + 1, .faults = BIT(FAULT_INSERTED)};
 	char line[300];
 	int n;
 
@@ -325,7 +326,8 @@ static struct wanted insert(struct bench *b, const struct segment *s, bool is_ne
 		return w;
 	}
 	n = snprintf(line, sizeof(line),
-		     "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"2026-09-21T10:00:00.000000Z\","
+		     "{\"v\":1,\"seq\":%" PRIu64
+		     ",\"time\":\"2026-09-21T10:00:00.000000Z\","
 		     "\"type\":\"system\",\"what\":\"forged\"}\n",
 		     s->first_seq + draw(b, s->lines));
 	replace(b, s, s->at[at], 0, line, (size_t)n);
@@ -343,7 +345,8 @@ static struct wanted cut(struct bench *b, const struct segment *s, bool with_tag
 
 	replace(b, s, at, s->len - at, "", 0);
 	if (with_tags)
-		replace_tags(b, s, (size_t)line * 8, s->tags_len - (size_t)line * 8, NULL, 0);
+		replace_tags(b, s, (size_t)line * 8, s->tags_len - (size_t)line * 8, NULL,
+			     0);
 	return w;
 }
 
@@ -446,12 +449,12 @@ static void try_one(struct bench *b, enum change c, struct ledger_proof *p)
 		if (b->failed[c]++ == 0)
 			(void)snprintf(
 				b->why[c], sizeof(b->why[c]),
-				"%s line %u of %u (seq %" PRIu64 "%s), want faults %x; rc %d, "
+				"%s line %u of %u (seq %" PRIu64
+				"%s), want faults %x; rc %d, "
 				"%zu findings, first %s %s:%" PRIu64 " seq %" PRIu64
 				"-%" PRIu64 ", proven to %" PRIu64,
 				s->name, w.line, s->lines, w.seq,
-				w.line > 0 && w.line <= s->lines &&
-						is_seal(s, w.line - 1)
+				w.line > 0 && w.line <= s->lines && is_seal(s, w.line - 1)
 					? ", a seal"
 					: "",
 				w.faults, rc, p->finding_count,
@@ -503,7 +506,8 @@ int main(int argc, char *argv[])
 			(void)printf("# %s\n", b.why[c]);
 		failed += b.failed[c] > 0;
 	}
-	(void)printf("%s - put back, it is whole again\n", is_whole(&b, &p) ? "ok" : "not ok");
+	(void)printf("%s - put back, it is whole again\n",
+		     is_whole(&b, &p) ? "ok" : "not ok");
 	(void)snprintf(command, sizeof(command), "%s", b.dir);
 	for (unsigned i = 0; i < b.count; i++) {
 		char path[160];

@@ -143,7 +143,7 @@ static void the_key_file_is_strict(void **state)
 
 /* ---- a ledger ----------------------------------------------------------------------------- */
 
-#define TAIL                                                                   \
+#define TAIL                                                                             \
 	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\",\"sensor\":\"s\"," \
 	"\"mode\":\"replay\",\"what\":\"x\"}\n"
 
