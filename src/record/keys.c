@@ -260,7 +260,7 @@ static int read_file(int dir_fd, struct key_file *ret)
 int keys_open(const char *dir, struct keys *ret)
 {
 	struct keys k = {.dir_fd = open_folder(dir)};
-	struct key_file f;
+	struct key_file f = {.count = 0};
 	int rc = k.dir_fd < 0 ? k.dir_fd : read_file(k.dir_fd, &f);
 
 	if (rc == 0)

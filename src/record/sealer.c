@@ -22,7 +22,8 @@ void sealer_add(struct sealer *s, struct str line, struct str tail,
 	chain_digest(line.p, line.len, ret_digest);
 	chain_add(s->head, ret_digest);
 	s->recent_len = tail.len < sizeof(s->recent) ? tail.len : sizeof(s->recent);
-	memcpy(s->recent, tail.p, s->recent_len);
+	if (s->recent_len > 0)
+		memcpy(s->recent, tail.p, s->recent_len);
 	s->unsealed++;
 	s->epoch_lines++;
 }
