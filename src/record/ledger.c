@@ -257,7 +257,8 @@ static int recover(struct ledger *l)
 	more.recovered = l->sealer.unsealed;
 	if (rc == 0 && more.recovered > 0)
 		rc = put_seal(l, SEAL_START, &more);
-	if (rc == 0 && is_rotated(l)) {
+	/* The end came between the two: the next one may be there, and empty. */
+	if (rc == 0 && is_rotated(l) && l->out.size > 0) {
 		(void)close(l->out.fd);
 		l->out.fd = -1;
 		rc = next_segment(l);
