@@ -26,6 +26,9 @@
 #   make fuzz-bar   FUZZ_RUNS=20000000 executions a target, counted over many calls; FUZZ_JOBS=1
 #   make evasion    write docs/evasion.md: the evasion captures, Weir and the rivals installed
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
+#   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
+#   make kills      a writer killed KILLS=1000 times: nothing lost, all sealed
+#   make bench-ledger  sealed events and verified lines a second of one core
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -46,6 +49,8 @@ FUZZ_SECONDS ?= 60
 FUZZ_RUNS  ?= 20000000
 RUNS       ?= 100000
 NAMES      ?= 1000000
+MUTATIONS  ?= 100000
+KILLS      ?= 1000
 NAMES_SEED ?= 1
 E2E        ?=
 
@@ -53,7 +58,7 @@ comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
 PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
-        libseccomp libcap-ng libical libidn2 sqlite3
+        libseccomp libcap-ng libical libidn2 sqlite3 libzstd
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
 # Of libical its reader of rules alone.
@@ -97,7 +102,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
+        segmentation mutations kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -167,6 +172,18 @@ $(B)/segmentation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/property/*.c)) $(LIB
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPLIBS)
 segmentation: $(B)/segmentation
 	$< --runs $(RUNS)
+# A sealed ledger changed at random places: a quick part in `make check`.
+$(B)/ledger-mutations $(B)/ledger-kills: $(B)/ledger-%: $(B)/tests/ledger/%.o $(LIBS)
+	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+mutations: $(B)/ledger-mutations
+	$< --runs $(MUTATIONS)
+kills: $(B)/ledger-kills
+	$< --runs $(KILLS)
+# At least 200,000 sealed events and 500,000 verified lines a second of one core.
+bench-ledger: $(B)/bench/ledger
+	$(RM) -r $(B)/bench-ledger
+	$< $(B)/bench-ledger 1000000
+	$(RM) -r $(B)/bench-ledger
 fuzz: fuzz-build
 	scripts/fuzz.sh $(B)/fuzz $(FUZZ_SECONDS)
 fuzz-bar: fuzz-build
@@ -214,7 +231,7 @@ bench-hop:
 	+$(MAKE) --no-print-directory $(B)/bench/hop $(B)/bench/tlsload
 	tests/bench/hop.py --hop $(B)/bench/hop --load $(B)/bench/tlsload $(BENCH_HOP)
 # Benchmarks that link the program's own library; built with the tests, so that they stay whole.
-BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names forms geo genledger policy)
+BENCHES := $(addprefix $(B)/bench/,hop guess catalog catalog_names forms geo genledger policy ledger)
 $(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)

@@ -5,7 +5,7 @@
 set -eu
 build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev libconfig-dev
        libssl-dev libxxhash-dev libmnl-dev libnetfilter-conntrack-dev libseccomp-dev libcap-ng-dev
-       libical-dev libidn2-dev libsqlite3-dev tzdata"
+       libical-dev libidn2-dev libsqlite3-dev libzstd-dev tzdata"
 test="$build git libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
       shellcheck codespell mandoc python3-minimal python3 binutils libmaxmind-db-writer-perl
       curl xz-utils"

@@ -111,7 +111,7 @@ build() {
 	plain "build $1" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 "$@"
 }
 
-build weir unit-build bench-build "$B/garbage" "$B/segmentation"
+build weir unit-build bench-build "$B/garbage" "$B/segmentation" "$B/ledger-mutations" "$B/ledger-kills"
 plain "lint" scripts/lint.sh "$B" "$mode"
 export CMOCKA_MESSAGE_OUTPUT=TAP
 for t in tests/golden/*.sh tests/scenario/*.sh; do
@@ -121,6 +121,8 @@ for t in tests/tools/test_*.py; do
 	[ -e "$t" ] && queue "tool $(basename "$t" .py)" pyunit "$t"
 done
 queue "property segmentation" "$B/segmentation"
+queue "ledger mutations" "$B/ledger-mutations"
+queue "ledger kills" "$B/ledger-kills"
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
 	n=${n%.c}

@@ -76,12 +76,15 @@ extern const struct command command_import;
 extern const struct command command_export;
 extern const struct command command_geo;
 extern const struct command command_index;
+extern const struct command command_keygen;
 extern const struct command command_lookup;
 extern const struct command command_off;
 extern const struct command command_query;
 extern const struct command command_replay;
 extern const struct command command_rules;
 extern const struct command command_run;
+extern const struct command command_seal;
 extern const struct command command_suggest;
+extern const struct command command_verify;
 
 #endif /* APP_COMMAND_H */

@@ -179,6 +179,8 @@ static const char *choose_dir(struct options *o)
 static struct ledger *open_output(struct options *o, const struct config *cfg,
 				  const char **ret_dir)
 {
+	/* A key for this run alone, which nobody can sign with afterwards. */
+	const struct ledger_seals seals = {.events = cfg->ledger.seal_events};
 	struct ledger_cfg lc = {.fd = -1, .segment_bytes = cfg->ledger.segment_bytes};
 	struct ledger *l = NULL;
 	char error[300];
@@ -187,6 +189,7 @@ static struct ledger *open_output(struct options *o, const struct config *cfg,
 	if (o->events_file == NULL) {
 		lc.dir = *ret_dir = choose_dir(o);
 		lc.must_be_new = true;
+		lc.seals = &seals;
 	} else if (strcmp(o->events_file, "-") == 0) {
 		lc.fd = STDOUT_FILENO;
 	} else {

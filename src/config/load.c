@@ -43,6 +43,10 @@ static struct config *create(struct diag *d)
 	c->dns.log_group = "weir";
 	c->geo.warn_age_us = INT64_C(180) * 86400 * 1000000;
 	c->ledger.segment_bytes = (uint64_t)256 << 20;
+	c->ledger.seal_events = 1000;
+	c->ledger.seal_us = 10000000;
+	c->ledger.epoch_us = 3600000000;
+	c->ledger.sync_us = 1000000;
 	c->limits.hold_flow = 32;
 	c->limits.hold_source = 2048;
 	c->limits.hold_total = 16384;

@@ -100,9 +100,12 @@ struct gateway_shared {
 	_Atomic uint64_t written; /* of these, handed to the kernel */
 	_Atomic uint64_t lost;    /* found the ring full, or died with a writer */
 	_Atomic int write_error;  /* 0 or -errno of the ledger */
-	_Atomic bool writer_stop; /* write what is there, then end */
-	_Atomic uint32_t mark;    /* allow mark in force, for a new enforcer */
-	_Atomic int mode;         /* enum mode */
+	_Atomic uint64_t seal_seq;   /* of its last seal; 0 = none yet */
+	_Atomic int64_t seal_us;     /* when that was, since 1970 */
+	_Atomic uint64_t seal_epoch; /* of the key in use */
+	_Atomic bool writer_stop;    /* write what is there, then end */
+	_Atomic uint32_t mark;       /* allow mark in force, for a new enforcer */
+	_Atomic int mode;            /* enum mode */
 	int64_t adopt_until_us;
 	int64_t start_us;
 	bool can_events, can_accounting;

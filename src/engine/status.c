@@ -98,6 +98,20 @@ static void feeds_json(const struct supervisor *s, struct json *j)
 	json_array_end(j);
 }
 
+static void print_seal(const struct supervisor *s, FILE *out)
+{
+	const uint64_t seq = atomic_load(&s->sh->seal_seq);
+	char time[RFC3339_LEN + 1];
+
+	(void)fprintf(out, "             key %s, epoch %" PRIu64, s->fingerprint,
+		      atomic_load(&s->sh->seal_epoch));
+	clock_format_rfc3339(atomic_load(&s->sh->seal_us), time);
+	if (seq == 0)
+		(void)fprintf(out, ", nothing sealed yet\n");
+	else
+		(void)fprintf(out, ", sealed to line %" PRIu64 " at %s\n", seq, time);
+}
+
 static void print_feeds(const struct supervisor *s, FILE *out)
 {
 	const struct tag_feed *f;
@@ -254,6 +268,15 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_cstring(&j, "error", st->ledger_error);
 	json_u64(&j, "events", atomic_load(&sh->put));
 	json_u64(&j, "lost", atomic_load(&sh->lost));
+	json_cstring(&j, "fingerprint", s->fingerprint);
+	json_u64(&j, "seal_seq", atomic_load(&sh->seal_seq));
+	if (atomic_load(&sh->seal_seq) > 0) {
+		char time[RFC3339_LEN + 1];
+
+		clock_format_rfc3339(atomic_load(&sh->seal_us), time);
+		json_cstring(&j, "seal_time", time);
+	}
+	json_u64(&j, "epoch", atomic_load(&sh->seal_epoch));
 	json_object_end(&j);
 	feeds_json(s, &j);
 	geo_watch_json(s, &j);
@@ -300,6 +323,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      atomic_load(&sh->lost),
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
+	print_seal(s, out);
 	geo_watch_print(s, out);
 	(void)guard_warnings(s, warn_line, out);
 	dnstap_warnings(s, warn_line, out);

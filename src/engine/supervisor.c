@@ -30,6 +30,7 @@
 #include "engine/feeds.h"
 #include "engine/held.h"
 #include "record/form.h"
+#include "record/keys.h"
 
 #define EVENTS_BYTES ((size_t)16 << 20)
 #define NOTES_BYTES  ((size_t)1 << 20)
@@ -280,6 +281,38 @@ static int prepare_ledger(const struct supervisor *s)
 		 chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
 		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
 			    c->capture.user, strerrordesc_np(errno));
+	return 0;
+}
+
+/* The key that seals the ledger: made at the first start, and its fingerprint told. */
+static int prepare_keys(struct supervisor *s)
+{
+	const struct config *c = s->generation->config;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
+	const struct passwd *pw = getpwnam(c->capture.user);
+	char beside[KEYS_DIR_MAX];
+	const char *dir = c->ledger.keys != NULL ? c->ledger.keys : beside;
+	struct keys k;
+	int rc;
+
+	keys_beside(c->ledger.dir, beside);
+	if ((mkdir(dir, 0700) == 0 || errno == EEXIST) && pw != NULL &&
+	    chown(dir, pw->pw_uid, pw->pw_gid) != 0)
+		log_warning("%s: cannot give it to user '%s': %s", dir, c->capture.user,
+			    strerrordesc_np(errno));
+	rc = keys_open(dir, &k);
+	if (rc == -ENOENT) {
+		rc = keys_create(dir, &k);
+		if (rc == 0)
+			log_notice("ledger: a new root key in %s", dir);
+	}
+	if (rc != 0) {
+		log_error("ledger: the key in %s cannot be used: %s", dir,
+			  strerrordesc_np(-rc));
+		return rc;
+	}
+	fingerprint_format(k.root_public, s->fingerprint);
+	keys_close(&k);
 	return 0;
 }
 
@@ -1101,6 +1134,10 @@ int gateway_run(const struct gateway_cfg *cfg)
 	if (s.uninspected_from_us != 0 && is_inline(&s))
 		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
+	if (rc == 0)
+		rc = prepare_keys(&s);
+	if (rc == 0)
+		log_notice("ledger: sealed with the key %s", s.fingerprint);
 	prepare_dns(&s);
 	if (rc == 0)
 		rc = share_memory(&s);

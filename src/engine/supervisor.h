@@ -16,6 +16,7 @@
 #include "engine/exempt.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
+#include "record/sign.h"
 
 enum child_kind {
 	CHILD_ENFORCER,
@@ -67,10 +68,11 @@ struct supervisor {
 	struct gateway_guesser *guesser; /* NULL: nDPI is not asked */
 	struct gateway_dnstap *dnstap;   /* NULL: nobody listens to resolvers */
 	struct gateway_rings rings;
-	struct generation *generation; /* in force */
-	struct generation *start;      /* its capture, control, ledger, limits hold */
-	struct generation *next;       /* loaded, not in force yet */
-	char *held;                    /* keys of `next` that wait for a start; or NULL */
+	struct generation *generation;         /* in force */
+	char fingerprint[FINGERPRINT_LEN + 1]; /* of the ledger's root key */
+	struct generation *start; /* its capture, control, ledger, limits hold */
+	struct generation *next;  /* loaded, not in force yet */
+	char *held;               /* keys of `next` that wait for a start; or NULL */
 	struct loader *loader;
 	struct identity_watch *identity;
 	struct control *control;

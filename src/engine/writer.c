@@ -12,15 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/dns_file.h"
 #include "engine/gateway.h"
+#include "record/keys.h"
 #include "record/ledger.h"
 
 #define IDLE_US   20000
 #define QUIET_US  100000 /* after half a second without a line */
 #define QUIET_AT  25
-#define SYNC_US   1000000
 #define RETRY_US  1000000
 #define BURST     4096u
 #define ORPHAN_US 3000000 /* what the enforcer winds up with takes no longer */
@@ -32,6 +33,7 @@ struct writer {
 	struct ledger *ledger;
 	int error; /* of the ledger; 0 = fine */
 	int64_t retry_us, sync_us, look_us;
+	int64_t sync_every_us;
 	uint64_t looked; /* sh->taken when the segment was last known to be there */
 	bool dirty;
 	uint64_t faults;     /* told of the rings */
@@ -83,6 +85,24 @@ static bool take(struct writer *w, struct ring *r, unsigned *count, int64_t now)
 	return true;
 }
 
+/* Seals that are due: they are lines, too. */
+static void seal(struct writer *w, unsigned *count, int64_t now)
+{
+	struct ledger_state st;
+	const uint64_t before = ledger_next_seq(w->ledger);
+	const int rc = ledger_tick(w->ledger, clock_real.now_us(clock_real.arg), now);
+
+	if (rc != 0)
+		note_error(w, rc, now);
+	if (ledger_next_seq(w->ledger) != before)
+		(*count)++;
+	if (!ledger_state(w->ledger, &st))
+		return;
+	atomic_store(&w->sh->seal_seq, st.seal_seq);
+	atomic_store(&w->sh->seal_us, st.seal_us);
+	atomic_store(&w->sh->seal_epoch, st.epoch);
+}
+
 static void hand_over(struct writer *w, unsigned count, int64_t now)
 {
 	int rc = 0;
@@ -96,7 +116,7 @@ static void hand_over(struct writer *w, unsigned count, int64_t now)
 	if (rc == 0 && w->dirty && now >= w->sync_us) {
 		rc = ledger_sync(w->ledger);
 		w->dirty = false;
-		w->sync_us = now + SYNC_US;
+		w->sync_us = now + w->sync_every_us;
 	}
 	if (rc != 0)
 		note_error(w, rc, now);
@@ -198,17 +218,35 @@ static void save_dns(struct writer *w, int64_t now, bool last)
 	w->dns_error = rc;
 }
 
+/* As root: what the ledger's user does not own yet becomes its own. */
+static int open_ledger(struct writer *w, const struct config *c, char error[300])
+{
+	char beside[KEYS_DIR_MAX];
+	const struct ledger_seals seals = {.keys = c->ledger.keys != NULL ? c->ledger.keys
+									  : beside,
+					   .events = c->ledger.seal_events,
+					   .interval_us = c->ledger.seal_us,
+					   .epoch_us = c->ledger.epoch_us,
+					   .wall_us = clock_real.now_us(clock_real.arg)};
+	const struct ledger_cfg lc = {.dir = c->ledger.dir,
+				      .fd = -1,
+				      .segment_bytes = c->ledger.segment_bytes,
+				      .seals = &seals};
+
+	w->sync_every_us = c->ledger.sync_us;
+	keys_beside(c->ledger.dir, beside);
+	return ledger_open(&lc, &w->ledger, error);
+}
+
 int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const struct gateway_rings *rings)
 {
 	const struct config *c = cfg->generation->config;
-	struct ledger_cfg lc = {
-		.dir = c->ledger.dir, .fd = -1, .segment_bytes = c->ledger.segment_bytes};
 	struct writer w = {.sh = sh, .events = rings->events, .notes = rings->notes};
 	const pid_t parent = getppid();
 	unsigned empty = 0;
 	char error[300] = "";
-	int rc = ledger_open(&lc, &w.ledger, error);
+	int rc = open_ledger(&w, c, error);
 
 	atomic_store(&sh->write_error, rc);
 	if (error[0] != '\0')
@@ -235,7 +273,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const int64_t now = gateway_monotonic_us();
 		const bool last = atomic_load(&sh->writer_stop) ||
 				  (getppid() != parent && nobody_writes(sh, now));
-		unsigned count = 0;
+		unsigned count = 0, sealed = 0;
 
 		atomic_store(&sh->writer.beat_us, now);
 		if (!look(&w, now))
@@ -245,7 +283,9 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		if (w.error == 0 && take(&w, w.notes, &count, now))
 			(void)take(&w, w.events, &count, now);
 		look_for_faults(&w);
-		hand_over(&w, count, now);
+		if (w.error == 0)
+			seal(&w, &sealed, now);
+		hand_over(&w, count + sealed, now);
 		save_dns(&w, now, count == 0 && last);
 		if (count == 0 && last)
 			break;

@@ -13,7 +13,9 @@
 
 #include "record/form.h"
 #include "record/output.h"
+#include "record/sealer.h"
 #include "record/segments.h"
+#include "record/tags.h"
 
 #define BUFFER_BYTES         (256u * 1024)
 #define SEGMENT_BYTES_NORMAL (256ull * 1024 * 1024)
@@ -28,7 +30,12 @@ struct ledger {
 	uint64_t bytes;
 	int error; /* sticky -errno; 0 = fine */
 	bool made_dir;
-	bool sync_lost;  /* a sync failed: what the segment holds is not known */
+	bool sync_lost; /* a sync failed: what the segment holds is not known */
+	bool sealed;    /* the rest is in use */
+	bool appended;  /* a line, since opening */
+	struct ledger_seals when;
+	struct sealer sealer;
+	struct tags tags;
 	size_t buffered; /* bytes of whole lines in buf */
 	char buf[BUFFER_BYTES];
 };
@@ -114,7 +121,8 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 
 static int next_segment(struct ledger *l)
 {
-	int rc, fd = segment_create(l->dir_fd, l->segment + 1);
+	int rc = l->sealed ? tags_open(&l->tags, l->dir_fd, l->segment + 1, 0) : 0;
+	int fd = rc < 0 ? rc : segment_create(l->dir_fd, l->segment + 1);
 
 	if (fd < 0)
 		return fd;
@@ -125,6 +133,137 @@ static int next_segment(struct ledger *l)
 	}
 	l->segment++;
 	return 0;
+}
+
+/* ---- sealing ------------------------------------------------------------------------------ */
+
+static int write_buffer(struct ledger *l);
+
+/* A line, whose digest the chain has, into the buffer that has room for it. */
+static void put_line(struct ledger *l, size_t len, const uint8_t digest[CHAIN_DIGEST])
+{
+	if (l->sealed)
+		(void)tags_add(&l->tags, digest);
+	l->buffered += len;
+	l->bytes += len;
+	l->next_seq++;
+}
+
+static bool has_room(const struct ledger *l, size_t len)
+{
+	return l->buffered + len <= sizeof(l->buf) &&
+	       (!l->sealed || l->tags.waiting < TAGS_WAITING_MAX);
+}
+
+/* The key's last seal names the next one, where keys are kept and the old one was used. */
+static bool begin_step(struct ledger *l)
+{
+	return l->sealer.keys.dir_fd >= 0 && l->when.epoch_us > 0 &&
+	       l->sealer.epoch_lines > 0 && keys_step_begin(&l->sealer.keys) == 0;
+}
+
+/* A seal over what is unsealed.  0 or -errno; without one it is made at the next occasion. */
+static int put_seal(struct ledger *l, enum seal_cause cause, const struct seal_more *more)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	char line[SEAL_LINE_MAX];
+	size_t len;
+	int rc = has_room(l, sizeof(line)) ? 0 : write_buffer(l);
+
+	if (rc == 0 && !has_room(l, sizeof(line)))
+		rc = -ENOBUFS;
+	if (rc < 0)
+		return rc;
+	len = sealer_seal(&l->sealer, l->next_seq, cause, more, line, digest);
+	if (len == 0)
+		return -EIO;
+	memcpy(l->buf + l->buffered, line, len);
+	put_line(l, len, digest);
+	return 0;
+}
+
+static int seal_and_step(struct ledger *l, enum seal_cause cause)
+{
+	const struct seal_more more = {.step = begin_step(l)};
+
+	return put_seal(l, cause, &more);
+}
+
+static bool is_rotated(const struct ledger *l)
+{
+	return l->sealer.unsealed == 0 && l->sealer.last_seq + 1 == l->next_seq &&
+	       l->sealer.last_cause == SEAL_ROTATION;
+}
+
+/* For people and scripts; nobody believes it because it is there. */
+static int write_public(const struct ledger *l)
+{
+	char pem[SIGN_PEM_MAX];
+	const size_t len = sign_pem_format(l->sealer.keys.root_public, pem);
+	size_t done;
+	int rc, fd = openat(l->dir_fd, "ledger.pub",
+			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	rc = segment_give(l->dir_fd, fd);
+	if (rc == 0)
+		rc = output_write_all(fd, pem, len, &done);
+	if (close(fd) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+static int open_keys(struct ledger *l, const struct ledger_seals *when, bool is_new,
+		     char error[ERROR_MAX])
+{
+	struct keys keys;
+	int rc =
+		when->keys == NULL ? keys_in_memory(&keys) : keys_open(when->keys, &keys);
+
+	if (rc == 0 && is_new) {
+		rc = keys_begin_anew(&keys);
+		if (rc < 0)
+			keys_close(&keys);
+	}
+	if (rc < 0) {
+		(void)snprintf(
+			error, ERROR_MAX,
+			rc == -ENOENT    ? "no key to seal with: weir keygen --keys '%s' "
+					   "makes one"
+			: rc == -EBADMSG ? "the key in '%s' is damaged"
+					 : "the key in '%s' cannot be used: %s",
+			when->keys == NULL ? "memory" : when->keys, strerrordesc_np(-rc));
+		return rc;
+	}
+	l->when = *when;
+	if (l->when.events == 0)
+		l->when.events = LEDGER_SEAL_EVENTS;
+	l->sealed = true;
+	sealer_start(&l->sealer, &keys);
+	l->sealer.clock_us = when->wall_us;
+	return 0;
+}
+
+/* Seal what the end of another process left unsealed; close what it wanted closed. */
+static int recover(struct ledger *l)
+{
+	struct seal_more more = {.step = false};
+	bool stepped = false;
+	int rc = sealer_recover(&l->sealer, l->dir_fd, l->segment, &l->tags, &stepped);
+
+	if (rc == 0)
+		rc = keys_settle(&l->sealer.keys, stepped);
+	more.recovered = l->sealer.unsealed;
+	if (rc == 0 && more.recovered > 0)
+		rc = put_seal(l, SEAL_START, &more);
+	/* The end came between the two: the next one may be there, and empty. */
+	if (rc == 0 && is_rotated(l) && l->out.size > 0) {
+		(void)close(l->out.fd);
+		l->out.fd = -1;
+		rc = next_segment(l);
+	}
+	return rc;
 }
 
 static int open_folder(struct ledger *l, const struct ledger_cfg *cfg,
@@ -141,14 +280,39 @@ static int open_folder(struct ledger *l, const struct ledger_cfg *cfg,
 		(void)snprintf(error, ERROR_MAX, "'%s' holds a ledger already", cfg->dir);
 		return -EEXIST;
 	}
-	if (rc == 0 && last > 0)
-		return go_on(l, last, cfg->dir, error);
-	if (rc == 0)
+	if (rc == 0 && cfg->seals != NULL) {
+		rc = open_keys(l, cfg->seals, last == 0, error);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc == 0 && last > 0) {
+		rc = go_on(l, last, cfg->dir, error);
+		if (rc < 0)
+			return rc;
+		rc = l->sealed ? recover(l) : 0;
+	} else if (rc == 0) {
 		rc = next_segment(l);
+	}
+	if (rc == 0 && l->sealed)
+		rc = write_public(l);
 	if (rc < 0)
 		(void)snprintf(error, ERROR_MAX, "cannot begin the ledger '%s': %s",
 			       cfg->dir, strerrordesc_np(-rc));
 	return rc;
+}
+
+static void free_ledger(struct ledger *l)
+{
+	if (l->sealed) {
+		keys_close(&l->sealer.keys);
+		tags_close(&l->tags);
+	}
+	if (l->dir_fd >= 0) {
+		if (l->out.fd >= 0)
+			(void)close(l->out.fd);
+		(void)close(l->dir_fd);
+	}
+	free(l);
 }
 
 int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[300])
@@ -164,6 +328,7 @@ int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[30
 	l->dir_fd = -1;
 	l->out.fd = -1;
 	l->next_seq = 1;
+	tags_init(&l->tags);
 	l->segment_bytes =
 		cfg->segment_bytes == 0 ? SEGMENT_BYTES_NORMAL : cfg->segment_bytes;
 	if (cfg->dir != NULL) {
@@ -175,45 +340,68 @@ int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[30
 				       strerrordesc_np(-rc));
 	}
 	if (rc < 0) {
-		if (l->dir_fd >= 0)
-			(void)close(l->dir_fd);
-		free(l);
+		free_ledger(l);
 		return rc;
 	}
 	*ret = l;
 	return 0;
 }
 
-/* Hand the buffer to the kernel; what could not be written stays in it. */
+static size_t count_lines(const char *bytes, size_t len)
+{
+	size_t n = 0;
+
+	for (const char *p = bytes;
+	     (p = memchr(p, '\n', len - (size_t)(p - bytes))) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Hand the buffer to the kernel, then its tags; what could not be written stays in it. */
 static int write_buffer(struct ledger *l)
 {
 	size_t written = 0;
 	int rc = 0;
 
-	if (l->buffered == 0)
-		return 0;
-	if (l->out.fd < 0)
+	if (l->buffered > 0 && l->out.fd < 0)
 		return -EBADF;
-	rc = output_write(&l->out, l->buf, l->buffered, &written);
+	if (l->buffered > 0)
+		rc = output_write(&l->out, l->buf, l->buffered, &written);
+	if (l->sealed)
+		tags_ready(&l->tags, written == l->buffered
+					     ? l->tags.waiting - l->tags.ready
+					     : count_lines(l->buf, written));
 	l->buffered -= written;
 	memmove(l->buf, l->buf + written, l->buffered);
-	return rc;
+	return rc == 0 && l->sealed ? tags_flush(&l->tags) : rc;
 }
 
 /* After a failed sync the kernel may have dropped the pages and forgotten the error. */
 static int sync_output(struct ledger *l)
 {
-	if (l->out.fd < 0 || !l->out.can_cut || fdatasync(l->out.fd) == 0)
+	if (l->out.fd < 0 || !l->out.can_cut)
 		return 0;
-	l->sync_lost = true;
-	return -errno;
+	if (fdatasync(l->out.fd) != 0) {
+		l->sync_lost = true;
+		return -errno;
+	}
+	if (!l->sealed)
+		return 0;
+	/* The seal that named the key is on the disk: the one before may go, now or later. */
+	if (keys_step_finish(&l->sealer.keys) != 0)
+		l->sealer.keys.unfinished = true;
+	return tags_sync(&l->tags);
 }
 
 /* Close a full segment for good and begin the next. */
 static int rotate(struct ledger *l)
 {
-	int rc = write_buffer(l);
+	int rc = 0;
 
+	if (l->sealed && l->out.fd >= 0 && !is_rotated(l))
+		rc = seal_and_step(l, SEAL_ROTATION);
+	if (rc == 0)
+		rc = write_buffer(l);
 	if (rc == 0)
 		rc = sync_output(l);
 	if (rc < 0)
@@ -235,7 +423,8 @@ static bool segment_full(const struct ledger *l, size_t more)
 
 int ledger_append(struct ledger *l, const char *tail, size_t len)
 {
-	char head[FORM_HEAD_MAX];
+	uint8_t digest[CHAIN_DIGEST];
+	char head[FORM_HEAD_MAX], *line;
 	size_t head_len;
 
 	if (l->error != 0)
@@ -243,18 +432,63 @@ int ledger_append(struct ledger *l, const char *tail, size_t len)
 	if (len < 2 || len > FORM_LINE_MAX || memchr(tail, '\n', len) != tail + len - 1)
 		return -EINVAL;
 	head_len = form_head(l->next_seq, head);
-	if (segment_full(l, head_len + len))
+	if (segment_full(l, head_len + len)) {
 		l->error = rotate(l);
-	else if (l->buffered + head_len + len > sizeof(l->buf))
+		head_len = form_head(l->next_seq, head); /* behind a seal */
+	} else if (!has_room(l, head_len + len)) {
 		l->error = write_buffer(l);
+	}
 	if (l->error != 0)
 		return l->error;
-	memcpy(l->buf + l->buffered, head, head_len);
-	memcpy(l->buf + l->buffered + head_len, tail, len);
-	l->buffered += head_len + len;
-	l->bytes += head_len + len;
-	l->next_seq++;
+	line = l->buf + l->buffered;
+	memcpy(line, head, head_len);
+	memcpy(line + head_len, tail, len);
+	if (l->sealed)
+		sealer_add(&l->sealer, (struct str){line, head_len + len},
+			   (struct str){line + head_len, len}, digest);
+	put_line(l, head_len + len, digest);
+	l->appended = true;
+	/* The line is in; that its seal is not is the next one's error. */
+	if (l->sealed && l->sealer.unsealed >= l->when.events)
+		l->error = put_seal(l, SEAL_COUNT, &(struct seal_more){.step = false});
 	return 0;
+}
+
+int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
+{
+	struct sealer *s = &l->sealer;
+	bool step;
+
+	if (!l->sealed || l->error != 0)
+		return l->error;
+	s->clock_us = wall_us;
+	if (s->sealed_at == 0)
+		s->sealed_at = s->epoch_at = mono_us;
+	step = l->when.epoch_us > 0 && s->epoch_lines > 0 &&
+	       mono_us - s->epoch_at >= l->when.epoch_us;
+	if (step) {
+		s->epoch_at = s->sealed_at = mono_us;
+		l->error = seal_and_step(l, SEAL_EPOCH);
+		return l->error == 0 ? ledger_sync(l) : l->error;
+	}
+	if (s->unsealed == 0 || l->when.interval_us == 0) {
+		s->sealed_at = mono_us;
+	} else if (mono_us - s->sealed_at >= l->when.interval_us) {
+		s->sealed_at = mono_us;
+		l->error = put_seal(l, SEAL_TIME, &(struct seal_more){.step = false});
+	}
+	return l->error;
+}
+
+bool ledger_state(const struct ledger *l, struct ledger_state *ret)
+{
+	if (!l->sealed)
+		return false;
+	*ret = (struct ledger_state){.seal_seq = l->sealer.last_seq,
+				     .seal_us = l->sealer.last_us,
+				     .epoch = l->sealer.keys.epoch};
+	memcpy(ret->root_public, l->sealer.keys.root_public, SIGN_KEY);
+	return true;
 }
 
 uint64_t ledger_next_seq(const struct ledger *l)
@@ -334,7 +568,12 @@ void ledger_discard(struct ledger *l, const char *dir)
 	for (uint32_t i = 1; l->dir_fd >= 0 && i <= l->segment; i++) {
 		segment_name(i, "jsonl", name);
 		(void)unlinkat(l->dir_fd, name, 0);
+		segment_name(i, "tags", name);
+		(void)unlinkat(l->dir_fd, name, 0);
 	}
+	if (l->sealed)
+		(void)unlinkat(l->dir_fd, "ledger.pub", 0);
+	l->when.epoch_us = 0; /* no key for what goes */
 	made = l->made_dir;
 	(void)ledger_close(l);
 	if (made)
@@ -347,12 +586,14 @@ int ledger_close(struct ledger *l)
 
 	if (l == NULL)
 		return 0;
+	if (l->sealed && l->error == 0 && l->appended && !is_rotated(l))
+		l->error = seal_and_step(l, SEAL_STOP);
 	rc = ledger_sync(l);
-	if (l->dir_fd >= 0) {
-		if (l->out.fd >= 0 && close(l->out.fd) != 0 && rc == 0)
+	if (l->dir_fd >= 0 && l->out.fd >= 0) {
+		if (close(l->out.fd) != 0 && rc == 0)
 			rc = -errno;
-		(void)close(l->dir_fd);
+		l->out.fd = -1;
 	}
-	free(l);
+	free_ledger(l);
 	return rc;
 }

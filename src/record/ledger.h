@@ -15,6 +15,11 @@
  * which writes what is still buffered.  A pipe cannot be cut back; its lines are whole only
  * as far as its reader took them.
  *
+ * With `seals` the lines are chained (record/chain.h), each has a tag in the segment's sidecar,
+ * and seal lines are put in where they are due: they take a sequence number, and are in no
+ * return value but ledger_next_seq().  A seal that cannot be made now is made later.  Closed
+ * segments are compressed, and removed when they are too old or too many, in ledger_tick().
+ *
  * Threads: one writer.
  */
 
@@ -24,11 +29,25 @@
 
 struct ledger;
 
+#define LEDGER_SEAL_EVENTS 1000
+#define LEDGER_SEAL_US     10000000
+#define LEDGER_EPOCH_US    3600000000
+
+struct ledger_seals {
+	const char *keys;    /* folder; NULL = a key in memory, for this ledger alone */
+	uint32_t events;     /* a seal after so many lines; 0 = LEDGER_SEAL_EVENTS */
+	int64_t interval_us; /* and after so much time, by ledger_tick(); 0 = never */
+	int64_t epoch_us;    /* the key's life; 0 = for ever */
+	int64_t wall_us;     /* time of the seal at the start; 0 = packet time */
+};
+
 struct ledger_cfg {
 	const char *dir; /* NULL: lines go to `fd` instead */
 	int fd;
 	uint64_t segment_bytes; /* 0 = 256 MiB */
 	bool must_be_new;       /* -EEXIST when dir holds a ledger already */
+	const struct ledger_seals
+		*seals; /* NULL = lines are not sealed; borrowed for the call */
 };
 
 /*
@@ -42,6 +61,23 @@ int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[30
 /* Append one line: `tail` as form_*() made it.  0 or -errno; on an error nothing is added. */
 int ledger_append(struct ledger *l, const char *tail, size_t len)
 	__attribute__((warn_unused_result));
+
+/*
+ * Time has come so far: seals and epochs that are due.  wall_us: since 1970, for the record;
+ * mono_us: for intervals.  A step of an epoch waits for the disk.  0 or -errno.
+ */
+int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
+	__attribute__((warn_unused_result));
+
+struct ledger_state {
+	uint64_t seal_seq; /* of the last seal; 0 = none yet */
+	int64_t seal_us;
+	uint64_t epoch;
+	uint8_t root_public[32];
+};
+
+/* False: its lines are not sealed. */
+bool ledger_state(const struct ledger *l, struct ledger_state *ret);
 
 uint64_t ledger_next_seq(const struct ledger *l);
 uint64_t ledger_bytes(

@@ -3,28 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json_read.h"
+#include "record/lines.h"
 #include "record/segments.h"
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-#define LINE_MAX_BYTES ((size_t)1 << 20) /* form.h writes at most a tenth */
-
 struct ledger_reader {
 	struct diag *d;
 	int dir_fd;
-	uint32_t segment; /* last opened; 0 = none */
-	FILE *in;
-	char name[SEGMENT_NAME_MAX];
+	uint32_t segment;    /* last opened; 0 = none */
+	struct lines *lines; /* of it; NULL = none is open */
 	unsigned line;
 	uint64_t offset; /* of what is read next */
-	char *text;      /* LINE_MAX_BYTES of it */
 };
 
 struct ledger_reader *ledger_reader_open(const char *dir, struct diag *d)
@@ -34,11 +30,9 @@ struct ledger_reader *ledger_reader_open(const char *dir, struct diag *d)
 	int rc = -ENOMEM;
 
 	if (r != NULL) {
-		*r = (struct ledger_reader){.d = d, .text = malloc(LINE_MAX_BYTES)};
+		r->d = d;
 		r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (r->text != NULL)
-			rc = r->dir_fd == -1 ? -errno
-					     : segments_after(r->dir_fd, 0, &first);
+		rc = r->dir_fd == -1 ? -errno : segments_after(r->dir_fd, 0, &first);
 	}
 	if (rc == 0 && first > 0)
 		return r;
@@ -56,11 +50,9 @@ void ledger_reader_close(struct ledger_reader *r)
 {
 	if (r == NULL)
 		return;
-	if (r->in != NULL)
-		(void)fclose(r->in);
+	lines_close(r->lines);
 	if (r->dir_fd != -1)
 		(void)close(r->dir_fd);
-	free(r->text);
 	free(r);
 }
 
@@ -74,72 +66,54 @@ static bool cannot_read(struct ledger_reader *r, const char *name, int error)
 /* The next segment that is there: old ones may be removed while others are read. */
 static bool open_next(struct ledger_reader *r)
 {
+	char name[SEGMENT_NAME_MAX];
 	uint32_t next;
-	int fd, rc;
+	int rc;
 
-	if (r->in != NULL)
-		return true;
-	rc = segments_after(r->dir_fd, r->segment, &next);
-	if (rc != 0)
-		return cannot_read(r, "the ledger's folder", -rc);
-	if (next == 0)
-		return false;
-	r->segment = next;
-	r->line = 0;
-	r->offset = 0;
-	segment_name(next, "jsonl", r->name);
-	fd = openat(r->dir_fd, r->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1)
-		return cannot_read(r, r->name, errno);
-	r->in = fdopen(fd, "r");
-	if (r->in != NULL)
-		return true;
-	(void)close(fd);
-	return cannot_read(r, r->name, ENOMEM);
-}
-
-enum line_end {
-	LINE_WHOLE,
-	LINE_TORN, /* at the end of the file, maybe of no bytes */
-	LINE_LONG
-};
-
-static enum line_end read_line(struct ledger_reader *r, size_t *ret_len)
-{
-	size_t n = 0;
-	int c;
-
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this reader's own */
-	while ((c = getc_unlocked(r->in)) != EOF && c != '\n' && n < LINE_MAX_BYTES)
-		r->text[n++] = (char)c;
-	*ret_len = n;
-	return c == '\n' ? LINE_WHOLE : c == EOF ? LINE_TORN : LINE_LONG;
+	while (r->lines == NULL) {
+		rc = segments_after(r->dir_fd, r->segment, &next);
+		if (rc != 0)
+			return cannot_read(r, "the ledger's folder", -rc);
+		if (next == 0)
+			return false;
+		r->segment = next;
+		r->line = 0;
+		r->offset = 0;
+		rc = lines_open(r->dir_fd, next, &r->lines);
+		segment_name(next, "jsonl", name);
+		if (rc < 0 && rc != -ENOENT)
+			return cannot_read(r, name, -rc);
+	}
+	return true;
 }
 
 bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 {
 	while (open_next(r)) {
-		size_t n;
-		enum line_end end = read_line(r, &n);
+		struct str text;
+		const enum lines_end end = lines_next(r->lines, &text);
 
-		if (end == LINE_WHOLE) {
-			*ret = (struct ledger_line){.file = r->name,
+		if (end == LINES_LINE) {
+			*ret = (struct ledger_line){.file = lines_name(r->lines),
 						    .line = ++r->line,
-						    .text = {r->text, n},
+						    .text = text,
 						    .segment = r->segment,
 						    .offset = r->offset};
-			r->offset += n + 1;
+			r->offset += text.len + 1;
 			return true;
 		}
-		if (end == LINE_LONG)
+		if (end == LINES_LONG || end == LINES_DAMAGED)
 			diag_error(
 				r->d,
-				((struct span){.file = r->name, .line = r->line + 1}),
-				"a line of over %zu bytes: no event is so long, and what "
-				"follows in this segment is not read",
-				LINE_MAX_BYTES);
-		(void)fclose(r->in);
-		r->in = NULL;
+				((struct span){.file = lines_name(r->lines),
+					       .line = r->line + 1}),
+				end == LINES_LONG
+					? "a line of over a MiB: no event is so long, and "
+					  "what follows in this segment is not read"
+					: "the segment is damaged here, and what follows "
+					  "in it is not read");
+		lines_close(r->lines);
+		r->lines = NULL;
 	}
 	return false;
 }
@@ -147,24 +121,20 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 bool ledger_reader_seek(struct ledger_reader *r, uint32_t segment, uint64_t offset,
 			unsigned line)
 {
-	if (segment == 0 || offset > INT64_MAX)
+	if (segment == 0)
 		return false;
-	if (r->in == NULL || r->segment != segment) {
-		if (r->in != NULL)
-			(void)fclose(r->in);
-		r->in = NULL;
+	if (r->lines == NULL || r->segment != segment) {
+		lines_close(r->lines);
+		r->lines = NULL;
 		r->segment = segment - 1;
 		if (!open_next(r))
 			return false;
-		if (r->segment != segment) {
-			(void)fclose(r->in);
-			r->in = NULL;
-			return false;
-		}
 	}
-	if (offset != r->offset && fseeko(r->in, (off_t)offset, SEEK_SET) != 0)
-		return cannot_read(r, r->name, errno);
-	clearerr(r->in);
+	if (r->segment != segment || !lines_seek(r->lines, offset)) {
+		lines_close(r->lines);
+		r->lines = NULL;
+		return false;
+	}
 	r->offset = offset;
 	r->line = line;
 	return true;

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "record/form.h"
 #include "record/output.h"
+#include "record/seal.h"
 
 #define SEGMENT_MODE 0640
 #define LINE_MAX_ALL (FORM_HEAD_MAX + FORM_LINE_MAX)
@@ -28,6 +29,8 @@ static uint32_t number_of(const char *name)
 	struct str s = str_of(name);
 	uint64_t n;
 
+	if (str_ends_with(s, STR(".jsonl.zst")))
+		s.len -= sizeof(".zst") - 1;
 	if (!str_ends_with(s, STR(".jsonl")))
 		return 0;
 	s.len -= sizeof(".jsonl") - 1;
@@ -82,6 +85,18 @@ int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 	return scan(dir_fd, after, ret, &last);
 }
 
+int segment_give(int dir_fd, int fd)
+{
+	struct stat folder, file;
+
+	if (fstat(dir_fd, &folder) != 0 || fstat(fd, &file) != 0)
+		return -errno;
+	if (folder.st_uid == file.st_uid)
+		return 0;
+	return fchown(fd, folder.st_uid, folder.st_gid) == 0 || errno == EPERM ? 0
+									       : -errno;
+}
+
 int segment_create(int dir_fd, uint32_t number)
 {
 	char name[SEGMENT_NAME_MAX];
@@ -94,7 +109,7 @@ int segment_create(int dir_fd, uint32_t number)
 	if (fd < 0)
 		return -errno;
 	/* The name must survive a power cut as well as the lines do. */
-	if (fsync(dir_fd) != 0) {
+	if (segment_give(dir_fd, fd) != 0 || fsync(dir_fd) != 0) {
 		int rc = -errno;
 
 		(void)close(fd);
@@ -175,31 +190,6 @@ static int move_torn(int dir_fd, uint32_t number, int fd, uint64_t from, uint64_
 	return rc;
 }
 
-/* Lines begin {"v":N,"seq":N, whatever their version. */
-static bool parse_seq(struct str line, uint64_t *ret)
-{
-	static const char before[] = "{\"v\":", between[] = ",\"seq\":";
-	const char *p, *end = line.p + line.len, *digits;
-	uint64_t version;
-
-	if (line.len < sizeof(before) || memcmp(line.p, before, sizeof(before) - 1) != 0)
-		return false;
-	if (line.p[line.len - 1] != '}')
-		return false;
-	digits = line.p + sizeof(before) - 1;
-	for (p = digits; p < end && ascii_is_digit(*p); p++)
-		;
-	if (!parse_u64((struct str){digits, (size_t)(p - digits)}, UINT32_MAX, &version))
-		return false;
-	if ((size_t)(end - p) < sizeof(between) ||
-	    memcmp(p, between, sizeof(between) - 1) != 0)
-		return false;
-	digits = p + sizeof(between) - 1;
-	for (p = digits; p < end && ascii_is_digit(*p); p++)
-		;
-	return parse_u64((struct str){digits, (size_t)(p - digits)}, UINT64_MAX - 1, ret);
-}
-
 /* The sequence number of the line that ends (with its newline) at `end` > 0. */
 static int last_line(int fd, uint64_t end, uint64_t *ret_seq)
 {
@@ -217,7 +207,7 @@ static int last_line(int fd, uint64_t end, uint64_t *ret_seq)
 	if (line == NULL)
 		return -ENOMEM;
 	rc = read_at(fd, line, len, from);
-	if (rc == 0 && !parse_seq((struct str){line, len}, ret_seq))
+	if (rc == 0 && !line_seq((struct str){line, len}, ret_seq))
 		rc = -EBADMSG;
 	free(line);
 	return rc;

@@ -22,6 +22,9 @@ int segments_last(int dir_fd, uint32_t *ret) __attribute__((warn_unused_result))
 int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 	__attribute__((warn_unused_result));
 
+/* A file that root made in another user's folder becomes that user's.  0 or -errno. */
+int segment_give(int dir_fd, int fd) __attribute__((warn_unused_result));
+
 /* Create a segment that does not exist yet; its entry is synced.  A descriptor or -errno. */
 int segment_create(int dir_fd, uint32_t number) __attribute__((warn_unused_result));
 

@@ -142,7 +142,23 @@ says "standard output to a full device" "cannot write standard output: No space 
 
 # ---- where the ledger goes --------------------------------------------------------------------
 run 0 "a new ledger" replay -q -o "$t/led" $demo
-check "a new ledger holds whole lines" [ "$(jsonl "$t/led/000001.jsonl")" -eq "$(wc -l <"$t/a.jsonl")" ]
+grep -v '"type":"seal"' "$t/led/000001.jsonl" >"$t/led.events"
+check "a new ledger holds whole lines" [ "$(jsonl "$t/led/000001.jsonl")" -gt 0 ]
+check "a new ledger holds the events and seals" cmp -s "$t/led.events" "$t/a.jsonl"
+check "and no others" [ "$(wc -l <"$t/led/000001.jsonl")" -gt "$(wc -l <"$t/a.jsonl")" ]
+run 0 "a new ledger is whole" verify "$t/led"
+check "a new ledger is whole without Weir" python3 docs/ledger-check.py "$t/led"
+run 0 "its last seal" seal --ledger "$t/led" --json
+cp "$t/out" "$t/anchors"
+run 0 "a ledger that its anchor fits" verify "$t/led" --anchors "$t/anchors"
+cp -r "$t/led" "$t/cut"
+sed -i '$d' "$t/cut/000001.jsonl"
+truncate -s -8 "$t/cut/000001.tags"
+run 1 "a cut ledger" verify "$t/cut" --anchors "$t/anchors"
+check "a cut ledger is called so" grep -q ': cut: ' "$t/out"
+run 0 "a new key" keygen --keys "$t/keys"
+check "a key's fingerprint" grep -Eqx '([0-9A-F]{4}-){7}[0-9A-F]{4}' "$t/out"
+run 1 "a second key" keygen --keys "$t/keys"
 cp "$t/led/000001.jsonl" "$t/before"
 run 3 "a ledger that exists" replay -q -o "$t/led" $demo
 says "a ledger that exists" "$t/led"

@@ -173,6 +173,9 @@ def replay(weir, case, rules):
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         text, other = (read(os.path.join(folder, part, "000001.jsonl"))
                        for part in ("ledger", "shared"))
+        # Each run seals with a key of its own; the seals' other bytes are the events' digests.
+        text, other = ("\n".join(line for line in part.split("\n") if '"type":"seal"' not in line)
+                       for part in (text, other))
         if shared.returncode != 0 or text != other:
             return [], {"error": "three workers write other bytes"}
         lines = text.splitlines()

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "record/lines.h"
+#include "record/seal.h"
+#include "record/verify_impl.h"
+
+static const char *const faults[FAULT_COUNT] = {
+	[FAULT_CHANGED] = "changed",
+	[FAULT_MISSING] = "missing",
+	[FAULT_INSERTED] = "inserted",
+	[FAULT_REORDERED] = "reordered",
+	[FAULT_CUT] = "cut",
+	[FAULT_FOREIGN_KEY] = "foreign_key",
+	[FAULT_TORN] = "torn",
+	[FAULT_TAGS] = "tags",
+	[FAULT_EDITED_WITH_TAGS] = "edited_with_tags",
+	[FAULT_SIGNATURE] = "signature",
+	[FAULT_RESIGNED] = "resigned",
+	[FAULT_DAMAGED] = "damaged",
+};
+
+const char *ledger_fault_name(enum ledger_fault f)
+{
+	return faults[f];
+}
+
+/* A line as it was read. */
+struct here {
+	struct str line;
+	uint8_t digest[CHAIN_DIGEST], before[CHAIN_DIGEST]; /* H before it */
+	uint64_t seq;                                       /* 0 = it says none */
+	bool is_seal;
+	struct seal seal;
+};
+
+struct walk {
+	const struct verify_cfg *cfg;
+	struct ledger_proof *p;
+	int dir_fd;
+	uint8_t head[CHAIN_DIGEST];
+	bool head_known;
+	uint8_t key[SIGN_KEY];
+	char print[FINGERPRINT_LEN + 1];
+	uint64_t epoch, epoch_from; /* its first line */
+	bool foreign_told;
+	uint8_t previous[CHAIN_DIGEST];
+	bool has_previous, previous_known;
+	uint64_t expect;     /* number of the next line */
+	uint64_t range_from; /* first line behind the last good seal */
+	/* the open segment */
+	const char *name;
+	uint64_t line, first_seq;
+	bool is_first, ended_by_seal, cut_before;
+	struct tag_file tags;
+	uint64_t tag_index;
+	bool tags_short;
+	/* first bad line of the range */
+	bool bad, only_tags;
+	struct ledger_finding fault;
+	/* a good seal at a wrong place: the next line says whether to go on from it */
+	bool pending;
+	struct seal pending_seal;
+	uint8_t pending_digest[CHAIN_DIGEST];
+	int64_t line_us; /* of the last good seal; of the last line at the end */
+	bool stopped;
+	char last[96]; /* beginning of the last line, for its time */
+	size_t last_len;
+	const struct seal *tombstone; /* the ledger begins behind it */
+	bool tombstone_seen;
+};
+
+/* ---- findings ----------------------------------------------------------------------------- */
+
+static void report(struct walk *w, const struct ledger_finding *f)
+{
+	struct ledger_proof *p = w->p;
+
+	if (p->finding_count < VERIFY_FINDINGS_MAX)
+		p->findings[p->finding_count] = *f;
+	p->finding_count++;
+}
+
+static struct ledger_finding finding_here(const struct walk *w, enum ledger_fault fault)
+{
+	struct ledger_finding f = {
+		.fault = fault, .line = w->line, .seq = w->expect, .to_seq = w->expect};
+
+	memcpy(f.segment, w->name, strlen(w->name) + 1);
+	return f;
+}
+
+/* The first bad line of this range; said at its end, when more is known. */
+static void mark(struct walk *w, const struct ledger_finding *f, bool only_tags)
+{
+	if (w->bad && !(w->only_tags && !only_tags && f->seq <= w->fault.seq))
+		return;
+	w->bad = true;
+	w->only_tags = only_tags;
+	w->fault = *f;
+}
+
+static void end_range(struct walk *w)
+{
+	if (w->bad)
+		report(w, &w->fault);
+	w->bad = w->only_tags = false;
+}
+
+static void add_gap(struct walk *w, const struct ledger_gap *g)
+{
+	if (w->p->gap_count < VERIFY_GAPS_MAX)
+		w->p->gaps[w->p->gap_count] = *g;
+	w->p->gap_count++;
+}
+
+/* ---- seals -------------------------------------------------------------------------------- */
+
+static void take_key(struct walk *w, const uint8_t key[SIGN_KEY], uint64_t epoch)
+{
+	memcpy(w->key, key, SIGN_KEY);
+	w->epoch = epoch;
+	fingerprint_format(key, w->print);
+}
+
+static void note_seal(struct walk *w, const struct seal *s)
+{
+	struct ledger_proof *p = w->p;
+
+	p->seals++;
+	p->sealed_seq = s->seq;
+	p->sealed_us = s->time_us;
+	if (w->epoch + 1 > p->epochs)
+		p->epochs = w->epoch + 1;
+	if (p->finding_count == 0) {
+		p->sound_seq = s->seq;
+		p->sound_epoch = w->epoch;
+	}
+	if (s->recovered > 0)
+		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
+						.to_us = s->time_us,
+						.from_seq = s->seq - s->recovered,
+						.to_seq = s->last_seq,
+						.kind = GAP_CRASHED});
+	if (s->has_removed) {
+		p->tombstones++;
+		if (s->removed.last_seq > p->removed_to)
+			p->removed_to = s->removed.last_seq;
+		if (w->tombstone != NULL && s->seq == w->tombstone->seq)
+			w->tombstone_seen = true;
+	}
+	w->line_us = s->time_us;
+	w->stopped = s->cause == SEAL_STOP;
+}
+
+/* Go on behind a seal that its key has signed. */
+static void accept(struct walk *w, const struct seal *s,
+		   const uint8_t digest[CHAIN_DIGEST])
+{
+	end_range(w);
+	seal_head_behind(s, digest, w->head);
+	w->head_known = true;
+	memcpy(w->previous, digest, CHAIN_DIGEST);
+	w->has_previous = w->previous_known = true;
+	w->expect = w->range_from = s->seq + 1;
+	w->tag_index = w->expect - w->first_seq;
+	w->pending = false;
+	w->ended_by_seal = true;
+	note_seal(w, s);
+	if (w->cfg->anchors != NULL && anchors_match(w->cfg->anchors, s->seq, digest))
+		w->p->anchored_seq = s->seq;
+	if (s->has_next_key) {
+		take_key(w, s->next_key, s->epoch + 1);
+		w->epoch_from = w->expect;
+	}
+}
+
+static bool is_ours(const struct walk *w, const struct here *h)
+{
+	return h->seal.epoch == w->epoch && strcmp(h->seal.key, w->print) == 0 &&
+	       seal_check(h->line, &h->seal, w->key);
+}
+
+static bool fits(const struct walk *w, const struct here *h)
+{
+	return w->head_known && h->seal.seq == w->expect &&
+	       memcmp(h->before, h->seal.head, CHAIN_DIGEST) == 0 &&
+	       (!w->previous_known ||
+		(h->seal.has_previous == w->has_previous &&
+		 (!w->has_previous ||
+		  memcmp(h->seal.previous, w->previous, CHAIN_DIGEST) == 0)));
+}
+
+/* Lines and tags agree all the way, and it is not what was sealed. */
+static void mark_range(struct walk *w, const struct here *h)
+{
+	struct ledger_finding f = finding_here(w, FAULT_EDITED_WITH_TAGS);
+
+	f.seq = w->range_from;
+	f.to_seq = h->seal.last_seq;
+	f.line = 0;
+	mark(w, &f, false);
+}
+
+static void look_at_seal(struct walk *w, const struct here *h)
+{
+	struct ledger_finding f;
+
+	if (!is_ours(w, h)) {
+		const bool foreign =
+			h->seal.epoch != w->epoch || strcmp(h->seal.key, w->print) != 0;
+
+		if (w->bad && !w->only_tags)
+			return; /* a line that was moved, or is behind one */
+		if (foreign && w->foreign_told)
+			return;
+		w->foreign_told = w->foreign_told || foreign;
+		f = finding_here(w, foreign ? FAULT_FOREIGN_KEY : FAULT_SIGNATURE);
+		if (w->only_tags && w->fault.seq == w->expect)
+			return; /* the sidecar knows another line here */
+		f.to_seq = w->expect;
+		report(w, &f);
+		return;
+	}
+	if (fits(w, h)) {
+		if (w->bad && w->only_tags) {
+			w->fault.fault = FAULT_TAGS;
+			w->fault.has_line_tag = w->fault.has_tag = false;
+		} else if (!w->bad && w->tags_short) {
+			f = finding_here(w, FAULT_TAGS);
+			mark(w, &f, true);
+		}
+		w->tags_short = false;
+		accept(w, &h->seal, h->digest);
+		return;
+	}
+	if (h->seal.seq < w->range_from)
+		return; /* an old one, put here */
+	if (!w->bad && w->head_known)
+		mark_range(w, h);
+	if (h->seal.seq == w->expect) {
+		accept(w, &h->seal, h->digest);
+		return;
+	}
+	w->pending = true;
+	w->pending_seal = h->seal;
+	memcpy(w->pending_digest, h->digest, CHAIN_DIGEST);
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
+static void read_line(struct str line, struct here *ret)
+{
+	static const char type[] = "\"type\":\"seal\"";
+	const size_t near = line.len < 96 ? line.len : 96;
+
+	/* Not all of it: a seal is large, and few lines are one. */
+	ret->line = line;
+	ret->seq = 0;
+	chain_digest(line.p, line.len + 1, ret->digest);
+	(void)line_seq(line, &ret->seq);
+	ret->is_seal = memmem(line.p, near, type, sizeof(type) - 1) != NULL &&
+		       seal_parse(line, &ret->seal);
+}
+
+/* A whole segment, or its end, is not there: the first line of this one says how much. */
+static void look_at_first(struct walk *w, const struct here *h)
+{
+	uint8_t tag[CHAIN_TAG];
+	struct ledger_finding f;
+
+	w->is_first = false;
+	w->first_seq = w->expect;
+	w->tag_index = 0;
+	if (h->seq > w->expect &&
+	    (!tag_file_at(&w->tags, 0, tag) || memcmp(tag, h->digest, CHAIN_TAG) == 0)) {
+		f = finding_here(w, w->cut_before ? FAULT_CUT : FAULT_MISSING);
+		f.to_seq = h->seq - 1;
+		mark(w, &f, false);
+		end_range(w);
+		w->expect = w->range_from = w->first_seq = h->seq;
+		w->head_known = w->previous_known = false;
+	}
+}
+
+static void look_at_place(struct walk *w, const struct here *h)
+{
+	uint8_t tag[CHAIN_TAG];
+	const bool has = tag_file_at(&w->tags, w->tag_index, tag);
+	const bool differs = has && memcmp(tag, h->digest, CHAIN_TAG) != 0;
+	struct ledger_finding f;
+
+	if (!has)
+		w->tags_short = true;
+	if (!differs && h->seq == w->expect)
+		return;
+	if (w->bad && !w->only_tags)
+		return;
+	f = finding_here(w, h->seq > w->expect                  ? FAULT_MISSING
+			    : h->seq != 0 && h->seq < w->expect ? FAULT_INSERTED
+								: FAULT_CHANGED);
+	if (differs) {
+		f.has_line_tag = f.has_tag = true;
+		memcpy(f.line_tag, h->digest, CHAIN_TAG);
+		memcpy(f.tag, tag, CHAIN_TAG);
+	}
+	/* A line that says its own number right may be right, and the sidecar wrong. */
+	mark(w, &f, h->seq == w->expect);
+}
+
+static void note_generation(struct ledger_proof *p, struct str line)
+{
+	static const char key[] = "\"generation\":\"";
+	const size_t near = line.len < 256 ? line.len : 256;
+	const char *at = memmem(line.p, near, key, sizeof(key) - 1);
+	const char *end;
+	size_t n;
+
+	if (at == NULL)
+		return;
+	at += sizeof(key) - 1;
+	end = memchr(at, '"', line.len - (size_t)(at - line.p));
+	n = end == NULL ? 0 : (size_t)(end - at);
+	if (n == 0 || n >= GENERATION_TEXT)
+		return;
+	for (size_t i = p->generation_count; i > 0; i--)
+		if (memcmp(p->generations[i - 1], at, n) == 0 &&
+		    p->generations[i - 1][n] == '\0')
+			return;
+	if (p->generation_count == VERIFY_GENERATIONS_MAX)
+		return;
+	memcpy(p->generations[p->generation_count], at, n);
+	p->generations[p->generation_count++][n] = '\0';
+}
+
+static void note_stop(struct walk *w, struct str line)
+{
+	int64_t us = 0;
+
+	if (w->stopped && line_time(line, &us))
+		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
+						.to_us = us,
+						.from_seq = w->expect - 1,
+						.to_seq = w->expect,
+						.kind = GAP_STOPPED});
+	w->stopped = false;
+}
+
+static void take_line(struct walk *w, struct str line)
+{
+	struct here h;
+
+	w->line++;
+	read_line(line, &h);
+	if (w->pending && h.seq == w->pending_seal.seq + 1)
+		accept(w, &w->pending_seal, w->pending_digest);
+	w->pending = false;
+	if (w->is_first)
+		look_at_first(w, &h);
+	memcpy(h.before, w->head, CHAIN_DIGEST);
+	w->ended_by_seal = false;
+	note_stop(w, line);
+	note_generation(w->p, line);
+	look_at_place(w, &h);
+	w->last_len = line.len < sizeof(w->last) ? line.len : sizeof(w->last);
+	memcpy(w->last, line.p, w->last_len);
+	chain_add(w->head, h.digest);
+	if (h.is_seal) {
+		const uint64_t at = w->expect;
+
+		look_at_seal(w, &h);
+		if (w->expect != at)
+			goto counted; /* accepted: the place is known */
+	}
+	w->expect++;
+	w->tag_index++;
+counted:
+	w->p->lines++;
+	w->p->last_seq = w->expect - 1;
+}
+
+/* ---- segments ----------------------------------------------------------------------------- */
+
+static void end_of_lines(struct walk *w, enum lines_end end, bool is_last)
+{
+	struct ledger_finding f;
+	uint8_t tag[CHAIN_TAG];
+
+	w->line++;
+	f = finding_here(w, end == LINES_TORN ? FAULT_TORN : FAULT_DAMAGED);
+	if (end != LINES_END) {
+		mark(w, &f, false);
+	} else if (!w->bad && tag_file_at(&w->tags, w->tag_index, tag)) {
+		/* The sidecar knows of more lines. */
+		f.fault = FAULT_CUT;
+		mark(w, &f, false);
+	}
+	w->cut_before = !is_last && !w->ended_by_seal;
+}
+
+static int walk_segment(struct walk *w, uint32_t number, bool is_last)
+{
+	enum lines_end end;
+	struct lines *l;
+	struct str line;
+	int rc = lines_open(w->dir_fd, number, &l);
+
+	if (rc < 0)
+		return rc;
+	tag_file_open(&w->tags, w->dir_fd, number);
+	w->name = lines_name(l);
+	w->line = w->tag_index = 0;
+	w->is_first = true;
+	w->tags_short = false;
+	while ((end = lines_next(l, &line)) == LINES_LINE)
+		take_line(w, line);
+	if (w->is_first) /* without a line */
+		w->first_seq = w->expect;
+	end_of_lines(w, end, is_last);
+	tag_file_close(&w->tags);
+	lines_close(l);
+	w->p->segments++;
+	return 0;
+}
+
+static void end_of_ledger(struct walk *w)
+{
+	int64_t us = w->line_us;
+
+	if (w->pending)
+		accept(w, &w->pending_seal, w->pending_digest);
+	end_range(w);
+	w->p->last_epoch = w->epoch;
+	w->p->unsealed = w->expect - w->range_from;
+	if (w->p->unsealed == 0)
+		return;
+	(void)line_time((struct str){w->last, w->last_len}, &us);
+	add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
+					.to_us = us,
+					.from_seq = w->range_from,
+					.to_seq = w->expect - 1,
+					.kind = GAP_TAIL});
+}
+
+/* An anchor that is nowhere in the ledger. */
+static void look_for_anchors(struct walk *w, uint64_t begins)
+{
+	struct anchors *a = w->cfg->anchors;
+	struct ledger_proof *p = w->p;
+
+	p->anchors = a == NULL ? 0 : a->count;
+	for (size_t i = 0; i < p->anchors; i++) {
+		const struct anchor *one = &a->list[i];
+		struct ledger_finding f = {.to_seq = one->seq};
+
+		if (one->found)
+			continue;
+		if (one->seq < begins) {
+			p->anchors_older++;
+			continue;
+		}
+		if (one->seq > p->last_seq) {
+			f.fault = FAULT_CUT;
+			f.seq = p->last_seq + 1;
+		} else if (p->finding_count > 0) {
+			continue; /* the walk has said it */
+		} else {
+			f.fault = FAULT_RESIGNED;
+			f.seq = p->anchored_seq < one->seq ? p->anchored_seq + 1 : 1;
+			if (one->epoch == w->epoch && w->epoch_from > f.seq)
+				f.seq = w->epoch_from;
+		}
+		if (f.seq <= p->sound_seq)
+			p->sound_seq = f.seq - 1;
+		report(w, &f);
+		return;
+	}
+}
+
+/* ---- the beginning ------------------------------------------------------------------------ */
+
+static int read_root(struct walk *w)
+{
+	char text[1024];
+	ssize_t n;
+	int fd;
+
+	w->p->key_given = w->cfg->root != NULL;
+	if (w->cfg->root != NULL) {
+		take_key(w, w->cfg->root, 0);
+	} else {
+		uint8_t key[SIGN_KEY];
+
+		fd = openat(w->dir_fd, "ledger.pub",
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+		if (fd >= 0)
+			(void)close(fd);
+		if (n < 0 || !sign_pem_parse((struct str){text, (size_t)n}, key))
+			return -ENOKEY;
+		take_key(w, key, 0);
+	}
+	memcpy(w->p->root, w->print, sizeof(w->print));
+	chain_start(w->key, w->head);
+	w->head_known = w->previous_known = true;
+	w->expect = w->range_from = w->epoch_from = 1;
+	return 0;
+}
+
+/* A ledger whose beginning was removed: what the seals say of that. */
+static int begin_late(struct walk *w, uint32_t first, struct seal *tombstone)
+{
+	uint64_t begins = 1;
+	int rc = ledger_beginning(w->dir_fd, first, &begins, tombstone);
+
+	w->p->first_seq = begins;
+	if (rc < 0 || begins <= 1)
+		return rc;
+	epochs_read(w->dir_fd, w->key, &w->epoch);
+	take_key(w, w->key, w->epoch);
+	if (tombstone->has_removed) {
+		w->tombstone = tombstone;
+		memcpy(w->head, tombstone->removed.head, CHAIN_DIGEST);
+		w->previous_known = false;
+		w->expect = w->range_from = w->epoch_from = begins;
+	}
+	return 0;
+}
+
+/* The lines before were removed, says a seal that nobody signed. */
+static void doubt_tombstone(struct walk *w)
+{
+	struct ledger_finding f = {
+		.fault = FAULT_MISSING, .seq = 1, .to_seq = w->p->first_seq - 1};
+
+	if (w->tombstone == NULL || w->tombstone_seen)
+		return;
+	report(w, &f);
+	w->p->sound_seq = 0;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct ledger_finding *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static int walk_all(struct walk *w)
+{
+	struct seal tombstone = {.seq = 0};
+	uint32_t number = 0, next = 0;
+	int rc = segments_after(w->dir_fd, 0, &next);
+
+	if (rc == 0 && next == 0)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = read_root(w);
+	if (rc == 0)
+		rc = begin_late(w, next, &tombstone);
+	while (rc == 0 && next != 0) {
+		number = next;
+		rc = segments_after(w->dir_fd, number, &next);
+		if (rc == 0)
+			rc = walk_segment(w, number, next == 0);
+		if (rc == -ENOENT) /* compressed or removed meanwhile */
+			rc = 0;
+	}
+	if (rc < 0)
+		return rc;
+	end_of_ledger(w);
+	doubt_tombstone(w);
+	look_for_anchors(w, w->p->first_seq);
+	return name_faults(w->dir_fd, w->p);
+}
+
+int ledger_verify(const struct verify_cfg *cfg, struct ledger_proof *ret)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (w == NULL)
+		return -ENOMEM;
+	memset(ret, 0, sizeof(*ret));
+	w->cfg = cfg;
+	w->p = ret;
+	w->tags.fd = -1;
+	w->name = "";
+	w->dir_fd = open(cfg->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = w->dir_fd < 0 ? -errno : walk_all(w);
+	if (w->dir_fd >= 0)
+		(void)close(w->dir_fd);
+	free(w);
+	if (rc == 0 && ret->finding_count > 0) {
+		const size_t n = ret->finding_count < VERIFY_FINDINGS_MAX
+					 ? ret->finding_count
+					 : VERIFY_FINDINGS_MAX;
+
+		qsort(ret->findings, n, sizeof(ret->findings[0]), by_seq);
+	}
+	return rc;
+}
