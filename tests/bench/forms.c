@@ -40,7 +40,7 @@ static double now(void)
 
 static void one(struct work *w, enum step step, const char *p, size_t len)
 {
-	const struct ledger_line line = {"bench", 1, {p, len}};
+	const struct ledger_line line = {.file = "bench", .line = 1, .text = {p, len}};
 	size_t n = 0;
 
 	w->lines++;

@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct diag *d = diag_create();
 	/* A copy of exactly its size: a read past its end is seen. */
 	char *copy = malloc(size == 0 ? 1 : size);
-	struct ledger_line line = {"000001.jsonl", 7, {copy, size}};
+	struct ledger_line line = {
+		.file = "000001.jsonl", .line = 7, .text = {copy, size}};
 	enum line_answer answer;
 	size_t n;
 

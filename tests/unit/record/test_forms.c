@@ -21,7 +21,8 @@ static char form[CEF_LINE_MAX > ASIM_LINE_MAX ? CEF_LINE_MAX : ASIM_LINE_MAX];
 static enum line_answer read_line(const char *p, size_t len)
 {
 	struct diag *d = diag_create();
-	const struct ledger_line line = {"000001.jsonl", 4, {p, len}};
+	const struct ledger_line line = {
+		.file = "000001.jsonl", .line = 4, .text = {p, len}};
 	enum line_answer a;
 
 	assert_non_null(d);
