@@ -37,6 +37,7 @@ static int parse(const char *command, int argc, char *argv[], struct options *o)
 {
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1)
 		switch (c) { // NOLINT(concurrency-mt-unsafe): one thread
 		case 'c':

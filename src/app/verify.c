@@ -41,6 +41,7 @@ static int parse(int argc, char *argv[], struct options *o)
 {
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		switch (c) { // NOLINT(concurrency-mt-unsafe): one thread
 		case OPTION_KEY:
@@ -150,8 +151,7 @@ static const char *const meanings[FAULT_COUNT] = {
 	[FAULT_TORN] = "a last line without its end",
 	[FAULT_TAGS] = "the sidecar does not fit; the lines are those that were sealed",
 	[FAULT_EDITED_WITH_TAGS] =
-		"not what was sealed, and the sidecar was changed with it: somewhere in "
-		"these lines",
+		"not what was sealed, with its tags: somewhere in these lines",
 	[FAULT_SIGNATURE] = "a seal that its key did not sign",
 	[FAULT_RESIGNED] = "sealed anew: an anchor says otherwise",
 	[FAULT_DAMAGED] = "the segment cannot be read on",

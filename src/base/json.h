@@ -61,25 +61,25 @@ static inline __attribute__((always_inline)) void json_string(struct json *j,
 {
 	const struct str k = str_of(key);
 	const size_t space = j->size - j->len;
-	char *at = j->buf + j->len;
+	char *to = j->buf + j->len;
 
 	if (s.p == NULL)
 		return;
 	if (!j->full && s.len <= space && space - s.len >= k.len + 6) {
-		*at = ',';
-		at += j->comma;
+		*to = ',';
+		to += j->comma;
 		if (k.p != NULL) {
-			*at++ = '"';
-			memcpy(at, k.p, k.len);
-			at += k.len;
-			*at++ = '"';
-			*at++ = ':';
+			*to++ = '"';
+			memcpy(to, k.p, k.len);
+			to += k.len;
+			*to++ = '"';
+			*to++ = ':';
 		}
-		*at++ = '"';
-		if (json_copy_plain(at, s.p, s.len)) {
-			at += s.len;
-			*at++ = '"';
-			j->len = (size_t)(at - j->buf);
+		*to++ = '"';
+		if (json_copy_plain(to, s.p, s.len)) {
+			to += s.len;
+			*to++ = '"';
+			j->len = (size_t)(to - j->buf);
 			j->comma = true;
 			return;
 		}

@@ -115,7 +115,7 @@ const struct schema_row schema_rows[] = {
 	 AT(ledger.seal_us), 0, 0, "10s", "longest time that a line stays unsealed"},
 	{"ledger.seal_events", SCHEMA_COUNT, 0, 10, 1000000, AT(ledger.seal_events), 0, 0,
 	 "1000", "lines after which a seal is written"},
-	{"ledger.epoch", SCHEMA_DURATION, 0, SECOND, 86400 * 366 * SECOND,
+	{"ledger.epoch", SCHEMA_DURATION, 0, SECOND, SECOND * 86400 * 366,
 	 AT(ledger.epoch_us), 0, 0, "1h",
 	 "life of a signing key; then the next is named and the old one erased"},
 	{"ledger.sync", SCHEMA_DURATION, 0, SECOND / 100, 3600 * SECOND,

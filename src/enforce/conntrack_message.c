@@ -321,8 +321,10 @@ static void put_recall(struct message *m, unsigned type, const struct tuple *t,
 	memcpy(m->bytes + at, &h, sizeof(h));
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): written through a pointer within a struct */
 size_t conntrack_recall_build(const struct conn_report *r, uint32_t mask,
 			      uint8_t buf[CONNTRACK_RECALL_MAX])
+/* NOLINTEND(readability-non-const-parameter) */
 {
 	const bool translated = r->nat_src_port != 0;
 	const struct tuple orig = {.src = r->src,

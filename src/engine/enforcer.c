@@ -113,7 +113,7 @@ static void put_line(struct enforcer *e, const char *tail, size_t len)
 static void put_rollup(void *arg, const struct rollup_event *r)
 {
 	struct enforcer *e = arg;
-	char line[FORM_LINE_MAX];
+	char line[FORM_LINE_MAX] = "";
 
 	put_line(e, line, form_rollup(r, &e->origin, line, sizeof(line)));
 }

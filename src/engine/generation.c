@@ -551,7 +551,7 @@ void generation_describe(const struct generation *g, struct subject *s,
 
 bool generation_is_edge(const struct generation *g, int64_t us)
 {
-	const struct policy_hours nowhere = {.zone = NULL};
+	const struct policy_hours no_hours = {.zone = NULL};
 	const struct config *c = g->config;
 
 	for (size_t i = 0; i < c->site_count; i++) {
@@ -564,7 +564,7 @@ bool generation_is_edge(const struct generation *g, int64_t us)
 		if (policy_is_edge(g->policy, &site, us))
 			return true;
 	}
-	return policy_is_edge(g->policy, &nowhere, us);
+	return policy_is_edge(g->policy, &no_hours, us);
 }
 
 void generation_describe_cb(void *arg, struct subject *s, struct service *svc,

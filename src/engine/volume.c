@@ -279,6 +279,10 @@ static void tell(const struct key *k, int64_t now_us, const struct volume_names 
 		 volume_put *put, void *arg)
 {
 	const struct vocabulary *w = names->vocabulary;
+	struct rule_place place = {.line = 0};
+
+	if (names->policy != NULL)
+		place = policy_rule(names->policy, k->rule);
 	const struct rollup_event e = {
 		.time_us = now_us,
 		.principal = {k->principal, k->principal_len},
@@ -288,8 +292,7 @@ static void tell(const struct key *k, int64_t now_us, const struct volume_names 
 		.has_role = k->has_role,
 		.role = (enum role)k->role,
 		.gate = (enum gate)k->gate,
-		.rule = names->policy == NULL ? (struct rule_place){.line = 0}
-					      : policy_rule(names->policy, k->rule),
+		.rule = place,
 		.verdict = (enum verdict)k->verdict,
 		.would = (enum verdict)k->would,
 		.reason = (enum verdict_reason)k->reason,

@@ -34,6 +34,23 @@ static bool read_one(struct str line, struct anchor *ret)
 	return true;
 }
 
+static int keep(struct anchors *a, size_t *room, const struct anchor *one)
+{
+	if (a->count == *room) {
+		struct anchor *more;
+
+		*room = *room == 0 ? 256 : 2 * *room;
+		more = *room > 2 * (size_t)ANCHORS_MAX
+			       ? NULL
+			       : realloc(a->list, *room * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		a->list = more;
+	}
+	a->list[a->count++] = *one;
+	return 0;
+}
+
 int anchors_parse(struct str text, struct anchors *ret)
 {
 	struct anchors a = {.count = 0};
@@ -46,21 +63,9 @@ int anchors_parse(struct str text, struct anchors *ret)
 
 		if (!read_one((struct str){text.p, len}, &one)) {
 			a.other_lines++;
-		} else {
-			if (a.count == room) {
-				struct anchor *more;
-
-				room = room == 0 ? 256 : 2 * room;
-				more = room > 2 * (size_t)ANCHORS_MAX
-					       ? NULL
-					       : realloc(a.list, room * sizeof(*more));
-				if (more == NULL) {
-					anchors_finish(&a);
-					return -ENOMEM;
-				}
-				a.list = more;
-			}
-			a.list[a.count++] = one;
+		} else if (keep(&a, &room, &one) != 0) {
+			anchors_finish(&a);
+			return -ENOMEM;
 		}
 		text.p += end == NULL ? len : len + 1;
 		text.len -= end == NULL ? len : len + 1;

@@ -108,6 +108,7 @@ static size_t read_some(struct lines *l, char *buf, size_t size)
 	return n < 0 ? 0 : (size_t)n;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library writes there */
 static size_t unpack_some(struct lines *l, char *buf, size_t size)
 {
 	ZSTD_outBuffer out = {.dst = buf, .size = size};

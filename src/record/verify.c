@@ -556,7 +556,7 @@ static int by_seq(const void *a, const void *b)
 static int walk_all(struct walk *w)
 {
 	struct seal tombstone = {.seq = 0};
-	uint32_t number = 0, next = 0;
+	uint32_t number, next = 0;
 	int rc = segments_after(w->dir_fd, 0, &next);
 
 	if (rc == 0 && next == 0)
