@@ -221,6 +221,12 @@ static void tell_ends_and_connectors(const struct flow_event *e, struct event_di
 	const struct service *svc = e->service;
 
 	d->proxied = str_equal(e->method, STR("CONNECT"));
+	d->principal = e->principal;
+	d->start_us = e->start_us;
+	d->packets_out = e->packets_out;
+	d->bytes_out = e->bytes_out;
+	d->packets_in = e->packets_in;
+	d->bytes_in = e->bytes_in;
 	d->client = e->src;
 	d->server = e->dst;
 	d->direction = e->direction;
@@ -326,13 +332,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.flow_id = fl->id,
 		.in_scope = cf->subject.in_scope,
 		.time_us = w->now_us,
-		.start_us = e.start_us,
-		.packets_out = e.packets_out,
-		.bytes_out = e.bytes_out,
-		.packets_in = e.packets_in,
-		.bytes_in = e.bytes_in,
 		.host = e.host,
-		.principal = e.principal,
 		.word = summary_word(&cf->service, e.host, word),
 	};
 

@@ -20,19 +20,16 @@ int tags_open(struct tags *t, int dir_fd, uint32_t number, uint64_t lines)
 {
 	char name[SEGMENT_NAME_MAX];
 	struct stat st;
-	int fd, rc = 0;
+	int fd, rc;
 
 	segment_name(number, "tags", name);
 	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0640);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) != 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = -EBADMSG;
-	else if ((uint64_t)st.st_size > lines * CHAIN_TAG &&
-		 ftruncate(fd, (off_t)(lines * CHAIN_TAG)) != 0)
+	rc = fstat(fd, &st) != 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EBADMSG;
+	if (rc == 0 && (uint64_t)st.st_size > lines * CHAIN_TAG &&
+	    ftruncate(fd, (off_t)(lines * CHAIN_TAG)) != 0)
 		rc = -errno;
 	if (rc == 0)
 		rc = segment_give(dir_fd, fd);

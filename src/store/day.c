@@ -441,7 +441,7 @@ static int64_t floor_to(int64_t us, int64_t unit)
 
 static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 {
-	int64_t key[SUMS_KEYS_MAX], values[SUMS_VALUES_MAX] = {0};
+	int64_t key[SUMS_KEYS_MAX] = {0}, values[SUMS_VALUES_MAX] = {0};
 	const struct sums_one one = {key, 1, row[FIELD_TIME], row[FIELD_TIME], values};
 
 	for (size_t i = 0; i < w->added.count; i++)

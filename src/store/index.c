@@ -70,9 +70,9 @@ static struct day *add_day(struct store *s, const struct day *d)
 /* Call it for each file of the index; its answer other than 0 ends that. */
 static int each_file(struct store *s, int (*call)(struct store *s, struct day *d))
 {
-	DIR *list = opendir(s->folder);
+	DIR *list = s->folder == NULL ? NULL : opendir(s->folder);
 	struct dirent *e;
-	int rc = list == NULL ? -errno : 0;
+	int rc = s->folder == NULL ? -ENOENT : list == NULL ? -errno : 0;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of its own */
 	while (rc == 0 && (e = readdir(list)) != NULL) {

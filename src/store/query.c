@@ -923,5 +923,8 @@ void query_result_finish(struct query_result *r)
 	free(r->lines);
 	strings_destroy(r->texts);
 	sums_destroy(r->groups);
-	*r = (struct query_result){0};
+	r->lines = NULL;
+	r->texts = NULL;
+	r->groups = NULL;
+	r->line_count = 0;
 }

@@ -145,7 +145,7 @@ static FILE *segment(const char *dir, uint64_t number)
 	out = fopen(path, "we");
 	if (out == NULL) {
 		perror(path);
-		exit(3);
+		exit(3); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
 	return out;
 }

@@ -83,7 +83,7 @@ static void must(bool ok, const char *what)
 	if (ok)
 		return;
 	(void)printf("Bail out! %s: %s\n", what, strerrordesc_np(errno));
-	exit(3);
+	exit(3); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static uint64_t draw(struct bench *b, uint64_t below)
