@@ -509,7 +509,7 @@ static void cover_line(struct day_cover *c, const struct ledger_line *line,
 int day_add(struct day *d, const struct ledger_line *line, const struct line_values *v)
 {
 	struct day_writer *w = d->writer;
-	int64_t row[FIELDS_MAX];
+	int64_t row[FIELDS_MAX] = {0};
 	int rc;
 
 	if (v != NULL) {

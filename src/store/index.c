@@ -70,12 +70,12 @@ static struct day *add_day(struct store *s, const struct day *d)
 /* Call it for each file of the index; its answer other than 0 ends that. */
 static int each_file(struct store *s, int (*call)(struct store *s, struct day *d))
 {
-	DIR *list = s->folder == NULL ? NULL : opendir(s->folder);
+	DIR *list = opendir(s->folder);
 	struct dirent *e;
-	int rc = s->folder == NULL ? -ENOENT : list == NULL ? -errno : 0;
+	int rc = list == NULL ? -errno : 0;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of its own */
-	while (rc == 0 && (e = readdir(list)) != NULL) {
+	while (list != NULL && rc == 0 && (e = readdir(list)) != NULL) {
 		struct day d = {0};
 
 		if (day_name_parse(e->d_name, &d))

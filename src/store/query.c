@@ -894,6 +894,18 @@ static int run_once(struct store *s, const struct query *q, struct diag *d,
 	return rc;
 }
 
+static int trouble(const struct store *s, struct diag *d, int rc)
+{
+	if (rc == -E2BIG)
+		diag_error(d, (struct span){.file = store_folder(s)},
+			   "more than %d different inner fields (detail.X) at once",
+			   EXTRAS_MAX);
+	else
+		diag_error(d, (struct span){.file = store_folder(s)}, "%s",
+			   rc > 0 ? "is damaged again" : strerrordesc_np(-rc));
+	return rc > 0 ? -EBADMSG : rc;
+}
+
 int query_run(struct store *s, const struct query *q, struct diag *d,
 	      struct query_result *ret)
 {
@@ -902,20 +914,14 @@ int query_run(struct store *s, const struct query *q, struct diag *d,
 	if (rc > 0) {
 		query_result_finish(ret);
 		rc = store_rebuild(s, d, "damaged");
-		if (rc == 0)
-			rc = run_once(s, q, d, ret);
+		if (rc != 0)
+			return rc;
+		rc = run_once(s, q, d, ret);
 	}
 	if (rc == 0)
 		return 0;
-	if (rc == -E2BIG)
-		diag_error(d, (struct span){.file = store_folder(s)},
-			   "more than %d different inner fields (detail.X) at once",
-			   EXTRAS_MAX);
-	else
-		diag_error(d, (struct span){.file = store_folder(s)}, "%s",
-			   rc > 0 ? "is damaged again" : strerrordesc_np(-rc));
 	query_result_finish(ret);
-	return rc > 0 ? -EBADMSG : rc;
+	return trouble(s, d, rc);
 }
 
 void query_result_finish(struct query_result *r)
@@ -923,8 +929,5 @@ void query_result_finish(struct query_result *r)
 	free(r->lines);
 	strings_destroy(r->texts);
 	sums_destroy(r->groups);
-	r->lines = NULL;
-	r->texts = NULL;
-	r->groups = NULL;
-	r->line_count = 0;
+	*r = (struct query_result){0};
 }
