@@ -130,8 +130,8 @@ struct config {
 		const char *dir; /* NULL = none configured */
 		uint64_t segment_bytes;
 		bool dns_events;
-		bool rollup; /* count allowed connections that are not in scope */
-		const char *keys;     /* NULL = "DIR.keys" */
+		bool rollup;      /* count allowed connections that are not in scope */
+		const char *keys; /* NULL = "DIR.keys" */
 		uint32_t seal_events; /* a seal after so many lines */
 		int64_t seal_us;      /* and after so much time */
 		int64_t epoch_us;     /* life of a key */
