@@ -17,6 +17,8 @@
 #include "engine/archive.h"
 #include "engine/selfcheck.h"
 #include "match/zone.h"
+#include "record/ledger.h"
+#include "record/sign.h"
 #include "report/summary.h"
 
 struct options {
@@ -218,9 +220,23 @@ static uint64_t count_malformed(const struct worker_stats *st)
 	return n;
 }
 
+/* The ledger that was written. */
+struct written {
+	const char *dir;               /* NULL = none */
+	char key[FINGERPRINT_LEN + 1]; /* that sealed it; empty = it is not sealed */
+};
+
+static void note_key(const struct ledger *l, struct written *w)
+{
+	struct ledger_state st;
+
+	if (ledger_state(l, &st))
+		fingerprint_format(st.root_public, w->key);
+}
+
 static int show_result(const struct options *o, const struct generation *g,
 		       const struct replay_cfg *rc, const struct replay_result *res,
-		       const struct summary *sum, const char *dir)
+		       const struct summary *sum, const struct written *w)
 {
 	const char *troubles[SELFCHECK_COUNT];
 	struct summary_frame f = {
@@ -237,7 +253,8 @@ static int show_result(const struct options *o, const struct generation *g,
 		.zone = o->zone != NULL             ? o->zone
 			: g->config->site_count > 0 ? g->config->sites[0].zone
 						    : NULL,
-		.ledger = dir,
+		.ledger = w->dir,
+		.key = w->key[0] == '\0' ? NULL : w->key,
 	};
 
 	for (unsigned i = 0; i < SELFCHECK_COUNT; i++)
@@ -314,8 +331,8 @@ static int run_with(struct options *o, const struct generation *g,
 	struct summary_cfg sc = {.policy = g->policy, .vocabulary = &g->vocabulary};
 	struct replay_result *res = calloc(1, sizeof(*res));
 	struct show show = {.summary = summary_create(&sc)};
-	const char *dir;
-	struct ledger *l = open_output(o, g->config, &dir);
+	struct written w = {.dir = NULL};
+	struct ledger *l = open_output(o, g->config, &w.dir);
 	struct replay_cfg rc = {.generation = g,
 				.identity = identity,
 				.captures = captures,
@@ -339,12 +356,13 @@ static int run_with(struct options *o, const struct generation *g,
 	if (nothing_read(res, count)) {
 		if (show.progress)
 			(void)fprintf(stderr, "\r\033[K");
-		ledger_discard(l, dir);
+		ledger_discard(l, w.dir);
 		l = NULL;
 		code = report_trouble(res, count);
 		goto out;
 	}
-	rc_keep = dir == NULL ? 0 : keep_generation(o, g, dir);
+	rc_keep = w.dir == NULL ? 0 : keep_generation(o, g, w.dir);
+	note_key(l, &w);
 	rc_close = ledger_close(l);
 	l = NULL;
 	if (show.progress)
@@ -359,7 +377,7 @@ static int run_with(struct options *o, const struct generation *g,
 		goto out; /* it was said */
 	code = EXIT_FINE;
 	if (o->events_file == NULL && !o->quiet)
-		code = show_result(o, g, &rc, res, show.summary, dir);
+		code = show_result(o, g, &rc, res, show.summary, &w);
 	if (code == EXIT_FINE)
 		code = report_trouble(res, count);
 	else

@@ -569,6 +569,11 @@ void summary_print(const struct summary *s, const struct summary_frame *f, FILE 
 		(void)fprintf(out, "CHECK        %s\n", f->troubles[i]);
 	if (f->ledger != NULL)
 		(void)fprintf(out, "ledger       %s\n", f->ledger);
+	if (f->ledger != NULL && f->key != NULL)
+		(void)fprintf(out,
+			      "             sealed with key %s; no seal of it is kept "
+			      "elsewhere (weir seal)\n",
+			      f->key);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -670,6 +675,8 @@ static void json_all(const struct summary *s, const struct summary_frame *f,
 	}
 	if (f->ledger != NULL)
 		json_cstring(j, "ledger", f->ledger);
+	if (f->ledger != NULL && f->key != NULL)
+		json_cstring(j, "key", f->key);
 	json_object_end(j);
 	json_raw(j, "\n", 1);
 }

@@ -41,8 +41,9 @@ struct summary_frame {
 	const char *generation;
 	uint64_t frames, bytes, malformed, damaged;
 	int64_t first_us, last_us;
-	const struct zone *zone;     /* in which times are shown; NULL = UTC */
-	const char *ledger;          /* folder; NULL = none */
+	const struct zone *zone; /* in which times are shown; NULL = UTC */
+	const char *ledger;      /* folder; NULL = none */
+	const char *key;         /* fingerprint of the key that sealed it; NULL = none */
 	const char *const *troubles; /* that it stands where it should not; sentences */
 	size_t trouble_count;
 };

@@ -31,7 +31,7 @@ static void demand_number(enum field_kind kind, const struct value *v)
 		demand(value_parse(kind, text, &again) && again == v->number);
 }
 
-static void ask(const struct line_values *v, struct str text, char *negated)
+static void ask(const struct line_values *v, struct str text, const char *negated)
 {
 	static struct filter yes, no;
 

@@ -191,6 +191,8 @@ class Recount:
     def all(self, folder):
         self.head()
         self.check(re.findall(r"^ledger       (.*)$", self.text, re.M) == [folder], "ledger")
+        keys = [e["key"] for e in self.events if e["type"] == "seal"][-1:]
+        self.check(re.findall(r"^ {13}sealed with key ([0-9A-F-]+); ", self.text, re.M) == keys, "key")
         self.names()
         self.table()
         self.reasons()
