@@ -106,8 +106,7 @@ static void every_key_of_the_groups_is_held(void **state)
 {
 	/* of a later version: without effect now */
 	static const char *const later[] = {"ledger.keep", "ledger.keep_size",
-					    "ledger.when_full", "ledger.seal",
-					    "ledger.anchor"};
+					    "ledger.when_full", "ledger.anchor"};
 	static const char *const groups[] = {"ledger.", "limits.", "capture.", "control.",
 					     "dns."};
 	char *text = NULL, *save = NULL;

@@ -60,7 +60,7 @@ static void test_the_longest_lines_fit(void **state)
 
 	(void)state;
 	for (size_t t = 0; t < 4; t++)
-		for (size_t f = 0; f < 30; f++) {
+		for (size_t f = 0; f < 25; f++) {
 			size_t len = longest(types[t], names[f / 5], fills[f % 5]);
 			size_t n = 0;
 
