@@ -63,14 +63,14 @@ class Host(GatewayCase):
         self.assertFalse(self.lab.tls(DENIED).ok)
 
     def test_events_of_a_run(self):
-        """The ledger begins and ends with the program's own events, and fits the schema."""
+        """The ledger begins and ends with the program's own events, under a seal, and fits the schema."""
         weir = self.new_weir().start()
         answer = self.lab.tls(ALLOWED)
         self.assertTrue(answer.ok)
         weir.ledger.flow(answer.port, "end", 10)
         self.assertEqual(weir.stop(), 0)
         events = weir.ledger.events()
-        self.assertEqual((events[0]["type"], events[-1]["type"]), ("system", "system"))
+        self.assertEqual([e["type"] for e in (events[0], *events[-2:])], ["system", "system", "seal"])
         self.assertEqual({e["sensor"] for e in events}, {"lab-gw"})
         self.assertEqual([e["seq"] for e in events], list(range(1, len(events) + 1)))
         self.assertEqual(weir.faults(), "")
