@@ -110,6 +110,12 @@ class Translated(GatewayCase):
         self.assertNotEqual(answer.rc, 0)
         self.assert_denied(answer.port, DENIED)
 
+
+class TranslatedMany(GatewayCase):
+    """The same, with more denied connections of one key than are written one by one."""
+
+    lab_options = {"snat": True, "dnat": True}
+
     def test_denied_leaves_nothing_behind_the_translation(self):
         capture = self.lab.at_server()
         answers = in_parallel(4, [lambda: self.lab.tls(DENIED) for _ in range(40)])

@@ -63,7 +63,7 @@ class ResolverLog(GatewayCase):
             f.write(UNBOUND.format(address=RESOLVER, folder=self.lab.dir, name=NAME,
                                    keeper=places.KEEPER, socket=self.socket))
         unbound = self.lab.daemon(self.lab.gateway, ["unbound", "-d", "-c", conf], "unbound")
-        wait_for(lambda: self.ask(), 10, "unbound answers")
+        wait_for(self.ask, 30, "unbound answers")
         return unbound
 
     def ask(self):
@@ -86,7 +86,7 @@ class ResolverLog(GatewayCase):
         self.addCleanup(self.lab.daemons.pop, "unbound", None)
         unbound = self.resolver()
         self.assertEqual(self.ask(), [places.KEEPER])
-        row = wait_for(lambda: self.weir.ctl("dns", "--json", "--name", NAME).stdout, 10, "it is told")
+        row = wait_for(lambda: self.weir.ctl("dns", "--json", "--name", NAME).stdout, 30, "it is told")
         row = json.loads(row)
         self.assertEqual((row["address"], row["site"], row["clients"]),
                          (places.KEEPER, "lab", [places.CLIENT]))
