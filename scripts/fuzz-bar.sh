@@ -29,7 +29,7 @@ longest() {
 	fuzz_ndpi_packet) echo 5000 ;;
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
 	fuzz_inline) echo 512 ;;
-	fuzz_rival | fuzz_replay | fuzz_table | fuzz_head) echo 1024 ;;
+	fuzz_rival | fuzz_replay | fuzz_table | fuzz_head | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;
 	esac
 }

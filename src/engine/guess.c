@@ -11,7 +11,7 @@
 struct slot {
 	void *owner; /* NULL: free */
 	struct ndpi_guess *here;
-	uint32_t generation;
+	uint32_t generation; /* above the seed */
 	uint32_t prev, next; /* open ones, oldest first, or free ones; index + 1 */
 	uint8_t ip_proto;
 	uint8_t sent; /* packets */
@@ -22,6 +22,7 @@ struct guesses {
 	struct ndpi_adapter *ndpi; /* NULL: in another process */
 	struct slot slots[GUESS_OPEN_MAX];
 	uint32_t oldest, newest, unused; /* index + 1 */
+	uint32_t fresh; /* slots from here on were never used, and are zeros */
 	struct guess_stats stats;
 	uint8_t packet[NDPI_PACKET_MAX];
 };
@@ -39,11 +40,6 @@ struct guesses *guesses_create(const struct guess_cfg *cfg)
 			free(g);
 			return NULL;
 		}
-	}
-	for (uint32_t i = GUESS_OPEN_MAX; i > 0; i--) {
-		g->slots[i - 1].generation = cfg->seed;
-		g->slots[i - 1].next = g->unused;
-		g->unused = i;
 	}
 	return g;
 }
@@ -117,7 +113,7 @@ static void send_end(struct guesses *g, uint32_t number)
 		return;
 	}
 	*a = (struct guess_ask){.slot = number - 1,
-				.generation = s->generation,
+				.generation = g->cfg.seed + s->generation,
 				.kind = GUESS_ASK_END,
 				.ip_proto = s->ip_proto};
 	ring_commit(g->cfg.rings->asks, sizeof(*a));
@@ -146,7 +142,7 @@ uint32_t guess_start(struct guesses *g, void *owner, uint8_t ip_proto)
 	uint32_t number;
 	struct slot *s;
 
-	if (g->unused == 0) {
+	if (g->unused == 0 && g->fresh == GUESS_OPEN_MAX) {
 		g->stats.displaced++;
 		conclude(g, g->oldest, true);
 	}
@@ -155,7 +151,7 @@ uint32_t guess_start(struct guesses *g, void *owner, uint8_t ip_proto)
 		if (here == NULL)
 			return GUESS_NONE;
 	}
-	number = g->unused;
+	number = g->unused != 0 ? g->unused : ++g->fresh;
 	s = &g->slots[number - 1];
 	g->unused = s->next;
 	s->owner = owner;
@@ -194,7 +190,7 @@ static void send_packet(struct guesses *g, uint32_t number, const struct packet 
 	if (len == 0) /* never published */
 		return;
 	*a = (struct guess_ask){.slot = number - 1,
-				.generation = s->generation,
+				.generation = g->cfg.seed + s->generation,
 				.kind = s->sent == 0 ? GUESS_ASK_BEGIN : GUESS_ASK_PACKET,
 				.ip_proto = s->ip_proto,
 				.packet_len = (uint16_t)len,
@@ -225,15 +221,17 @@ void guess_end(struct guesses *g, uint32_t number)
 static void take_answer(struct guesses *g, const struct guess_answer *a)
 {
 	const struct slot *s;
+	uint32_t generation;
 
 	if (a->slot >= GUESS_OPEN_MAX || !ndpi_answer_is_sound(&a->ndpi)) {
 		g->stats.refused++;
 		return;
 	}
 	s = &g->slots[a->slot];
-	if (s->generation - 1 == a->generation) /* the last one here: over by now */
+	generation = g->cfg.seed + s->generation;
+	if (generation - 1 == a->generation) /* the last one here: over by now */
 		g->stats.late++;
-	else if (s->owner == NULL || s->generation != a->generation || s->sent == 0)
+	else if (s->owner == NULL || generation != a->generation || s->sent == 0)
 		g->stats.refused++;
 	else
 		answer(g, a->slot + 1, &a->ndpi);
