@@ -139,7 +139,6 @@ for t in tests/unit/*/test_*.c; do
 done
 drain
 if [ "$mode" = all ]; then
-	plain "clang build" "${MAKE:-make}" -j"$(nproc)" --no-print-directory WERROR=1 CC=clang B=build/clang build/clang/weir unit-build
 	alone "sanitize" scripts/sanitize.sh
 	alone "garbage" scripts/garbage.sh 10000
 	# End-to-end tests mostly wait: what only computes takes the time that they leave.

@@ -35,7 +35,7 @@ static void check_frame(const struct frame *f, const struct frame *before)
 	require(f->time_us > -INT64_C(4000000000000000));
 	require(f->link < LINK_TYPE_COUNT);
 	for (uint32_t i = 0; i < f->caplen; i++)
-		touched += f->data[i];
+		touched = touched + f->data[i];
 }
 
 static void read_all(struct source *s, const char *path)

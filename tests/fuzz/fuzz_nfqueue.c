@@ -32,7 +32,7 @@ static void check_message(const struct nfqueue_message *m, const uint8_t *data,
 		require(m->payload >= data && m->payload_len <= size);
 		require((size_t)(m->payload - data) <= size - m->payload_len);
 		for (uint32_t i = 0; i < m->payload_len; i++)
-			touched += m->payload[i];
+			touched = touched + m->payload[i];
 		break;
 	case NFQUEUE_MESSAGE_ERROR:
 		require(m->error >= 0);

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			volatile unsigned sum = 0;
 
 			for (size_t k = 0; k < v.fields[i].text.len; k++)
-				sum += (unsigned char)v.fields[i].text.p[k];
+				sum = sum + (unsigned char)v.fields[i].text.p[k];
 			if (v.fields[i].set && field_is_number(fields[i].kind))
 				demand_number(fields[i].kind, &v.fields[i]);
 		}
