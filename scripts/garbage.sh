@@ -11,7 +11,7 @@ case $B in
 esac
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-"${MAKE:-make}" -j"$(nproc)" --no-print-directory SAN=address,undefined B="$B" CFLAGS="-O1 -g" "$B/garbage" >"$t/build" 2>&1 || {
+"${MAKE:-make}" -j"$(nproc)" --no-print-directory CC=clang SAN=address,undefined B="$B" CFLAGS="-O1 -g" "$B/garbage" >"$t/build" 2>&1 || {
 	echo "not ok - build with ASan and UBSan"
 	tail -40 "$t/build" >&2
 	exit 1
