@@ -227,8 +227,7 @@ static void row_join(struct report *r)
 			       : PARTLY);
 	page_say(
 		r->out,
-		"The public egress address is known of # of # outbound connections that ended; "
-		"each has a Community ID and UTC.",
+		"The public egress address is known of # of # outbound connections that ended.",
 		(uint64_t[]){known, ended});
 	end(r);
 }

@@ -118,9 +118,11 @@ static void fact_anchor(struct report *r, const struct ledger_proof *p)
 			 "up to line # of #, by # seals that were kept elsewhere.", n);
 		(void)snprintf(words, sizeof(words), "--seq >%" PRIu64 " --group-by type",
 			       p->anchored_seq);
-		n[0] < n[1] ? page_say(r->out, " Events of the period behind it: #.",
-				       (uint64_t[]){report_events(r, words)})
-			    : (void)0;
+		if (n[0] < n[1]) {
+			const uint64_t behind = report_events(r, words);
+
+			page_say(r->out, " Events of the period behind it: #.", &behind);
+		}
 		report_queries(r);
 	}
 	page_fact_end(r->out);

@@ -163,7 +163,7 @@ static void put_key(FILE *out, struct str text, bool head)
 
 static void put_moment(const struct report *r, int64_t us)
 {
-	(void)fputs("<td>", r->out);
+	(void)fputs("<td class=\"t\">", r->out);
 	chart_moment(r->out, r->zone, us);
 	(void)fputs("</td>", r->out);
 }

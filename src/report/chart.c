@@ -12,7 +12,7 @@
 #define RIGHT       8900
 #define TOP         340
 #define BOTTOM      2080
-#define TICKS       4
+#define TICKS       5
 
 uint64_t chart_ceiling(uint64_t n)
 {
@@ -205,7 +205,7 @@ static void print_figures(FILE *out, const struct chart *c)
 	}
 	(void)fputs("</tr></thead><tbody>\n", out);
 	for (size_t i = 0; i < c->count; i++) {
-		(void)fputs("<tr><th scope=\"row\">", out);
+		(void)fputs("<tr><th scope=\"row\" class=\"t\">", out);
 		chart_moment(out, c->zone, c->points[i].at_us);
 		(void)fputs("</th>", out);
 		for (size_t s = 0; s < c->series; s++) {
