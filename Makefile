@@ -292,10 +292,11 @@ install: weir
 	install -D -m 0755 scripts/weir-update $(DESTDIR)$(PREFIX)/sbin/weir-update
 	install -d $(SHARE)/systemd
 	install -m 0644 scripts/weir*.service scripts/weir*.timer scripts/weir-update.conf $(SHARE)/systemd/
-	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(SHARE)/rules $(SHARE)/geo $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	cp -r rules/. $(SHARE)/rules/
 	cp -r geo/. $(SHARE)/geo/
 	install -m 0644 scripts/export-tenant.ps1 $(SHARE)/
+	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 clean:

@@ -20,7 +20,7 @@ step scripts/check-tree.sh
 # shellcheck disable=SC2046
 step shellcheck $(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
 step codespell -q 3 -I scripts/codespell.txt --skip '*.tsv,*.pcap*,*.mmdb,*.ok,codespell.txt' src scripts docs README.md rules/*.rules
-for m in docs/man/*.[58]; do
+for m in docs/man/*.[158]; do
 	step mandoc -T lint -W warning "$m"
 done
 if [ "$mode" != quick ]; then

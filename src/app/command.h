@@ -81,6 +81,7 @@ extern const struct command command_lookup;
 extern const struct command command_off;
 extern const struct command command_query;
 extern const struct command command_replay;
+extern const struct command command_report;
 extern const struct command command_rules;
 extern const struct command command_run;
 extern const struct command command_seal;

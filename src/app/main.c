@@ -18,11 +18,11 @@
 const char program_version[] = WEIR_VERSION;
 
 static const struct command *const commands[] = {
-	&command_replay, &command_check, &command_explain, &command_lookup,
-	&command_query,  &command_index, &command_rules,   &command_run,
-	&command_ctl,    &command_off,   &command_import,  &command_export,
-	&command_geo,    &command_diff,  &command_drift,   &command_suggest,
-	&command_verify, &command_seal,  &command_keygen,
+	&command_replay, &command_check,  &command_explain, &command_lookup,
+	&command_query,  &command_index,  &command_rules,   &command_run,
+	&command_ctl,    &command_off,    &command_import,  &command_export,
+	&command_geo,    &command_diff,   &command_drift,   &command_suggest,
+	&command_report, &command_verify, &command_seal,    &command_keygen,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
