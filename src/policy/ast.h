@@ -122,6 +122,7 @@ struct condition {
 	size_t count;
 	const struct schedule *schedule; /* FIELD_DURING */
 	bool outside;                    /* FIELD_HOURS */
+	struct span at;                  /* its words; line 0 = the file has none of it */
 };
 
 enum action {
