@@ -293,6 +293,7 @@ struct expect {
 	enum role role;
 	uint16_t source;
 	struct addr inside;
+	struct str user; /* who is there; absent = nobody knows */
 	struct str host; /* absent: peer is the target */
 	struct addr peer;
 	bool has_address;
