@@ -239,7 +239,7 @@ check "some were only counted: $counted" [ "$counted" -gt 100 ]
 gives 0 "the rest is judged again" ./weir diff --new running --ledger "$t/rolled"
 said "and the counted are told" "^could not be judged again: $counted in rollups"
 gives 0 "as JSON, too" ./weir diff --json --new running --ledger "$t/rolled"
-said "in_rollups" "\"in_rollups\":$counted[,}]"
+said "in_rollups" "\"in_rollups\":${counted}[,}]"
 gives 3 "no flow_id of one that was counted" ./weir explain --ledger "$t/rolled" --flow 0123456789abcdef
 erred "which is told" "$counted connections could not be judged again: they are in rollups"
 gives 0 "counts of lines" ./weir rules stats -c "$t/rollup.conf" --ledger "$t/rolled"
