@@ -50,6 +50,7 @@ struct comparison {
 	struct tally *rows[CHANGE_COUNT];
 	struct tally *doubts;
 	uint64_t judged, same, other_rule, changed[CHANGE_COUNT], doubtful;
+	uint64_t rolled_up; /* in events that count connections: not judged again */
 	bool out_of_memory;
 	struct rejudged now, before;
 };
@@ -247,6 +248,10 @@ static void print_text(struct comparison *c)
 	for (unsigned k = 0; k < CHANGE_COUNT; k++)
 		print_rows(c->rows[k], changes[k].title, c->changed[k], false);
 	print_rows(c->doubts, "could not be judged again", c->doubtful, true);
+	if (c->rolled_up > 0)
+		(void)printf("\ncould not be judged again: %" PRIu64 " in rollups, which "
+			     "count connections and do not tell them\n",
+			     c->rolled_up);
 }
 
 static void json_row(struct json *j, const struct tally_row *r, const char *change)
@@ -292,6 +297,7 @@ static void print_json(struct comparison *c)
 	if (c->old != NULL)
 		json_put_u64(&j, STR("other_rule"), c->other_rule);
 	json_put_u64(&j, STR("not_judged_again"), c->doubtful);
+	json_put_u64(&j, STR("in_rollups"), c->rolled_up);
 	for (unsigned k = 0; k < CHANGE_COUNT; k++)
 		json_put_u64(&j, str_of(changes[k].word), c->changed[k]);
 	json_object_end(&j);
@@ -314,9 +320,13 @@ static void print_json(struct comparison *c)
 static int read_all(struct comparison *c, const char *dir, const char *const *captures,
 		    size_t count)
 {
-	if (count == 0)
-		return history_read("diff", dir, each, c);
-	return history_replay("diff", c->old, captures, count, each, c);
+	struct history_reading to = {.each = each, .arg = c};
+	const int code = count == 0
+				 ? history_read("diff", dir, &to)
+				 : history_replay("diff", c->old, captures, count, &to);
+
+	c->rolled_up = to.rolled_up;
+	return code;
 }
 
 static int compare_all(const struct options *o, struct comparison *c, const char *dir,

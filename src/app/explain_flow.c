@@ -252,6 +252,7 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 {
 	char buf[LEDGER_DIR_MAX];
 	struct search s = {.wanted = wanted};
+	struct history_reading to = {.each = look_at, .arg = &s};
 	const char *dir;
 	int code;
 
@@ -263,13 +264,14 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 	dir = history_dir("explain", c, ledger, buf);
 	if (dir == NULL)
 		return EXIT_USAGE;
-	code = history_read("explain", dir, look_at, &s);
+	code = history_read("explain", dir, &to);
 	if (code == EXIT_FINE && s.out_of_memory) {
 		(void)fprintf(stderr, "weir explain: out of memory\n");
 		code = EXIT_COULD_NOT;
 	} else if (code == EXIT_FINE && !s.found) {
 		(void)fprintf(stderr, "weir explain: %s: no judged connection '%s'\n",
 			      dir, wanted);
+		history_say_rolled_up("explain", &to);
 		code = EXIT_COULD_NOT;
 	} else if (code == EXIT_FINE && s.several) {
 		(void)fprintf(

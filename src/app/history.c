@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +77,9 @@ static bool note_generation(void *arg, const struct recorded_flow *f,
 static struct generation *running(const char *command, const char *dir)
 {
 	char name[GENERATION_NAME_LEN + 1] = "";
+	struct history_reading to = {.each = note_generation, .arg = name};
 
-	if (history_read(command, dir, note_generation, name) != EXIT_FINE)
+	if (history_read(command, dir, &to) != EXIT_FINE)
 		return NULL;
 	if (name[0] != '\0')
 		return history_generation(dir, name);
@@ -105,7 +107,16 @@ struct generation *history_meant(const char *command, const char *dir,
 	return load_or_report(&with, true);
 }
 
-int history_read(const char *command, const char *dir, history_each *each, void *arg)
+static uint64_t count_rollup(const struct ledger_line *line, struct diag *d, uint64_t sum)
+{
+	uint64_t n;
+
+	if (!record_read_rollup(line, d, &n))
+		return sum;
+	return n > UINT64_MAX - sum ? UINT64_MAX : sum + n;
+}
+
+int history_read(const char *command, const char *dir, struct history_reading *to)
 {
 	struct diag *d = diag_create();
 	struct recorded_flow *f = malloc(sizeof(*f));
@@ -115,9 +126,11 @@ int history_read(const char *command, const char *dir, history_each *each, void 
 	int code = r == NULL ? EXIT_COULD_NOT : EXIT_FINE;
 	bool more = true;
 
-	while (r != NULL && more && ledger_reader_next(r, &line))
+	while (r != NULL && more && ledger_reader_next(r, &line)) {
+		to->rolled_up = count_rollup(&line, d, to->rolled_up);
 		if (record_read_flow(&line, d, f) && f->judged && f->phase != PHASE_END)
-			more = each(arg, f, &line);
+			more = to->each(to->arg, f, &line);
+	}
 	ledger_reader_close(r);
 	if (d == NULL || f == NULL)
 		(void)fprintf(stderr, "weir %s: out of memory\n", command);
@@ -126,6 +139,17 @@ int history_read(const char *command, const char *dir, history_each *each, void 
 	free(f);
 	diag_destroy(d);
 	return code;
+}
+
+void history_say_rolled_up(const char *command, const struct history_reading *to)
+{
+	if (to->rolled_up > 0)
+		(void)fprintf(
+			stderr,
+			"weir %s: %" PRIu64
+			" connections could not be judged again: they are in rollups, "
+			"which count connections and do not tell them\n",
+			command, to->rolled_up);
 }
 
 /* ---- captures ---- */
@@ -179,8 +203,7 @@ static int replay_into(const char *command, const struct generation *g,
 }
 
 int history_replay(const char *command, const struct generation *g,
-		   const char *const *captures, size_t count, history_each *each,
-		   void *arg)
+		   const char *const *captures, size_t count, struct history_reading *to)
 {
 	const char *under = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 	char dir[LEDGER_DIR_MAX];
@@ -195,7 +218,7 @@ int history_replay(const char *command, const struct generation *g,
 	}
 	code = replay_into(command, g, captures, count, dir);
 	if (code == EXIT_FINE)
-		code = history_read(command, dir, each, arg);
+		code = history_read(command, dir, to);
 	remove_folder(dir);
 	return code;
 }

@@ -37,18 +37,25 @@ struct generation *history_meant(const char *command, const char *dir,
 typedef bool history_each(void *arg, const struct recorded_flow *f,
 			  const struct ledger_line *line);
 
+struct history_reading {
+	history_each *each; /* false stops the reading */
+	void *arg;
+	uint64_t rolled_up; /* connections that rollup events count: none to call with */
+};
+
 /*
- * Call `each` for all judgements that the ledger holds, in order; it returns false to stop.  An
- * exit code: EXIT_FINE, or EXIT_COULD_NOT when it cannot be read, which was said; lines that
- * cannot be believed are said and passed over.
+ * Call to->each for all judgements that the ledger holds, in order.  An exit code: EXIT_FINE, or EXIT_COULD_NOT when it cannot be read, which was said; lines that
+ * cannot be believed are said and passed over.  Adds to to->rolled_up.
  */
-int history_read(const char *command, const char *dir, history_each *each, void *arg);
+int history_read(const char *command, const char *dir, struct history_reading *to);
+
+/* On standard error, when there are such: what was left out. */
+void history_say_rolled_up(const char *command, const struct history_reading *to);
 
 /*
  * The same for captures: they are replayed by `g` into a ledger that is removed again.
  */
 int history_replay(const char *command, const struct generation *g,
-		   const char *const *captures, size_t count, history_each *each,
-		   void *arg);
+		   const char *const *captures, size_t count, struct history_reading *to);
 
 #endif /* APP_HISTORY_H */

@@ -129,6 +129,7 @@ static void print_json(const struct counting *c)
 int rules_stats(const struct generation *g, const char *dir, bool json)
 {
 	struct counting *c = calloc(1, sizeof(*c));
+	struct history_reading to = {.each = each};
 	int code = EXIT_COULD_NOT;
 
 	if (c != NULL)
@@ -137,8 +138,10 @@ int rules_stats(const struct generation *g, const char *dir, bool json)
 	if (c == NULL || c->hits == NULL) {
 		(void)fprintf(stderr, "weir rules: out of memory\n");
 	} else {
+		to.arg = c;
 		c->g = g;
-		code = history_read("rules", dir, each, c);
+		code = history_read("rules", dir, &to);
+		history_say_rolled_up("rules stats", &to);
 		if (code == EXIT_FINE && json)
 			print_json(c);
 		else if (code == EXIT_FINE)

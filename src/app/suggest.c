@@ -278,6 +278,7 @@ static struct generation *load(const struct options *o, const char *dir)
 static int run_all(const struct options *o, const char *const *captures, size_t count)
 {
 	struct suggesting *s = calloc(1, sizeof(*s));
+	struct history_reading to = {.each = each};
 	char buf[LEDGER_DIR_MAX];
 	const char *dir = NULL;
 	struct generation *g;
@@ -292,12 +293,13 @@ static int run_all(const struct options *o, const char *const *captures, size_t 
 	g = load(o, dir);
 	if (g != NULL) {
 		s->g = g;
+		to.arg = s;
 		s->all = o->all;
 		s->lines = tally_create();
 		code = s->lines == NULL ? EXIT_COULD_NOT
-		       : count == 0
-			       ? history_read("suggest", dir, each, s)
-			       : history_replay("suggest", g, captures, count, each, s);
+		       : count == 0     ? history_read("suggest", dir, &to)
+				    : history_replay("suggest", g, captures, count, &to);
+		history_say_rolled_up("suggest", &to);
 	}
 	if (code == EXIT_FINE && s->out_of_memory)
 		code = EXIT_COULD_NOT;

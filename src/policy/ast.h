@@ -122,6 +122,7 @@ struct condition {
 	size_t count;
 	const struct schedule *schedule; /* FIELD_DURING */
 	bool outside;                    /* FIELD_HOURS */
+	struct span at;                  /* its words; line 0 = the file has none of it */
 };
 
 enum action {
@@ -292,6 +293,7 @@ struct expect {
 	enum role role;
 	uint16_t source;
 	struct addr inside;
+	struct str user; /* who is there; absent = nobody knows */
 	struct str host; /* absent: peer is the target */
 	struct addr peer;
 	bool has_address;

@@ -128,6 +128,7 @@ static void check_trials(const struct ast *a, int64_t now_us, struct diag *d)
 void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag *d)
 {
 	check_shadowed(a, d);
+	check_contradictions(a, d);
 	check_lists(a, d);
 	check_lines(a, d);
 	check_egress(a, d);

@@ -16,6 +16,12 @@
 /* check_shadowed.c: lines that can never answer, and endpoints that stand twice in a list. */
 void check_shadowed(const struct ast *a, struct diag *d);
 
+/* check_contradictions.c: lines of which two conditions exclude each other. */
+void check_contradictions(const struct ast *a, struct diag *d);
+
+/* Does no connection have both, whatever the catalogue says?  Sound, not complete. */
+bool items_apart(const struct vocabulary *v, const struct item *a, const struct item *b);
+
 /* check_lists.c: endpoints that mean more than they say, numbers, what no wire shows. */
 void check_lists(const struct ast *a, struct diag *d);
 

@@ -351,9 +351,10 @@ static bool is_any_url(struct str p)
 
 /*
  * "https://" then "*.contoso.example/": a star goes over every border, so that the path of any
- * other host may hold the rest, and where no path is seen no host is certain.
+ * other host may hold the rest, and where no path is seen no host is certain.  In clear text
+ * the path is seen, and of a custom connector it is not asked for.
  */
-static bool may_match_any_host(struct str p)
+static bool may_match_any_host(enum family family, struct str p)
 {
 	const char *star = memchr(p.p, '*', p.len);
 	struct str head = p;
@@ -362,12 +363,8 @@ static bool may_match_any_host(struct str p)
 		return false;
 	head.len = (size_t)(star - p.p);
 	return (head.len <= 8 && one_begins_other(head, STR("https://"))) ||
-	       (head.len == 7 && str_equal_fold(head, STR("http://")));
-}
-
-static bool blocks(const struct rule *r)
-{
-	return r->group == CUSTOM_GROUP_BLOCKED;
+	       (family == FAMILY_CUSTOM && head.len == 7 &&
+		str_equal_fold(head, STR("http://")));
 }
 
 /* Above the line for all the rest: no host ever comes to that one for certain. */
@@ -376,14 +373,16 @@ static void check_any_host(const struct endpoint_list *l, struct diag *d)
 	const struct rule *last = l->rules, *first = NULL;
 	size_t n = 0;
 
-	if (l->family != FAMILY_CUSTOM)
+	if (l->family != FAMILY_CUSTOM && l->family != FAMILY_HTTP)
 		return;
 	while (last != NULL && !is_any_url(last->pattern))
 		last = last->next;
 	if (last == NULL)
 		return;
 	for (const struct rule *r = l->rules; r != last; r = r->next) {
-		if (blocks(r) == blocks(last) || !may_match_any_host(r->pattern))
+		/* Of custom connectors only group blocked denies. */
+		if (r->action == last->action ||
+		    !may_match_any_host(l->family, r->pattern))
 			continue;
 		first = first == NULL ? r : first;
 		n++;

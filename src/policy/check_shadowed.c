@@ -6,7 +6,7 @@
  * as long and each of its conditions is one of the later line's, or wider.  Several do it
  * together when each of them would but for one condition, and what they name there is all
  * that one condition of the later line names.  Endpoints are compared as patterns
- * (glob_covers); several of them together are not.
+ * (glob_covers), and URLs once for each scheme.
  *
  * Bounded by STEPS_MAX comparisons over all gates and lists: beyond, a warning says where it
  * ended.
@@ -145,37 +145,14 @@ static bool has_all(struct compare *k, const struct condition *whole,
 	return true;
 }
 
-/* Fields of which a connection has one value: who has one has no other. */
-static bool is_single(enum field f)
-{
-	return f == FIELD_ROLE || f == FIELD_SOURCE || f == FIELD_SITE ||
-	       f == FIELD_DIRECTION || f == FIELD_EVIDENCE || f == FIELD_CORROBORATION ||
-	       f == FIELD_PORT || f == FIELD_COUNTRY || f == FIELD_ASN ||
-	       f == FIELD_PEER || f == FIELD_INSIDE;
-}
-
-static bool are_apart(const struct item *a, const struct item *b)
-{
-	if (a->field != b->field || !is_single(a->field) || a->table != NULL ||
-	    b->table != NULL)
-		return false;
-	if (is_prefix(a->field))
-		return !prefix_covers(&a->prefix, &b->prefix) &&
-		       !prefix_covers(&b->prefix, &a->prefix);
-	if (a->field == FIELD_PORT)
-		return a->high < b->id || b->high < a->id;
-	return a->id != b->id &&
-	       (a->field != FIELD_COUNTRY ||
-		(a->id != COUNTRY_NOT_EXPECTED && b->id != COUNTRY_NOT_EXPECTED));
-}
-
 /* "not { A, B }" is all that C is, when C is neither. */
 static bool none_of(struct compare *k, const struct condition *wide,
 		    const struct condition *narrow)
 {
 	for (const struct item *n = narrow->items; n != NULL; n = n->next)
 		for (const struct item *w = wide->items; w != NULL; w = w->next)
-			if (++k->steps > STEPS_MAX || !are_apart(w, n))
+			if (++k->steps > STEPS_MAX ||
+			    !items_apart(k->a->vocabulary, w, n))
 				return false;
 	return true;
 }
@@ -427,6 +404,7 @@ static void warn_shadowed(struct diag *d, const struct rule *early,
 static void warn_together(struct diag *d, const struct helpers *h,
 			  const struct rule *late)
 {
+	const bool is_endpoint = late->pattern.p != NULL;
 	size_t used = 0, shown = 0, last = 0;
 
 	for (size_t i = 0; i < h->count; i++)
@@ -438,7 +416,7 @@ static void warn_together(struct diag *d, const struct helpers *h,
 		warn_shadowed(d, h->rules[last], late);
 		return;
 	}
-	diag_add(d, DIAG_WARNING, late->at, "shadowed",
+	diag_add(d, DIAG_WARNING, is_endpoint ? late->pattern_at : late->at, "shadowed",
 		 "can never answer: %zu lines above match together everything that this "
 		 "line matches",
 		 used);
@@ -515,8 +493,8 @@ static void warn_twice(struct diag *d, const struct rule *early, const struct ru
 	note_origin(d, late);
 }
 
-static void check_endpoint(struct compare *k, const struct rule *first,
-			   const struct rule *late)
+static bool covers_endpoint(struct compare *k, const struct rule *first,
+			    const struct rule *late)
 {
 	uint32_t key = 0, other = 0;
 	bool keyed = endpoint_key(late->folded, &key);
@@ -532,8 +510,129 @@ static void check_endpoint(struct compare *k, const struct rule *first,
 			warn_twice(k->d, early, late);
 		else
 			warn_shadowed(k->d, early, late);
-		return;
+		return true;
 	}
+	return false;
+}
+
+/*
+ * Of texts that may hold any byte, several lines never match together what none of them
+ * matches alone: put a byte that none of them has in the place of the later line's stars, and
+ * the line that matches this word matches all the others, too.  But a URL begins in one of
+ * two ways; so each of the two is looked at by itself.
+ */
+static const char *const schemes[] = {"http://", "https://"};
+
+#define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+struct places {
+	bool at[GLOB_MAX + 1]; /* of a pattern: what stands before may be the scheme */
+	bool any;
+};
+
+/* A star may be no byte, so where it stands the place behind it is reached, too. */
+static void step_into(struct str p, struct places *s, size_t i)
+{
+	for (; i <= p.len; i++) {
+		s->at[i] = true;
+		s->any = true;
+		if (i == p.len || p.p[i] != '*')
+			return;
+	}
+}
+
+static void read_scheme(struct str p, const char *scheme, struct places *ret)
+{
+	struct places now;
+
+	*ret = (struct places){.any = false};
+	step_into(p, ret, 0);
+	for (; *scheme != '\0' && ret->any; scheme++) {
+		now = *ret;
+		*ret = (struct places){.any = false};
+		for (size_t i = 0; i < p.len; i++) {
+			if (!now.at[i])
+				continue;
+			if (p.p[i] == '*')
+				step_into(p, ret, i);
+			else if (p.p[i] == *scheme)
+				step_into(p, ret, i + 1);
+		}
+	}
+}
+
+/* Does the earlier line match every URL of the scheme that the later one matches? */
+static bool covers_scheme(struct str early, struct str late, const char *scheme,
+			  const struct places *s)
+{
+	const size_t head = strlen(scheme);
+	char url[GLOB_MAX];
+
+	for (size_t i = 0; i <= late.len; i++) {
+		const size_t rest = late.len - i;
+
+		/* Where a star is reached, what is behind it is part of that. */
+		if (!s->at[i] || (i > 0 && s->at[i - 1] && late.p[i - 1] == '*'))
+			continue;
+		if (head + rest > sizeof(url))
+			return false;
+		memcpy(url, scheme, head);
+		memcpy(url + head, late.p + i, rest);
+		if (!glob_covers(early, (struct str){url, head + rest}))
+			return false;
+	}
+	return true;
+}
+
+/* The line that does so for this scheme is added to the helpers. */
+static bool scheme_covered(struct compare *k, const struct rule *first,
+			   const struct rule *late, const char *scheme, struct helpers *h)
+{
+	struct places s;
+
+	read_scheme(late->folded, scheme, &s);
+	if (!s.any)
+		return true;
+	for (const struct rule *early = first; early != late; early = early->next) {
+		k->steps += LIST_STEPS;
+		if (k->steps > STEPS_MAX ||
+		    !covers_scheme(early->folded, late->folded, scheme, &s))
+			continue;
+		if (h->count == 0 || h->rules[h->count - 1] != early) {
+			h->used[h->count] = true;
+			h->rules[h->count++] = early;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* The last line, "*", has to stand there whatever is above it. */
+static void check_schemes(struct compare *k, const struct rule *first,
+			  const struct rule *late)
+{
+	struct helpers h = {.count = 0};
+
+	if (late->next == NULL && str_equal(late->folded, STR("*")))
+		return;
+	for (size_t i = 0; i < SCHEMES; i++)
+		if (!scheme_covered(k, first, late, schemes[i], &h))
+			return;
+	if (h.count > 0)
+		warn_together(k->d, &h, late);
+}
+
+static void check_endpoint(struct compare *k, const struct endpoint_list *l,
+			   const struct rule *late)
+{
+	uint32_t key;
+
+	if (covers_endpoint(k, l->rules, late) || k->steps > STEPS_MAX ||
+	    (l->family != FAMILY_HTTP && l->family != FAMILY_CUSTOM))
+		return;
+	/* A line that names its scheme and its server was compared in full. */
+	if (!endpoint_key(late->folded, &key))
+		check_schemes(k, l->rules, late);
 }
 
 void check_shadowed(const struct ast *a, struct diag *d)
@@ -545,5 +644,5 @@ void check_shadowed(const struct ast *a, struct diag *d)
 	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next)
 		for (const struct rule *late = l->rules;
 		     late != NULL && may_go_on(&k, late); late = late->next)
-			check_endpoint(&k, l->rules, late);
+			check_endpoint(&k, l, late);
 }

@@ -67,6 +67,7 @@ static struct condition *condition_new(struct parser *ps, enum field f, bool neg
 		c->field = f;
 		c->negated = negated;
 	}
+	ps->condition = c;
 	return c;
 }
 
@@ -500,7 +501,7 @@ static bool read_bare(struct parser *ps, struct rule *r, enum field f, bool nega
 	return true;
 }
 
-bool condition_read(struct parser *ps, struct rule *r, bool *ret_any)
+static bool read_one(struct parser *ps, struct rule *r, bool *ret_any)
 {
 	const struct token *t = next(ps);
 	bool negated = is_word(t, "not");
@@ -521,4 +522,27 @@ bool condition_read(struct parser *ps, struct rule *r, bool *ret_any)
 	complain(ps, t, "expected a condition after \"not\"");
 	diag_remedy(ps->d, "not proto dns, for example");
 	return false;
+}
+
+/* Where its words stand; of those that go on in another line the first. */
+static struct span span_of(struct parser *ps, size_t from)
+{
+	struct span at = parser_span(ps, &ps->tok.list[from]);
+	struct span end = parser_span(ps, &ps->tok.list[ps->at - 1]);
+
+	if (end.line == at.line && end.col >= at.col)
+		at.len = end.col + end.len - at.col;
+	return at;
+}
+
+bool condition_read(struct parser *ps, struct rule *r, bool *ret_any)
+{
+	const size_t from = ps->at;
+
+	ps->condition = NULL;
+	if (!read_one(ps, r, ret_any))
+		return false;
+	if (ps->condition != NULL)
+		ps->condition->at = span_of(ps, from);
+	return true;
 }

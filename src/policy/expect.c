@@ -38,6 +38,7 @@ static void fill(const struct expect *e, struct subject *s)
 	s->protocol = e->protocol;
 	s->evidence = EVIDENCE_ADDRESS;
 	s->visibility = VISIBILITY_ADDRESS;
+	s->user = e->user;
 	s->host = e->host;
 	if (e->host.len > 0) {
 		s->evidence =

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * expects - `expect VERDICT WHO ADDRESS -> TARGET:PORT [proto P] [address A] [at TIME]
- * [gate G] [label L]`.
+ * expects - `expect VERDICT WHO ADDRESS -> TARGET:PORT [from user "NAME"] [proto P]
+ * [address A] [at TIME] [gate G] [label L]`.
  */
 #include <string.h>
 
 #include "base/clock.h"
 #include "match/suffix.h"
 #include "policy/parse.h"
+
+#define PARTS 6 /* behind the target */
 
 static bool read_verdict(struct parser *ps, struct expect *e)
 {
@@ -242,6 +244,28 @@ static bool read_label(struct parser *ps, struct expect *e)
 	return t != NULL;
 }
 
+/* Who is at the address at that moment, as the lists of people would say. */
+static bool read_from(struct parser *ps, struct expect *e)
+{
+	const struct token *t = peek(ps);
+	struct item *it;
+
+	if (!is_word(t, "user")) {
+		complain(ps, t, "expected user after \"from\"");
+		diag_remedy(ps->d, "from user \"NAME\"; the role stands before the "
+				   "address");
+		return false;
+	}
+	(void)next(ps);
+	t = parser_text(ps, "a person's name between quotes");
+	if (t == NULL)
+		return false;
+	it = item_read(ps, FIELD_USER, t);
+	if (it != NULL)
+		e->user = it->text;
+	return it != NULL;
+}
+
 bool parse_expect(struct parser *ps)
 {
 	static const struct {
@@ -249,9 +273,10 @@ bool parse_expect(struct parser *ps)
 		bool (*read)(struct parser *ps, struct expect *e);
 	} parts[] = {
 		{"proto", read_protocol}, {"address", read_peer}, {"at", read_at},
-		{"gate", read_gate},      {"label", read_label},
+		{"gate", read_gate},      {"label", read_label},  {"from", read_from},
 	};
-	static const char *const words[] = {"proto", "address", "at", "gate", "label"};
+	static const char *const words[] = {"proto", "address", "at",
+					    "gate",  "label",   "from"};
 	struct expect *e = parser_take(ps, sizeof(*e));
 	unsigned seen = 0;
 
@@ -262,13 +287,15 @@ bool parse_expect(struct parser *ps)
 		const struct token *t = next(ps);
 		size_t i = 0;
 
-		while (i < 5 && !is_word(t, parts[i].word))
+		while (i < PARTS && !is_word(t, parts[i].word))
 			i++;
-		if (i == 5) {
+		if (i == PARTS) {
 			complain(ps, t, "\"%.*s\" is no part of an expect line",
 				 SHOWN(t->text));
-			if (!parser_suggest(ps, t->text, words, 5))
-				diag_remedy(ps->d, "proto, address, at, gate or label");
+			if (!parser_suggest(ps, t->text, words, PARTS))
+				diag_remedy(
+					ps->d,
+					"from user, proto, address, at, gate or label");
 			return false;
 		}
 		if ((seen >> i & 1) != 0) {

@@ -44,10 +44,11 @@ struct parser {
 	struct diag *d;
 	const struct policy_cfg *cfg;
 
-	const struct source *file; /* of the statement at hand */
-	struct tokens raw;         /* as written */
-	struct tokens tok;         /* macros expanded */
-	size_t at;                 /* next token of tok */
+	const struct source *file;   /* of the statement at hand */
+	struct tokens raw;           /* as written */
+	struct tokens tok;           /* macros expanded */
+	size_t at;                   /* next token of tok */
+	struct condition *condition; /* the one read last */
 	bool no_memory;
 
 	const struct provenance *from;   /* of the file at hand; NULL = written by hand */

@@ -452,6 +452,10 @@ static void put_expect(struct printer *p, const struct ast *a, const struct expe
 	}
 	(void)snprintf(text, sizeof(text), ":%u", (unsigned)e->port);
 	puts_at(p, text);
+	if (e->user.p != NULL) {
+		puts_at(p, "  from user ");
+		put_quoted(p, e->user);
+	}
 	if (e->has_proto) {
 		puts_at(p, "  proto ");
 		puts_at(p, e->protocol == PROTOCOL_OTHER &&

@@ -438,3 +438,40 @@ bool record_read_flow(const struct ledger_line *line, struct diag *d,
 	}
 	return r.is_flow && !r.unsound && !json_read_failed(&r.json);
 }
+
+bool record_read_rollup(const struct ledger_line *line, struct diag *d,
+			uint64_t *ret_count)
+{
+	static const char mark[] = "\"type\":\"rollup\"";
+	struct json_reader json;
+	struct json_token t, v;
+	bool is_rollup = false, fine = true;
+	uint64_t count = 0;
+
+	if (memmem(line->text.p, line->text.len, mark, sizeof(mark) - 1) == NULL)
+		return false;
+	json_read_start(&json, line->file, line->text.p, line->text.len, d);
+	json.line = line->line;
+	if (!json_read_next(&json, &t) || t.kind != JSON_READ_OBJECT)
+		return false;
+	while (fine && json_read_next(&json, &t) && t.kind == JSON_READ_KEY) {
+		const bool is_type = str_equal(t.text, STR("type"));
+		const bool is_count = str_equal(t.text, STR("count"));
+
+		if (!json_read_next(&json, &v))
+			break;
+		if (is_type && v.kind == JSON_READ_STRING)
+			is_rollup = str_equal(v.text, STR("rollup"));
+		else if (is_count && v.kind == JSON_READ_NUMBER)
+			fine = parse_u64(v.text, UINT64_MAX, &count);
+		else
+			json_read_skip(&json, &v);
+	}
+	if (!fine) {
+		const struct span at = {.file = line->file, .line = line->line};
+
+		diag_error(d, at, "the count of a rollup is no number below 2^64");
+	}
+	*ret_count = count;
+	return is_rollup && fine && !json_read_failed(&json);
+}

@@ -87,4 +87,11 @@ struct recorded_flow {
 bool record_read_flow(const struct ledger_line *line, struct diag *d,
 		      struct recorded_flow *ret);
 
+/*
+ * How many connections a `rollup` event counts, which no flow event tells of.  False: it is
+ * no such event, or (with a finding) none that can be believed.
+ */
+bool record_read_rollup(const struct ledger_line *line, struct diag *d,
+			uint64_t *ret_count);
+
 #endif /* RECORD_READ_H */

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starting and stopping: the host is left as it was, older connections live on."""
 import difflib
+import re
 import time
 import unittest
 
 import lab as places
 from case import GatewayCase
 from gateway import ALLOWED, DENIED, WEIR, Weir
+from netns import command
 from packets import client_hello
 from servers import Keeper
 
@@ -124,6 +126,81 @@ class Host(GatewayCase):
                     if not s.recv(65536):
                         raise ConnectionAbortedError("the end")
             again.ledger.wait(5, type="flow", src_port=port)
+
+
+class CheckHost(GatewayCase):
+    """`check --host` on a gateway whose state is known: what it says is what is there."""
+
+    lab_options = {"snat": True}
+    auto_start = False
+
+    def words(self, source="nfqueue"):
+        """What it says, as {(check, level)} and as text, in the gateway's own view of /sys."""
+        weir = self.new_weir(source=source)
+        done = command(["ip", "netns", "exec", self.lab.gateway.name, WEIR, "check", "--host",
+                        "-c", weir.conf], check=False)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return done.stdout
+
+    def line(self, text, check):
+        found = re.findall(rf"^(\S.*?)  +{check}  +(.*)$", text, re.M)
+        self.assertEqual(len(found), 1, f"{check} in:\n{text}")
+        return found[0]
+
+    def connect(self, *sources):
+        self.lab.gateway.run("conntrack", "-F")
+        for n in range(24):
+            with self.lab.socket_to(places.WEB, 443, source=sources[n % len(sources)]):
+                pass
+
+    def test_position(self):
+        self.connect(places.CLIENT, places.CROWD)
+        text = self.words()
+        level, said = self.line(text, "position")
+        self.assertEqual((level, said), (
+            "fine", "24 outbound connections of several inside addresses, "
+            "translated by this machine: it sees both sides"))
+        self.assertEqual(self.line(text, "one-way"),
+                         ("fine", "24 of 24 TCP connections are answered"))
+        self.assertEqual(self.line(text, "forwarding")[0], "fine")
+
+    def test_behind_a_translation(self):
+        """All from one address, as on the outer side of a NAT or behind a proxy."""
+        self.connect(places.CLIENT)
+        level, said = self.line(self.words(), "position")
+        self.assertEqual((level, said), (
+            "warning", "all 24 outbound connections come from one address: behind it is a proxy "
+            "or an address translation"))
+
+    def test_too_few(self):
+        self.lab.gateway.run("conntrack", "-F")
+        level, said = self.line(self.words(), "position")
+        self.assertEqual(level, "cannot tell", said)
+
+    def test_one_way(self):
+        """Answers take another way: the kernel sees none of them."""
+        self.lab.gateway.run("conntrack", "-F")
+        # Nobody has this address on the server's net: no answer comes back.
+        self.lab.gateway.run("ip", "neigh", "replace", "10.2.0.99", "lladdr",
+                             "02:00:00:00:00:99", "dev", "s0")
+        for _ in range(24):
+            with self.assertRaises(OSError):
+                self.lab.socket_to("10.2.0.99", 443, timeout=0.05)
+        level, said = self.line(self.words(), "one-way")
+        self.assertEqual((level, said), (
+            "warning", "24 of 24 TCP connections have no answer: it takes another way"))
+
+    def test_offloads(self):
+        for on in (True, False):
+            for interface in ("c0", "s0"):
+                self.lab.gateway.run("ethtool", "-K", interface, "gro", "on" if on else "off")
+            inline = re.findall(r"^(\S+) +offloads +(.*)$", self.words(), re.M)
+            self.assertEqual(inline, [
+                ("fine", f"{i}: LRO off, GRO "
+                 + ("on (merged packets are taken whole)" if on else "off")) for i in ("c0", "s0")])
+            level, said = self.line(self.words(source="interface"), "offloads")
+            self.assertEqual(level, "warning" if on else "fine", said)
+            self.assertTrue(("merged (GRO)" in said) == on, said)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ static void demand_inside(const struct recorded_flow *f, struct str s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct recorded_flow f;
+	uint64_t rolled_up;
 	struct diag *d = diag_create();
 	/* A copy of exactly its size: a read past its end is seen. */
 	char *copy = malloc(size + 1);
@@ -43,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	copy = realloc(copy, size == 0 ? 1 : size);
 	demand(copy != NULL);
 	line.text.p = copy;
+	(void)record_read_rollup(&line, d, &rolled_up);
 	if (record_read_flow(&line, d, &f)) {
 		const struct str texts[] = {
 			f.generation, f.community_id, f.principal,  f.site,   f.host,

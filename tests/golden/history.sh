@@ -227,4 +227,29 @@ check "give the same to the byte" diff "$t/monitored.rules" "$t/out"
 gives 0 "as JSON" ./weir suggest --json -c "$t/in/weir.conf" -r rules/monitor.rules --ledger "$t/ledger"
 check "each line is an object" python3 -c 'import json,sys; r=[json.loads(l) for l in open(sys.argv[1])]; s=r[0]; assert s["suggested"] == sum(x["count"] for x in r[1:]) > 0 and s["judgements"] == s["suggested"] + sum(s["left_out"].values())' "$t/out"
 gives 3 "a full disk is said" sh -c "./weir suggest -c $t/in/weir.conf --ledger $t/ledger >/dev/full"
+
+# ---- connections that were only counted are told, never passed over
+{
+	sed "s|\"\.\./\.\./|\"$PWD/|; s|\"\.\./|\"$PWD/tests/|; s|\"holidays|\"$PWD/tests/demo/holidays|" tests/demo/demo.conf
+	echo 'ledger = { rollup = true; };'
+} >"$t/rollup.conf"
+./weir replay -q -c "$t/rollup.conf" -o "$t/rolled" tests/demo/demo.pcap 2>"$t/err"
+counted=$(sed -n 's/.*"type":"rollup".*"count":\([0-9]*\).*/\1/p' "$t/rolled/000001.jsonl" | awk '{ n += $1 } END { print n }')
+check "some were only counted: $counted" [ "$counted" -gt 100 ]
+gives 0 "the rest is judged again" ./weir diff --new running --ledger "$t/rolled"
+said "and the counted are told" "^could not be judged again: $counted in rollups"
+gives 0 "as JSON, too" ./weir diff --json --new running --ledger "$t/rolled"
+said "in_rollups" "\"in_rollups\":${counted}[,}]"
+gives 3 "no flow_id of one that was counted" ./weir explain --ledger "$t/rolled" --flow 0123456789abcdef
+erred "which is told" "$counted connections could not be judged again: they are in rollups"
+gives 0 "counts of lines" ./weir rules stats -c "$t/rollup.conf" --ledger "$t/rolled"
+erred "are told to leave them out" "$counted connections could not be judged again"
+gives 0 "suggestions" ./weir suggest --ledger "$t/rolled"
+erred "are, too" "$counted connections could not be judged again"
+gives 0 "a ledger without such" ./weir diff --new running --ledger "$t/monitored"
+check "says nothing of it" sh -c "! grep -q rollups '$t/out'"
+sed '0,/"type":"rollup"/s/\("type":"rollup".*"count":\)[0-9]*/\199999999999999999999/' "$t/rolled/000001.jsonl" >"$t/x"
+cat "$t/x" >"$t/rolled/000001.jsonl"
+./weir diff --new running --ledger "$t/rolled" >"$t/out" 2>"$t/err"
+erred "a count that is no number is said" "count of a rollup is no number"
 exit $bad

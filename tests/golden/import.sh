@@ -146,7 +146,10 @@ python3 -c '
 import json, sys
 v = json.load(open(sys.argv[1]))
 v = v["value"] if isinstance(v, dict) else v
-json.dump([p for p in v if p["name"] == sys.argv[3]], open(sys.argv[2], "w"))' $I/ok/policy.json "$J/policy.json" $guid
+v = [p for p in v if p["name"] == sys.argv[3]]
+for name in ("shared_invented", "DesktopFlow.Clipboard"):
+    v[0]["connectorGroups"][0]["connectors"].append({"id": name, "name": name, "type": "x"})
+json.dump(v, open(sys.argv[2], "w"))' $I/ok/policy.json "$J/policy.json" $guid
 cp "$t/conf-$guid.json" "$t/patterns-$guid.json" "$J"
 "$W" import --report "$t/report.txt" -o "$t/text/" "$J" >"$t/say" 2>"$t/err"
 check "what --json is held against" test $? -eq 0
@@ -175,6 +178,16 @@ assert p["policy"] == guid and p["action_rules"] == 1 and len(p["sources"]) == 3
 assert "changes" not in p
 assert one["written"] == [f"{t}/jout/{d['file']}" for d in one["documents"]] + [t + "/report2.txt"]
 assert len(one["findings"]) == len(re.findall(r": warning", err)) > 0
+# Of whom the catalogue has a host, by its own rows.
+with open("rules/catalog/connectors.tsv", encoding="utf-8") as f:
+    catalogue = [l.split("\t") for l in f if l.strip() and not l.startswith("#")][1:]
+ids = {c[1].lower() for c in catalogue}
+hosted = {c[1].lower() for c in catalogue if c[0] != "-"}
+shown = {r["connector"].rpartition("/")[2].lower(): r for r in p["enforceability"] if "has_hosts" in r}
+for c, r in shown.items():
+    assert (r["in_catalogue"], r["has_hosts"]) == (c in ids, c in hosted), r
+    assert r["has_hosts"] or r["user"] == r["gateway"] == r["desktop"] == r["subnet"] == "no", r
+assert {(r["in_catalogue"], r["has_hosts"]) for r in shown.values()} == {(True, True), (True, False), (False, False)}, shown
 rows = []
 for r in p["enforceability"]:
     place = "".join(f"{r[k]:8}" for k in ("user", "gateway", "desktop", "subnet"))

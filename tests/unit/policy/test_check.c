@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shadowed lines against deciding: what check calls shadowed never answers, whatever is asked;
- * of lines about one field alone, what never answers is called shadowed.
+ * of lines about one field alone, what never answers is called shadowed.  A line that is called
+ * contradictory matches nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,6 +144,22 @@ static uint32_t found(const struct diag *d, const char *name)
 	return lines;
 }
 
+/* How often the findings have these words. */
+static size_t said(const struct diag *d, const char *words)
+{
+	char *text = NULL;
+	size_t len = 0, n = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	diag_print(d, out, false);
+	assert_int_equal(fclose(out), 0);
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	free(text);
+	return n;
+}
+
 /* Ask everything that the lines can tell apart: the lines that answered or alerted. */
 struct asked {
 	const struct policy *p;
@@ -281,6 +298,149 @@ static void test_of_one_field_all_are_found(void **state)
 	exact_for(say_roles, 3);
 }
 
+/* ---- lists of URLs ----------------------------------------------------------------------- */
+
+/* No line has a "z": what matches a word with it, matches it by a star. */
+#define LETTERS 4
+static const char letters[LETTERS + 1] = "ab/z";
+
+static void say_url(struct text *t, struct rng *r)
+{
+	static const char *const parts[] = {"http", "s",   "://", "*", "*", "a",
+					    "b",    "a/b", "*/",  "h", "p"};
+	static const char *const starts[] = {"http://", "https://", "http*://", "*://",
+					     ""};
+
+	if (below(r, 6) == 0) {
+		say(t, "%s*", starts[below(r, 2)]);
+		return;
+	}
+	say(t, "%s", starts[below(r, 5)]);
+	for (unsigned n = 1 + below(r, 3); n > 0; n--)
+		say(t, "%s", parts[below(r, sizeof(parts) / sizeof(parts[0]))]);
+	say(t, "%s", below(r, 2) == 0 ? "*" : "");
+}
+
+static void say_urls(struct text *t, struct rng *r)
+{
+	say(t, "gate endpoints\nlist Http for role desktop\n");
+	for (unsigned i = 1; i < LINES; i++) {
+		say(t, "%u %s \"", i, below(r, 2) == 0 ? "allow" : "deny");
+		say_url(t, r);
+		say(t, "\"\n");
+	}
+	say(t, "%d deny \"*\"\n", LINES);
+}
+
+/* All URLs of up to five letters: the lines that answered. */
+static uint32_t ask_urls(const struct policy *p)
+{
+	uint32_t lines = 0;
+
+	for (unsigned n = 0; n < 5 * 1024; n++) {
+		char url[32];
+		size_t len;
+		struct gate_answer a;
+
+		for (unsigned scheme = 0; scheme < 2; scheme++) {
+			len = (size_t)snprintf(url, sizeof(url), "http%s://",
+					       scheme == 0 ? "" : "s");
+			for (unsigned i = 0, rest = n; i < 1 + n / 1024;
+			     i++, rest /= LETTERS)
+				url[len++] = letters[rest % LETTERS];
+			a = policy_list_answer(p, 1, (struct str){url, len});
+			assert_int_not_equal(a.answer, ANSWER_UNDECIDABLE);
+			lines |= 1u << policy_rule(p, a.rule).line;
+		}
+	}
+	return lines;
+}
+
+/* What is said never answers, and of what never answers to short URLs nearly all is said. */
+static void test_lists_of_urls(void **state)
+{
+	size_t together = 0, silent = 0, reported = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < 400; run++) {
+		/* Not the last line, "*", which has to be there. */
+		const uint32_t lines = ((1u << (LINES - 1)) - 1) << 3;
+		struct rng r = rng_of(19, run);
+		struct text t = {.len = 0};
+		struct diag *d = diag_create();
+		struct policy *p;
+		uint32_t never, answered;
+
+		say_urls(&t, &r);
+		p = load_text(t.p, d);
+		never = found(d, "shadowed") | found(d, "duplicate");
+		answered = ask_urls(p);
+		if ((never & answered & lines) != 0)
+			print_error("%slines %#x\n", t.p, (unsigned)(never & answered));
+		assert_int_equal(never & answered & lines, 0);
+		reported += (size_t)__builtin_popcount(never & lines);
+		silent += (size_t)__builtin_popcount(lines & ~never & ~answered);
+		together += said(d, "match together");
+		policy_destroy(p);
+		diag_destroy(d);
+	}
+	print_message("[   info   ] %zu never answer, %zu of them by lines together; "
+		      "%zu more match no short URL\n",
+		      reported, together, silent);
+	assert_true(reported > 500);
+	assert_true(together > 20);
+}
+
+/* ---- contradictions ---------------------------------------------------------------------- */
+
+static void say_zero_or_not(struct text *t, struct rng *r, say_condition *one)
+{
+	struct text plain = {.len = 0};
+	const char *word;
+
+	one(&plain, r);
+	plain.p[plain.len] = '\0';
+	word = plain.p + strspn(plain.p, " ");
+	say(t, "  %s%s", below(r, 2) == 0 && strstr(word, "not ") == NULL ? "not " : "",
+	    word);
+}
+
+/* A line that is called contradictory matches nothing; of two fields alone all are. */
+static void test_contradictions(void **state)
+{
+	static say_condition *const all[] = {say_ports, say_plain_prefixes, say_roles,
+					     say_hosts, say_countries,      say_services};
+	size_t reported = 0, matched = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < 600; run++) {
+		struct rng r = rng_of(23, run);
+		struct text t = {.len = 0};
+		struct diag *d = diag_create();
+		say_condition *one = all[run % (sizeof(all) / sizeof(all[0]))];
+		struct policy *p;
+		bool called, asked;
+
+		say(&t, "gate rules\ndeny");
+		say_zero_or_not(&t, &r, one);
+		say_zero_or_not(&t, &r, one);
+		say(&t, "\n");
+		p = load_text(t.p, d);
+		assert_non_null(p);
+		called = (found(d, "contradiction") >> 2 & 1) != 0;
+		asked = (ask_all(p, true) >> 2 & 1) != 0;
+		if (called && asked)
+			print_error("%s", t.p);
+		assert_false(called && asked);
+		reported += called;
+		matched += asked;
+		policy_destroy(p);
+		diag_destroy(d);
+	}
+	assert_true(reported > 80);
+	assert_true(matched > 250);
+}
+
 static void test_comparing_ends(void **state)
 {
 	char *rules = NULL, *text = NULL;
@@ -310,12 +470,46 @@ static void test_comparing_ends(void **state)
 	diag_destroy(d);
 }
 
+/* Two tables that have nothing in common take too many comparisons. */
+static void test_comparing_conditions_ends(void **state)
+{
+	char *rules = NULL;
+	size_t len = 0;
+	FILE *in = open_memstream(&rules, &len);
+	struct diag *d = diag_create();
+	struct policy *p;
+
+	(void)state;
+	assert_non_null(in);
+	for (unsigned t = 0; t < 2; t++) {
+		(void)fprintf(in, "table <t%u> { ", t);
+		for (unsigned i = 0; i < 3500; i++)
+			(void)fprintf(in, "\\\n%s10.%u.%u.%u", i == 0 ? "" : ",", t,
+				      i / 200, i % 200);
+		(void)fprintf(in, " }\n");
+	}
+	(void)fputs("gate rules\ndeny to <t0> port 25\ndeny to <t0>  to <t1>\n"
+		    "deny port 25 port 26\n",
+		    in);
+	assert_int_equal(fclose(in), 0);
+	p = load_text(rules, d);
+	assert_non_null(p);
+	assert_int_equal(diag_count(d, DIAG_WARNING), 3); /* own-empty and no-default */
+	assert_int_equal(said(d, "of a line were not compared with each other"), 1);
+	free(rules);
+	policy_destroy(p);
+	diag_destroy(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_shadowed_never_answers),
 		cmocka_unit_test(test_of_one_field_all_are_found),
+		cmocka_unit_test(test_lists_of_urls),
+		cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_comparing_ends),
+		cmocka_unit_test(test_comparing_conditions_ends),
 	};
 
 	return cmocka_run_group_tests_name("policy/check", tests, NULL, NULL);

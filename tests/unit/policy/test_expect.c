@@ -70,6 +70,8 @@ static struct policy *load(const char *text, struct diag *d)
 	"deny from role desktop outside hours\n" \
 	"deny to country CN\n"                   \
 	"deny proto udp\n"                       \
+	"deny from user \"anna\"\n"              \
+	"deny not from user \"bert\" port 99\n"  \
 	"gate default\n"                         \
 	"deny in-scope\n"                        \
 	"gate undecidable\n"                     \
@@ -115,6 +117,14 @@ static void lines_are_run(void **state)
 		{"allow user 10.1.2.3 -> x.example:53 proto tcp", NULL},
 		{"deny user 10.1.2.3 -> 192.0.2.1:443 gate undecidable", NULL},
 		{"allow user 10.1.2.3 -> 192.0.2.1:25", NULL},
+		{"deny user 10.1.2.3 -> x.example:443 from user \"Anna\" gate rules",
+		 NULL},
+		{"allow user 10.1.2.3 -> x.example:443 from user \"bert\"", NULL},
+		{"allow user 10.1.2.3 -> x.example:443 from user \"anna\"",
+		 "expected allow, but the answer is deny"},
+		/* nobody known: neither way */
+		{"allow user 10.1.2.3 -> x.example:99", NULL},
+		{"deny user 10.1.2.3 -> x.example:99 from user \"carl\"", NULL},
 	};
 	struct zone *zone;
 
