@@ -71,6 +71,7 @@ extern const struct command command_check;
 extern const struct command command_ctl;
 extern const struct command command_diff;
 extern const struct command command_drift;
+extern const struct command command_evidence;
 extern const struct command command_explain;
 extern const struct command command_import;
 extern const struct command command_export;
