@@ -33,6 +33,7 @@ struct common {
 	const char *zone;     /* --tz */
 	struct file_set *set; /* as in generation_cfg */
 	bool exempt;          /* the same */
+	bool signed_rules;    /* the same */
 };
 
 extern const char program_version[];

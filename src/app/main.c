@@ -56,6 +56,7 @@ struct generation_cfg generation_cfg_of(const struct common *c)
 	return (struct generation_cfg){.config = c->config,
 				       .rules = c->rules,
 				       .rule_count = c->rule_count,
+				       .signed_rules = c->signed_rules,
 				       .share = share_folder(),
 				       .absent_tags = c->absent_tags,
 				       .set = c->set,
