@@ -110,11 +110,14 @@ static void check_people(const struct generation *g, const struct identity *who,
 
 static int check(const struct common *c, bool quiet)
 {
-	struct generation_cfg cfg = {.config = c->config,
-				     .rules = c->rules,
-				     .rule_count = c->rule_count,
-				     .share = share_folder(),
-				     .now_us = clock_real.now_us(clock_real.arg)};
+	struct generation_cfg cfg = {
+		.config = c->config,
+		.rules = c->rules,
+		.rule_count = c->rule_count,
+		.share = share_folder(),
+		/* Others are for trying: nobody has signed them yet. */
+		.signed_rules = c->rule_count == 0,
+		.now_us = clock_real.now_us(clock_real.arg)};
 	struct diag *d = diag_create();
 	struct identity *who = NULL;
 	struct generation *g;

@@ -33,6 +33,7 @@ struct common {
 	const char *zone;     /* --tz */
 	struct file_set *set; /* as in generation_cfg */
 	bool exempt;          /* the same */
+	bool signed_rules;    /* the same */
 };
 
 extern const char program_version[];
@@ -71,6 +72,7 @@ extern const struct command command_check;
 extern const struct command command_ctl;
 extern const struct command command_diff;
 extern const struct command command_drift;
+extern const struct command command_evidence;
 extern const struct command command_explain;
 extern const struct command command_import;
 extern const struct command command_export;

@@ -18,11 +18,12 @@
 const char program_version[] = WEIR_VERSION;
 
 static const struct command *const commands[] = {
-	&command_replay, &command_check,  &command_explain, &command_lookup,
-	&command_query,  &command_index,  &command_rules,   &command_run,
-	&command_ctl,    &command_off,    &command_import,  &command_export,
-	&command_geo,    &command_diff,   &command_drift,   &command_suggest,
-	&command_report, &command_verify, &command_seal,    &command_keygen,
+	&command_replay,   &command_check,  &command_explain, &command_lookup,
+	&command_query,    &command_index,  &command_rules,   &command_run,
+	&command_ctl,      &command_off,    &command_import,  &command_export,
+	&command_geo,      &command_diff,   &command_drift,   &command_suggest,
+	&command_report,   &command_verify, &command_seal,    &command_keygen,
+	&command_evidence,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -56,6 +57,7 @@ struct generation_cfg generation_cfg_of(const struct common *c)
 	return (struct generation_cfg){.config = c->config,
 				       .rules = c->rules,
 				       .rule_count = c->rule_count,
+				       .signed_rules = c->signed_rules,
 				       .share = share_folder(),
 				       .absent_tags = c->absent_tags,
 				       .set = c->set,

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "app/history.h"
+#include "app/rules_sign.h"
 #include "app/rules_stats.h"
 #include "config/config.h"
 
 struct options {
+	const char *key; /* of sign */
 	struct common common;
 	const char *generation, *ledger;
 };
@@ -122,9 +124,11 @@ static int with_word(struct options *o, const char *word, char *const *rest, int
 			return EXIT_USAGE;
 	if (strcmp(word, "print") == 0)
 		return print(o);
+	if (strcmp(word, "sign") == 0)
+		return rules_sign(c, o->key);
 	if (strcmp(word, "stats") == 0)
 		return stats(o);
-	return usage_error("rules", "'%s': write print, stats or test", word);
+	return usage_error("rules", "'%s': write print, stats, test or sign", word);
 }
 
 static int run(int argc, char *argv[])
@@ -132,6 +136,7 @@ static int run(int argc, char *argv[])
 	enum {
 		OPT_GENERATION = 256,
 		OPT_LEDGER,
+		OPT_KEY,
 		OPT_JSON
 	};
 	static const struct option longs[] = {
@@ -139,6 +144,7 @@ static int run(int argc, char *argv[])
 		{"rules", required_argument, NULL, 'r'},
 		{"generation", required_argument, NULL, OPT_GENERATION},
 		{"ledger", required_argument, NULL, OPT_LEDGER},
+		{"key", required_argument, NULL, OPT_KEY},
 		{"json", no_argument, NULL, OPT_JSON},
 		{NULL, 0, NULL, 0},
 	};
@@ -155,13 +161,15 @@ static int run(int argc, char *argv[])
 			opts.generation = optarg;
 		else if (o == OPT_LEDGER)
 			opts.ledger = optarg;
+		else if (o == OPT_KEY)
+			opts.key = optarg;
 		else if (o == OPT_JSON)
 			opts.common.json = true;
 		else if (o == '?')
 			return usage_error("rules", "see the options");
 	}
 	if (optind == argc)
-		return usage_error("rules", "say what to do: print, stats or test");
+		return usage_error("rules", "say what to do: print, stats, test or sign");
 	return with_word(&opts, argv[optind], argv + optind + 1, argc - optind - 1);
 }
 
@@ -173,16 +181,20 @@ const struct command command_rules = {
 		"       weir rules print --generation NAME [--ledger DIR]\n"
 		"       weir rules stats [-c FILE] [-r RULES]... [--ledger DIR] [--json]\n"
 		"       weir rules test [-c FILE] [-r RULES]... FILE...\n"
+		"       weir rules sign --key FILE [-c FILE] [RULES...]\n"
 		"\n"
 		"print: the loaded policy in its canonical form, which parses to itself: macros,\n"
 		"tables and included files resolved, defaults written out.\n"
 		"stats: for each line, how many recorded judgements it answers and decides when they\n"
 		"are judged again, and when last; which lines nothing comes to.\n"
 		"test: does every `expect` line of FILE hold with these rules?\n"
+		"sign: write a signature of these rules, with all that they include, import and read,\n"
+		"into RULES.sig beside the first; `rules_signers` of weir.conf says whose count.\n"
 		"\n"
 		"  --generation NAME  the rules of a generation that the ledger keeps, as an event\n"
 		"                     names it; its first digits are enough\n"
 		"  --ledger DIR       that ledger (default: the configured one)\n"
+		"  --key FILE         sign: the signer's key, of weir keygen --signer\n"
 		"  --json             stats: one object a line, the sums, then each rule\n"
 		"\n"
 		"Exit status: 0 fine; 1 errors in the files, an expectation that does not hold;\n"

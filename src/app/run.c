@@ -84,7 +84,9 @@ static void keep_generation(const struct common *c, const struct generation *g)
 
 static int run(int argc, char *argv[])
 {
-	struct common c = {.config = DEFAULT_CONFIG, .exempt = true};
+	struct common c = {
+		.config = DEFAULT_CONFIG, .exempt = true, .signed_rules = true};
+	uint8_t signers[CONFIG_SIGNERS_MAX][CONFIG_SIGNER_KEY] = {0};
 	struct gateway_cfg cfg = {.ndpi = true};
 	struct generation *g;
 	int code = parse_options(argc, argv, &c, &cfg.ndpi);
@@ -105,11 +107,19 @@ static int run(int argc, char *argv[])
 	}
 	keep_generation(&c, g);
 	file_set_destroy(c.set);
-	cfg.load = (struct generation_cfg){.config = c.config,
-					   .rules = c.rules,
-					   .rule_count = c.rule_count,
-					   .share = share_folder(),
-					   .exempt = true};
+	cfg.load = (struct generation_cfg){
+		.config = c.config,
+		.rules = c.rules,
+		.rule_count = c.rule_count,
+		.share = share_folder(),
+		.exempt = true,
+		.signed_rules = true,
+		.signers = (const uint8_t(*)[CONFIG_SIGNER_KEY])signers,
+		.signer_count = g->config->signer_count};
+	/* A reload is for those who counted at the start. */
+	if (g->config->signer_count > 0)
+		memcpy(signers, g->config->signers,
+		       g->config->signer_count * sizeof(signers[0]));
 	cfg.generation = g;
 	return gateway_run(&cfg) == 0 ? EXIT_FINE : EXIT_COULD_NOT;
 }

@@ -3,6 +3,7 @@
  * seal, keygen - the last seal for paper or mail, and the key that seals.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
@@ -17,20 +18,22 @@
 enum option_letter {
 	OPTION_LEDGER = 256,
 	OPTION_KEYS,
-	OPTION_JSON
+	OPTION_JSON,
+	OPTION_SIGNER
 };
 
 static const struct option long_options[] = {
 	{"ledger", required_argument, NULL, OPTION_LEDGER},
 	{"keys", required_argument, NULL, OPTION_KEYS},
 	{"json", no_argument, NULL, OPTION_JSON},
+	{"signer", required_argument, NULL, OPTION_SIGNER},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 struct options {
 	struct common common;
-	const char *ledger, *keys;
+	const char *ledger, *keys, *signer;
 };
 
 static int parse(const char *command, int argc, char *argv[], struct options *o)
@@ -51,6 +54,9 @@ static int parse(const char *command, int argc, char *argv[], struct options *o)
 			break;
 		case OPTION_JSON:
 			o->common.json = true;
+			break;
+		case OPTION_SIGNER:
+			o->signer = optarg;
 			break;
 		default:
 			return EXIT_USAGE;
@@ -87,8 +93,8 @@ static int run_seal(int argc, char *argv[])
 
 	if (code != EXIT_FINE)
 		return code;
-	if (o.keys != NULL)
-		return usage_error("seal", "--keys belongs to keygen");
+	if (o.keys != NULL || o.signer != NULL)
+		return usage_error("seal", "--keys and --signer belong to keygen");
 	dir = history_dir("seal", &o.common, o.ledger, buf);
 	if (dir == NULL)
 		return EXIT_COULD_NOT;
@@ -149,6 +155,51 @@ static int make_key(const char *dir)
 	return finish_output(EXIT_FINE);
 }
 
+/* A file that does not exist yet, for its owner alone. */
+static int put_secret(const char *path, const char *text, size_t len)
+{
+	const int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int rc = fd < 0 ? -errno : 0;
+
+	if (fd >= 0 && write(fd, text, len) != (ssize_t)len)
+		rc = errno == 0 ? -EIO : -errno;
+	if (fd >= 0 && fsync(fd) != 0 && rc == 0)
+		rc = -errno;
+	if (fd >= 0 && close(fd) != 0 && rc == 0)
+		rc = -errno;
+	if (rc != 0 && fd >= 0)
+		(void)unlink(path);
+	return rc;
+}
+
+/* The key of a person who signs rules: the private half in a file, the public one printed. */
+static int make_signer(const char *path)
+{
+	struct sign_key *k = sign_key_generate();
+	char text[SIGN_PEM_MAX], print[FINGERPRINT_LEN + 1], *end;
+	uint8_t public_key[SIGN_KEY];
+	const size_t len = k == NULL ? 0 : sign_private_format(k, text);
+	int rc = len == 0 || !sign_key_public(k, public_key)
+			 ? -ENOMEM
+			 : put_secret(path, text, len);
+
+	sign_forget(text, sizeof(text));
+	sign_key_destroy(k);
+	if (rc != 0) {
+		(void)fprintf(stderr, "weir keygen: %s: %s\n", path,
+			      strerrordesc_np(-rc));
+		return rc == -EEXIST ? EXIT_FINDINGS : EXIT_COULD_NOT;
+	}
+	fingerprint_format(public_key, print);
+	(void)sign_pem_format(public_key, text);
+	end = strstr(text, "\n-");
+	*end = '\0';
+	(void)printf("fingerprint  %s\nrules_signers = [ \"%s\", ... ];\n", print,
+		     strchr(text, '\n') + 1);
+	return finish_output(EXIT_FINE);
+}
+
 /* The folder that a gateway with this configuration uses.  False: it was said. */
 static bool configured_keys(const struct common *c, char buf[KEYS_DIR_MAX])
 {
@@ -184,7 +235,12 @@ static int run_keygen(int argc, char *argv[])
 	if (code != EXIT_FINE)
 		return code;
 	if (o.common.json || o.ledger != NULL)
-		return usage_error("keygen", "takes -c or --keys alone");
+		return usage_error("keygen", "takes -c, --keys or --signer alone");
+	if (o.signer != NULL && (o.keys != NULL || o.common.config != NULL))
+		return usage_error("keygen",
+				   "--signer makes a person's key: no -c or --keys");
+	if (o.signer != NULL)
+		return make_signer(o.signer);
 	if (o.keys != NULL)
 		return make_key(o.keys);
 	return configured_keys(&o.common, keys) ? make_key(keys) : EXIT_COULD_NOT;
@@ -192,9 +248,10 @@ static int run_keygen(int argc, char *argv[])
 
 const struct command command_keygen = {
 	.name = "keygen",
-	.summary = "make the key that seals the ledger",
+	.summary = "make the key that seals the ledger, or that of who signs rules",
 	.run = run_keygen,
 	.help = "usage: weir keygen [-c CONF | --keys DIR]\n"
+		"       weir keygen --signer FILE\n"
 		"\n"
 		"Makes the root key (Ed25519) and prints its fingerprint: write it down outside of\n"
 		"this machine.  A gateway makes one by itself at its first start.\n"
@@ -202,6 +259,9 @@ const struct command command_keygen = {
 		"  -c CONF          configuration that names ledger.keys or ledger.dir\n"
 		"                   (default: /etc/weir/weir.conf)\n"
 		"  --keys DIR       folder of the key; made when it is missing\n"
+		"  --signer FILE    instead, the key of a person who signs rules (weir rules sign): the\n"
+		"                   private half in FILE, which must not exist, for a place off this\n"
+		"                   machine; the public one is printed as rules_signers takes it\n"
 		"\n"
 		"Exit status: 0 fine; 1 there is a key already; 2 usage; 3 could not.\n",
 };

@@ -88,7 +88,9 @@ struct capture_cfg {
 	const char *user; /* that the processes run as */
 };
 
-#define CONFIG_TAG_FILES_MAX 8 /* files of service tags */
+#define CONFIG_SIGNERS_MAX   16
+#define CONFIG_SIGNER_KEY    32 /* Ed25519 */
+#define CONFIG_TAG_FILES_MAX 8  /* files of service tags */
 
 struct control_cfg {
 	const char *socket;
@@ -101,6 +103,10 @@ struct config {
 	enum mode mode;
 	const char *const *rules; /* resolved names */
 	size_t rule_count;
+	const uint8_t (
+		*signers)[CONFIG_SIGNER_KEY]; /* of rules; NULL = none need to sign */
+	size_t signer_count;
+	const char *signers_text; /* the keys as they are written, with blanks between */
 	const struct site_cfg *sites;
 	size_t site_count;
 	const struct source_cfg *sources;

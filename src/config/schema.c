@@ -24,6 +24,9 @@ const struct schema_row schema_rows[] = {
 	 "monitor = decide and log, block nothing; enforce = block what is denied"},
 	{"rules", SCHEMA_FILES, 0, 0, 0, AT(rules), AT(rule_count), 0, "",
 	 "rule files, read in this order"},
+	{"rules_signers", SCHEMA_SIGNERS, 0, 2, CONFIG_SIGNERS_MAX, AT(signers),
+	 AT(signer_count), 0, "none: rules need no signature",
+	 "Ed25519 public keys; two of them must have signed the rules"},
 
 	{"sites", SCHEMA_GROUPS, 0, 0, SCHEMA_SITES_MAX, AT(sites), AT(site_count),
 	 sizeof(struct site_cfg), "one site named default with the private ranges inside",
@@ -278,6 +281,7 @@ const char *schema_type_name(enum schema_type type)
 		[SCHEMA_FLAG] = "true or false",
 		[SCHEMA_TEXT] = "text",
 		[SCHEMA_TEXTS] = "list of texts [ ]",
+		[SCHEMA_SIGNERS] = "list of public keys [ ]",
 		[SCHEMA_SHARE] = "share",
 		[SCHEMA_SWITCH] = "true or false",
 		[SCHEMA_SCORES] = "group of numbers { }",

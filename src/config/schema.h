@@ -48,9 +48,10 @@ enum schema_type {
 	/* for keys of later versions only: checked, then forgotten */
 	SCHEMA_TEXT,
 	SCHEMA_TEXTS,
-	SCHEMA_SHARE,  /* "20%" */
-	SCHEMA_SWITCH, /* true or false */
-	SCHEMA_SCORES, /* { NAME = NUMBER; } */
+	SCHEMA_SIGNERS, /* a list of min to max of these */
+	SCHEMA_SHARE,   /* "20%" */
+	SCHEMA_SWITCH,  /* true or false */
+	SCHEMA_SCORES,  /* { NAME = NUMBER; } */
 	SCHEMA_TYPE_COUNT
 };
 

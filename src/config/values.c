@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/file_set.h"
 #include "config/walk.h"
+#include "record/sign.h"
 
 #define NAME_MAX_BYTES      63
 #define HOLIDAYS_MAX_BYTES  (1u << 20)
@@ -496,6 +497,63 @@ static void read_countries(const struct job *j)
 	store_list(j, list, count);
 }
 
+/* One key of rules_signers into keys[n]. */
+static bool good_signer(const struct job *j, const struct node *n,
+			uint8_t (*keys)[CONFIG_SIGNER_KEY], size_t count)
+{
+	if (!is_kind(j, n, NODE_STRING))
+		return false;
+	if (!sign_base64_parse(str_of(n->value), keys[count])) {
+		diag_error(j->w->d, value_at(j, n), "is no Ed25519 public key");
+		diag_remedy(j->w->d, "the 60 letters that `weir keygen --signer FILE` "
+				     "prints: \"MCowBQYDK2VwAyEA...\"");
+		return false;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(keys[i], keys[count], CONFIG_SIGNER_KEY) == 0) {
+			diag_error(j->w->d, value_at(j, n),
+				   "this signer stands here twice");
+			diag_remedy(j->w->d, "another person's key");
+			return false;
+		}
+	return true;
+}
+
+static void read_signers(const struct job *j)
+{
+	const struct outline *o = j->w->o;
+	struct config *c = j->base;
+	uint8_t(*keys)[CONFIG_SIGNER_KEY];
+	size_t count = 0, len = 0;
+	char *text;
+
+	if (!is_list(j))
+		return;
+	if ((int64_t)j->n->count < j->row->min || (int64_t)j->n->count > j->row->max) {
+		diag_error(j->w->d, value_at(j, j->n), "%u signers: two must sign",
+			   (unsigned)j->n->count);
+		diag_remedy(j->w->d, "%lld to %lld public keys, or leave it out",
+			    (long long)j->row->min, (long long)j->row->max);
+		return;
+	}
+	keys = walk_alloc(j->w, j->n->count * sizeof(*keys));
+	text = walk_alloc(j->w, j->n->count * ((size_t)SIGN_PEM_MAX + 1));
+	if (keys == NULL || text == NULL)
+		return;
+	for (const struct node *n = outline_first(o, j->n); n != NULL;
+	     n = outline_next(o, j->n, n)) {
+		if (!good_signer(j, n, keys, count))
+			continue;
+		len += (size_t)snprintf(text + len, SIGN_PEM_MAX + 1, "%s%.*s",
+					count == 0 ? "" : " ", SIGN_PEM_MAX - 1,
+					n->value);
+		count++;
+	}
+	c->signers = (const uint8_t(*)[CONFIG_SIGNER_KEY])keys;
+	c->signer_count = count;
+	c->signers_text = text;
+}
+
 static void read_zone(const struct job *j)
 {
 	struct site_cfg *site = j->base;
@@ -842,6 +900,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_DURATION] = read_duration,
 		[SCHEMA_TEXT] = read_text,
 		[SCHEMA_TEXTS] = read_texts,
+		[SCHEMA_SIGNERS] = read_signers,
 		[SCHEMA_SHARE] = read_share,
 		[SCHEMA_SWITCH] = read_switch,
 		[SCHEMA_SCORES] = read_scores,

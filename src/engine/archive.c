@@ -159,6 +159,7 @@ struct manifest {
 	char *rules[RULE_FILES_MAX];
 	size_t rule_count;
 	char generation[GENERATION_NAME_LEN + 1];
+	const struct archive_each *each; /* NULL = read them */
 };
 
 static bool fault(struct manifest *m, const struct json_token *t, const char *what)
@@ -240,9 +241,13 @@ static bool read_file(struct manifest *m, const struct json_token *begin)
 		else
 			json_read_skip(&m->json, &v);
 	}
-	sound = name != NULL && sha256[0] != '\0'
-			? take_file(m, begin, name, sha256)
-			: fault(m, begin, "has no name, or no hash");
+	sound = name != NULL && sha256[0] != '\0';
+	if (!sound)
+		(void)fault(m, begin, "has no name, or no hash");
+	else if (m->each != NULL)
+		m->each->file(m->each->arg, name, sha256);
+	else
+		sound = take_file(m, begin, name, sha256);
 	free(name);
 	return sound;
 }
@@ -380,6 +385,37 @@ static struct generation *load_file(const char *dir, const char *name, struct di
 	release(&m);
 	free(path);
 	return g;
+}
+
+int archive_list(const char *dir, const char *name, const struct archive_each *each,
+		 struct diag *d, char **ret, size_t *ret_len)
+{
+	struct manifest m = {.dir = dir, .d = d, .each = each};
+	char *path = NULL, *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (asprintf(&path, "%s/generations/%s" SUFFIX, dir, name) < 0)
+		return -ENOMEM;
+	m.file = path;
+	rc = file_read(path, MANIFEST_MAX, &text, &len);
+	if (rc != 0) {
+		diag_error(d, (struct span){.file = path}, "cannot be read: %s",
+			   strerrordesc_np(-rc));
+	} else {
+		diag_source(d, path, text, len);
+		rc = read_manifest(&m, text, len) ? 0 : -EBADMSG;
+		diag_forget_sources(d);
+	}
+	release(&m);
+	free(path);
+	if (rc == 0) {
+		*ret = text;
+		*ret_len = len;
+	} else {
+		free(text);
+	}
+	return rc;
 }
 
 /* The names in the folder that begin with `name`; the last one in `found`. */

@@ -35,4 +35,18 @@ int archive_keep(const char *dir, const struct generation *g,
  */
 struct generation *archive_load(const char *dir, const char *name, struct diag *d);
 
+/* Called for each file of a generation; its bytes are not looked at. */
+struct archive_each {
+	void (*file)(void *arg, const char *name, const char *sha256);
+	void *arg;
+};
+
+/*
+ * What the manifest of the generation called `name`, its whole name, says that it was made from.
+ * *ret (the caller's) is the manifest's text.  0, or -errno with findings.
+ */
+int archive_list(const char *dir, const char *name, const struct archive_each *each,
+		 struct diag *d, char **ret, size_t *ret_len)
+	__attribute__((warn_unused_result));
+
 #endif /* ENGINE_ARCHIVE_H */

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "engine/bundle.h"
 #include "match/calendar.h"
 #include "match/prefixes.h"
 
@@ -253,6 +254,7 @@ struct generation *generation_load(const struct generation_cfg *cfg, struct diag
 	g->policy = load_policy(g, cfg, d);
 	if (g->policy == NULL)
 		goto fail;
+	bundle_check(g, cfg, d);
 	name_generation(g, cfg->set);
 	g->expect_count = policy_expect(g->policy, generation_describe_cb, g, d);
 	if (diag_count(d, DIAG_ERROR) > 0)

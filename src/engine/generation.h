@@ -29,6 +29,8 @@ struct generation {
 	struct catalog *catalog;
 	struct policy *policy;
 	struct vocabulary vocabulary;
+	char signed_by[CONFIG_SIGNERS_MAX * 40 +
+		       1];   /* fingerprints with blanks between */
 	size_t expect_count; /* `expect` lines that ran, all of them fulfilled */
 	struct generation_memory *memory;
 };
@@ -48,6 +50,13 @@ struct generation_cfg {
 	const struct tsv_text *fresh_tags;
 	bool absent_tags;
 	struct file_set *set; /* keeps, or stands for, the files read; NULL = none */
+	/*
+	 * The rules must be signed (engine/bundle.h), by those of `signers` or, when that is
+	 * NULL, of the configuration's rules_signers; when these are none, by nobody.
+	 */
+	bool signed_rules;
+	const uint8_t (*signers)[CONFIG_SIGNER_KEY];
+	size_t signer_count;
 	bool exempt; /* the lines of `weir ctl exempt` count, before those of the rules */
 };
 

@@ -20,6 +20,7 @@ struct held {
 	}
 
 static const struct held held[] = {
+	TEXT("rules_signers", signers_text),
 	TEXT("ledger.dir", ledger.dir),
 	VALUE("ledger.segment", ledger.segment_bytes),
 	VALUE("ledger.dns_events", ledger.dns_events),

@@ -737,6 +737,10 @@ static void adopt_change(struct supervisor *s)
 		diff[i] = held[i] == '\n' ? ';' : held[i];
 		diff[i + 1] = '\0';
 	}
+	if (s->generation->signed_by[0] != '\0' && old_mode == s->mode)
+		(void)snprintf(diff + strlen(diff), sizeof(diff) - strlen(diff),
+			       "%ssigned by %s", diff[0] == '\0' ? "" : "; ",
+			       s->generation->signed_by);
 	exempted = exempt_settle(s, true);
 	note_change(s,
 		    exempted != NULL      ? "exempt"

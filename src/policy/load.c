@@ -142,6 +142,18 @@ bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret)
 	return true;
 }
 
+bool policy_source(const struct policy *p, size_t i, struct policy_source *ret)
+{
+	const struct source *s = p->ast.sources;
+
+	for (; s != NULL && i > 0; i--)
+		s = s->next;
+	if (s == NULL)
+		return false;
+	*ret = (struct policy_source){s->name, {s->text, s->len}};
+	return true;
+}
+
 bool policy_environment(const struct policy *p, size_t i, struct policy_environment *ret)
 {
 	const struct environment *e = p->ast.environments;

@@ -92,6 +92,14 @@ bool policy_origin(const struct policy *p, size_t i, struct rule_origin *ret);
 /* All of them as comments, for people who read the canonical form. */
 void policy_print_origins(const struct policy *p, FILE *out);
 
+/* A file that was read, in the order of reading: rules, what they include and import, tables. */
+struct policy_source {
+	const char *name; /* as the operator's files lead to it */
+	struct str text;
+};
+/* The i-th; false = no more. */
+bool policy_source(const struct policy *p, size_t i, struct policy_source *ret);
+
 /* What an `environment` line says. */
 struct policy_environment {
 	struct str name;

@@ -137,9 +137,6 @@ static const uint8_t spki[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 static const char pem_begin[] = "-----BEGIN PUBLIC KEY-----\n";
 static const char pem_end[] = "\n-----END PUBLIC KEY-----\n";
 
-/* 44 bytes are 60 characters of base64, the first 16 of them always the same. */
-#define SPKI_BASE64 60
-
 size_t sign_pem_format(const uint8_t public_key[SIGN_KEY], char buf[SIGN_PEM_MAX])
 {
 	uint8_t der[sizeof(spki) + SIGN_KEY];
@@ -164,31 +161,85 @@ static int base64_value(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool sign_pem_parse(struct str pem, uint8_t ret[SIGN_KEY])
+/* The digits up to '-', '=' or the end, line ends passed over; the bytes, or 0. */
+static size_t base64_parse(struct str s, uint8_t *ret, size_t max)
 {
-	const char *p = memmem(pem.p, pem.len, pem_begin, sizeof(pem_begin) - 2);
-	const char *end = pem.p + pem.len;
-	uint8_t der[SPKI_BASE64 / 4 * 3 + 1];
 	uint32_t bits = 0;
 	size_t n = 0, digits = 0;
 
-	if (p == NULL)
-		return false;
-	for (p += sizeof(pem_begin) - 2; p < end && *p != '-' && *p != '='; p++) {
+	for (const char *p = s.p, *end = s.p + s.len; p < end && *p != '-' && *p != '=';
+	     p++) {
 		const int v = base64_value(*p);
 
 		if (v < 0 && *p != '\n' && *p != '\r')
-			return false;
+			return 0;
 		if (v < 0)
 			continue;
-		if (++digits > SPKI_BASE64)
-			return false;
 		bits = bits << 6 | (uint32_t)v;
-		if (digits % 4 != 1)
-			der[n++] = (uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4)));
+		if (++digits % 4 == 1)
+			continue;
+		if (n == max)
+			return 0;
+		ret[n++] = (uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4)));
 	}
-	if (n != sizeof(spki) + SIGN_KEY || memcmp(der, spki, sizeof(spki)) != 0)
+	return n;
+}
+
+/* What stands behind a line of a PEM text, from its line end on. */
+static struct str behind(struct str pem, const char *line, size_t len)
+{
+	const char *p = memmem(pem.p, pem.len, line, len);
+
+	return p == NULL ? STR_NONE
+			 : (struct str){p + len, (size_t)(pem.p + pem.len - p) - len};
+}
+
+bool sign_base64_parse(struct str s, uint8_t ret[SIGN_KEY])
+{
+	uint8_t der[sizeof(spki) + SIGN_KEY];
+
+	if (s.p == NULL || base64_parse(s, der, sizeof(der)) != sizeof(der) ||
+	    memcmp(der, spki, sizeof(spki)) != 0)
 		return false;
 	memcpy(ret, der + sizeof(spki), SIGN_KEY);
 	return true;
+}
+
+bool sign_pem_parse(struct str pem, uint8_t ret[SIGN_KEY])
+{
+	return sign_base64_parse(behind(pem, pem_begin, sizeof(pem_begin) - 2), ret);
+}
+
+/* RFC 8410 section 7: SEQUENCE { 0, SEQUENCE { 1.3.101.112 }, OCTET STRING of one of 32 bytes }. */
+static const uint8_t pkcs8[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
+				0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
+static const char private_begin[] = "-----BEGIN PRIVATE KEY-----\n";
+static const char private_end[] = "\n-----END PRIVATE KEY-----\n";
+
+size_t sign_private_format(const struct sign_key *k, char buf[SIGN_PEM_MAX])
+{
+	uint8_t der[sizeof(pkcs8) + SIGN_KEY];
+	size_t at = sizeof(private_begin) - 1;
+
+	memcpy(der, pkcs8, sizeof(pkcs8));
+	if (!sign_key_seed(k, der + sizeof(pkcs8)))
+		return 0;
+	memcpy(buf, private_begin, at);
+	at += base64_format(der, sizeof(der), buf + at);
+	memcpy(buf + at, private_end, sizeof(private_end));
+	sign_forget(der, sizeof(der));
+	return at + sizeof(private_end) - 1;
+}
+
+struct sign_key *sign_private_parse(struct str pem)
+{
+	const struct str text = behind(pem, private_begin, sizeof(private_begin) - 2);
+	uint8_t der[sizeof(pkcs8) + SIGN_KEY];
+	struct sign_key *k = NULL;
+
+	if (text.p != NULL && base64_parse(text, der, sizeof(der)) == sizeof(der) &&
+	    memcmp(der, pkcs8, sizeof(pkcs8)) == 0)
+		k = sign_key_of(der + sizeof(pkcs8));
+	sign_forget(der, sizeof(der));
+	return k;
 }

@@ -22,7 +22,7 @@
 #define SIGN_KEY        32
 #define SIGN_SIGNATURE  64
 #define FINGERPRINT_LEN 39 /* without its NUL */
-#define SIGN_PEM_MAX    128
+#define SIGN_PEM_MAX    160
 
 struct sign_key;
 
@@ -50,5 +50,12 @@ bool fingerprint_is(struct str s); /* is it formed like one? */
 size_t sign_pem_format(const uint8_t public_key[SIGN_KEY], char buf[SIGN_PEM_MAX]);
 /* The first public key of a PEM text; false when there is none of Ed25519. */
 bool sign_pem_parse(struct str pem, uint8_t ret[SIGN_KEY]);
+
+/* The same without its first and last line: 60 characters of base64. */
+bool sign_base64_parse(struct str s, uint8_t ret[SIGN_KEY]);
+
+/* A private key as PEM of PKCS #8 (RFC 8410, 7), as openssl genpkey writes it. */
+size_t sign_private_format(const struct sign_key *k, char buf[SIGN_PEM_MAX]);
+struct sign_key *sign_private_parse(struct str pem); /* NULL: it is none */
 
 #endif /* RECORD_SIGN_H */

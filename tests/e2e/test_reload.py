@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 import lab as places
 from case import Download, GatewayCase, in_parallel
 from gateway import ALLOWED, ALLOWED2, DENIED, RULES, TOP
-from netns import wait_for
+from netns import LabError, command, wait_for
 from servers import Keeper
 
 REASONS = os.path.join(TOP, "tests", "golden", "undecidable.tsv")
@@ -329,6 +329,59 @@ class Reload(GatewayCase):
         self.assertIn("backend", self.weir.status())
         done = self.weir.ctl("mode", "sideways", check=False)
         self.assertEqual(done.returncode, 2)
+
+
+class SignedRules(GatewayCase):
+    """Rules that two people must have signed: at the start and at each reload."""
+    auto_start = False
+
+    def sign(self, weir, *who):
+        for name in who:
+            command([weir.program, "rules", "sign", "-c", weir.conf, "--key", os.path.join(weir.folder, name)])
+
+    def test_signed_rules(self):
+        weir = self.new_weir()
+        keys = []
+        for name in ("anna", "ben"):
+            said = command([weir.program, "keygen", "--signer", os.path.join(weir.folder, name)]).stdout
+            keys.append(said.split('"')[1])
+        plain = open(weir.conf, encoding="ascii").read()
+        with open(weir.conf, "a", encoding="ascii") as f:
+            f.write('rules_signers = [ "' + '", "'.join(keys) + '" ];\n')
+        with self.assertRaisesRegex(LabError, "rules_signers demands 2 signatures"):
+            weir.start()
+        self.sign(weir, "anna", "ben")
+        weir.start()
+        before = weir.status()["generation"]
+        weir.write_rules(STRICTER)
+        self.sign(weir, "anna")
+        # Whoever takes the demand away is still held to it: the signers of the start count.
+        for conf in (None, plain):
+            if conf is not None:
+                with open(weir.conf, "w", encoding="ascii") as f:
+                    f.write(conf)
+            done = weir.ctl("reload", check=False)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn("1 of 2 signers have signed these rules", done.stdout + done.stderr)
+            self.assertEqual(weir.status()["generation"], before)
+        refused = weir.ledger.wait(type="change", what="reload_refused", count=2)[-1]
+        self.assertTrue(refused["who"])
+        self.assertTrue(self.lab.tls(ALLOWED2).ok)
+        self.sign(weir, "ben")
+        weir.ctl("reload")
+        self.assertFalse(self.lab.tls(ALLOWED2).ok)
+        change = weir.ledger.wait(type="change", what="reload")[-1]
+        self.assertRegex(change["diff"], "signed by ([0-9A-F]{4}-){7}[0-9A-F]{4} ([0-9A-F]{4}-){7}[0-9A-F]{4}")
+        self.assertIn("rules_signers", change["diff"])
+        # What the ledger keeps of it can be printed and packed.
+        self.assertEqual(weir.stop(), 0)
+        pack = os.path.join(weir.folder, "pack.tar")
+        command([weir.program, "evidence", "--verdict", "deny", "--ledger", weir.ledger.folder, "-o", pack])
+        root = os.path.join(weir.ledger.folder, "ledger.pub")
+        said = command(["python3", os.path.join(TOP, "docs", "evidence-check.py"), pack, "--key", root]).stdout
+        self.assertRegex(said, "context, line [0-9]+: proven by seal")
+        self.assertIn("all proven", said)
+        self.assertEqual(weir.faults(), "")
 
 
 if __name__ == "__main__":
