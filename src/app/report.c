@@ -241,7 +241,7 @@ static int keep(const char *file, const char *text, size_t len)
 {
 	int rc;
 
-	if (strcmp(file, "-") == 0) {
+	if (file != NULL && strcmp(file, "-") == 0) {
 		(void)fwrite(text, 1, len, stdout);
 		return finish_output(EXIT_FINE);
 	}
@@ -258,13 +258,14 @@ static int make_page(struct report *r, const struct ledger_proof *p,
 	char *text = NULL;
 	size_t len = 0;
 	int code = EXIT_COULD_NOT;
+	FILE *out = open_memstream(&text, &len);
 
-	r->out = open_memstream(&text, &len);
-	if (r->out == NULL)
+	if (out == NULL)
 		return code;
+	r->out = out;
 	write_page(r, p, o);
-	r->failed = ferror(r->out) != 0 || r->failed;
-	r->failed = fclose(r->out) != 0 || r->failed;
+	r->failed = ferror(out) != 0 || r->failed;
+	r->failed = fclose(out) != 0 || r->failed;
 	if (!r->failed)
 		code = keep(o->file, text, len);
 	else if (diag_count(r->d, DIAG_ERROR) == 0)

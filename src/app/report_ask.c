@@ -69,11 +69,12 @@ static bool note_asked(struct report *r, char *command, const struct answered *a
 		realloc(r->asked, (r->asked_count + 1) * sizeof(*more));
 	struct report_asked *one;
 
+	if (more != NULL)
+		r->asked = more;
 	if (more == NULL || command == NULL) {
 		free(command);
 		return false;
 	}
-	r->asked = more;
 	one = &more[r->asked_count++];
 	*one = (struct report_asked){.command = command, .events = a->result.matched};
 	one->has_sum = a->o->query.sum_count == 1;

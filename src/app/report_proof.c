@@ -59,6 +59,11 @@ int64_t report_union(const struct report *r, struct report_span *spans, size_t c
 	return sum;
 }
 
+static size_t at_most(size_t n, size_t most)
+{
+	return n < most ? n : most;
+}
+
 /* ---- facts ---- */
 
 static void put_verify_command(struct report *r, const struct report_given *g)
@@ -176,7 +181,7 @@ static void fact_proven(struct report *r, const struct ledger_proof *p)
 static void fact_uncovered(struct report *r, const struct ledger_proof *p)
 {
 	struct report_span spans[VERIFY_GAPS_MAX];
-	const size_t n = p->gap_count < VERIFY_GAPS_MAX ? p->gap_count : VERIFY_GAPS_MAX;
+	const size_t n = at_most(p->gap_count, VERIFY_GAPS_MAX);
 	int64_t sum;
 
 	for (size_t i = 0; i < n; i++)
@@ -221,8 +226,7 @@ static void list_findings(struct report *r, const struct ledger_proof *p)
 {
 	static const struct page_column columns[] = {
 		{"where", false}, {"lines", false}, {"kind", false}, {"meaning", false}};
-	const size_t n = p->finding_count < VERIFY_FINDINGS_MAX ? p->finding_count
-								: VERIFY_FINDINGS_MAX;
+	const size_t n = at_most(p->finding_count, VERIFY_FINDINGS_MAX);
 
 	if (n == 0)
 		return;
