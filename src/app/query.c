@@ -198,7 +198,8 @@ static int run(int argc, char *argv[])
 	saved = o->saved == NULL ? NULL : saved_find(o->saved);
 	if (code == EXIT_FINE && o->help) {
 		for (size_t i = 0; i < field_count; i++)
-			(void)printf("%s\n", fields[i].name);
+			if (fields[i].kind != LINE_OBJECT)
+				(void)printf("%s\n", fields[i].name);
 		code = finish_output(EXIT_FINE);
 	} else if (code == EXIT_FINE && o->saved != NULL &&
 		   strcmp(o->saved, "list") == 0) {

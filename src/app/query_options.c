@@ -99,7 +99,7 @@ static int read_sums(struct query_options *o, char *text)
 	const int code = read_fields(text, q->sums, QUERY_SUMMED_MAX, &q->sum_count);
 
 	for (size_t i = from; code == EXIT_FINE && i < q->sum_count; i++)
-		if (q->sums[i].kind != FIELD_NUMBER)
+		if (q->sums[i].kind != LINE_NUMBER)
 			return usage_error("query", "--sum %s: it is no number",
 					   q->sums[i].name);
 	return code;

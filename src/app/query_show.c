@@ -17,7 +17,7 @@ struct shown {
 	size_t count;
 };
 
-static void choose_fields(const struct query_options *o, struct line_reader *lines,
+static void choose_fields(const struct query_options *o, struct record_line *lines,
 			  struct shown *s)
 {
 	const bool given = o->field_count > 0;
@@ -28,9 +28,8 @@ static void choose_fields(const struct query_options *o, struct line_reader *lin
 			s->fields[i] = o->fields[i];
 		else
 			(void)field_ref_find(usual[i], &s->fields[i]);
-		s->extras[i] = s->fields[i].at < 0
-				       ? line_reader_add(lines, s->fields[i].name)
-				       : -1;
+		s->extras[i] =
+			s->fields[i].at < 0 ? line_want(lines, s->fields[i].name) : -1;
 		s->columns[i] =
 			(struct out_column){s->fields[i].name, s->fields[i].kind, !given};
 	}
@@ -38,11 +37,10 @@ static void choose_fields(const struct query_options *o, struct line_reader *lin
 
 struct showing {
 	struct ledger_reader *reader;
-	struct line_reader *lines;
+	struct record_line *lines;
 	struct diag *d;
 	struct out *out;
 	struct shown shown;
-	struct line_values values;
 };
 
 /* One line; false: out of memory. */
@@ -62,14 +60,15 @@ static bool show_line(struct showing *x, const struct query_options *o,
 		(void)printf("%.*s\n", (int)line.text.len, line.text.p);
 		return true;
 	}
-	if (!line_read(x->lines, &line, x->d, &x->values))
+	if (record_line_read(&line, x->d, x->lines) == LINE_UNSOUND)
 		return true;
 	for (size_t i = 0; i < x->shown.count; i++)
-		cells[i] = x->shown.fields[i].at >= 0
-				   ? x->values.fields[x->shown.fields[i].at]
-			   : x->shown.extras[i] >= 0
-				   ? x->values.extras[x->shown.extras[i]]
-				   : (struct value){0};
+		cells[i] =
+			x->shown.fields[i].at >= 0
+				? value_of(x->lines, (unsigned)x->shown.fields[i].at)
+			: x->shown.extras[i] >= 0
+				? value_of_extra(x->lines, (unsigned)x->shown.extras[i])
+				: (struct value){0};
 	return out_row(x->out, cells);
 }
 
@@ -81,7 +80,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 
 	if (fine) {
 		x->d = diag_create();
-		x->lines = line_reader_create();
+		x->lines = line_for_store();
 		x->out = out_create(o->form, o->zone);
 		fine = x->d != NULL && x->lines != NULL && x->out != NULL;
 	}
@@ -100,7 +99,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 		(void)fprintf(stderr, "weir query: out of memory\n");
 	if (x != NULL) {
 		ledger_reader_close(x->reader);
-		line_reader_destroy(x->lines);
+		free(x->lines);
 		out_destroy(x->out);
 		diag_destroy(x->d);
 	}
@@ -131,7 +130,7 @@ static int compare_texts(struct str a, struct str b)
 
 static bool key_is_number(const struct query_options *o, size_t k)
 {
-	return k == 0 || field_is_number(o->query.groups[k - 1].kind);
+	return k == 0 || kind_is_number(o->query.groups[k - 1].kind);
 }
 
 static int compare_keys(const struct order *by, size_t k, const struct sums_row *a,
@@ -206,14 +205,14 @@ static size_t group_columns(const struct query_options *o, struct out_column *to
 	size_t n = 0;
 
 	if (q->bucket_us > 0)
-		to[n++] = (struct out_column){"time", FIELD_MOMENT, false};
+		to[n++] = (struct out_column){"time", LINE_TIME, false};
 	for (size_t i = 0; i < q->group_count; i++)
 		to[n++] = (struct out_column){q->groups[i].name, q->groups[i].kind, true};
-	to[n++] = (struct out_column){"events", FIELD_NUMBER, false};
+	to[n++] = (struct out_column){"events", LINE_NUMBER, false};
 	for (size_t i = 0; i < q->sum_count; i++)
-		to[n++] = (struct out_column){q->sums[i].name, FIELD_NUMBER, false};
-	to[n++] = (struct out_column){"first", FIELD_MOMENT, false};
-	to[n++] = (struct out_column){"last", FIELD_MOMENT, false};
+		to[n++] = (struct out_column){q->sums[i].name, LINE_NUMBER, false};
+	to[n++] = (struct out_column){"first", LINE_TIME, false};
+	to[n++] = (struct out_column){"last", LINE_TIME, false};
 	return n;
 }
 
@@ -234,7 +233,7 @@ static bool show_group(struct out *out, const struct query_options *o,
 	for (size_t i = 0; i < q->group_count; i++, n++) {
 		cells[n] = number(row->key[i + 1]);
 		cells[n].set = row->key[i + 1] != QUERY_ABSENT;
-		if (cells[n].set && !field_is_number(q->groups[i].kind))
+		if (cells[n].set && !kind_is_number(q->groups[i].kind))
 			cells[n].text = strings_text(r->texts, (uint32_t)row->key[i + 1]);
 	}
 	cells[n++] = number((int64_t)row->count);

@@ -42,6 +42,7 @@ struct day_writer {
 	sqlite3_stmt *add, *add_string;
 	struct sums *sums[SUM_TABLES];
 	struct list events, added, keys[SUM_TABLES]; /* fields: columns, sums, keys */
+	int place[FIELDS_MAX];                       /* in `add`; 0 = no column */
 	unsigned pending;                            /* lines since the last commit */
 };
 
@@ -345,6 +346,8 @@ int day_extend(struct day *d)
 	if (w->strings == NULL)
 		return -ENOMEM;
 	w->events.count = fields_in(IN_EVENTS, w->events.at);
+	for (size_t i = 0; i < w->events.count; i++)
+		w->place[w->events.at[i]] = PLACE_COUNT + 2 + (int)i;
 	w->added.count = fields_in(IN_SUMS, w->added.at);
 	for (size_t i = 0; i < SUM_TABLES; i++) {
 		w->keys[i].count = fields_in(tables[i].place, w->keys[i].at);
@@ -416,17 +419,19 @@ static bool is_rare(struct str type)
 }
 
 /* What each field is in a row: a number, or that of a text; false: no more texts fit. */
-static bool row_of(struct day_writer *w, const struct line_values *v,
+static bool row_of(struct day_writer *w, const struct record_line *v,
 		   int64_t row[FIELDS_MAX])
 {
-	for (size_t i = 0; i < field_count; i++) {
-		row[i] = 0;
-		if (!v->fields[i].set || fields[i].places == IN_LINE)
+	for (size_t k = 0; k < v->set_count; k++) {
+		const unsigned i = v->set[k];
+		const struct value one = value_of(v, i);
+
+		if (!one.set || fields[i].places == IN_LINE)
 			continue;
-		row[i] = field_is_number(fields[i].kind)
-				 ? v->fields[i].number
-				 : strings_add(w->strings, v->fields[i].text);
-		if (row[i] == 0 && !field_is_number(fields[i].kind))
+		row[i] = kind_is_number(fields[i].kind)
+				 ? one.number
+				 : strings_add(w->strings, one.text);
+		if (row[i] == 0 && !kind_is_number(fields[i].kind))
 			return false;
 	}
 	return true;
@@ -442,12 +447,13 @@ static int64_t floor_to(int64_t us, int64_t unit)
 static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 {
 	int64_t key[SUMS_KEYS_MAX] = {0}, values[SUMS_VALUES_MAX] = {0};
-	const struct sums_one one = {key, 1, row[FIELD_TIME], row[FIELD_TIME], values};
+	const struct sums_one one = {key, 1, row[LINE_FIELD_MOMENT],
+				     row[LINE_FIELD_MOMENT], values};
 
 	for (size_t i = 0; i < w->added.count; i++)
 		values[i] = row[w->added.at[i]];
 	for (size_t t = 0; t < SUM_TABLES; t++) {
-		key[0] = floor_to(row[FIELD_TIME], tables[t].unit_us);
+		key[0] = floor_to(row[LINE_FIELD_MOMENT], tables[t].unit_us);
 		for (size_t i = 0; i < w->keys[t].count; i++)
 			key[i + 1] = row[w->keys[t].at[i]];
 		if (!sums_add(w->sums[t], &one))
@@ -457,10 +463,10 @@ static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 }
 
 static int add_event(struct day *d, const struct ledger_line *line,
-		     const struct line_values *v, const int64_t row[FIELDS_MAX])
+		     const struct record_line *v, const int64_t row[FIELDS_MAX])
 {
 	sqlite3_stmt *s = d->writer->add;
-	const struct list *at = &d->writer->events;
+	const int *at = d->writer->place;
 	int rc;
 
 	(void)sqlite3_reset(s);
@@ -471,19 +477,21 @@ static int add_event(struct day *d, const struct ledger_line *line,
 	(void)sqlite3_bind_int64(s, 4, (int64_t)line->offset);
 	(void)sqlite3_bind_int64(s, 5, (int64_t)line->text.len);
 	(void)sqlite3_bind_int64(s, 6, day_digest(line->text));
-	(void)sqlite3_bind_int64(s, 7, is_rare(v->fields[FIELD_TYPE].text));
-	for (size_t i = 0; i < at->count; i++)
-		if (v->fields[at->at[i]].set)
-			(void)sqlite3_bind_int64(s, PLACE_COUNT + 2 + (int)i,
-						 row[at->at[i]]);
+	(void)sqlite3_bind_int64(s, 7, is_rare(line_text(v, LINE_FIELD_TYPE)));
+	for (size_t i = 0; i < v->set_count; i++)
+		if (at[v->set[i]] != 0 && value_of(v, v->set[i]).set)
+			(void)sqlite3_bind_int64(s, at[v->set[i]], row[v->set[i]]);
 	rc = day_error(sqlite3_step(s));
 	(void)sqlite3_reset(s);
 	return rc;
 }
 
 static void cover_line(struct day_cover *c, const struct ledger_line *line,
-		       const struct line_values *v)
+		       const struct record_line *v)
 {
+	int64_t us;
+	uint64_t seq;
+
 	c->end_segment = line->segment;
 	c->end_offset = line->offset + line->text.len + 1;
 	c->end_line = line->line;
@@ -494,19 +502,17 @@ static void cover_line(struct day_cover *c, const struct ledger_line *line,
 		return;
 	}
 	c->events++;
-	if (v->fields[FIELD_TIME].number < c->first_us)
-		c->first_us = v->fields[FIELD_TIME].number;
-	if (v->fields[FIELD_TIME].number > c->last_us)
-		c->last_us = v->fields[FIELD_TIME].number;
-	if (v->fields[FIELD_SEQ].set) {
-		const uint64_t seq = (uint64_t)v->fields[FIELD_SEQ].number;
-
-		c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
-		c->last_seq = seq;
-	}
+	us = v->values[LINE_FIELD_MOMENT].us;
+	seq = v->values[LINE_FIELD_SEQ].number;
+	if (us < c->first_us)
+		c->first_us = us;
+	if (us > c->last_us)
+		c->last_us = us;
+	c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
+	c->last_seq = seq;
 }
 
-int day_add(struct day *d, const struct ledger_line *line, const struct line_values *v)
+int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
 {
 	struct day_writer *w = d->writer;
 	int64_t row[FIELDS_MAX] = {0};

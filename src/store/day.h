@@ -23,7 +23,7 @@
 
 #include <sqlite3.h>
 
-#include "store/line.h"
+#include "store/fields.h"
 #include "store/strings.h"
 
 #define DAY_PATH_MAX 4400
@@ -70,7 +70,7 @@ int day_create(struct day *d, const char *folder) __attribute__((warn_unused_res
 int day_extend(struct day *d) __attribute__((warn_unused_result));
 
 /* Add a line; v NULL: it is no event.  Commits by itself now and then. */
-int day_add(struct day *d, const struct ledger_line *line, const struct line_values *v)
+int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
 	__attribute__((warn_unused_result));
 int day_commit(struct day *d) __attribute__((warn_unused_result));
 

@@ -21,7 +21,7 @@ bool field_ref_find(const char *name, struct field_ref *ret)
 	if (at >= 0)
 		*ret = (struct field_ref){fields[at].name, fields[at].kind, at};
 	else if (field_is_inner(str_of(name)))
-		*ret = (struct field_ref){name, FIELD_TEXT, -1};
+		*ret = (struct field_ref){name, LINE_TEXT, -1};
 	else
 		return false;
 	return true;
@@ -88,7 +88,7 @@ struct run {
 		of_sum[QUERY_SUMMED_MAX], of_order, of_would[3];
 	struct memo memos[QUERY_FILTERS_MAX];
 	struct ledger_reader *reader;
-	struct line_reader *lines;
+	struct record_line *lines;
 	bool lists; /* lines, not groups */
 	size_t line_room;
 
@@ -100,7 +100,6 @@ struct run {
 	uint32_t *map; /* a text's number in the file -> in the result */
 	size_t map_size;
 	struct cell cells[NEEDED_MAX];
-	struct line_values values;
 };
 
 static size_t need(struct run *x, const struct field_ref *f)
@@ -108,15 +107,15 @@ static size_t need(struct run *x, const struct field_ref *f)
 	for (size_t i = 0; i < x->needed_count; i++)
 		if (strcmp(x->needed[i].field.name, f->name) == 0)
 			return i;
-	x->needed[x->needed_count] = (struct needed){
-		*f, f->at < 0 ? line_reader_add(x->lines, f->name) : -1, -1};
+	x->needed[x->needed_count] =
+		(struct needed){*f, f->at < 0 ? line_want(x->lines, f->name) : -1, -1};
 	return x->needed_count++;
 }
 
 static void collect(struct run *x)
 {
-	static const unsigned would[] = {FIELD_VERDICT, FIELD_WOULD_VERDICT,
-					 FIELD_EFFECT};
+	static const unsigned would[] = {LINE_FIELD_VERDICT, LINE_FIELD_WOULD_VERDICT,
+					 LINE_FIELD_EFFECT};
 	const struct query *q = x->q;
 
 	for (size_t i = 0; i < q->filter_count; i++)
@@ -238,7 +237,7 @@ static void fill_cell(struct run *x, sqlite3_stmt *s, size_t i)
 		return;
 	c->value.number = sqlite3_column_int64(s, n->column);
 	c->value.set = true;
-	if (field_is_number(n->field.kind))
+	if (kind_is_number(n->field.kind))
 		return;
 	c->id = global_text(x, c->value.number);
 	c->value.text = strings_text(x->r->texts, c->id);
@@ -324,10 +323,12 @@ static bool columns_agree(const struct run *x)
 {
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const struct needed *n = &x->needed[i];
+		struct value said;
 
-		if (n->column >= 0 &&
-		    !same_value(&x->cells[i].value, &x->values.fields[n->field.at],
-				field_is_number(n->field.kind)))
+		if (n->column < 0)
+			continue;
+		said = value_of(x->lines, (unsigned)n->field.at);
+		if (!same_value(&x->cells[i].value, &said, kind_is_number(n->field.kind)))
 			return false;
 	}
 	return true;
@@ -344,7 +345,7 @@ static bool read_cells(struct run *x, const struct line_place *at)
 		return false;
 	}
 	x->r->lines_read++;
-	sound = line_read(x->lines, &line, x->d, &x->values);
+	sound = record_line_read(&line, x->d, x->lines) != LINE_UNSOUND;
 	if (!store_prove_line(at, &line) || !sound || !columns_agree(x)) {
 		note_changed(x, at);
 		if (!sound)
@@ -357,8 +358,11 @@ static bool read_cells(struct run *x, const struct line_place *at)
 
 		if (n->column < 0)
 			x->cells[i] = (struct cell){
-				.value = n->extra >= 0 ? x->values.extras[n->extra]
-						       : x->values.fields[n->field.at]};
+				.value = n->extra >= 0
+						 ? value_of_extra(x->lines,
+								  (unsigned)n->extra)
+						 : value_of(x->lines,
+							    (unsigned)n->field.at)};
 	}
 	return true;
 }
@@ -388,7 +392,7 @@ static int64_t key_of(struct run *x, size_t i)
 
 	if (!c->value.set)
 		return QUERY_ABSENT;
-	if (field_is_number(x->needed[i].field.kind))
+	if (kind_is_number(x->needed[i].field.kind))
 		return c->value.number;
 	if (c->id == 0)
 		c->id = strings_add(x->r->texts, c->value.text);
@@ -559,7 +563,7 @@ static int put_filter(struct run *x, size_t i, char *sql, size_t *n)
 
 	if (on->column < 0 || !f->has_positive)
 		return 0;
-	if (field_is_number(f->kind)) {
+	if (kind_is_number(f->kind)) {
 		if (f->count != 1)
 			return 0;
 		put(sql, n, " AND +");
@@ -591,7 +595,8 @@ static bool only_rare(const struct run *x)
 
 	for (size_t i = 0; i < x->q->filter_count; i++) {
 		const struct filter *f = &x->q->filters[i].filter;
-		bool rare = x->q->filters[i].field.at == FIELD_TYPE && filter_is_exact(f);
+		bool rare = x->q->filters[i].field.at == LINE_FIELD_TYPE &&
+			    filter_is_exact(f);
 
 		for (size_t k = 0; rare && k < 3; k++) {
 			const struct value v = {.set = true, .text = str_of(many[k])};
@@ -819,7 +824,7 @@ static int arrange(struct run *x)
 
 	if (!x->lists || r->line_count == 0)
 		return 0;
-	if (q->order.name != NULL && q->sample == 0 && !field_is_number(q->order.kind))
+	if (q->order.name != NULL && q->sample == 0 && !kind_is_number(q->order.kind))
 		rc = rank_texts(r);
 	if (q->order.name != NULL && q->sample == 0) {
 		for (size_t i = 0; q->descending && i < r->line_count; i++)
@@ -866,7 +871,7 @@ static void forget(struct run *x)
 	for (size_t i = 0; i < QUERY_FILTERS_MAX; i++)
 		free(x->memos[i].said);
 	ledger_reader_close(x->reader);
-	line_reader_destroy(x->lines);
+	free(x->lines);
 	free(x->map);
 	free(x);
 }
@@ -883,7 +888,7 @@ static int run_once(struct store *s, const struct query *q, struct diag *d,
 	if (x == NULL)
 		return rc;
 	*x = (struct run){.store = s, .q = q, .d = d, .r = ret};
-	x->lines = line_reader_create();
+	x->lines = line_for_store();
 	x->reader = ledger_reader_open(store_ledger(s), d);
 	if (ret->texts != NULL && ret->groups != NULL && x->lines != NULL &&
 	    x->reader != NULL) {
@@ -899,7 +904,7 @@ static int trouble(const struct store *s, struct diag *d, int rc)
 	if (rc == -E2BIG)
 		diag_error(d, (struct span){.file = store_folder(s)},
 			   "more than %d different inner fields (detail.X) at once",
-			   EXTRAS_MAX);
+			   LINE_EXTRA_MAX);
 	else
 		diag_error(d, (struct span){.file = store_folder(s)}, "%s",
 			   rc > 0 ? "is damaged again" : strerrordesc_np(-rc));

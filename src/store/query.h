@@ -27,7 +27,7 @@
 /* A field, or an inner one that is in no table. */
 struct field_ref {
 	const char *name;
-	enum field_kind kind;
+	enum line_kind kind;
 	int at; /* in fields; -1: inner */
 };
 
