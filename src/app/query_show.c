@@ -112,7 +112,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 struct order {
 	const struct query_options *o;
 	const struct query_result *r;
-	int by; /* a key's place; -1 count, -2 first, -3 last, -10-i sum i */
+	int by; /* a key's place; -1 events, -2 first, -3 last, -10-i value i */
 };
 
 static int compare_i64(int64_t a, int64_t b)
@@ -146,14 +146,19 @@ static int compare_keys(const struct order *by, size_t k, const struct sums_row 
 			     strings_text(by->r->texts, (uint32_t)b->key[k]));
 }
 
-/* By what was asked, else by bucket, else by count; then by all keys. */
+/* By what was asked, else by bucket, else by connections and events; then by all keys. */
 static int compare_groups(const void *pa, const void *pb, void *arg)
 {
 	const struct order *by = arg;
 	const struct sums_row a = sums_at(by->r->groups, *(const size_t *)pa),
 			      b = sums_at(by->r->groups, *(const size_t *)pb);
-	int c;
+	const size_t connections = by->o->query.sum_count;
+	int c = 0;
 
+	if (by->o->order == NULL && by->by == -1)
+		c = compare_i64(a.values[connections], b.values[connections]);
+	if (c != 0)
+		return -c;
 	if (by->by >= 0)
 		c = compare_keys(by, (size_t)by->by, &a, &b);
 	else if (by->by == -1)
@@ -173,7 +178,7 @@ static int compare_groups(const void *pa, const void *pb, void *arg)
 
 static bool find_order(const struct query_options *o, int *ret)
 {
-	static const char *const words[] = {"count", "first", "last"};
+	static const char *const words[] = {"events", "first", "last"};
 	const struct query *q = &o->query;
 
 	*ret = q->bucket_us > 0 ? 0 : -1;
@@ -194,6 +199,10 @@ static bool find_order(const struct query_options *o, int *ret)
 			*ret = -1 - i;
 			return true;
 		}
+	if (strcmp(o->order, "connections") == 0) {
+		*ret = -10 - (int)q->sum_count;
+		return true;
+	}
 	if (strcmp(o->order, "time") == 0)
 		*ret = 0;
 	return strcmp(o->order, "time") == 0;
@@ -209,6 +218,7 @@ static size_t group_columns(const struct query_options *o, struct out_column *to
 	for (size_t i = 0; i < q->group_count; i++)
 		to[n++] = (struct out_column){q->groups[i].name, q->groups[i].kind, true};
 	to[n++] = (struct out_column){"events", LINE_NUMBER, false};
+	to[n++] = (struct out_column){"connections", LINE_NUMBER, true};
 	for (size_t i = 0; i < q->sum_count; i++)
 		to[n++] = (struct out_column){q->sums[i].name, LINE_NUMBER, false};
 	to[n++] = (struct out_column){"first", LINE_TIME, false};
@@ -237,6 +247,10 @@ static bool show_group(struct out *out, const struct query_options *o,
 			cells[n].text = strings_text(r->texts, (uint32_t)row->key[i + 1]);
 	}
 	cells[n++] = number((int64_t)row->count);
+	cells[n] =
+		number(row->values[q->sum_count]); /* a table leaves out what is none */
+	cells[n].set = o->form != OUT_TABLE || cells[n].number != 0;
+	n++;
 	for (size_t i = 0; i < q->sum_count; i++)
 		cells[n++] = number(row->values[i]);
 	cells[n++] = number(row->first_us);
@@ -254,10 +268,11 @@ bool query_show_groups(const struct query_options *o, const struct query_result 
 	bool fine = at != NULL && out != NULL;
 
 	if (!find_order(o, &by.by)) {
-		(void)usage_error("query",
-				  "--order %s: write count, first, last, or a "
-				  "field of --group-by or --sum",
-				  o->order);
+		(void)usage_error(
+			"query",
+			"--order %s: write events, connections, first, last, or a "
+			"field of --group-by or --sum",
+			o->order);
 		free(at);
 		out_destroy(out);
 		return false;

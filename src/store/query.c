@@ -11,7 +11,7 @@
 #define HOUR_US     ((int64_t)3600 * 1000000)
 #define DAY_US      ((int64_t)86400 * 1000000)
 #define SQL_MAX     32768
-#define NEEDED_MAX  (QUERY_FILTERS_MAX + QUERY_GROUPED_MAX + QUERY_SUMMED_MAX + 4)
+#define NEEDED_MAX  (QUERY_FILTERS_MAX + QUERY_GROUPED_MAX + QUERY_SUMMED_MAX + 8)
 #define IN_LIST_MAX 64 /* numbers of texts given to SQLite; more are tested here */
 
 bool field_ref_find(const char *name, struct field_ref *ret)
@@ -85,7 +85,8 @@ struct run {
 	struct needed needed[NEEDED_MAX];
 	size_t needed_count;
 	size_t of_filter[QUERY_FILTERS_MAX], of_group[QUERY_GROUPED_MAX],
-		of_sum[QUERY_SUMMED_MAX], of_order, of_would[3];
+		of_sum[QUERY_SUMMED_MAX], of_order, of_would[4], of_type, of_phase,
+		of_count;
 	struct memo memos[QUERY_FILTERS_MAX];
 	struct ledger_reader *reader;
 	struct record_line *lines;
@@ -112,10 +113,18 @@ static size_t need(struct run *x, const struct field_ref *f)
 	return x->needed_count++;
 }
 
+static size_t need_known(struct run *x, enum line_field at)
+{
+	const struct field_ref f = {fields[at].name, fields[at].kind, (int)at};
+
+	return need(x, &f);
+}
+
 static void collect(struct run *x)
 {
-	static const unsigned would[] = {LINE_FIELD_VERDICT, LINE_FIELD_WOULD_VERDICT,
-					 LINE_FIELD_EFFECT};
+	static const enum line_field would[] = {LINE_FIELD_VERDICT,
+						LINE_FIELD_WOULD_VERDICT,
+						LINE_FIELD_EFFECT, LINE_FIELD_MODE};
 	const struct query *q = x->q;
 
 	for (size_t i = 0; i < q->filter_count; i++)
@@ -126,13 +135,15 @@ static void collect(struct run *x)
 		x->of_sum[i] = need(x, &q->sums[i]);
 	if (q->order.name != NULL)
 		x->of_order = need(x, &q->order);
-	for (size_t i = 0; q->would_deny && i < 3; i++) {
-		const struct field_ref f = {fields[would[i]].name, fields[would[i]].kind,
-					    (int)would[i]};
-
-		x->of_would[i] = need(x, &f);
-	}
+	for (size_t i = 0; q->would_deny && i < 4; i++)
+		x->of_would[i] = need_known(x, would[i]);
 	x->lists = q->group_count == 0 && q->bucket_us == 0;
+	x->of_count = SIZE_MAX;
+	if (x->lists)
+		return;
+	x->of_type = need_known(x, LINE_FIELD_TYPE);
+	x->of_phase = need_known(x, LINE_FIELD_PHASE);
+	x->of_count = need_known(x, LINE_FIELD_COUNTED);
 }
 
 /* ---- where to look ---- */
@@ -146,7 +157,7 @@ static bool fields_are_in(const struct run *x, unsigned place)
 {
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const int at = x->needed[i].field.at;
-		bool summed = false;
+		bool summed = i == x->of_count;
 
 		if (at >= 0 && (fields[at].places & place) != 0)
 			continue;
@@ -271,18 +282,34 @@ static bool asks_filter(struct run *x, size_t i)
 	return yes;
 }
 
-static bool is_text(const struct run *x, size_t would, struct str word)
+static bool is_text(const struct run *x, size_t cell, struct str word)
 {
-	const struct value *v = &x->cells[x->of_would[would]].value;
+	const struct value *v = &x->cells[cell].value;
 
 	return v->set && str_equal(v->text, word);
 }
 
+/* A roll-up has no effect: its mode tells, as in line_action(). */
 static bool would_deny(const struct run *x)
 {
-	return is_text(x, 1, STR("deny")) ||
-	       (is_text(x, 0, STR("deny")) &&
-		(is_text(x, 2, STR("passed")) || is_text(x, 2, STR("none"))));
+	const size_t *at = x->of_would;
+
+	if (is_text(x, at[1], STR("deny")))
+		return true;
+	if (!is_text(x, at[0], STR("deny")))
+		return false;
+	return x->cells[at[2]].value.set ? is_text(x, at[2], STR("passed")) ||
+						   is_text(x, at[2], STR("none"))
+					 : !is_text(x, at[3], STR("enforce"));
+}
+
+/* How many connections began with so many events that are alike. */
+static int64_t connections(const struct run *x, uint64_t events)
+{
+	if (is_text(x, x->of_type, STR("flow")))
+		return is_text(x, x->of_phase, STR("start")) ? (int64_t)events : 0;
+	return is_text(x, x->of_type, STR("rollup")) ? x->cells[x->of_count].value.number
+						     : 0;
 }
 
 static bool columns_match(struct run *x, sqlite3_stmt *s)
@@ -417,6 +444,7 @@ static bool group(struct run *x, const struct found *f)
 		key[i + 1] = key_of(x, x->of_group[i]);
 	for (size_t i = 0; i < x->q->sum_count; i++)
 		values[i] = x->cells[x->of_sum[i]].value.number;
+	values[x->q->sum_count] = connections(x, f->count);
 	if (sums_count(x->r->groups) >= QUERY_GROUPS_MAX) {
 		x->r->over = true;
 		return true;

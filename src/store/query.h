@@ -20,7 +20,7 @@
 
 #define QUERY_FILTERS_MAX 48
 #define QUERY_GROUPED_MAX 8
-#define QUERY_SUMMED_MAX  SUMS_VALUES_MAX
+#define QUERY_SUMMED_MAX  (SUMS_VALUES_MAX - 1) /* and the connections */
 #define QUERY_GROUPS_MAX  1000000u
 #define QUERY_MATCHES_MAX 50000000u
 
@@ -80,7 +80,11 @@ struct query_result {
 	/* Lines. */
 	struct query_line *lines;
 	size_t line_count;
-	/* Groups: key 0 is the bucket's beginning, then the fields: a number, or that of a text. */
+	/*
+	 * Groups: key 0 is the bucket's beginning, then the fields: a number, or that of a text.
+	 * Values: the sums that were asked for, then the connections: `flow` events of phase
+	 * start, and what `rollup` events count.
+	 */
 	struct strings *texts;
 	struct sums *groups;
 	bool over; /* more groups or lines than the caps: the answer is not whole */

@@ -40,6 +40,18 @@ missing=$($weir query --saved list | while read -r name rest; do
 done)
 is "docs/queries.md defines each" "$missing" ""
 
+# The same connections, kept one by one and in roll-ups: the same counts, and those of the summary.
+{
+	sed "s|\"\.\./\.\./|\"$PWD/|; s|\"\.\./|\"$PWD/tests/|; s|\"holidays|\"$PWD/tests/demo/holidays|" tests/demo/demo.conf
+	echo 'ledger = { rollup = true; };'
+} >"$out/rollup.conf"
+$weir replay -c "$out/rollup.conf" -o "$out/rollups" tests/demo/demo.pcap >"$out/summary" 2>&1
+by() { $weir query --ledger "$1" --type flow --type rollup --group-by "$2" --csv | tr -d '\r' | cut -d, -f"$3" | grep -v ',0$' | sort; }
+is "roll-ups weigh what they count" "$(by "$out/rollups" service,verdict,principal 1-3,5)" "$(by "$ledger" service,verdict,principal 1-3,5)"
+is "and some were" "$($weir query --ledger "$out/rollups" --type rollup --group-by type --csv | tail -n 1 | cut -d, -f2,3)" "35,337"
+is "denied: the summary's figure" "$($weir query --ledger "$out/rollups" --type flow --type rollup --verdict deny --group-by verdict --csv | tail -n 1 | cut -d, -f3)" \
+	"$(awk '$1 == "total" { print $4 }' "$out/summary")"
+
 # An index that cannot be believed is made anew, with a message, and answers the same.
 is "all lines" "$(count)" "$lines"
 for what in cut zeros text gone version; do
