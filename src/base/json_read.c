@@ -177,6 +177,8 @@ static size_t plain_run(const struct json_reader *r, size_t at)
 		      zero_bytes(v ^ 0x5c5c5c5c5c5c5c5cu) |
 		      ((v - 0x2020202020202020u) & ~v & 0x8080808080808080u) |
 		      (v & 0x8080808080808080u);
+		if (odd != 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			return at - begin + (size_t)__builtin_ctzll(odd) / 8;
 		if (odd != 0)
 			break;
 	}

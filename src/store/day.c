@@ -14,7 +14,9 @@
 
 #define DAY_US      ((int64_t)86400 * 1000000)
 #define HOUR_US     ((int64_t)3600 * 1000000)
-#define BATCH       100000u /* lines a transaction: sums shrink with it */
+#define BATCH       1000000u /* lines a transaction: sums shrink with it, */
+#define BATCH_SUMS  200000u  /* and are no more than so many a table, or a little above */
+#define MINUTE_US   ((int64_t)60 * 1000000)
 #define SQL_MAX     16384
 #define FILE_MODE   0640
 #define PLACE_COUNT 6 /* columns of a row before the fields */
@@ -43,7 +45,10 @@ struct day_writer {
 	struct sums *sums[SUM_TABLES];
 	struct list events, added, keys[SUM_TABLES]; /* fields: columns, sums, keys */
 	int place[FIELDS_MAX];                       /* in `add`; 0 = no column */
-	unsigned pending;                            /* lines since the last commit */
+	uint32_t last_text[FIELDS_MAX]; /* of the row before: most fields repeat */
+	int64_t minute, minute_n;       /* of the rows from minute_n on */
+	sqlite3_stmt *add_minute;
+	unsigned pending; /* lines since the last commit */
 };
 
 int64_t day_digest(struct str line)
@@ -147,6 +152,7 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE cover(start_segment, start_offset, end_segment, end_offset,"
 		" end_line, last_offset, last_digest, last_seq, events, bad, gaps,"
 		" first_us, last_us);"
+		"CREATE TABLE minutes(minute, first_n, last_n);"
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
 		" digest, rare");
 	columns(sql, &n, IN_EVENTS);
@@ -157,9 +163,7 @@ static void schema(char sql[SQL_MAX])
 		columns(sql, &n, tables[i].place);
 		columns(sql, &n, IN_SUMS);
 	}
-	add_sql(sql, &n,
-		");CREATE INDEX events_time ON events(time);"
-		"CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
+	add_sql(sql, &n, ");CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
 }
 
 /* Another schema is another number: an index of it is made anew. */
@@ -283,6 +287,7 @@ static void writer_destroy(struct day_writer *w)
 		return;
 	(void)sqlite3_finalize(w->add);
 	(void)sqlite3_finalize(w->add_string);
+	(void)sqlite3_finalize(w->add_minute);
 	strings_destroy(w->strings);
 	for (size_t i = 0; i < SUM_TABLES; i++)
 		sums_destroy(w->sums[i]);
@@ -362,6 +367,8 @@ int day_extend(struct day *d)
 	if (rc == 0)
 		rc = prepare_insert(d->db, "strings", 2, &w->add_string);
 	if (rc == 0)
+		rc = prepare_insert(d->db, "minutes", 3, &w->add_minute);
+	if (rc == 0)
 		rc = run(d->db, "PRAGMA cache_size=-32768; BEGIN IMMEDIATE");
 	return rc;
 }
@@ -428,9 +435,11 @@ static bool row_of(struct day_writer *w, const struct record_line *v,
 
 		if (!one.set || fields[i].places == IN_LINE)
 			continue;
-		row[i] = kind_is_number(fields[i].kind)
-				 ? one.number
-				 : strings_add(w->strings, one.text);
+		if (!kind_is_number(fields[i].kind) &&
+		    (w->last_text[i] == 0 ||
+		     !str_equal(strings_text(w->strings, w->last_text[i]), one.text)))
+			w->last_text[i] = strings_add(w->strings, one.text);
+		row[i] = kind_is_number(fields[i].kind) ? one.number : w->last_text[i];
 		if (row[i] == 0 && !kind_is_number(fields[i].kind))
 			return false;
 	}
@@ -486,6 +495,37 @@ static int add_event(struct day *d, const struct ledger_line *line,
 	return rc;
 }
 
+/* The rows since minute_n, all of one minute, are the last ones now. */
+static int save_minute(struct day *d)
+{
+	struct day_writer *w = d->writer;
+	int rc;
+
+	if (w->minute_n == 0 || w->minute_n > (int64_t)d->cover.events)
+		return 0;
+	(void)sqlite3_bind_int64(w->add_minute, 1, w->minute);
+	(void)sqlite3_bind_int64(w->add_minute, 2, w->minute_n);
+	(void)sqlite3_bind_int64(w->add_minute, 3, (int64_t)d->cover.events);
+	rc = day_error(sqlite3_step(w->add_minute));
+	(void)sqlite3_reset(w->add_minute);
+	w->minute_n = 0;
+	return rc;
+}
+
+static int note_minute(struct day *d, int64_t us)
+{
+	struct day_writer *w = d->writer;
+	const int64_t minute = floor_to(us, MINUTE_US);
+	int rc = 0;
+
+	if (w->minute_n != 0 && w->minute == minute)
+		return 0;
+	rc = save_minute(d);
+	w->minute = minute;
+	w->minute_n = (int64_t)d->cover.events + 1;
+	return rc;
+}
+
 static void cover_line(struct day_cover *c, const struct ledger_line *line,
 		       const struct record_line *v)
 {
@@ -522,14 +562,20 @@ int day_add(struct day *d, const struct ledger_line *line, const struct record_l
 		if (!row_of(w, v, row))
 			return strings_count(w->strings) == STRINGS_MAX ? DAY_FULL
 									: -ENOMEM;
-		rc = add_event(d, line, v, row);
+		rc = note_minute(d, row[LINE_FIELD_MOMENT]);
+		if (rc == 0)
+			rc = add_event(d, line, v, row);
 		if (rc != 0)
 			return rc;
 		if (!sum_row(w, row))
 			return -ENOMEM;
 	}
 	cover_line(&d->cover, line, v);
-	return ++w->pending < BATCH ? 0 : day_commit(d);
+	return ++w->pending < BATCH && sums_count(w->sums[0]) < BATCH_SUMS &&
+			       sums_count(w->sums[1]) < BATCH_SUMS &&
+			       sums_count(w->sums[2]) < BATCH_SUMS
+		       ? 0
+		       : day_commit(d);
 }
 
 /* ---- committing ---- */
@@ -622,6 +668,8 @@ int day_commit(struct day *d)
 	if (d->writer == NULL || d->writer->pending == 0)
 		return 0;
 	rc = save_strings(d);
+	if (rc == 0)
+		rc = save_minute(d);
 	for (size_t i = 0; rc == 0 && i < SUM_TABLES; i++)
 		rc = save_sums(d, i);
 	if (rc == 0)

@@ -9,10 +9,12 @@
 #include "base/hash.h"
 
 #define HOUR_US     ((int64_t)3600 * 1000000)
+#define MINUTE_US   ((int64_t)60 * 1000000)
 #define DAY_US      ((int64_t)86400 * 1000000)
 #define SQL_MAX     32768
 #define NEEDED_MAX  (QUERY_FILTERS_MAX + QUERY_GROUPED_MAX + QUERY_SUMMED_MAX + 8)
-#define IN_LIST_MAX 64 /* numbers of texts given to SQLite; more are tested here */
+#define IN_LIST_MAX 64    /* numbers of texts given to SQLite; more are tested here */
+#define TEXTS_FEW   20000 /* texts of a file that are worth a look before its sums */
 
 bool field_ref_find(const char *name, struct field_ref *ret)
 {
@@ -555,65 +557,122 @@ static void put_column(char *sql, size_t *n, const struct needed *f)
 	put(sql, n, "\"");
 }
 
-/* Numbers of the texts in this file that a filter takes; more than IN_LIST_MAX: too many. */
-static int texts_that_match(struct run *x, const struct filter *f,
-			    int64_t ret[IN_LIST_MAX + 1], size_t *ret_count)
+/* Of a filter: the numbers of few texts in this file that it takes or, negative, refuses. */
+struct picked {
+	bool some, negative;
+	size_t count; /* more than IN_LIST_MAX: too many to tell SQLite */
+	int64_t ids[IN_LIST_MAX];
+};
+
+static void pick(struct picked *p, const struct filter *f, const struct value *v,
+		 int64_t id)
 {
+	if (!p->some || p->count > IN_LIST_MAX || filter_matches(f, v) == p->negative)
+		return;
+	if (p->count < IN_LIST_MAX)
+		p->ids[p->count] = id;
+	p->count++;
+}
+
+/* In one pass: a scan of the texts costs about what one of so many rows does. */
+static int pick_texts(struct run *x, struct picked *picked)
+{
+	const struct query *q = x->q;
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(x->day->db, "SELECT id, text FROM strings", -1, &s,
 				    NULL);
 
-	*ret_count = 0;
-	while (rc == SQLITE_OK && *ret_count <= IN_LIST_MAX) {
-		struct value v = {.set = true};
+	while (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		const struct value v = {.set = true,
+					.text = {sqlite3_column_blob(s, 1),
+						 (size_t)sqlite3_column_bytes(s, 1)}};
 
-		rc = sqlite3_step(s);
-		if (rc != SQLITE_ROW)
-			break;
 		rc = SQLITE_OK;
-		v.text = (struct str){sqlite3_column_blob(s, 1),
-				      (size_t)sqlite3_column_bytes(s, 1)};
-		if (filter_matches(f, &v))
-			ret[(*ret_count)++] = sqlite3_column_int64(s, 0);
+		for (size_t i = 0; i < q->filter_count; i++)
+			pick(&picked[i], &q->filters[i].filter, &v,
+			     sqlite3_column_int64(s, 0));
 	}
 	(void)sqlite3_finalize(s);
 	return day_error(rc);
 }
 
-/* What SQLite can test by itself of one filter. */
-static int put_filter(struct run *x, size_t i, char *sql, size_t *n)
+static void put_picked(const struct needed *on, const struct picked *p, char *sql,
+		       size_t *n)
 {
-	const struct filter *f = &x->q->filters[i].filter;
-	const struct needed *on = &x->needed[x->of_filter[i]];
-	int64_t ids[IN_LIST_MAX + 1];
-	size_t count = 0;
-	int rc;
-
-	if (on->column < 0 || !f->has_positive)
-		return 0;
-	if (kind_is_number(f->kind)) {
-		if (f->count != 1)
-			return 0;
-		put(sql, n, " AND +");
-		put_column(sql, n, on);
-		put(sql, n, " BETWEEN ");
-		put_number(sql, n, f->patterns[0].low);
-		put(sql, n, " AND ");
-		put_number(sql, n, f->patterns[0].high);
-		return 0;
-	}
-	rc = texts_that_match(x, f, ids, &count);
-	if (rc != 0 || count > IN_LIST_MAX)
-		return rc;
-	put(sql, n, " AND ");
+	if (!p->some || p->count > IN_LIST_MAX)
+		return;
+	put(sql, n, p->negative ? " AND (" : " AND ");
 	put_column(sql, n, on);
-	put(sql, n, " IN (");
-	for (size_t k = 0; k < count; k++) {
-		put(sql, n, k == 0 ? "" : ",");
-		put_number(sql, n, ids[k]);
+	if (p->negative) {
+		put(sql, n, " IS NULL OR ");
+		put_column(sql, n, on);
+		put(sql, n, " NOT");
 	}
-	put(sql, n, ")");
-	return 0;
+	put(sql, n, " IN (");
+	for (size_t k = 0; k < p->count; k++) {
+		put(sql, n, k == 0 ? "" : ",");
+		put_number(sql, n, p->ids[k]);
+	}
+	put(sql, n, p->negative ? "))" : ")");
+}
+
+static bool is_any(const struct filter *f)
+{
+	return f->count == 1 && f->has_positive &&
+	       str_equal(f->patterns[0].text, STR("*"));
+}
+
+/* What SQLite can test by itself. */
+static int put_filters(struct run *x, char *sql, size_t *n)
+{
+	const struct query *q = x->q;
+	struct picked *picked = calloc(QUERY_FILTERS_MAX, sizeof(*picked));
+	bool any = false;
+	int rc = picked == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; rc == 0 && i < q->filter_count; i++) {
+		const struct filter *f = &q->filters[i].filter;
+		const struct needed *on = &x->needed[x->of_filter[i]];
+
+		if (on->column < 0)
+			continue;
+		if (is_any(f)) {
+			put(sql, n, " AND ");
+			put_column(sql, n, on);
+			put(sql, n, " IS NOT NULL");
+		} else if (!kind_is_number(f->kind)) {
+			picked[i].some = any = true;
+			picked[i].negative = !f->has_positive;
+		} else if (f->count == 1 && f->has_positive) {
+			put(sql, n, " AND ");
+			put_column(sql, n, on);
+			put(sql, n, " BETWEEN ");
+			put_number(sql, n, f->patterns[0].low);
+			put(sql, n, " AND ");
+			put_number(sql, n, f->patterns[0].high);
+		}
+	}
+	if (rc == 0 && any)
+		rc = pick_texts(x, picked);
+	for (size_t i = 0; rc == 0 && i < q->filter_count; i++)
+		put_picked(&x->needed[x->of_filter[i]], &picked[i], sql, n);
+	free(picked);
+	return rc;
+}
+
+/* Are the texts fewer than rows are read?  Else the tests here are cheaper. */
+static int has_few_texts(struct run *x, bool *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(x->day->db, "SELECT max(id) FROM strings", -1, &s,
+				    NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	*ret = rc == SQLITE_ROW &&
+	       (x->source == FROM_EVENTS || sqlite3_column_int64(s, 0) <= TEXTS_FEW);
+	(void)sqlite3_finalize(s);
+	return day_error(rc);
 }
 
 /* Only types that are few: a partial index has them. */
@@ -648,10 +707,13 @@ static int put_times(struct run *x, char *sql, size_t *n)
 	if (inside(x, &x->day->cover))
 		return 0;
 	rc = sqlite3_prepare_v2(x->day->db,
-				"SELECT min(n), max(n) FROM events INDEXED BY events_time"
-				" WHERE time >= ?1 AND time < ?2",
+				"SELECT min(first_n), max(last_n) FROM minutes"
+				" WHERE minute > ?1 AND minute < ?2",
 				-1, &s, NULL);
-	(void)sqlite3_bind_int64(s, 1, q->since_us);
+	(void)sqlite3_bind_int64(s, 1,
+				 q->since_us < INT64_MIN + MINUTE_US
+					 ? INT64_MIN
+					 : q->since_us - MINUTE_US);
 	(void)sqlite3_bind_int64(s, 2, q->until_us);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
@@ -673,6 +735,7 @@ static int put_times(struct run *x, char *sql, size_t *n)
 
 static int put_conditions(struct run *x, char *sql, size_t *n)
 {
+	bool few = false;
 	int rc = 0;
 
 	put(sql, n, " WHERE 1");
@@ -686,9 +749,10 @@ static int put_conditions(struct run *x, char *sql, size_t *n)
 		put(sql, n, " AND hour < ");
 		put_number(sql, n, x->q->until_us);
 	}
-	for (size_t i = 0; rc == 0 && i < x->q->filter_count; i++)
-		if (x->source == FROM_EVENTS)
-			rc = put_filter(x, i, sql, n);
+	if (rc == 0)
+		rc = has_few_texts(x, &few);
+	if (rc == 0 && few)
+		rc = put_filters(x, sql, n);
 	return rc;
 }
 
