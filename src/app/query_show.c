@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "record/verify.h"
+
 /* ---- lines ---- */
 
 static const char *const usual[] = {
@@ -339,12 +341,45 @@ void query_show_head(struct store *s, const struct query_options *o)
 	(void)printf("; what is given as an age counts back from the newest event\n");
 }
 
+void query_show_seals(const struct ledger_proof *p)
+{
+	if (p->sound_seq > 0 && p->sound_seq >= p->first_seq)
+		(void)fprintf(stderr,
+			      "weir query: lines %" PRIu64 " to %" PRIu64
+			      " of the ledger are proven by its seals, by the keys of "
+			      "epochs 0 to %" PRIu64 "\n",
+			      p->first_seq, p->sound_seq, p->sound_epoch);
+	else
+		(void)fprintf(stderr,
+			      "weir query: no seal proves a line of the ledger\n");
+	(void)fprintf(stderr, "weir query: this rests on key %s, %s, and %s\n", p->root,
+		      p->key_given ? "as given"
+				   : "from the ledger's own folder (--root-key)",
+		      p->anchors > 0 ? "the anchors" : "no anchor (--anchors)");
+}
+
+static void tell_seals(const struct query_result *r)
+{
+	(void)fprintf(stderr,
+		      "weir query: %" PRIu64 " of them are proven by the seals, %" PRIu64
+		      " stand behind the last one and are unsealed\n",
+		      r->sealed, r->unsealed);
+	if (r->doubtful > 0)
+		(void)fprintf(stderr,
+			      "weir query: %" PRIu64 " are not proven: before their "
+			      "seals something is not what was sealed (`weir verify`); "
+			      "the first is line %u of segment %u\n",
+			      r->doubtful, r->first_doubtful.line,
+			      r->first_doubtful.segment);
+}
+
 static void tell_proof(const struct query_result *r)
 {
 	(void)fprintf(stderr,
 		      "weir query: %" PRIu64 " lines read again from the ledger, %" PRIu64
 		      " are what was indexed\n",
 		      r->lines_read, r->proved);
+	tell_seals(r);
 	if (r->changed > 0)
 		(void)fprintf(stderr,
 			      "weir query: %" PRIu64 " are not: the first is line %u of "

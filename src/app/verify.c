@@ -9,14 +9,12 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/trust.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "record/verify.h"
 
-#define ANCHORS_BYTES_MAX ((size_t)512 << 20)
-#define PUBLIC_BYTES_MAX  ((size_t)64 << 10)
-#define JSON_MAX          ((size_t)256 << 10)
+#define JSON_MAX ((size_t)256 << 10)
 
 enum option_letter {
 	OPTION_KEY = 256,
@@ -60,83 +58,6 @@ static int parse(int argc, char *argv[], struct options *o)
 		return usage_error("verify", "one ledger: weir verify DIR");
 	o->dir = argv[optind];
 	return EXIT_FINE;
-}
-
-/* ---- what is given ------------------------------------------------------------------------ */
-
-/* The folder's key when its fingerprint is the given one. */
-static int key_of_fingerprint(const struct options *o, uint8_t ret[SIGN_KEY])
-{
-	char print[FINGERPRINT_LEN + 1], *text = NULL;
-	char name[4200];
-	size_t len = 0;
-	int rc;
-
-	(void)snprintf(name, sizeof(name), "%s/ledger.pub", o->dir);
-	rc = file_read(name, PUBLIC_BYTES_MAX, &text, &len);
-	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret))
-		rc = -EBADMSG;
-	free(text);
-	if (rc != 0) {
-		(void)fprintf(stderr,
-			      "weir verify: %s: %s; without it the key itself is needed: "
-			      "--key FILE\n",
-			      name,
-			      rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
-		return EXIT_COULD_NOT;
-	}
-	fingerprint_format(ret, print);
-	if (strcmp(print, o->key) == 0)
-		return EXIT_FINE;
-	(void)fprintf(stderr,
-		      "weir verify: the key in %s is %s, not the one given: this is "
-		      "another ledger, or one that was begun anew\n",
-		      name, print);
-	return EXIT_FINDINGS;
-}
-
-static int read_key(const struct options *o, uint8_t ret[SIGN_KEY])
-{
-	char *text = NULL;
-	size_t len = 0;
-	int rc;
-
-	if (fingerprint_is(str_of(o->key)))
-		return key_of_fingerprint(o, ret);
-	rc = file_read(o->key, PUBLIC_BYTES_MAX, &text, &len);
-	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret)) {
-		(void)fprintf(
-			stderr,
-			"weir verify: %s: no Ed25519 public key in PEM; give a copy of "
-			"ledger.pub, or the fingerprint\n",
-			o->key);
-		free(text);
-		return EXIT_COULD_NOT;
-	}
-	free(text);
-	if (rc != 0)
-		(void)fprintf(stderr, "weir verify: %s: %s\n", o->key,
-			      strerrordesc_np(-rc));
-	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
-}
-
-static int read_anchors(const char *name, struct anchors *ret)
-{
-	char *text = NULL;
-	size_t len = 0;
-	int rc = file_read(name, ANCHORS_BYTES_MAX, &text, &len);
-
-	if (rc == 0)
-		rc = anchors_parse((struct str){text, len}, ret);
-	free(text);
-	if (rc == 0 && ret->count == 0) {
-		(void)fprintf(stderr, "weir verify: %s: holds no seal\n", name);
-		return EXIT_COULD_NOT;
-	}
-	if (rc != 0)
-		(void)fprintf(stderr, "weir verify: %s: %s\n", name,
-			      strerrordesc_np(-rc));
-	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
 }
 
 /* ---- what is told ------------------------------------------------------------------------- */
@@ -357,11 +278,11 @@ static int run(int argc, char *argv[])
 
 	cfg.dir = o.dir;
 	if (code == EXIT_FINE && o.key != NULL) {
-		code = read_key(&o, key);
+		code = trust_read_key("verify", o.dir, o.key, key);
 		cfg.root = key;
 	}
 	if (code == EXIT_FINE && o.anchors != NULL) {
-		code = read_anchors(o.anchors, &anchors);
+		code = trust_read_anchors("verify", o.anchors, &anchors);
 		cfg.anchors = &anchors;
 	}
 	if (code == EXIT_FINE)

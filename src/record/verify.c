@@ -57,6 +57,7 @@ struct walk {
 	uint64_t range_from; /* first line behind the last good seal */
 	/* the open segment */
 	const char *name;
+	uint32_t segment;
 	uint64_t line, first_seq;
 	bool is_first, ended_by_seal, cut_before;
 	struct tag_file tags;
@@ -137,11 +138,15 @@ static void note_seal(struct walk *w, const struct seal *s)
 	p->seals++;
 	p->sealed_seq = s->seq;
 	p->sealed_us = s->time_us;
+	p->sealed_segment = w->segment;
+	p->sealed_line = w->line;
 	if (w->epoch + 1 > p->epochs)
 		p->epochs = w->epoch + 1;
 	if (p->finding_count == 0) {
 		p->sound_seq = s->seq;
 		p->sound_epoch = w->epoch;
+		p->sound_segment = w->segment;
+		p->sound_line = w->line;
 	}
 	if (s->recovered > 0)
 		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
@@ -416,6 +421,7 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 		return rc;
 	tag_file_open(&w->tags, w->dir_fd, number);
 	w->name = lines_name(l);
+	w->segment = number;
 	w->line = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;

@@ -363,6 +363,27 @@ static bool columns_agree(const struct run *x)
 	return true;
 }
 
+static bool stands_before(const struct line_place *at, uint32_t segment, uint64_t line)
+{
+	return at->segment < segment || (at->segment == segment && at->line <= line);
+}
+
+/* Up to the last sound seal each line has its place's number: no other can take it. */
+static void hold_against_seals(struct run *x, const struct line_place *at)
+{
+	const struct query_seals *s = x->q->seals;
+
+	if (s == NULL)
+		return;
+	if (stands_before(at, s->sound_segment, s->sound_line) &&
+	    x->lines->values[LINE_FIELD_SEQ].number <= s->sound_seq)
+		x->r->sealed++;
+	else if (!stands_before(at, s->sealed_segment, s->sealed_line))
+		x->r->unsealed++;
+	else if (x->r->doubtful++ == 0)
+		x->r->first_doubtful = *at;
+}
+
 /* False: it cannot be read, or is no event any more. */
 static bool read_cells(struct run *x, const struct line_place *at)
 {
@@ -381,6 +402,7 @@ static bool read_cells(struct run *x, const struct line_place *at)
 			return false;
 	} else {
 		x->r->proved++;
+		hold_against_seals(x, at);
 	}
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const struct needed *n = &x->needed[i];

@@ -39,6 +39,16 @@ struct query_filter {
 	struct filter filter;
 };
 
+/*
+ * How far a ledger is proven (record/verify.h): up to a line by its seals and keys; from there
+ * to another one (without end when the walk had findings) lines are in doubt.
+ */
+struct query_seals {
+	uint32_t sound_segment, sealed_segment;
+	uint64_t sound_line, sealed_line; /* in them, from 1 */
+	uint64_t sound_seq;
+};
+
 struct query {
 	struct query_filter filters[QUERY_FILTERS_MAX];
 	size_t filter_count;
@@ -56,7 +66,8 @@ struct query {
 	uint64_t seed;
 	struct field_ref order; /* of lines; name NULL = the ledger's order */
 	bool descending;
-	bool prove; /* read each counted line again */
+	bool prove;                      /* read each counted line again */
+	const struct query_seals *seals; /* and hold it against these; NULL = none */
 	bool plain; /* ask neither sums nor columns, but each line: for tests */
 	/* Only lines behind this place; segment 0 = all. */
 	uint32_t after_segment;
@@ -93,6 +104,9 @@ struct query_result {
 	/* Of --prove: lines that are not what was indexed; the first of them. */
 	uint64_t proved, changed;
 	struct line_place first_changed;
+	/* Of those that are what was indexed, with seals. */
+	uint64_t sealed, unsealed, doubtful;
+	struct line_place first_doubtful;
 };
 
 /* A group's value is absent. */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/trust.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "base/file.h"
+
+#define ANCHORS_BYTES_MAX ((size_t)512 << 20)
+#define PUBLIC_BYTES_MAX  ((size_t)64 << 10)
+
+/* The folder's key when its fingerprint is the given one. */
+static int key_of_fingerprint(const char *command, const char *dir, const char *wanted,
+			      uint8_t ret[SIGN_KEY])
+{
+	char print[FINGERPRINT_LEN + 1], *text = NULL;
+	char name[4200];
+	size_t len = 0;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "%s/ledger.pub", dir);
+	rc = file_read(name, PUBLIC_BYTES_MAX, &text, &len);
+	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret))
+		rc = -EBADMSG;
+	free(text);
+	if (rc != 0) {
+		(void)fprintf(stderr,
+			      "weir %s: %s: %s; without it the key itself is needed: "
+			      "a copy of ledger.pub\n",
+			      command, name,
+			      rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
+		return EXIT_COULD_NOT;
+	}
+	fingerprint_format(ret, print);
+	if (strcmp(print, wanted) == 0)
+		return EXIT_FINE;
+	(void)fprintf(stderr,
+		      "weir %s: the key in %s is %s, not the one given: this is "
+		      "another ledger, or one that was begun anew\n",
+		      command, name, print);
+	return EXIT_FINDINGS;
+}
+
+int trust_read_key(const char *command, const char *dir, const char *key,
+		   uint8_t ret[SIGN_KEY])
+{
+	char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (fingerprint_is(str_of(key)))
+		return key_of_fingerprint(command, dir, key, ret);
+	rc = file_read(key, PUBLIC_BYTES_MAX, &text, &len);
+	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret)) {
+		(void)fprintf(stderr,
+			      "weir %s: %s: no Ed25519 public key in PEM; give a copy of "
+			      "ledger.pub, or the fingerprint\n",
+			      command, key);
+		free(text);
+		return EXIT_COULD_NOT;
+	}
+	free(text);
+	if (rc != 0)
+		(void)fprintf(stderr, "weir %s: %s: %s\n", command, key,
+			      strerrordesc_np(-rc));
+	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+int trust_read_anchors(const char *command, const char *name, struct anchors *ret)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int rc = file_read(name, ANCHORS_BYTES_MAX, &text, &len);
+
+	if (rc == 0)
+		rc = anchors_parse((struct str){text, len}, ret);
+	free(text);
+	if (rc == 0 && ret->count == 0) {
+		(void)fprintf(stderr, "weir %s: %s: holds no seal\n", command, name);
+		return EXIT_COULD_NOT;
+	}
+	if (rc != 0)
+		(void)fprintf(stderr, "weir %s: %s: %s\n", command, name,
+			      strerrordesc_np(-rc));
+	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+}
