@@ -11,10 +11,10 @@
 #include "app/evidence_pack.h"
 #include "app/history.h"
 #include "app/query_options.h"
+#include "app/trust.h"
 #include "base/file.h"
 
-#define PUBLIC_BYTES_MAX ((size_t)64 << 10)
-#define NO_MEMORY        "weir evidence: out of memory\n"
+#define NO_MEMORY "weir evidence: out of memory\n"
 
 struct options {
 	const char *out, *key;
@@ -104,41 +104,16 @@ static void note_words(struct pack *e, int argc, char *argv[])
 /* The root key: `given`, a file or a fingerprint of the folder's, or the folder's own. */
 static int read_root(const char *dir, const char *given, uint8_t ret[SIGN_KEY])
 {
-	const bool by_print = given != NULL && fingerprint_is(str_of(given));
-	char print[FINGERPRINT_LEN + 1], *path = NULL, *text = NULL;
-	size_t len = 0;
-	int rc;
+	char *own = NULL;
+	int code;
 
-	if (asprintf(&path, "%s/ledger.pub", dir) < 0)
+	if (given != NULL)
+		return trust_read_key("evidence", dir, given, ret);
+	if (asprintf(&own, "%s/ledger.pub", dir) < 0)
 		return EXIT_COULD_NOT;
-	if (given != NULL && !by_print) {
-		free(path);
-		path = strdup(given);
-	}
-	rc = path == NULL ? -ENOMEM : file_read(path, PUBLIC_BYTES_MAX, &text, &len);
-	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret))
-		rc = -EBADMSG;
-	free(text);
-	if (rc == 0 && by_print) {
-		fingerprint_format(ret, print);
-		if (strcmp(print, given) != 0) {
-			(void)fprintf(stderr,
-				      "weir evidence: the key in %s is %s, not the one "
-				      "given: this is another ledger, or one that was "
-				      "begun anew\n",
-				      path, print);
-			free(path);
-			return EXIT_FINDINGS;
-		}
-	}
-	if (rc != 0)
-		(void)fprintf(stderr,
-			      "weir evidence: %s: %s; give the root key: "
-			      "--key FILE\n",
-			      path == NULL ? dir : path,
-			      rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
-	free(path);
-	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+	code = trust_read_key("evidence", dir, own, ret);
+	free(own);
+	return code;
 }
 
 /* ---- which lines -------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include "app/history.h"
 #include "app/query_saved.h"
 #include "app/query_show.h"
+#include "app/trust.h"
+#include "record/verify.h"
 
 /* What the index had to say: that it was made anew, and lines that are no events. */
 static void print_findings(struct diag *d)
@@ -20,6 +23,57 @@ static bool has_groups(const struct query_options *o)
 {
 	return o->query.group_count > 0 || o->query.bucket_us > 0;
 }
+
+/* ---- seals ---- */
+
+/* A line that is being written is none, and no fault. */
+static bool has_faults(const struct ledger_proof *p)
+{
+	size_t torn = 0;
+
+	for (size_t i = 0; i < p->finding_count && i < VERIFY_FINDINGS_MAX; i++)
+		torn += p->findings[i].fault == FAULT_TORN;
+	return p->finding_count > torn;
+}
+
+/* Walk the ledger's chain, for --prove.  EXIT_FINE, or EXIT_COULD_NOT and said why. */
+static int read_seals(const char *dir, const struct query_options *o,
+		      struct query_seals *ret)
+{
+	struct ledger_proof *p = calloc(1, sizeof(*p));
+	struct anchors anchors = {0};
+	uint8_t key[SIGN_KEY];
+	struct verify_cfg cfg = {.dir = dir};
+	int rc = p == NULL ? -ENOMEM : 0, code = EXIT_FINE;
+
+	if (o->root_key != NULL) {
+		code = trust_read_key("query", dir, o->root_key, key);
+		cfg.root = key;
+	}
+	if (code == EXIT_FINE && o->anchors != NULL) {
+		code = trust_read_anchors("query", o->anchors, &anchors);
+		cfg.anchors = &anchors;
+	}
+	if (code == EXIT_FINE && rc == 0)
+		rc = ledger_verify(&cfg, p);
+	if (code == EXIT_FINE && rc == 0) {
+		*ret = (struct query_seals){
+			p->sound_segment, has_faults(p) ? UINT32_MAX : p->sealed_segment,
+			p->sound_line, p->sealed_line, p->sound_seq};
+		query_show_seals(p);
+	} else if (rc != 0) {
+		(void)fprintf(
+			stderr, "weir query: %s: its seals cannot be read: %s\n", dir,
+			rc == -ENOKEY ? "there is no ledger.pub; give a copy of it: "
+					"--root-key FILE"
+				      : strerrordesc_np(-rc));
+	}
+	anchors_finish(&anchors);
+	free(p);
+	return code == EXIT_FINE && rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+/* ---- one query ---- */
 
 /* One query; *ret_rows: how many events fit. */
 static int answer(struct store *s, struct query_options *o, struct diag *d,
@@ -35,7 +89,7 @@ static int answer(struct store *s, struct query_options *o, struct diag *d,
 	if (fine)
 		query_show_tail(o, &r, has_groups(o));
 	*ret_rows = r.matched;
-	if (r.changed > 0 || r.over)
+	if (r.changed > 0 || r.doubtful > 0 || r.over)
 		fine = false;
 	query_result_finish(&r);
 	return fine ? EXIT_FINE : EXIT_COULD_NOT;
@@ -106,21 +160,25 @@ static int answer_part(struct store *s, struct query_options *o,
 	return code;
 }
 
-/* Each part with the options of the command line, too. */
-static int answer_saved(struct store *s, const struct saved *q, int argc, char *argv[],
-			struct diag *d)
+/* Each part with the options of the command line, argv up to its NULL, too. */
+static int answer_saved(struct store *s, const struct saved *q, char *argv[],
+			const struct query_seals *seals, struct diag *d)
 {
 	uint64_t rows = 0, all = 0;
 	int code = EXIT_FINE;
+	size_t argc = 0;
 
+	while (argv[argc] != NULL)
+		argc++;
 	for (const struct saved_part *p = q->parts;
 	     code == EXIT_FINE && p->kind != SAVED_END; p++) {
 		struct query_options *o = query_options_create();
 
-		code = o == NULL ? EXIT_COULD_NOT
-				 : query_options_read(o, (size_t)argc, argv);
-		if (code == EXIT_FINE)
+		code = o == NULL ? EXIT_COULD_NOT : query_options_read(o, argc, argv);
+		if (code == EXIT_FINE) {
+			o->query.seals = seals;
 			code = answer_part(s, o, p, d, &rows);
+		}
 		all += rows;
 		query_options_destroy(o);
 	}
@@ -147,6 +205,8 @@ static int check(const struct query_options *o, const struct saved *saved)
 	if (has_groups(o) && (o->follow || q->sample > 0 || o->field_count > 0))
 		return usage_error("query", "--follow, --sample and --fields are for "
 					    "events, not for groups");
+	if ((o->root_key != NULL || o->anchors != NULL) && !q->prove)
+		return usage_error("query", "--root-key and --anchors are for --prove");
 	if (q->sum_count > 0 && !has_groups(o))
 		return usage_error("query", "--sum needs --group-by or --bucket");
 	if (o->follow && (q->sample > 0 || o->order != NULL))
@@ -154,12 +214,13 @@ static int check(const struct query_options *o, const struct saved *saved)
 	return EXIT_FINE;
 }
 
-static int ask(struct query_options *o, const struct saved *saved, int argc, char *argv[])
+static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 {
 	char buf[LEDGER_DIR_MAX];
 	const char *dir = history_dir("query", &o->common, o->ledger, buf);
 	const struct store_cfg cfg = {.ledger = dir, .index = o->index};
 	struct diag *d = dir == NULL ? NULL : diag_create();
+	struct query_seals seals = {0};
 	struct store *s = NULL;
 	uint64_t rows = 0;
 	int code = EXIT_COULD_NOT;
@@ -168,10 +229,14 @@ static int ask(struct query_options *o, const struct saved *saved, int argc, cha
 		return EXIT_USAGE;
 	if (d != NULL && store_open(&cfg, d, &s) == 0)
 		code = query_options_settle(o, store_totals(s).last_us);
+	if (code == EXIT_FINE && o->query.prove) {
+		code = read_seals(dir, o, &seals);
+		o->query.seals = &seals;
+	}
 	if (code == EXIT_FINE && o->form == OUT_TABLE)
 		query_show_head(s, o);
 	if (code == EXIT_FINE && saved != NULL) {
-		code = answer_saved(s, saved, argc, argv, d);
+		code = answer_saved(s, saved, argv, o->query.seals, d);
 	} else if (code == EXIT_FINE) {
 		code = answer(s, o, d, &rows);
 		if (code == EXIT_FINE && o->follow)
@@ -198,7 +263,8 @@ static int run(int argc, char *argv[])
 	saved = o->saved == NULL ? NULL : saved_find(o->saved);
 	if (code == EXIT_FINE && o->help) {
 		for (size_t i = 0; i < field_count; i++)
-			(void)printf("%s\n", fields[i].name);
+			if (fields[i].kind != LINE_OBJECT)
+				(void)printf("%s\n", fields[i].name);
 		code = finish_output(EXIT_FINE);
 	} else if (code == EXIT_FINE && o->saved != NULL &&
 		   strcmp(o->saved, "list") == 0) {
@@ -210,7 +276,7 @@ static int run(int argc, char *argv[])
 			query_saved_explain(saved);
 			code = finish_output(EXIT_FINE);
 		} else if (code == EXIT_FINE) {
-			code = ask(o, saved, argc - 1, argv + 1);
+			code = ask(o, saved, argv + 1);
 		}
 	}
 	query_options_destroy(o);
@@ -240,7 +306,9 @@ const struct command command_query = {
 		"  --limit N       events shown, the last ones (default: 100 in a table; 0: all)\n"
 		"  --sample N --seed S  N events by chance; the same S picks the same ones\n"
 		"  --saved NAME    a query for auditors; --saved list; --explain says what it asks\n"
-		"  --prove         read each counted line again from the ledger and compare it\n"
+		"  --prove         read each counted line again from the ledger, compare it, and hold\n"
+		"                  it against the ledger's seals; --root-key FILE or fingerprint and\n"
+		"                  --anchors FILE are what verify's --key and --anchors are\n"
 		"  --follow        go on with new events as they come\n"
 		"  --ledger DIR    (default: the configured one); --index FOLDER (default: DIR/index)\n"
 		"  -c FILE         configuration; --tz ZONE of dates and tables (default: UTC)\n"

@@ -99,7 +99,7 @@ static int read_sums(struct query_options *o, char *text)
 	const int code = read_fields(text, q->sums, QUERY_SUMMED_MAX, &q->sum_count);
 
 	for (size_t i = from; code == EXIT_FINE && i < q->sum_count; i++)
-		if (q->sums[i].kind != FIELD_NUMBER)
+		if (q->sums[i].kind != LINE_NUMBER)
 			return usage_error("query", "--sum %s: it is no number",
 					   q->sums[i].name);
 	return code;
@@ -123,6 +123,8 @@ enum option {
 	OPT_CONFIG = 0,
 	OPT_LEDGER,
 	OPT_INDEX,
+	OPT_ROOT_KEY,
+	OPT_ANCHORS,
 	OPT_SAVED,
 	OPT_SINCE,
 	OPT_UNTIL,
@@ -147,9 +149,10 @@ enum option {
 };
 
 static const char *const options[OPT_COUNT] = {
-	"config",     "ledger", "index",  "saved",   "since", "until",  "group-by", "sum",
-	"bucket",     "fields", "order",  "top",     "limit", "sample", "seed",     "tz",
-	"would-deny", "prove",  "follow", "explain", "json",  "csv",
+	"config",     "ledger", "index",    "root-key", "anchors", "saved",
+	"since",      "until",  "group-by", "sum",      "bucket",  "fields",
+	"order",      "top",    "limit",    "sample",   "seed",    "tz",
+	"would-deny", "prove",  "follow",   "explain",  "json",    "csv",
 };
 
 static int take_flag(struct query_options *o, unsigned option)
@@ -167,13 +170,15 @@ static int take_flag(struct query_options *o, unsigned option)
 
 static int take_text(struct query_options *o, unsigned option, const char *value)
 {
-	const char **to = option == OPT_CONFIG   ? &o->common.config
-			  : option == OPT_LEDGER ? &o->ledger
-			  : option == OPT_INDEX  ? &o->index
-			  : option == OPT_SAVED  ? &o->saved
-			  : option == OPT_SINCE  ? &o->since
-			  : option == OPT_UNTIL  ? &o->until
-						 : &o->order;
+	const char **to = option == OPT_CONFIG     ? &o->common.config
+			  : option == OPT_LEDGER   ? &o->ledger
+			  : option == OPT_INDEX    ? &o->index
+			  : option == OPT_ROOT_KEY ? &o->root_key
+			  : option == OPT_ANCHORS  ? &o->anchors
+			  : option == OPT_SAVED    ? &o->saved
+			  : option == OPT_SINCE    ? &o->since
+			  : option == OPT_UNTIL    ? &o->until
+						   : &o->order;
 
 	o->descending = option == OPT_ORDER ? value[0] == '-' : o->descending;
 	*to = value + (option == OPT_ORDER && value[0] == '-');

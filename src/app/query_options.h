@@ -14,7 +14,7 @@
 
 struct query_options {
 	struct common common;
-	const char *ledger, *index, *saved;
+	const char *ledger, *index, *saved, *root_key, *anchors;
 	enum out_form form;
 	bool explain, follow, help;
 	const char *since, *until; /* as written: "24h" needs the newest event */

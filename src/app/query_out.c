@@ -70,7 +70,7 @@ static void put_csv(struct str s)
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '"')
 			(void)putchar('"');
-		(void)putchar(s.p[i] == FIELD_LIST_SEPARATOR ? ' ' : s.p[i]);
+		(void)putchar(s.p[i] == LINE_LIST_SEPARATOR ? ' ' : s.p[i]);
 	}
 	if (quoted)
 		(void)putchar('"');
@@ -79,7 +79,7 @@ static void put_csv(struct str s)
 static struct str text_of(const struct out_column *c, const struct value *v,
 			  char buf[VALUE_TEXT_MAX])
 {
-	return field_is_number(c->kind) ? value_format(c->kind, v->number, buf) : v->text;
+	return kind_is_number(c->kind) ? value_format(c->kind, v->number, buf) : v->text;
 }
 
 static void csv_row(const struct out *o, const struct value *cells)
@@ -101,7 +101,7 @@ static void json_list(struct json *j, const char *key, struct str s)
 {
 	json_array_begin(j, key);
 	for (;;) {
-		const char *end = memchr(s.p, FIELD_LIST_SEPARATOR, s.len);
+		const char *end = memchr(s.p, LINE_LIST_SEPARATOR, s.len);
 		const size_t n = end == NULL ? s.len : (size_t)(end - s.p);
 
 		json_string(j, NULL, (struct str){s.p, n});
@@ -117,19 +117,21 @@ static void json_cell(struct json *j, const struct out_column *c, const struct v
 	char buf[VALUE_TEXT_MAX];
 
 	switch (c->kind) {
-	case FIELD_NUMBER:
+	case LINE_NUMBER:
+	case LINE_PORT:
 		json_i64(j, c->name, v->number);
 		break;
-	case FIELD_TRUTH:
+	case LINE_BOOL:
 		json_bool(j, c->name, str_equal(v->text, STR("true")));
 		break;
-	case FIELD_LIST:
+	case LINE_LIST:
 		json_list(j, c->name, v->text);
 		break;
-	case FIELD_MOMENT:
-	case FIELD_ID:
-	case FIELD_TEXT:
-	case FIELD_ADDRESS:
+	case LINE_TIME:
+	case LINE_ID:
+	case LINE_TEXT:
+	case LINE_ADDRESS:
+	case LINE_OBJECT:
 		json_string(j, c->name, text_of(c, v, buf));
 		break;
 	}
@@ -157,7 +159,7 @@ static size_t format_cell(const struct out *o, const struct out_column *c,
 	size_t n = 0;
 	struct str s;
 
-	if (c->kind == FIELD_MOMENT) {
+	if (c->kind == LINE_TIME) {
 		const struct civil t = zone_local(o->zone, v->number);
 		const int len =
 			snprintf(buf, CELL_MAX, "%04d-%02d-%02d %02d:%02d:%02d", t.year,
@@ -169,7 +171,7 @@ static size_t format_cell(const struct out *o, const struct out_column *c,
 	for (; n < s.len && n < CELL_MAX - 1; n++) {
 		const char b = s.p[n];
 
-		buf[n] = b == FIELD_LIST_SEPARATOR ? ' ' : b < ' ' || b > '~' ? '?' : b;
+		buf[n] = b == LINE_LIST_SEPARATOR ? ' ' : b < ' ' || b > '~' ? '?' : b;
 	}
 	return n;
 }
@@ -237,7 +239,7 @@ static void measure(const struct out *o, size_t widths[OUT_COLUMNS_MAX])
 		size_t widest = o->count;
 
 		for (size_t i = 0; i < o->count; i++)
-			if (o->columns[i].kind != FIELD_MOMENT &&
+			if (o->columns[i].kind != LINE_TIME &&
 			    (widest == o->count || widths[i] > widths[widest]))
 				widest = i;
 		if (widest == o->count || widths[widest] <= WIDTH_LEAST)
@@ -272,7 +274,7 @@ static void print_row(const struct out *o, const size_t *widths, const char *con
 	for (size_t i = 0; i < o->count; i++)
 		if (widths[i] > 0)
 			print_cell(cells[i] == NULL ? "-" : cells[i], widths[i],
-				   o->columns[i].kind == FIELD_NUMBER, i == last);
+				   o->columns[i].kind == LINE_NUMBER, i == last);
 }
 
 /* ---- all ---- */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "match/zone.h"
-#include "store/line.h"
+#include "store/fields.h"
 
 #define OUT_COLUMNS_MAX 48
 
@@ -24,7 +24,7 @@ enum out_form {
 
 struct out_column {
 	const char *name;
-	enum field_kind kind;
+	enum line_kind kind;
 	bool hides; /* a table leaves it out when no row has a value */
 };
 

@@ -55,9 +55,9 @@ static int64_t *hours_of(const struct query_result *r, size_t *ret_count)
 static bool show_silence(const struct query_options *o, const int64_t *hours, size_t n,
 			 uint64_t *ret_rows)
 {
-	static const struct out_column columns[] = {{"from", FIELD_MOMENT, false},
-						    {"to", FIELD_MOMENT, false},
-						    {"hours", FIELD_NUMBER, false}};
+	static const struct out_column columns[] = {{"from", LINE_TIME, false},
+						    {"to", LINE_TIME, false},
+						    {"hours", LINE_NUMBER, false}};
 	struct out *out = out_create(o->form, o->zone);
 	bool fine = out != NULL;
 
@@ -181,9 +181,9 @@ static bool mark_used(struct store *s, const struct query_options *o, struct dia
 static bool show_unused(const struct query_options *o, const struct generation *g,
 			struct strings *used, uint64_t *ret_rows)
 {
-	static const struct out_column columns[] = {{"rule", FIELD_TEXT, false},
-						    {"rule_label", FIELD_TEXT, true},
-						    {"text", FIELD_TEXT, false}};
+	static const struct out_column columns[] = {{"rule", LINE_TEXT, false},
+						    {"rule_label", LINE_TEXT, true},
+						    {"text", LINE_TEXT, false}};
 	struct out *out = out_create(o->form, o->zone);
 	const uint32_t count = policy_rule_count(g->policy);
 	bool fine = out != NULL;

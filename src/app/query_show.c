@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "record/verify.h"
+
 /* ---- lines ---- */
 
 static const char *const usual[] = {
@@ -17,7 +19,7 @@ struct shown {
 	size_t count;
 };
 
-static void choose_fields(const struct query_options *o, struct line_reader *lines,
+static void choose_fields(const struct query_options *o, struct record_line *lines,
 			  struct shown *s)
 {
 	const bool given = o->field_count > 0;
@@ -28,9 +30,8 @@ static void choose_fields(const struct query_options *o, struct line_reader *lin
 			s->fields[i] = o->fields[i];
 		else
 			(void)field_ref_find(usual[i], &s->fields[i]);
-		s->extras[i] = s->fields[i].at < 0
-				       ? line_reader_add(lines, s->fields[i].name)
-				       : -1;
+		s->extras[i] =
+			s->fields[i].at < 0 ? line_want(lines, s->fields[i].name) : -1;
 		s->columns[i] =
 			(struct out_column){s->fields[i].name, s->fields[i].kind, !given};
 	}
@@ -38,11 +39,10 @@ static void choose_fields(const struct query_options *o, struct line_reader *lin
 
 struct showing {
 	struct ledger_reader *reader;
-	struct line_reader *lines;
+	struct record_line *lines;
 	struct diag *d;
 	struct out *out;
 	struct shown shown;
-	struct line_values values;
 };
 
 /* One line; false: out of memory. */
@@ -62,14 +62,15 @@ static bool show_line(struct showing *x, const struct query_options *o,
 		(void)printf("%.*s\n", (int)line.text.len, line.text.p);
 		return true;
 	}
-	if (!line_read(x->lines, &line, x->d, &x->values))
+	if (record_line_read(&line, x->d, x->lines) == LINE_UNSOUND)
 		return true;
 	for (size_t i = 0; i < x->shown.count; i++)
-		cells[i] = x->shown.fields[i].at >= 0
-				   ? x->values.fields[x->shown.fields[i].at]
-			   : x->shown.extras[i] >= 0
-				   ? x->values.extras[x->shown.extras[i]]
-				   : (struct value){0};
+		cells[i] =
+			x->shown.fields[i].at >= 0
+				? value_of(x->lines, (unsigned)x->shown.fields[i].at)
+			: x->shown.extras[i] >= 0
+				? value_of_extra(x->lines, (unsigned)x->shown.extras[i])
+				: (struct value){0};
 	return out_row(x->out, cells);
 }
 
@@ -81,7 +82,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 
 	if (fine) {
 		x->d = diag_create();
-		x->lines = line_reader_create();
+		x->lines = line_for_store();
 		x->out = out_create(o->form, o->zone);
 		fine = x->d != NULL && x->lines != NULL && x->out != NULL;
 	}
@@ -100,7 +101,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 		(void)fprintf(stderr, "weir query: out of memory\n");
 	if (x != NULL) {
 		ledger_reader_close(x->reader);
-		line_reader_destroy(x->lines);
+		free(x->lines);
 		out_destroy(x->out);
 		diag_destroy(x->d);
 	}
@@ -113,7 +114,7 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 struct order {
 	const struct query_options *o;
 	const struct query_result *r;
-	int by; /* a key's place; -1 count, -2 first, -3 last, -10-i sum i */
+	int by; /* a key's place; -1 events, -2 first, -3 last, -10-i value i */
 };
 
 static int compare_i64(int64_t a, int64_t b)
@@ -131,7 +132,7 @@ static int compare_texts(struct str a, struct str b)
 
 static bool key_is_number(const struct query_options *o, size_t k)
 {
-	return k == 0 || field_is_number(o->query.groups[k - 1].kind);
+	return k == 0 || kind_is_number(o->query.groups[k - 1].kind);
 }
 
 static int compare_keys(const struct order *by, size_t k, const struct sums_row *a,
@@ -147,14 +148,19 @@ static int compare_keys(const struct order *by, size_t k, const struct sums_row 
 			     strings_text(by->r->texts, (uint32_t)b->key[k]));
 }
 
-/* By what was asked, else by bucket, else by count; then by all keys. */
+/* By what was asked, else by bucket, else by connections and events; then by all keys. */
 static int compare_groups(const void *pa, const void *pb, void *arg)
 {
 	const struct order *by = arg;
 	const struct sums_row a = sums_at(by->r->groups, *(const size_t *)pa),
 			      b = sums_at(by->r->groups, *(const size_t *)pb);
-	int c;
+	const size_t connections = by->o->query.sum_count;
+	int c = 0;
 
+	if (by->o->order == NULL && by->by == -1)
+		c = compare_i64(a.values[connections], b.values[connections]);
+	if (c != 0)
+		return -c;
 	if (by->by >= 0)
 		c = compare_keys(by, (size_t)by->by, &a, &b);
 	else if (by->by == -1)
@@ -174,7 +180,7 @@ static int compare_groups(const void *pa, const void *pb, void *arg)
 
 static bool find_order(const struct query_options *o, int *ret)
 {
-	static const char *const words[] = {"count", "first", "last"};
+	static const char *const words[] = {"events", "first", "last"};
 	const struct query *q = &o->query;
 
 	*ret = q->bucket_us > 0 ? 0 : -1;
@@ -195,6 +201,10 @@ static bool find_order(const struct query_options *o, int *ret)
 			*ret = -1 - i;
 			return true;
 		}
+	if (strcmp(o->order, "connections") == 0) {
+		*ret = -10 - (int)q->sum_count;
+		return true;
+	}
 	if (strcmp(o->order, "time") == 0)
 		*ret = 0;
 	return strcmp(o->order, "time") == 0;
@@ -206,14 +216,15 @@ static size_t group_columns(const struct query_options *o, struct out_column *to
 	size_t n = 0;
 
 	if (q->bucket_us > 0)
-		to[n++] = (struct out_column){"time", FIELD_MOMENT, false};
+		to[n++] = (struct out_column){"time", LINE_TIME, false};
 	for (size_t i = 0; i < q->group_count; i++)
 		to[n++] = (struct out_column){q->groups[i].name, q->groups[i].kind, true};
-	to[n++] = (struct out_column){"events", FIELD_NUMBER, false};
+	to[n++] = (struct out_column){"events", LINE_NUMBER, false};
+	to[n++] = (struct out_column){"connections", LINE_NUMBER, true};
 	for (size_t i = 0; i < q->sum_count; i++)
-		to[n++] = (struct out_column){q->sums[i].name, FIELD_NUMBER, false};
-	to[n++] = (struct out_column){"first", FIELD_MOMENT, false};
-	to[n++] = (struct out_column){"last", FIELD_MOMENT, false};
+		to[n++] = (struct out_column){q->sums[i].name, LINE_NUMBER, false};
+	to[n++] = (struct out_column){"first", LINE_TIME, false};
+	to[n++] = (struct out_column){"last", LINE_TIME, false};
 	return n;
 }
 
@@ -234,10 +245,14 @@ static bool show_group(struct out *out, const struct query_options *o,
 	for (size_t i = 0; i < q->group_count; i++, n++) {
 		cells[n] = number(row->key[i + 1]);
 		cells[n].set = row->key[i + 1] != QUERY_ABSENT;
-		if (cells[n].set && !field_is_number(q->groups[i].kind))
+		if (cells[n].set && !kind_is_number(q->groups[i].kind))
 			cells[n].text = strings_text(r->texts, (uint32_t)row->key[i + 1]);
 	}
 	cells[n++] = number((int64_t)row->count);
+	cells[n] =
+		number(row->values[q->sum_count]); /* a table leaves out what is none */
+	cells[n].set = o->form != OUT_TABLE || cells[n].number != 0;
+	n++;
 	for (size_t i = 0; i < q->sum_count; i++)
 		cells[n++] = number(row->values[i]);
 	cells[n++] = number(row->first_us);
@@ -255,10 +270,11 @@ bool query_show_groups(const struct query_options *o, const struct query_result 
 	bool fine = at != NULL && out != NULL;
 
 	if (!find_order(o, &by.by)) {
-		(void)usage_error("query",
-				  "--order %s: write count, first, last, or a "
-				  "field of --group-by or --sum",
-				  o->order);
+		(void)usage_error(
+			"query",
+			"--order %s: write events, connections, first, last, or a "
+			"field of --group-by or --sum",
+			o->order);
 		free(at);
 		out_destroy(out);
 		return false;
@@ -325,12 +341,45 @@ void query_show_head(struct store *s, const struct query_options *o)
 	(void)printf("; what is given as an age counts back from the newest event\n");
 }
 
+void query_show_seals(const struct ledger_proof *p)
+{
+	if (p->sound_seq > 0 && p->sound_seq >= p->first_seq)
+		(void)fprintf(stderr,
+			      "weir query: lines %" PRIu64 " to %" PRIu64
+			      " of the ledger are proven by its seals, by the keys of "
+			      "epochs 0 to %" PRIu64 "\n",
+			      p->first_seq, p->sound_seq, p->sound_epoch);
+	else
+		(void)fprintf(stderr,
+			      "weir query: no seal proves a line of the ledger\n");
+	(void)fprintf(stderr, "weir query: this rests on key %s, %s, and %s\n", p->root,
+		      p->key_given ? "as given"
+				   : "from the ledger's own folder (--root-key)",
+		      p->anchors > 0 ? "the anchors" : "no anchor (--anchors)");
+}
+
+static void tell_seals(const struct query_result *r)
+{
+	(void)fprintf(stderr,
+		      "weir query: %" PRIu64 " of them are proven by the seals, %" PRIu64
+		      " stand behind the last one and are unsealed\n",
+		      r->sealed, r->unsealed);
+	if (r->doubtful > 0)
+		(void)fprintf(stderr,
+			      "weir query: %" PRIu64 " are not proven: before their "
+			      "seals something is not what was sealed (`weir verify`); "
+			      "the first is line %u of segment %u\n",
+			      r->doubtful, r->first_doubtful.line,
+			      r->first_doubtful.segment);
+}
+
 static void tell_proof(const struct query_result *r)
 {
 	(void)fprintf(stderr,
 		      "weir query: %" PRIu64 " lines read again from the ledger, %" PRIu64
 		      " are what was indexed\n",
 		      r->lines_read, r->proved);
+	tell_seals(r);
 	if (r->changed > 0)
 		(void)fprintf(stderr,
 			      "weir query: %" PRIu64 " are not: the first is line %u of "

@@ -11,7 +11,7 @@
 
 #include "app/history.h"
 #include "app/report_parts.h"
-#include "app/verify_given.h"
+#include "app/trust.h"
 #include "base/file.h"
 #include "report/chart.h"
 #include "report/html.h"
@@ -293,11 +293,11 @@ static int verify(const char *dir, const struct options *o, struct ledger_proof 
 	int code = EXIT_FINE, rc;
 
 	if (o->key != NULL) {
-		code = verify_given_key("report", dir, o->key, key);
+		code = trust_read_key("report", dir, o->key, key);
 		cfg.root = key;
 	}
 	if (code == EXIT_FINE && o->anchors != NULL) {
-		code = verify_given_anchors("report", o->anchors, &anchors);
+		code = trust_read_anchors("report", o->anchors, &anchors);
 		cfg.anchors = &anchors;
 	}
 	rc = code == EXIT_FINE ? ledger_verify(&cfg, ret) : 0;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "app/report_parts.h"
-#include "app/verify_given.h"
 #include "report/chart.h"
 #include "report/html.h"
 
@@ -244,7 +243,8 @@ static void list_findings(struct report *r, const struct ledger_proof *p)
 		if (f->to_seq > f->seq)
 			(void)fprintf(r->out, " to %" PRIu64, f->to_seq);
 		(void)fprintf(r->out, "</td><td>%s</td><td>%s</td></tr>\n",
-			      ledger_fault_name(f->fault), verify_meaning(f->fault));
+			      ledger_fault_name(f->fault),
+			      ledger_fault_meaning(f->fault));
 	}
 	(void)fputs("</tbody>\n", r->out);
 	page_table_end(r->out);

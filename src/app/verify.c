@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "app/command.h"
-#include "app/verify_given.h"
+#include "app/trust.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "record/verify.h"
 
 #define JSON_MAX ((size_t)256 << 10)
 
@@ -71,7 +72,8 @@ static void print_finding(const struct ledger_finding *f)
 		(void)printf("lines %" PRIu64 " to %" PRIu64, f->seq, f->to_seq);
 	else
 		(void)printf("line %" PRIu64, f->seq);
-	(void)printf(": %s: %s\n", ledger_fault_name(f->fault), verify_meaning(f->fault));
+	(void)printf(": %s: %s\n", ledger_fault_name(f->fault),
+		     ledger_fault_meaning(f->fault));
 }
 
 static void print_gap(const struct ledger_gap *g)
@@ -261,11 +263,11 @@ static int run(int argc, char *argv[])
 
 	cfg.dir = o.dir;
 	if (code == EXIT_FINE && o.key != NULL) {
-		code = verify_given_key("verify", o.dir, o.key, key);
+		code = trust_read_key("verify", o.dir, o.key, key);
 		cfg.root = key;
 	}
 	if (code == EXIT_FINE && o.anchors != NULL) {
-		code = verify_given_anchors("verify", o.anchors, &anchors);
+		code = trust_read_anchors("verify", o.anchors, &anchors);
 		cfg.anchors = &anchors;
 	}
 	if (code == EXIT_FINE)

@@ -158,10 +158,41 @@ static size_t unescape(const struct json_reader *r, size_t *at, char *to)
 	return put_utf8(to, 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00));
 }
 
+/* Each byte's highest bit: 1 when the byte is zero (and of bytes above such a one, maybe). */
+static uint64_t zero_bytes(uint64_t v)
+{
+	return (v - 0x0101010101010101u) & ~v & 0x8080808080808080u;
+}
+
+/* How many bytes from `at` on stand for themselves: ASCII, no control byte, quote, escape. */
+static size_t plain_run(const struct json_reader *r, size_t at)
+{
+	const size_t begin = at;
+
+	for (; r->len - at >= 8; at += 8) {
+		uint64_t v, odd;
+
+		memcpy(&v, r->text + at, sizeof(v));
+		odd = zero_bytes(v ^ 0x2222222222222222u) |
+		      zero_bytes(v ^ 0x5c5c5c5c5c5c5c5cu) |
+		      ((v - 0x2020202020202020u) & ~v & 0x8080808080808080u) |
+		      (v & 0x8080808080808080u);
+		if (odd != 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			return at - begin + (size_t)__builtin_ctzll(odd) / 8;
+		if (odd != 0)
+			break;
+	}
+	while (at < r->len && (unsigned char)r->text[at] >= 0x20 &&
+	       (unsigned char)r->text[at] < 0x80 && r->text[at] != '"' &&
+	       r->text[at] != '\\')
+		at++;
+	return at - begin;
+}
+
 /* A string from its quote on: r->at moves behind it. */
 static bool read_string(struct json_reader *r, struct str *ret)
 {
-	size_t begin = r->at + 1, at = begin, used = 0;
+	size_t begin = r->at + 1, at = begin + plain_run(r, begin), used = 0;
 	bool escaped = false;
 
 	for (;;) {

@@ -8,13 +8,19 @@
 
 _Static_assert(LINE_TEXT_MAX == FORM_LINE_MAX, "every line that is written can be read");
 
+#define INNER_NAME_MAX 128
+
 #define TYPE_WORD(id, word)        word,
 #define FIELD_NAME(id, name, kind) {name, sizeof(name) - 1},
 #define FIELD_KIND(id, name, kind) LINE_##kind,
 
 static const char *const type_names[] = {LINE_TYPES(TYPE_WORD)};
-static const struct str field_names[] = {LINE_FIELDS(FIELD_NAME)};
-static const enum line_kind field_kinds[] = {LINE_FIELDS(FIELD_KIND)};
+static const struct str field_names[] = {LINE_FIELDS(FIELD_NAME) LINE_OF_SEALS(FIELD_NAME)
+						 LINE_INNER(FIELD_NAME)};
+static const enum line_kind field_kinds[] = {
+	LINE_FIELDS(FIELD_KIND) LINE_OF_SEALS(FIELD_KIND) LINE_INNER(FIELD_KIND)};
+
+_Static_assert(LINE_VALUE_COUNT <= UINT8_MAX, "a field's number is a byte");
 
 const char *line_type_name(enum line_type v)
 {
@@ -40,12 +46,49 @@ enum line_kind line_field_kind(enum line_field v)
 	return field_kinds[v];
 }
 
+enum line_field line_field_find(struct str name)
+{
+	unsigned i = 0;
+
+	while (i < LINE_VALUE_COUNT && !str_equal(name, field_names[i]))
+		i++;
+	return (enum line_field)i;
+}
+
+int line_want(struct record_line *l, const char *name)
+{
+	for (unsigned i = 0; i < l->extra_count; i++)
+		if (strcmp(l->extras[i], name) == 0)
+			return (int)i;
+	if (l->extra_count == LINE_EXTRA_MAX)
+		return -1;
+	l->extras[l->extra_count++] = name;
+	return (int)l->extra_count - 1;
+}
+
+bool line_id_parse(struct str text, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (text.len != 16)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		const char c = text.p[i];
+
+		if (!ascii_is_digit(c) && (c < 'a' || c > 'f'))
+			return false;
+		v = v << 4 | (uint64_t)(ascii_is_digit(c) ? c - '0' : c - 'a' + 10);
+	}
+	*ret = v;
+	return true;
+}
+
 /* ---- reading ------------------------------------------------------------------------------- */
 
 struct reading {
 	struct record_line *l;
 	bool unsound;
-	unsigned next; /* the field that probably comes next */
+	unsigned last; /* the field before */
 };
 
 static void unsound(struct reading *r, const struct json_token *t, const char *what)
@@ -55,19 +98,22 @@ static void unsound(struct reading *r, const struct json_token *t, const char *w
 	r->unsound = true;
 }
 
-/* LINE_FIELD_COUNT = unknown. */
+/* LINE_TOP_COUNT = unknown.  Mostly the one that came here in the line before. */
 static enum line_field find_field(struct reading *r, struct str name)
 {
-	for (unsigned i = 0; i < LINE_FIELD_COUNT; i++) {
-		unsigned at = r->next + i;
+	uint8_t *guess = &r->l->after[r->last];
 
-		at = at < LINE_FIELD_COUNT ? at : at - LINE_FIELD_COUNT;
+	for (unsigned i = 0, at = *guess; i <= LINE_TOP_COUNT; i++) {
 		if (str_equal(name, field_names[at])) {
-			r->next = at + 1;
+			*guess = (uint8_t)at;
+			r->last = at;
 			return (enum line_field)at;
 		}
+		if (i == 0)
+			at = r->last;
+		at = at + 1 < LINE_TOP_COUNT ? at + 1 : 0;
 	}
-	return LINE_FIELD_COUNT;
+	return LINE_TOP_COUNT;
 }
 
 /* Decoded texts are never longer than the line, so they fit. */
@@ -101,6 +147,8 @@ static void take_text(struct reading *r, const struct json_token *t, struct str 
 static void take_list(struct reading *r, const struct json_token *first, struct str *ret)
 {
 	struct record_line *l = r->l;
+	const struct str between =
+		l->between == 0 ? STR(",") : (struct str){&l->between, 1};
 	char *begin = l->text + l->text_len;
 	struct json_token t;
 	bool more = false;
@@ -115,7 +163,7 @@ static void take_list(struct reading *r, const struct json_token *first, struct 
 			json_read_skip(&l->json, &t);
 			continue;
 		}
-		if ((more && !keep(l, STR(","))) || !keep(l, t.text))
+		if ((more && !keep(l, between)) || !keep(l, t.text))
 			unsound(r, &t, "its texts are longer than those of any event");
 		more = true;
 	}
@@ -149,7 +197,59 @@ static void take_scalar(struct reading *r, const struct json_token *t,
 		unsound(r, t, "is no time of 1970 or later");
 	if (kind == LINE_ADDRESS && !addr_parse(t->text.p, t->text.len, &a))
 		unsound(r, t, "is no IP address");
+	if (kind == LINE_ID && !line_id_parse(t->text, &v->number))
+		unsound(r, t, "is no id: 16 hexadecimal digits");
 	take_text(r, t, &v->text);
+}
+
+/* A member of `detail` or `gates` that somebody asks for. */
+static void take_inner_value(struct reading *r, struct str name,
+			     const struct json_token *t)
+{
+	struct record_line *l = r->l;
+	struct line_value *v = NULL;
+
+	for (unsigned f = LINE_TOP_COUNT; f < LINE_VALUE_COUNT && v == NULL; f++)
+		if (str_equal(name, field_names[f]) && t->kind == JSON_READ_STRING &&
+		    !line_has(l, (enum line_field)f)) {
+			v = &l->values[f];
+			l->set[l->set_count++] = (uint8_t)f;
+		}
+	for (unsigned i = 0; i < l->extra_count && v == NULL; i++)
+		if (str_equal(name, str_of(l->extras[i])))
+			v = &l->extra_values[i];
+	if (v == NULL)
+		return;
+	v->raw = (struct str){l->whole.p + (t->col - 1), t->len};
+	if (t->kind == JSON_READ_STRING)
+		take_text(r, t, &v->text);
+	else
+		v->text = t->text; /* stands in the line */
+}
+
+/* One level of them. */
+static void take_inner(struct reading *r, struct str outer)
+{
+	struct json_reader *j = &r->l->json;
+	const unsigned depth = j->depth;
+	const size_t room = INNER_NAME_MAX - outer.len - 1;
+	char name[INNER_NAME_MAX];
+	struct json_token t;
+
+	memcpy(name, outer.p, outer.len);
+	name[outer.len] = '.';
+	while (json_read_next(j, &t) && j->depth >= depth) {
+		const size_t len = t.text.len;
+
+		if (t.kind == JSON_READ_KEY && len < room)
+			memcpy(name + outer.len + 1, t.text.p, len);
+		if (!json_read_next(j, &t))
+			return;
+		if (t.kind == JSON_READ_OBJECT || t.kind == JSON_READ_ARRAY)
+			json_read_skip(j, &t);
+		else if (len < room)
+			take_inner_value(r, (struct str){name, outer.len + 1 + len}, &t);
+	}
 }
 
 static void take_value(struct reading *r, const struct json_token *t, enum line_field f)
@@ -162,6 +262,7 @@ static void take_value(struct reading *r, const struct json_token *t, enum line_
 	case LINE_PORT:
 	case LINE_TIME:
 	case LINE_ADDRESS:
+	case LINE_ID:
 		take_scalar(r, t, field_kinds[f], v);
 		break;
 	case LINE_BOOL:
@@ -176,9 +277,21 @@ static void take_value(struct reading *r, const struct json_token *t, enum line_
 	case LINE_OBJECT:
 		if (t->kind != JSON_READ_OBJECT)
 			unsound(r, t, "must be an object");
+		else if (r->l->inner) {
+			take_inner(r, field_names[f]);
+			return;
+		}
 		break;
 	}
 	json_read_skip(&r->l->json, t);
+}
+
+static void keep_other(struct reading *r, struct str key, struct str value)
+{
+	struct record_line *l = r->l;
+
+	if (l->other_count < LINE_OTHER_MAX)
+		l->others[l->other_count++] = (struct line_other){key, value};
 }
 
 /* A field that is known once, or kept as it stands. */
@@ -190,26 +303,29 @@ static void take_member(struct reading *r, const struct json_token *key)
 	const struct str raw_key = {line + (key->col - 1), key->len};
 	enum line_field f = find_field(r, key->text);
 	struct json_token t;
-	const char *begin;
+	struct str raw;
 
-	if (f != LINE_FIELD_COUNT && line_has(l, f))
+	if (f != LINE_TOP_COUNT && line_has(l, f))
 		unsound(r, key, "stands twice in its line");
-	if (f == LINE_FIELD_COUNT && l->other_count == LINE_OTHER_MAX)
+	else if (f != LINE_TOP_COUNT)
+		l->set[l->set_count++] = (uint8_t)f;
+	if (f >= LINE_FIELD_COUNT && l->other_count == LINE_OTHER_MAX)
 		unsound(r, key, "more unknown fields than any event has");
 	if (!json_read_next(&l->json, &t))
 		return;
-	begin = line + (t.col - 1);
-	if (f != LINE_FIELD_COUNT) {
+	raw.p = line + (t.col - 1);
+	if (f != LINE_TOP_COUNT) {
 		/* First, so that a second one is seen even when this one is unsound. */
-		l->values[f].raw.p = begin;
+		l->values[f].raw.p = raw.p;
 		take_value(r, &t, f);
-		l->values[f].raw.len = (size_t)(line + l->json.at - begin);
-		return;
+	} else {
+		json_read_skip(&l->json, &t);
 	}
-	json_read_skip(&l->json, &t);
-	if (l->other_count < LINE_OTHER_MAX)
-		l->others[l->other_count++] = (struct line_other){
-			raw_key, {begin, (size_t)(line + l->json.at - begin)}};
+	raw.len = (size_t)(line + l->json.at - raw.p);
+	if (f != LINE_TOP_COUNT)
+		l->values[f].raw.len = raw.len;
+	if (f >= LINE_FIELD_COUNT)
+		keep_other(r, raw_key, raw);
 }
 
 static void check_whole(struct reading *r, const struct json_token *first)
@@ -226,13 +342,25 @@ static void check_whole(struct reading *r, const struct json_token *first)
 		unsound(r, first, "is of another version of the ledger's form");
 }
 
-/* Ends of lines and tabs stand in no line of ours, and what is kept as it stands is one line. */
+/* Blanks of JSON that stand in no line of ours; the reader refuses other control bytes. */
 static bool has_controls(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < 0x20)
+	static const char blanks[] = "\n\r\t";
+
+	for (size_t i = 0; s.len > 0 && i < sizeof(blanks) - 1; i++)
+		if (memchr(s.p, blanks[i], s.len) != NULL)
 			return true;
 	return false;
+}
+
+/* What the line before has left. */
+static void forget(struct record_line *l)
+{
+	for (unsigned i = 0; i < l->set_count; i++)
+		l->values[l->set[i]] = (struct line_value){0};
+	memset(l->extra_values, 0, l->extra_count * sizeof(l->extra_values[0]));
+	l->set_count = 0;
+	l->other_count = l->text_len = 0;
 }
 
 enum line_answer record_line_read(const struct ledger_line *line, struct diag *d,
@@ -241,7 +369,7 @@ enum line_answer record_line_read(const struct ledger_line *line, struct diag *d
 	struct reading r = {.l = ret};
 	struct json_token first, t;
 
-	memset(ret, 0, offsetof(struct record_line, text));
+	forget(ret);
 	ret->whole = line->text;
 	json_read_start(&ret->json, line->file, line->text.p, line->text.len, d);
 	ret->json.line = line->line;

@@ -3,7 +3,8 @@
 #define RECORD_LINE_H
 
 /*
- * line - any line of a ledger as a row of fields, for the forms that other tools want.
+ * line - any line of a ledger as a row of fields: for the forms that other tools want, and for
+ * the index.
  *
  * read.h knows what a judgement asks about; this knows every field of docs/events.md by name
  * and kind, whatever the type of the event, and keeps the fields of later versions as they
@@ -11,7 +12,7 @@
  * longer than any event's make it no event, with a finding.
  *
  * Memory: borrows the line; texts with escapes are decoded into the object itself.  No heap but
- * that of findings.
+ * that of findings.  The object is zeros before its first line.
  * Threads: one at a time per object.
  */
 
@@ -25,7 +26,10 @@
 #include "record/read.h"
 
 #define LINE_TEXT_MAX  16384 /* bytes of a line: form.h writes no longer ones */
-#define LINE_OTHER_MAX 32    /* fields that this version does not know */
+#define LINE_OTHER_MAX 32    /* fields that this version does not know, or a seal's */
+#define LINE_EXTRA_MAX 16    /* inner fields by name, beyond LINE_INNER */
+
+#define LINE_LIST_SEPARATOR '\x1f' /* no byte of any text that we write */
 
 /* In the order of the headings of docs/events.md. */
 #define LINE_TYPES(X)           \
@@ -48,7 +52,8 @@ enum line_kind {
 	LINE_ADDRESS,
 	LINE_BOOL,
 	LINE_LIST,
-	LINE_OBJECT
+	LINE_OBJECT,
+	LINE_ID /* 16 hexadecimal digits */
 };
 
 /* Every field of docs/events.md, nearly in the order of lines: the next is looked for first. */
@@ -63,7 +68,7 @@ enum line_kind {
 	X(PHASE, "phase", TEXT)                       \
 	X(SIGNAL, "signal", TEXT)                     \
 	X(WHAT, "what", TEXT)                         \
-	X(FLOW_ID, "flow_id", TEXT)                   \
+	X(FLOW_ID, "flow_id", ID)                     \
 	X(COMMUNITY_ID, "community_id", TEXT)         \
 	X(SRC_IP, "src_ip", ADDRESS)                  \
 	X(SRC_PORT, "src_port", PORT)                 \
@@ -167,6 +172,41 @@ enum line_kind {
 	X(NEW_GENERATION, "new_generation", TEXT)     \
 	X(CUT, "cut", BOOL)
 
+/* Of seals alone (seal.h reads those): forms keep them as they stand. */
+#define LINE_OF_SEALS(Y)                                  \
+	Y(CAUSE, "cause", TEXT)                           \
+	Y(FIRST_SEQ, "first_seq", NUMBER)                 \
+	Y(LAST_SEQ, "last_seq", NUMBER)                   \
+	Y(HEAD, "head", TEXT)                             \
+	Y(PREVIOUS, "previous", TEXT)                     \
+	Y(EPOCH, "epoch", NUMBER)                         \
+	Y(NEXT_KEY, "next_key", TEXT)                     \
+	Y(RECOVERED, "recovered", NUMBER)                 \
+	Y(REMOVED_FIRST_SEQ, "removed_first_seq", NUMBER) \
+	Y(REMOVED_LAST_SEQ, "removed_last_seq", NUMBER)   \
+	Y(REMOVED_HEAD, "removed_head", TEXT)             \
+	Y(REMOVED_FROM, "removed_from", TIME)             \
+	Y(REMOVED_TO, "removed_to", TIME)                 \
+	Y(SIGNATURE, "signature", TEXT)
+
+/* Members of `detail` and `gates`; read when asked for, and left out when of another kind. */
+#define LINE_INNER(Y)                                           \
+	Y(DETAIL_ZONE, "detail.zone", TEXT)                     \
+	Y(DETAIL_LOCAL_TIME, "detail.local_time", TEXT)         \
+	Y(DETAIL_HOURS, "detail.hours", TEXT)                   \
+	Y(DETAIL_COUNTRY, "detail.country", TEXT)               \
+	Y(DETAIL_EXPECTED, "detail.expected_countries", TEXT)   \
+	Y(DETAIL_COUNTRY_SOURCE, "detail.country_source", TEXT) \
+	Y(DETAIL_UNDECIDABLE, "detail.undecidable", TEXT)       \
+	Y(GATES_EXCEPTIONS, "gates.exceptions", TEXT)           \
+	Y(GATES_OWN, "gates.own", TEXT)                         \
+	Y(GATES_IP_FIREWALL, "gates.ip-firewall", TEXT)         \
+	Y(GATES_CONNECTORS, "gates.connectors", TEXT)           \
+	Y(GATES_ENDPOINTS, "gates.endpoints", TEXT)             \
+	Y(GATES_RULES, "gates.rules", TEXT)                     \
+	Y(GATES_DEFAULT, "gates.default", TEXT)                 \
+	Y(GATES_UNDECIDABLE, "gates.undecidable", TEXT)
+
 #define LINE_TYPE_ID(id, word)        LINE_TYPE_##id,
 #define LINE_FIELD_ID(id, name, kind) LINE_FIELD_##id,
 
@@ -175,7 +215,11 @@ enum line_type {
 };
 
 enum line_field {
-	LINE_FIELDS(LINE_FIELD_ID) LINE_FIELD_COUNT
+	LINE_FIELDS(LINE_FIELD_ID) LINE_FIELD_COUNT, /* of those that forms know */
+	LINE_BEFORE_SEALS = LINE_FIELD_COUNT - 1,
+	LINE_OF_SEALS(LINE_FIELD_ID) LINE_TOP_COUNT,
+	LINE_BEFORE_INNER = LINE_TOP_COUNT - 1,
+	LINE_INNER(LINE_FIELD_ID) LINE_VALUE_COUNT
 };
 
 const char *line_type_name(enum line_type v);
@@ -186,10 +230,9 @@ enum line_kind line_field_kind(enum line_field v);
 struct line_value {
 	struct str
 		raw; /* as it stands in the line: JSON; p == NULL: the field is absent */
-	struct str
-		text; /* decoded; a list's texts with commas between; of objects none */
+	struct str text; /* decoded; a list's texts with l->between; of objects none */
 	union {
-		uint64_t number; /* of numbers, ports; 1 of true */
+		uint64_t number; /* of numbers, ports, ids; 1 of true */
 		int64_t us;      /* of times */
 	};
 };
@@ -199,14 +242,37 @@ struct line_other {
 };
 
 struct record_line {
+	/* As the caller wants it; kept from line to line. */
+	bool inner;                         /* read the members of `detail` and `gates` */
+	char between;                       /* of a list's texts; 0 = a comma */
+	const char *extras[LINE_EXTRA_MAX]; /* line_want() */
+	unsigned extra_count;
+
 	enum line_type type;
 	struct str whole; /* the line, without its newline */
-	struct line_value values[LINE_FIELD_COUNT];
+	struct line_value values[LINE_VALUE_COUNT];
+	struct line_value extra_values[LINE_EXTRA_MAX];
 	struct line_other others[LINE_OTHER_MAX];
 	size_t other_count, text_len;
-	char text[LINE_TEXT_MAX]; /* what decoded texts borrow */
+	uint8_t set
+		[LINE_VALUE_COUNT]; /* the fields that are there, in the line's order */
+	unsigned set_count;
+	uint8_t after[LINE_TOP_COUNT]; /* the field that came behind that one last time */
+	char text[LINE_TEXT_MAX];      /* what decoded texts borrow */
 	struct json_reader json;
 };
+
+/*
+ * Also read this inner field ("detail.frames"; borrowed).  Its place in extra_values, or -1:
+ * no more fit.
+ */
+int line_want(struct record_line *l, const char *name);
+
+/* The field of that very name, or LINE_VALUE_COUNT. */
+enum line_field line_field_find(struct str name);
+
+/* 16 lower-case hexadecimal digits. */
+bool line_id_parse(struct str text, uint64_t *ret);
 
 enum line_answer {
 	LINE_READ = 0,

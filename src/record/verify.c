@@ -32,6 +32,27 @@ const char *ledger_fault_name(enum ledger_fault f)
 	return faults[f];
 }
 
+static const char *const meanings[FAULT_COUNT] = {
+	[FAULT_CHANGED] = "the line is not the one that was written",
+	[FAULT_MISSING] = "lines are missing",
+	[FAULT_INSERTED] = "a line that was not written here",
+	[FAULT_REORDERED] = "a line that was written at another place",
+	[FAULT_CUT] = "the end is missing",
+	[FAULT_FOREIGN_KEY] = "sealed with a key that no seal before it named",
+	[FAULT_TORN] = "a last line without its end",
+	[FAULT_TAGS] = "the sidecar does not fit; the lines are those that were sealed",
+	[FAULT_EDITED_WITH_TAGS] =
+		"not what was sealed, with its tags: somewhere in these lines",
+	[FAULT_SIGNATURE] = "a seal that its key did not sign",
+	[FAULT_RESIGNED] = "sealed anew: an anchor says otherwise",
+	[FAULT_DAMAGED] = "the segment cannot be read on",
+};
+
+const char *ledger_fault_meaning(enum ledger_fault f)
+{
+	return meanings[f];
+}
+
 /* A line as it was read. */
 struct here {
 	struct str line;
@@ -57,6 +78,7 @@ struct walk {
 	uint64_t range_from; /* first line behind the last good seal */
 	/* the open segment */
 	const char *name;
+	uint32_t segment;
 	uint64_t line, first_seq;
 	bool is_first, ended_by_seal, cut_before;
 	struct tag_file tags;
@@ -137,11 +159,15 @@ static void note_seal(struct walk *w, const struct seal *s)
 	p->seals++;
 	p->sealed_seq = s->seq;
 	p->sealed_us = s->time_us;
+	p->sealed_segment = w->segment;
+	p->sealed_line = w->line;
 	if (w->epoch + 1 > p->epochs)
 		p->epochs = w->epoch + 1;
 	if (p->finding_count == 0) {
 		p->sound_seq = s->seq;
 		p->sound_epoch = w->epoch;
+		p->sound_segment = w->segment;
+		p->sound_line = w->line;
 	}
 	if (s->recovered > 0)
 		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
@@ -416,6 +442,7 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 		return rc;
 	tag_file_open(&w->tags, w->dir_fd, number);
 	w->name = lines_name(l);
+	w->segment = number;
 	w->line = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;

@@ -39,7 +39,8 @@ enum ledger_fault {
 	FAULT_COUNT
 };
 
-const char *ledger_fault_name(enum ledger_fault f); /* "edited_with_tags" */
+const char *ledger_fault_name(enum ledger_fault f);    /* "edited_with_tags" */
+const char *ledger_fault_meaning(enum ledger_fault f); /* for a person */
 
 struct ledger_finding {
 	enum ledger_fault fault;
@@ -71,7 +72,10 @@ struct ledger_proof {
 	char root[FINGERPRINT_LEN + 1];
 	uint64_t lines, segments, seals;
 	uint64_t first_seq, last_seq;
-	uint64_t sealed_seq;         /* of the last good seal */
+	uint64_t sealed_seq; /* of the last good seal */
+	/* Where that seal stands, and the last one with no finding before it: 0 = nowhere. */
+	uint32_t sealed_segment, sound_segment;
+	uint64_t sealed_line, sound_line;
 	uint64_t sound_seq;          /* all lines up to here are proven; 0 = none */
 	uint64_t sound_epoch;        /* by the keys of epochs up to this one */
 	uint64_t epochs, last_epoch; /* that were proven */

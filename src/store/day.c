@@ -14,7 +14,9 @@
 
 #define DAY_US      ((int64_t)86400 * 1000000)
 #define HOUR_US     ((int64_t)3600 * 1000000)
-#define BATCH       100000u /* lines a transaction: sums shrink with it */
+#define BATCH       1000000u /* lines a transaction: sums shrink with it, */
+#define BATCH_SUMS  200000u  /* and are no more than so many a table, or a little above */
+#define MINUTE_US   ((int64_t)60 * 1000000)
 #define SQL_MAX     16384
 #define FILE_MODE   0640
 #define PLACE_COUNT 6 /* columns of a row before the fields */
@@ -42,7 +44,11 @@ struct day_writer {
 	sqlite3_stmt *add, *add_string;
 	struct sums *sums[SUM_TABLES];
 	struct list events, added, keys[SUM_TABLES]; /* fields: columns, sums, keys */
-	unsigned pending;                            /* lines since the last commit */
+	int place[FIELDS_MAX];                       /* in `add`; 0 = no column */
+	uint32_t last_text[FIELDS_MAX]; /* of the row before: most fields repeat */
+	int64_t minute, minute_n;       /* of the rows from minute_n on */
+	sqlite3_stmt *add_minute;
+	unsigned pending; /* lines since the last commit */
 };
 
 int64_t day_digest(struct str line)
@@ -146,6 +152,7 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE cover(start_segment, start_offset, end_segment, end_offset,"
 		" end_line, last_offset, last_digest, last_seq, events, bad, gaps,"
 		" first_us, last_us);"
+		"CREATE TABLE minutes(minute, first_n, last_n);"
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
 		" digest, rare");
 	columns(sql, &n, IN_EVENTS);
@@ -156,9 +163,7 @@ static void schema(char sql[SQL_MAX])
 		columns(sql, &n, tables[i].place);
 		columns(sql, &n, IN_SUMS);
 	}
-	add_sql(sql, &n,
-		");CREATE INDEX events_time ON events(time);"
-		"CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
+	add_sql(sql, &n, ");CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
 }
 
 /* Another schema is another number: an index of it is made anew. */
@@ -282,6 +287,7 @@ static void writer_destroy(struct day_writer *w)
 		return;
 	(void)sqlite3_finalize(w->add);
 	(void)sqlite3_finalize(w->add_string);
+	(void)sqlite3_finalize(w->add_minute);
 	strings_destroy(w->strings);
 	for (size_t i = 0; i < SUM_TABLES; i++)
 		sums_destroy(w->sums[i]);
@@ -345,6 +351,8 @@ int day_extend(struct day *d)
 	if (w->strings == NULL)
 		return -ENOMEM;
 	w->events.count = fields_in(IN_EVENTS, w->events.at);
+	for (size_t i = 0; i < w->events.count; i++)
+		w->place[w->events.at[i]] = PLACE_COUNT + 2 + (int)i;
 	w->added.count = fields_in(IN_SUMS, w->added.at);
 	for (size_t i = 0; i < SUM_TABLES; i++) {
 		w->keys[i].count = fields_in(tables[i].place, w->keys[i].at);
@@ -358,6 +366,8 @@ int day_extend(struct day *d)
 				    &w->add);
 	if (rc == 0)
 		rc = prepare_insert(d->db, "strings", 2, &w->add_string);
+	if (rc == 0)
+		rc = prepare_insert(d->db, "minutes", 3, &w->add_minute);
 	if (rc == 0)
 		rc = run(d->db, "PRAGMA cache_size=-32768; BEGIN IMMEDIATE");
 	return rc;
@@ -416,17 +426,21 @@ static bool is_rare(struct str type)
 }
 
 /* What each field is in a row: a number, or that of a text; false: no more texts fit. */
-static bool row_of(struct day_writer *w, const struct line_values *v,
+static bool row_of(struct day_writer *w, const struct record_line *v,
 		   int64_t row[FIELDS_MAX])
 {
-	for (size_t i = 0; i < field_count; i++) {
-		row[i] = 0;
-		if (!v->fields[i].set || fields[i].places == IN_LINE)
+	for (size_t k = 0; k < v->set_count; k++) {
+		const unsigned i = v->set[k];
+		const struct value one = value_of(v, i);
+
+		if (!one.set || fields[i].places == IN_LINE)
 			continue;
-		row[i] = field_is_number(fields[i].kind)
-				 ? v->fields[i].number
-				 : strings_add(w->strings, v->fields[i].text);
-		if (row[i] == 0 && !field_is_number(fields[i].kind))
+		if (!kind_is_number(fields[i].kind) &&
+		    (w->last_text[i] == 0 ||
+		     !str_equal(strings_text(w->strings, w->last_text[i]), one.text)))
+			w->last_text[i] = strings_add(w->strings, one.text);
+		row[i] = kind_is_number(fields[i].kind) ? one.number : w->last_text[i];
+		if (row[i] == 0 && !kind_is_number(fields[i].kind))
 			return false;
 	}
 	return true;
@@ -442,12 +456,13 @@ static int64_t floor_to(int64_t us, int64_t unit)
 static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 {
 	int64_t key[SUMS_KEYS_MAX] = {0}, values[SUMS_VALUES_MAX] = {0};
-	const struct sums_one one = {key, 1, row[FIELD_TIME], row[FIELD_TIME], values};
+	const struct sums_one one = {key, 1, row[LINE_FIELD_MOMENT],
+				     row[LINE_FIELD_MOMENT], values};
 
 	for (size_t i = 0; i < w->added.count; i++)
 		values[i] = row[w->added.at[i]];
 	for (size_t t = 0; t < SUM_TABLES; t++) {
-		key[0] = floor_to(row[FIELD_TIME], tables[t].unit_us);
+		key[0] = floor_to(row[LINE_FIELD_MOMENT], tables[t].unit_us);
 		for (size_t i = 0; i < w->keys[t].count; i++)
 			key[i + 1] = row[w->keys[t].at[i]];
 		if (!sums_add(w->sums[t], &one))
@@ -457,10 +472,10 @@ static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 }
 
 static int add_event(struct day *d, const struct ledger_line *line,
-		     const struct line_values *v, const int64_t row[FIELDS_MAX])
+		     const struct record_line *v, const int64_t row[FIELDS_MAX])
 {
 	sqlite3_stmt *s = d->writer->add;
-	const struct list *at = &d->writer->events;
+	const int *at = d->writer->place;
 	int rc;
 
 	(void)sqlite3_reset(s);
@@ -471,19 +486,52 @@ static int add_event(struct day *d, const struct ledger_line *line,
 	(void)sqlite3_bind_int64(s, 4, (int64_t)line->offset);
 	(void)sqlite3_bind_int64(s, 5, (int64_t)line->text.len);
 	(void)sqlite3_bind_int64(s, 6, day_digest(line->text));
-	(void)sqlite3_bind_int64(s, 7, is_rare(v->fields[FIELD_TYPE].text));
-	for (size_t i = 0; i < at->count; i++)
-		if (v->fields[at->at[i]].set)
-			(void)sqlite3_bind_int64(s, PLACE_COUNT + 2 + (int)i,
-						 row[at->at[i]]);
+	(void)sqlite3_bind_int64(s, 7, is_rare(line_text(v, LINE_FIELD_TYPE)));
+	for (size_t i = 0; i < v->set_count; i++)
+		if (at[v->set[i]] != 0 && value_of(v, v->set[i]).set)
+			(void)sqlite3_bind_int64(s, at[v->set[i]], row[v->set[i]]);
 	rc = day_error(sqlite3_step(s));
 	(void)sqlite3_reset(s);
 	return rc;
 }
 
-static void cover_line(struct day_cover *c, const struct ledger_line *line,
-		       const struct line_values *v)
+/* The rows since minute_n, all of one minute, are the last ones now. */
+static int save_minute(struct day *d)
 {
+	struct day_writer *w = d->writer;
+	int rc;
+
+	if (w->minute_n == 0 || w->minute_n > (int64_t)d->cover.events)
+		return 0;
+	(void)sqlite3_bind_int64(w->add_minute, 1, w->minute);
+	(void)sqlite3_bind_int64(w->add_minute, 2, w->minute_n);
+	(void)sqlite3_bind_int64(w->add_minute, 3, (int64_t)d->cover.events);
+	rc = day_error(sqlite3_step(w->add_minute));
+	(void)sqlite3_reset(w->add_minute);
+	w->minute_n = 0;
+	return rc;
+}
+
+static int note_minute(struct day *d, int64_t us)
+{
+	struct day_writer *w = d->writer;
+	const int64_t minute = floor_to(us, MINUTE_US);
+	int rc = 0;
+
+	if (w->minute_n != 0 && w->minute == minute)
+		return 0;
+	rc = save_minute(d);
+	w->minute = minute;
+	w->minute_n = (int64_t)d->cover.events + 1;
+	return rc;
+}
+
+static void cover_line(struct day_cover *c, const struct ledger_line *line,
+		       const struct record_line *v)
+{
+	int64_t us;
+	uint64_t seq;
+
 	c->end_segment = line->segment;
 	c->end_offset = line->offset + line->text.len + 1;
 	c->end_line = line->line;
@@ -494,19 +542,17 @@ static void cover_line(struct day_cover *c, const struct ledger_line *line,
 		return;
 	}
 	c->events++;
-	if (v->fields[FIELD_TIME].number < c->first_us)
-		c->first_us = v->fields[FIELD_TIME].number;
-	if (v->fields[FIELD_TIME].number > c->last_us)
-		c->last_us = v->fields[FIELD_TIME].number;
-	if (v->fields[FIELD_SEQ].set) {
-		const uint64_t seq = (uint64_t)v->fields[FIELD_SEQ].number;
-
-		c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
-		c->last_seq = seq;
-	}
+	us = v->values[LINE_FIELD_MOMENT].us;
+	seq = v->values[LINE_FIELD_SEQ].number;
+	if (us < c->first_us)
+		c->first_us = us;
+	if (us > c->last_us)
+		c->last_us = us;
+	c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
+	c->last_seq = seq;
 }
 
-int day_add(struct day *d, const struct ledger_line *line, const struct line_values *v)
+int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
 {
 	struct day_writer *w = d->writer;
 	int64_t row[FIELDS_MAX] = {0};
@@ -516,14 +562,20 @@ int day_add(struct day *d, const struct ledger_line *line, const struct line_val
 		if (!row_of(w, v, row))
 			return strings_count(w->strings) == STRINGS_MAX ? DAY_FULL
 									: -ENOMEM;
-		rc = add_event(d, line, v, row);
+		rc = note_minute(d, row[LINE_FIELD_MOMENT]);
+		if (rc == 0)
+			rc = add_event(d, line, v, row);
 		if (rc != 0)
 			return rc;
 		if (!sum_row(w, row))
 			return -ENOMEM;
 	}
 	cover_line(&d->cover, line, v);
-	return ++w->pending < BATCH ? 0 : day_commit(d);
+	return ++w->pending < BATCH && sums_count(w->sums[0]) < BATCH_SUMS &&
+			       sums_count(w->sums[1]) < BATCH_SUMS &&
+			       sums_count(w->sums[2]) < BATCH_SUMS
+		       ? 0
+		       : day_commit(d);
 }
 
 /* ---- committing ---- */
@@ -616,6 +668,8 @@ int day_commit(struct day *d)
 	if (d->writer == NULL || d->writer->pending == 0)
 		return 0;
 	rc = save_strings(d);
+	if (rc == 0)
+		rc = save_minute(d);
 	for (size_t i = 0; rc == 0 && i < SUM_TABLES; i++)
 		rc = save_sums(d, i);
 	if (rc == 0)

@@ -9,6 +9,7 @@
  * later day begins the next file, a clock that was set back does not.  It holds
  *   events   a row a line: its place in the ledger, a digest of its bytes, and the columns
  *            that store/fields.c names; texts as numbers of `strings`
+ *   minutes  runs of rows whose times are in one minute
  *   strings  each text once
  *   hours,   sums of events that are alike in the columns named there, by hour and by day;
  *   days,    several rows may have the same key, readers add them up
@@ -23,7 +24,7 @@
 
 #include <sqlite3.h>
 
-#include "store/line.h"
+#include "store/fields.h"
 #include "store/strings.h"
 
 #define DAY_PATH_MAX 4400
@@ -70,7 +71,7 @@ int day_create(struct day *d, const char *folder) __attribute__((warn_unused_res
 int day_extend(struct day *d) __attribute__((warn_unused_result));
 
 /* Add a line; v NULL: it is no event.  Commits by itself now and then. */
-int day_add(struct day *d, const struct ledger_line *line, const struct line_values *v)
+int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
 	__attribute__((warn_unused_result));
 int day_commit(struct day *d) __attribute__((warn_unused_result));
 

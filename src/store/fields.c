@@ -1,160 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/fields.h"
 
-#define LINE   IN_LINE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
 #define EVENTS IN_EVENTS
 #define SUMS   (IN_EVENTS | IN_SUMS)
 #define DAYS   IN_DAYS
 #define HOURS  IN_HOURS
 #define RULES  IN_RULES
 
-/* First those of enum field_known, then in the order of docs/events.md. */
+/* A port is a number here. */
+#define KIND_TEXT    LINE_TEXT
+#define KIND_NUMBER  LINE_NUMBER
+#define KIND_PORT    LINE_NUMBER
+#define KIND_TIME    LINE_TIME
+#define KIND_ADDRESS LINE_ADDRESS
+#define KIND_BOOL    LINE_BOOL
+#define KIND_LIST    LINE_LIST
+#define KIND_OBJECT  LINE_OBJECT
+#define KIND_ID      LINE_ID
+
+#define FIELD(id, text, what) \
+	[LINE_FIELD_##id].name = (text), [LINE_FIELD_##id].kind = KIND_##what,
+
+/* What has no place here is in the ledger's line alone. */
 const struct field fields[] = {
-	{"time", FIELD_MOMENT, EVENTS},
-	{"type", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"seq", FIELD_NUMBER, EVENTS},
-	{"phase", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"verdict", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"would_verdict", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"effect", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"v", FIELD_NUMBER, LINE},
-	{"sensor", FIELD_TEXT, EVENTS | RULES},
-	{"generation", FIELD_TEXT, EVENTS | RULES},
-	{"mode", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"cut", FIELD_TRUTH, LINE},
-	{"flow_id", FIELD_ID, EVENTS},
-	{"community_id", FIELD_TEXT, LINE},
-	{"src_ip", FIELD_ADDRESS, EVENTS},
-	{"src_port", FIELD_NUMBER, EVENTS},
-	{"dst_ip", FIELD_ADDRESS, EVENTS},
-	{"dst_port", FIELD_NUMBER, EVENTS},
-	{"transport", FIELD_TEXT, EVENTS},
-	{"src_nat_ip", FIELD_ADDRESS, EVENTS},
-	{"src_nat_port", FIELD_NUMBER, LINE},
-	{"community_id_nat", FIELD_TEXT, LINE},
-	{"protocol", FIELD_TEXT, EVENTS | HOURS | RULES},
-	{"ndpi", FIELD_TEXT, LINE},
-	{"ndpi_confidence", FIELD_TEXT, LINE},
-	{"ndpi_host", FIELD_TEXT, LINE},
-	{"site", FIELD_TEXT, EVENTS | HOURS | DAYS},
-	{"role", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"principal", FIELD_TEXT, EVENTS | DAYS},
-	{"shared", FIELD_TEXT, EVENTS},
-	{"direction", FIELD_TEXT, EVENTS},
-	{"host", FIELD_TEXT, EVENTS},
-	{"evidence", FIELD_TEXT, EVENTS},
-	{"corroboration", FIELD_TEXT, EVENTS},
-	{"visibility", FIELD_TEXT, EVENTS},
-	{"candidates", FIELD_LIST, LINE},
-	{"undecidable", FIELD_TEXT, EVENTS | RULES},
-	{"flags", FIELD_LIST, EVENTS},
-	{"sni", FIELD_TEXT, LINE},
-	{"alpn", FIELD_TEXT, LINE},
-	{"tls_offered", FIELD_TEXT, LINE},
-	{"tls_selected", FIELD_TEXT, LINE},
-	{"ja4", FIELD_TEXT, LINE},
-	{"quic_version", FIELD_TEXT, LINE},
-	{"http_method", FIELD_TEXT, EVENTS},
-	{"url", FIELD_TEXT, LINE},
-	{"smtp_banner", FIELD_TEXT, LINE},
-	{"smtp_server", FIELD_TEXT, LINE},
-	{"smtp_helo", FIELD_TEXT, LINE},
-	{"mail_from_domain", FIELD_TEXT, LINE},
-	{"mail_to_domains", FIELD_LIST, LINE},
-	{"mail_to_more", FIELD_NUMBER, LINE},
-	{"tds_database", FIELD_TEXT, LINE},
-	{"endpoint", FIELD_TEXT, LINE},
-	{"service", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"cloud", FIELD_TEXT, EVENTS | RULES},
-	{"region", FIELD_TEXT, EVENTS | RULES},
-	{"environment_id", FIELD_TEXT, EVENTS | DAYS},
-	{"tenant_id", FIELD_TEXT, EVENTS | DAYS},
-	{"organization_id", FIELD_TEXT, EVENTS},
-	{"org", FIELD_TEXT, EVENTS | DAYS},
-	{"site_name", FIELD_TEXT, EVENTS},
-	{"tenant_name", FIELD_TEXT, EVENTS | DAYS},
-	{"account", FIELD_TEXT, EVENTS},
-	{"key", FIELD_TEXT, LINE},
-	{"component", FIELD_TEXT, LINE},
-	{"stamp", FIELD_TEXT, LINE},
-	{"host_role", FIELD_TEXT, EVENTS},
-	{"in_scope", FIELD_TRUTH, EVENTS | RULES},
-	{"connectors", FIELD_LIST, EVENTS},
-	{"data_group", FIELD_TEXT, EVENTS | RULES},
-	{"country", FIELD_TEXT, EVENTS | RULES},
-	{"asn", FIELD_NUMBER, EVENTS},
-	{"as_org", FIELD_TEXT, EVENTS},
-	{"would_gate", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"would_rule", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"would_rule_label", FIELD_TEXT, EVENTS | RULES},
-	{"reason", FIELD_TEXT, EVENTS | RULES},
-	{"gate", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"rule", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"rule_label", FIELD_TEXT, EVENTS | RULES},
-	{"packets_out", FIELD_NUMBER, SUMS},
-	{"bytes_out", FIELD_NUMBER, SUMS},
-	{"packets_in", FIELD_NUMBER, SUMS},
-	{"bytes_in", FIELD_NUMBER, SUMS},
-	{"duration_us", FIELD_NUMBER, EVENTS},
-	{"start", FIELD_MOMENT, EVENTS},
-	{"end", FIELD_MOMENT, EVENTS},
-	{"end_reason", FIELD_TEXT, EVENTS},
-	{"signal", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"score", FIELD_NUMBER, EVENTS},
-	{"detail.zone", FIELD_TEXT, LINE},
-	{"detail.local_time", FIELD_TEXT, LINE},
-	{"detail.hours", FIELD_TEXT, LINE},
-	{"detail.country", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"detail.expected_countries", FIELD_TEXT, LINE},
-	{"detail.country_source", FIELD_TEXT, LINE},
-	{"detail.undecidable", FIELD_TEXT, LINE},
-	{"what", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
-	{"message", FIELD_TEXT, LINE},
-	{"count", FIELD_NUMBER, SUMS},
-	{"ends", FIELD_NUMBER, LINE},
-	{"from", FIELD_MOMENT, EVENTS},
-	{"to", FIELD_MOMENT, EVENTS},
-	{"first", FIELD_MOMENT, LINE},
-	{"last", FIELD_MOMENT, LINE},
-	{"incident_id", FIELD_TEXT, LINE},
-	{"signals", FIELD_LIST, LINE},
-	{"summary", FIELD_TEXT, LINE},
-	{"query_type", FIELD_TEXT, LINE},
-	{"response_code", FIELD_TEXT, LINE},
-	{"answers", FIELD_LIST, LINE},
-	{"who", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"why", FIELD_TEXT, EVENTS},
-	{"ticket", FIELD_TEXT, EVENTS},
-	{"diff", FIELD_TEXT, LINE},
-	{"old_generation", FIELD_TEXT, EVENTS},
-	{"new_generation", FIELD_TEXT, EVENTS},
-	{"cause", FIELD_TEXT, LINE},
-	{"first_seq", FIELD_NUMBER, LINE},
-	{"last_seq", FIELD_NUMBER, LINE},
-	{"head", FIELD_TEXT, LINE},
-	{"previous", FIELD_TEXT, LINE},
-	{"epoch", FIELD_NUMBER, LINE},
-	{"next_key", FIELD_TEXT, LINE},
-	{"recovered", FIELD_NUMBER, LINE},
-	{"removed_first_seq", FIELD_NUMBER, LINE},
-	{"removed_last_seq", FIELD_NUMBER, LINE},
-	{"removed_head", FIELD_TEXT, LINE},
-	{"removed_from", FIELD_MOMENT, LINE},
-	{"removed_to", FIELD_MOMENT, LINE},
-	{"signature", FIELD_TEXT, LINE},
-	{"gates.exceptions", FIELD_TEXT, EVENTS | RULES | DAYS},
-	{"gates.own", FIELD_TEXT, LINE},
-	{"gates.ip-firewall", FIELD_TEXT, LINE},
-	{"gates.connectors", FIELD_TEXT, LINE},
-	{"gates.endpoints", FIELD_TEXT, LINE},
-	{"gates.rules", FIELD_TEXT, LINE},
-	{"gates.default", FIELD_TEXT, LINE},
-	{"gates.undecidable", FIELD_TEXT, LINE},
+	/* clang-format off */
+	LINE_FIELDS(FIELD) LINE_OF_SEALS(FIELD) LINE_INNER(FIELD)
+		/* clang-format on */
+		[LINE_FIELD_SEQ]
+			.places = EVENTS,
+	[LINE_FIELD_MOMENT].places = EVENTS,
+	[LINE_FIELD_TYPE].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_SENSOR].places = EVENTS | RULES,
+	[LINE_FIELD_GENERATION].places = EVENTS | RULES,
+	[LINE_FIELD_MODE].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_PHASE].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_SIGNAL].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_WHAT].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_FLOW_ID].places = EVENTS,
+	[LINE_FIELD_SRC_IP].places = EVENTS,
+	[LINE_FIELD_SRC_PORT].places = EVENTS,
+	[LINE_FIELD_DST_IP].places = EVENTS,
+	[LINE_FIELD_DST_PORT].places = EVENTS,
+	[LINE_FIELD_TRANSPORT].places = EVENTS,
+	[LINE_FIELD_SRC_NAT_IP].places = EVENTS,
+	[LINE_FIELD_PROTOCOL].places = EVENTS | HOURS | RULES,
+	[LINE_FIELD_SITE].places = EVENTS | HOURS | DAYS,
+	[LINE_FIELD_ROLE].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_PRINCIPAL].places = EVENTS | DAYS,
+	[LINE_FIELD_SHARED].places = EVENTS,
+	[LINE_FIELD_DIRECTION].places = EVENTS,
+	[LINE_FIELD_HOST].places = EVENTS,
+	[LINE_FIELD_EVIDENCE].places = EVENTS,
+	[LINE_FIELD_CORROBORATION].places = EVENTS,
+	[LINE_FIELD_VISIBILITY].places = EVENTS,
+	[LINE_FIELD_UNDECIDABLE].places = EVENTS | RULES,
+	[LINE_FIELD_FLAGS].places = EVENTS,
+	[LINE_FIELD_HTTP_METHOD].places = EVENTS,
+	[LINE_FIELD_SERVICE].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_CLOUD].places = EVENTS | RULES,
+	[LINE_FIELD_REGION].places = EVENTS | RULES,
+	[LINE_FIELD_ENVIRONMENT_ID].places = EVENTS | DAYS,
+	[LINE_FIELD_TENANT_ID].places = EVENTS | DAYS,
+	[LINE_FIELD_ORGANIZATION_ID].places = EVENTS,
+	[LINE_FIELD_ORG].places = EVENTS | DAYS,
+	[LINE_FIELD_SITE_NAME].places = EVENTS,
+	[LINE_FIELD_TENANT_NAME].places = EVENTS | DAYS,
+	[LINE_FIELD_ACCOUNT].places = EVENTS,
+	[LINE_FIELD_HOST_ROLE].places = EVENTS,
+	[LINE_FIELD_IN_SCOPE].places = EVENTS | RULES,
+	[LINE_FIELD_CONNECTORS].places = EVENTS,
+	[LINE_FIELD_COUNTRY].places = EVENTS | RULES,
+	[LINE_FIELD_ASN].places = EVENTS,
+	[LINE_FIELD_AS_ORG].places = EVENTS,
+	[LINE_FIELD_VERDICT].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_WOULD_VERDICT].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_WOULD_GATE].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_WOULD_RULE].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_WOULD_RULE_LABEL].places = EVENTS | RULES,
+	[LINE_FIELD_EFFECT].places = EVENTS | HOURS | RULES | DAYS,
+	[LINE_FIELD_REASON].places = EVENTS | RULES,
+	[LINE_FIELD_GATE].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_RULE].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_RULE_LABEL].places = EVENTS | RULES,
+	[LINE_FIELD_DATA_GROUP].places = EVENTS | RULES,
+	[LINE_FIELD_PACKETS_OUT].places = SUMS,
+	[LINE_FIELD_BYTES_OUT].places = SUMS,
+	[LINE_FIELD_PACKETS_IN].places = SUMS,
+	[LINE_FIELD_BYTES_IN].places = SUMS,
+	[LINE_FIELD_DURATION_US].places = EVENTS,
+	[LINE_FIELD_START].places = EVENTS,
+	[LINE_FIELD_END].places = EVENTS,
+	[LINE_FIELD_END_REASON].places = EVENTS,
+	[LINE_FIELD_SCORE].places = EVENTS,
+	[LINE_FIELD_COUNTED].places = SUMS,
+	[LINE_FIELD_FROM].places = EVENTS,
+	[LINE_FIELD_TO].places = EVENTS,
+	[LINE_FIELD_WHO].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_WHY].places = EVENTS,
+	[LINE_FIELD_TICKET].places = EVENTS,
+	[LINE_FIELD_OLD_GENERATION].places = EVENTS,
+	[LINE_FIELD_NEW_GENERATION].places = EVENTS,
+	[LINE_FIELD_DETAIL_COUNTRY].places = EVENTS | RULES | DAYS,
+	[LINE_FIELD_GATES_EXCEPTIONS].places = EVENTS | RULES | DAYS,
 };
 
 const size_t field_count = sizeof(fields) / sizeof(fields[0]);
 
-_Static_assert(sizeof(fields) / sizeof(fields[0]) <= FIELDS_MAX, "they fit");
+_Static_assert(sizeof(fields) / sizeof(fields[0]) == FIELDS_MAX, "one a value of a line");
 
 static bool same(struct str name, const char *field)
 {
@@ -173,7 +132,7 @@ static bool same(struct str name, const char *field)
 int field_find(struct str name)
 {
 	for (size_t i = 0; i < field_count; i++)
-		if (same(name, fields[i].name))
+		if (fields[i].kind != LINE_OBJECT && same(name, fields[i].name))
 			return (int)i;
 	return -1;
 }
@@ -205,6 +164,117 @@ const char *field_nearest(struct str name)
 		buf[i] = name.p[i] == '-' ? '_' : name.p[i];
 	nearest_start(&n, (struct str){buf, name.len});
 	for (size_t i = 0; i < field_count; i++)
-		nearest_offer(&n, fields[i].name);
+		if (fields[i].kind != LINE_OBJECT)
+			nearest_offer(&n, fields[i].name);
 	return n.best;
+}
+
+/* ---- values ---- */
+
+static bool parse_i64(struct str s, int64_t *ret)
+{
+	const bool minus = s.len > 0 && s.p[0] == '-';
+	uint64_t v;
+
+	if (minus)
+		s = (struct str){s.p + 1, s.len - 1};
+	if (!parse_u64(s, INT64_MAX, &v))
+		return false;
+	*ret = minus ? -(int64_t)v : (int64_t)v;
+	return true;
+}
+
+/* The same bits. */
+static int64_t signed_of(uint64_t v)
+{
+	int64_t s;
+
+	memcpy(&s, &v, sizeof(s));
+	return s;
+}
+
+bool value_parse(enum line_kind kind, struct str text, int64_t *ret)
+{
+	uint64_t id;
+
+	switch (kind) {
+	case LINE_NUMBER:
+	case LINE_PORT:
+		return parse_i64(text, ret);
+	case LINE_TIME:
+		return clock_parse_rfc3339(text.p, text.len, ret);
+	case LINE_ID:
+		if (!line_id_parse(text, &id))
+			return false;
+		*ret = signed_of(id);
+		return true;
+	case LINE_TEXT:
+	case LINE_ADDRESS:
+	case LINE_BOOL:
+	case LINE_LIST:
+	case LINE_OBJECT:
+		break;
+	}
+	return false;
+}
+
+struct str value_format(enum line_kind kind, int64_t number, char buf[VALUE_TEXT_MAX])
+{
+	int n;
+
+	if (kind == LINE_TIME) {
+		clock_format_rfc3339(number, buf);
+		return (struct str){buf, RFC3339_LEN};
+	}
+	n = kind == LINE_ID
+		    ? snprintf(buf, VALUE_TEXT_MAX, "%016" PRIx64, (uint64_t)number)
+		    : snprintf(buf, VALUE_TEXT_MAX, "%" PRId64, number);
+	return (struct str){buf, n < 0 ? 0 : (size_t)n};
+}
+
+struct value value_of(const struct record_line *l, unsigned field)
+{
+	const struct line_value *v = &l->values[field];
+	struct value to = {.set = v->raw.p != NULL, .text = v->text};
+
+	switch (fields[field].kind) {
+	case LINE_NUMBER:
+	case LINE_PORT:
+		to.number = (int64_t)v->number;
+		to.set = to.set && v->number <= INT64_MAX;
+		break;
+	case LINE_ID:
+		to.number = signed_of(v->number);
+		break;
+	case LINE_TIME:
+		to.number = v->us;
+		break;
+	case LINE_LIST: /* an empty one is none */
+		to.set = v->text.p != NULL;
+		break;
+	case LINE_TEXT:
+	case LINE_ADDRESS:
+	case LINE_BOOL:
+	case LINE_OBJECT:
+		break;
+	}
+	return to;
+}
+
+struct value value_of_extra(const struct record_line *l, unsigned extra)
+{
+	const struct line_value *v = &l->extra_values[extra];
+
+	return (struct value){.set = v->raw.p != NULL, .text = v->text};
+}
+
+struct record_line *line_for_store(void)
+{
+	struct record_line *l = calloc(1, sizeof(*l));
+
+	if (l != NULL) {
+		l->inner = true;
+		l->between = LINE_LIST_SEPARATOR;
+	}
+	return l;
 }

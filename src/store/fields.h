@@ -3,31 +3,23 @@
 #define STORE_FIELDS_H
 
 /*
- * fields - the fields of events (docs/events.md): what kind of value each holds and where the
- * index keeps it.  A test holds the table against that document.
+ * fields - the fields of events (record/line.h) as the store has them: where the index keeps
+ * each, and their values as texts and signed numbers.  A test holds them against
+ * docs/events.md.
+ * Memory: values borrow the line.  Threads: constants.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/text.h"
+#include "record/line.h"
 
-enum field_kind {
-	FIELD_TEXT = 0, /* any text and word */
-	FIELD_ADDRESS,
-	FIELD_TRUTH, /* true, false */
-	FIELD_LIST,  /* of texts, held as one text with FIELD_LIST_SEPARATOR between */
-	/* Those that are held as numbers: */
-	FIELD_NUMBER,
-	FIELD_MOMENT, /* microseconds since 1970 */
-	FIELD_ID      /* 16 hexadecimal digits */
-};
-
-#define FIELD_LIST_SEPARATOR '\x1f'
-
-static inline bool field_is_number(enum field_kind k)
+/* Those that are held as numbers: times are microseconds since 1970. */
+static inline bool kind_is_number(enum line_kind k)
 {
-	return k >= FIELD_NUMBER;
+	return k == LINE_NUMBER || k == LINE_PORT || k == LINE_TIME || k == LINE_ID;
 }
 
 /* Where the index keeps a field, beside the ledger's line that has them all. */
@@ -43,28 +35,17 @@ enum field_place {
 
 struct field {
 	const char *name;
-	enum field_kind kind;
+	enum line_kind kind;
 	unsigned places;
 };
 
-extern const struct field fields[];
+extern const struct field fields[]; /* by enum line_field */
 extern const size_t field_count;
 
-#define FIELDS_MAX 160
+#define FIELDS_MAX LINE_VALUE_COUNT
 
 /* The place in `fields` of a name (`_` and `-` are the same), or -1. */
 int field_find(struct str name);
-
-/* Known at compile time: they stand in front. */
-enum field_known {
-	FIELD_TIME = 0,
-	FIELD_TYPE,
-	FIELD_SEQ,
-	FIELD_PHASE,
-	FIELD_VERDICT,
-	FIELD_WOULD_VERDICT,
-	FIELD_EFFECT
-};
 
 /* The fields with one of `places`, in the order of the table; returns how many. */
 size_t fields_in(unsigned places, unsigned ret[FIELDS_MAX]);
@@ -74,5 +55,25 @@ bool field_is_inner(struct str name);
 
 /* The field nearest to a wrong name, or NULL. */
 const char *field_nearest(struct str name);
+
+struct value {
+	bool set;
+	struct str text; /* of numbers: as written, where they were read from a line */
+	int64_t number;  /* of the kinds that kind_is_number() */
+};
+
+/* A line to be read with all that the store wants to know of it; free() it.  NULL: no memory. */
+struct record_line *line_for_store(void);
+
+/* A number over 2^63 - 1 counts as absent: SQLite holds none. */
+struct value value_of(const struct record_line *l, unsigned field);
+struct value value_of_extra(const struct record_line *l, unsigned extra);
+
+/* A value of a kind from its text; false: it is none. */
+bool value_parse(enum line_kind kind, struct str text, int64_t *ret);
+
+/* The text of a number of that kind; buf holds it. */
+#define VALUE_TEXT_MAX 32
+struct str value_format(enum line_kind kind, int64_t number, char buf[VALUE_TEXT_MAX]);
 
 #endif /* STORE_FIELDS_H */

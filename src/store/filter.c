@@ -37,7 +37,7 @@ static bool begins(struct str s, const char *with, struct str *ret_rest)
 }
 
 /* ">N" is N+1 and more. */
-static bool parse_bound(enum field_kind kind, struct str s, struct pattern *p)
+static bool parse_bound(enum line_kind kind, struct str s, struct pattern *p)
 {
 	struct str rest;
 	int64_t v;
@@ -59,9 +59,9 @@ static bool parse_bound(enum field_kind kind, struct str s, struct pattern *p)
 	return false;
 }
 
-static bool parse_range(enum field_kind kind, struct str s, struct pattern *p)
+static bool parse_range(enum line_kind kind, struct str s, struct pattern *p)
 {
-	if (kind == FIELD_ID)
+	if (kind == LINE_ID)
 		return value_parse(kind, s, &p->low) && value_parse(kind, s, &p->high);
 	for (size_t i = 0; i + 1 < s.len; i++)
 		if (s.p[i] == '.' && s.p[i + 1] == '.')
@@ -75,10 +75,10 @@ static bool parse_range(enum field_kind kind, struct str s, struct pattern *p)
 	return parse_bound(kind, s, p);
 }
 
-static const char *number_fault(enum field_kind kind)
+static const char *number_fault(enum line_kind kind)
 {
-	return kind == FIELD_ID ? "is none: write 16 hexadecimal digits, or '*'"
-	       : kind == FIELD_MOMENT
+	return kind == LINE_ID ? "is none: write 16 hexadecimal digits, or '*'"
+	       : kind == LINE_TIME
 		       ? "is no time: write 2026-11-22T02:11:16Z, A..B or '>A'"
 		       : "is no number: write 443, 1..1023, '>1000' or '*'";
 }
@@ -96,12 +96,12 @@ const char *filter_add(struct filter *f, struct str text)
 		return "is empty: no field is; write '!*' for events without it";
 	p->text = text;
 	p->has_star = memchr(text.p, '*', text.len) != NULL;
-	if (field_is_number(f->kind)) {
+	if (kind_is_number(f->kind)) {
 		p->low = INT64_MIN;
 		p->high = INT64_MAX;
 		if (!str_equal(text, STR("*")) && !parse_range(f->kind, text, p))
 			return number_fault(f->kind);
-	} else if (f->kind == FIELD_ADDRESS && !p->has_star) {
+	} else if (f->kind == LINE_ADDRESS && !p->has_star) {
 		if (prefix_parse(text.p, text.len, &p->prefix) != PREFIX_OK)
 			return "is no address: write 10.1.2.3, 10.0.0.0/8, or '10.1.*'";
 		p->is_prefix = true;
@@ -119,7 +119,7 @@ static bool text_matches(const struct pattern *p, struct str s)
 static bool list_matches(const struct pattern *p, struct str s)
 {
 	for (;;) {
-		const char *end = memchr(s.p, FIELD_LIST_SEPARATOR, s.len);
+		const char *end = memchr(s.p, LINE_LIST_SEPARATOR, s.len);
 		const size_t n = end == NULL ? s.len : (size_t)(end - s.p);
 
 		if (text_matches(p, (struct str){s.p, n}))
@@ -137,12 +137,11 @@ static bool pattern_matches(const struct filter *f, const struct pattern *p,
 
 	if (!v->set)
 		return false;
-	if (field_is_number(f->kind))
+	if (kind_is_number(f->kind))
 		return v->number >= p->low && v->number <= p->high;
 	if (p->is_prefix && addr_parse(v->text.p, v->text.len, &a))
 		return prefix_contains(&p->prefix, &a);
-	return f->kind == FIELD_LIST ? list_matches(p, v->text)
-				     : text_matches(p, v->text);
+	return f->kind == LINE_LIST ? list_matches(p, v->text) : text_matches(p, v->text);
 }
 
 bool filter_matches(const struct filter *f, const struct value *v)
@@ -163,5 +162,5 @@ bool filter_is_exact(const struct filter *f)
 	for (unsigned i = 0; i < f->count; i++)
 		if (f->patterns[i].negative || f->patterns[i].has_star)
 			return false;
-	return f->count > 0 && !field_is_number(f->kind) && f->kind != FIELD_LIST;
+	return f->count > 0 && !kind_is_number(f->kind) && f->kind != LINE_LIST;
 }

@@ -16,7 +16,7 @@
  */
 
 #include "base/addr.h"
-#include "store/line.h"
+#include "store/fields.h"
 
 #define FILTER_VALUES_MAX 64 /* of one field */
 
@@ -28,7 +28,7 @@ struct pattern {
 };
 
 struct filter {
-	enum field_kind kind;
+	enum line_kind kind;
 	bool has_positive;
 	unsigned count;
 	struct pattern patterns[FILTER_VALUES_MAX];

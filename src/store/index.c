@@ -20,7 +20,7 @@ struct store {
 	struct day *days;
 	size_t count, room;
 	struct ledger_reader *reader; /* of the run that brings it up to date */
-	struct line_reader *lines;
+	struct record_line *lines;
 	uint64_t added;
 	bool rebuilt;
 };
@@ -238,9 +238,9 @@ static int64_t day_of(int64_t us)
 }
 
 static int add_line(struct store *s, const struct ledger_line *line,
-		    const struct line_values *v)
+		    const struct record_line *v)
 {
-	const int64_t number = v == NULL ? 0 : day_of(v->fields[FIELD_TIME].number);
+	const int64_t number = v == NULL ? 0 : day_of(v->values[LINE_FIELD_MOMENT].us);
 	int rc = 0;
 
 	if (s->count == 0 || (v != NULL && number > s->days[s->count - 1].number))
@@ -281,27 +281,27 @@ static int stand_at_end(struct store *s)
  * and our look for the other.  `seq` then jumps where the segment changes: read again.
  */
 static bool maybe_overtaken(const struct store *s, const struct ledger_line *line,
-			    const struct line_values *v)
+			    const struct record_line *v)
 {
 	const struct day_cover *c = s->count > 0 ? &s->days[s->count - 1].cover : NULL;
 
 	return c != NULL && v != NULL && c->last_seq != 0 &&
-	       line->segment != c->end_segment && v->fields[FIELD_SEQ].set &&
-	       (uint64_t)v->fields[FIELD_SEQ].number > c->last_seq + 1;
+	       line->segment != c->end_segment &&
+	       v->values[LINE_FIELD_SEQ].number > c->last_seq + 1;
 }
 
 static int follow(struct store *s, struct diag *d)
 {
-	static struct line_values v;
 	struct ledger_line line;
 	uint32_t reread = 0;
 	int rc = stand_at_end(s);
 
 	while (rc == 0 && ledger_reader_next(s->reader, &line)) {
-		const bool sound = line_read(s->lines, &line, d, &v);
+		const struct record_line *v =
+			record_line_read(&line, d, s->lines) == LINE_UNSOUND ? NULL
+									     : s->lines;
 
-		if (reread != line.segment &&
-		    maybe_overtaken(s, &line, sound ? &v : NULL)) {
+		if (reread != line.segment && maybe_overtaken(s, &line, v)) {
 			const struct day_cover *c = &s->days[s->count - 1].cover;
 
 			reread = line.segment;
@@ -309,7 +309,7 @@ static int follow(struct store *s, struct diag *d)
 					       c->end_line))
 				continue;
 		}
-		rc = add_line(s, &line, sound ? &v : NULL);
+		rc = add_line(s, &line, v);
 		s->added++;
 	}
 	if (rc == 0 && s->count > 0)
@@ -392,7 +392,7 @@ int store_open(const struct store_cfg *cfg, struct diag *d, struct store **ret)
 	if (s != NULL) {
 		s->lock_fd = -1;
 		s->ledger = strdup(cfg->ledger);
-		s->lines = line_reader_create();
+		s->lines = line_for_store();
 		if (cfg->index != NULL)
 			s->folder = strdup(cfg->index);
 		else if (asprintf(&s->folder, "%s/index", cfg->ledger) == -1)
@@ -434,7 +434,7 @@ void store_close(struct store *s)
 		day_close(&s->days[i]);
 	if (s->lock_fd != -1)
 		(void)close(s->lock_fd);
-	line_reader_destroy(s->lines);
+	free(s->lines);
 	free(s->days);
 	free(s->ledger);
 	free(s->folder);

@@ -9,10 +9,12 @@
 #include "base/hash.h"
 
 #define HOUR_US     ((int64_t)3600 * 1000000)
+#define MINUTE_US   ((int64_t)60 * 1000000)
 #define DAY_US      ((int64_t)86400 * 1000000)
 #define SQL_MAX     32768
-#define NEEDED_MAX  (QUERY_FILTERS_MAX + QUERY_GROUPED_MAX + QUERY_SUMMED_MAX + 4)
-#define IN_LIST_MAX 64 /* numbers of texts given to SQLite; more are tested here */
+#define NEEDED_MAX  (QUERY_FILTERS_MAX + QUERY_GROUPED_MAX + QUERY_SUMMED_MAX + 8)
+#define IN_LIST_MAX 64    /* numbers of texts given to SQLite; more are tested here */
+#define TEXTS_FEW   20000 /* texts of a file that are worth a look before its sums */
 
 bool field_ref_find(const char *name, struct field_ref *ret)
 {
@@ -21,7 +23,7 @@ bool field_ref_find(const char *name, struct field_ref *ret)
 	if (at >= 0)
 		*ret = (struct field_ref){fields[at].name, fields[at].kind, at};
 	else if (field_is_inner(str_of(name)))
-		*ret = (struct field_ref){name, FIELD_TEXT, -1};
+		*ret = (struct field_ref){name, LINE_TEXT, -1};
 	else
 		return false;
 	return true;
@@ -85,10 +87,11 @@ struct run {
 	struct needed needed[NEEDED_MAX];
 	size_t needed_count;
 	size_t of_filter[QUERY_FILTERS_MAX], of_group[QUERY_GROUPED_MAX],
-		of_sum[QUERY_SUMMED_MAX], of_order, of_would[3];
+		of_sum[QUERY_SUMMED_MAX], of_order, of_would[4], of_type, of_phase,
+		of_count;
 	struct memo memos[QUERY_FILTERS_MAX];
 	struct ledger_reader *reader;
-	struct line_reader *lines;
+	struct record_line *lines;
 	bool lists; /* lines, not groups */
 	size_t line_room;
 
@@ -100,7 +103,6 @@ struct run {
 	uint32_t *map; /* a text's number in the file -> in the result */
 	size_t map_size;
 	struct cell cells[NEEDED_MAX];
-	struct line_values values;
 };
 
 static size_t need(struct run *x, const struct field_ref *f)
@@ -108,15 +110,23 @@ static size_t need(struct run *x, const struct field_ref *f)
 	for (size_t i = 0; i < x->needed_count; i++)
 		if (strcmp(x->needed[i].field.name, f->name) == 0)
 			return i;
-	x->needed[x->needed_count] = (struct needed){
-		*f, f->at < 0 ? line_reader_add(x->lines, f->name) : -1, -1};
+	x->needed[x->needed_count] =
+		(struct needed){*f, f->at < 0 ? line_want(x->lines, f->name) : -1, -1};
 	return x->needed_count++;
+}
+
+static size_t need_known(struct run *x, enum line_field at)
+{
+	const struct field_ref f = {fields[at].name, fields[at].kind, (int)at};
+
+	return need(x, &f);
 }
 
 static void collect(struct run *x)
 {
-	static const unsigned would[] = {FIELD_VERDICT, FIELD_WOULD_VERDICT,
-					 FIELD_EFFECT};
+	static const enum line_field would[] = {LINE_FIELD_VERDICT,
+						LINE_FIELD_WOULD_VERDICT,
+						LINE_FIELD_EFFECT, LINE_FIELD_MODE};
 	const struct query *q = x->q;
 
 	for (size_t i = 0; i < q->filter_count; i++)
@@ -127,13 +137,15 @@ static void collect(struct run *x)
 		x->of_sum[i] = need(x, &q->sums[i]);
 	if (q->order.name != NULL)
 		x->of_order = need(x, &q->order);
-	for (size_t i = 0; q->would_deny && i < 3; i++) {
-		const struct field_ref f = {fields[would[i]].name, fields[would[i]].kind,
-					    (int)would[i]};
-
-		x->of_would[i] = need(x, &f);
-	}
+	for (size_t i = 0; q->would_deny && i < 4; i++)
+		x->of_would[i] = need_known(x, would[i]);
 	x->lists = q->group_count == 0 && q->bucket_us == 0;
+	x->of_count = SIZE_MAX;
+	if (x->lists)
+		return;
+	x->of_type = need_known(x, LINE_FIELD_TYPE);
+	x->of_phase = need_known(x, LINE_FIELD_PHASE);
+	x->of_count = need_known(x, LINE_FIELD_COUNTED);
 }
 
 /* ---- where to look ---- */
@@ -147,7 +159,7 @@ static bool fields_are_in(const struct run *x, unsigned place)
 {
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const int at = x->needed[i].field.at;
-		bool summed = false;
+		bool summed = i == x->of_count;
 
 		if (at >= 0 && (fields[at].places & place) != 0)
 			continue;
@@ -238,7 +250,7 @@ static void fill_cell(struct run *x, sqlite3_stmt *s, size_t i)
 		return;
 	c->value.number = sqlite3_column_int64(s, n->column);
 	c->value.set = true;
-	if (field_is_number(n->field.kind))
+	if (kind_is_number(n->field.kind))
 		return;
 	c->id = global_text(x, c->value.number);
 	c->value.text = strings_text(x->r->texts, c->id);
@@ -272,18 +284,34 @@ static bool asks_filter(struct run *x, size_t i)
 	return yes;
 }
 
-static bool is_text(const struct run *x, size_t would, struct str word)
+static bool is_text(const struct run *x, size_t cell, struct str word)
 {
-	const struct value *v = &x->cells[x->of_would[would]].value;
+	const struct value *v = &x->cells[cell].value;
 
 	return v->set && str_equal(v->text, word);
 }
 
+/* A roll-up has no effect: its mode tells, as in line_action(). */
 static bool would_deny(const struct run *x)
 {
-	return is_text(x, 1, STR("deny")) ||
-	       (is_text(x, 0, STR("deny")) &&
-		(is_text(x, 2, STR("passed")) || is_text(x, 2, STR("none"))));
+	const size_t *at = x->of_would;
+
+	if (is_text(x, at[1], STR("deny")))
+		return true;
+	if (!is_text(x, at[0], STR("deny")))
+		return false;
+	return x->cells[at[2]].value.set ? is_text(x, at[2], STR("passed")) ||
+						   is_text(x, at[2], STR("none"))
+					 : !is_text(x, at[3], STR("enforce"));
+}
+
+/* How many connections began with so many events that are alike. */
+static int64_t connections(const struct run *x, uint64_t events)
+{
+	if (is_text(x, x->of_type, STR("flow")))
+		return is_text(x, x->of_phase, STR("start")) ? (int64_t)events : 0;
+	return is_text(x, x->of_type, STR("rollup")) ? x->cells[x->of_count].value.number
+						     : 0;
 }
 
 static bool columns_match(struct run *x, sqlite3_stmt *s)
@@ -324,13 +352,36 @@ static bool columns_agree(const struct run *x)
 {
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const struct needed *n = &x->needed[i];
+		struct value said;
 
-		if (n->column >= 0 &&
-		    !same_value(&x->cells[i].value, &x->values.fields[n->field.at],
-				field_is_number(n->field.kind)))
+		if (n->column < 0)
+			continue;
+		said = value_of(x->lines, (unsigned)n->field.at);
+		if (!same_value(&x->cells[i].value, &said, kind_is_number(n->field.kind)))
 			return false;
 	}
 	return true;
+}
+
+static bool stands_before(const struct line_place *at, uint32_t segment, uint64_t line)
+{
+	return at->segment < segment || (at->segment == segment && at->line <= line);
+}
+
+/* Up to the last sound seal each line has its place's number: no other can take it. */
+static void hold_against_seals(struct run *x, const struct line_place *at)
+{
+	const struct query_seals *s = x->q->seals;
+
+	if (s == NULL)
+		return;
+	if (stands_before(at, s->sound_segment, s->sound_line) &&
+	    x->lines->values[LINE_FIELD_SEQ].number <= s->sound_seq)
+		x->r->sealed++;
+	else if (!stands_before(at, s->sealed_segment, s->sealed_line))
+		x->r->unsealed++;
+	else if (x->r->doubtful++ == 0)
+		x->r->first_doubtful = *at;
 }
 
 /* False: it cannot be read, or is no event any more. */
@@ -344,21 +395,25 @@ static bool read_cells(struct run *x, const struct line_place *at)
 		return false;
 	}
 	x->r->lines_read++;
-	sound = line_read(x->lines, &line, x->d, &x->values);
+	sound = record_line_read(&line, x->d, x->lines) != LINE_UNSOUND;
 	if (!store_prove_line(at, &line) || !sound || !columns_agree(x)) {
 		note_changed(x, at);
 		if (!sound)
 			return false;
 	} else {
 		x->r->proved++;
+		hold_against_seals(x, at);
 	}
 	for (size_t i = 0; i < x->needed_count; i++) {
 		const struct needed *n = &x->needed[i];
 
 		if (n->column < 0)
 			x->cells[i] = (struct cell){
-				.value = n->extra >= 0 ? x->values.extras[n->extra]
-						       : x->values.fields[n->field.at]};
+				.value = n->extra >= 0
+						 ? value_of_extra(x->lines,
+								  (unsigned)n->extra)
+						 : value_of(x->lines,
+							    (unsigned)n->field.at)};
 	}
 	return true;
 }
@@ -388,7 +443,7 @@ static int64_t key_of(struct run *x, size_t i)
 
 	if (!c->value.set)
 		return QUERY_ABSENT;
-	if (field_is_number(x->needed[i].field.kind))
+	if (kind_is_number(x->needed[i].field.kind))
 		return c->value.number;
 	if (c->id == 0)
 		c->id = strings_add(x->r->texts, c->value.text);
@@ -413,6 +468,7 @@ static bool group(struct run *x, const struct found *f)
 		key[i + 1] = key_of(x, x->of_group[i]);
 	for (size_t i = 0; i < x->q->sum_count; i++)
 		values[i] = x->cells[x->of_sum[i]].value.number;
+	values[x->q->sum_count] = connections(x, f->count);
 	if (sums_count(x->r->groups) >= QUERY_GROUPS_MAX) {
 		x->r->over = true;
 		return true;
@@ -523,65 +579,122 @@ static void put_column(char *sql, size_t *n, const struct needed *f)
 	put(sql, n, "\"");
 }
 
-/* Numbers of the texts in this file that a filter takes; more than IN_LIST_MAX: too many. */
-static int texts_that_match(struct run *x, const struct filter *f,
-			    int64_t ret[IN_LIST_MAX + 1], size_t *ret_count)
+/* Of a filter: the numbers of few texts in this file that it takes or, negative, refuses. */
+struct picked {
+	bool some, negative;
+	size_t count; /* more than IN_LIST_MAX: too many to tell SQLite */
+	int64_t ids[IN_LIST_MAX];
+};
+
+static void pick(struct picked *p, const struct filter *f, const struct value *v,
+		 int64_t id)
 {
+	if (!p->some || p->count > IN_LIST_MAX || filter_matches(f, v) == p->negative)
+		return;
+	if (p->count < IN_LIST_MAX)
+		p->ids[p->count] = id;
+	p->count++;
+}
+
+/* In one pass: a scan of the texts costs about what one of so many rows does. */
+static int pick_texts(struct run *x, struct picked *picked)
+{
+	const struct query *q = x->q;
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(x->day->db, "SELECT id, text FROM strings", -1, &s,
 				    NULL);
 
-	*ret_count = 0;
-	while (rc == SQLITE_OK && *ret_count <= IN_LIST_MAX) {
-		struct value v = {.set = true};
+	while (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		const struct value v = {.set = true,
+					.text = {sqlite3_column_blob(s, 1),
+						 (size_t)sqlite3_column_bytes(s, 1)}};
 
-		rc = sqlite3_step(s);
-		if (rc != SQLITE_ROW)
-			break;
 		rc = SQLITE_OK;
-		v.text = (struct str){sqlite3_column_blob(s, 1),
-				      (size_t)sqlite3_column_bytes(s, 1)};
-		if (filter_matches(f, &v))
-			ret[(*ret_count)++] = sqlite3_column_int64(s, 0);
+		for (size_t i = 0; i < q->filter_count; i++)
+			pick(&picked[i], &q->filters[i].filter, &v,
+			     sqlite3_column_int64(s, 0));
 	}
 	(void)sqlite3_finalize(s);
 	return day_error(rc);
 }
 
-/* What SQLite can test by itself of one filter. */
-static int put_filter(struct run *x, size_t i, char *sql, size_t *n)
+static void put_picked(const struct needed *on, const struct picked *p, char *sql,
+		       size_t *n)
 {
-	const struct filter *f = &x->q->filters[i].filter;
-	const struct needed *on = &x->needed[x->of_filter[i]];
-	int64_t ids[IN_LIST_MAX + 1];
-	size_t count = 0;
-	int rc;
-
-	if (on->column < 0 || !f->has_positive)
-		return 0;
-	if (field_is_number(f->kind)) {
-		if (f->count != 1)
-			return 0;
-		put(sql, n, " AND +");
-		put_column(sql, n, on);
-		put(sql, n, " BETWEEN ");
-		put_number(sql, n, f->patterns[0].low);
-		put(sql, n, " AND ");
-		put_number(sql, n, f->patterns[0].high);
-		return 0;
-	}
-	rc = texts_that_match(x, f, ids, &count);
-	if (rc != 0 || count > IN_LIST_MAX)
-		return rc;
-	put(sql, n, " AND ");
+	if (!p->some || p->count > IN_LIST_MAX)
+		return;
+	put(sql, n, p->negative ? " AND (" : " AND ");
 	put_column(sql, n, on);
-	put(sql, n, " IN (");
-	for (size_t k = 0; k < count; k++) {
-		put(sql, n, k == 0 ? "" : ",");
-		put_number(sql, n, ids[k]);
+	if (p->negative) {
+		put(sql, n, " IS NULL OR ");
+		put_column(sql, n, on);
+		put(sql, n, " NOT");
 	}
-	put(sql, n, ")");
-	return 0;
+	put(sql, n, " IN (");
+	for (size_t k = 0; k < p->count; k++) {
+		put(sql, n, k == 0 ? "" : ",");
+		put_number(sql, n, p->ids[k]);
+	}
+	put(sql, n, p->negative ? "))" : ")");
+}
+
+static bool is_any(const struct filter *f)
+{
+	return f->count == 1 && f->has_positive &&
+	       str_equal(f->patterns[0].text, STR("*"));
+}
+
+/* What SQLite can test by itself. */
+static int put_filters(struct run *x, char *sql, size_t *n)
+{
+	const struct query *q = x->q;
+	struct picked *picked = calloc(QUERY_FILTERS_MAX, sizeof(*picked));
+	bool any = false;
+	int rc = picked == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; rc == 0 && i < q->filter_count; i++) {
+		const struct filter *f = &q->filters[i].filter;
+		const struct needed *on = &x->needed[x->of_filter[i]];
+
+		if (on->column < 0)
+			continue;
+		if (is_any(f)) {
+			put(sql, n, " AND ");
+			put_column(sql, n, on);
+			put(sql, n, " IS NOT NULL");
+		} else if (!kind_is_number(f->kind)) {
+			picked[i].some = any = true;
+			picked[i].negative = !f->has_positive;
+		} else if (f->count == 1 && f->has_positive) {
+			put(sql, n, " AND ");
+			put_column(sql, n, on);
+			put(sql, n, " BETWEEN ");
+			put_number(sql, n, f->patterns[0].low);
+			put(sql, n, " AND ");
+			put_number(sql, n, f->patterns[0].high);
+		}
+	}
+	if (rc == 0 && any)
+		rc = pick_texts(x, picked);
+	for (size_t i = 0; rc == 0 && i < q->filter_count; i++)
+		put_picked(&x->needed[x->of_filter[i]], &picked[i], sql, n);
+	free(picked);
+	return rc;
+}
+
+/* Are the texts fewer than rows are read?  Else the tests here are cheaper. */
+static int has_few_texts(struct run *x, bool *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(x->day->db, "SELECT max(id) FROM strings", -1, &s,
+				    NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	*ret = rc == SQLITE_ROW &&
+	       (x->source == FROM_EVENTS || sqlite3_column_int64(s, 0) <= TEXTS_FEW);
+	(void)sqlite3_finalize(s);
+	return day_error(rc);
 }
 
 /* Only types that are few: a partial index has them. */
@@ -591,7 +704,8 @@ static bool only_rare(const struct run *x)
 
 	for (size_t i = 0; i < x->q->filter_count; i++) {
 		const struct filter *f = &x->q->filters[i].filter;
-		bool rare = x->q->filters[i].field.at == FIELD_TYPE && filter_is_exact(f);
+		bool rare = x->q->filters[i].field.at == LINE_FIELD_TYPE &&
+			    filter_is_exact(f);
 
 		for (size_t k = 0; rare && k < 3; k++) {
 			const struct value v = {.set = true, .text = str_of(many[k])};
@@ -615,10 +729,13 @@ static int put_times(struct run *x, char *sql, size_t *n)
 	if (inside(x, &x->day->cover))
 		return 0;
 	rc = sqlite3_prepare_v2(x->day->db,
-				"SELECT min(n), max(n) FROM events INDEXED BY events_time"
-				" WHERE time >= ?1 AND time < ?2",
+				"SELECT min(first_n), max(last_n) FROM minutes"
+				" WHERE minute > ?1 AND minute < ?2",
 				-1, &s, NULL);
-	(void)sqlite3_bind_int64(s, 1, q->since_us);
+	(void)sqlite3_bind_int64(s, 1,
+				 q->since_us < INT64_MIN + MINUTE_US
+					 ? INT64_MIN
+					 : q->since_us - MINUTE_US);
 	(void)sqlite3_bind_int64(s, 2, q->until_us);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
@@ -640,6 +757,7 @@ static int put_times(struct run *x, char *sql, size_t *n)
 
 static int put_conditions(struct run *x, char *sql, size_t *n)
 {
+	bool few = false;
 	int rc = 0;
 
 	put(sql, n, " WHERE 1");
@@ -653,9 +771,10 @@ static int put_conditions(struct run *x, char *sql, size_t *n)
 		put(sql, n, " AND hour < ");
 		put_number(sql, n, x->q->until_us);
 	}
-	for (size_t i = 0; rc == 0 && i < x->q->filter_count; i++)
-		if (x->source == FROM_EVENTS)
-			rc = put_filter(x, i, sql, n);
+	if (rc == 0)
+		rc = has_few_texts(x, &few);
+	if (rc == 0 && few)
+		rc = put_filters(x, sql, n);
 	return rc;
 }
 
@@ -819,7 +938,7 @@ static int arrange(struct run *x)
 
 	if (!x->lists || r->line_count == 0)
 		return 0;
-	if (q->order.name != NULL && q->sample == 0 && !field_is_number(q->order.kind))
+	if (q->order.name != NULL && q->sample == 0 && !kind_is_number(q->order.kind))
 		rc = rank_texts(r);
 	if (q->order.name != NULL && q->sample == 0) {
 		for (size_t i = 0; q->descending && i < r->line_count; i++)
@@ -866,7 +985,7 @@ static void forget(struct run *x)
 	for (size_t i = 0; i < QUERY_FILTERS_MAX; i++)
 		free(x->memos[i].said);
 	ledger_reader_close(x->reader);
-	line_reader_destroy(x->lines);
+	free(x->lines);
 	free(x->map);
 	free(x);
 }
@@ -883,7 +1002,7 @@ static int run_once(struct store *s, const struct query *q, struct diag *d,
 	if (x == NULL)
 		return rc;
 	*x = (struct run){.store = s, .q = q, .d = d, .r = ret};
-	x->lines = line_reader_create();
+	x->lines = line_for_store();
 	x->reader = ledger_reader_open(store_ledger(s), d);
 	if (ret->texts != NULL && ret->groups != NULL && x->lines != NULL &&
 	    x->reader != NULL) {
@@ -899,7 +1018,7 @@ static int trouble(const struct store *s, struct diag *d, int rc)
 	if (rc == -E2BIG)
 		diag_error(d, (struct span){.file = store_folder(s)},
 			   "more than %d different inner fields (detail.X) at once",
-			   EXTRAS_MAX);
+			   LINE_EXTRA_MAX);
 	else
 		diag_error(d, (struct span){.file = store_folder(s)}, "%s",
 			   rc > 0 ? "is damaged again" : strerrordesc_np(-rc));

@@ -20,14 +20,14 @@
 
 #define QUERY_FILTERS_MAX 48
 #define QUERY_GROUPED_MAX 8
-#define QUERY_SUMMED_MAX  SUMS_VALUES_MAX
+#define QUERY_SUMMED_MAX  (SUMS_VALUES_MAX - 1) /* and the connections */
 #define QUERY_GROUPS_MAX  1000000u
 #define QUERY_MATCHES_MAX 50000000u
 
 /* A field, or an inner one that is in no table. */
 struct field_ref {
 	const char *name;
-	enum field_kind kind;
+	enum line_kind kind;
 	int at; /* in fields; -1: inner */
 };
 
@@ -37,6 +37,16 @@ bool field_ref_find(const char *name, struct field_ref *ret);
 struct query_filter {
 	struct field_ref field;
 	struct filter filter;
+};
+
+/*
+ * How far a ledger is proven (record/verify.h): up to a line by its seals and keys; from there
+ * to another one (without end when the walk had findings) lines are in doubt.
+ */
+struct query_seals {
+	uint32_t sound_segment, sealed_segment;
+	uint64_t sound_line, sealed_line; /* in them, from 1 */
+	uint64_t sound_seq;
 };
 
 struct query {
@@ -56,7 +66,8 @@ struct query {
 	uint64_t seed;
 	struct field_ref order; /* of lines; name NULL = the ledger's order */
 	bool descending;
-	bool prove; /* read each counted line again */
+	bool prove;                      /* read each counted line again */
+	const struct query_seals *seals; /* and hold it against these; NULL = none */
 	bool plain; /* ask neither sums nor columns, but each line: for tests */
 	/* Only lines behind this place; segment 0 = all. */
 	uint32_t after_segment;
@@ -80,7 +91,11 @@ struct query_result {
 	/* Lines. */
 	struct query_line *lines;
 	size_t line_count;
-	/* Groups: key 0 is the bucket's beginning, then the fields: a number, or that of a text. */
+	/*
+	 * Groups: key 0 is the bucket's beginning, then the fields: a number, or that of a text.
+	 * Values: the sums that were asked for, then the connections: `flow` events of phase
+	 * start, and what `rollup` events count.
+	 */
 	struct strings *texts;
 	struct sums *groups;
 	bool over; /* more groups or lines than the caps: the answer is not whole */
@@ -89,6 +104,9 @@ struct query_result {
 	/* Of --prove: lines that are not what was indexed; the first of them. */
 	uint64_t proved, changed;
 	struct line_place first_changed;
+	/* Of those that are what was indexed, with seals. */
+	uint64_t sealed, unsealed, doubtful;
+	struct line_place first_doubtful;
 };
 
 /* A group's value is absent. */

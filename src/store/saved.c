@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * A connection is counted by its judgements (`--phase !end`): its start, and each time that it
- * was judged again.  Its end says the same once more.
+ * `--phase !end`: a connection's start, each time that it was judged again, and roll-ups; its end
+ * says the same once more.  Events of type `rollup` have no country and no environment.
  */
 const struct saved saved_queries[] = {
 	{"environments",
@@ -16,14 +16,11 @@ const struct saved saved_queries[] = {
 	{"denied",
 	 "what was denied, by which rule",
 	 {{SAVED_QUERY, "denials by rule",
-	   "--type flow --phase !end --verdict deny --group-by "
+	   "--type flow --type rollup --phase !end --verdict deny --group-by "
 	   "gate,rule,rule_label,reason,effect"},
 	  {SAVED_QUERY, "denials by source",
-	   "--type flow --phase !end --verdict deny --group-by "
-	   "site,role,principal,service,rule"},
-	  {SAVED_QUERY, "denials summed up",
-	   "--type rollup --verdict deny --group-by gate,rule,rule_label,principal "
-	   "--sum count"}}},
+	   "--type flow --type rollup --phase !end --verdict deny --group-by "
+	   "site,role,principal,service,rule"}}},
 	{"off-hours",
 	 "who was active outside of the hours",
 	 {{SAVED_QUERY, "signals off_hours",
@@ -38,10 +35,10 @@ const struct saved saved_queries[] = {
 	{"foreign-tenants",
 	 "connections to tenants that are neither ours nor a partner's",
 	 {{SAVED_QUERY, "denied by gate own",
-	   "--type flow --phase !end --gate own --verdict deny --group-by "
+	   "--type flow --type rollup --phase !end --gate own --verdict deny --group-by "
 	   "tenant_name,tenant_id,environment_id,org,principal,service,rule"},
 	  {SAVED_QUERY, "would be denied by gate own",
-	   "--type flow --phase !end --would-gate own --would-verdict deny --group-by "
+	   "--type flow --type rollup --phase !end --would-gate own --would-verdict deny --group-by "
 	   "tenant_name,tenant_id,environment_id,org,principal,service,would_rule"}}},
 	{"unused-rules",
 	 "lines of the rules in force that nothing came to",
@@ -52,10 +49,10 @@ const struct saved saved_queries[] = {
 	{"would-deny",
 	 "what passes and would be denied: since when, how often",
 	 {{SAVED_QUERY, "by a line that reports only",
-	   "--type flow --phase !end --would-verdict deny --group-by "
+	   "--type flow --type rollup --phase !end --would-verdict deny --group-by "
 	   "would_gate,would_rule,would_rule_label,service"},
 	  {SAVED_QUERY, "denied, and passed (mode monitor, a mirror port, a replay)",
-	   "--type flow --phase !end --verdict deny --effect passed --effect none "
+	   "--type flow --type rollup --phase !end --verdict deny --would-deny "
 	   "--group-by mode,gate,rule,rule_label,service"}}},
 	{"gaps",
 	 "where the record has holes",

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/fields.h"
 #include "store/filter.h"
-#include "store/line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,22 +20,24 @@ static void demand(bool holds)
 		abort();
 }
 
-static void demand_number(enum field_kind kind, const struct value *v)
+static void demand_number(enum line_kind kind, const struct value *v)
 {
 	char buf[VALUE_TEXT_MAX];
 	int64_t again;
 	const struct str text = value_format(kind, v->number, buf);
 
 	/* Years that are no four digits are clamped. */
-	if (kind != FIELD_MOMENT)
+	if (kind != LINE_TIME)
 		demand(value_parse(kind, text, &again) && again == v->number);
 }
 
-static void ask(const struct line_values *v, struct str text, const char *negated)
+static void ask(const struct record_line *l, struct str text, const char *negated)
 {
 	static struct filter yes, no;
 
-	for (size_t i = 0; i < field_count; i++) {
+	for (unsigned i = 0; i < field_count; i++) {
+		const struct value v = value_of(l, i);
+
 		yes = (struct filter){.kind = fields[i].kind};
 		no = (struct filter){.kind = fields[i].kind};
 		if (text.len > 0 && text.p[0] == '!')
@@ -43,15 +45,13 @@ static void ask(const struct line_values *v, struct str text, const char *negate
 		if (filter_add(&yes, text) != NULL)
 			continue;
 		demand(filter_add(&no, (struct str){negated, text.len + 1}) == NULL);
-		demand(filter_matches(&yes, &v->fields[i]) !=
-		       filter_matches(&no, &v->fields[i]));
+		demand(filter_matches(&yes, &v) != filter_matches(&no, &v));
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct line_values v;
-	static struct line_reader *reader;
+	static struct record_line *reader;
 	const uint8_t *cut = size == 0 ? NULL : memchr(data, '\n', size);
 	const size_t n = cut == NULL ? 0 : (size_t)(cut - data);
 	const size_t rest = cut == NULL ? size : size - n - 1;
@@ -60,9 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ledger_line at = {.file = "000001.jsonl", .line = 3};
 
 	if (reader == NULL)
-		reader = line_reader_create();
+		reader = line_for_store();
 	demand(line != NULL && negated != NULL && d != NULL && reader != NULL);
-	demand(line_reader_add(reader, "detail.frames") == 0);
+	demand(line_want(reader, "detail.frames") == 0);
 	if (rest > 0)
 		memcpy(line, data + (size - rest), rest);
 	line = realloc(line, rest == 0 ? 1 : rest);
@@ -70,18 +70,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	negated[0] = '!';
 	memcpy(negated + 1, data, n);
 	at.text = (struct str){line, rest};
-	if (line_read(reader, &at, d, &v)) {
+	if (record_line_read(&at, d, reader) != LINE_UNSOUND) {
 		demand(diag_count(d, DIAG_ERROR) == 0);
-		demand(v.fields[FIELD_TIME].set && v.fields[FIELD_TYPE].set);
-		for (size_t i = 0; i < field_count; i++) {
+		demand(value_of(reader, LINE_FIELD_MOMENT).set &&
+		       value_of(reader, LINE_FIELD_TYPE).set);
+		for (unsigned i = 0; i < field_count; i++) {
+			const struct value v = value_of(reader, i);
 			volatile unsigned sum = 0;
 
-			for (size_t k = 0; k < v.fields[i].text.len; k++)
-				sum = sum + (unsigned char)v.fields[i].text.p[k];
-			if (v.fields[i].set && field_is_number(fields[i].kind))
-				demand_number(fields[i].kind, &v.fields[i]);
+			for (size_t k = 0; k < v.text.len; k++)
+				sum = sum + (unsigned char)v.text.p[k];
+			if (v.set && kind_is_number(fields[i].kind))
+				demand_number(fields[i].kind, &v);
 		}
-		ask(&v, (struct str){negated + 1, n}, negated);
+		ask(reader, (struct str){negated + 1, n}, negated);
 	} else {
 		demand(diag_count(d, DIAG_ERROR) > 0);
 	}

@@ -40,6 +40,18 @@ missing=$($weir query --saved list | while read -r name rest; do
 done)
 is "docs/queries.md defines each" "$missing" ""
 
+# The same connections, kept one by one and in roll-ups: the same counts, and those of the summary.
+{
+	sed "s|\"\.\./\.\./|\"$PWD/|; s|\"\.\./|\"$PWD/tests/|; s|\"holidays|\"$PWD/tests/demo/holidays|" tests/demo/demo.conf
+	echo 'ledger = { rollup = true; };'
+} >"$out/rollup.conf"
+$weir replay -c "$out/rollup.conf" -o "$out/rollups" tests/demo/demo.pcap >"$out/summary" 2>&1
+by() { $weir query --ledger "$1" --type flow --type rollup --group-by "$2" --csv | tr -d '\r' | cut -d, -f"$3" | grep -v ',0$' | sort; }
+is "roll-ups weigh what they count" "$(by "$out/rollups" service,verdict,principal 1-3,5)" "$(by "$ledger" service,verdict,principal 1-3,5)"
+is "and some were" "$($weir query --ledger "$out/rollups" --type rollup --group-by type --csv | tail -n 1 | cut -d, -f2,3)" "35,337"
+is "denied: the summary's figure" "$($weir query --ledger "$out/rollups" --type flow --type rollup --verdict deny --group-by verdict --csv | tail -n 1 | cut -d, -f3)" \
+	"$(awk '$1 == "total" { print $4 }' "$out/summary")"
+
 # An index that cannot be believed is made anew, with a message, and answers the same.
 is "all lines" "$(count)" "$lines"
 for what in cut zeros text gone version; do
@@ -78,6 +90,32 @@ sed -i '5s/"sensor":"demo"/"sensor":"demu"/' "$ledger/000001.jsonl"
 $weir query --ledger "$ledger" --prove --group-by type --csv >/dev/null 2>"$out/err"
 is "a changed line: status" "$?" 3
 is "a changed line: which" "$(grep -c 'the first is line 5 of segment 1' "$out/err")" 1
+
+# Held against the seals: whoever changes a line can make the index anew, and not the seal.
+$weir replay -c tests/demo/demo.conf -o "$out/sealed" tests/demo/demo.pcap >/dev/null 2>&1
+$weir replay -c tests/demo/demo.conf -o "$out/resigned" tests/demo/demo.pcap >/dev/null 2>&1
+$weir seal --ledger "$out/sealed" >"$out/anchor"
+print=$(sed -n 's/.*"key":"\([0-9A-F-]*\)".*/\1/p' "$out/anchor" | tail -n 1)
+prove() { # folder, then options: status, figures of the proof
+	folder=$1
+	shift
+	rm -rf "$out/$folder/index"
+	$weir query --ledger "$out/$folder" --group-by type --csv --prove "$@" >/dev/null 2>"$out/err"
+	echo "$? $(sed -n 's/^weir query: \([0-9]*\) .*proven by the seals, \([0-9]*\) .*/\1 \2/p; s/.*: \([0-9]*\) are not proven.*line \([0-9]*\) of.*/doubt \1 \2/p' "$out/err" | paste -sd' ')"
+}
+is "whole: all lines are proven" "$(prove sealed)" "0 $lines 0"
+is "by the key and the anchor" "$(prove sealed --root-key "$print" --anchors "$out/anchor")" "0 $lines 0"
+is "another key" "$(prove resigned --root-key "$print")" "3 "
+is "signed anew: the anchor knows" "$(prove resigned --anchors "$out/anchor")" "3 0 0 doubt $lines 1"
+sed '1s/"seq":1,/"seq":2,/' "$out/sealed/000001.jsonl" | head -n 1 >>"$out/sealed/000001.jsonl"
+is "a copy behind the seal is in doubt" "$(prove sealed)" "3 $lines 0 doubt 1 $((lines + 1))"
+sed -i '$d' "$out/sealed/000001.jsonl"
+tail -n 1 "$out/resigned/000001.jsonl" | sed "s/\"seq\":$lines/\"seq\":$((lines + 1))/; s/\"type\":\"seal\"/\"type\":\"system\"/" >>"$out/sealed/000001.jsonl"
+is "a line behind the seal is unsealed" "$(prove sealed)" "0 $lines 1"
+sed -i '5s/"sensor":"demo"/"sensor":"demu"/' "$out/sealed/000001.jsonl"
+is "a changed line and a new index" "$(prove sealed)" "3 0 0 doubt $((lines + 1)) 1"
+sed -i "5s/demu/demo/; ${lines}s/\"signature\":\"./\"signature\":\"#/" "$out/sealed/000001.jsonl"
+is "a changed seal proves nothing" "$(prove sealed)" "3 0 0 doubt $((lines + 1)) 1"
 
 # Killed while it is made, again and again.
 build=${B:-build/plain}

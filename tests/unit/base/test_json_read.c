@@ -156,6 +156,32 @@ static void sizes_have_caps(void **state)
 	assert_finding(text, 33, "f.json:1:33: error: more than 32 objects");
 }
 
+/* Every byte at every place of strings of every short length: runs are read by the word. */
+static void each_byte_is_looked_at(void **state)
+{
+	char text[24], got[64], want[64];
+
+	(void)state;
+	for (size_t len = 1; len <= 18; len++)
+		for (size_t at = 0; at < len; at++)
+			for (int c = 1; c < 256; c++) {
+				const bool sound =
+					c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+				struct diag *d = diag_create();
+
+				memset(text, 'a', sizeof(text));
+				text[0] = text[len + 1] = '"';
+				text[1 + at] = (char)c;
+				read_all(text, len + 2, d, got, sizeof(got));
+				(void)snprintf(want, sizeof(want), "s<%.*s>", (int)len,
+					       text + 1);
+				if (sound)
+					assert_string_equal(got, want);
+				assert_int_equal(diag_count(d, DIAG_ERROR) == 0, sound);
+				diag_destroy(d);
+			}
+}
+
 static void a_value_is_passed_over_whole(void **state)
 {
 	const char *text = "{\"x\":{\"y\":[1,{\"z\":[]}]},\"a\":\"b\"}";
@@ -190,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_sound_text_is_a_row_of_tokens),
 		cmocka_unit_test(faults_have_line_and_column),
 		cmocka_unit_test(sizes_have_caps),
+		cmocka_unit_test(each_byte_is_looked_at),
 		cmocka_unit_test(a_value_is_passed_over_whole),
 	};
 

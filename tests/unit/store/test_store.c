@@ -21,6 +21,9 @@ static void ledger_path(unsigned segment, char buf[128])
 	(void)snprintf(buf, 128, "%s/%06u.jsonl", dir, segment);
 }
 
+/* What `service` says of connections: begun, and counted only. */
+static uint64_t begun[4], counted[4];
+
 /* Events from..to-1, 7 minutes apart, of a few kinds that the number alone decides. */
 static void add(unsigned segment, unsigned from, unsigned to)
 {
@@ -33,17 +36,28 @@ static void add(unsigned segment, unsigned from, unsigned to)
 	assert_non_null(out);
 	for (unsigned i = from; i < to; i++) {
 		const unsigned h = (unsigned)(hash_u64(i + 1) % 1000);
+		const bool rollup = h % 50 != 0 && hash_u64(i + 1) % 51 == 7,
+			   start = h % 9 > 3;
 
 		clock_format_rfc3339((int64_t)i * 420000000, when);
 		(void)fprintf(out,
 			      "{\"v\":1,\"seq\":%u,\"time\":\"%s\",\"type\":\"%s\","
 			      "\"principal\":\"u%u\",\"service\":\"%s\",\"sni\":\"s%u\"",
-			      i + 1, when, h % 50 == 0 ? "change" : "flow", h % 7,
-			      services[h % 4], h % 5);
+			      i + 1, when,
+			      h % 50 == 0 ? "change"
+			      : rollup    ? "rollup"
+					  : "flow",
+			      h % 7, services[h % 4], h % 5);
 		if (h % 3 == 0)
 			(void)fprintf(out, ",\"verdict\":\"%s\",\"bytes_out\":%u",
 				      h % 2 == 0 ? "deny" : "allow", h);
+		if (rollup)
+			(void)fprintf(out, ",\"count\":%u", h);
+		else if (h % 50 != 0)
+			(void)fprintf(out, ",\"phase\":\"%s\"", start ? "start" : "end");
 		(void)fprintf(out, "}\n");
+		counted[h % 4] += rollup ? h : 0;
+		begun[h % 4] += !rollup && h % 50 != 0 && start;
 	}
 	assert_int_equal(fclose(out), 0);
 }
@@ -92,7 +106,9 @@ static uint64_t digest(const struct query *q, const struct query_result *r)
 		uint64_t one =
 			g.count ^ (uint64_t)g.first_us ^ hash_u64((uint64_t)g.last_us);
 
-		one ^= hash_u64((uint64_t)g.key[0]) ^ (uint64_t)g.values[0];
+		one ^= hash_u64((uint64_t)g.key[0]);
+		for (size_t k = 0; k <= q->sum_count; k++)
+			one = hash_u64(one ^ (uint64_t)g.values[k]);
 		for (size_t k = 0; k < q->group_count; k++) {
 			const struct str t =
 				strings_text(r->texts, g.key[k + 1] == QUERY_ABSENT
@@ -167,6 +183,48 @@ static void test_sums_and_columns_answer_as_lines_do(void **state)
 	}
 	assert_true(rows > 0 &&
 		    matched > 10000); /* the sums did answer, and not with nothing */
+	store_close(s);
+}
+
+static void test_connections_are_those_begun_and_those_counted(void **state)
+{
+	static struct query q;
+	struct store *s;
+
+	(void)state;
+	memset(begun, 0, sizeof(begun));
+	memset(counted, 0, sizeof(counted));
+	add(1, 0, 600);
+	add(2, 600, 1500);
+	s = open_store(NULL);
+	query_init(&q);
+	assert_true(field_ref_find("service", &q.groups[q.group_count++]));
+	for (unsigned n = 0; n < 3; n++) { /* sums, columns, lines */
+		struct query_result r;
+		uint64_t got[4] = {0};
+
+		q.bucket_us = n == 1 ? 5000000000 : 0;
+		q.plain = n == 2;
+		ask(s, &q, &r);
+		assert_true(n == 1 ? sums_count(r.groups) > 100
+				   : sums_count(r.groups) == 4);
+		for (size_t i = 0; i < sums_count(r.groups); i++) {
+			static const char *const services[] = {"power-apps", "dataverse",
+							       "sql", "m365"};
+			const struct sums_row g = sums_at(r.groups, i);
+			size_t k = 0;
+
+			while (!str_equal(strings_text(r.texts, (uint32_t)g.key[1]),
+					  str_of(services[k])))
+				k++;
+			got[k] += (uint64_t)g.values[0];
+		}
+		for (size_t k = 0; k < 4; k++) {
+			assert_true(counted[k] > 100 && begun[k] > 50);
+			assert_int_equal(got[k], begun[k] + counted[k]);
+		}
+		query_result_finish(&r);
+	}
 	store_close(s);
 }
 
@@ -276,6 +334,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sums_and_columns_answer_as_lines_do,
 						make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_connections_are_those_begun_and_those_counted, make_dir,
+			remove_dir),
 		cmocka_unit_test_setup_teardown(test_a_ledger_that_grows_is_followed,
 						make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/verify_given.h"
+#include "app/trust.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/command.h"
 #include "base/file.h"
 
 #define ANCHORS_BYTES_MAX ((size_t)512 << 20)
 #define PUBLIC_BYTES_MAX  ((size_t)64 << 10)
 
 /* The folder's key when its fingerprint is the given one. */
-static int key_of_fingerprint(const char *command, const char *dir, const char *key,
+static int key_of_fingerprint(const char *command, const char *dir, const char *wanted,
 			      uint8_t ret[SIGN_KEY])
 {
 	char print[FINGERPRINT_LEN + 1], *text = NULL;
@@ -27,13 +29,13 @@ static int key_of_fingerprint(const char *command, const char *dir, const char *
 	if (rc != 0) {
 		(void)fprintf(stderr,
 			      "weir %s: %s: %s; without it the key itself is needed: "
-			      "--key FILE\n",
+			      "a copy of ledger.pub\n",
 			      command, name,
 			      rc == -EBADMSG ? "no public key" : strerrordesc_np(-rc));
 		return EXIT_COULD_NOT;
 	}
 	fingerprint_format(ret, print);
-	if (strcmp(print, key) == 0)
+	if (strcmp(print, wanted) == 0)
 		return EXIT_FINE;
 	(void)fprintf(stderr,
 		      "weir %s: the key in %s is %s, not the one given: this is "
@@ -42,8 +44,8 @@ static int key_of_fingerprint(const char *command, const char *dir, const char *
 	return EXIT_FINDINGS;
 }
 
-int verify_given_key(const char *command, const char *dir, const char *key,
-		     uint8_t ret[SIGN_KEY])
+int trust_read_key(const char *command, const char *dir, const char *key,
+		   uint8_t ret[SIGN_KEY])
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -67,7 +69,7 @@ int verify_given_key(const char *command, const char *dir, const char *key,
 	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
 }
 
-int verify_given_anchors(const char *command, const char *name, struct anchors *ret)
+int trust_read_anchors(const char *command, const char *name, struct anchors *ret)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -84,25 +86,4 @@ int verify_given_anchors(const char *command, const char *name, struct anchors *
 		(void)fprintf(stderr, "weir %s: %s: %s\n", command, name,
 			      strerrordesc_np(-rc));
 	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
-}
-
-static const char *const meanings[FAULT_COUNT] = {
-	[FAULT_CHANGED] = "the line is not the one that was written",
-	[FAULT_MISSING] = "lines are missing",
-	[FAULT_INSERTED] = "a line that was not written here",
-	[FAULT_REORDERED] = "a line that was written at another place",
-	[FAULT_CUT] = "the end is missing",
-	[FAULT_FOREIGN_KEY] = "sealed with a key that no seal before it named",
-	[FAULT_TORN] = "a last line without its end",
-	[FAULT_TAGS] = "the sidecar does not fit; the lines are those that were sealed",
-	[FAULT_EDITED_WITH_TAGS] =
-		"not what was sealed, with its tags: somewhere in these lines",
-	[FAULT_SIGNATURE] = "a seal that its key did not sign",
-	[FAULT_RESIGNED] = "sealed anew: an anchor says otherwise",
-	[FAULT_DAMAGED] = "the segment cannot be read on",
-};
-
-const char *verify_meaning(enum ledger_fault f)
-{
-	return meanings[f];
 }
