@@ -174,14 +174,14 @@ struct str answer_key(const struct report *r, const struct answered *a,
 		      const struct sums_row *row, size_t key, char buf[ANSWER_TEXT_MAX])
 {
 	const int64_t v = row->key[key];
-	enum field_kind kind;
+	enum line_kind kind;
 
 	if (v == QUERY_ABSENT)
 		return STR_NONE;
-	kind = key == 0 ? FIELD_MOMENT : a->o->query.groups[key - 1].kind;
-	if (kind == FIELD_MOMENT)
+	kind = key == 0 ? LINE_TIME : a->o->query.groups[key - 1].kind;
+	if (kind == LINE_TIME)
 		return moment_text(r, v, buf);
-	if (field_is_number(kind))
+	if (kind_is_number(kind))
 		return value_format(kind, v, buf);
 	return strings_text(a->result.texts, (uint32_t)v);
 }

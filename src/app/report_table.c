@@ -281,9 +281,8 @@ size_t report_table(struct report *r, const struct table *t)
 
 struct showing {
 	struct ledger_reader *reader;
-	struct line_reader *lines;
+	struct record_line *lines;
 	int extras[OUT_COLUMNS_MAX];
-	struct line_values values;
 };
 
 static struct str cell_text(const struct report *r, const struct showing *x,
@@ -291,17 +290,18 @@ static struct str cell_text(const struct report *r, const struct showing *x,
 			    char buf[ANSWER_TEXT_MAX])
 {
 	const struct field_ref *f = &o->fields[i];
-	const struct value *v = f->at >= 0          ? &x->values.fields[f->at]
-				: x->extras[i] >= 0 ? &x->values.extras[x->extras[i]]
-						    : NULL;
+	const struct value v = f->at >= 0 ? value_of(x->lines, (unsigned)f->at)
+			       : x->extras[i] >= 0
+				       ? value_of_extra(x->lines, (unsigned)x->extras[i])
+				       : (struct value){0};
 	struct civil t;
 	int n;
 
-	if (v == NULL || !v->set)
+	if (!v.set)
 		return STR_NONE;
-	if (f->kind != FIELD_MOMENT)
-		return v->text;
-	t = zone_local(r->zone, v->number);
+	if (f->kind != LINE_TIME)
+		return v.text;
+	t = zone_local(r->zone, v.number);
 	n = snprintf(buf, ANSWER_TEXT_MAX, "%04d-%02d-%02d %02d:%02d:%02d", t.year,
 		     t.month, t.day, t.hour, t.minute, t.second);
 	return (struct str){buf, n < 0 ? 0 : (size_t)n};
@@ -313,7 +313,7 @@ static void print_line(struct report *r, struct showing *x, const struct query_o
 	struct ledger_line line;
 
 	if (!store_read_line(x->reader, at, &line) ||
-	    !line_read(x->lines, &line, r->d, &x->values)) {
+	    record_line_read(&line, r->d, x->lines) == LINE_UNSOUND) {
 		r->gone++;
 		return;
 	}
@@ -334,7 +334,7 @@ static void print_lines(struct report *r, struct showing *x, const char *title,
 	for (size_t i = 0; i < a->o->field_count; i++) {
 		columns[i] = (struct page_column){a->o->fields[i].name, false};
 		x->extras[i] = a->o->fields[i].at < 0
-				       ? line_reader_add(x->lines, a->o->fields[i].name)
+				       ? line_want(x->lines, a->o->fields[i].name)
 				       : -1;
 	}
 	page_table_begin(r->out, title, columns, a->o->field_count);
@@ -367,7 +367,7 @@ size_t report_lines(struct report *r, const char *title, const char *words, size
 		return 0;
 	}
 	n = a.result.line_count;
-	x->lines = line_reader_create();
+	x->lines = line_for_store();
 	x->reader = n == 0 ? NULL : ledger_reader_open(r->ledger, r->d);
 	if (x->lines == NULL || (n > 0 && x->reader == NULL))
 		r->failed = true;
@@ -377,7 +377,7 @@ size_t report_lines(struct report *r, const char *title, const char *words, size
 	else
 		print_lines(r, x, title, &a);
 	ledger_reader_close(x->reader);
-	line_reader_destroy(x->lines);
+	free(x->lines);
 	free(x);
 	answer_finish(&a);
 	report_queries(r);
