@@ -57,7 +57,7 @@ E2E        ?=
 comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
-PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
+PKGS := libpcap libndpi libmaxminddb libconfig libssl libcrypto libxxhash libmnl libnetfilter_conntrack \
         libseccomp libcap-ng libical libidn2 sqlite3 libzstd
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
@@ -123,7 +123,7 @@ $(B)/%.o: %.c Makefile
 # A unit test links its own folder and those below it: one that needs more is badly layered.
 below = $(filter $(patsubst %,$(B)/lib/%.a,$1 match model base),$(LIBS))
 all_below_engine = $(LIBS)
-testlibs = $(if $(filter engine report app config store import,$1),$(LIBS),$(call below,$1))
+testlibs = $(if $(filter engine report app config store import ship,$1),$(LIBS),$(call below,$1))
 define unit_rule
 $(B)/tests/$1/%: $(B)/tests/unit/$1/%.o $(call testlibs,$1)
 	@mkdir -p $$(@D)

@@ -84,6 +84,7 @@ extern const struct command command_replay;
 extern const struct command command_rules;
 extern const struct command command_run;
 extern const struct command command_seal;
+extern const struct command command_ship;
 extern const struct command command_suggest;
 extern const struct command command_verify;
 

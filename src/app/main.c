@@ -22,7 +22,7 @@ static const struct command *const commands[] = {
 	&command_query,  &command_index, &command_rules,   &command_run,
 	&command_ctl,    &command_off,   &command_import,  &command_export,
 	&command_geo,    &command_diff,  &command_drift,   &command_suggest,
-	&command_verify, &command_seal,  &command_keygen,
+	&command_verify, &command_seal,  &command_keygen,  &command_ship,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
