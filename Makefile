@@ -28,6 +28,7 @@
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
 #   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
 #   make kills      a writer killed KILLS=1000 times: nothing lost, all sealed
+#   make ship-kills  weir ship to an rsyslog killed SHIP_KILLS=20 times: nothing lost
 #   make bench-ledger  sealed events and verified lines a second of one core
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
@@ -51,6 +52,7 @@ RUNS       ?= 100000
 NAMES      ?= 1000000
 MUTATIONS  ?= 100000
 KILLS      ?= 1000
+SHIP_KILLS ?= 20
 NAMES_SEED ?= 1
 E2E        ?=
 
@@ -102,7 +104,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation mutations kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
+        segmentation mutations kills ship-kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -179,6 +181,9 @@ mutations: $(B)/ledger-mutations
 	$< --runs $(MUTATIONS)
 kills: $(B)/ledger-kills
 	$< --runs $(KILLS)
+# Three kills are in `make test`.
+ship-kills: weir
+	SHIP_KILLS=$(SHIP_KILLS) tests/tools/test_ship_rsyslog.py
 # At least 200,000 sealed events and 500,000 verified lines a second of one core.
 bench-ledger: $(B)/bench/ledger
 	$(RM) -r $(B)/bench-ledger
