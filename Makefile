@@ -301,6 +301,7 @@ install: weir
 	cp -r rules/. $(SHARE)/rules/
 	cp -r geo/. $(SHARE)/geo/
 	install -m 0644 scripts/export-tenant.ps1 $(SHARE)/
+	install -m 0755 scripts/upload-logs.py $(SHARE)/
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 clean:

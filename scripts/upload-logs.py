@@ -309,9 +309,10 @@ class Service:
             if attempt == self.options.attempts:
                 raise GaveUp(self.why(status, headers, text))
             asked = retry_after(headers.get("Retry-After"), time.time())
+            if asked is not None and asked > WAIT_MOST_S:
+                raise GaveUp(self.why(status, headers, text) + f"; not before {asked:.0f} s")
             say(f"{self.why(status, headers, text)}; again later")
-            time.sleep(min(WAIT_MOST_S, asked) if asked is not None
-                       else wait * random.uniform(0.5, 1))
+            time.sleep(asked if asked is not None else wait * random.uniform(0.5, 1))
             wait = min(2 * wait, WAIT_MOST_S)
         raise GaveUp("too many attempts")
 
