@@ -174,14 +174,16 @@ static int load_files(struct peer *p)
 static bool expect_name(struct peer *p)
 {
 	const char *host = p->cfg.host;
+	char indication[256]; /* OpenSSL's macro takes no const */
 	struct addr a;
 
+	(void)snprintf(indication, sizeof(indication), "%s", host);
 	SSL_set_hostflags(p->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
 					  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (addr_parse(host, strlen(host), &a))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(p->ssl), host) == 1;
 	return SSL_set1_host(p->ssl, host) == 1 &&
-	       SSL_set_tlsext_host_name(p->ssl, host) == 1;
+	       SSL_set_tlsext_host_name(p->ssl, indication) == 1;
 }
 
 static int start_tls(struct peer *p)

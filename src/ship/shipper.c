@@ -390,7 +390,7 @@ static int finish_once(struct shipper *s)
 
 static int run(struct shipper *s)
 {
-	int rc = 0;
+	int rc;
 
 	while (!is_stopped(s)) {
 		if (s->peer != NULL)
