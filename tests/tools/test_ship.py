@@ -291,6 +291,22 @@ class Ship(unittest.TestCase):
         self.assertEqual(self.sequences(r), list(range(1, 22)))
         self.assertNotIn("ship:", r.messages[0])
 
+    def test_changed(self):
+        """Lines of the same places and numbers, but others: told, and all sent again."""
+        self.write(1, 300)
+        r = self.receiver()
+        self.configure(r.port)
+        self.once()
+        name = os.path.join(self.ledger, "000001.jsonl")
+        with open(name, encoding="ascii") as f:
+            text = f.read()
+        with open(name, "w", encoding="ascii") as f:
+            f.write(text.replace("hello", "HELLO"))
+        del r.messages[:]
+        self.once()
+        self.assertIn("|ship:begun|", r.messages[0])
+        self.assertEqual(self.sequences(r), list(range(1, 301)))
+
     def test_end_lost(self):
         """A power cut took lines that were sent: the segment again, not the ledger."""
         self.write(1, 500)
