@@ -28,6 +28,7 @@
 #   make segmentation  client streams cut, ordered and mixed with decoys at random: RUNS=100000
 #   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
 #   make kills      a writer killed KILLS=1000 times: nothing lost, all sealed
+#   make ship-kills  weir ship to an rsyslog killed SHIP_KILLS=20 times: nothing lost
 #   make bench-ledger  sealed events and verified lines a second of one core
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
@@ -51,13 +52,14 @@ RUNS       ?= 100000
 NAMES      ?= 1000000
 MUTATIONS  ?= 100000
 KILLS      ?= 1000
+SHIP_KILLS ?= 20
 NAMES_SEED ?= 1
 E2E        ?=
 
 comma := ,
 B ?= build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)$(if $(findstring clang,$(CC)),-clang)
 
-PKGS := libpcap libndpi libmaxminddb libconfig libcrypto libxxhash libmnl libnetfilter_conntrack \
+PKGS := libpcap libndpi libmaxminddb libconfig libssl libcrypto libxxhash libmnl libnetfilter_conntrack \
         libseccomp libcap-ng libical libidn2 sqlite3 libzstd
 # Third-party headers are -isystem: our warning level is for our own code.
 DEPINC  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null))
@@ -102,7 +104,7 @@ say = @printf '  %-7s %s\n' $1 $2;
 endif
 
 .PHONY: all weir demo test test-e2e check lint tidy sanitize bench bench-inline bench-names bench-policy names bench-hop bench-guess bench-catalog tags-check bench-geo geo geo-check fuzz fuzz-bar \
-        segmentation mutations kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
+        segmentation mutations kills ship-kills bench-ledger garbage evasion coverage deps install format clean help unit unit-build bench-build replay-build fuzz-replay fuzz-build
 all: weir
 weir: $(B)/weir
 	$(Q)cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
@@ -123,7 +125,7 @@ $(B)/%.o: %.c Makefile
 # A unit test links its own folder and those below it: one that needs more is badly layered.
 below = $(filter $(patsubst %,$(B)/lib/%.a,$1 match model base),$(LIBS))
 all_below_engine = $(LIBS)
-testlibs = $(if $(filter engine report app config store import,$1),$(LIBS),$(call below,$1))
+testlibs = $(if $(filter engine report app config store import ship,$1),$(LIBS),$(call below,$1))
 define unit_rule
 $(B)/tests/$1/%: $(B)/tests/unit/$1/%.o $(call testlibs,$1)
 	@mkdir -p $$(@D)
@@ -179,6 +181,9 @@ mutations: $(B)/ledger-mutations
 	$< --runs $(MUTATIONS)
 kills: $(B)/ledger-kills
 	$< --runs $(KILLS)
+# Three kills are in `make test`.
+ship-kills: weir
+	SHIP_KILLS=$(SHIP_KILLS) tests/tools/test_ship_rsyslog.py
 # At least 200,000 sealed events and 500,000 verified lines a second of one core.
 bench-ledger: $(B)/bench/ledger
 	$(RM) -r $(B)/bench-ledger
@@ -297,6 +302,7 @@ install: weir
 	cp -r geo/. $(SHARE)/geo/
 	install -m 0644 scripts/export-tenant.ps1 $(SHARE)/
 	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 0755 scripts/upload-logs.py $(SHARE)/
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 clean:

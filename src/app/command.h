@@ -87,6 +87,7 @@ extern const struct command command_report;
 extern const struct command command_rules;
 extern const struct command command_run;
 extern const struct command command_seal;
+extern const struct command command_ship;
 extern const struct command command_suggest;
 extern const struct command command_verify;
 

@@ -17,6 +17,7 @@
 #include "record/asim.h"
 #include "record/cef.h"
 #include "record/read.h"
+#include "record/seal.h"
 
 #define FORM_MAX (CEF_LINE_MAX > ASIM_LINE_MAX ? CEF_LINE_MAX : ASIM_LINE_MAX)
 
@@ -24,6 +25,7 @@ struct options {
 	struct common common;
 	const char *ledger, *output;
 	int64_t since_us, until_us; /* from, and up to but not at */
+	uint64_t after;             /* sequence numbers up to it are left out */
 	bool types[LINE_TYPE_COUNT];
 	bool some_types; /* --type was given */
 	bool asim;
@@ -80,8 +82,11 @@ static size_t form(struct exporting *e)
 /* False: the output takes no more. */
 static bool export_line(struct exporting *e, const struct ledger_line *line)
 {
+	uint64_t seq;
 	size_t n;
 
+	if (e->o->after > 0 && line_seq(line->text, &seq) && seq <= e->o->after)
+		return true;
 	switch (record_line_read(line, e->d, &e->line)) {
 	case LINE_READ:
 		break;
@@ -263,6 +268,11 @@ static int take(struct options *o, int letter, const char *arg)
 		break;
 	case 't':
 		return add_types(o, arg);
+	case 'a':
+		if (!parse_u64(str_of(arg), UINT64_MAX, &o->after))
+			return usage_error("export", "--after '%s': no sequence number",
+					   arg);
+		break;
 	case 's':
 	case 'u':
 		if (!parse_moment(arg, letter == 's' ? &o->since_us : &o->until_us))
@@ -291,6 +301,7 @@ int export_forms(const char *word, int argc, char *argv[])
 		{"since", required_argument, NULL, 's'},
 		{"until", required_argument, NULL, 'u'},
 		{"type", required_argument, NULL, 't'},
+		{"after", required_argument, NULL, 'a'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options opts = {.since_us = INT64_MIN, .until_us = INT64_MAX};

@@ -294,6 +294,35 @@ static void check_capture(struct walk *w)
 			   "more than %d interfaces to watch", CAPTURE_WATCHED_MAX);
 }
 
+/* A receiver whose certificate nobody asks for is a surprise, and so is half of a pair. */
+static void check_ship(struct walk *w)
+{
+	static const char *const files[] = {"ca", "cert", "key"};
+	const struct node *ship = root_member(w, "ship");
+	const struct node *n;
+
+	if (ship == NULL || ship->kind != NODE_GROUP)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		n = outline_member(w->o, ship, files[i]);
+		if (n == NULL || w->c->ship.protocol != SHIP_TCP)
+			continue;
+		diag_error(w->d, outline_name_span(w->o, n),
+			   "'%s' has no meaning with tcp, which is sent in clear",
+			   files[i]);
+		diag_remedy(w->d, "protocol = \"tls\";");
+	}
+	if ((w->c->ship.cert == NULL) != (w->c->ship.key == NULL)) {
+		const bool cert = w->c->ship.cert != NULL;
+
+		n = outline_member(w->o, ship, cert ? "cert" : "key");
+		diag_error(w->d, outline_name_span(w->o, n), "'%s' needs the '%s' %s",
+			   cert ? "cert" : "key", cert ? "key" : "cert",
+			   cert ? "that it was made for" : "that it belongs to");
+		diag_remedy(w->d, "cert = \"weir.pem\";  key = \"weir.key\";");
+	}
+}
+
 static void check_nat64(struct walk *w)
 {
 	const struct node *geo = root_member(w, "geo");
@@ -330,6 +359,7 @@ void check_settings(struct walk *w)
 	    (sources != NULL && sources->count > SCHEMA_SOURCES_MAX))
 		return;
 	check_capture(w);
+	check_ship(w);
 	check_nat64(w);
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");

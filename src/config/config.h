@@ -88,9 +88,37 @@ struct capture_cfg {
 	const char *user; /* that the processes run as */
 };
 
-#define CONFIG_SIGNERS_MAX   16
-#define CONFIG_SIGNER_KEY    32 /* Ed25519 */
-#define CONFIG_TAG_FILES_MAX 8  /* files of service tags */
+#define CONFIG_SIGNERS_MAX 16
+#define CONFIG_SIGNER_KEY  32 /* Ed25519 */
+
+enum ship_protocol {
+	SHIP_PROTOCOL_NONE = 0,
+	SHIP_TCP,
+	SHIP_TLS
+};
+
+enum ship_form {
+	SHIP_FORM_NONE = 0,
+	SHIP_CEF,
+	SHIP_JSON
+};
+
+#define SHIP_WINDOW_MIN 100
+#define SHIP_WINDOW_MAX 100000
+
+/* Where `weir ship` sends the ledger's lines. */
+struct ship_cfg {
+	const char *server; /* host name or address; NULL = nowhere */
+	uint32_t port;      /* 0 = the protocol's */
+	enum ship_protocol protocol;
+	enum ship_form format;
+	const char *ca;         /* PEM file; NULL = the system's */
+	const char *cert, *key; /* PEM files; NULL = none */
+	const char *state;      /* file of the saved cursor */
+	uint32_t window;        /* lines */
+};
+
+#define CONFIG_TAG_FILES_MAX 8 /* files of service tags */
 
 struct control_cfg {
 	const char *socket;
@@ -158,6 +186,7 @@ struct config {
 	} identity;
 	struct capture_cfg capture;
 	struct control_cfg control;
+	struct ship_cfg ship;
 	struct {
 		uint32_t max_flows; /* 0 = default */
 		uint32_t max_fragments;

@@ -41,6 +41,9 @@ enum schema_type {
 	SCHEMA_SOURCE,     /* enum capture_source */
 	SCHEMA_VANTAGE,    /* enum vantage */
 	SCHEMA_FAILURE,    /* enum on_failure */
+	SCHEMA_HOST,       /* a host name or an address */
+	SCHEMA_PROTOCOL,   /* enum ship_protocol */
+	SCHEMA_FORM,       /* enum ship_form */
 	SCHEMA_MASK,       /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
 	SCHEMA_PATH,       /* of at most max bytes; need not exist */
 	SCHEMA_INTERFACES, /* a list of at most max names; need not exist */

@@ -11,6 +11,7 @@
 #include "record/sign.h"
 
 #define NAME_MAX_BYTES      63
+#define HOST_MAX_BYTES      253
 #define HOLIDAYS_MAX_BYTES  (1u << 20)
 #define QUANTITY_MAX        32
 #define INTERFACE_MAX_BYTES 15 /* IFNAMSIZ without its NUL */
@@ -737,10 +738,14 @@ static const char *const words_of[SCHEMA_TYPE_COUNT][2] = {
 			    [VANTAGE_OUTSIDE - 1] = "outside"},
 	[SCHEMA_FAILURE] = {[ON_FAILURE_OPEN - 1] = "open",
 			    [ON_FAILURE_CLOSED - 1] = "closed"},
+	[SCHEMA_PROTOCOL] = {[SHIP_TCP - 1] = "tcp", [SHIP_TLS - 1] = "tls"},
+	[SCHEMA_FORM] = {[SHIP_CEF - 1] = "cef", [SHIP_JSON - 1] = "json"},
 };
 
 _Static_assert(sizeof(enum capture_source) == sizeof(int) &&
 		       sizeof(enum on_failure) == sizeof(int) &&
+		       sizeof(enum ship_protocol) == sizeof(int) &&
+		       sizeof(enum ship_form) == sizeof(int) &&
 		       sizeof(enum vantage) == sizeof(int),
 	       "read_word() stores an int");
 
@@ -764,6 +769,23 @@ static void read_word(const struct job *j)
 	near = text_nearest(str_of(j->n->value), words, 2);
 	if (near != NULL)
 		diag_remedy(j->w->d, "%s = \"%s\";", key_of(j->row), near);
+}
+
+static void read_host(const struct job *j)
+{
+	const struct str s = str_of(j->n->value);
+	struct addr a;
+
+	if (!is_kind(j, j->n, NODE_STRING))
+		return;
+	if (s.len <= HOST_MAX_BYTES &&
+	    (addr_parse(s.p, s.len, &a) || str_is_host_name(s))) {
+		store_text(j, j->n->value);
+		return;
+	}
+	diag_error(j->w->d, value_at(j, j->n),
+		   "'%s' is neither a host name nor an IP address", j->n->value);
+	diag_remedy(j->w->d, "%s = \"siem.example.org\";", key_of(j->row));
 }
 
 static void read_mask(const struct job *j)
@@ -795,7 +817,7 @@ static void read_path(const struct job *j)
 		return;
 	if (strlen(name) > (size_t)j->row->max)
 		diag_error(j->w->d, value_at(j, j->n),
-			   "'%s' has %zu bytes: a socket's path has at most %lld", name,
+			   "'%s' has %zu bytes: this path has at most %lld", name,
 			   strlen(name), (long long)j->row->max);
 	else
 		store_text(j, name);
@@ -906,6 +928,9 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_SCORES] = read_scores,
 		[SCHEMA_SOURCE] = read_word,
 		[SCHEMA_FAILURE] = read_word,
+		[SCHEMA_HOST] = read_host,
+		[SCHEMA_PROTOCOL] = read_word,
+		[SCHEMA_FORM] = read_word,
 		[SCHEMA_MASK] = read_mask,
 		[SCHEMA_PATH] = read_path,
 		[SCHEMA_INTERFACES] = read_interfaces,
