@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digits.h"
 #include "base/json.h"
+#include "record/redact.h"
 
 /*
  * A line is written in full first.  Should hostile texts make it outgrow the buffer, it is
@@ -49,6 +50,15 @@ static inline __attribute__((always_inline)) void word(struct line *l, const cha
 {
 	if (w != NULL && w[0] != '\0')
 		json_cstring(&l->j, key, w);
+}
+
+/* Without the parts of a path that may be keys. */
+static void url(struct line *l, const char *key, struct str s)
+{
+	char buf[URL_MAX];
+
+	if (s.len > 0)
+		json_string(&l->j, key, clip(l, redact_url(s, buf)));
 }
 
 static void moment(struct line *l, const char *key, int64_t us)
@@ -313,11 +323,11 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	tls_version(l, "tls_selected", e->tls_selected);
 	text(l, "ja4", e->ja4);
 	quic_version(l, e->quic_version);
-	text(l, "http_method", e->method);
-	text(l, "url", e->url);
+	text(l, "http_method", redact_method(e->method));
+	url(l, "url", e->url);
 	flow_mail(l, e);
 	text(l, "tds_database", e->database);
-	text(l, "endpoint", e->endpoint);
+	url(l, "endpoint", e->endpoint);
 }
 
 static const char *word_of(const struct word_list *w, uint16_t id)
