@@ -710,6 +710,34 @@ size_t form_change(const struct change_event *e, const struct event_origin *o, c
 	return change_line(e, o, &l);
 }
 
+static char *append(char *at, const char *s)
+{
+	const size_t len = strlen(s);
+
+	memcpy(at, s, len);
+	return at + len;
+}
+
+size_t form_add_packets(char tail[FORM_LINE_MAX], size_t len, const char *name,
+			const char *sha256)
+{
+	static const char key[] = ",\"packets\":\"", next[] = "\",\"packets_sha256\":\"";
+	static const char close[] = "\"}\n";
+	const size_t more = sizeof(key) + sizeof(next) + sizeof(close) - 3 +
+			    strlen(name) + strlen(sha256);
+	char *at;
+
+	if (len < 2 || memcmp(tail + len - 2, "}\n", 2) != 0 ||
+	    FORM_LINE_MAX - len < more)
+		return 0;
+	at = append(tail + len - 2, key);
+	at = append(at, name);
+	at = append(at, next);
+	at = append(at, sha256);
+	at = append(at, close);
+	return (size_t)(at - tail);
+}
+
 size_t form_head(uint64_t seq, char buf[FORM_HEAD_MAX])
 {
 	static const char version[] = "{\"v\":1,\"seq\":";
