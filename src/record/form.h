@@ -18,10 +18,10 @@
 
 #include "model/event.h"
 
-#define FORM_LINE_MAX 16384
-#define FORM_HEAD_MAX 40
+#define FORM_LINE_MAX    16384
+#define FORM_HEAD_MAX    40
 #define FORM_PACKETS_MAX 160 /* what form_add_packets() adds */
-#define FORM_VERSION  1
+#define FORM_VERSION     1
 
 /* Write the tail into buf; returns its length, or 0 when it did not fit. */
 size_t form_flow(const struct flow_event *e, const struct event_origin *o, char *buf,

@@ -29,7 +29,7 @@
 #define PACKETS_FOLDER    "packets"
 #define PACKETS_FILES_MAX 65536u               /* more of them, and the oldest go */
 #define PACKETS_SIZE      (UINT64_C(64) << 20) /* of all files, by default */
-#define PACKETS_BYTES_MAX ((size_t)256 << 10)  /* of any file */
+#define PACKETS_BYTES_MAX ((size_t)384 << 10)  /* of any file */
 #define PACKETS_NAME_MAX  32
 #define PACKETS_SHA_LEN   64
 

@@ -99,6 +99,8 @@ const struct field fields[] = {
 	{"start", FIELD_MOMENT, EVENTS},
 	{"end", FIELD_MOMENT, EVENTS},
 	{"end_reason", FIELD_TEXT, EVENTS},
+	{"packets", FIELD_TEXT, EVENTS},
+	{"packets_sha256", FIELD_TEXT, EVENTS},
 	{"signal", FIELD_TEXT, EVENTS | HOURS | RULES | DAYS},
 	{"score", FIELD_NUMBER, EVENTS},
 	{"detail.zone", FIELD_TEXT, LINE},
