@@ -18,6 +18,7 @@
 #include "engine/selfcheck.h"
 #include "match/zone.h"
 #include "record/ledger.h"
+#include "record/packets.h"
 #include "record/sign.h"
 #include "report/summary.h"
 
@@ -352,6 +353,8 @@ static int run_with(struct options *o, const struct generation *g,
 	show.progress = !o->quiet && isatty(STDERR_FILENO) == 1;
 	if (l == NULL || res == NULL || show.summary == NULL)
 		goto out;
+	if (w.dir != NULL)
+		rc.packets = packets_create(w.dir, g->config->ledger.packets_bytes);
 	rc_run = replay_run(&rc, res);
 	if (nothing_read(res, count)) {
 		if (show.progress)
@@ -385,6 +388,7 @@ static int run_with(struct options *o, const struct generation *g,
 out:
 	if (l != NULL)
 		(void)ledger_close(l);
+	packets_destroy(rc.packets);
 	summary_destroy(show.summary);
 	free(res);
 	return code;

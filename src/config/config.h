@@ -166,10 +166,11 @@ struct config {
 		bool dns_events;
 		bool rollup;      /* count allowed connections that are not in scope */
 		const char *keys; /* NULL = "DIR.keys" */
-		uint32_t seal_events; /* a seal after so many lines */
-		int64_t seal_us;      /* and after so much time */
-		int64_t epoch_us;     /* life of a key */
-		int64_t sync_us;      /* between two waits for the disk */
+		uint32_t seal_events;   /* a seal after so many lines */
+		int64_t seal_us;        /* and after so much time */
+		int64_t epoch_us;       /* life of a key */
+		int64_t sync_us;        /* between two waits for the disk */
+		uint64_t packets_bytes; /* of all files of packets */
 	} ledger;
 	struct {
 		bool keep;       /* the passive DNS table over a restart */

@@ -123,6 +123,9 @@ const struct schema_row schema_rows[] = {
 	 "life of a signing key; then the next is named and the old one erased"},
 	{"ledger.sync", SCHEMA_DURATION, 0, SECOND / 100, 3600 * SECOND,
 	 AT(ledger.sync_us), 0, 0, "1s", "time between two waits for the disk"},
+	{"ledger.packets_size", SCHEMA_SIZE, 0, MIB, 1048576 * MIB,
+	 AT(ledger.packets_bytes), 0, 0, "64MiB",
+	 "most that packets kept by lines with capture take; the oldest go"},
 	LATER_KEY("ledger.when_full", SCHEMA_TEXT, "what happens when the disk is full"),
 	LATER_KEY("ledger.anchor", SCHEMA_TEXTS, "where every seal is also sent"),
 

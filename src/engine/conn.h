@@ -23,6 +23,7 @@
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
+#include "engine/trace.h"
 #include "engine/turn.h"
 #include "engine/worker.h"
 #include "flow/head.h"
@@ -73,6 +74,8 @@ struct pending {
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
 	struct facts *facts; /* conn_facts(); NULL = nothing is known */
+	struct trace *trace; /* keep.c; NULL = none */
+	bool untraced;       /* there was no room for one */
 };
 
 struct conn {
@@ -165,6 +168,8 @@ struct worker {
 	struct pool *facts; /* of pendings about which something is known */
 	struct pool *followers;
 	struct pool *chunks;  /* of followers amid a body in chunks */
+	struct pool *traces;  /* of pendings, for lines with `capture` */
+	struct trace *spare;  /* made of a head when they are used up */
 	struct event_key key; /* of the next event */
 	int64_t now_us;       /* time of the next event */
 	struct worker_stats stats;
@@ -412,6 +417,23 @@ void words_ask_no_more(struct worker *w, struct conn *c);
 
 /* nDPI was asked before the client spoke, and a reader of ours knows. */
 void words_need_none(struct worker *w, struct conn *c);
+
+/* ---- keep.c: packets for lines with `capture` ---- */
+
+/* False: out of memory. */
+bool keep_create(struct worker *w);
+void keep_destroy(struct worker *w);
+
+/* A packet of a connection that waits for its verdict. */
+void keep_packet(struct worker *w, const struct flow *fl, const struct conn *c,
+		 struct pending *p, const struct packet *pkt, bool from_client);
+
+/* It waits no more. */
+void keep_no_more(struct worker *w, struct pending *p);
+
+/* What is to be kept, in the worker's memory: absent if no line that answered asks for it. */
+struct str keep_for(struct worker *w, const struct flow *fl, const struct conn *c,
+		    const struct decision *d);
 
 /* ---- inline.c, for the worker ---- */
 

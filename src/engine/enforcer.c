@@ -110,6 +110,28 @@ static void put_line(struct enforcer *e, const char *tail, size_t len)
 	atomic_fetch_add(&e->sh->put, 1);
 }
 
+/* With packets to keep; where there is no room for them the event is written all the same. */
+static void put_flow(struct enforcer *e, const struct event_digest *d, const char *tail,
+		     size_t len)
+{
+	const struct gateway_packets head = {.line_len = (uint32_t)len,
+					     .flow_id = d->flow_id};
+	const size_t all = sizeof(head) + len + d->packets.len;
+	char *at = d->packets.len == 0 || len == 0 ? NULL : ring_reserve(e->events, all);
+
+	if (at == NULL) {
+		if (d->packets.len > 0)
+			atomic_fetch_add(&e->sh->packets_lost, 1);
+		put_line(e, tail, len);
+		return;
+	}
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + sizeof(head), tail, len);
+	memcpy(at + sizeof(head) + len, d->packets.p, d->packets.len);
+	ring_commit(e->events, all);
+	atomic_fetch_add(&e->sh->put, 1);
+}
+
 static void put_rollup(void *arg, const struct rollup_event *r)
 {
 	struct enforcer *e = arg;
@@ -140,7 +162,7 @@ static void put_event(void *arg, const struct event_key *key,
 
 	(void)key;
 	if (!volume_take(e->volume, d))
-		put_line(e, tail, len);
+		put_flow(e, d, tail, len);
 	if (t != SELFCHECK_COUNT) {
 		char line[FORM_LINE_MAX] = "";
 		const struct system_event s = {.time_us = d->time_us,

@@ -60,6 +60,17 @@ struct gateway_stats {
 	uint64_t troubles; /* 1u << enum selfcheck_trouble */
 };
 
+/*
+ * A record of the ring of events is a line's tail, or, its first byte 0, this, the tail and then a
+ * trace (model/trace.h) of which the writer makes a file.
+ */
+struct gateway_packets {
+	uint8_t zero;
+	uint8_t unused[3];
+	uint32_t line_len;
+	uint64_t flow_id;
+};
+
 struct gateway_process {
 	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC of the last sign of life */
 	_Atomic bool ready;
@@ -100,6 +111,8 @@ struct gateway_shared {
 	_Atomic uint64_t written; /* of these, handed to the kernel */
 	_Atomic uint64_t lost;    /* found the ring full, or died with a writer */
 	_Atomic int write_error;  /* 0 or -errno of the ledger */
+	_Atomic uint64_t packets_lost; /* traces that found the ring full */
+	_Atomic uint64_t packets_kept, packets_removed, packets_failed; /* the writer's */
 	_Atomic uint64_t seal_seq;   /* of its last seal; 0 = none yet */
 	_Atomic int64_t seal_us;     /* when that was, since 1970 */
 	_Atomic uint64_t seal_epoch; /* of the key in use */

@@ -30,6 +30,7 @@ static const struct held held[] = {
 	VALUE("ledger.seal_events", ledger.seal_events),
 	VALUE("ledger.epoch", ledger.epoch_us),
 	VALUE("ledger.sync", ledger.sync_us),
+	VALUE("ledger.packets_size", ledger.packets_bytes),
 	VALUE("dns.keep", dns.keep),
 	TEXT("dns.dir", dns.dir),
 	VALUE("dns.save", dns.save_us),

@@ -346,6 +346,8 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
 	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
 		e.host = e.sni;
+	if (phase != PHASE_END)
+		d.packets = keep_for(w, fl, c, &cf->decision);
 	memcpy(d.country, cf->place.country, sizeof(d.country));
 	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};

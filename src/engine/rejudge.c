@@ -19,6 +19,8 @@ static const char *doubt(const struct recorded_flow *f)
 		       "each of them asks for";
 	if (f->url.len > 0 && memchr(f->url.p, '?', f->url.len) != NULL)
 		return "its URL is kept without the values of its query";
+	if (f->url.len > 0 && memchr(f->url.p, '*', f->url.len) != NULL)
+		return "its URL is kept without the parts of its path that may be keys";
 	return NULL;
 }
 

@@ -39,7 +39,8 @@ struct out_record {
 	struct event_key key;
 	bool progress; /* no event: everything up to key has been told */
 	bool end;
-	uint32_t host_len, word_len, signal_len, peer_len, principal_len, tail_len;
+	uint32_t host_len, word_len, signal_len, peer_len, principal_len, packets_len,
+		tail_len;
 	struct event_digest digest;
 };
 
@@ -104,6 +105,22 @@ static void write_event(struct replay *r, const struct event_digest *d, const ch
 		r->cfg->observe(r->cfg->arg, d);
 }
 
+/* The packets go first: what the event names is there. */
+static void write_flow(struct replay *r, const struct event_digest *d, const char *tail,
+		       size_t len)
+{
+	char line[FORM_LINE_MAX];
+
+	if (d->packets.len == 0 || r->cfg->packets == NULL || len > sizeof(line) ||
+	    r->result->write_error != 0) {
+		write_event(r, d, tail, len);
+		return;
+	}
+	memcpy(line, tail, len);
+	len = packets_keep_of(r->cfg->packets, d->flow_id, d->packets, line, len);
+	write_event(r, d, line, len);
+}
+
 static void write_system(struct replay *r, int64_t time_us, const char *what,
 			 const char *message, const struct event_counter *counters,
 			 size_t n)
@@ -147,7 +164,7 @@ static void take_event(struct replay *r, const struct event_digest *d, const cha
 
 	volume_tick(r->volume, d->time_us, &names, write_rollup, r);
 	if (!volume_take(r->volume, d))
-		write_event(r, d, tail, len);
+		write_flow(r, d, tail, len);
 	else if (r->cfg->observe != NULL)
 		r->cfg->observe(r->cfg->arg, d);
 	t = selfcheck_look(&r->check, d);
@@ -464,10 +481,11 @@ static void put_shared(void *arg, const struct event_key *key,
 				 .signal_len = (uint32_t)d->signal.len,
 				 .peer_len = (uint32_t)d->peer.len,
 				 .principal_len = (uint32_t)d->principal.len,
+				 .packets_len = (uint32_t)d->packets.len,
 				 .tail_len = (uint32_t)len,
 				 .digest = *d};
 	size_t all = sizeof(rec) + d->host.len + d->word.len + d->signal.len +
-		     d->peer.len + d->principal.len + len;
+		     d->peer.len + d->principal.len + d->packets.len + len;
 	unsigned tries = 0;
 	char *at;
 
@@ -479,6 +497,7 @@ static void put_shared(void *arg, const struct event_key *key,
 	at = append(at, d->signal);
 	at = append(at, d->peer);
 	at = append(at, d->principal);
+	at = append(at, d->packets);
 	(void)append(at, (struct str){tail, len});
 	ring_commit(l->out, all);
 }
@@ -594,6 +613,8 @@ static void write_record(struct replay *r, const struct out_record *rec)
 	d.principal =
 		(struct str){rec->principal_len == 0 ? NULL : at, rec->principal_len};
 	at += rec->principal_len;
+	d.packets = (struct str){rec->packets_len == 0 ? NULL : at, rec->packets_len};
+	at += rec->packets_len;
 	take_event(r, &d, at, rec->tail_len);
 }
 
@@ -706,6 +727,23 @@ static void write_old_feed(void *arg, const struct tag_feed *feed, const char *t
 	write_system(r, r->result->clock_us, "feed_old", text, NULL, 0);
 }
 
+static void count_packets(const struct replay *r, struct event_counter *counters,
+			  size_t *n)
+{
+	const struct worker_stats *st = &r->result->stats;
+	struct packets_stats p = {0};
+
+	if (r->cfg->packets != NULL)
+		packets_stats(r->cfg->packets, &p);
+	counters[(*n)++] = (struct event_counter){"packet_files_wanted", st->keeps};
+	counters[(*n)++] =
+		(struct event_counter){"packet_files_synthesised", st->keeps_synthesised};
+	counters[(*n)++] = (struct event_counter){"packet_files_empty", st->keeps_empty};
+	counters[(*n)++] = (struct event_counter){"packet_files_kept", p.kept};
+	counters[(*n)++] = (struct event_counter){"packet_files_removed", p.removed};
+	counters[(*n)++] = (struct event_counter){"packet_files_failed", p.failed};
+}
+
 static void write_end(struct replay *r)
 {
 	const struct replay_result *res = r->result;
@@ -760,6 +798,8 @@ static void write_end(struct replay *r)
 	COUNT("followers_refused", st->followers_refused);
 	COUNT("sources_suspected", st->sources_suspected);
 	COUNT("denied_at_edges", st->denied_at_edges);
+	if (st->keeps > 0)
+		count_packets(r, counters, &n);
 	COUNT("guesses", st->guesses);
 	COUNT("guesses_answered", st->guesses_answered);
 	COUNT("guesses_displaced", st->guesses_displaced);

@@ -19,6 +19,7 @@
 #include "engine/generation.h"
 #include "engine/worker.h"
 #include "record/ledger.h"
+#include "record/packets.h"
 
 #define REPLAY_WORKERS_MAX 64
 #define REPLAY_DAMAGED_MAX 16
@@ -33,7 +34,8 @@ struct replay_cfg {
 	size_t dnstap_count;       /* at most DNSTAP_LOGS_MAX */
 	unsigned workers;          /* 1 .. REPLAY_WORKERS_MAX */
 	bool ndpi;
-	struct ledger *ledger; /* where events go; borrowed */
+	struct ledger *ledger;   /* where events go; borrowed */
+	struct packets *packets; /* where packets go; borrowed; NULL = nowhere */
 	/* Called for every event in order, after it was written; may be NULL. */
 	void (*observe)(void *arg, const struct event_digest *d);
 	/* Called now and then from the reading thread; may be NULL. */

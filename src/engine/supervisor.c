@@ -876,6 +876,9 @@ static void tell_losses(struct supervisor *s)
 	if (s->announced)
 		mark_touch(s);
 	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
+	tell_loss(s, "packets",
+		  atomic_load(&s->sh->packets_lost) + atomic_load(&s->sh->packets_failed),
+		  &s->packets_lost_told, from);
 	if (!supervisor_read_stats(s, &st))
 		return;
 	tell_loss(s, "queue", st.queue.queue_dropped + st.queue.user_dropped,

@@ -97,6 +97,7 @@ struct supervisor {
 	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
 	bool rules_were_gone;        /* after the death of the last run */
 	uint64_t lost_told;          /* of sh->lost */
+	uint64_t packets_lost_told;  /* of sh->packets_lost and packets_failed */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
 	uint64_t full_told, unread_told; /* of the queue's counters */

@@ -92,6 +92,8 @@ static bool create_parts(struct worker *w)
 	w->chunks = pool_create(sizeof(struct chunks), pendings / CHUNKS_SHARE + 1);
 	if (words_wanted(w))
 		w->guesses = words_create(w);
+	if (!keep_create(w))
+		return false;
 	if (w->cfg.inline_cfg != NULL &&
 	    (w->inl = inline_create(w->cfg.inline_cfg)) == NULL)
 		return false;
@@ -125,6 +127,7 @@ void worker_destroy(struct worker *w)
 		return;
 	guesses_destroy(w->guesses);
 	inline_destroy(w->inl);
+	keep_destroy(w);
 	pool_destroy(w->chunks);
 	pool_destroy(w->followers);
 	pool_destroy(w->facts);
@@ -526,6 +529,7 @@ void conn_release(struct worker *w, struct conn *c)
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
 	conn_forget_facts(w, p);
+	keep_no_more(w, p);
 	pool_put(w->pendings, p);
 	c->pending = POOL_NONE;
 }
@@ -907,6 +911,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
+		keep_packet(w, fl, c, p, pkt, from_client);
 		if (from_client)
 			rival_note_ttl(fl, c, pkt);
 		if (pkt->ip_proto == IP_PROTO_TCP) {

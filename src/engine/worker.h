@@ -106,6 +106,11 @@ struct worker_stats {
 	uint64_t followers_refused;
 	uint64_t sources_suspected; /* of being shared */
 	uint64_t denied_at_edges;   /* of the hours of lines with `cut` */
+	/* of lines with `capture`: connections of which packets were to be kept, of these ... */
+	uint64_t keeps;
+	uint64_t
+		keeps_synthesised; /* ... as segments made of the head, for want of room */
+	uint64_t keeps_empty;      /* ... without any packet that was held */
 };
 void worker_stats(const struct worker *w, struct worker_stats *ret);
 struct witness *worker_witness(const struct worker *w); /* the worker's own */

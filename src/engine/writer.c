@@ -18,6 +18,7 @@
 #include "engine/gateway.h"
 #include "record/keys.h"
 #include "record/ledger.h"
+#include "record/packets.h"
 
 #define IDLE_US   20000
 #define QUIET_US  100000 /* after half a second without a line */
@@ -31,9 +32,14 @@ struct writer {
 	struct gateway_shared *sh;
 	struct ring *events, *notes;
 	struct ledger *ledger;
+	struct packets *packets;
+	char line
+		[FORM_LINE_MAX]; /* with the name of its packets; waits if line_len > 0 */
+	size_t line_len;
 	int error; /* of the ledger; 0 = fine */
 	int64_t retry_us, sync_us, look_us;
 	int64_t sync_every_us;
+	struct packets_stats packets_before; /* of writers before this one */
 	uint64_t looked; /* sh->taken when the segment was last known to be there */
 	bool dirty;
 	uint64_t faults;     /* told of the rings */
@@ -65,6 +71,49 @@ static void note_error(struct writer *w, int rc, int64_t now)
 	atomic_store(&w->sh->write_error, rc);
 }
 
+/*
+ * The line of a record with packets, which go into a file first.  What another process wrote: each
+ * length is looked at once.  False: it is none.
+ */
+static bool open_packets(struct writer *w, const void *record, size_t len)
+{
+	struct gateway_packets head;
+	const char *tail = (const char *)record + sizeof(head);
+	struct packets_stats st;
+	struct str trace;
+
+	if (len < sizeof(head))
+		return false;
+	memcpy(&head, record, sizeof(head));
+	if (head.line_len == 0 || head.line_len > sizeof(w->line) ||
+	    head.line_len > len - sizeof(head))
+		return false;
+	memcpy(w->line, tail, head.line_len);
+	trace = (struct str){tail + head.line_len, len - sizeof(head) - head.line_len};
+	w->line_len =
+		packets_keep_of(w->packets, head.flow_id, trace, w->line, head.line_len);
+	packets_stats(w->packets, &st);
+	atomic_store(&w->sh->packets_kept, w->packets_before.kept + st.kept);
+	atomic_store(&w->sh->packets_removed, w->packets_before.removed + st.removed);
+	atomic_store(&w->sh->packets_failed, w->packets_before.failed + st.failed);
+	return true;
+}
+
+/* One record of the ring of events; its packets are kept once, however often the line waits. */
+static int append(struct writer *w, const char *record, size_t len)
+{
+	int rc;
+
+	if (len == 0 || record[0] != '\0')
+		return ledger_append(w->ledger, record, len);
+	if (w->line_len == 0 && !open_packets(w, record, len))
+		return ledger_append(w->ledger, record, len); /* refused there */
+	rc = ledger_append(w->ledger, w->line, w->line_len);
+	if (rc == 0)
+		w->line_len = 0;
+	return rc;
+}
+
 /* Lines of one ring; false: the ledger takes no more. */
 static bool take(struct writer *w, struct ring *r, unsigned *count, int64_t now)
 {
@@ -72,9 +121,11 @@ static bool take(struct writer *w, struct ring *r, unsigned *count, int64_t now)
 	size_t len;
 
 	while (*count < BURST && (line = ring_peek(r, &len)) != NULL) {
-		int rc = ledger_append(w->ledger, line, len);
+		int rc = append(w, line, len);
 
-		if (rc != 0) {
+		if (rc == -EINVAL) { /* no line: whoever wrote it is not believed */
+			atomic_fetch_add(&w->sh->lost, 1);
+		} else if (rc != 0) {
 			note_error(w, rc, now);
 			return false;
 		}
@@ -266,6 +317,13 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 	w.dns_dir = !c->dns.keep ? NULL : c->dns.dir != NULL ? c->dns.dir : c->ledger.dir;
 	w.dns_fd = rings->dns_fd;
 	w.dns_us = c->dns.save_us;
+	w.packets = packets_create(c->ledger.dir, c->ledger.packets_bytes);
+	if (w.packets == NULL)
+		return 3;
+	w.packets_before =
+		(struct packets_stats){.kept = atomic_load(&sh->packets_kept),
+				       .removed = atomic_load(&sh->packets_removed),
+				       .failed = atomic_load(&sh->packets_failed)};
 	count_lost(sh);
 	w.looked = atomic_load(&sh->taken);
 	atomic_store(&sh->writer.ready, true);

@@ -224,6 +224,7 @@ struct event_digest {
 		word; /* what the service's row lists: environment, organization, ... */
 	struct str signal; /* EVENT_SIGNAL: its name */
 	struct str peer;   /* EVENT_SIGNAL: host, else address */
+	struct str packets; /* EVENT_FLOW: to be kept (model/trace.h); absent: none */
 };
 
 #endif /* MODEL_EVENT_H */

@@ -172,6 +172,7 @@ struct rule {
 	enum action action;
 	bool report_only;
 	bool cut; /* ends connections in being at the edges of its hours */
+	bool capture; /* keeps packets of the connections that it answers */
 	struct condition *conditions;
 
 	struct str label, owner, reason, ticket, note;
@@ -351,6 +352,7 @@ struct ast {
 	struct expect *expects, **expects_end;
 	struct zone_ref *zones;
 	uint32_t rule_count;
+	bool captures; /* some rule does */
 	size_t item_count;
 };
 

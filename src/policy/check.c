@@ -125,6 +125,18 @@ static void check_trials(const struct ast *a, int64_t now_us, struct diag *d)
 	}
 }
 
+/* A line about everything that keeps packets of it: payload of everybody. */
+static void check_capture(const struct rule *r, struct diag *d)
+{
+	if (!r->capture || r->gate == GATE_UNDECIDABLE ||
+	    (r->conditions != NULL && r->gate != GATE_DEFAULT))
+		return;
+	diag_add(d, DIAG_WARNING, r->at, "capture-all",
+		 "keeps the first packets, payload too, of every connection that comes "
+		 "here");
+	diag_remedy(d, "a line of its own for what is to be kept, with capture");
+}
+
 void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag *d)
 {
 	check_shadowed(a, d);
@@ -132,6 +144,9 @@ void policy_check(const struct ast *a, const struct policy_cfg *cfg, struct diag
 	check_lists(a, d);
 	check_lines(a, d);
 	check_egress(a, d);
+	for (size_t g = 0; a->captures && g < GATE_COUNT; g++)
+		for (const struct rule *r = a->gates[g].rules; r != NULL; r = r->next)
+			check_capture(r, d);
 	if (a->vocabulary->users.count > 0)
 		check_users(a, &a->vocabulary->users, d);
 	for (size_t g = 0; g < GATE_COUNT && cfg->now_us != 0; g++)

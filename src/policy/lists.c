@@ -368,11 +368,13 @@ static bool read_notes(struct parser *ps, struct rule *r)
 	while (peek(ps)->type != TOKEN_END) {
 		enum attribute a = attribute_find(peek(ps));
 
-		if (a != ATTRIBUTE_LABEL && a != ATTRIBUTE_NOTE) {
+		if (a != ATTRIBUTE_LABEL && a != ATTRIBUTE_NOTE &&
+		    a != ATTRIBUTE_CAPTURE) {
 			complain(ps, peek(ps),
-				 "\"%.*s\": only label and note may follow an endpoint",
+				 "\"%.*s\": only capture, label and note may follow an "
+				 "endpoint",
 				 SHOWN(peek(ps)->text));
-			diag_remedy(ps->d, "label \"TEXT\" or note \"TEXT\"");
+			diag_remedy(ps->d, "capture, label \"TEXT\" or note \"TEXT\"");
 			return false;
 		}
 		if (!attribute_read(ps, r, a, &seen))
@@ -402,6 +404,7 @@ static bool read_line(struct parser *ps, struct endpoint_list *l)
 	r->from = l->from;
 	r->text = parser_line(ps, t);
 	r->number = ++ps->ast->rule_count;
+	ps->ast->captures = ps->ast->captures || r->capture;
 	if (l->last == NULL)
 		l->rules = r;
 	else

@@ -202,6 +202,18 @@ uint32_t policy_rule_score(const struct policy *p, uint32_t rule)
 	return r == NULL ? 0 : r->score;
 }
 
+bool policy_captures(const struct policy *p)
+{
+	return p->ast.captures;
+}
+
+bool policy_rule_captures(const struct policy *p, uint32_t rule)
+{
+	const struct rule *r = p->ast.captures ? rule_at(p, rule) : NULL;
+
+	return r != NULL && r->capture;
+}
+
 bool policy_has_rules(const struct policy *p)
 {
 	return p->program.asks_name;

@@ -158,6 +158,7 @@ struct rule *rule_new(struct parser *ps, const struct token *t);
 enum attribute {
 	ATTRIBUTE_REPORT_ONLY = 0,
 	ATTRIBUTE_CUT,
+	ATTRIBUTE_CAPTURE,
 	ATTRIBUTE_LABEL,
 	ATTRIBUTE_SCORE,
 	ATTRIBUTE_SKIP,

@@ -135,6 +135,10 @@ struct str policy_bound_environment(const struct policy *p,
 /* Does any line ask about the name at all? (else early answers are final) */
 bool policy_has_rules(const struct policy *p);
 
+/* Has some line `capture`?  Has this one? */
+bool policy_captures(const struct policy *p);
+bool policy_rule_captures(const struct policy *p, uint32_t rule);
+
 /*
  * What one list says of one endpoint as a maker would write it; each star in it is a part
  * that is not known.  Lists count from 1, in the order of the files; of another number:

@@ -221,6 +221,8 @@ static void put_attributes(struct printer *p, const struct rule *r)
 		puts_at(p, "  report-only");
 	if (r->cut)
 		puts_at(p, "  cut");
+	if (r->capture)
+		puts_at(p, "  capture");
 	put_text(p, "label", r->label, true);
 	if (r->has_score) {
 		(void)snprintf(number, sizeof(number), "  score %u", (unsigned)r->score);

@@ -14,6 +14,7 @@
 const char *const attribute_words[ATTRIBUTE_COUNT] = {
 	[ATTRIBUTE_REPORT_ONLY] = "report-only",
 	[ATTRIBUTE_CUT] = "cut",
+	[ATTRIBUTE_CAPTURE] = "capture",
 	[ATTRIBUTE_LABEL] = "label",
 	[ATTRIBUTE_SCORE] = "score",
 	[ATTRIBUTE_SKIP] = "skip",
@@ -313,6 +314,9 @@ bool attribute_read(struct parser *ps, struct rule *r, enum attribute a, unsigne
 	case ATTRIBUTE_CUT:
 		r->cut = true;
 		return true;
+	case ATTRIBUTE_CAPTURE:
+		r->capture = true;
+		return true;
 	case ATTRIBUTE_LABEL:
 		return read_text(ps, a, &r->label);
 	case ATTRIBUTE_SCORE:
@@ -561,6 +565,11 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 		diag_remedy(ps->d, "the line without \"report-only\"");
 		return false;
 	}
+	if (r->capture && ps->gate == GATE_EXCEPTIONS) {
+		diag_error(ps->d, r->at, "an exception decides nothing: it cannot capture");
+		diag_remedy(ps->d, "capture on the line that decides then, or an alert with it");
+		return false;
+	}
 	if (r->has_score && r->action != ACTION_ALERT) {
 		diag_error(ps->d, r->at, "only alert lines have a score");
 		diag_remedy(ps->d, "alert .. score NUMBER, or the line without it");
@@ -687,6 +696,7 @@ bool parse_rule(struct parser *ps)
 		return false;
 	r->text = parser_line(ps, t);
 	r->number = ++ps->ast->rule_count;
+	ps->ast->captures = ps->ast->captures || r->capture;
 	*g->rules_end = r;
 	g->rules_end = &r->next;
 	g->count++;

@@ -107,6 +107,8 @@
 	K(GATE, "WeirGate", NULL, 4000)                       \
 	K(DATA_GROUP, "WeirDataGroup", NULL, 4000)            \
 	K(END_REASON, "WeirEndReason", NULL, 4000)            \
+	K(PACKETS, "WeirPackets", NULL, 4000)                 \
+	K(PACKETS_SHA256, "WeirPacketsSha256", NULL, 4000)    \
 	K(ENDS, "WeirEnds", NULL, 4000)                       \
 	K(DETAIL, "WeirDetail", NULL, 4000)                   \
 	K(INCIDENT_ID, "WeirIncidentId", NULL, 4000)          \

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digits.h"
 #include "base/json.h"
+#include "record/redact.h"
 
 /*
  * A line is written in full first.  Should hostile texts make it outgrow the buffer, it is
@@ -49,6 +50,15 @@ static inline __attribute__((always_inline)) void word(struct line *l, const cha
 {
 	if (w != NULL && w[0] != '\0')
 		json_cstring(&l->j, key, w);
+}
+
+/* Without the parts of a path that may be keys. */
+static void url(struct line *l, const char *key, struct str s)
+{
+	char buf[URL_MAX];
+
+	if (s.len > 0)
+		json_string(&l->j, key, clip(l, redact_url(s, buf)));
 }
 
 static void moment(struct line *l, const char *key, int64_t us)
@@ -313,11 +323,11 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	tls_version(l, "tls_selected", e->tls_selected);
 	text(l, "ja4", e->ja4);
 	quic_version(l, e->quic_version);
-	text(l, "http_method", e->method);
-	text(l, "url", e->url);
+	text(l, "http_method", redact_method(e->method));
+	url(l, "url", e->url);
 	flow_mail(l, e);
 	text(l, "tds_database", e->database);
-	text(l, "endpoint", e->endpoint);
+	url(l, "endpoint", e->endpoint);
 }
 
 static const char *word_of(const struct word_list *w, uint16_t id)
@@ -698,6 +708,34 @@ size_t form_change(const struct change_event *e, const struct event_origin *o, c
 		return n;
 	line_begin(&l, buf, size, CUT_TEXT);
 	return change_line(e, o, &l);
+}
+
+static char *append(char *at, const char *s)
+{
+	const size_t len = strlen(s);
+
+	memcpy(at, s, len);
+	return at + len;
+}
+
+size_t form_add_packets(char tail[FORM_LINE_MAX], size_t len, const char *name,
+			const char *sha256)
+{
+	static const char key[] = ",\"packets\":\"", next[] = "\",\"packets_sha256\":\"";
+	static const char close[] = "\"}\n";
+	const size_t more = sizeof(key) + sizeof(next) + sizeof(close) - 3 +
+			    strlen(name) + strlen(sha256);
+	char *at;
+
+	if (len < 2 || memcmp(tail + len - 2, "}\n", 2) != 0 ||
+	    FORM_LINE_MAX - len < more)
+		return 0;
+	at = append(tail + len - 2, key);
+	at = append(at, name);
+	at = append(at, next);
+	at = append(at, sha256);
+	at = append(at, close);
+	return (size_t)(at - tail);
 }
 
 size_t form_head(uint64_t seq, char buf[FORM_HEAD_MAX])

@@ -149,6 +149,8 @@ enum line_kind {
 	X(START, "start", TIME)                       \
 	X(END, "end", TIME)                           \
 	X(END_REASON, "end_reason", TEXT)             \
+	X(PACKETS, "packets", TEXT)                   \
+	X(PACKETS_SHA256, "packets_sha256", TEXT)     \
 	X(SCORE, "score", NUMBER)                     \
 	X(DETAIL, "detail", OBJECT)                   \
 	X(MESSAGE, "message", TEXT)                   \
