@@ -281,6 +281,8 @@ static int prepare_ledger(const struct supervisor *s)
 		 chown(c->ledger.dir, pw->pw_uid, pw->pw_gid) != 0)
 		log_warning("%s: cannot give it to user '%s': %s", c->ledger.dir,
 			    c->capture.user, strerrordesc_np(errno));
+	if (made || s->sh == NULL)
+		readers_let_in(c->ledger.dir, c->control.readers);
 	return 0;
 }
 

@@ -163,6 +163,14 @@ typedef void guard_tell(void *arg, const char *text);
 /* What an operator should know; how many. */
 unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
 
+/* ---- readers.c ---- */
+
+/*
+ * The group that may look at the gateway may read the ledger in `dir`, too, and what is made in it
+ * later; keys stand elsewhere.  Nothing without such a group; trouble is said in the log.
+ */
+void readers_let_in(const char *dir, const char *group);
+
 /* ---- resolvers.c ---- */
 
 /* Listen where resolvers write their logs to.  0, and so without dns.log; or -errno, said. */
