@@ -47,6 +47,7 @@ static struct config *create(struct diag *d)
 	c->ledger.seal_us = 10000000;
 	c->ledger.epoch_us = 3600000000;
 	c->ledger.sync_us = 1000000;
+	c->ledger.compress = true;
 	c->limits.hold_flow = 32;
 	c->limits.hold_source = 2048;
 	c->limits.hold_total = 16384;
