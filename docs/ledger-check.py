@@ -25,7 +25,7 @@ def check(line, event, key):
     return (event["key"] == "-".join(finger[i:i + 4] for i in range(0, 32, 4)) and
             signed(key, b"weir-seal-1\n" + line[:line.rindex(b',"signature":')], bytes.fromhex(event["signature"])))
 
-names = {re.sub(r"\.zst$", "", n): n for n in sorted(glob.glob(f"{folder}/??????*.jsonl*"), reverse=True)}
+names = {re.sub(r"\.zst$", "", n): n for n in sorted(glob.glob(f"{folder}/[0-9]*.jsonl*"), reverse=True)}
 
 def text(name):
     data = open(names[name], "rb").read()

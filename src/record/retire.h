@@ -30,7 +30,7 @@ int retire_open(int dir_fd, uint32_t number, struct retire **ret)
  * Read on, at most RETIRE_STEP_BYTES.  1: there is more; 0: it is read; -EBADMSG: it cannot be
  * read to its end, or holds no seal, and should stay: it is evidence of that.
  */
-#define RETIRE_STEP_BYTES (512u * 1024)
+#define RETIRE_STEP_BYTES ((size_t)512 << 10)
 int retire_step(struct retire *r) __attribute__((warn_unused_result));
 
 /* What the tombstone says; once retire_step() returned 0. */

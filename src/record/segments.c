@@ -40,30 +40,28 @@ static uint32_t number_of(const char *name)
 	return (uint32_t)n;
 }
 
-/* The folder's entries, from the first; closedir() is the caller's.  0 or -errno. */
-static int open_entries(int dir_fd, DIR **ret)
+/* The folder's entries, from the first; closedir() is the caller's.  NULL: errno says why. */
+static DIR *open_entries(int dir_fd)
 {
-	int rc, fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const int error = errno;
 
-	if (fd < 0)
-		return -errno;
-	*ret = fdopendir(fd);
-	if (*ret != NULL)
-		return 0;
-	rc = -errno;
-	(void)close(fd);
-	return rc;
+	if (fd >= 0 && d == NULL)
+		(void)close(fd);
+	errno = error;
+	return d;
 }
 
 /* The lowest number above `after` and the highest of all; 0 = there is none. */
 static int scan(int dir_fd, uint32_t after, uint32_t *ret_next, uint32_t *ret_last)
 {
 	struct dirent *e;
-	DIR *d;
-	int rc = open_entries(dir_fd, &d);
+	DIR *d = open_entries(dir_fd);
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (d == NULL)
+		return -errno;
 	/* readdir() shares nothing here: the stream is this function's own. */
 	*ret_next = *ret_last = 0;
 	errno = 0;
@@ -98,11 +96,11 @@ int segments_bytes(int dir_fd, uint64_t *ret)
 {
 	struct dirent *e;
 	uint64_t sum = 0;
-	DIR *d;
-	int rc = open_entries(dir_fd, &d);
+	DIR *d = open_entries(dir_fd);
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (d == NULL)
+		return -errno;
 	errno = 0;
 	while ((e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe)
 		struct stat st;
