@@ -9,7 +9,7 @@ build="gcc libc6-dev make pkg-config libpcap-dev libndpi-dev libmaxminddb-dev li
 test="$build git libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev
       shellcheck codespell mandoc python3-minimal python3 binutils libmaxmind-db-writer-perl
       curl xz-utils zstd openssl rsyslog rsyslog-openssl"
-e2e="$build python3 iproute2 procps iptables nftables conntrack ethtool tcpdump curl openssl
+e2e="$build python3 iproute2 procps iptables nftables conntrack ethtool tcpdump curl openssl zstd
      nginx-light dnsmasq-base unbound bind9-dnsutils ngtcp2-client ngtcp2-server chromium"
 bench="$build python3 libndpi-bin valgrind"
 geo="tor-geoipdb"

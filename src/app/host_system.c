@@ -15,13 +15,14 @@
 #include "app/host.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/lines.h"
+#include "record/seal.h"
 #include "record/segments.h"
 
-#define DAY_US       (INT64_C(86400) * 1000000)
-#define HOUR_US      (INT64_C(3600) * 1000000)
-#define DAYS_LEAST   30 /* that the disk should last */
-#define END_BYTES    65536
-#define SEGMENTS_MAX 1000000
+#define DAY_US     (INT64_C(86400) * 1000000)
+#define HOUR_US    (INT64_C(3600) * 1000000)
+#define DAYS_LEAST 30 /* that the disk should last */
+#define END_BYTES  65536
 
 /* ---- clock ------------------------------------------------------------------------------- */
 
@@ -52,8 +53,8 @@ static void check_clock(struct host *h)
 
 /* ---- disk -------------------------------------------------------------------------------- */
 
-/* The first, or the last, "time" in a piece of a segment. */
-static bool time_in(const char *text, bool last, int64_t *ret)
+/* The last "time" in a piece of a segment. */
+static bool last_time_in(const char *text, int64_t *ret)
 {
 	static const char key[] = "\"time\":\"";
 	bool found = false;
@@ -62,13 +63,25 @@ static bool time_in(const char *text, bool last, int64_t *ret)
 		const char *from = at + sizeof(key) - 1;
 
 		found = clock_parse_rfc3339(from, strcspn(from, "\""), ret) || found;
-		if (found && !last)
-			return true;
 	}
 	return found;
 }
 
-static bool time_of_segment(int dir, uint32_t number, bool last, int64_t *ret)
+/* Of a closed segment, which may be compressed: the time of its first line. */
+static bool time_of_first(int dir, uint32_t number, int64_t *ret)
+{
+	struct lines *l;
+	struct str line;
+	bool found;
+
+	if (lines_open(dir, number, &l) != 0)
+		return false;
+	found = lines_next(l, &line) == LINES_LINE && line_time(line, ret);
+	lines_close(l);
+	return found;
+}
+
+static bool time_of_last(int dir, uint32_t number, int64_t *ret)
 {
 	char name[SEGMENT_NAME_MAX], *buf = malloc(END_BYTES + 1);
 	struct stat st;
@@ -80,9 +93,9 @@ static bool time_of_segment(int dir, uint32_t number, bool last, int64_t *ret)
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd >= 0 && buf != NULL && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		n = pread(fd, buf, END_BYTES,
-			  last && st.st_size > END_BYTES ? st.st_size - END_BYTES : 0);
+			  st.st_size > END_BYTES ? st.st_size - END_BYTES : 0);
 		buf[n > 0 ? n : 0] = '\0';
-		found = time_in(buf, last, ret);
+		found = last_time_in(buf, ret);
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -98,18 +111,10 @@ static bool measure(int dir, uint64_t *ret_bytes, int64_t *ret_us)
 
 	*ret_bytes = 0;
 	if (segments_after(dir, 0, &first) != 0 || segments_last(dir, &last) != 0 ||
-	    last - first > SEGMENTS_MAX)
+	    segments_bytes(dir, ret_bytes) != 0)
 		return false;
-	for (uint32_t n = first; n != 0 && n <= last; n++) {
-		char name[SEGMENT_NAME_MAX];
-		struct stat st;
-
-		segment_name(n, "jsonl", name);
-		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			*ret_bytes += (uint64_t)st.st_size;
-	}
-	if (first == 0 || !time_of_segment(dir, first, false, &from) ||
-	    !time_of_segment(dir, last, true, &to) || to - from < HOUR_US)
+	if (first == 0 || !time_of_first(dir, first, &from) ||
+	    !time_of_last(dir, last, &to) || to - from < HOUR_US)
 		return false;
 	*ret_us = to - from;
 	return true;

@@ -170,6 +170,9 @@ struct config {
 		int64_t seal_us;        /* and after so much time */
 		int64_t epoch_us;       /* life of a key */
 		int64_t sync_us;        /* between two waits for the disk */
+		bool compress;          /* closed segments */
+		int64_t keep_us;        /* these; 0 = for ever */
+		uint64_t keep_bytes;    /* of all segments; 0 = any */
 		uint64_t packets_bytes; /* of all files of packets */
 	} ledger;
 	struct {

@@ -52,6 +52,7 @@ static struct config *create(struct diag *d)
 				    .state = "/var/lib/weir-ship/cursor",
 				    .window = 20000};
 	c->ledger.packets_bytes = (uint64_t)64 << 20;
+	c->ledger.compress = true;
 	c->limits.hold_flow = 32;
 	c->limits.hold_source = 2048;
 	c->limits.hold_total = 16384;

@@ -4,7 +4,7 @@
  *
  * Lines are handed to the kernel every 20 ms and to the disk every second.  A full disk stops
  * the writing, not the traffic: the rings hold what they can, then events are lost, counted,
- * and the ledger goes on by itself when there is room.
+ * and the ledger goes on by itself when there is room.  Between lines it tends closed segments.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,7 +36,8 @@ struct writer {
 	char line
 		[FORM_LINE_MAX]; /* with the name of its packets; waits if line_len > 0 */
 	size_t line_len;
-	int error; /* of the ledger; 0 = fine */
+	int error;      /* of the ledger; 0 = fine */
+	int tend_error; /* of its closed segments, as it was told */
 	int64_t retry_us, sync_us, look_us;
 	int64_t sync_every_us;
 	struct packets_stats packets_before; /* of writers before this one */
@@ -152,6 +153,26 @@ static void seal(struct writer *w, unsigned *count, int64_t now)
 	atomic_store(&w->sh->seal_seq, st.seal_seq);
 	atomic_store(&w->sh->seal_us, st.seal_us);
 	atomic_store(&w->sh->seal_epoch, st.epoch);
+}
+
+/*
+ * A small step for closed segments, when few lines came: the rings hold what comes meanwhile.
+ * False: there is nothing to do.
+ */
+static bool tend(struct writer *w, unsigned count, int64_t now)
+{
+	int rc;
+
+	if (w->error != 0 || count > BURST / 8)
+		return false;
+	rc = ledger_tend(w->ledger, clock_real.now_us(clock_real.arg), now);
+	if (rc < 0 && rc != w->tend_error)
+		log_error("ledger: a closed segment cannot be compressed or removed: %s; "
+			  "it stays, and is tried again every minute",
+			  rc == -EBADMSG ? "it is damaged" : strerrordesc_np(-rc));
+	if (rc != 0)
+		w->tend_error = rc < 0 ? rc : 0;
+	return rc > 0;
 }
 
 static void hand_over(struct writer *w, unsigned count, int64_t now)
@@ -282,7 +303,10 @@ static int open_ledger(struct writer *w, const struct config *c, char error[300]
 	const struct ledger_cfg lc = {.dir = c->ledger.dir,
 				      .fd = -1,
 				      .segment_bytes = c->ledger.segment_bytes,
-				      .seals = &seals};
+				      .seals = &seals,
+				      .upkeep = {.compress = c->ledger.compress,
+						 .keep_us = c->ledger.keep_us,
+						 .keep_bytes = c->ledger.keep_bytes}};
 
 	w->sync_every_us = c->ledger.sync_us;
 	keys_beside(c->ledger.dir, beside);
@@ -347,7 +371,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		save_dns(&w, now, count == 0 && last);
 		if (count == 0 && last)
 			break;
-		empty = count > 0 ? 0 : empty + 1;
+		empty = count > 0 || (!last && tend(&w, count, now)) ? 0 : empty + 1;
 		if (count < BURST)
 			rest(empty);
 	}

@@ -16,6 +16,7 @@
 #include "record/sealer.h"
 #include "record/segments.h"
 #include "record/tags.h"
+#include "record/upkeep.h"
 
 #define BUFFER_BYTES         (256u * 1024)
 #define SEGMENT_BYTES_NORMAL (256ull * 1024 * 1024)
@@ -36,6 +37,7 @@ struct ledger {
 	struct ledger_seals when;
 	struct sealer sealer;
 	struct tags tags;
+	struct upkeep upkeep;
 	size_t buffered; /* bytes of whole lines in buf */
 	char buf[BUFFER_BYTES];
 };
@@ -87,6 +89,8 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 
 	if (rc == 0 && !e.has_line && last > 1) {
 		rc = segment_reopen(l->dir_fd, last - 1, &before);
+		if (rc == -ENOENT)
+			rc = segment_packed_end(l->dir_fd, last - 1, &before);
 		if (rc == 0 && !before.has_line)
 			rc = -EBADMSG;
 		if (before.fd >= 0)
@@ -162,15 +166,18 @@ static bool begin_step(struct ledger *l)
 	       l->sealer.epoch_lines > 0 && keys_step_begin(&l->sealer.keys) == 0;
 }
 
-/* A seal over what is unsealed.  0 or -errno; without one it is made at the next occasion. */
-static int put_seal(struct ledger *l, enum seal_cause cause, const struct seal_more *more)
+/*
+ * A seal over what is unsealed, also in `line`: its length, or -errno; without one it is made at
+ * the next occasion.
+ */
+static int make_seal(struct ledger *l, enum seal_cause cause,
+		     const struct seal_more *more, char line[SEAL_LINE_MAX])
 {
 	uint8_t digest[CHAIN_DIGEST];
-	char line[SEAL_LINE_MAX];
 	size_t len;
-	int rc = has_room(l, sizeof(line)) ? 0 : write_buffer(l);
+	int rc = has_room(l, SEAL_LINE_MAX) ? 0 : write_buffer(l);
 
-	if (rc == 0 && !has_room(l, sizeof(line)))
+	if (rc == 0 && !has_room(l, SEAL_LINE_MAX))
 		rc = -ENOBUFS;
 	if (rc < 0)
 		return rc;
@@ -179,7 +186,15 @@ static int put_seal(struct ledger *l, enum seal_cause cause, const struct seal_m
 		return -EIO;
 	memcpy(l->buf + l->buffered, line, len);
 	put_line(l, len, digest);
-	return 0;
+	return (int)len;
+}
+
+static int put_seal(struct ledger *l, enum seal_cause cause, const struct seal_more *more)
+{
+	char line[SEAL_LINE_MAX];
+	const int len = make_seal(l, cause, more, line);
+
+	return len < 0 ? len : 0;
 }
 
 static int seal_and_step(struct ledger *l, enum seal_cause cause)
@@ -306,6 +321,7 @@ static void free_ledger(struct ledger *l)
 	if (l->sealed) {
 		keys_close(&l->sealer.keys);
 		tags_close(&l->tags);
+		upkeep_finish(&l->upkeep);
 	}
 	if (l->dir_fd >= 0) {
 		if (l->out.fd >= 0)
@@ -329,6 +345,7 @@ int ledger_open(const struct ledger_cfg *cfg, struct ledger **ret, char error[30
 	l->out.fd = -1;
 	l->next_seq = 1;
 	tags_init(&l->tags);
+	upkeep_init(&l->upkeep, &cfg->upkeep);
 	l->segment_bytes =
 		cfg->segment_bytes == 0 ? SEGMENT_BYTES_NORMAL : cfg->segment_bytes;
 	if (cfg->dir != NULL) {
@@ -478,6 +495,30 @@ int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
 		l->error = put_seal(l, SEAL_TIME, &(struct seal_more){.step = false});
 	}
 	return l->error;
+}
+
+int ledger_tend(struct ledger *l, int64_t wall_us, int64_t mono_us)
+{
+	const struct upkeep_now now = {.dir_fd = l->dir_fd,
+				       .open = l->segment,
+				       .wall_us = wall_us,
+				       .mono_us = mono_us};
+	char line[SEAL_LINE_MAX];
+	struct seal_more more = {.step = false};
+	int len, rc;
+
+	if (!l->sealed || l->error != 0 || l->dir_fd < 0 || l->out.fd < 0)
+		return 0;
+	rc = upkeep_step(&l->upkeep, &now);
+	if (rc != UPKEEP_SEAL)
+		return rc;
+	more.removed = upkeep_removed(&l->upkeep);
+	len = make_seal(l, SEAL_RETENTION, &more, line);
+	l->error = len < 0 ? len : 0;
+	if (ledger_sync(l) != 0)
+		return l->error;
+	rc = upkeep_remove(&l->upkeep, (struct str){line, (size_t)len});
+	return rc < 0 ? rc : 1;
 }
 
 bool ledger_state(const struct ledger *l, struct ledger_state *ret)

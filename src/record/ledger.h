@@ -18,7 +18,7 @@
  * With `seals` the lines are chained (record/chain.h), each has a tag in the segment's sidecar,
  * and seal lines are put in where they are due: they take a sequence number, and are in no
  * return value but ledger_next_seq().  A seal that cannot be made now is made later.  Closed
- * segments are compressed, and removed when they are too old or too many, in ledger_tick().
+ * segments are compressed, and removed when they are too old or too many, in ledger_tend().
  *
  * Threads: one writer.
  */
@@ -26,6 +26,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "record/upkeep.h"
 
 struct ledger;
 
@@ -48,6 +50,8 @@ struct ledger_cfg {
 	bool must_be_new;       /* -EEXIST when dir holds a ledger already */
 	const struct ledger_seals
 		*seals; /* NULL = lines are not sealed; borrowed for the call */
+	struct upkeep_cfg
+		upkeep; /* of a sealed ledger in a folder; zero = nothing is done */
 };
 
 /*
@@ -67,6 +71,14 @@ int ledger_append(struct ledger *l, const char *tail, size_t len)
  * mono_us: for intervals.  A step of an epoch waits for the disk.  0 or -errno.
  */
 int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
+	__attribute__((warn_unused_result));
+
+/*
+ * When there is time: one small step of what closed segments need (record/upkeep.h).  Before
+ * lines are removed a seal that says so is on the disk.  1: there may be more to do; 0: there is
+ * not; or -errno, which is no error of the open segment: lines go on being written.
+ */
+int ledger_tend(struct ledger *l, int64_t wall_us, int64_t mono_us)
 	__attribute__((warn_unused_result));
 
 struct ledger_state {

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "record/form.h"
+#include "record/lines.h"
 #include "record/output.h"
 #include "record/seal.h"
 
@@ -39,22 +40,28 @@ static uint32_t number_of(const char *name)
 	return (uint32_t)n;
 }
 
+/* The folder's entries, from the first; closedir() is the caller's.  NULL: errno says why. */
+static DIR *open_entries(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const int error = errno;
+
+	if (fd >= 0 && d == NULL)
+		(void)close(fd);
+	errno = error;
+	return d;
+}
+
 /* The lowest number above `after` and the highest of all; 0 = there is none. */
 static int scan(int dir_fd, uint32_t after, uint32_t *ret_next, uint32_t *ret_last)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *e;
-	DIR *d;
+	DIR *d = open_entries(dir_fd);
 	int rc;
 
-	if (fd < 0)
+	if (d == NULL)
 		return -errno;
-	d = fdopendir(fd);
-	if (d == NULL) {
-		rc = -errno;
-		(void)close(fd);
-		return rc;
-	}
 	/* readdir() shares nothing here: the stream is this function's own. */
 	*ret_next = *ret_last = 0;
 	errno = 0;
@@ -83,6 +90,32 @@ int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 	uint32_t last;
 
 	return scan(dir_fd, after, ret, &last);
+}
+
+int segments_bytes(int dir_fd, uint64_t *ret)
+{
+	struct dirent *e;
+	uint64_t sum = 0;
+	DIR *d = open_entries(dir_fd);
+	int rc;
+
+	if (d == NULL)
+		return -errno;
+	errno = 0;
+	while ((e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe)
+		struct stat st;
+
+		if (number_of(e->d_name) == 0 &&
+		    !str_ends_with(str_of(e->d_name), STR(".tags")))
+			continue;
+		if (fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			sum += (uint64_t)st.st_size;
+		errno = 0;
+	}
+	rc = errno;
+	(void)closedir(d);
+	*ret = sum;
+	return -rc;
 }
 
 int segment_give(int dir_fd, int fd)
@@ -259,4 +292,23 @@ int segment_reopen(int dir_fd, uint32_t number, struct segment_end *ret)
 	if (rc < 0)
 		(void)close(fd);
 	return rc;
+}
+
+int segment_packed_end(int dir_fd, uint32_t number, struct segment_end *ret)
+{
+	struct segment_end e = {.fd = -1};
+	struct lines *l;
+	struct str line;
+	enum lines_end end;
+	int rc = lines_open(dir_fd, number, &l);
+
+	if (rc < 0)
+		return rc;
+	while ((end = lines_next(l, &line)) == LINES_LINE)
+		e.has_line = line_seq(line, &e.last_seq);
+	lines_close(l);
+	if (end != LINES_END)
+		return -EBADMSG;
+	*ret = e;
+	return 0;
 }

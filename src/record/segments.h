@@ -22,6 +22,9 @@ int segments_last(int dir_fd, uint32_t *ret) __attribute__((warn_unused_result))
 int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 	__attribute__((warn_unused_result));
 
+/* *ret: the bytes of all segments, compressed or not, and of their sidecars.  0 or -errno. */
+int segments_bytes(int dir_fd, uint64_t *ret) __attribute__((warn_unused_result));
+
 /* A file that root made in another user's folder becomes that user's.  0 or -errno. */
 int segment_give(int dir_fd, int fd) __attribute__((warn_unused_result));
 
@@ -41,6 +44,10 @@ struct segment_end {
  * 0 or -errno; -EBADMSG when the last whole line is not one of a ledger.
  */
 int segment_reopen(int dir_fd, uint32_t number, struct segment_end *ret)
+	__attribute__((warn_unused_result));
+
+/* The same of a compressed one: has_line and last_seq are said, fd is -1.  0 or -errno. */
+int segment_packed_end(int dir_fd, uint32_t number, struct segment_end *ret)
 	__attribute__((warn_unused_result));
 
 #endif /* RECORD_SEGMENTS_H */

@@ -95,7 +95,7 @@ struct walk {
 	bool stopped;
 	char last[96]; /* beginning of the last line, for its time */
 	size_t last_len;
-	const struct seal *tombstone; /* the ledger begins behind it */
+	const struct seal_removed *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
 };
 
@@ -179,7 +179,9 @@ static void note_seal(struct walk *w, const struct seal *s)
 		p->tombstones++;
 		if (s->removed.last_seq > p->removed_to)
 			p->removed_to = s->removed.last_seq;
-		if (w->tombstone != NULL && s->seq == w->tombstone->seq)
+		if (w->tombstone != NULL &&
+		    s->removed.last_seq == w->tombstone->last_seq &&
+		    memcmp(s->removed.head, w->tombstone->head, CHAIN_DIGEST) == 0)
 			w->tombstone_seen = true;
 	}
 	w->line_us = s->time_us;
@@ -542,23 +544,20 @@ static int read_root(struct walk *w)
 }
 
 /* A ledger whose beginning was removed: what the seals say of that. */
-static int begin_late(struct walk *w, uint32_t first, struct seal *tombstone)
+static void begin_late(struct walk *w, uint32_t first, struct removed_part *r)
 {
-	uint64_t begins = 1;
-	int rc = ledger_beginning(w->dir_fd, first, &begins, tombstone);
-
-	w->p->first_seq = begins;
-	if (rc < 0 || begins <= 1)
-		return rc;
-	epochs_read(w->dir_fd, w->key, &w->epoch);
-	take_key(w, w->key, w->epoch);
-	if (tombstone->has_removed) {
-		w->tombstone = tombstone;
-		memcpy(w->head, tombstone->removed.head, CHAIN_DIGEST);
+	r->begins = w->p->first_seq = ledger_beginning(w->dir_fd, first);
+	if (r->begins <= 1)
+		return;
+	memcpy(r->key, w->key, SIGN_KEY);
+	removed_read(w->dir_fd, r);
+	take_key(w, r->key, r->epoch);
+	if (r->tombstone.has_removed) {
+		w->tombstone = &r->tombstone.removed;
+		memcpy(w->head, w->tombstone->head, CHAIN_DIGEST);
 		w->previous_known = false;
-		w->expect = w->range_from = w->epoch_from = begins;
+		w->expect = w->range_from = w->epoch_from = r->begins;
 	}
-	return 0;
 }
 
 /* The lines before were removed, says a seal that nobody signed. */
@@ -582,7 +581,7 @@ static int by_seq(const void *a, const void *b)
 
 static int walk_all(struct walk *w)
 {
-	struct seal tombstone = {.seq = 0};
+	struct removed_part before = {.epoch = 0};
 	uint32_t number, next = 0;
 	int rc = segments_after(w->dir_fd, 0, &next);
 
@@ -591,7 +590,7 @@ static int walk_all(struct walk *w)
 	if (rc == 0)
 		rc = read_root(w);
 	if (rc == 0)
-		rc = begin_late(w, next, &tombstone);
+		begin_late(w, next, &before);
 	while (rc == 0 && next != 0) {
 		number = next;
 		rc = segments_after(w->dir_fd, number, &next);

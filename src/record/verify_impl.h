@@ -26,19 +26,21 @@ void tag_file_open(struct tag_file *t, int dir_fd, uint32_t segment);
 void tag_file_close(struct tag_file *t);
 bool tag_file_at(struct tag_file *t, uint64_t index, uint8_t ret[CHAIN_TAG]);
 
-/*
- * *ret_begins: the number of the ledger's first line.  When that is not 1, *ret: the newest seal
- * which says that the lines before it were removed; without has_removed when there is none.
- * Nobody has looked at its signature.
- */
-int ledger_beginning(int dir_fd, uint32_t first, uint64_t *ret_begins, struct seal *ret)
-	__attribute__((warn_unused_result));
+/* The number of the first line of the ledger, whose first segment that is; 1 when it says none. */
+uint64_t ledger_beginning(int dir_fd, uint32_t first);
 
-/*
- * Follow the epoch seals of removed segments, which are kept in epochs.jsonl: from the root's
- * key to the last one that is proven.
- */
-void epochs_read(int dir_fd, uint8_t key[SIGN_KEY], uint64_t *epoch);
+/* What epochs.jsonl has kept of the lines before `begins`, which were removed. */
+struct removed_part {
+	uint64_t begins;
+	uint8_t key
+		[SIGN_KEY]; /* before: the root's; behind: that of the last proven epoch */
+	uint64_t epoch;
+	struct seal
+		tombstone; /* without has_removed: none; nobody looked at its signature */
+};
+
+/* Follow the seals that name keys; look for the tombstone that ends where the ledger begins. */
+void removed_read(int dir_fd, struct removed_part *r);
 
 /* Count the digests in question everywhere, and say of each finding what was done. */
 int name_faults(int dir_fd, struct ledger_proof *p) __attribute__((warn_unused_result));

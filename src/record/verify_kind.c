@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "record/lines.h"
+#include "record/retire.h"
 #include "record/verify_impl.h"
 
 /* ---- sidecars ----------------------------------------------------------------------------- */
@@ -77,64 +78,54 @@ static int each_line(int dir_fd, uint32_t after, bool (*each)(void *arg, struct 
 	return rc;
 }
 
-struct beginning {
-	uint64_t first; /* 0 = no line yet */
-	struct seal *seal;
-};
-
-static bool look_for_tombstone(void *arg, struct str line)
+uint64_t ledger_beginning(int dir_fd, uint32_t first)
 {
-	static const char cause[] = "\"cause\":\"retention\"";
-	struct beginning *b = arg;
+	struct lines *l;
+	struct str line;
+	uint64_t begins = 1;
+
+	if (lines_open(dir_fd, first, &l) != 0)
+		return 1;
+	if (lines_next(l, &line) != LINES_LINE || !line_seq(line, &begins) || begins == 0)
+		begins = 1;
+	lines_close(l);
+	return begins;
+}
+
+/* A line of epochs.jsonl. */
+static void take_epoch(struct removed_part *r, struct str line)
+{
+	char print[FINGERPRINT_LEN + 1];
 	struct seal s;
 
-	if (b->first == 0) {
-		b->first = 1;
-		(void)line_seq(line, &b->first);
-		if (b->first <= 1)
-			return false;
-	}
-	if (line.len < SEAL_LINE_MAX &&
-	    memmem(line.p, line.len, cause, sizeof(cause) - 1) != NULL &&
-	    seal_parse(line, &s) && s.has_removed && s.removed.last_seq + 1 == b->first)
-		*b->seal = s;
-	return true;
+	if (!seal_parse(line, &s))
+		return;
+	if (s.has_removed && s.removed.last_seq + 1 == r->begins)
+		r->tombstone = s;
+	/* What is in the ledger yet says its keys there. */
+	if (!s.has_next_key || s.epoch != r->epoch || s.seq >= r->begins)
+		return;
+	fingerprint_format(r->key, print);
+	if (strcmp(s.key, print) != 0 || !seal_check(line, &s, r->key))
+		return;
+	memcpy(r->key, s.next_key, SIGN_KEY);
+	r->epoch++;
 }
 
-int ledger_beginning(int dir_fd, uint32_t first, uint64_t *ret_begins, struct seal *ret)
-{
-	struct beginning b = {.seal = ret};
-	int rc = each_line(dir_fd, first - 1, look_for_tombstone, &b);
-
-	*ret_begins = b.first == 0 ? 1 : b.first;
-	return rc;
-}
-
-void epochs_read(int dir_fd, uint8_t key[SIGN_KEY], uint64_t *epoch)
+void removed_read(int dir_fd, struct removed_part *r)
 {
 	char line[SEAL_LINE_MAX];
-	char print[FINGERPRINT_LEN + 1];
-	int fd = openat(dir_fd, "epochs.jsonl",
+	int fd = openat(dir_fd, RETIRE_EPOCHS,
 			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	struct seal s;
 
 	if (f == NULL) {
 		if (fd >= 0)
 			(void)close(fd);
 		return;
 	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		const size_t len = strcspn(line, "\n");
-
-		fingerprint_format(key, print);
-		if (!seal_parse((struct str){line, len}, &s) || !s.has_next_key ||
-		    s.epoch != *epoch || strcmp(s.key, print) != 0 ||
-		    !seal_check((struct str){line, len}, &s, key))
-			continue;
-		memcpy(key, s.next_key, SIGN_KEY);
-		(*epoch)++;
-	}
+	while (fgets(line, sizeof(line), f) != NULL)
+		take_epoch(r, (struct str){line, strcspn(line, "\n")});
 	(void)fclose(f);
 }
 

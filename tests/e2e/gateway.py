@@ -66,15 +66,29 @@ class Ledger:
         self.folder = folder
 
     def files(self):
-        return sorted(glob.glob(os.path.join(self.folder, "[0-9]*.jsonl")))
+        """The segments, plain or compressed; of both, which are there for a moment, the plain one."""
+        found = glob.glob(os.path.join(self.folder, "[0-9]*.jsonl"))
+        packed = glob.glob(os.path.join(self.folder, "[0-9]*.jsonl.zst"))
+        return sorted(found + [n for n in packed if n.removesuffix(".zst") not in found])
+
+    @staticmethod
+    def text(name):
+        try:
+            with open(name, "rb") as f:
+                data = f.read()
+        except FileNotFoundError:  # compressed since
+            name += ".zst"
+            with open(name, "rb") as f:
+                data = f.read()
+        if name.endswith(".zst"):
+            data = subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=True).stdout
+        return data
 
     def events(self, **fields):
         """All whole lines so far whose fields are these; a torn last line waits."""
         found = []
         for name in self.files():
-            with open(name, "rb") as f:
-                lines = f.read().split(b"\n")[:-1]
-            for line in lines:
+            for line in self.text(name).split(b"\n")[:-1]:
                 event = json.loads(line)
                 if all(event.get(k) == v for k, v in fields.items()):
                     found.append(event)

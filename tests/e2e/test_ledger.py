@@ -42,6 +42,32 @@ class LedgerFull(GatewayCase):
         self.assertEqual(weir.faults(), "")
 
 
+class SegmentsCompressed(GatewayCase):
+    auto_start = False
+
+    def test_compressed(self):
+        """A closed segment is compressed while traffic goes on; nothing is lost, all is whole."""
+        weir = self.new_weir()
+        with open(weir.conf, "r+", encoding="ascii") as f:
+            text = f.read().replace("ledger  = {", "ledger  = { segment = \"1MiB\";")
+            f.seek(0)
+            f.write(text)
+        weir.start()
+        plain = weir.ledger.folder + "/000001.jsonl"
+        ports = []
+        while len(ports) < 4000 and os.path.exists(plain):
+            ports += [r.port for r in in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 100)]
+        self.assertTrue(os.path.exists(plain + ".zst"), f"after {len(ports)} connections")
+        self.assertFalse(os.path.exists(plain))
+        ports.append(self.lab.tls(ALLOWED).port)
+        weir.ledger.flow(ports[-1])
+        self.assertEqual(weir.stop(), 0)
+        written = {e["src_port"] for e in weir.ledger.events(type="flow")}
+        self.assertEqual([p for p in ports if p not in written], [])
+        self.assertEqual(weir.ledger.events(type="loss"), [])
+        command([weir.program, "verify", weir.ledger.folder])
+
+
 class WriterKilled(GatewayCase):
     def test_kill_writer(self):
         """Another goes on behind the last whole line; what died in its buffer is counted."""

@@ -156,6 +156,21 @@ sed -i '$d' "$t/cut/000001.jsonl"
 truncate -s -8 "$t/cut/000001.tags"
 run 1 "a cut ledger" verify "$t/cut" --anchors "$t/anchors"
 check "a cut ledger is called so" grep -q ': cut: ' "$t/out"
+cp -r "$t/led" "$t/packed"
+zstd -q --rm "$t/packed/000001.jsonl"
+run 0 "a compressed ledger" verify "$t/packed" --anchors "$t/anchors"
+check "a compressed ledger is whole without Weir" python3 docs/ledger-check.py "$t/packed"
+flow=$(sed -n 's/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/led/000001.jsonl" | sed -n 2p)
+for form in "export cef --ledger" "query --type flow --ledger" "explain -c tests/demo/demo.conf --flow $flow --ledger" "seal --ledger"; do
+	# shellcheck disable=SC2086 # words
+	"$W" $form "$t/led" >"$t/plain.out" 2>"$t/err"
+	plain=$?
+	# shellcheck disable=SC2086
+	"$W" $form "$t/packed" >"$t/packed.out" 2>>"$t/err"
+	check "of a compressed ledger: ${form%% *}" [ $plain -eq 0 -a $? -eq 0 -a -s "$t/plain.out" ]
+	sed -i 's/000001.jsonl.zst/000001.jsonl/; s/packed/led/' "$t/packed.out"
+	check "of a compressed ledger the same: ${form%% *}" cmp "$t/plain.out" "$t/packed.out"
+done
 run 0 "a new key" keygen --keys "$t/keys"
 check "a key's fingerprint" grep -Eqx '([0-9A-F]{4}-){7}[0-9A-F]{4}' "$t/out"
 run 1 "a second key" keygen --keys "$t/keys"

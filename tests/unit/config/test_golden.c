@@ -129,6 +129,10 @@ static void dump(FILE *out, const struct config *c)
 	dump_text(out, "ledger.dir", c->ledger.dir);
 	(void)fprintf(out, "ledger.segment %" PRIu64 "%s\n", c->ledger.segment_bytes,
 		      c->ledger.dns_events ? " dns_events" : "");
+	if (!c->ledger.compress || c->ledger.keep_us != 0 || c->ledger.keep_bytes != 0)
+		(void)fprintf(out, "ledger.keep %" PRId64 " %" PRIu64 "%s\n",
+			      c->ledger.keep_us, c->ledger.keep_bytes,
+			      c->ledger.compress ? "" : " plain");
 	dump_text(out, "dns.dir", c->dns.dir);
 	(void)fprintf(out, "dns %s %" PRId64 "\n", c->dns.keep ? "kept" : "not kept",
 		      c->dns.save_us);

@@ -105,8 +105,7 @@ static void the_mode_in_force_counts_and_not_the_file_s(void **state)
 static void every_key_of_the_groups_is_held(void **state)
 {
 	/* of a later version: without effect now */
-	static const char *const later[] = {"ledger.keep", "ledger.keep_size",
-					    "ledger.when_full", "ledger.anchor"};
+	static const char *const later[] = {"ledger.when_full", "ledger.anchor"};
 	static const char *const groups[] = {"rules_signers", "ledger.",  "limits.",
 					     "capture.",      "control.", "dns."};
 	char *text = NULL, *save = NULL;
