@@ -53,6 +53,8 @@ struct pending {
 	bool rival;         /* something contradicts the head */
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
+	uint32_t
+		syn_bytes; /* all that the head holds, until the server answers the SYN */
 	struct head
 		other; /* last copies of the head's bytes, or a second QUIC connection */
 	struct datagram_state second;
