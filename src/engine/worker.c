@@ -455,61 +455,6 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	return step;
 }
 
-/*
- * Who only watches keeps what comes with a client's SYN until the server's answer tells whether it
- * was taken (RFC 7413 3): inline it is dropped, and the client sends it again.  True: it is kept.
- */
-static bool keep_syn_data(struct worker *w, const struct flow *fl, struct pending *p,
-			  const struct packet *pkt)
-{
-	if (w->inl != NULL || fl->in.has_seq || fl->midstream ||
-	    (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
-	    pkt->seq + 1 != fl->client_isn || (p->head.highest > 0 && p->syn_bytes == 0))
-		return false;
-	head_clear(&p->head, w->heads);
-	p->syn_bytes = 0;
-	if (head_add(&p->head, w->heads, 0, pkt->payload, pkt->payload_len) ==
-	    HEAD_NO_ROOM) {
-		w->stats.heads_refused++;
-		return false;
-	}
-	p->syn_bytes = p->head.filled;
-	return true;
-}
-
-static void drop_syn_data(struct worker *w, struct conn *c, struct pending *p)
-{
-	if (p->syn_bytes == 0)
-		return;
-	p->syn_bytes = 0;
-	head_clear(&p->head, w->heads);
-	w->stats.ignored_syn_data++;
-	c->flags |= 1u << FLAG_DECOY_IGNORED;
-}
-
-/* The answer to the SYN: as much as it acknowledges was taken. */
-static enum identify_step take_syn_data(struct worker *w, const struct flow *fl,
-					struct conn *c, struct pending *p,
-					const struct packet *pkt)
-{
-	const uint32_t taken = pkt->ack - fl->client_isn;
-
-	if (p->syn_bytes == 0 ||
-	    (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
-		return IDENTIFY_MORE;
-	if (taken == 0 || taken > p->syn_bytes) {
-		drop_syn_data(w, c, p);
-		return IDENTIFY_MORE;
-	}
-	memcpy(w->without, p->head.bytes, taken);
-	head_clear(&p->head, w->heads);
-	p->syn_bytes = 0;
-	p->first_ack = fl->server_isn;
-	if (head_add(&p->head, w->heads, 0, w->without, taken) == HEAD_NO_ROOM)
-		return cannot_tell(w, p, UNDECIDABLE_BUDGET);
-	return ask_stream(w, fl, c, p, false);
-}
-
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -518,10 +463,10 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || keep_syn_data(w, fl, p, pkt) ||
+	if (pkt->payload_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
-	drop_syn_data(w, c, p);
+	rival_drop_syn(w, c, p);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
 	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
@@ -613,10 +558,6 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
 	    f->undecidable == UNDECIDABLE_NONE)
 		f->undecidable = UNDECIDABLE_MIDSTREAM;
-	/* Encrypted records, though the beginning was seen: a server takes none before the hello. */
-	if (!fl->midstream && f->protocol == PROTOCOL_TLS &&
-	    f->undecidable == UNDECIDABLE_MIDSTREAM)
-		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	f->flags |= (c->flags & ~(1u << FLAG_QUIC_INHERITED)) |
 		    (fl->midstream ? 1u << FLAG_MIDSTREAM : 0);
 	c->done = true;
@@ -838,7 +779,8 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
 	if (!from_client)
-		step = take_syn_data(w, fl, c, p, pkt);
+		step = rival_take_syn(w, fl, c, p, pkt) ? ask_stream(w, fl, c, p, false)
+							: step;
 	if (step == IDENTIFY_DONE) {
 		rival_note_whole(w, p);
 		words_ask(w, fl, c, p);
@@ -1012,10 +954,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	struct pending *p = conn_pending(w, c);
 
 	if (p != NULL && !c->done) {
-		bool said;
-
-		drop_syn_data(w, c, p); /* nobody has answered */
-		said = p->head.highest > 0;
+		bool said = p->head.highest > p->syn_bytes;
 
 		/* Data is judged whoever sent it; a handshake alone is not. */
 		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {
