@@ -29,9 +29,9 @@
 #include "model/packet.h"
 
 #define DECODE_TAGS_MAX       4
-#define DECODE_EXTENSIONS_MAX 10
-#define DECODE_TUNNELS_MAX    8  /* one in the other; a stack of labels is one */
-#define DECODE_LABELS_MAX     16 /* MPLS labels of one stack */
+#define DECODE_EXTENSIONS_MAX 192 /* a packet of 1,500 bytes has no room for more */
+#define DECODE_TUNNELS_MAX    8   /* one in the other; a stack of labels is one */
+#define DECODE_LABELS_MAX     16  /* MPLS labels of one stack */
 
 /*
  * Word, and what it means; docs/counters.md and a golden case for each.  FRAGMENT_TIMEOUT
@@ -62,7 +62,6 @@
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "datagrams never completed")           \
 	X(L4_TRUNCATED, "l4_truncated", "transport header cut off")                    \
 	X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset impossible")        \
-	X(TCP_OPTIONS, "tcp_options", "TCP options run past the header")               \
 	X(UDP_LENGTH, "udp_length", "UDP length impossible")                           \
 	X(TUNNEL_TRUNCATED, "tunnel_truncated", "header of a tunnel cut off")          \
 	X(TUNNEL_TOO_DEEP, "tunnel_too_deep", "more tunnels in each other than read")  \
@@ -101,7 +100,7 @@ struct decoder *decoder_create(const struct decode_cfg *cfg); /* NULL: out of me
 void decoder_destroy(struct decoder *d);
 
 /*
- * Decode `f`.  On DECODE_OK fills *ret; with IP_CHECKSUM, TCP_OPTIONS nothing is delivered.
+ * Decode `f`.  On DECODE_OK fills *ret; with IP_CHECKSUM nothing is delivered.
  * A packet whose capture was cut inside the payload is OK with `truncated`.
  */
 enum decode_result decode_frame(struct decoder *d, const struct frame *f,

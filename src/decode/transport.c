@@ -15,7 +15,6 @@ enum tcp_option {
 	TCP_OPTION_SCALE = 3,     /* RFC 7323 2.2 */
 	TCP_OPTION_TIMESTAMP = 8, /* RFC 7323 3.2 */
 	TCP_OPTION_MD5 = 19,      /* RFC 2385 */
-	TCP_OPTION_AO = 29,       /* RFC 5925 */
 };
 
 #define TCP_SCALE_LEN     3
@@ -36,8 +35,12 @@ static enum decode_result payload_set(struct packet *p, const struct cursor *c,
 	return DECODE_OK;
 }
 
-/* RFC 9293 section 3.1: a kind, and but for the first two a length that counts both. */
-static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
+/*
+ * RFC 9293 section 3.1: a kind, and but for the first two a length that counts both.  Receivers
+ * must cope with an illegal length (3.1, MUST-7); Linux, Windows and BSD take the segment without
+ * this option and those behind it, so its payload counts.
+ */
+static void tcp_options_decode(struct cursor c, struct packet *p)
 {
 	struct cursor usual = c;
 
@@ -46,7 +49,7 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 		p->tcp_timestamp = true;
 		p->ts_val = cur_be32(&usual);
 		p->ts_ecr = cur_be32(&usual);
-		return DECODE_OK;
+		return;
 	}
 	while (c.left > 0) {
 		const uint8_t kind = cur_u8(&c);
@@ -59,10 +62,10 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 			continue;
 		len = cur_u8(&c);
 		if (len < 2)
-			return DECODE_TCP_OPTIONS;
+			return;
 		body = cur_sub(&c, len - 2u);
 		if (!cur_ok(&body))
-			return DECODE_TCP_OPTIONS;
+			return;
 		if (kind == TCP_OPTION_TIMESTAMP && len == TCP_TIMESTAMP_LEN) {
 			p->tcp_timestamp = true;
 			p->ts_val = cur_be32(&body);
@@ -72,11 +75,10 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 			p->tcp_scale = cur_u8(&body);
 			if (p->tcp_scale > TCP_SCALE_MAX)
 				p->tcp_scale = TCP_SCALE_MAX;
-		} else if (kind == TCP_OPTION_MD5 || kind == TCP_OPTION_AO) {
+		} else if (kind == TCP_OPTION_MD5) {
 			p->tcp_md5 = true;
 		}
 	}
-	return DECODE_OK;
 }
 
 /*
@@ -87,7 +89,6 @@ static enum decode_result tcp_options_decode(struct cursor c, struct packet *p)
 static enum decode_result tcp_decode(struct cursor c, size_t wire_len, struct packet *p)
 {
 	struct cursor h = cur_sub(&c, TCP_HEADER_MIN);
-	enum decode_result r;
 	size_t header_len;
 
 	if (!cur_ok(&h))
@@ -106,9 +107,7 @@ static enum decode_result tcp_decode(struct cursor c, size_t wire_len, struct pa
 
 		if (!cur_ok(&options))
 			return DECODE_L4_TRUNCATED;
-		r = tcp_options_decode(options, p);
-		if (r != DECODE_OK)
-			return r;
+		tcp_options_decode(options, p);
 	}
 	p->has_l4 = true;
 	return payload_set(p, &c, wire_len - header_len);

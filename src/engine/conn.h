@@ -54,6 +54,8 @@ struct pending {
 	bool rival;         /* something contradicts the head */
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
+	uint32_t
+		syn_bytes; /* all that the head holds, until the server answers the SYN */
 	struct head
 		other; /* last copies of the head's bytes, or a second QUIC connection */
 	struct datagram_state second;
@@ -346,6 +348,16 @@ void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
 
 /* Flag a hop limit other than the client's first. */
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
+
+/*
+ * Payload of a client's SYN: kept until the server's answer, and dropped if that does not
+ * acknowledge it.  take: true if the head holds what the server took.
+ */
+bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
+		    const struct packet *pkt);
+void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p);
+bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		    struct pending *p, const struct packet *pkt);
 
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,

@@ -420,6 +420,8 @@ static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 	f->undecidable = UNDECIDABLE_CONFLICT;
 	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
 	f->asked_len = (uint16_t)asked.len;
+	memcpy(f->inside, f->host, f->host_len);
+	f->inside_len = f->host_len;
 	f->evidence = EVIDENCE_NONE;
 	f->host_len = f->url_len = 0;
 }
@@ -847,6 +849,31 @@ static bool hear_answer(struct follower *fo, const struct piece *p)
 	return false;
 }
 
+/*
+ * Behind a final answer to `Expect: 100-continue` stands the body or the next request, as client and
+ * server please (RFC 9110 10.1.1).
+ */
+static void hear_expected(struct follower *fo, const struct piece *p)
+{
+	const unsigned status = identify_http_status(p->bytes);
+
+	if (!fo->http.expects || fo->kind != FOLLOW_HTTP ||
+	    (fo->answer_seq != 0 && p->pkt->seq != fo->answer_seq))
+		return;
+	if (status == 100)
+		fo->http.expects = false;
+	else if (status / 100 != 1)
+		fo->answered = true;
+}
+
+/* Does the client send something behind such an answer?  Only one reading of it would be told. */
+static bool is_unclear(struct follower *fo, const struct piece *p)
+{
+	if (fo->answered && !fo->http.expects) /* the body had been under way */
+		fo->answered = false;
+	return fo->answered && (int32_t)(p->at + p->bytes.len - fo->out.next) > 0;
+}
+
 /* ---- DNS over TCP --------------------------------------------------------------------------------------- */
 
 static void read_dns(struct worker *w, struct flow *fl, struct lane *l, bool from_client)
@@ -951,8 +978,12 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		if (pkt->payload_len > 0)
 			feed_dns(w, fl, c, fo, &p);
 	} else if (!from_client) {
+		if (pkt->payload_len > 0)
+			hear_expected(fo, &p);
 		if (pkt->payload_len > 0 && hear_answer(fo, &p))
 			read_lane(w, fl, c, fo, &p);
+	} else if (is_unclear(fo, &p)) {
+		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 	} else if (pkt->payload_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}

@@ -51,8 +51,9 @@ struct follower {
 	bool waits;            /* it is not judged yet */
 	bool lets_pass;        /* inline: what is unread was held for too long */
 	bool asked_upgrade;
-	bool tunnel;      /* OPENING: the client asked a proxy for the host that stands */
-	bool opened;      /* ... and the proxy said yes */
+	bool answered; /* before the body of a request that waited for 100 (Continue) */
+	bool tunnel;   /* OPENING: the client asked a proxy for the host that stands */
+	bool opened;   /* ... and the proxy said yes */
 	struct turn turn; /* OPENING: does the client wait for those behind the tunnel? */
 	bool pipelined;   /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */

@@ -8,6 +8,7 @@
 #include "config/identity.h"
 #include "engine/conn.h"
 #include "flow/community.h"
+#include "identify/host.h"
 #include "match/calendar.h"
 
 /* Everything that one judgement needs, on the stack. */
@@ -307,6 +308,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.end_reason = phase == PHASE_END ? (enum end_reason)fl->end_reason
 						 : END_REASON_NONE,
 	};
+	struct host outer;
 	struct event_digest d = {
 		.type = EVENT_FLOW,
 		.phase = phase,
@@ -344,8 +346,9 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
 	tell_ends_and_connectors(&e, &d);
 	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
-	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED)
-		e.host = e.sni;
+	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED &&
+	    host_normalize(e.sni, &outer) == HOST_NAME)
+		e.host = (struct str){outer.text, outer.len};
 	if (phase != PHASE_END)
 		d.packets = keep_for(w, fl, c, &cf->decision);
 	memcpy(d.country, cf->place.country, sizeof(d.country));

@@ -388,6 +388,60 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 	return IDENTIFY_DONE;
 }
 
+/* ---- payload of a SYN ------------------------------------------------------------------------ */
+
+/*
+ * Who only watches keeps what comes with a client's SYN until the server's answer tells whether it
+ * was taken (RFC 7413 3): inline it is dropped, and the client sends it again.  True: it is kept.
+ */
+bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
+		    const struct packet *pkt)
+{
+	if (w->inl != NULL || fl->in.has_seq || fl->midstream ||
+	    (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
+	    pkt->seq + 1 != fl->client_isn || (p->head.highest > 0 && p->syn_bytes == 0))
+		return false;
+	head_clear(&p->head, w->heads);
+	p->syn_bytes = 0;
+	if (head_add(&p->head, w->heads, 0, pkt->payload, pkt->payload_len) ==
+	    HEAD_NO_ROOM) {
+		w->stats.heads_refused++;
+		return false;
+	}
+	p->syn_bytes = p->head.filled;
+	return true;
+}
+
+void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p)
+{
+	if (p->syn_bytes == 0)
+		return;
+	p->syn_bytes = 0;
+	head_clear(&p->head, w->heads);
+	w->stats.ignored_syn_data++;
+	c->flags |= 1u << FLAG_DECOY_IGNORED;
+}
+
+bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		    struct pending *p, const struct packet *pkt)
+{
+	const uint32_t taken = pkt->ack - fl->client_isn;
+	const uint8_t both = TCP_SYN | TCP_ACK;
+
+	if (p->syn_bytes == 0 || (pkt->tcp_flags & both) != both)
+		return false;
+	if (taken == 0 || taken > p->syn_bytes) {
+		rival_drop_syn(w, c, p);
+		return false;
+	}
+	memcpy(w->without, p->head.bytes, taken);
+	head_clear(&p->head, w->heads);
+	p->syn_bytes = 0;
+	p->first_ack = fl->server_isn;
+	/* It fits where more did. */
+	return head_add(&p->head, w->heads, 0, w->without, taken) != HEAD_NO_ROOM;
+}
+
 /* ---- the server's window ------------------------------------------------------------------- */
 
 void rival_note_window(const struct flow *fl, struct window *win,
@@ -504,6 +558,10 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	struct facts *f = conn_facts(w, p);
 	enum undecidable why;
 
+	/* Encrypted records, though the beginning was seen: a server takes none before the hello. */
+	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
+	    f->undecidable == UNDECIDABLE_MIDSTREAM)
+		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	if (p->rival)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */

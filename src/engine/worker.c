@@ -255,6 +255,7 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
 	p->base = 0;
+	p->syn_bytes = 0;
 	p->turn = (struct turn){0};
 }
 
@@ -465,8 +466,10 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
+	if (pkt->payload_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
+	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
+	rival_drop_syn(w, c, p);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
 	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
@@ -554,7 +557,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		words_need_none(w, c);
 	if (f->asked_len > 0) {
 		rival_name(w, c, (struct str){f->asked, f->asked_len});
-		rival_name(w, c, (struct str){f->sni, f->sni_len});
+		rival_name(w, c, (struct str){f->inside, f->inside_len});
 	}
 	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
 	    f->undecidable == UNDECIDABLE_NONE)
@@ -645,7 +648,7 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
-		    p->first_ack != fl->server_isn) {
+		    p->syn_bytes == 0 && p->first_ack != fl->server_isn) {
 			start_again(w, c, p);
 			head_clear(&p->head, w->heads);
 		}
@@ -779,6 +782,9 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return step;
 	if (!from_client)
 		rival_note_window(fl, &p->window, pkt);
+	if (!from_client)
+		step = rival_take_syn(w, fl, c, p, pkt) ? ask_stream(w, fl, c, p, false)
+							: step;
 	if (step == IDENTIFY_DONE) {
 		rival_note_whole(w, p);
 		words_ask(w, fl, c, p);
@@ -953,7 +959,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	struct pending *p = conn_pending(w, c);
 
 	if (p != NULL && !c->done) {
-		bool said = p->head.highest > 0;
+		bool said = p->head.highest > p->syn_bytes;
 
 		/* Data is judged whoever sent it; a handshake alone is not. */
 		if (fl->key.ip_proto == IP_PROTO_TCP && (said || c->server_spoke)) {

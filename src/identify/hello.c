@@ -5,8 +5,7 @@
 #include "identify/host.h"
 #include "identify/ja4.h"
 
-#define HANDSHAKE_CLIENT_HELLO 1
-#define HANDSHAKE_HEADER       4
+#define HANDSHAKE_HEADER 4
 
 enum extension {
 	EXTENSION_SERVER_NAME = 0x0000,          /* RFC 6066 3 */
@@ -167,6 +166,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 {
 	struct cursor ciphers, extensions;
 	uint8_t session_len, compression_len;
+	const uint8_t *compression;
 
 	f->tls_offered = cur_be16(&c);
 	cur_skip(&c, 32);
@@ -178,8 +178,10 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 	while (ciphers.left > 0 && cur_ok(&ciphers))
 		ja4_push(&h->ja4.ciphers, cur_be16(&ciphers));
 	compression_len = cur_u8(&c);
-	cur_skip(&c, compression_len);
-	if (!cur_ok(&c) || !cur_ok(&ciphers) || compression_len == 0)
+	compression = cur_take(&c, compression_len);
+	/* "null" must be among them (RFC 5246 7.4.1.2, RFC 8446 4.1.2). */
+	if (!cur_ok(&c) || !cur_ok(&ciphers) || compression_len == 0 ||
+	    memchr(compression, 0, compression_len) == NULL)
 		return false;
 	if (c.left == 0) /* TLS 1.2 and older may go without extensions (RFC 5246) */
 		return true;

@@ -19,6 +19,8 @@
 #include "identify/ja4.h"
 #include "model/facts.h"
 
+#define HANDSHAKE_CLIENT_HELLO 1
+
 /* How far the handshake header says that the message goes. */
 enum hello_state {
 	HELLO_MORE = 0, /* fewer bytes than the header announces */

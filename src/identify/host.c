@@ -3,7 +3,8 @@
 
 #include "base/addr.h"
 
-#define LABEL_MAX 63 /* RFC 1035 2.3.4 */
+#define LABEL_MAX 63  /* RFC 1035 2.3.4 */
+#define NAME_MAX  253 /* the same: 255 bytes on the wire, without the final dot */
 
 static bool name_byte(char c)
 {
@@ -57,7 +58,7 @@ enum host_kind host_normalize(struct str raw, struct host *ret)
 		return keep_address((struct str){raw.p + 1, len - 2}, ret);
 	if (len > 0 && raw.p[len - 1] == '.')
 		len--;
-	if (len == 0 || raw.len > HOST_MAX)
+	if (len == 0 || len > NAME_MAX)
 		return HOST_MALFORMED;
 	if (memchr(raw.p, ':', len) != NULL)
 		return keep_address((struct str){raw.p, len}, ret);

@@ -184,6 +184,11 @@ static void read_upgrade(struct str value, struct http_request *r)
 	r->upgrade = value.len > 0;
 }
 
+static void read_expect(struct str value, struct http_request *r)
+{
+	r->expects = value.len > 0;
+}
+
 static void read_host(struct str value, struct http_request *r)
 {
 	if (++r->host_fields > 1)
@@ -201,6 +206,7 @@ static void read_field(struct str line, struct http_request *r)
 		{{"content-length", 14}, read_length},
 		{{"transfer-encoding", 17}, read_coding},
 		{{"upgrade", 7}, read_upgrade},
+		{{"expect", 6}, read_expect},
 	};
 	struct str name = {line.p, 0};
 

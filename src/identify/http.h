@@ -35,6 +35,7 @@ struct http_request {
 	enum http_framing framing;
 	uint64_t length; /* of the body, with HTTP_LENGTH */
 	bool upgrade;    /* asks for another protocol (RFC 9110 7.8) */
+	bool expects;    /* waits before it sends its body (RFC 9110 10.1.1) */
 };
 
 /*

@@ -44,6 +44,7 @@ static void begin_body(struct http_follow *hf, const struct http_request *r)
 	else if (r->framing == HTTP_LENGTH && r->length > 0)
 		hf->state = IN_BODY;
 	hf->left = r->framing == HTTP_LENGTH ? r->length : 0;
+	hf->expects = r->expects && hf->state != AT_REQUEST;
 }
 
 static enum http_step read_request(struct identify *id, struct http_follow *hf,
@@ -102,6 +103,7 @@ static bool expect(struct http_follow *hf, char c, char want, enum state next)
 /* One byte of what stands around the chunks.  False: servers differ on it. */
 static bool read_frame(struct http_follow *hf, char c)
 {
+	hf->expects = false;
 	switch ((enum state)hf->state) {
 	case CHUNK_SIZE:
 		return read_size(hf, c);
@@ -146,6 +148,7 @@ uint64_t http_skippable(const struct http_follow *hf)
 void http_skip(struct http_follow *hf, uint64_t n)
 {
 	hf->left -= n;
+	hf->expects &= n == 0;
 	if (hf->left == 0 && n > 0)
 		hf->state = hf->state == IN_BODY ? AT_REQUEST : CHUNK_CR;
 }

@@ -146,6 +146,8 @@ static void join(struct facts *f, const struct outer *o)
 		f->undecidable = UNDECIDABLE_CONFLICT;
 		memcpy(f->asked, o->host.text, (size_t)o->host.len + 1);
 		f->asked_len = o->host.len;
+		memcpy(f->inside, f->host, (size_t)f->host_len + 1);
+		f->inside_len = f->host_len;
 		f->host_len = f->url_len = 0;
 		f->host[0] = '\0';
 		f->evidence = EVIDENCE_NONE;

@@ -19,6 +19,7 @@ enum content {
 	CONTENT_ALERT = 21,
 	CONTENT_HANDSHAKE = 22,
 	CONTENT_APPLICATION_DATA = 23,
+	CONTENT_HEARTBEAT = 24, /* RFC 6520 */
 };
 
 /* The handshake bytes of the records so far. */
@@ -35,15 +36,14 @@ struct records {
 static bool next_record(struct cursor *c, struct cursor *ret_fragment, size_t *ret_len)
 {
 	uint8_t type = cur_u8(c);
-	uint8_t major = cur_u8(c);
 	uint16_t len;
 
-	cur_skip(c, 1);
+	cur_skip(c, 2); /* the version MUST be ignored (RFC 8446 5.1) */
 	len = cur_be16(c);
 	if (!cur_ok(c))
 		return false;
 	*ret_len = 0;
-	if (type != CONTENT_HANDSHAKE || major != 3 || len == 0 || len > RECORD_MAX)
+	if (type != CONTENT_HANDSHAKE || len == 0 || len > RECORD_MAX)
 		return true;
 	*ret_len = len;
 	*ret_fragment = cur_sub(c, len < c->left ? len : c->left);
@@ -122,17 +122,36 @@ static bool is_ssl2_hello(const struct stream *s)
 	       s->bytes[3] == 3 && s->bytes[4] <= 4;
 }
 
+/*
+ * Servers ignore the version of a record (RFC 8446 5.1), but here it tells TLS from others: with
+ * an odd one more of a hello must be there, its type and that it has less than 64 KiB.
+ */
+static enum fit odd_record(const struct stream *s)
+{
+	struct cursor c = cur_init(s->bytes, s->filled);
+	uint16_t len;
+
+	cur_skip(&c, 3);
+	len = cur_be16(&c);
+	if (cur_ok(&c) && (len == 0 || len > RECORD_MAX))
+		return FIT_NO;
+	if (c.left > 0 && cur_u8(&c) != HANDSHAKE_CLIENT_HELLO)
+		return FIT_NO;
+	if (c.left > 0)
+		return len == 1 || cur_u8(&c) == 0 ? FIT_MINE : FIT_NO;
+	return s->final ? FIT_NO : FIT_MAYBE;
+}
+
 /* Does the stream begin with a record header?  *ret_type is its content type. */
 static enum fit first_record(const struct stream *s, uint8_t *ret_type)
 {
 	struct cursor c = cur_init(s->bytes, s->filled);
 
 	*ret_type = cur_u8(&c);
-	if (*ret_type < CONTENT_CHANGE_CIPHER_SPEC ||
-	    *ret_type > CONTENT_APPLICATION_DATA)
+	if (*ret_type < CONTENT_CHANGE_CIPHER_SPEC || *ret_type > CONTENT_HEARTBEAT)
 		return FIT_NO;
 	if (c.left > 0 && cur_u8(&c) != 3)
-		return FIT_NO;
+		return *ret_type == CONTENT_HANDSHAKE ? odd_record(s) : FIT_NO;
 	if (s->filled < 3)
 		return s->final ? FIT_NO : FIT_MAYBE;
 	/* Other content types only with a version that exists: they are no start of TLS. */
@@ -154,7 +173,7 @@ enum fit tls_read(struct identify *id, const struct stream *s, struct facts *f)
 		return FIT_MAYBE;
 	if (fit != FIT_MINE)
 		return fit;
-	if (type == CONTENT_APPLICATION_DATA)
+	if (type == CONTENT_APPLICATION_DATA || type == CONTENT_HEARTBEAT)
 		return done(f, UNDECIDABLE_MIDSTREAM);
 
 	walk_records(s, 4, NULL, &r);

@@ -47,6 +47,7 @@ struct facts {
 	uint16_t host_len;
 	uint16_t url_len;
 	uint16_t asked_len;
+	uint16_t inside_len;
 	uint16_t hello_end; /* TLS: where its records end; 0 = not in the bytes given */
 	bool layered; /* others, who answer first, are asked in front of hello or request */
 	uint16_t request_at; /* where the first request begins, if `requests` */
@@ -68,8 +69,9 @@ struct facts {
 	char host[HOST_MAX +
 		  1]; /* normalized: lower case, no final dot, no port, A-labels */
 	char sni[HOST_MAX + 1]; /* as sent; empty when it was not printable ASCII */
-	/* Whom a proxy was asked for, where the hello inside names another: a conflict. */
+	/* Whom a proxy was asked for, where what stands inside names another: a conflict. */
 	char asked[HOST_MAX + 1];
+	char inside[HOST_MAX + 1]; /* ... and this other one */
 	char alpn[ALPN_MAX]; /* protocols offered, separated by commas, cut at the cap */
 	char ja4[JA4_LEN];
 	char method[16];

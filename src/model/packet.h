@@ -65,7 +65,7 @@ struct packet {
 	uint32_t seq, ack;
 	uint8_t tcp_flags;
 	uint16_t window;
-	bool tcp_md5;       /* option 19 (RFC 2385) or 29 (RFC 5925) present */
+	bool tcp_md5;       /* option 19 (RFC 2385) present */
 	bool tcp_timestamp; /* option 8 present */
 	uint32_t ts_val, ts_ecr;
 	bool tcp_scaled;   /* option 3 present (RFC 7323 2.2) */

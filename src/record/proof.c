@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "record/chain.h"
 #include "record/lines.h"
+#include "record/retire.h"
 #include "record/seal.h"
 #include "record/segments.h"
 #include "record/verify_impl.h"
@@ -183,7 +184,7 @@ static void take_line(struct walk *w, struct str line, uint32_t segment, unsigne
 static void read_epochs(struct walk *w, int dir_fd)
 {
 	char line[SEAL_LINE_MAX];
-	const int fd = openat(dir_fd, "epochs.jsonl",
+	const int fd = openat(dir_fd, RETIRE_EPOCHS,
 			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	struct seal s;
@@ -200,18 +201,17 @@ static void read_epochs(struct walk *w, int dir_fd)
 		(void)fclose(f);
 }
 
-static int begin(struct walk *w, int dir_fd, uint32_t first)
+static void begin(struct walk *w, int dir_fd, uint32_t first)
 {
-	struct seal tombstone = {.seq = 0};
-	uint64_t begins = 1;
-	const int rc = ledger_beginning(dir_fd, first, &begins, &tombstone);
+	struct removed_part before = {.begins = ledger_beginning(dir_fd, first)};
 
 	chain_start(w->key, w->head);
-	if (rc == 0 && begins > 1) {
-		memcpy(w->head, tombstone.removed.head, CHAIN_DIGEST);
-		read_epochs(w, dir_fd);
-	}
-	return rc;
+	if (before.begins <= 1)
+		return;
+	memcpy(before.key, w->key, SIGN_KEY);
+	removed_read(dir_fd, &before);
+	memcpy(w->head, before.tombstone.removed.head, CHAIN_DIGEST);
+	read_epochs(w, dir_fd);
 }
 
 static int walk_segments(struct walk *w, int dir_fd)
@@ -222,7 +222,7 @@ static int walk_segments(struct walk *w, int dir_fd)
 	if (rc == 0 && number == 0)
 		rc = -ENOENT;
 	if (rc == 0)
-		rc = begin(w, dir_fd, number);
+		begin(w, dir_fd, number);
 	while (rc == 0 && number != 0 && w->error == 0) {
 		unsigned n = 0;
 		struct lines *l;

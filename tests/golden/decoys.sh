@@ -26,6 +26,28 @@ expect udp_zero decoys '"verdict":"deny"'
 expect early decoys '"host":"a.allowed.example".*"verdict":"allow"'
 expect starttls decoys '"protocol":"smtp".*"undecidable":"malformed_hello"'
 expect query decoys '"url":"http://[^?"]*"'
+says() { # FILE PATTERN: of what becomes of the connection in the end
+	if ./weir replay -q -c tests/evasion/evasion.conf --events "$t/events" "$d/$1.pcap" &&
+		grep '"phase":"end"' "$t/events" | grep -qE "$2"; then
+		echo "ok - $1 says $2"
+	else
+		not_ok "$1 does not say $2"
+		grep '"phase":"end"' "$t/events" >&2
+	fi
+}
+both='"candidates":\["static.pinecdn.org","ledger.oakfield-data.net"\],"undecidable":"conflict"'
+for f in bad_option fast_open fast_open_part fast_open_refused record_version; do
+	says $f '"host":"ledger.oakfield-data.net"'
+done
+for f in authenticated extensions tunnel_http; do
+	says $f "$both"
+done
+says expect '"undecidable":"http_desync"'
+for f in data_first no_null; do
+	says $f '"undecidable":"malformed_hello"'
+done
+says long_name '"undecidable":"malformed_name"'
+says ech_spelling '"host":"cloudflare-ech.com".*"undecidable":"ech_used"'
 ./weir replay -q -j 1 --events "$t/one" $d/fragtimeout.pcap || not_ok "fragtimeout with 1 worker ends badly"
 for j in 2 3 4; do
 	if ./weir replay -q -j $j --events "$t/more" $d/fragtimeout.pcap && cmp "$t/one" "$t/more" >&2; then

@@ -129,7 +129,11 @@ static void tcp_options_are_read(void **state)
 		{"\x02\x04\x05\xb4\x08\x0a\xde\xad\xbe\xef\1\2\3\4\0\0", 16, false, true},
 		{"\x08\x06\xde\xad\xbe\xef\x01\x01", 8, false, false}, /* no timestamp */
 		{"\x13\x12................\x01\x01", 20, true, false},
-		{"\x1d\x10..............", 16, true, false},
+		{"\x1d\x10..............", 16, false,
+		 false}, /* TCP-AO: others ignore it */
+		/* What stands behind an illegal length is not read. */
+		{"\x13\x01\x08\x0a\xde\xad\xbe\xef\1\2\3\4", 12, false, false},
+		{"\x08\x0a\xde\xad\xbe\xef\1\2\3\4\x13\x12", 12, false, true},
 		{"\0\x13\x02\x01", 4, false, false}, /* behind the end */
 		{"\x02\x04\x05\xb4\x01\x03\x03\x07", 8, false, false},
 	};
