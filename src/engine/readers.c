@@ -65,8 +65,8 @@ static void enter(struct walk *w, int fd, const struct stat *st)
 static void look_at(struct walk *w, const char *name)
 {
 	const int at = dirfd(w->dirs[w->depth - 1]);
-	const int fd =
-		openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	const int fd = openat(at, name,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0)

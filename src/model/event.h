@@ -222,8 +222,8 @@ struct event_digest {
 	struct str host, principal;
 	struct str
 		word; /* what the service's row lists: environment, organization, ... */
-	struct str signal; /* EVENT_SIGNAL: its name */
-	struct str peer;   /* EVENT_SIGNAL: host, else address */
+	struct str signal;  /* EVENT_SIGNAL: its name */
+	struct str peer;    /* EVENT_SIGNAL: host, else address */
 	struct str packets; /* EVENT_FLOW: to be kept (model/trace.h); absent: none */
 };
 

@@ -171,7 +171,7 @@ struct rule {
 	enum gate gate;
 	enum action action;
 	bool report_only;
-	bool cut; /* ends connections in being at the edges of its hours */
+	bool cut;     /* ends connections in being at the edges of its hours */
 	bool capture; /* keeps packets of the connections that it answers */
 	struct condition *conditions;
 

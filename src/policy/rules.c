@@ -566,8 +566,10 @@ static bool sound_action(struct parser *ps, const struct rule *r)
 		return false;
 	}
 	if (r->capture && ps->gate == GATE_EXCEPTIONS) {
-		diag_error(ps->d, r->at, "an exception decides nothing: it cannot capture");
-		diag_remedy(ps->d, "capture on the line that decides then, or an alert with it");
+		diag_error(ps->d, r->at,
+			   "an exception decides nothing: it cannot capture");
+		diag_remedy(ps->d,
+			    "capture on the line that decides then, or an alert with it");
 		return false;
 	}
 	if (r->has_score && r->action != ACTION_ALERT) {

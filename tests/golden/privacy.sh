@@ -52,9 +52,11 @@ done
 check "the index is made" [ -d "$t/ledger/index" ]
 "$W" query --ledger "$t/ledger" --json >"$t/out.query" 2>>"$t/errors"
 check "query" [ -s "$t/out.query" ]
-"$W" query --ledger "$t/ledger" >"$t/out.table" 2>>"$t/errors"
-"$W" suggest --ledger "$t/ledger" >"$t/out.suggest" 2>>"$t/errors"
-"$W" verify "$t/ledger" >"$t/out.verify" 2>>"$t/errors"
+{
+	"$W" query --ledger "$t/ledger" >"$t/out.table"
+	"$W" suggest --ledger "$t/ledger" >"$t/out.suggest"
+	"$W" verify "$t/ledger" >"$t/out.verify"
+} 2>>"$t/errors"
 id=$(sed -n '/"url":"[^"]*\/v1\/\*"/s/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/ledger/000001.jsonl" | head -n 1)
 "$W" explain --ledger "$t/ledger" --flow "$id" >"$t/out.explain" 2>>"$t/errors"
 check "explain" [ -s "$t/out.explain" ]
