@@ -251,6 +251,15 @@ static void tell_lists(const struct worker *w, const struct case_file *cf,
 	e->data_group = policy_data_group(w->g->policy, &cf->decision);
 }
 
+static void tell_place_and_packets(struct worker *w, const struct flow *fl,
+				   const struct conn *c, const struct case_file *cf,
+				   struct event_digest *d)
+{
+	memcpy(d->country, cf->place.country, sizeof(d->country));
+	if (d->phase != PHASE_END)
+		d->packets = keep_for(w, fl, c, &cf->decision);
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
@@ -349,9 +358,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED &&
 	    host_normalize(e.sni, &outer) == HOST_NAME)
 		e.host = (struct str){outer.text, outer.len};
-	if (phase != PHASE_END)
-		d.packets = keep_for(w, fl, c, &cf->decision);
-	memcpy(d.country, cf->place.country, sizeof(d.country));
+	tell_place_and_packets(w, fl, c, cf, &d);
 	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};
 	if (c->nat_port != 0)

@@ -24,8 +24,8 @@ static uint8_t *put32(uint8_t *at, uint32_t v)
 	return put16(put16(at, v >> 16), v & UINT16_MAX);
 }
 
-/* Room for a packet of `len` bytes, of which *ret_len fit; NULL: no more is taken. */
-static uint8_t *reserve(struct trace *t, struct trace_packet *head, size_t len)
+/* Room for a packet of *len bytes, then as many as fit; NULL: no more is taken. */
+static uint8_t *reserve(struct trace *t, struct trace_packet *head, size_t *len)
 {
 	const size_t left = TRACE_MAX - t->len;
 	uint8_t *at = t->bytes + t->len;
@@ -34,14 +34,14 @@ static uint8_t *reserve(struct trace *t, struct trace_packet *head, size_t len)
 		t->full = true;
 		return NULL;
 	}
-	if (TRACE_ROOM(len) > left) {
+	if (TRACE_ROOM(*len) > left) {
 		t->full = true;
-		len = left - sizeof(*head);
+		*len = left - sizeof(*head);
 	}
-	head->len = (uint16_t)len;
+	head->len = (uint16_t)*len;
 	memcpy(at, head, sizeof(*head));
-	memset(at + sizeof(*head), 0, TRACE_ROOM(len) - sizeof(*head));
-	t->len += (uint32_t)TRACE_ROOM(len);
+	memset(at + sizeof(*head), 0, TRACE_ROOM(*len) - sizeof(*head));
+	t->len += (uint32_t)TRACE_ROOM(*len);
 	return at + sizeof(*head);
 }
 
@@ -89,6 +89,7 @@ static void make(struct trace *t, const struct packet *p, struct str payload,
 {
 	uint8_t bytes[IPV6_HEADER + TCP_HEADER + SEGMENT], *tcp, *at;
 	const size_t len = TCP_HEADER + payload.len;
+	size_t all;
 	const size_t ip_len = put_ip(bytes, p, len);
 	struct trace_packet head = {.time_us = now_us,
 				    .wire_len = (uint32_t)(ip_len + len),
@@ -107,9 +108,10 @@ static void make(struct trace *t, const struct packet *p, struct str payload,
 		memcpy(at, payload.p, payload.len);
 	if (checksum)
 		checksum_put(tcp + 16, checksum_add(pseudo(p, len), tcp, len));
-	at = reserve(t, &head, ip_len + len);
+	all = ip_len + len;
+	at = reserve(t, &head, &all);
 	if (at != NULL)
-		memcpy(at, bytes, head.len);
+		memcpy(at, bytes, all);
 }
 
 static struct packet packet_of(const struct flow *fl, bool from_client, uint8_t flags)
@@ -179,21 +181,20 @@ void trace_add(struct trace *t, const struct trace_of *of, const struct packet *
 				    .wire_len = (uint32_t)(front + p->l4_len + cut),
 				    .flags = rebuilt ? TRACE_REBUILT : 0};
 	uint8_t ip[IPV6_HEADER], *at;
-	size_t n;
+	size_t n, len = front + p->l4_len;
 
 	open_stream(t, of, p, from_client);
-	at = reserve(t, &head, front + p->l4_len);
+	at = reserve(t, &head, &len);
 	if (at == NULL)
 		return;
-	n = head.len < front ? head.len : front;
+	n = len < front ? len : front;
 	if (rebuilt) {
 		(void)put_ip(ip, p, p->l4_len + cut);
 		memcpy(at, ip, n);
 	} else {
 		memcpy(at, p->ip, n);
 	}
-	if (head.len > n)
-		memcpy(at + n, p->l4, head.len - n);
+	memcpy(at + n, p->l4, len - n);
 }
 
 void trace_of_head(struct trace *t, const struct trace_of *of, const struct head *h)

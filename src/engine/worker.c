@@ -141,7 +141,7 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 
 	p->paid = false;
 	if (from_client && !paid && !may_open(w, pkt)) {
-		if (p->again) /* the first one's verdict stays */
+		if (p->again && w->inl != NULL) /* the first one's verdict stays */
 			w->inl->refused = &w->inl->stats.over_cap;
 		if (whole || p->again)
 			return IDENTIFY_MORE;

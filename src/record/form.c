@@ -710,31 +710,29 @@ size_t form_change(const struct change_event *e, const struct event_origin *o, c
 	return change_line(e, o, &l);
 }
 
-static char *append(char *at, const char *s)
+static char *append(char *at, struct str s)
 {
-	const size_t len = strlen(s);
-
-	memcpy(at, s, len);
-	return at + len;
+	memcpy(at, s.p, s.len);
+	return at + s.len;
 }
 
 size_t form_add_packets(char tail[FORM_LINE_MAX], size_t len, const char *name,
 			const char *sha256)
 {
-	static const char key[] = ",\"packets\":\"", next[] = "\",\"packets_sha256\":\"";
-	static const char close[] = "\"}\n";
-	const size_t more = sizeof(key) + sizeof(next) + sizeof(close) - 3 +
-			    strlen(name) + strlen(sha256);
+	const struct str key = STR(",\"packets\":\""),
+			 next = STR("\",\"packets_sha256\":\"");
+	const struct str end = STR("\"}\n"), file = str_of(name), digest = str_of(sha256);
+	const size_t more = key.len + file.len + next.len + digest.len + end.len;
 	char *at;
 
-	if (len < 2 || memcmp(tail + len - 2, "}\n", 2) != 0 ||
-	    FORM_LINE_MAX - len < more)
+	if (len < 2 || len > FORM_LINE_MAX - more ||
+	    memcmp(tail + len - 2, "}\n", 2) != 0)
 		return 0;
 	at = append(tail + len - 2, key);
-	at = append(at, name);
+	at = append(at, file);
 	at = append(at, next);
-	at = append(at, sha256);
-	at = append(at, close);
+	at = append(at, digest);
+	at = append(at, end);
 	return (size_t)(at - tail);
 }
 

@@ -136,6 +136,7 @@ static void put_packet(struct out *o, const struct trace_packet *h, const char *
 	end(o, at);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through struct out */
 size_t packets_form(struct str trace, uint8_t *buf, size_t size)
 {
 	struct out o = {.p = buf, .size = size};

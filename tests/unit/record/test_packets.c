@@ -194,13 +194,15 @@ static void a_line_without_room_stays(void **state)
 	const size_t len = sizeof(line) - FORM_PACKETS_MAX + 1;
 
 	memset(line, ' ', sizeof(line));
-	memcpy(line + len - 2, "}\n", 2);
+	line[len - 2] = '}';
+	line[len - 1] = '\n';
 	add(b, 40, 0);
 	assert_int_equal(packets_keep_of(p, 1, trace_of(b), line, len), len);
 	packets_stats(p, &st);
 	assert_int_equal(st.kept, 0);
 	assert_int_equal(st.failed, 1);
-	memcpy(line + len - 3, "}\n", 2);
+	line[len - 3] = '}';
+	line[len - 2] = '\n';
 	assert_true(packets_keep_of(p, 1, trace_of(b), line, len - 1) > len);
 	packets_destroy(p);
 }
