@@ -43,8 +43,8 @@ static const struct opening openings[] = {
 	 UNDECIDABLE_NONE},
 	{"SOCKS4 type, binary user", BYTES("\4\1\1\xbb\x0a\0\0\1\xff\0"), 1080,
 	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
-	{"TLS type, version 2", BYTES("\x16\x02\0\0\5"), 443, PROTOCOL_UNKNOWN,
-	 UNDECIDABLE_NONE},
+	{"TLS type, version 2, no hello", BYTES("\x16\x02\0\0\5\2"), 443,
+	 PROTOCOL_UNKNOWN, UNDECIDABLE_NONE},
 	{"alert type, version 3.9", BYTES("\x15\x03\x09\0\2\1\0"), 443, PROTOCOL_UNKNOWN,
 	 UNDECIDABLE_NONE},
 };
