@@ -390,15 +390,18 @@ void config_check_anchor(const struct config *c, struct diag *d)
 	if (c->capture.source == CAPTURE_NONE || c->ledger.dir == NULL ||
 	    c->ledger.anchor == ANCHOR_PAPER || (promised && c->ship.server != NULL))
 		return;
-	diag_add(d, DIAG_WARNING, at, "unanchored",
-		 promised ? "'anchor' says that weir ship sends the seals, and there is no "
-			    "group 'ship' that says where to"
-			  : "no seal leaves this machine: whoever rules it can write the "
-			    "ledger anew, and nobody can tell");
+	diag_add(
+		d, DIAG_WARNING, at, "unanchored",
+		promised
+			? "'anchor' says that weir ship sends the seals, and there is no "
+			  "group 'ship' that says where to"
+			: "no seal leaves this machine: whoever rules it can write the "
+			  "ledger anew, and nobody can tell");
 	if (c->ledger.anchor_text != NULL)
 		diag_line(d, c->ledger.anchor_text, strlen(c->ledger.anchor_text));
 	diag_remedy(d, "ship = { server = \"siem.example\"; };");
-	diag_note(d, "or, where somebody keeps what weir seal prints: anchor = \"paper\";");
+	diag_note(d,
+		  "or, where somebody keeps what weir seal prints: anchor = \"paper\";");
 }
 
 static void check_nat64(struct walk *w)

@@ -181,7 +181,7 @@ struct config {
 		int64_t keep_us;        /* these; 0 = for ever */
 		uint64_t keep_bytes;    /* of all segments; 0 = any */
 		uint64_t packets_bytes; /* of all files of packets */
-		enum anchor_way anchor;     /* not given: SHIP with a group `ship` */
+		enum anchor_way anchor; /* not given: SHIP with a group `ship` */
 		/* where config_check_anchor() points to; in bytes */
 		unsigned anchor_line, anchor_col, anchor_len;
 		const char *anchor_text; /* that line; NULL = none */

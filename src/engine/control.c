@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 
 #include "engine/listen.h"
 #include "engine/lock.h"
+#include "engine/login.h"
 #include "engine/supervisor.h"
 
 #define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
@@ -168,35 +168,6 @@ static bool in_group(int fd, gid_t primary, const char *name)
 	return false;
 }
 
-static void name_user(uid_t uid, char buf[64])
-{
-	const struct passwd *pw = getpwuid(uid); /* NOLINT(concurrency-mt-unsafe) */
-
-	if (pw != NULL)
-		(void)snprintf(buf, 64, "%s", pw->pw_name);
-	else
-		(void)snprintf(buf, 64, "uid %u", (unsigned)uid);
-}
-
-/* The person who logged in, whoever they have become since: proc(5), loginuid. */
-static void name_login(pid_t pid, uid_t uid, char buf[64])
-{
-	char path[64];
-	uint64_t login = UINT32_MAX;
-	char line[16];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)pid);
-	f = fopen(path, "re");
-	if (f != NULL) {
-		if (fgets(line, sizeof(line), f) != NULL)
-			(void)parse_u64((struct str){line, strcspn(line, "\n")},
-					UINT32_MAX, &login);
-		(void)fclose(f);
-	}
-	name_user(login == UINT32_MAX ? uid : (uid_t)login, buf);
-}
-
 /* ---- what is asked -------------------------------------------------------------------------- */
 
 /* A reader that is slow, or gone, loses the rest: the gateway waits for nobody. */
@@ -296,7 +267,7 @@ static void change_exempt(struct client *cl, struct supervisor *s,
 	char error[EXEMPT_ERROR_MAX];
 	enum exempt_outcome outcome;
 
-	name_login(peer->pid, peer->uid, a.who);
+	login_name(peer->pid, peer->uid, a.who);
 	(void)snprintf(a.why, sizeof(a.why), "weir ctl exempt");
 	cl->waiting = true; /* the end may come within the call */
 	outcome = exempt_ask(s, &a, request, error);
@@ -315,7 +286,7 @@ static void change(struct client *cl, struct supervisor *s, const struct ucred *
 	enum mode m = mode == NULL ? s->mode : mode_find(str_of(mode));
 	bool begun;
 
-	name_login(peer->pid, peer->uid, a.who);
+	login_name(peer->pid, peer->uid, a.who);
 	(void)snprintf(a.why, sizeof(a.why), "%s", why);
 	if (mode != NULL && m != MODE_MONITOR && m != MODE_ENFORCE && m != MODE_PANIC) {
 		answer(cl, false, "mode: write monitor, enforce or panic\n");
