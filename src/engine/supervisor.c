@@ -124,6 +124,7 @@ void supervisor_note_change(struct supervisor *s, const char *what, const char *
 				       .what = what,
 				       .who = str_of(s->asker.who),
 				       .why = str_of(s->asker.why),
+				       .ticket = str_of(s->asker.ticket),
 				       .diff = str_of(diff),
 				       .old_generation = str_of(old_name),
 				       .new_generation = str_of(new_name)};

@@ -40,7 +40,8 @@ struct control;
 struct asker {
 	int fd;
 	char who[64];
-	char why[256];
+	char why[256];    /* hostile texts, as they were sent; "" = none */
+	char ticket[128]; /* of whom the change is asked for elsewhere */
 };
 
 /* What guard.c knows of the host. */
