@@ -5,6 +5,7 @@ import unittest
 
 from case import GatewayCase
 from gateway import RULES
+from netns import command
 
 
 class Edited(GatewayCase):
@@ -25,6 +26,23 @@ class Edited(GatewayCase):
         self.assertEqual(weir.stop(), 0)
         weir.start()
         return weir.status()["generation"]
+
+    def test_fingerprint(self):
+        """The one that keygen prints is that of status, log, verify and report."""
+        weir = self.new_weir()
+        said = command([weir.program, "keygen", "-c", weir.conf]).stdout.strip()
+        self.assertRegex(said, "^([0-9A-F]{4}-){7}[0-9A-F]{4}$")
+        weir.start()
+        self.assertEqual(weir.status()["ledger"]["fingerprint"], said)
+        self.assertIn(f"key {said}, epoch ", weir.ctl("status").stdout)
+        self.assertIn(f"sealed with the key {said}", weir.said())
+        self.assertEqual(weir.stop(), 0)
+        ledger = weir.ledger.folder
+        self.assertIn(said, command([weir.program, "verify", ledger, "--key", said]).stdout)
+        page = os.path.join(weir.folder, "page.html")
+        command([weir.program, "report", "--ledger", ledger, "-o", page])
+        with open(page, encoding="utf-8") as f:
+            self.assertIn(f"<code>{said}</code>", f.read())
 
     def test_files_and_retention(self):
         weir = self.new_weir()
