@@ -305,6 +305,10 @@ install: weir
 	install -m 0755 scripts/upload-logs.py $(SHARE)/
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	@echo 'The ledger is sealed with a key that is made once, on this machine:'
+	@echo '    $(PREFIX)/sbin/weir keygen -c /etc/weir/weir.conf'
+	@echo 'makes it and prints its fingerprint (else the first start does, in its log and in weir ctl status).'
+	@echo 'Write the fingerprint down elsewhere: a ledger is checked with it, and proves nothing without.'
 clean:
 	$(RM) -r build weir
 help:

@@ -129,6 +129,7 @@ static int check(const struct common *c, bool quiet)
 	}
 	g = generation_load(&cfg, d);
 	if (g != NULL) {
+		config_check_anchor(g->config, d);
 		(void)feeds_old(g, cfg.now_us, old_feed, d);
 		who = identity_load(g->config, d);
 		if (who != NULL)

@@ -14,9 +14,11 @@
 
 #define DEFAULT_SOCKET "/run/weir/control"
 #define LINE_MAX_BYTES 1000
+#define REASON_MAX     255
+#define TICKET_MAX     127
 
 struct options {
-	const char *config, *socket, *reason;
+	const char *config, *socket, *reason, *ticket;
 	const char *src, *to, *port, *skip, *time, *remove; /* exempt */
 	bool json, prometheus;
 	bool filtered;
@@ -59,6 +61,7 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		OPT_JSON,
 		OPT_PROMETHEUS,
 		OPT_REASON,
+		OPT_TICKET,
 		OPT_NAME,
 		OPT_ADDRESS,
 		OPT_SRC,
@@ -74,6 +77,7 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		{"json", no_argument, NULL, OPT_JSON},
 		{"prometheus", no_argument, NULL, OPT_PROMETHEUS},
 		{"reason", required_argument, NULL, OPT_REASON},
+		{"ticket", required_argument, NULL, OPT_TICKET},
 		{"name", required_argument, NULL, OPT_NAME},
 		{"address", required_argument, NULL, OPT_ADDRESS},
 		{"src", required_argument, NULL, OPT_SRC},
@@ -98,6 +102,8 @@ static int parse_options(int argc, char *argv[], struct options *o)
 			o->prometheus = true;
 		else if (c == OPT_REASON)
 			o->reason = optarg;
+		else if (c == OPT_TICKET)
+			o->ticket = optarg;
 		else if (c == OPT_NAME)
 			code = filter_name(o, optarg);
 		else if (c == OPT_ADDRESS)
@@ -127,6 +133,34 @@ static int parse_options(int argc, char *argv[], struct options *o)
 	return EXIT_FINE;
 }
 
+static bool is_line(const char *text, size_t limit)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return strlen(text) <= limit;
+}
+
+/* The ticket goes behind a tab, which no other text may hold. */
+static int end_request(struct options *o, const char *verb)
+{
+	const size_t len = strlen(o->line);
+	const char *ticket = o->ticket == NULL ? "" : o->ticket;
+
+	if (ticket[0] != '\0' && strcmp(verb, "reload") != 0 &&
+	    strcmp(verb, "mode") != 0 && strcmp(verb, "exempt") != 0)
+		return usage_error("ctl",
+				   "--ticket is an option of reload, mode and exempt");
+	if (!is_line(ticket, TICKET_MAX))
+		return usage_error("ctl",
+				   "--ticket: one line of at most %d bytes, "
+				   "without control characters",
+				   TICKET_MAX);
+	(void)snprintf(o->line + len, sizeof(o->line) - len, "%s%s\n",
+		       ticket[0] == '\0' ? "" : "\t", ticket);
+	return EXIT_FINE;
+}
+
 /* What the gateway is asked for an exemption; it checks what the words mean. */
 static int form_exempt(struct options *o)
 {
@@ -136,10 +170,11 @@ static int form_exempt(struct options *o)
 	int n;
 
 	if (o->remove != NULL) {
-		n = snprintf(o->line, sizeof(o->line), "exempt remove %s\n", o->remove);
+		n = snprintf(o->line, sizeof(o->line), "exempt remove %s %s", o->remove,
+			     reason);
 	} else if (o->src == NULL && o->to == NULL && o->skip == NULL &&
 		   o->time == NULL) {
-		n = snprintf(o->line, sizeof(o->line), "exempt list\n");
+		n = snprintf(o->line, sizeof(o->line), "exempt list");
 	} else {
 		if (o->src == NULL || o->skip == NULL || o->time == NULL ||
 		    o->reason == NULL)
@@ -151,15 +186,17 @@ static int form_exempt(struct options *o)
 		if (o->port != NULL && !parse_u64(str_of(o->port), 65535, &port))
 			return usage_error("ctl", "--port '%s': write 1 to 65535",
 					   o->port);
-		if (strpbrk(o->src, " \n") != NULL || strpbrk(o->skip, " \n") != NULL ||
-		    (o->to != NULL && strpbrk(o->to, " \n") != NULL))
+		if (strpbrk(o->src, " \t\n") != NULL ||
+		    strpbrk(o->skip, " \t\n") != NULL ||
+		    (o->to != NULL && strpbrk(o->to, " \t\n") != NULL))
 			return usage_error("ctl", "--src, --to and --skip: no blanks");
-		n = snprintf(o->line, sizeof(o->line), "exempt add %lld %s %s %u %s %s\n",
+		n = snprintf(o->line, sizeof(o->line), "exempt add %lld %s %s %u %s %s",
 			     (long long)(us / 1000000), o->src,
 			     o->to == NULL || o->to[0] == '\0' ? "-" : o->to,
 			     (unsigned)port, o->skip, reason);
 	}
-	return n < 0 || (size_t)n >= sizeof(o->line)
+	/* Room for the ticket and what is around it. */
+	return n < 0 || (size_t)n + TICKET_MAX + 3 > sizeof(o->line)
 		       ? usage_error("ctl", "exempt: these words are too long")
 		       : EXIT_FINE;
 }
@@ -192,8 +229,11 @@ static int form_request(int argc, char *argv[], struct options *o)
 		return usage_error("ctl", "mode: write monitor, enforce or panic");
 	if (o->filtered && strcmp(verb, "dns") != 0)
 		return usage_error("ctl", "--name and --address are options of dns");
-	if (strchr(reason, '\n') != NULL || strlen(reason) > 255)
-		return usage_error("ctl", "--reason: one line of at most 255 bytes");
+	if (!is_line(reason, REASON_MAX))
+		return usage_error("ctl",
+				   "--reason: one line of at most %d bytes, "
+				   "without control characters",
+				   REASON_MAX);
 	if (strcmp(verb, "exempt") == 0)
 		return form_exempt(o);
 	if (o->src != NULL || o->to != NULL || o->port != NULL || o->skip != NULL ||
@@ -202,11 +242,11 @@ static int form_request(int argc, char *argv[], struct options *o)
 				   "--src, --to, --port, --skip, --for and --remove "
 				   "are options of exempt");
 	if (mode)
-		(void)snprintf(o->line, sizeof(o->line), "mode %s %s\n", word, reason);
+		(void)snprintf(o->line, sizeof(o->line), "mode %s %s", word, reason);
 	else if (strcmp(verb, "reload") == 0)
-		(void)snprintf(o->line, sizeof(o->line), "reload %s\n", reason);
+		(void)snprintf(o->line, sizeof(o->line), "reload %s", reason);
 	else
-		(void)snprintf(o->line, sizeof(o->line), "%s %s\n", verb,
+		(void)snprintf(o->line, sizeof(o->line), "%s %s", verb,
 			       o->json         ? "json"
 			       : o->prometheus ? "prometheus"
 					       : "text");
@@ -341,6 +381,8 @@ static int run(int argc, char *argv[])
 	if (code == EXIT_FINE)
 		code = form_request(argc - optind, argv + optind, &o);
 	if (code == EXIT_FINE)
+		code = end_request(&o, argv[optind]);
+	if (code == EXIT_FINE)
 		code = find_socket(&o);
 	return code == EXIT_FINE ? ask(&o) : code;
 }
@@ -365,6 +407,7 @@ const struct command command_ctl = {
 		"                     a new one; with --remove N, one less\n"
 		"\n"
 		"      --reason TEXT  why, for the ledger (reload, mode, exempt)\n"
+		"      --ticket ID    where it is asked for, for the ledger (reload, mode, exempt)\n"
 		"      --src A        exempt: connections from this address or prefix\n"
 		"      --to WHAT      exempt: to this address, prefix or host name only\n"
 		"      --port N       exempt: to this port only\n"

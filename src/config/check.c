@@ -323,6 +323,87 @@ static void check_ship(struct walk *w)
 	}
 }
 
+/* A copy of a line of the file; NULL when it cannot be had. */
+static const char *line_of(struct walk *w, unsigned line)
+{
+	struct str rest = w->text;
+	const char *end = NULL;
+	size_t len;
+	char *copy;
+
+	for (unsigned n = 1; n <= line; n++) {
+		end = memchr(rest.p, '\n', rest.len);
+		if (n == line || end == NULL)
+			break;
+		rest.len -= (size_t)(end + 1 - rest.p);
+		rest.p = end + 1;
+	}
+	len = end == NULL ? rest.len : (size_t)(end - rest.p);
+	copy = walk_alloc(w, len + 1);
+	if (copy != NULL) {
+		memcpy(copy, rest.p, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+/* Where to point when no seal leaves this machine: at what was promised, else at the ledger. */
+static void settle_anchor(struct walk *w)
+{
+	const struct node *ledger = root_member(w, "ledger");
+	const struct node *given;
+	struct span at;
+
+	if (ledger == NULL || ledger->kind != NODE_GROUP)
+		return;
+	given = outline_member(w->o, ledger, "anchor");
+	at = outline_name_span(w->o, given != NULL ? given : ledger);
+	w->c->ledger.anchor_line = at.line;
+	w->c->ledger.anchor_col = at.col;
+	w->c->ledger.anchor_len = at.len;
+	w->c->ledger.anchor_text = line_of(w, at.line);
+	if (given == NULL && w->c->ship.server != NULL)
+		w->c->ledger.anchor = ANCHOR_SHIP;
+}
+
+const char *config_anchor_name(enum anchor_way a)
+{
+	switch (a) {
+	case ANCHOR_SHIP:
+		return "ship";
+	case ANCHOR_PAPER:
+		return "paper";
+	case ANCHOR_NONE:
+		break;
+	}
+	return "none";
+}
+
+void config_check_anchor(const struct config *c, struct diag *d)
+{
+	const struct span at = {.file = c->path,
+				.line = c->ledger.anchor_line,
+				.col = c->ledger.anchor_col,
+				.len = c->ledger.anchor_len};
+	const bool promised = c->ledger.anchor == ANCHOR_SHIP;
+
+	if (c->capture.source == CAPTURE_NONE || c->ledger.dir == NULL ||
+	    c->ledger.anchor == ANCHOR_PAPER || (promised && c->ship.server != NULL))
+		return;
+	diag_add(
+		d, DIAG_WARNING, at, "unanchored",
+		promised
+			? "'anchor' says that weir ship sends the seals, and there is no "
+			  "group 'ship' that says where to"
+			: "no seal leaves this machine: whoever rules it can write the "
+			  "ledger anew, and nobody can tell");
+	if (c->ledger.anchor_text != NULL)
+		diag_line(d, c->ledger.anchor_text, strlen(c->ledger.anchor_text));
+	diag_remedy(d, "ship = { server = \"siem.example\"; };");
+	diag_note(d,
+		  "or, where somebody keeps what weir seal prints: anchor = \"paper\";");
+}
+
 static void check_nat64(struct walk *w)
 {
 	const struct node *geo = root_member(w, "geo");
@@ -360,6 +441,7 @@ void check_settings(struct walk *w)
 		return;
 	check_capture(w);
 	check_ship(w);
+	settle_anchor(w);
 	check_nat64(w);
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");

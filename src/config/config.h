@@ -103,6 +103,13 @@ enum ship_form {
 	SHIP_JSON
 };
 
+/* How seals leave this machine. */
+enum anchor_way {
+	ANCHOR_NONE = 0, /* not at all */
+	ANCHOR_SHIP,     /* `weir ship` sends them */
+	ANCHOR_PAPER     /* somebody prints them with `weir seal` */
+};
+
 #define SHIP_WINDOW_MIN 100
 #define SHIP_WINDOW_MAX 100000
 
@@ -174,6 +181,10 @@ struct config {
 		int64_t keep_us;        /* these; 0 = for ever */
 		uint64_t keep_bytes;    /* of all segments; 0 = any */
 		uint64_t packets_bytes; /* of all files of packets */
+		enum anchor_way anchor; /* not given: SHIP with a group `ship` */
+		/* where config_check_anchor() points to; in bytes */
+		unsigned anchor_line, anchor_col, anchor_len;
+		const char *anchor_text; /* that line; NULL = none */
 	} ledger;
 	struct {
 		bool keep;       /* the passive DNS table over a restart */
@@ -235,6 +246,10 @@ static inline void config_destroy(struct config *c)
 {
 	config_unload(c);
 }
+
+/* A finding when it is of a gateway whose seals leave this machine nowhere. */
+void config_check_anchor(const struct config *c, struct diag *d);
+const char *config_anchor_name(enum anchor_way a); /* as weir.conf has it; "none" */
 
 /* Every key with type, default and meaning, as "weir check --keys" and the man page show. */
 void config_print_keys(FILE *out);

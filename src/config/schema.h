@@ -44,13 +44,13 @@ enum schema_type {
 	SCHEMA_HOST,       /* a host name or an address */
 	SCHEMA_PROTOCOL,   /* enum ship_protocol */
 	SCHEMA_FORM,       /* enum ship_form */
+	SCHEMA_ANCHOR,     /* enum anchor_way */
 	SCHEMA_MASK,       /* "0x0fff0000": uint32_t, 4 or more neighbouring bits */
 	SCHEMA_PATH,       /* of at most max bytes; need not exist */
 	SCHEMA_INTERFACES, /* a list of at most max names; need not exist */
 	SCHEMA_FLAG,       /* true or false: bool */
 	/* for keys of later versions only: checked, then forgotten */
 	SCHEMA_TEXT,
-	SCHEMA_TEXTS,
 	SCHEMA_SIGNERS, /* a list of min to max of these */
 	SCHEMA_SHARE,   /* "20%" */
 	SCHEMA_SWITCH,  /* true or false */

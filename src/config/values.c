@@ -694,17 +694,6 @@ static void read_text(const struct job *j)
 	(void)is_kind(j, j->n, NODE_STRING);
 }
 
-static void read_texts(const struct job *j)
-{
-	const struct outline *o = j->w->o;
-
-	if (!is_list(j))
-		return;
-	for (const struct node *n = outline_first(o, j->n); n != NULL;
-	     n = outline_next(o, j->n, n))
-		(void)is_kind(j, n, NODE_STRING);
-}
-
 static void read_share(const struct job *j)
 {
 	const char *why = "";
@@ -740,12 +729,14 @@ static const char *const words_of[SCHEMA_TYPE_COUNT][2] = {
 			    [ON_FAILURE_CLOSED - 1] = "closed"},
 	[SCHEMA_PROTOCOL] = {[SHIP_TCP - 1] = "tcp", [SHIP_TLS - 1] = "tls"},
 	[SCHEMA_FORM] = {[SHIP_CEF - 1] = "cef", [SHIP_JSON - 1] = "json"},
+	[SCHEMA_ANCHOR] = {[ANCHOR_SHIP - 1] = "ship", [ANCHOR_PAPER - 1] = "paper"},
 };
 
 _Static_assert(sizeof(enum capture_source) == sizeof(int) &&
 		       sizeof(enum on_failure) == sizeof(int) &&
 		       sizeof(enum ship_protocol) == sizeof(int) &&
 		       sizeof(enum ship_form) == sizeof(int) &&
+		       sizeof(enum anchor_way) == sizeof(int) &&
 		       sizeof(enum vantage) == sizeof(int),
 	       "read_word() stores an int");
 
@@ -769,6 +760,22 @@ static void read_word(const struct job *j)
 	near = text_nearest(str_of(j->n->value), words, 2);
 	if (near != NULL)
 		diag_remedy(j->w->d, "%s = \"%s\";", key_of(j->row), near);
+}
+
+/* A word; or a list of receivers as files for earlier versions have it, to which weir ship sends. */
+static void read_anchor(const struct job *j)
+{
+	const struct outline *o = j->w->o;
+	const enum anchor_way ship = ANCHOR_SHIP;
+
+	if (j->n->kind != NODE_ARRAY && j->n->kind != NODE_LIST) {
+		read_word(j);
+		return;
+	}
+	for (const struct node *n = outline_first(o, j->n); n != NULL;
+	     n = outline_next(o, j->n, n))
+		if (is_kind(j, n, NODE_STRING))
+			store(j, &ship, sizeof(ship));
 }
 
 static void read_host(const struct job *j)
@@ -921,7 +928,6 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_SIZE] = read_size,
 		[SCHEMA_DURATION] = read_duration,
 		[SCHEMA_TEXT] = read_text,
-		[SCHEMA_TEXTS] = read_texts,
 		[SCHEMA_SIGNERS] = read_signers,
 		[SCHEMA_SHARE] = read_share,
 		[SCHEMA_SWITCH] = read_switch,
@@ -931,6 +937,7 @@ void values_read(struct walk *w, const struct node *n, const struct schema_row *
 		[SCHEMA_HOST] = read_host,
 		[SCHEMA_PROTOCOL] = read_word,
 		[SCHEMA_FORM] = read_word,
+		[SCHEMA_ANCHOR] = read_anchor,
 		[SCHEMA_MASK] = read_mask,
 		[SCHEMA_PATH] = read_path,
 		[SCHEMA_INTERFACES] = read_interfaces,

@@ -2,14 +2,13 @@
 /*
  * control - the socket by which people ask and steer the running gateway.
  *
- * A request is one line, "VERB [WORD...]"; the answer is "ok" or "no" on a line of its own,
+ * A request is one line, "VERB [WORD...] [REASON]", and behind a tab the ticket; the answer is "ok" or "no" on a line of its own,
  * then text to the end.  Anybody may connect; who may do what is decided by the kernel's
  * word on the other end (SO_PEERCRED, SO_PEERGROUPS).
  */
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 
 #include "engine/listen.h"
 #include "engine/lock.h"
+#include "engine/login.h"
 #include "engine/supervisor.h"
 
 #define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
@@ -35,6 +35,7 @@ struct client {
 	bool queued;  /* for another's change to end before its own begins */
 	uint64_t dns; /* waits for that DNS table; 0 = for none */
 	size_t len;
+	const char *ticket; /* in the line, behind a tab; "" = none */
 	char line[REQUEST_MAX];
 };
 
@@ -168,35 +169,6 @@ static bool in_group(int fd, gid_t primary, const char *name)
 	return false;
 }
 
-static void name_user(uid_t uid, char buf[64])
-{
-	const struct passwd *pw = getpwuid(uid); /* NOLINT(concurrency-mt-unsafe) */
-
-	if (pw != NULL)
-		(void)snprintf(buf, 64, "%s", pw->pw_name);
-	else
-		(void)snprintf(buf, 64, "uid %u", (unsigned)uid);
-}
-
-/* The person who logged in, whoever they have become since: proc(5), loginuid. */
-static void name_login(pid_t pid, uid_t uid, char buf[64])
-{
-	char path[64];
-	uint64_t login = UINT32_MAX;
-	char line[16];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)pid);
-	f = fopen(path, "re");
-	if (f != NULL) {
-		if (fgets(line, sizeof(line), f) != NULL)
-			(void)parse_u64((struct str){line, strcspn(line, "\n")},
-					UINT32_MAX, &login);
-		(void)fclose(f);
-	}
-	name_user(login == UINT32_MAX ? uid : (uid_t)login, buf);
-}
-
 /* ---- what is asked -------------------------------------------------------------------------- */
 
 /* A reader that is slow, or gone, loses the rest: the gateway waits for nobody. */
@@ -289,15 +261,33 @@ static void print_exempt(const struct supervisor *s, int form, FILE *out)
 	exempt_print(s, out);
 }
 
+/* Who asks, why, and by which ticket.  False: the client has been told what is too long. */
+static bool name_asker(struct client *cl, const struct ucred *peer, const char *why,
+		       struct asker *ret)
+{
+	*ret = (struct asker){.fd = cl->fd};
+	if (strlen(why) >= sizeof(ret->why) ||
+	    strlen(cl->ticket) >= sizeof(ret->ticket)) {
+		answer(cl, false,
+		       "a reason of at most 255 bytes, a ticket of at most 127\n");
+		return false;
+	}
+	login_name(peer->pid, peer->uid, ret->who);
+	(void)snprintf(ret->why, sizeof(ret->why), "%s", why);
+	(void)snprintf(ret->ticket, sizeof(ret->ticket), "%s", cl->ticket);
+	return true;
+}
+
 static void change_exempt(struct client *cl, struct supervisor *s,
 			  const struct ucred *peer, const char *request)
 {
-	struct asker a = {.fd = cl->fd};
+	struct asker a;
 	char error[EXEMPT_ERROR_MAX];
 	enum exempt_outcome outcome;
 
-	name_login(peer->pid, peer->uid, a.who);
-	(void)snprintf(a.why, sizeof(a.why), "weir ctl exempt");
+	/* The reason is among its words. */
+	if (!name_asker(cl, peer, "", &a))
+		return;
 	cl->waiting = true; /* the end may come within the call */
 	outcome = exempt_ask(s, &a, request, error);
 	if (outcome == EXEMPT_BEGUN)
@@ -311,12 +301,12 @@ static void change_exempt(struct client *cl, struct supervisor *s,
 static void change(struct client *cl, struct supervisor *s, const struct ucred *peer,
 		   const char *mode, const char *why)
 {
-	struct asker a = {.fd = cl->fd};
+	struct asker a;
 	enum mode m = mode == NULL ? s->mode : mode_find(str_of(mode));
 	bool begun;
 
-	name_login(peer->pid, peer->uid, a.who);
-	(void)snprintf(a.why, sizeof(a.why), "%s", why);
+	if (!name_asker(cl, peer, why, &a))
+		return;
 	if (mode != NULL && m != MODE_MONITOR && m != MODE_ENFORCE && m != MODE_PANIC) {
 		answer(cl, false, "mode: write monitor, enforce or panic\n");
 		return;
@@ -404,7 +394,7 @@ static void hear(const struct control *c, struct client *cl, struct supervisor *
 {
 	ssize_t n = recv(cl->fd, cl->line + cl->len, REQUEST_MAX - 1 - cl->len, 0);
 	const bool nothing = n < 0 && errno == EAGAIN;
-	char *end;
+	char *end, *tab;
 
 	if (n > 0)
 		cl->len += (size_t)n;
@@ -412,6 +402,10 @@ static void hear(const struct control *c, struct client *cl, struct supervisor *
 	end = strchr(cl->line, '\n');
 	if (end != NULL) {
 		*end = '\0';
+		tab = strchr(cl->line, '\t');
+		cl->ticket = tab == NULL ? "" : tab + 1;
+		if (tab != NULL)
+			*tab = '\0';
 		serve(c, cl, s, mono_us);
 	} else if (nothing && mono_us > cl->until_us) {
 		answer(cl, false, "no request came within 2 s\n");

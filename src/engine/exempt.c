@@ -211,6 +211,10 @@ static bool form_line(const struct request *r, const struct asker *who, int64_t 
 	put_text(out, who->who);
 	(void)fputs("\"  reason \"", out);
 	put_text(out, r->reason[0] == '\0' ? "none given" : r->reason);
+	if (who->ticket[0] != '\0') {
+		(void)fputs("\"  ticket \"", out);
+		put_text(out, who->ticket);
+	}
 	clock_format_rfc3339(now_us + (int64_t)r->seconds * 1000000, end);
 	(void)fprintf(out, "\"  " END_BEGIN "%s\"", end);
 	return true;
@@ -229,11 +233,27 @@ static bool read_request(const char *text, struct request *r)
 	       parse_u64(str_of(port), UINT16_MAX, &r->port);
 }
 
-/* The change's line for the ledger, and in `l` what stays; NULL: `error` says why not. */
-static char *change_lines(const char *request, const struct asker *who, struct lines *l,
+static bool take_reason(struct asker *who, const char *reason,
+			char error[EXEMPT_ERROR_MAX])
+{
+	if (strlen(reason) < sizeof(who->why)) {
+		(void)snprintf(who->why, sizeof(who->why), "%s", reason);
+		return true;
+	}
+	(void)snprintf(error, EXEMPT_ERROR_MAX, "a reason of at most %zu bytes\n",
+		       sizeof(who->why) - 1);
+	return false;
+}
+
+/*
+ * The change's line for the ledger, in `l` what stays, in `who` the reason; NULL: `error` says
+ * why not.
+ */
+static char *change_lines(const char *request, struct asker *who, struct lines *l,
 			  char error[EXEMPT_ERROR_MAX])
 {
 	struct request r;
+	const size_t digits = strcspn(request + strnlen(request, 7), " ");
 	uint64_t number = 0;
 	char *line = NULL;
 	size_t size = 0;
@@ -241,8 +261,12 @@ static char *change_lines(const char *request, const struct asker *who, struct l
 	bool sound;
 
 	if (strncmp(request, "remove ", 7) == 0 &&
-	    parse_u64(str_trim(str_of(request + 7)), UINT32_MAX, &number) &&
+	    parse_u64((struct str){request + 7, digits}, UINT32_MAX, &number) &&
 	    number >= 1 && number <= l->count) {
+		if (!take_reason(who,
+				 request + 7 + digits + strspn(request + 7 + digits, " "),
+				 error))
+			return NULL;
 		if (asprintf(&line, "removed: %s", l->list[number - 1]) < 0)
 			return NULL;
 		memmove(&l->list[number - 1], &l->list[number],
@@ -257,6 +281,8 @@ static char *change_lines(const char *request, const struct asker *who, struct l
 			       number);
 		return NULL;
 	}
+	if (!take_reason(who, r.reason, error))
+		return NULL;
 	if (l->count == EXEMPT_LINES_MAX) {
 		(void)snprintf(error, EXEMPT_ERROR_MAX,
 			       "%d lines are in force: remove one\n", EXEMPT_LINES_MAX);
@@ -307,6 +333,7 @@ enum exempt_outcome exempt_ask(struct supervisor *s, const struct asker *who,
 			       const char *request, char error[EXEMPT_ERROR_MAX])
 {
 	enum exempt_outcome outcome = EXEMPT_REFUSED;
+	struct asker with = *who;
 	struct lines l;
 	char *line;
 
@@ -315,9 +342,9 @@ enum exempt_outcome exempt_ask(struct supervisor *s, const struct asker *who,
 	(void)snprintf(error, EXEMPT_ERROR_MAX, "out of memory\n");
 	(void)read_lines(s, &l);
 	drop_ended(&l, supervisor_real_us());
-	line = change_lines(request, who, &l, error);
+	line = change_lines(request, &with, &l, error);
 	if (line != NULL)
-		outcome = begin(s, who, &l, line, error);
+		outcome = begin(s, &with, &l, line, error);
 	free(l.text);
 	return outcome;
 }

@@ -41,7 +41,7 @@ enum exempt_outcome {
 
 /*
  * "add SECONDS SRC TO PORT GATE[,GATE...] [REASON]", where TO is an address, prefix, host name or
- * "-", and PORT 0 is any; or "remove N [REASON]".  The end is told to `who`.
+ * "-", and PORT 0 is any; or "remove N [REASON]".  The reason goes into the event.  The end is told to `who`.
  */
 enum exempt_outcome exempt_ask(struct supervisor *s, const struct asker *who,
 			       const char *request, char error[EXEMPT_ERROR_MAX]);

@@ -123,9 +123,12 @@ unsigned held_differences(const struct config *start, enum mode mode,
 
 void held_keep(const struct config *start, struct config *next)
 {
+	const enum anchor_way anchor = next->ledger.anchor; /* weir ship is on its own */
+
 	next->capture = start->capture;
 	next->control = start->control;
 	next->ledger = start->ledger;
+	next->ledger.anchor = anchor;
 	next->dns = start->dns;
 	next->limits = start->limits;
 }

@@ -112,6 +112,28 @@ static void print_seal(const struct supervisor *s, FILE *out)
 		(void)fprintf(out, ", sealed to line %" PRIu64 " at %s\n", seq, time);
 }
 
+/* How seals leave this machine; a promise that nobody can keep is none. */
+static enum anchor_way anchor_of(const struct config *c)
+{
+	return c->ledger.anchor == ANCHOR_SHIP && c->ship.server == NULL
+		       ? ANCHOR_NONE
+		       : c->ledger.anchor;
+}
+
+static void print_anchor(const struct config *c, FILE *out)
+{
+	const enum anchor_way a = anchor_of(c);
+
+	if (a == ANCHOR_SHIP)
+		(void)fprintf(out, "             anchored by weir ship to %s\n",
+			      c->ship.server);
+	else if (a == ANCHOR_PAPER)
+		(void)fputs("             anchored by what weir seal prints\n", out);
+	else
+		(void)fputs("             not anchored: no seal leaves this machine\n",
+			    out);
+}
+
 static void print_feeds(const struct supervisor *s, FILE *out)
 {
 	const struct tag_feed *f;
@@ -269,6 +291,7 @@ static void print_standing_json(const struct supervisor *s, const struct standin
 	json_u64(&j, "events", atomic_load(&sh->put));
 	json_u64(&j, "lost", atomic_load(&sh->lost));
 	json_cstring(&j, "fingerprint", s->fingerprint);
+	json_cstring(&j, "anchor", config_anchor_name(anchor_of(st->config)));
 	json_u64(&j, "seal_seq", atomic_load(&sh->seal_seq));
 	if (atomic_load(&sh->seal_seq) > 0) {
 		char time[RFC3339_LEN + 1];
@@ -324,6 +347,7 @@ static void print_standing(const struct supervisor *s, const struct standing *st
 		      st->ledger_error[0] == '\0' ? "" : "; cannot be written now: ",
 		      st->ledger_error);
 	print_seal(s, out);
+	print_anchor(st->config, out);
 	geo_watch_print(s, out);
 	(void)guard_warnings(s, warn_line, out);
 	dnstap_warnings(s, warn_line, out);

@@ -115,8 +115,8 @@ void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count
 	note(s, line, form_loss(&e, &o, line, sizeof(line)));
 }
 
-static void note_change(struct supervisor *s, const char *what, const char *diff,
-			const char *old_name, const char *new_name)
+void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
+			    const char *old_name, const char *new_name)
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
@@ -124,6 +124,7 @@ static void note_change(struct supervisor *s, const char *what, const char *diff
 				       .what = what,
 				       .who = str_of(s->asker.who),
 				       .why = str_of(s->asker.why),
+				       .ticket = str_of(s->asker.ticket),
 				       .diff = str_of(diff),
 				       .old_generation = str_of(old_name),
 				       .new_generation = str_of(new_name)};
@@ -530,8 +531,8 @@ static void refuse_change(struct supervisor *s, const char *text)
 	const bool mode = s->next_mode != s->mode;
 
 	log_error("%s refused, nothing changed:", mode ? "change of mode" : "reload");
-	note_change(s, mode ? "mode_refused" : "reload_refused", "", s->generation->name,
-		    "");
+	supervisor_note_change(s, mode ? "mode_refused" : "reload_refused", "",
+			       s->generation->name, "");
 	(void)exempt_settle(s, false);
 	exempt_forget(s);
 	end_change(s, false, text);
@@ -744,11 +745,12 @@ static void adopt_change(struct supervisor *s)
 			       "%ssigned by %s", diff[0] == '\0' ? "" : "; ",
 			       s->generation->signed_by);
 	exempted = exempt_settle(s, true);
-	note_change(s,
-		    exempted != NULL      ? "exempt"
-		    : old_mode != s->mode ? "mode"
-					  : "reload",
-		    exempted != NULL ? exempted : diff, old_name, s->generation->name);
+	supervisor_note_change(s,
+			       exempted != NULL      ? "exempt"
+			       : old_mode != s->mode ? "mode"
+						     : "reload",
+			       exempted != NULL ? exempted : diff, old_name,
+			       s->generation->name);
 	exempt_forget(s);
 	if (s->mode == MODE_PANIC && rc == 0)
 		log_error("panic: everything passes, nothing is judged");
@@ -989,6 +991,7 @@ static int become_ready(struct supervisor *s)
 	supervisor_note_system(s, "start", is_inline(s) ? "inline" : "mirror");
 	guard_start(s);
 	geo_watch_start(s);
+	edited_tell(s);
 	log_notice("ready: %s, mode %s, generation %s, %s, on failure %s",
 		   is_inline(s) ? "inline" : "mirror", mode_name(s->mode),
 		   s->generation->name,
@@ -1143,6 +1146,8 @@ int gateway_run(const struct gateway_cfg *cfg)
 	if (s.uninspected_from_us != 0 && is_inline(&s))
 		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
+	if (rc == 0)
+		edited_find(&s);
 	if (rc == 0)
 		rc = prepare_keys(&s);
 	if (rc == 0)

@@ -40,7 +40,8 @@ struct control;
 struct asker {
 	int fd;
 	char who[64];
-	char why[256];
+	char why[256];    /* hostile texts, as they were sent; "" = none */
+	char ticket[128]; /* of whom the change is asked for elsewhere */
 };
 
 /* What guard.c knows of the host. */
@@ -70,6 +71,8 @@ struct supervisor {
 	struct gateway_rings rings;
 	struct generation *generation;         /* in force */
 	char fingerprint[FINGERPRINT_LEN + 1]; /* of the ledger's root key */
+	char last_generation[GENERATION_NAME_LEN +
+			     1];  /* the ledger's, before; "" = none */
 	struct generation *start; /* its capture, control, ledger, limits hold */
 	struct generation *next;  /* loaded, not in force yet */
 	char *held;               /* keys of `next` that wait for a start; or NULL */
@@ -122,6 +125,9 @@ int supervisor_dns(const struct supervisor *s, uint64_t wanted);
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
 			  int64_t from_us, int64_t to_us);
+/* By s->asker; a generation of "" stays out. */
+void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
+			    const char *old_name, const char *new_name);
 int64_t supervisor_real_us(void);
 
 /* The rules for what is in force, in place.  0, or -errno with `error`. */
@@ -162,6 +168,13 @@ void guard_close_gap(struct supervisor *s);
 typedef void guard_tell(void *arg, const char *text);
 /* What an operator should know; how many. */
 unsigned guard_warnings(const struct supervisor *s, guard_tell *tell, void *arg);
+
+/* ---- edited.c ---- */
+
+/* Before the writer begins: which generation the ledger's last line names. */
+void edited_find(struct supervisor *s);
+/* What was changed while no gateway ran, as events; and the retention in force is written down. */
+void edited_tell(struct supervisor *s);
 
 /* ---- readers.c ---- */
 

@@ -149,7 +149,7 @@ struct rollup_event {
 struct change_event {
 	int64_t time_us;
 	const char *what; /* "reload", "mode", ... */
-	struct str who, why, diff;
+	struct str who, why, ticket, diff;
 	struct str old_generation, new_generation; /* absent: it stays */
 };
 

@@ -690,6 +690,7 @@ static size_t change_line(const struct change_event *e, const struct event_origi
 	word(l, "what", e->what);
 	text(l, "who", e->who);
 	text(l, "why", e->why);
+	text(l, "ticket", e->ticket);
 	text(l, "diff", e->diff);
 	text(l, "old_generation", e->old_generation);
 	text(l, "new_generation", e->new_generation);

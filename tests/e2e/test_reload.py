@@ -2,7 +2,9 @@
 """Rules and modes that change while connections are open."""
 import json
 import os
+import pwd
 import signal
+import socket
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -77,16 +79,17 @@ class Reload(GatewayCase):
         self.assertEqual(self.weir.ctl("exempt").stdout, "no exemption is in force\n")
         before = self.weir.status()["generation"]
         words = ("exempt", "--src", places.CLIENT, "--to", DENIED, "--skip", "rules,default",
-                 "--for", "6s", "--reason", 'a "partner" is waiting')
+                 "--for", "6s", "--reason", 'a "partner" is waiting', "--ticket", 'CHG "1"')
         self.weir.ctl(*words)
         stays, ends = self.stream(ALLOWED), self.stream(DENIED)
         self.assertFalse(self.lab.tls("x.blocked.example").ok)
         listed = self.weir.ctl("exempt").stdout
         self.assertRegex(listed, rf'^1  allow  from {places.CLIENT}  to host "{DENIED}"  '
                                  r"skip { rules, default }  owner \"\w+\"  "
-                                 r"reason \"a 'partner' is waiting\"  expires \"20\d\d-.*Z\"\n$")
+                                 r"reason \"a 'partner' is waiting\"  ticket \"CHG '1'\"  expires \"20\d\d-.*Z\"\n$")
         change = self.weir.ledger.wait(type="change", what="exempt")[-1]
         self.assertEqual(change["diff"], listed[3:-1])
+        self.assertEqual((change["why"], change["ticket"]), ('a "partner" is waiting', 'CHG "1"'))
         self.assertEqual(change["old_generation"], before)
         event = self.weir.ledger.wait(type="flow", src_port=ends.sport, verdict="allow")[-1]
         self.assertEqual(event["gates"]["exceptions"], "allow")
@@ -126,6 +129,52 @@ class Reload(GatewayCase):
         self.assertNotIn(DENIED, listed)
         self.weir.ctl("exempt", "--remove", "1")
         self.assertEqual(self.weir.status()["generation"], before)
+
+    def ask(self, request):
+        """What the control socket answers to these bytes, from a peer that is no `weir ctl`."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(os.path.join(self.weir.folder, "control"))
+            s.sendall(request)
+            said = b""
+            while (piece := s.recv(4096)) != b"":
+                said += piece
+        return said
+
+    def test_reason_and_ticket(self):
+        """Who, why and ticket of each change are in the ledger, whatever bytes they are of."""
+        weir = self.weir
+        seen = len(weir.ledger.events(type="change"))
+        who = pwd.getpwuid(os.getuid()).pw_name
+        weir.ctl("reload", "--reason", 'rules of "May"', "--ticket", "CHG-7")
+        weir.ctl("mode", "monitor", "--ticket", "INC 8")
+        weir.ctl("mode", "enforce", "--reason", "tested")
+        weir.ctl("exempt", "--src", places.CLIENT, "--skip", "rules", "--for", "1h",
+                 "--reason", "test", "--ticket", "CHG-9")
+        weir.ctl("exempt", "--remove", "1", "--reason", "no need", "--ticket", "CHG-10")
+        self.assertEqual(weir.ctl("exempt").stdout, "no exemption is in force\n")
+        hostile = bytes(b for b in range(1, 256) if b not in b"\t\n")
+        self.assertTrue(self.ask(b"reload " + hostile + b"xxx\t\n").startswith(b"no\na reason of at most 255"))
+        self.assertTrue(self.ask(b"reload \t" + b"t" * 128 + b"\n").startswith(b"no\na reason of at most 255"))
+        self.assertTrue(self.ask(b"exempt remove 1 " + b"r" * 256 + b"\n").startswith(b"no\n"))
+        self.assertTrue(self.ask(b"reload " + hostile[:120] + b"\t" + hostile[120:240] + b"\tmore\n")
+                        .startswith(b"ok\n"))
+        self.assertTrue(self.ask(b"reload \"}\t\",\"who\":\"nobody\n").startswith(b"ok\n"))
+        changes = [e for e in weir.ledger.wait(type="change", count=seen + 7)][seen:]
+        told = [(e["what"], e.get("why"), e.get("ticket")) for e in changes]
+        self.assertEqual(told[:5], [
+            ("reload", 'rules of "May"', "CHG-7"), ("mode", None, "INC 8"), ("mode", "tested", None),
+            ("exempt", "test", "CHG-9"), ("exempt", "no need", "CHG-10")])
+        self.assertEqual(told[6], ("reload", '"}', '","who":"nobody'))
+        self.assertIn("ABC", told[5][1])
+        self.assertTrue(told[5][2].endswith("\tmore"), told[5])
+        login = open("/proc/self/loginuid", encoding="ascii").read().strip()
+        if login == "4294967295":
+            self.assertEqual({e["who"] for e in changes}, {who})
+        done = command([weir.program, "query", "--saved", "changes", "--ledger", weir.ledger.folder])
+        for text in ("CHG-7", "INC 8", "CHG-10", "no need"):
+            self.assertIn(text, done.stdout)
+        self.assertEqual(weir.faults(), "")
 
     def test_reload_by_ctl(self):
         self.check_reload(lambda: self.weir.ctl("reload"))

@@ -326,6 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .what = "reload",
 				  .who = e.principal,
 				  .why = e.url,
+				  .ticket = e.url,
 				  .diff = e.endpoint,
 				  .old_generation = e.sni,
 				  .new_generation = p.as_org};

@@ -371,6 +371,10 @@ run 2 "ctl with a word too many" ctl --socket "$t/no.sock" reload now
 says "ctl with a word too many" "'now': one word too many"
 run 2 "ctl with a reason of two lines" ctl --socket "$t/no.sock" reload --reason "a
 b"
+run 2 "ctl with a tab in the ticket" ctl --socket "$t/no.sock" reload --ticket "a	b"
+says "ctl with a tab in the ticket" "--ticket: one line of at most 127 bytes, without control characters"
+run 2 "ctl status with a ticket" ctl --socket "$t/no.sock" status --ticket CHG-1
+says "ctl status with a ticket" "--ticket is an option of reload, mode and exempt"
 for request in status stats netfilter reload "mode panic"; do
 	# shellcheck disable=SC2086  # a list of words
 	run 3 "ctl $request without a gateway" ctl --socket "$t/no.sock" $request

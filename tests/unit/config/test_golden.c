@@ -133,6 +133,9 @@ static void dump(FILE *out, const struct config *c)
 		(void)fprintf(out, "ledger.keep %" PRId64 " %" PRIu64 "%s\n",
 			      c->ledger.keep_us, c->ledger.keep_bytes,
 			      c->ledger.compress ? "" : " plain");
+	if (c->ledger.anchor != ANCHOR_NONE)
+		(void)fprintf(out, "ledger.anchor %s\n",
+			      config_anchor_name(c->ledger.anchor));
 	dump_text(out, "dns.dir", c->dns.dir);
 	(void)fprintf(out, "dns %s %" PRId64 "\n", c->dns.keep ? "kept" : "not kept",
 		      c->dns.save_us);

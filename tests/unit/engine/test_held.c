@@ -104,7 +104,7 @@ static void the_mode_in_force_counts_and_not_the_file_s(void **state)
 /* A key of these groups that is added to weir.conf later must be held as well. */
 static void every_key_of_the_groups_is_held(void **state)
 {
-	/* of a later version: without effect now */
+	/* of a later version, without effect now; and one that nothing here works by */
 	static const char *const later[] = {"ledger.when_full", "ledger.anchor"};
 	static const char *const groups[] = {"rules_signers", "ledger.",  "limits.",
 					     "capture.",      "control.", "dns."};

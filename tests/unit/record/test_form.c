@@ -401,7 +401,8 @@ static void changes(void **state)
 		.time_us = s.flow.time_us,
 		.what = "reload",
 		.who = STR("m.keller"),
-		.why = STR("CHG-4711: \"partner\" upload\n"),
+		.why = STR("the \"partner\" upload\n"),
+		.ticket = STR("CHG-4711"),
 		.diff = STR("rules"),
 		.old_generation = STR("3f9a12cd77aa0011"),
 		.new_generation = STR("0011223344556677"),
@@ -415,7 +416,7 @@ static void changes(void **state)
 	e.why = (struct str){control, 600};
 	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
 	memset(control, 3, sizeof(control));
-	e.why = e.who = e.diff = (struct str){control, sizeof(control)};
+	e.why = e.who = e.ticket = e.diff = (struct str){control, sizeof(control)};
 	expect_line(state, buf, form_change(&e, &s.origin, buf, sizeof(buf)));
 }
 
