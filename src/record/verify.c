@@ -615,6 +615,7 @@ int ledger_verify(const struct verify_cfg *cfg, struct ledger_proof *ret)
 	if (w == NULL)
 		return -ENOMEM;
 	memset(ret, 0, sizeof(*ret));
+	segments_odd(cfg->dir, &ret->odd);
 	w->cfg = cfg;
 	w->p = ret;
 	w->tags.fd = -1;

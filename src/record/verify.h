@@ -68,7 +68,8 @@ struct ledger_gap {
 #define GENERATION_TEXT        32
 
 struct ledger_proof {
-	bool key_given; /* else it is the folder's own */
+	struct segments_odd odd; /* said also when the ledger cannot be read */
+	bool key_given;          /* else it is the folder's own */
 	char root[FINGERPRINT_LEN + 1];
 	uint64_t lines, segments, seals;
 	uint64_t first_seq, last_seq;
