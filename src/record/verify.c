@@ -72,6 +72,11 @@ struct walk {
 	char print[FINGERPRINT_LEN + 1];
 	uint64_t epoch, epoch_from; /* its first line */
 	bool foreign_told;
+	/* Of the epoch of the first anchor that is not found: its key and first line. */
+	size_t anchor; /* those before are found */
+	uint64_t anchor_epoch, anchor_from;
+	char anchor_key[FINGERPRINT_LEN + 1];
+	uint64_t anchored_epoch;
 	uint8_t previous[CHAIN_DIGEST];
 	bool has_previous, previous_known;
 	uint64_t expect;     /* number of the next line */
@@ -188,6 +193,22 @@ static void note_seal(struct walk *w, const struct seal *s)
 	w->stopped = s->cause == SEAL_STOP;
 }
 
+/* An epoch begins.  What anchors say of its seals, they say of this key or of another. */
+static void note_epoch(struct walk *w)
+{
+	const struct anchors *a = w->cfg->anchors;
+
+	if (a == NULL)
+		return;
+	while (w->anchor < a->count && a->list[w->anchor].found)
+		w->anchor++;
+	if (w->anchor == a->count || a->list[w->anchor].epoch != w->epoch)
+		return;
+	w->anchor_epoch = w->epoch;
+	w->anchor_from = w->epoch_from;
+	memcpy(w->anchor_key, w->print, sizeof(w->print));
+}
+
 /* Go on behind a seal that its key has signed. */
 static void accept(struct walk *w, const struct seal *s,
 		   const uint8_t digest[CHAIN_DIGEST])
@@ -202,11 +223,14 @@ static void accept(struct walk *w, const struct seal *s,
 	w->pending = false;
 	w->ended_by_seal = true;
 	note_seal(w, s);
-	if (w->cfg->anchors != NULL && anchors_match(w->cfg->anchors, s->seq, digest))
+	if (w->cfg->anchors != NULL && anchors_match(w->cfg->anchors, s->seq, digest)) {
 		w->p->anchored_seq = s->seq;
+		w->anchored_epoch = s->epoch;
+	}
 	if (s->has_next_key) {
 		take_key(w, s->next_key, s->epoch + 1);
 		w->epoch_from = w->expect;
+		note_epoch(w);
 	}
 }
 
@@ -478,6 +502,31 @@ static void end_of_ledger(struct walk *w)
 					.kind = GAP_TAIL});
 }
 
+/*
+ * Nothing from the returned line on is proven, because the anchor says otherwise: what is behind
+ * the last anchor that fits may have been written anew, but for the epochs before the anchor's if
+ * the ledger has the same key for that one: theirs were erased when it was made.
+ */
+static uint64_t doubt_from(struct walk *w, const struct anchor *one)
+{
+	struct ledger_proof *p = w->p;
+	uint64_t from = p->anchored_seq < one->seq ? p->anchored_seq + 1 : 1;
+	uint64_t epoch = w->anchored_epoch;
+
+	if (one->epoch == w->anchor_epoch && strcmp(one->key, w->anchor_key) == 0 &&
+	    w->anchor_from > from) {
+		from = w->anchor_from;
+		epoch = w->anchor_epoch == 0 ? 0 : w->anchor_epoch - 1;
+	}
+	if (from <= p->sound_seq) {
+		p->sound_seq = from - 1;
+		p->sound_epoch = epoch;
+		p->sound_segment = 0;
+		p->sound_line = 0;
+	}
+	return from;
+}
+
 /* An anchor that is nowhere in the ledger. */
 static void look_for_anchors(struct walk *w, uint64_t begins)
 {
@@ -498,16 +547,13 @@ static void look_for_anchors(struct walk *w, uint64_t begins)
 		if (one->seq > p->last_seq) {
 			f.fault = FAULT_CUT;
 			f.seq = p->last_seq + 1;
+			(void)doubt_from(w, one);
 		} else if (p->finding_count > 0) {
 			continue; /* the walk has said it */
 		} else {
 			f.fault = FAULT_RESIGNED;
-			f.seq = p->anchored_seq < one->seq ? p->anchored_seq + 1 : 1;
-			if (one->epoch == w->epoch && w->epoch_from > f.seq)
-				f.seq = w->epoch_from;
+			f.seq = doubt_from(w, one);
 		}
-		if (f.seq <= p->sound_seq)
-			p->sound_seq = f.seq - 1;
 		report(w, &f);
 		return;
 	}
@@ -591,6 +637,7 @@ static int walk_all(struct walk *w)
 		rc = read_root(w);
 	if (rc == 0)
 		begin_late(w, next, &before);
+	note_epoch(w);
 	while (rc == 0 && next != 0) {
 		number = next;
 		rc = segments_after(w->dir_fd, number, &next);
