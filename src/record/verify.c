@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record/lines.h"
+#include "record/ahead.h"
 #include "record/seal.h"
 #include "record/verify_impl.h"
 
@@ -308,17 +308,32 @@ static void look_at_seal(struct walk *w, const struct here *h)
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-static void read_line(struct str line, struct here *ret)
+/* Behind `key`, which stands within the first `near` bytes; NULL: it does not. */
+static const char *find_near(struct str line, size_t near, struct str key)
 {
-	static const char type[] = "\"type\":\"seal\"";
-	const size_t near = line.len < 96 ? line.len : 96;
+	const size_t len = line.len < near ? line.len : near;
+	const char *at = line.p, *end = line.p + len;
 
+	/* memmem() prepares tables, which is dear for so few bytes; this letter is rare. */
+	while ((size_t)(end - at) >= key.len &&
+	       (at = memchr(at, key.p[1], (size_t)(end - at))) != NULL) {
+		if (at > line.p && (size_t)(end - at) >= key.len - 1 &&
+		    memcmp(at - 1, key.p, key.len) == 0)
+			return at - 1 + key.len;
+		at++;
+	}
+	return NULL;
+}
+
+static void read_line(struct str line, const uint8_t digest[CHAIN_DIGEST],
+		      struct here *ret)
+{
 	/* Not all of it: a seal is large, and few lines are one. */
 	ret->line = line;
 	ret->seq = 0;
-	chain_digest(line.p, line.len + 1, ret->digest);
+	memcpy(ret->digest, digest, CHAIN_DIGEST);
 	(void)line_seq(line, &ret->seq);
-	ret->is_seal = memmem(line.p, near, type, sizeof(type) - 1) != NULL &&
+	ret->is_seal = find_near(line, 96, STR("\"type\":\"seal\"")) != NULL &&
 		       seal_parse(line, &ret->seal);
 }
 
@@ -369,15 +384,12 @@ static void look_at_place(struct walk *w, const struct here *h)
 
 static void note_generation(struct ledger_proof *p, struct str line)
 {
-	static const char key[] = "\"generation\":\"";
-	const size_t near = line.len < 256 ? line.len : 256;
-	const char *at = memmem(line.p, near, key, sizeof(key) - 1);
+	const char *at = find_near(line, 256, STR("\"generation\":\""));
 	const char *end;
 	size_t n;
 
 	if (at == NULL)
 		return;
-	at += sizeof(key) - 1;
 	end = memchr(at, '"', line.len - (size_t)(at - line.p));
 	n = end == NULL ? 0 : (size_t)(end - at);
 	if (n == 0 || n >= GENERATION_TEXT)
@@ -405,12 +417,12 @@ static void note_stop(struct walk *w, struct str line)
 	w->stopped = false;
 }
 
-static void take_line(struct walk *w, struct str line)
+static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAIN_DIGEST])
 {
 	struct here h;
 
 	w->line++;
-	read_line(line, &h);
+	read_line(line, digest, &h);
 	if (w->pending && h.seq == w->pending_seal.seq + 1)
 		accept(w, &w->pending_seal, w->pending_digest);
 	w->pending = false;
@@ -460,25 +472,26 @@ static void end_of_lines(struct walk *w, enum lines_end end, bool is_last)
 static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 {
 	enum lines_end end;
-	struct lines *l;
+	struct ahead *a;
 	struct str line;
-	int rc = lines_open(w->dir_fd, number, &l);
+	const uint8_t(*digest)[CHAIN_DIGEST];
+	int rc = ahead_open(w->dir_fd, number, w->cfg->alone, &a);
 
 	if (rc < 0)
 		return rc;
 	tag_file_open(&w->tags, w->dir_fd, number);
-	w->name = lines_name(l);
+	w->name = ahead_name(a);
 	w->segment = number;
 	w->line = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;
-	while ((end = lines_next(l, &line)) == LINES_LINE)
-		take_line(w, line);
+	while ((end = ahead_next(a, &line, &digest)) == LINES_LINE)
+		take_line(w, line, *digest);
 	if (w->is_first) /* without a line */
 		w->first_seq = w->expect;
 	end_of_lines(w, end, is_last);
 	tag_file_close(&w->tags);
-	lines_close(l);
+	ahead_close(a);
 	w->p->segments++;
 	return 0;
 }
