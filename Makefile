@@ -29,7 +29,7 @@
 #   make mutations  a sealed ledger changed in MUTATIONS=100000 places, each found and named
 #   make kills      a writer killed KILLS=1000 times: nothing lost, all sealed
 #   make ship-kills  weir ship to an rsyslog killed SHIP_KILLS=20 times: nothing lost
-#   make bench-ledger  sealed events and verified lines a second of one core
+#   make bench-ledger  sealed events a second of one core, lines verified by one thread and two
 #   make garbage    10,000 mutated captures, rules, configurations, catalogues under ASan
 #   make coverage   line coverage of the unit tests and a replay (needs gcovr)
 #   make deps       install the packages that building and testing need (Debian 12)
@@ -184,7 +184,7 @@ kills: $(B)/ledger-kills
 # Three kills are in `make test`.
 ship-kills: weir
 	SHIP_KILLS=$(SHIP_KILLS) tests/tools/test_ship_rsyslog.py
-# At least 200,000 sealed events and 500,000 verified lines a second of one core.
+# At least 200,000 sealed events a second of one core, and 500,000 verified lines.
 bench-ledger: $(B)/bench/ledger
 	$(RM) -r $(B)/bench-ledger
 	$< $(B)/bench-ledger 1000000

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks a ledger without Weir, as docs/ledger.md says: ledger-check.py DIR [ROOT.pub]
 Needs the openssl command, and zstd for compressed segments."""
-import base64, glob, hashlib, json, os, re, subprocess, sys, tempfile
+import base64, hashlib, io, json, os, re, subprocess, sys, tempfile
 
 SPKI = bytes.fromhex("302a300506032b6570032100")
 sha = lambda b: hashlib.sha256(b).digest()
@@ -20,42 +20,65 @@ pem = open(sys.argv[2] if len(sys.argv) > 2 else f"{folder}/ledger.pub").read()
 key = base64.b64decode("".join(pem.split("\n")[1:-2]))[12:]
 head, before, seq, sealed = sha(b"weir-ledger-1\n" + key), None, 0, 0
 
+def digits(value):
+    return bytes.fromhex(value) if re.fullmatch("([0-9a-f]{2})*", str(value)) else b""
+
 def check(line, event, key):
-    finger = sha(key)[:16].hex().upper()
-    return (event["key"] == "-".join(finger[i:i + 4] for i in range(0, 32, 4)) and
-            signed(key, b"weir-seal-1\n" + line[:line.rindex(b',"signature":')], bytes.fromhex(event["signature"])))
+    finger, text = sha(key)[:16].hex().upper(), line.rpartition(b',"signature":')[0]
+    return (event.get("key") == "-".join(finger[i:i + 4] for i in range(0, 32, 4)) and
+            signed(key, b"weir-seal-1\n" + text, digits(event.get("signature"))))
 
-names = {re.sub(r"\.zst$", "", n): n for n in sorted(glob.glob(f"{folder}/[0-9]*.jsonl*"), reverse=True)}
+SEGMENT = re.compile(r"(0(?!00000\.)[0-9]{5}|[1-9][0-9]{5,})\.jsonl(\.zst)?")
+names = {}      # of a segment: its file, the plain one if both are there
+for file in sorted(os.listdir(folder), reverse=True):
+    if SEGMENT.fullmatch(file):
+        names[int(file.split(".")[0])] = file
+if not names:
+    sys.exit(f"{folder}: there is no ledger")
 
-def text(name):
-    data = open(names[name], "rb").read()
-    if names[name].endswith(".zst"):
-        data = subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=True).stdout
+def text(number):
+    path = f"{folder}/{names[number]}"
+    if os.path.islink(path) or not os.path.isfile(path):
+        sys.exit(f"{path}: a segment must be a regular file, and is a link or something else")
+    data = open(path, "rb").read()
+    if path.endswith(".zst"):
+        done = subprocess.run(["zstd", "-dcq", "--memory=8MiB"], input=data, capture_output=True)
+        data = done.stdout
+        if done.returncode != 0:
+            sys.exit(f"{path}: damaged")
     return data
 
-begins = json.loads(text(min(names)).split(b"\n", 1)[0])["seq"]
+def fields(line):
+    """The event of a line; {} if it is none, and then it has no number either."""
+    try:
+        event = json.loads(line) if len(line) <= 1 << 20 else {}
+    except (ValueError, RecursionError):
+        event = {}
+    return event if isinstance(event, dict) and type(event.get("seq")) is int else {}
+
+begins = fields(text(min(names)).split(b"\n", 1)[0]).get("seq", 1)
 removed, start = begins == 1, head
 if not removed and os.path.exists(f"{folder}/epochs.jsonl"):    # what retention left
     for line in open(f"{folder}/epochs.jsonl", "rb"):
-        event = json.loads(line) if line.endswith(b"}\n") else {}
+        event = fields(line)
         if event.get("removed_last_seq") == begins - 1:
-            head = start = bytes.fromhex(event["removed_head"])
+            head = start = digits(event.get("removed_head"))
             seq = begins - 1
         if "next_key" in event and event["seq"] < begins and check(line, event, key):
-            key = bytes.fromhex(event["next_key"])
-for name in sorted(names):
-    for line in text(name).splitlines(keepends=True):
-        event, seq = json.loads(line), seq + 1
-        where = f"{os.path.basename(name)}, line number {event['seq']}"
-        if event["seq"] != seq or not line.endswith(b"\n"):
-            sys.exit(f"{where}: missing, torn or out of order")
-        if event["type"] == "seal":
-            if (event["head"] != head.hex() or (before or begins == 1) and event.get("previous") != before
+            key = digits(event["next_key"])
+for number in sorted(names):
+    for line in io.BytesIO(text(number)):
+        event, seq = fields(line), seq + 1
+        where = f"{names[number]}, line number {seq}"
+        if event.get("seq") != seq or not line.endswith(b"\n"):
+            sys.exit(f"{where}: missing, torn, out of order or not a line of a ledger")
+        if event.get("type") == "seal":
+            if (event.get("head") != head.hex() or (before or begins == 1) and event.get("previous") != before
                     or not check(line, event, key)):
                 sys.exit(f"{where}: the lines since {sealed + 1} are not those that were sealed")
             before, sealed = sha(line).hex(), seq
-            removed |= event.get("removed_last_seq") == begins - 1 and event["removed_head"] == start.hex()
-            key = bytes.fromhex(event.get("next_key", key.hex()))
+            removed |= event.get("removed_last_seq") == begins - 1 and event.get("removed_head") == start.hex()
+            key = digits(event.get("next_key", key.hex()))
         head = sha(head + sha(line))
 if not removed:
     sys.exit(f"lines 1 to {begins - 1}: missing, and no seal says that they were removed")

@@ -72,9 +72,10 @@ queue "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/n
 queue "ASan+UBSan replay of the tunnels" $a/weir replay -q --events /dev/null tests/captures/tunnels/*.pcap
 drain
 t=build/thread
-build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader
+build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader $t/ledger-mutations
 run "TSan ring" $t/tests/base/test_ring
 run "TSan loader" $t/tests/engine/test_loader
+run "TSan verify" $t/ledger-mutations --runs 24
 run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
 run "TSan replay of tunnels in fragments, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/captures/tunnels/*_fragments.pcap
 m=build/memory

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "record/keys.h"
 #include "record/seal.h"
+#include "record/segments.h"
 
 enum option_letter {
 	OPTION_LEDGER = 256,
@@ -87,6 +88,7 @@ static int run_seal(int argc, char *argv[])
 {
 	struct options o = {.ledger = NULL};
 	char buf[LEDGER_DIR_MAX], line[SEAL_LINE_MAX];
+	struct segments_odd odd;
 	struct seal s;
 	const char *dir;
 	int rc, code = parse("seal", argc, argv, &o);
@@ -99,6 +101,15 @@ static int run_seal(int argc, char *argv[])
 	if (dir == NULL)
 		return EXIT_COULD_NOT;
 	rc = seal_last(dir, &s, line);
+	segments_odd(dir, &odd);
+	if (rc != 0 && odd.no_file[0] != '\0') {
+		(void)fprintf(
+			stderr,
+			"weir seal: %s/%s: a segment must be a regular file, and is a "
+			"link or something else\n",
+			dir, odd.no_file);
+		return EXIT_COULD_NOT;
+	}
 	if (rc != 0) {
 		(void)fprintf(stderr, "weir seal: %s: %s\n", dir,
 			      rc == -ENODATA  ? "nothing is sealed yet"

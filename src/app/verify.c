@@ -118,6 +118,11 @@ static void print_proof(const struct ledger_proof *p)
 	(void)printf("lines        %" PRIu64 " in %" PRIu64 " segments, %" PRIu64
 		     " seals, %zu generations\n",
 		     p->lines, p->segments, p->seals, p->generation_count);
+	if (p->odd.stray_count > 0)
+		(void)printf(
+			"beside it    %u files named almost as segments (%s): not part "
+			"of the ledger, not read\n",
+			p->odd.stray_count, p->odd.stray);
 	if (p->removed_to > 0)
 		(void)printf("removed      lines 1 to %" PRIu64
 			     ", by retention, as %" PRIu64 " seals say\n",
@@ -210,6 +215,7 @@ static int print_json(const struct ledger_proof *p)
 	json_u64(&j, "lines", p->lines);
 	json_u64(&j, "segments", p->segments);
 	json_u64(&j, "seals", p->seals);
+	json_u64(&j, "strays", p->odd.stray_count);
 	json_u64(&j, "epochs", p->epochs);
 	json_u64(&j, "removed_to_seq", p->removed_to);
 	json_cstring(&j, "key", p->root);
@@ -230,16 +236,28 @@ static int print_json(const struct ledger_proof *p)
 	return json_ok(&j) ? EXIT_FINE : EXIT_COULD_NOT;
 }
 
+static void say_error(const char *dir, int rc, const struct ledger_proof *p)
+{
+	if (p != NULL && p->odd.no_file[0] != '\0')
+		(void)fprintf(
+			stderr,
+			"weir verify: %s/%s: a segment must be a regular file, and is "
+			"a link or something else\n",
+			dir, p->odd.no_file);
+	else
+		(void)fprintf(stderr, "weir verify: %s: %s\n", dir,
+			      rc == -ENOKEY   ? "no ledger.pub; give the key: --key FILE"
+			      : rc == -ENOENT ? "there is no ledger"
+					      : strerrordesc_np(-rc));
+}
+
 static int check(const struct options *o, const struct verify_cfg *cfg)
 {
 	struct ledger_proof *p = malloc(sizeof(*p));
 	int code = EXIT_FINE, rc = p == NULL ? -ENOMEM : ledger_verify(cfg, p);
 
 	if (rc != 0) {
-		(void)fprintf(stderr, "weir verify: %s: %s\n", o->dir,
-			      rc == -ENOKEY   ? "no ledger.pub; give the key: --key FILE"
-			      : rc == -ENOENT ? "there is no ledger"
-					      : strerrordesc_np(-rc));
+		say_error(o->dir, rc, p);
 		free(p);
 		return EXIT_COULD_NOT;
 	}

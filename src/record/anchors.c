@@ -30,6 +30,7 @@ static bool read_one(struct str line, struct anchor *ret)
 	memcpy(whole, brace, len);
 	whole[len] = '\n';
 	*ret = (struct anchor){.seq = s.seq, .epoch = s.epoch};
+	memcpy(ret->key, s.key, sizeof(ret->key));
 	chain_digest(whole, len + 1, ret->digest);
 	return true;
 }

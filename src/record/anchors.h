@@ -23,6 +23,7 @@
 struct anchor {
 	uint64_t seq, epoch;
 	uint8_t digest[CHAIN_DIGEST];
+	char key[FINGERPRINT_LEN + 1];
 	bool found; /* in the ledger, byte for byte */
 };
 

@@ -102,13 +102,15 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 	if (rc < 0) {
 		if (e.fd >= 0)
 			(void)close(e.fd);
-		(void)snprintf(error, ERROR_MAX,
-			       rc == -EBADMSG
-				       ? "the ledger '%s' cannot be continued at segment "
+		(void)snprintf(
+			error, ERROR_MAX,
+			rc == -EBADMSG ? "the ledger '%s' cannot be continued at segment "
 					 "%06u: its last line is not a ledger line"
+			: rc == -ELOOP ? "the ledger '%s' cannot be continued at segment "
+					 "%06u: it is a symbolic link, and must be a file"
 				       : "cannot continue the ledger '%s' at segment "
 					 "%06u: %s",
-			       dir, last, strerrordesc_np(-rc));
+			dir, last, strerrordesc_np(-rc));
 		return rc;
 	}
 	l->segment = last;

@@ -13,6 +13,7 @@
 
 #include "record/segments.h"
 
+#define READ_BYTES   ((size_t)128 << 10) /* at a time: what a core's cache holds */
 #define PACKED_BYTES ((size_t)128 << 10)
 #define WINDOW_LOG   23 /* 8 MiB; what we write needs 2 */
 
@@ -137,7 +138,7 @@ static size_t unpack_some(struct lines *l, char *buf, size_t size)
 /* More bytes behind what is unread; false: there are none. */
 static bool fill(struct lines *l)
 {
-	size_t n;
+	size_t n, room;
 
 	if (l->at_end)
 		return false;
@@ -145,8 +146,10 @@ static bool fill(struct lines *l)
 	l->place += l->at;
 	l->len -= l->at;
 	l->at = 0;
-	n = l->zstd == NULL ? read_some(l, l->text + l->len, sizeof(l->text) - l->len)
-			    : unpack_some(l, l->text + l->len, sizeof(l->text) - l->len);
+	room = sizeof(l->text) - l->len;
+	room = room < READ_BYTES ? room : READ_BYTES;
+	n = l->zstd == NULL ? read_some(l, l->text + l->len, room)
+			    : unpack_some(l, l->text + l->len, room);
 	l->len += n;
 	return n > 0;
 }

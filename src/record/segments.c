@@ -24,18 +24,27 @@ void segment_name(uint32_t number, const char *suffix, char buf[SEGMENT_NAME_MAX
 	(void)snprintf(buf, SEGMENT_NAME_MAX, "%06u.%s", number, suffix);
 }
 
-/* The number of a segment's name, or 0. */
-static uint32_t number_of(const char *name)
+/* The digits before .jsonl or .jsonl.zst; none: no name of that form. */
+static struct str digits_of(const char *name)
 {
 	struct str s = str_of(name);
-	uint64_t n;
 
 	if (str_ends_with(s, STR(".jsonl.zst")))
 		s.len -= sizeof(".zst") - 1;
 	if (!str_ends_with(s, STR(".jsonl")))
-		return 0;
+		return (struct str){name, 0};
 	s.len -= sizeof(".jsonl") - 1;
-	if (s.len < 6 || !parse_u64(s, UINT32_MAX - 1, &n))
+	return strspn(name, "0123456789") == s.len ? s : (struct str){name, 0};
+}
+
+/* The number of a segment's name, or 0.  Of two spellings of a number one is a name. */
+static uint32_t number_of(const char *name)
+{
+	const struct str s = digits_of(name);
+	uint64_t n;
+
+	if (s.len < 6 || (s.len > 6 && name[0] == '0') ||
+	    !parse_u64(s, UINT32_MAX - 1, &n))
 		return 0;
 	return (uint32_t)n;
 }
@@ -116,6 +125,41 @@ int segments_bytes(int dir_fd, uint64_t *ret)
 	(void)closedir(d);
 	*ret = sum;
 	return -rc;
+}
+
+/* The first by name is kept, so that the answer does not depend on the folder's order. */
+static void keep_first(const char *name, char buf[SEGMENT_NAME_MAX])
+{
+	char cut[SEGMENT_NAME_MAX];
+
+	(void)snprintf(cut, sizeof(cut), "%.*s", SEGMENT_NAME_MAX - 1, name);
+	if (buf[0] == '\0' || strcmp(cut, buf) < 0)
+		memcpy(buf, cut, sizeof(cut));
+}
+
+void segments_odd(const char *dir, struct segments_odd *ret)
+{
+	const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : open_entries(fd);
+	struct dirent *e;
+	struct stat st;
+
+	memset(ret, 0, sizeof(*ret));
+	while (d != NULL && (e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe)
+		if (digits_of(e->d_name).len == 0)
+			continue;
+		if (number_of(e->d_name) == 0) {
+			ret->stray_count++;
+			keep_first(e->d_name, ret->stray);
+		} else if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			   !S_ISREG(st.st_mode)) {
+			keep_first(e->d_name, ret->no_file);
+		}
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 int segment_give(int dir_fd, int fd)

@@ -12,7 +12,10 @@
 
 #define SEGMENT_NAME_MAX 32
 
-/* "000001.jsonl"; more digits when there are more segments. */
+/*
+ * "000001.jsonl"; more digits when there are more segments.  No other spelling of a number, and
+ * no 0, is a segment's name.
+ */
 void segment_name(uint32_t number, const char *suffix, char buf[SEGMENT_NAME_MAX]);
 
 /* *ret: the highest segment number in the folder, 0 = none.  0 or -errno. */
@@ -24,6 +27,17 @@ int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 
 /* *ret: the bytes of all segments, compressed or not, and of their sidecars.  0 or -errno. */
 int segments_bytes(int dir_fd, uint64_t *ret) __attribute__((warn_unused_result));
+
+struct segments_odd {
+	unsigned
+		stray_count; /* digits and .jsonl, but not as segment_name() spells them */
+	char stray[SEGMENT_NAME_MAX]; /* the first of them; a long name is cut */
+	char no_file
+		[SEGMENT_NAME_MAX]; /* the first segment that is a link, a FIFO, ... */
+};
+
+/* What looks like a segment in the folder and is none.  Empty names: nothing is. */
+void segments_odd(const char *dir, struct segments_odd *ret);
 
 /* A file that root made in another user's folder becomes that user's.  0 or -errno. */
 int segment_give(int dir_fd, int fd) __attribute__((warn_unused_result));

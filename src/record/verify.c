@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record/lines.h"
+#include "record/ahead.h"
 #include "record/seal.h"
 #include "record/verify_impl.h"
 
@@ -72,6 +72,11 @@ struct walk {
 	char print[FINGERPRINT_LEN + 1];
 	uint64_t epoch, epoch_from; /* its first line */
 	bool foreign_told;
+	/* Of the epoch of the first anchor that is not found: its key and first line. */
+	size_t anchor; /* those before are found */
+	uint64_t anchor_epoch, anchor_from;
+	char anchor_key[FINGERPRINT_LEN + 1];
+	uint64_t anchored_epoch;
 	uint8_t previous[CHAIN_DIGEST];
 	bool has_previous, previous_known;
 	uint64_t expect;     /* number of the next line */
@@ -188,6 +193,22 @@ static void note_seal(struct walk *w, const struct seal *s)
 	w->stopped = s->cause == SEAL_STOP;
 }
 
+/* An epoch begins.  What anchors say of its seals, they say of this key or of another. */
+static void note_epoch(struct walk *w)
+{
+	const struct anchors *a = w->cfg->anchors;
+
+	if (a == NULL)
+		return;
+	while (w->anchor < a->count && a->list[w->anchor].found)
+		w->anchor++;
+	if (w->anchor == a->count || a->list[w->anchor].epoch != w->epoch)
+		return;
+	w->anchor_epoch = w->epoch;
+	w->anchor_from = w->epoch_from;
+	memcpy(w->anchor_key, w->print, sizeof(w->print));
+}
+
 /* Go on behind a seal that its key has signed. */
 static void accept(struct walk *w, const struct seal *s,
 		   const uint8_t digest[CHAIN_DIGEST])
@@ -202,11 +223,14 @@ static void accept(struct walk *w, const struct seal *s,
 	w->pending = false;
 	w->ended_by_seal = true;
 	note_seal(w, s);
-	if (w->cfg->anchors != NULL && anchors_match(w->cfg->anchors, s->seq, digest))
+	if (w->cfg->anchors != NULL && anchors_match(w->cfg->anchors, s->seq, digest)) {
 		w->p->anchored_seq = s->seq;
+		w->anchored_epoch = s->epoch;
+	}
 	if (s->has_next_key) {
 		take_key(w, s->next_key, s->epoch + 1);
 		w->epoch_from = w->expect;
+		note_epoch(w);
 	}
 }
 
@@ -284,17 +308,32 @@ static void look_at_seal(struct walk *w, const struct here *h)
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-static void read_line(struct str line, struct here *ret)
+/* Behind `key`, which stands within the first `near` bytes; NULL: it does not. */
+static const char *find_near(struct str line, size_t near, struct str key)
 {
-	static const char type[] = "\"type\":\"seal\"";
-	const size_t near = line.len < 96 ? line.len : 96;
+	const size_t len = line.len < near ? line.len : near;
+	const char *at = line.p, *end = line.p + len;
 
+	/* memmem() prepares tables, which is dear for so few bytes; this letter is rare. */
+	while ((size_t)(end - at) >= key.len &&
+	       (at = memchr(at, key.p[1], (size_t)(end - at))) != NULL) {
+		if (at > line.p && (size_t)(end - at) >= key.len - 1 &&
+		    memcmp(at - 1, key.p, key.len) == 0)
+			return at - 1 + key.len;
+		at++;
+	}
+	return NULL;
+}
+
+static void read_line(struct str line, const uint8_t digest[CHAIN_DIGEST],
+		      struct here *ret)
+{
 	/* Not all of it: a seal is large, and few lines are one. */
 	ret->line = line;
 	ret->seq = 0;
-	chain_digest(line.p, line.len + 1, ret->digest);
+	memcpy(ret->digest, digest, CHAIN_DIGEST);
 	(void)line_seq(line, &ret->seq);
-	ret->is_seal = memmem(line.p, near, type, sizeof(type) - 1) != NULL &&
+	ret->is_seal = find_near(line, 96, STR("\"type\":\"seal\"")) != NULL &&
 		       seal_parse(line, &ret->seal);
 }
 
@@ -345,15 +384,12 @@ static void look_at_place(struct walk *w, const struct here *h)
 
 static void note_generation(struct ledger_proof *p, struct str line)
 {
-	static const char key[] = "\"generation\":\"";
-	const size_t near = line.len < 256 ? line.len : 256;
-	const char *at = memmem(line.p, near, key, sizeof(key) - 1);
+	const char *at = find_near(line, 256, STR("\"generation\":\""));
 	const char *end;
 	size_t n;
 
 	if (at == NULL)
 		return;
-	at += sizeof(key) - 1;
 	end = memchr(at, '"', line.len - (size_t)(at - line.p));
 	n = end == NULL ? 0 : (size_t)(end - at);
 	if (n == 0 || n >= GENERATION_TEXT)
@@ -381,12 +417,12 @@ static void note_stop(struct walk *w, struct str line)
 	w->stopped = false;
 }
 
-static void take_line(struct walk *w, struct str line)
+static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAIN_DIGEST])
 {
 	struct here h;
 
 	w->line++;
-	read_line(line, &h);
+	read_line(line, digest, &h);
 	if (w->pending && h.seq == w->pending_seal.seq + 1)
 		accept(w, &w->pending_seal, w->pending_digest);
 	w->pending = false;
@@ -436,25 +472,26 @@ static void end_of_lines(struct walk *w, enum lines_end end, bool is_last)
 static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 {
 	enum lines_end end;
-	struct lines *l;
+	struct ahead *a;
 	struct str line;
-	int rc = lines_open(w->dir_fd, number, &l);
+	const uint8_t(*digest)[CHAIN_DIGEST];
+	int rc = ahead_open(w->dir_fd, number, w->cfg->alone, &a);
 
 	if (rc < 0)
 		return rc;
 	tag_file_open(&w->tags, w->dir_fd, number);
-	w->name = lines_name(l);
+	w->name = ahead_name(a);
 	w->segment = number;
 	w->line = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;
-	while ((end = lines_next(l, &line)) == LINES_LINE)
-		take_line(w, line);
+	while ((end = ahead_next(a, &line, &digest)) == LINES_LINE)
+		take_line(w, line, *digest);
 	if (w->is_first) /* without a line */
 		w->first_seq = w->expect;
 	end_of_lines(w, end, is_last);
 	tag_file_close(&w->tags);
-	lines_close(l);
+	ahead_close(a);
 	w->p->segments++;
 	return 0;
 }
@@ -478,6 +515,31 @@ static void end_of_ledger(struct walk *w)
 					.kind = GAP_TAIL});
 }
 
+/*
+ * Nothing from the returned line on is proven, because the anchor says otherwise: what is behind
+ * the last anchor that fits may have been written anew, but for the epochs before the anchor's if
+ * the ledger has the same key for that one: theirs were erased when it was made.
+ */
+static uint64_t doubt_from(struct walk *w, const struct anchor *one)
+{
+	struct ledger_proof *p = w->p;
+	uint64_t from = p->anchored_seq < one->seq ? p->anchored_seq + 1 : 1;
+	uint64_t epoch = w->anchored_epoch;
+
+	if (one->epoch == w->anchor_epoch && strcmp(one->key, w->anchor_key) == 0 &&
+	    w->anchor_from > from) {
+		from = w->anchor_from;
+		epoch = w->anchor_epoch == 0 ? 0 : w->anchor_epoch - 1;
+	}
+	if (from <= p->sound_seq) {
+		p->sound_seq = from - 1;
+		p->sound_epoch = epoch;
+		p->sound_segment = 0;
+		p->sound_line = 0;
+	}
+	return from;
+}
+
 /* An anchor that is nowhere in the ledger. */
 static void look_for_anchors(struct walk *w, uint64_t begins)
 {
@@ -498,16 +560,13 @@ static void look_for_anchors(struct walk *w, uint64_t begins)
 		if (one->seq > p->last_seq) {
 			f.fault = FAULT_CUT;
 			f.seq = p->last_seq + 1;
+			(void)doubt_from(w, one);
 		} else if (p->finding_count > 0) {
 			continue; /* the walk has said it */
 		} else {
 			f.fault = FAULT_RESIGNED;
-			f.seq = p->anchored_seq < one->seq ? p->anchored_seq + 1 : 1;
-			if (one->epoch == w->epoch && w->epoch_from > f.seq)
-				f.seq = w->epoch_from;
+			f.seq = doubt_from(w, one);
 		}
-		if (f.seq <= p->sound_seq)
-			p->sound_seq = f.seq - 1;
 		report(w, &f);
 		return;
 	}
@@ -591,6 +650,7 @@ static int walk_all(struct walk *w)
 		rc = read_root(w);
 	if (rc == 0)
 		begin_late(w, next, &before);
+	note_epoch(w);
 	while (rc == 0 && next != 0) {
 		number = next;
 		rc = segments_after(w->dir_fd, number, &next);
@@ -615,6 +675,7 @@ int ledger_verify(const struct verify_cfg *cfg, struct ledger_proof *ret)
 	if (w == NULL)
 		return -ENOMEM;
 	memset(ret, 0, sizeof(*ret));
+	segments_odd(cfg->dir, &ret->odd);
 	w->cfg = cfg;
 	w->p = ret;
 	w->tags.fd = -1;

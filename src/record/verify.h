@@ -11,7 +11,8 @@
  * Whatever the folder holds is hostile: the proof rests on the root key and the anchors that the
  * caller gives.
  *
- * Memory: the caller's, and about 4 MiB on the heap.  Threads: none.  Reads no clock.
+ * Memory: the caller's, and about 9 MiB on the heap.  Threads: one that hashes lines ahead
+ * (record/ahead.h), gone on return; what is found does not depend on it.  Reads no clock.
  */
 
 #include <stdbool.h>
@@ -68,7 +69,8 @@ struct ledger_gap {
 #define GENERATION_TEXT        32
 
 struct ledger_proof {
-	bool key_given; /* else it is the folder's own */
+	struct segments_odd odd; /* said also when the ledger cannot be read */
+	bool key_given;          /* else it is the folder's own */
 	char root[FINGERPRINT_LEN + 1];
 	uint64_t lines, segments, seals;
 	uint64_t first_seq, last_seq;
@@ -95,6 +97,7 @@ struct verify_cfg {
 	const char *dir;
 	const uint8_t *root;     /* SIGN_KEY bytes; NULL = the folder's ledger.pub */
 	struct anchors *anchors; /* NULL = none; what is found is marked */
+	bool alone;              /* without a second thread */
 };
 
 /* 0, or -errno when it cannot be read at all: -ENOENT no ledger, -ENOKEY no key, -EBADMSG. */

@@ -160,6 +160,36 @@ cp -r "$t/led" "$t/packed"
 zstd -q --rm "$t/packed/000001.jsonl"
 run 0 "a compressed ledger" verify "$t/packed" --anchors "$t/anchors"
 check "a compressed ledger is whole without Weir" python3 docs/ledger-check.py "$t/packed"
+# Another spelling of a segment's name is none, and a link is no segment: for all who read them.
+cp -r "$t/led" "$t/stray"
+for name in 0000001.jsonl 000000.jsonl 0000000.jsonl.zst 0000009.jsonl; do echo x >"$t/stray/$name"; done
+run 0 "files named almost as segments" verify "$t/stray"
+check "they are told" grep -q '^beside it    4 files named almost as segments (000000.jsonl): not part' "$t/out"
+run 0 "the last seal beside them" seal --ledger "$t/stray" --json
+check "is that of the ledger" cmp -s "$t/out" "$t/anchors"
+check "without Weir they are passed over" python3 docs/ledger-check.py "$t/stray"
+mv "$t/stray/000001.jsonl" "$t/elsewhere"
+ln -s "$t/elsewhere" "$t/stray/000001.jsonl"
+for form in verify "seal --ledger"; do
+	# shellcheck disable=SC2086 # words
+	run 3 "a segment that is a link: ${form%% *}" $form "$t/stray"
+	says "a segment that is a link: ${form%% *}" "stray/000001.jsonl: a segment must be a regular file"
+done
+check "without Weir a link is told" sh -c "! python3 docs/ledger-check.py '$t/stray' 2>'$t/err'"
+says "without Weir" "stray/000001.jsonl: a segment must be a regular file"
+# What is no line of a ledger is told as that.
+head -c 1100000 /dev/zero | tr '\0' '[' >"$t/long"
+i=0
+for bytes in '\n' '\0\n' '{\n' '[]\n' '\377\n' '{"seq":1e9}\n' '{"v":1,"seq":99' long; do
+	i=$((i + 1))
+	rm -rf "$t/odd"
+	cp -r "$t/led" "$t/odd"
+	# shellcheck disable=SC2059 # the bytes are a format
+	[ "$bytes" = long ] && cat "$t/long" >>"$t/odd/000001.jsonl" || printf "$bytes" >>"$t/odd/000001.jsonl"
+	check "no line of a ledger, $i, is told without Weir" sh -c "! python3 docs/ledger-check.py '$t/odd' 2>'$t/err'"
+	says "no line of a ledger, $i" "not a line of a ledger"
+	check "no line of a ledger, $i: no traceback" sh -c "! grep -q Traceback '$t/err'"
+done
 flow=$(sed -n 's/.*"flow_id":"\([0-9a-f]*\)".*/\1/p' "$t/led/000001.jsonl" | sed -n 2p)
 for form in "export cef --ledger" "query --type flow --ledger" "explain -c tests/demo/demo.conf --flow $flow --ledger" "seal --ledger"; do
 	# shellcheck disable=SC2086 # words

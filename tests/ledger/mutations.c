@@ -66,6 +66,7 @@ struct bench {
 	uint64_t random;
 	unsigned failed[CHANGE_COUNT], ran[CHANGE_COUNT];
 	char why[CHANGE_COUNT][300];
+	struct ledger_proof alone; /* of one thread */
 };
 
 /* What verify must find. */
@@ -433,32 +434,61 @@ static bool is_right(const struct wanted *w, const struct ledger_proof *p)
 	return f->seq <= w->seq && w->seq <= f->to_seq;
 }
 
+/* What is found does not depend on the thread that hashes ahead. */
+static bool is_same(const struct ledger_proof *a, const struct ledger_proof *b)
+{
+	bool same = a->finding_count == b->finding_count && a->lines == b->lines &&
+		    a->seals == b->seals && a->sound_seq == b->sound_seq &&
+		    a->sound_epoch == b->sound_epoch && a->last_seq == b->last_seq &&
+		    a->gap_count == b->gap_count && a->unsealed == b->unsealed;
+
+	for (size_t i = 0; same && i < a->finding_count && i < VERIFY_FINDINGS_MAX; i++) {
+		const struct ledger_finding *x = &a->findings[i], *y = &b->findings[i];
+
+		same = x->fault == y->fault && x->seq == y->seq &&
+		       x->to_seq == y->to_seq && x->line == y->line &&
+		       strcmp(x->segment, y->segment) == 0;
+	}
+	return same;
+}
+
 static void try_one(struct bench *b, enum change c, struct ledger_proof *p)
 {
 	const struct verify_cfg cfg = {
 		.dir = b->dir, .root = b->root, .anchors = &b->anchors};
 	const struct segment *s;
 	const struct wanted w = apply(b, c, &s);
+	bool same = true;
 	int rc;
 
 	for (size_t i = 0; i < b->anchors.count; i++)
 		b->anchors.list[i].found = false;
 	rc = ledger_verify(&cfg, p);
+	if (rc == 0 && b->ran[c] % 4 == 0) {
+		struct verify_cfg alone = cfg;
+
+		alone.alone = true;
+		for (size_t i = 0; i < b->anchors.count; i++)
+			b->anchors.list[i].found = false;
+		rc = ledger_verify(&alone, &b->alone);
+		same = rc == 0 && is_same(p, &b->alone);
+	}
 	b->ran[c]++;
-	if (rc != 0 || !is_right(&w, p)) {
+	if (rc != 0 || !same || !is_right(&w, p)) {
 		if (b->failed[c]++ == 0)
 			(void)snprintf(
 				b->why[c], sizeof(b->why[c]),
 				"%s line %u of %u (seq %" PRIu64
-				"%s), want faults %x; rc %d, "
+				"%s), want faults %x; rc %d, %s"
 				"%zu findings, first %s %s:%" PRIu64 " seq %" PRIu64
 				"-%" PRIu64 ", proven to %" PRIu64,
 				s->name, w.line, s->lines, w.seq,
 				w.line > 0 && w.line <= s->lines && is_seal(s, w.line - 1)
 					? ", a seal"
 					: "",
-				w.faults, rc, p->finding_count,
-				ledger_fault_name(p->findings[0].fault),
+				w.faults, rc,
+				same ? "" : "other findings with one thread, ",
+				p->finding_count, ledger_fault_name(p->findings[0].fault),
 				p->findings[0].segment, p->findings[0].line,
 				p->findings[0].seq, p->findings[0].to_seq, p->sound_seq);
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -305,6 +306,207 @@ static void a_step_that_was_cut_short_is_resolved(void **state)
 	keys_close(&k);
 }
 
+/* ---- a stolen key ------------------------------------------------------------------------- */
+
+/* Three epochs, closed; what the box had when the last one had begun is saved. */
+struct theft {
+	uint64_t begins;   /* first line of the last epoch */
+	off_t bytes, tags; /* of the files then */
+	char key[KEY_FILE_MAX];
+	char anchor[SEAL_LINE_MAX]; /* the last seal, kept elsewhere */
+};
+
+static off_t size_in(const char *dir, const char *name)
+{
+	char path[100];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void cut_in(const char *dir, const char *name, off_t size)
+{
+	char path[100];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(truncate(path, size), 0);
+}
+
+static void key_file(const struct place *at, char text[KEY_FILE_MAX], bool put)
+{
+	char path[100];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/ledger.key", at->keys);
+	f = fopen(path, put ? "w" : "r");
+	assert_non_null(f);
+	if (put) {
+		assert_true(fputs(text, f) >= 0);
+	} else {
+		const size_t n = fread(text, 1, KEY_FILE_MAX - 1, f);
+
+		assert_true(n > 0);
+		text[n] = '\0';
+	}
+	assert_int_equal(fclose(f), 0);
+}
+
+static void steal(struct place *at, struct theft *t, char first_key[KEY_FILE_MAX])
+{
+	struct ledger *l = open_at(at, 10);
+	struct seal s;
+
+	key_file(at, first_key, false);
+	for (int64_t step = 1; step <= 2; step++) {
+		append(l, 15);
+		assert_int_equal(ledger_tick(l, 5 + step, step * 1000000), 0);
+		assert_int_equal(ledger_tick(l, 6 + step, step * 1000000 + 1000001), 0);
+	}
+	assert_int_equal(ledger_sync(l), 0);
+	t->begins = ledger_next_seq(l);
+	t->bytes = size_in(at->dir, "000001.jsonl");
+	t->tags = size_in(at->dir, "000001.tags");
+	key_file(at, t->key, false);
+	append(l, 25);
+	assert_int_equal(ledger_close(l), 0);
+	assert_int_equal(seal_last(at->dir, &s, t->anchor), 0);
+	assert_int_equal(verify(at)->finding_count, 0);
+}
+
+/* The present epoch is written anew by Weir itself, with the key as it was then. */
+static void write_anew(struct place *at, struct theft *t, unsigned lines)
+{
+	struct ledger *l;
+
+	cut_in(at->dir, "000001.jsonl", t->bytes);
+	cut_in(at->dir, "000001.tags", t->tags);
+	key_file(at, t->key, true);
+	l = open_at(at, 10);
+	append(l, lines);
+	assert_int_equal(ledger_close(l), 0);
+}
+
+/* More epochs: each stop is a step. */
+static void write_anew_on(struct place *at)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		struct ledger *l = open_at(at, 10);
+
+		append(l, 20);
+		assert_int_equal(ledger_close(l), 0);
+	}
+}
+
+static void who_has_the_present_key_can_write_its_epoch_alone(void **state)
+{
+	struct place *at = *state;
+	static struct ledger_proof p;
+	struct verify_cfg cfg = {.dir = at->dir};
+	struct anchors anchors;
+	char first_key[KEY_FILE_MAX];
+	struct theft t;
+
+	steal(at, &t, first_key);
+	write_anew(at, &t, 30);
+	/* Nothing in the folder tells; verify does not say that anything outside would. */
+	assert_int_equal(ledger_verify(&cfg, &p), 0);
+	assert_int_equal(p.finding_count, 0);
+	assert_int_equal(p.anchors, 0);
+	assert_false(p.key_given);
+	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
+	assert_int_equal(anchors.count, 1);
+	cfg.anchors = &anchors;
+	assert_int_equal(ledger_verify(&cfg, &p), 0);
+	assert_int_equal(p.finding_count, 1);
+	assert_int_equal(p.findings[0].fault, FAULT_RESIGNED);
+	/* From there on it is in doubt, and what the erased keys have signed is proven yet. */
+	assert_int_equal(p.findings[0].seq, t.begins);
+	assert_int_equal(p.sound_seq, t.begins - 1);
+	assert_true(p.sound_epoch < p.last_epoch);
+	anchors_finish(&anchors);
+}
+
+/* A cut at a seal of the thief's own leaves the anchor behind the end. */
+static void a_shorter_epoch_is_cut_by_its_anchor(void **state)
+{
+	struct place *at = *state;
+	static struct ledger_proof p;
+	struct verify_cfg cfg = {.dir = at->dir};
+	struct anchors anchors;
+	char first_key[KEY_FILE_MAX];
+	struct theft t;
+
+	steal(at, &t, first_key);
+	write_anew(at, &t, 3);
+	assert_int_equal(verify(at)->finding_count, 0);
+	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
+	cfg.anchors = &anchors;
+	assert_int_equal(ledger_verify(&cfg, &p), 0);
+	assert_int_equal(p.finding_count, 1);
+	assert_int_equal(p.findings[0].fault, FAULT_CUT);
+	assert_int_equal(p.findings[0].seq, p.last_seq + 1);
+	/* What is left of that epoch may be the thief's. */
+	assert_int_equal(p.sound_seq, t.begins - 1);
+	anchors_finish(&anchors);
+}
+
+/* Who had an older key, too, has another key for the anchor's epoch: then all is in doubt. */
+static void an_epoch_of_another_key_proves_nothing_before_it(void **state)
+{
+	struct place *at = *state;
+	static struct ledger_proof p;
+	struct verify_cfg cfg = {.dir = at->dir};
+	struct anchors anchors;
+	char first_key[KEY_FILE_MAX];
+	struct theft t;
+
+	steal(at, &t, first_key);
+	t.bytes = t.tags = 0;
+	memcpy(t.key, first_key, sizeof(first_key));
+	remove_in(at->dir, "ledger.pub");
+	write_anew(at, &t, 3);
+	write_anew_on(at);
+	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
+	cfg.anchors = &anchors;
+	assert_int_equal(ledger_verify(&cfg, &p), 0);
+	assert_true(p.last_epoch > anchors.list[0].epoch);
+	assert_int_equal(p.finding_count, 1);
+	assert_int_equal(p.findings[0].fault, FAULT_RESIGNED);
+	assert_int_equal(p.findings[0].seq, 1);
+	assert_int_equal(p.sound_seq, 0);
+	anchors_finish(&anchors);
+}
+
+/* The first epoch's key under the number of the last one, and under its own. */
+static void an_older_key_cannot_sign_later_lines(void **state)
+{
+	struct place *at = *state;
+	const struct ledger_proof *p;
+	char first_key[KEY_FILE_MAX];
+	struct key_file was, now;
+	struct theft t;
+
+	steal(at, &t, first_key);
+	assert_true(key_file_parse(str_of(first_key), &was));
+	assert_true(key_file_parse(str_of(t.key), &now));
+	assert_int_equal(was.epoch[0], 0);
+	assert_true(now.epoch[now.count - 1] > 1);
+	for (unsigned own = 0; own < 2; own++) {
+		now.count = 1;
+		now.epoch[0] = own == 1 ? 0 : now.epoch[0];
+		memcpy(now.seed[0], was.seed[0], SIGN_KEY);
+		t.key[key_file_format(&now, t.key)] = '\0';
+		write_anew(at, &t, 30);
+		p = verify(at);
+		assert_true(p->finding_count > 0);
+		assert_int_equal(p->findings[0].fault, FAULT_FOREIGN_KEY);
+		assert_true(p->findings[0].seq >= t.begins);
+		assert_int_equal(p->sound_seq, t.begins - 1);
+	}
+}
+
 #define PLACE_TEST(f) cmocka_unit_test_setup_teardown(f, make_place, remove_place)
 
 int main(void)
@@ -317,6 +519,10 @@ int main(void)
 		PLACE_TEST(seals_count_lines_and_say_when_it_stopped),
 		PLACE_TEST(what_a_crash_left_is_sealed_at_the_start),
 		PLACE_TEST(a_step_that_was_cut_short_is_resolved),
+		PLACE_TEST(who_has_the_present_key_can_write_its_epoch_alone),
+		PLACE_TEST(a_shorter_epoch_is_cut_by_its_anchor),
+		PLACE_TEST(an_epoch_of_another_key_proves_nothing_before_it),
+		PLACE_TEST(an_older_key_cannot_sign_later_lines),
 	};
 
 	return cmocka_run_group_tests_name("record/seal", tests, NULL, NULL);
