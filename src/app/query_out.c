@@ -58,15 +58,43 @@ void out_destroy(struct out *o)
 
 /* ---- CSV ---- */
 
-static void put_csv(struct str s)
+/* -12 or -0.5, as detail.X may have it: no formula. */
+static bool is_negative(struct str s)
+{
+	size_t digits = 0, points = 0;
+
+	for (size_t i = 1; i < s.len; i++) {
+		digits += ascii_is_digit(s.p[i]);
+		points += s.p[i] == '.';
+	}
+	return s.p[0] == '-' && digits > 0 && points < 2 && digits + points + 1 == s.len;
+}
+
+/* Would a spreadsheet compute a cell that begins so?  Then an apostrophe goes before it. */
+static bool is_formula(struct str s)
+{
+	return s.len > 0 && s.p[0] != '\0' && strchr("=+-@\t\r", s.p[0]) != NULL &&
+	       !is_negative(s);
+}
+
+static bool needs_quotes(struct str s)
 {
 	bool quoted = s.len > 0 && (s.p[0] == ' ' || s.p[s.len - 1] == ' ');
 
 	for (size_t i = 0; i < s.len && !quoted; i++)
 		quoted = s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n' ||
-			 s.p[i] == '\r';
+			 s.p[i] == '\r' || s.p[i] == '\t' || s.p[i] == ';';
+	return quoted;
+}
+
+static void put_csv(struct str s, bool is_text)
+{
+	const bool quoted = needs_quotes(s);
+
 	if (quoted)
 		(void)putchar('"');
+	if (is_text && is_formula(s))
+		(void)putchar('\'');
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '"')
 			(void)putchar('"');
@@ -90,7 +118,8 @@ static void csv_row(const struct out *o, const struct value *cells)
 		if (i > 0)
 			(void)putchar(',');
 		if (cells[i].set)
-			put_csv(text_of(&o->columns[i], &cells[i], buf));
+			put_csv(text_of(&o->columns[i], &cells[i], buf),
+				!kind_is_number(o->columns[i].kind));
 	}
 	(void)fputs("\r\n", stdout);
 }

@@ -6,6 +6,9 @@
  * query_out - rows of an answer as a table, as CSV (RFC 4180) or as JSON lines.
  * A table is kept until its end and cut to the terminal's width; the others are written as
  * they come.  Times are in a zone in tables, and RFC 3339 in UTC else.
+ * CSV is read by spreadsheets, which compute cells that begin with = + - @, a tab or a CR: texts
+ * (whoever wrote them; numbers never) get an apostrophe before such a byte.  Source: OWASP, CSV
+ * Injection, https://owasp.org/www-community/attacks/CSV_Injection (2026-11-29).
  */
 
 #include <stdbool.h>

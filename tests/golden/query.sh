@@ -140,6 +140,24 @@ if [ -x "$build/bench/genledger" ]; then
 	is "two at once: one waits" "$(cat "$out/o1" "$out/o2" | grep -c '60000 events')" 2
 fi
 
+# A spreadsheet computes nothing that a stranger wrote; commas, quotes and ends of lines are quoted.
+mkdir "$out/cells"
+python3 - >"$out/cells/000001.jsonl" <<'END'
+import json
+for n, text in enumerate(["=1+2", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1", "a,\"b\"\r\nc", "1;=2", "=a,b"], 1):
+    print(json.dumps({"v": 1, "seq": n, "time": "2026-11-22T02:11:16Z", "type": "change", "who": text,
+                      "flags": [text, "=x"], "detail": {"offset": -n}, "count": n}))
+END
+$weir query --ledger "$out/cells" --csv --fields seq,count,who,flags,detail.offset >"$out/o" 2>"$out/err"
+is "csv: texts, lists, and numbers" "$(python3 - "$out/o" <<'END'
+import csv, sys
+for row in list(csv.reader(open(sys.argv[1], newline=""), strict=True))[1:]:
+    print(row)
+END
+)" "$(cat tests/golden/query-cells.want)"
+is "csv: groups, too" "$($weir query --ledger "$out/cells" --csv --who '@*' --group-by who | tail -n 1 | cut -d, -f1)" "'@SUM(A1)"
+is "json changes nothing" "$($weir query --ledger "$out/cells" --json --who '=1*' --fields who)" '{"who":"=1+2"}'
+
 # A folder that cannot be written: said what to do.
 is "no index where none can be" "$($weir index --index /proc/none "$ledger" 2>&1 | grep -c -- '--index FOLDER')" 1
 $weir query --ledger "$ledger" --type nothing >"$out/o"
