@@ -16,6 +16,7 @@
 
 struct out {
 	enum out_form form;
+	bool goes_on;
 	const struct zone *zone;
 	struct out_column columns[OUT_COLUMNS_MAX];
 	size_t count;
@@ -37,6 +38,11 @@ struct out *out_create(enum out_form form, const struct zone *zone)
 		return o;
 	free(o);
 	return NULL;
+}
+
+void out_go_on(struct out *o)
+{
+	o->goes_on = true;
 }
 
 static void forget_rows(struct out *o)
@@ -316,7 +322,7 @@ void out_begin(struct out *o, const struct out_column *columns, size_t count)
 	o->cells = NULL;
 	memcpy(o->columns, columns, count * sizeof(*columns));
 	o->count = count;
-	for (size_t i = 0; o->form == OUT_CSV && i < count; i++)
+	for (size_t i = 0; o->form == OUT_CSV && !o->goes_on && i < count; i++)
 		(void)printf("%s%s", columns[i].name, i + 1 == count ? "\r\n" : ",");
 }
 

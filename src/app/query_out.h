@@ -36,6 +36,9 @@ struct out;
 struct out *out_create(enum out_form form, const struct zone *zone); /* NULL: no memory */
 void out_destroy(struct out *o);
 
+/* What is begun next continues rows that were written before: no head of CSV again. */
+void out_go_on(struct out *o);
+
 void out_begin(struct out *o, const struct out_column *columns, size_t count);
 bool out_row(struct out *o, const struct value *cells); /* false: out of memory */
 /* `streams`: of rows that come as time goes by: no widths, no head. */

@@ -89,6 +89,8 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 	if (fine) {
 		x->reader = ledger_reader_open(store_ledger(s), x->d);
 		choose_fields(o, x->lines, &x->shown);
+		if (streams)
+			out_go_on(x->out);
 		if (o->form != OUT_JSON || o->field_count > 0)
 			out_begin(x->out, x->shown.columns, x->shown.count);
 		for (size_t i = 0; x->reader != NULL && fine && i < r->line_count; i++)
