@@ -201,7 +201,7 @@ static int take_value(struct query_options *o, unsigned option, char *value)
 			o->help = true;
 			return EXIT_FINE;
 		}
-		return read_fields(value, o->fields, OUT_COLUMNS_MAX, &o->field_count);
+		return read_fields(value, o->fields, OUT_FIELDS_MAX, &o->field_count);
 	case OPT_TOP:
 		o->has_top = true;
 		return read_number("top", value, &o->top);

@@ -19,7 +19,7 @@ struct query_options {
 	bool explain, follow, help;
 	const char *since, *until; /* as written: "24h" needs the newest event */
 	struct zone *zone;
-	struct field_ref fields[OUT_COLUMNS_MAX];
+	struct field_ref fields[OUT_FIELDS_MAX];
 	size_t field_count;
 	const char *order; /* as written, without its '-' */
 	bool descending;

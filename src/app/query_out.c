@@ -275,6 +275,7 @@ static void measure(const struct out *o, size_t widths[OUT_COLUMNS_MAX])
 
 		for (size_t i = 0; i < o->count; i++)
 			if (o->columns[i].kind != LINE_TIME &&
+			    o->columns[i].kind != LINE_NUMBER && /* cut, it is another */
 			    (widest == o->count || widths[i] > widths[widest]))
 				widest = i;
 		if (widest == o->count || widths[widest] <= WIDTH_LEAST)

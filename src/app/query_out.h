@@ -17,7 +17,8 @@
 #include "match/zone.h"
 #include "store/fields.h"
 
-#define OUT_COLUMNS_MAX 48
+#define OUT_FIELDS_MAX  48                   /* that may be asked for */
+#define OUT_COLUMNS_MAX (OUT_FIELDS_MAX + 2) /* and what proves a row */
 
 enum out_form {
 	OUT_TABLE = 0,

@@ -118,6 +118,31 @@ is "a changed line and a new index" "$(prove sealed)" "3 0 0 doubt $((lines + 1)
 sed -i "5s/demu/demo/; ${lines}s/\"signature\":\"./\"signature\":\"#/" "$out/sealed/000001.jsonl"
 is "a changed seal proves nothing" "$(prove sealed)" "3 0 0 doubt $((lines + 1)) 1"
 
+# Each event's seal is the next one in the ledger, by the epoch that signed it.
+python3 tests/tools/make_ledger.py "$out/many" >/dev/null
+seals_are_right() { # options of the query; says how many rows, seals and epochs there are
+	$weir query --ledger "$out/many" --prove "$@" >"$out/rows" 2>"$out/err"
+	python3 - "$out/many" "$out/rows" "$out/err" <<'END'
+import csv, glob, json, re, sys
+lines = [json.loads(line) for f in sorted(glob.glob(sys.argv[1] + "/0*.jsonl")) for line in open(f)]
+seals = [(line["seq"], line["epoch"]) for line in lines if line["type"] == "seal"]
+want = {line["seq"]: next((s for s in seals if s[0] >= line["seq"]), None) for line in lines}
+text = open(sys.argv[2], newline="").read()
+rows = [json.loads(row) for row in text.splitlines()] if text.startswith("{") else list(csv.DictReader(text.splitlines()))
+got = [(int(r["proven_seal"]), int(r["proven_epoch"])) if r.get("proven_seal") else None for r in rows]
+if got != [want[int(r["seq"])] for r in rows]:
+    print("wrong")
+said = re.search(r"by seals (\d+) \(epoch (\d+)\) to (\d+) \(epoch (\d+)\)", open(sys.argv[3]).read())
+got = {g for g in got if g}
+if tuple(map(int, said.groups())) != min(got) + max(got):
+    print("wrong: " + said[0])
+print(len(rows), "rows,", len(got), "seals,", len({e for _, e in got}), "epochs")
+END
+}
+is "each event's seal" "$(seals_are_right --csv --fields seq,host)" "128 rows, 7 seals, 3 epochs"
+is "each event's seal: json" "$(seals_are_right --json --verdict deny)" "18 rows, 6 seals, 3 epochs"
+is "each event's seal: by order" "$(seals_are_right --csv --fields seq --order -host --type flow)" "120 rows, 7 seals, 3 epochs"
+
 # Killed while it is made, again and again.
 build=${B:-build/plain}
 if [ -x "$build/bench/genledger" ]; then
