@@ -180,7 +180,7 @@ static int answer_saved(struct store *s, const struct saved *q, char *argv[],
 		argc++;
 	for (const struct saved_part *p = q->parts;
 	     code == EXIT_FINE && p->kind != SAVED_END; p++) {
-		struct query_options *o = query_options_create();
+		struct query_options *o = query_options_create("query");
 
 		code = o == NULL ? EXIT_COULD_NOT : query_options_read(o, argc, argv);
 		if (code == EXIT_FINE) {
@@ -262,7 +262,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 
 static int run(int argc, char *argv[])
 {
-	struct query_options *o = query_options_create();
+	struct query_options *o = query_options_create("query");
 	const struct saved *saved;
 	int code;
 
