@@ -69,6 +69,25 @@ done
 is "not made anew twice" "$(count; grep -c 'made anew' "$out/err")" "$lines
 0"
 
+# An index that was changed, which queries by sums believe, is not what a scan of the ledger gives.
+changed() { # SQL, of a file: status and the first difference
+	rm -rf "$out/bad-index"
+	$weir index --index "$out/bad-index" "$ledger" >/dev/null
+	python3 -c "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()" "$out/bad-index/2026-11-23.sqlite" "$1"
+	$weir index --check --index "$out/bad-index" "$ledger" >"$out/o"
+	echo "$? $(sed -n '1s/^it differs from the ledger: 2026-11-23.sqlite: //p' "$out/o")"
+}
+is "index --check: as it is" "$($weir index --check "$ledger" | sed -n '1s/ and .*//p'; echo $?)" "$lines rows
+0"
+is "a sum" "$(changed "UPDATE hours SET n = n + 1 WHERE rowid = 7")" "1 sums of table hours at 2026-11-23T07:00:00.000000Z: 2 events or what they add up to, the ledger has 1"
+is "a sum's bytes" "$(changed "UPDATE days SET bytes_out = 5 WHERE rowid = 9" | cut -d: -f1)" "1 sums of table days at 2026-11-23T00"
+is "a sum that is gone" "$(changed "DELETE FROM rules WHERE rowid = 3" | cut -d: -f1)" "1 sums of table rules at 2026-11-23T00"
+is "a column" "$(changed "UPDATE events SET dst_port = 80 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 row 9, line N of segment 1: its dst_port is not the line's"
+is "a text" "$(changed "UPDATE strings SET text = CAST('alloW' AS BLOB) WHERE text = CAST('allow' AS BLOB)" | sed 's/.*its/its/')" "its verdict is not the line's"
+is "a text twice: made anew, and status" "$(changed "UPDATE strings SET text = CAST('deny' AS BLOB) WHERE text = CAST('allow' AS BLOB)" 2>&1 | grep -c '^1 \|made anew')" 2
+is "a row that is gone" "$(changed "DELETE FROM events WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
+is "an order" "$(changed "UPDATE events SET offset = offset + 1 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
+
 # The ledger grows; only what is new is read.  A last line that is not whole is none.
 last=$(tail -n 1 "$ledger/000001.jsonl")
 next=$(echo "$last" | sed "s/\"seq\":$lines/\"seq\":$((lines + 1))/")
@@ -162,6 +181,7 @@ if [ -x "$build/bench/genledger" ]; then
 	$weir index --index "$out/two" "$out/big" >"$out/o1" 2>&1 &
 	$weir index --index "$out/two" "$out/big" >"$out/o2" 2>&1
 	wait
+	is "what was killed is what the ledger says" "$($weir index --check --index "$out/big-index" "$out/big" | sed -n '1s/ and .*//p')" "60000 rows"
 	is "two at once: one waits" "$(cat "$out/o1" "$out/o2" | grep -c '60000 events')" 2
 fi
 
