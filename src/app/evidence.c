@@ -75,13 +75,10 @@ static int read_options(struct options *o, int *argc, char *argv[])
 
 	*argc = count + 1;
 	if (code == EXIT_FINE) {
-		o->query = query_options_create();
+		o->query = query_options_create("evidence");
 		if (o->query == NULL)
 			return EXIT_COULD_NOT;
 		code = query_options_read(o->query, (size_t)count, argv + 1);
-		if (code != EXIT_FINE)
-			(void)fprintf(stderr, "weir evidence: the filter is read as "
-					      "`weir query` reads it\n");
 	}
 	if (code == EXIT_FINE)
 		code = check(o->query);

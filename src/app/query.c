@@ -36,6 +36,12 @@ static bool has_faults(const struct ledger_proof *p)
 	return p->finding_count > torn;
 }
 
+static bool keep_seal(void *arg, const struct proven_seal *s)
+{
+	return query_seals_add(
+		arg, &(struct query_seal){s->segment, s->line, s->seq, s->epoch});
+}
+
 /* Walk the ledger's chain, for --prove.  EXIT_FINE, or EXIT_COULD_NOT and said why. */
 static int read_seals(const char *dir, const struct query_options *o,
 		      struct query_seals *ret)
@@ -43,7 +49,7 @@ static int read_seals(const char *dir, const struct query_options *o,
 	struct ledger_proof *p = calloc(1, sizeof(*p));
 	struct anchors anchors = {0};
 	uint8_t key[SIGN_KEY];
-	struct verify_cfg cfg = {.dir = dir};
+	struct verify_cfg cfg = {.dir = dir, .each_seal = keep_seal, .arg = ret};
 	int rc = p == NULL ? -ENOMEM : 0, code = EXIT_FINE;
 
 	if (o->root_key != NULL) {
@@ -57,9 +63,11 @@ static int read_seals(const char *dir, const struct query_options *o,
 	if (code == EXIT_FINE && rc == 0)
 		rc = ledger_verify(&cfg, p);
 	if (code == EXIT_FINE && rc == 0) {
-		*ret = (struct query_seals){
-			p->sound_segment, has_faults(p) ? UINT32_MAX : p->sealed_segment,
-			p->sound_line, p->sealed_line, p->sound_seq};
+		ret->sound_segment = p->sound_segment;
+		ret->sealed_segment = has_faults(p) ? UINT32_MAX : p->sealed_segment;
+		ret->sound_line = p->sound_line;
+		ret->sealed_line = p->sealed_line;
+		ret->sound_seq = p->sound_seq;
 		query_show_seals(p);
 	} else if (rc != 0) {
 		(void)fprintf(
@@ -172,7 +180,7 @@ static int answer_saved(struct store *s, const struct saved *q, char *argv[],
 		argc++;
 	for (const struct saved_part *p = q->parts;
 	     code == EXIT_FINE && p->kind != SAVED_END; p++) {
-		struct query_options *o = query_options_create();
+		struct query_options *o = query_options_create("query");
 
 		code = o == NULL ? EXIT_COULD_NOT : query_options_read(o, argc, argv);
 		if (code == EXIT_FINE) {
@@ -248,12 +256,13 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 		print_findings(d);
 	store_close(s);
 	diag_destroy(d);
+	free(seals.list);
 	return finish_output(code);
 }
 
 static int run(int argc, char *argv[])
 {
-	struct query_options *o = query_options_create();
+	struct query_options *o = query_options_create("query");
 	const struct saved *saved;
 	int code;
 
@@ -307,7 +316,8 @@ const struct command command_query = {
 		"  --sample N --seed S  N events by chance; the same S picks the same ones\n"
 		"  --saved NAME    a query for auditors; --saved list; --explain says what it asks\n"
 		"  --prove         read each counted line again from the ledger, compare it, and hold\n"
-		"                  it against the ledger's seals; --root-key FILE or fingerprint and\n"
+		"                  it against the ledger's seals: proven_seal and proven_epoch say by\n"
+		"                  which one each event is proven; --root-key FILE or fingerprint and\n"
 		"                  --anchors FILE are what verify's --key and --anchors are\n"
 		"  --follow        go on with new events as they come\n"
 		"  --ledger DIR    (default: the configured one); --index FOLDER (default: DIR/index)\n"

@@ -8,14 +8,16 @@
 #define WORDS_MAX 128
 #define DAY_US    ((int64_t)86400 * 1000000)
 
-struct query_options *query_options_create(void)
+struct query_options *query_options_create(const char *command)
 {
 	struct query_options *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
-		(void)fprintf(stderr, "weir query: out of memory\n");
-	else
-		query_init(&o->query);
+		(void)fprintf(stderr, "weir %s: out of memory\n", command);
+	if (o == NULL)
+		return NULL;
+	query_init(&o->query);
+	o->command = command;
 	return o;
 }
 
@@ -32,40 +34,42 @@ void query_options_destroy(struct query_options *o)
 
 /* ---- values ---- */
 
-static int no_field(const char *name)
+static int no_field(const struct query_options *o, const char *name)
 {
 	const char *near = field_nearest(str_of(name));
 
-	return near == NULL ? usage_error("query",
+	return near == NULL ? usage_error(o->command,
 					  "there is no field '%s': "
 					  "`weir query --fields list` prints all",
 					  name)
-			    : usage_error("query",
+			    : usage_error(o->command,
 					  "there is no field '%s': did you mean '%s'?",
 					  name, near);
 }
 
 /* "a,b,c", at most `max` with those that are there. */
-static int read_fields(char *text, struct field_ref *to, size_t max, size_t *count)
+static int read_fields(const struct query_options *o, char *text, struct field_ref *to,
+		       size_t max, size_t *count)
 {
 	char *rest = text, *name;
 
 	while ((name = strsep(&rest, ",")) != NULL) {
 		if (*count == max)
-			return usage_error("query", "more than %zu fields: '%s'", max,
+			return usage_error(o->command, "more than %zu fields: '%s'", max,
 					   name);
 		if (!field_ref_find(name, &to[*count]))
-			return no_field(name);
+			return no_field(o, name);
 		(*count)++;
 	}
 	return EXIT_FINE;
 }
 
-static int read_number(const char *option, const char *text, uint64_t *ret)
+static int read_number(const struct query_options *o, const char *option,
+		       const char *text, uint64_t *ret)
 {
 	return parse_u64(str_of(text), UINT32_MAX, ret)
 		       ? EXIT_FINE
-		       : usage_error("query", "--%s %s: write a number such as 25",
+		       : usage_error(o->command, "--%s %s: write a number such as 25",
 				     option, text);
 }
 
@@ -75,9 +79,9 @@ static int read_bucket(struct query_options *o, const char *text)
 	int64_t us;
 
 	if (!parse_duration(str_of(text), &us, &why))
-		return usage_error("query", "--bucket %s %s", text, why);
+		return usage_error(o->command, "--bucket %s %s", text, why);
 	if (us < 1000000 || us > 7 * DAY_US)
-		return usage_error("query", "--bucket %s: write 1s to 7d", text);
+		return usage_error(o->command, "--bucket %s: write 1s to 7d", text);
 	o->query.bucket_us = us;
 	return EXIT_FINE;
 }
@@ -87,8 +91,8 @@ static int read_zone(struct query_options *o, const char *name)
 	zone_destroy(o->zone);
 	o->zone = NULL;
 	if (zone_load(NULL, name, &o->zone) != 0)
-		return usage_error("query", "--tz %s: no time zone such as Europe/Berlin",
-				   name);
+		return usage_error(o->command,
+				   "--tz %s: no time zone such as Europe/Berlin", name);
 	return EXIT_FINE;
 }
 
@@ -96,11 +100,11 @@ static int read_sums(struct query_options *o, char *text)
 {
 	struct query *q = &o->query;
 	const size_t from = q->sum_count;
-	const int code = read_fields(text, q->sums, QUERY_SUMMED_MAX, &q->sum_count);
+	const int code = read_fields(o, text, q->sums, QUERY_SUMMED_MAX, &q->sum_count);
 
 	for (size_t i = from; code == EXIT_FINE && i < q->sum_count; i++)
 		if (q->sums[i].kind != LINE_NUMBER)
-			return usage_error("query", "--sum %s: it is no number",
+			return usage_error(o->command, "--sum %s: it is no number",
 					   q->sums[i].name);
 	return code;
 }
@@ -111,10 +115,11 @@ static int read_filter(struct query_options *o, const char *name, const char *va
 	const char *wrong;
 
 	if (!field_ref_find(name, &f))
-		return no_field(name);
+		return no_field(o, name);
 	wrong = query_filter(&o->query, &f, str_of(value));
-	return wrong == NULL ? EXIT_FINE
-			     : usage_error("query", "--%s: '%s' %s", name, value, wrong);
+	return wrong == NULL
+		       ? EXIT_FINE
+		       : usage_error(o->command, "--%s: '%s' %s", name, value, wrong);
 }
 
 /* ---- options ---- */
@@ -191,7 +196,8 @@ static int take_value(struct query_options *o, unsigned option, char *value)
 
 	switch (option) {
 	case OPT_GROUP_BY:
-		return read_fields(value, q->groups, QUERY_GROUPED_MAX, &q->group_count);
+		return read_fields(o, value, q->groups, QUERY_GROUPED_MAX,
+				   &q->group_count);
 	case OPT_SUM:
 		return read_sums(o, value);
 	case OPT_BUCKET:
@@ -201,17 +207,17 @@ static int take_value(struct query_options *o, unsigned option, char *value)
 			o->help = true;
 			return EXIT_FINE;
 		}
-		return read_fields(value, o->fields, OUT_COLUMNS_MAX, &o->field_count);
+		return read_fields(o, value, o->fields, OUT_FIELDS_MAX, &o->field_count);
 	case OPT_TOP:
 		o->has_top = true;
-		return read_number("top", value, &o->top);
+		return read_number(o, "top", value, &o->top);
 	case OPT_LIMIT:
 		o->has_limit = true;
-		return read_number("limit", value, &q->limit);
+		return read_number(o, "limit", value, &q->limit);
 	case OPT_SAMPLE:
-		return read_number("sample", value, &q->sample);
+		return read_number(o, "sample", value, &q->sample);
 	case OPT_SEED:
-		return read_number("seed", value, &q->seed);
+		return read_number(o, "seed", value, &q->seed);
 	case OPT_TZ:
 		return read_zone(o, value);
 	default:
@@ -227,7 +233,7 @@ static int take(struct query_options *o, char *word, char *next, size_t *used)
 
 	*used = 1;
 	if (strcmp(word, "-c") != 0 && (strncmp(word, "--", 2) != 0 || word[2] == '\0'))
-		return usage_error("query", "'%s' is no option: write --FIELD VALUE",
+		return usage_error(o->command, "'%s' is no option: write --FIELD VALUE",
 				   word);
 	if (value != NULL)
 		*value++ = '\0';
@@ -239,13 +245,13 @@ static int take(struct query_options *o, char *word, char *next, size_t *used)
 	}
 	if (option >= OPT_WITH_VALUE && option < OPT_COUNT)
 		return value == NULL ? take_flag(o, option)
-				     : usage_error("query", "--%s has no value", word);
+				     : usage_error(o->command, "--%s has no value", word);
 	if (value == NULL) {
 		*used = 2;
 		value = next;
 	}
 	if (value == NULL)
-		return usage_error("query", "--%s: its value is missing", word);
+		return usage_error(o->command, "--%s: its value is missing", word);
 	return option < OPT_COUNT ? take_value(o, option, value)
 				  : read_filter(o, word, value);
 }
@@ -273,7 +279,7 @@ int query_options_read(struct query_options *o, size_t count, char *const *words
 		char *next = i + 1 < count ? keep_word(o, words[i + 1]) : NULL;
 
 		if (one == NULL || (next == NULL && i + 1 < count)) {
-			(void)fprintf(stderr, "weir query: out of memory\n");
+			(void)fprintf(stderr, "weir %s: out of memory\n", o->command);
 			return EXIT_COULD_NOT;
 		}
 		code = take(o, one, next, &used);
@@ -322,7 +328,7 @@ static int settle_time(const struct query_options *o, const char *option,
 	if (parse_date(o->zone, s, ret) || clock_parse_rfc3339(s.p, s.len, ret))
 		return EXIT_FINE;
 	if (!parse_duration(s, &ago, &why))
-		return usage_error("query",
+		return usage_error(o->command,
 				   "--%s %s: write 2026-11-22, 2026-11-22T02:11:16Z, or "
 				   "24h or 7d before the newest event",
 				   option, text);
@@ -337,7 +343,7 @@ static int settle_order(struct query_options *o)
 	if (o->order == NULL || q->group_count > 0 || q->bucket_us > 0)
 		return EXIT_FINE;
 	q->descending = o->descending;
-	return field_ref_find(o->order, &q->order) ? EXIT_FINE : no_field(o->order);
+	return field_ref_find(o->order, &q->order) ? EXIT_FINE : no_field(o, o->order);
 }
 
 int query_options_settle(struct query_options *o, int64_t newest_us)
@@ -350,7 +356,7 @@ int query_options_settle(struct query_options *o, int64_t newest_us)
 	if (code == EXIT_FINE && o->until != NULL)
 		code = settle_time(o, "until", o->until, newest_us, &q->until_us);
 	if (code == EXIT_FINE && q->since_us >= q->until_us)
-		code = usage_error("query", "--since must be before --until");
+		code = usage_error(o->command, "--since must be before --until");
 	if (code == EXIT_FINE)
 		code = settle_order(o);
 	if (!o->has_limit && o->form == OUT_TABLE)

@@ -13,13 +13,14 @@
 #define TOP_OF_TABLES   50
 
 struct query_options {
+	const char *command;
 	struct common common;
 	const char *ledger, *index, *saved, *root_key, *anchors;
 	enum out_form form;
 	bool explain, follow, help;
 	const char *since, *until; /* as written: "24h" needs the newest event */
 	struct zone *zone;
-	struct field_ref fields[OUT_COLUMNS_MAX];
+	struct field_ref fields[OUT_FIELDS_MAX];
 	size_t field_count;
 	const char *order; /* as written, without its '-' */
 	bool descending;
@@ -30,7 +31,8 @@ struct query_options {
 	size_t word_count;
 };
 
-struct query_options *query_options_create(void); /* NULL: no memory, and said so */
+/* Of `weir command`, which errors name (borrowed).  NULL: no memory, and said so. */
+struct query_options *query_options_create(const char *command);
 void query_options_destroy(struct query_options *o);
 
 /* Words of the command line, or of a saved query.  EXIT_FINE, or another code when it

@@ -16,6 +16,7 @@
 
 struct out {
 	enum out_form form;
+	bool goes_on;
 	const struct zone *zone;
 	struct out_column columns[OUT_COLUMNS_MAX];
 	size_t count;
@@ -39,6 +40,11 @@ struct out *out_create(enum out_form form, const struct zone *zone)
 	return NULL;
 }
 
+void out_go_on(struct out *o)
+{
+	o->goes_on = true;
+}
+
 static void forget_rows(struct out *o)
 {
 	for (size_t i = 0; i < o->rows * o->count; i++)
@@ -58,15 +64,43 @@ void out_destroy(struct out *o)
 
 /* ---- CSV ---- */
 
-static void put_csv(struct str s)
+/* -12 or -0.5, as detail.X may have it: no formula. */
+static bool is_negative(struct str s)
+{
+	size_t digits = 0, points = 0;
+
+	for (size_t i = 1; i < s.len; i++) {
+		digits += ascii_is_digit(s.p[i]);
+		points += s.p[i] == '.';
+	}
+	return s.p[0] == '-' && digits > 0 && points < 2 && digits + points + 1 == s.len;
+}
+
+/* Would a spreadsheet compute a cell that begins so?  Then an apostrophe goes before it. */
+static bool is_formula(struct str s)
+{
+	return s.len > 0 && s.p[0] != '\0' && strchr("=+-@\t\r", s.p[0]) != NULL &&
+	       !is_negative(s);
+}
+
+static bool needs_quotes(struct str s)
 {
 	bool quoted = s.len > 0 && (s.p[0] == ' ' || s.p[s.len - 1] == ' ');
 
 	for (size_t i = 0; i < s.len && !quoted; i++)
 		quoted = s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n' ||
-			 s.p[i] == '\r';
+			 s.p[i] == '\r' || s.p[i] == '\t' || s.p[i] == ';';
+	return quoted;
+}
+
+static void put_csv(struct str s, bool is_text)
+{
+	const bool quoted = needs_quotes(s);
+
 	if (quoted)
 		(void)putchar('"');
+	if (is_text && is_formula(s))
+		(void)putchar('\'');
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '"')
 			(void)putchar('"');
@@ -90,7 +124,8 @@ static void csv_row(const struct out *o, const struct value *cells)
 		if (i > 0)
 			(void)putchar(',');
 		if (cells[i].set)
-			put_csv(text_of(&o->columns[i], &cells[i], buf));
+			put_csv(text_of(&o->columns[i], &cells[i], buf),
+				!kind_is_number(o->columns[i].kind));
 	}
 	(void)fputs("\r\n", stdout);
 }
@@ -240,6 +275,7 @@ static void measure(const struct out *o, size_t widths[OUT_COLUMNS_MAX])
 
 		for (size_t i = 0; i < o->count; i++)
 			if (o->columns[i].kind != LINE_TIME &&
+			    o->columns[i].kind != LINE_NUMBER && /* cut, it is another */
 			    (widest == o->count || widths[i] > widths[widest]))
 				widest = i;
 		if (widest == o->count || widths[widest] <= WIDTH_LEAST)
@@ -287,7 +323,7 @@ void out_begin(struct out *o, const struct out_column *columns, size_t count)
 	o->cells = NULL;
 	memcpy(o->columns, columns, count * sizeof(*columns));
 	o->count = count;
-	for (size_t i = 0; o->form == OUT_CSV && i < count; i++)
+	for (size_t i = 0; o->form == OUT_CSV && !o->goes_on && i < count; i++)
 		(void)printf("%s%s", columns[i].name, i + 1 == count ? "\r\n" : ",");
 }
 

@@ -16,7 +16,7 @@ struct shown {
 	struct field_ref fields[OUT_COLUMNS_MAX];
 	int extras[OUT_COLUMNS_MAX];
 	struct out_column columns[OUT_COLUMNS_MAX];
-	size_t count;
+	size_t count, all; /* fields; columns, with those of the proof */
 };
 
 static void choose_fields(const struct query_options *o, struct record_line *lines,
@@ -35,6 +35,39 @@ static void choose_fields(const struct query_options *o, struct record_line *lin
 		s->columns[i] =
 			(struct out_column){s->fields[i].name, s->fields[i].kind, !given};
 	}
+	s->all = s->count;
+	if (o->query.seals != NULL) {
+		s->columns[s->all++] =
+			(struct out_column){"proven_seal", LINE_NUMBER, false};
+		s->columns[s->all++] =
+			(struct out_column){"proven_epoch", LINE_NUMBER, false};
+	}
+}
+
+static struct value number(int64_t v)
+{
+	return (struct value){.set = true, .number = v};
+}
+
+/* The seal that proves it; NULL = none does, or nothing was proven. */
+static const struct query_seal *seal_of(const struct query_options *o,
+					const struct query_line *l)
+{
+	return o->query.seals == NULL || l->seal == 0
+		       ? NULL
+		       : &o->query.seals->list[l->seal - 1];
+}
+
+/* As it stands in the ledger, and behind its last field what proves it. */
+static void print_line(struct str text, const struct query_seal *seal)
+{
+	const bool more = seal != NULL && text.len > 1 && text.p[text.len - 1] == '}';
+
+	(void)printf("%.*s", (int)(text.len - more), text.p);
+	if (more)
+		(void)printf(",\"proven_seal\":%" PRIu64 ",\"proven_epoch\":%" PRIu64 "}",
+			     seal->seq, seal->epoch);
+	(void)putchar('\n');
 }
 
 struct showing {
@@ -47,9 +80,11 @@ struct showing {
 
 /* One line; false: out of memory. */
 static bool show_line(struct showing *x, const struct query_options *o,
-		      const struct line_place *at)
+		      const struct query_line *found)
 {
-	struct value cells[OUT_COLUMNS_MAX];
+	const struct query_seal *seal = seal_of(o, found);
+	const struct line_place *at = &found->place;
+	struct value cells[OUT_COLUMNS_MAX] = {0};
 	struct ledger_line line;
 
 	if (!store_read_line(x->reader, at, &line)) {
@@ -59,7 +94,7 @@ static bool show_line(struct showing *x, const struct query_options *o,
 		return true;
 	}
 	if (o->form == OUT_JSON && o->field_count == 0) { /* as it stands */
-		(void)printf("%.*s\n", (int)line.text.len, line.text.p);
+		print_line(line.text, seal);
 		return true;
 	}
 	if (record_line_read(&line, x->d, x->lines) == LINE_UNSOUND)
@@ -71,6 +106,10 @@ static bool show_line(struct showing *x, const struct query_options *o,
 			: x->shown.extras[i] >= 0
 				? value_of_extra(x->lines, (unsigned)x->shown.extras[i])
 				: (struct value){0};
+	if (seal != NULL) {
+		cells[x->shown.count] = number((int64_t)seal->seq);
+		cells[x->shown.count + 1] = number((int64_t)seal->epoch);
+	}
 	return out_row(x->out, cells);
 }
 
@@ -89,10 +128,12 @@ bool query_show_lines(struct store *s, const struct query_options *o,
 	if (fine) {
 		x->reader = ledger_reader_open(store_ledger(s), x->d);
 		choose_fields(o, x->lines, &x->shown);
+		if (streams)
+			out_go_on(x->out);
 		if (o->form != OUT_JSON || o->field_count > 0)
-			out_begin(x->out, x->shown.columns, x->shown.count);
+			out_begin(x->out, x->shown.columns, x->shown.all);
 		for (size_t i = 0; x->reader != NULL && fine && i < r->line_count; i++)
-			fine = show_line(x, o, &r->lines[i].place);
+			fine = show_line(x, o, &r->lines[i]);
 		out_end(x->out, streams);
 		if (diag_count(x->d, DIAG_ERROR) > 0)
 			diag_print(x->d, stderr, false);
@@ -228,11 +269,6 @@ static size_t group_columns(const struct query_options *o, struct out_column *to
 	return n;
 }
 
-static struct value number(int64_t v)
-{
-	return (struct value){.set = true, .number = v};
-}
-
 static bool show_group(struct out *out, const struct query_options *o,
 		       const struct query_result *r, const struct sums_row *row)
 {
@@ -358,8 +394,11 @@ void query_show_seals(const struct ledger_proof *p)
 		      p->anchors > 0 ? "the anchors" : "no anchor (--anchors)");
 }
 
-static void tell_seals(const struct query_result *r)
+static void tell_seals(const struct query_options *o, const struct query_result *r)
 {
+	const struct query_seal *list =
+		o->query.seals == NULL ? NULL : o->query.seals->list;
+
 	(void)fprintf(stderr,
 		      "weir query: %" PRIu64 " of them are proven by the seals, %" PRIu64
 		      " stand behind the last one and are unsealed\n",
@@ -371,15 +410,22 @@ static void tell_seals(const struct query_result *r)
 			      "the first is line %u of segment %u\n",
 			      r->doubtful, r->first_doubtful.line,
 			      r->first_doubtful.segment);
+	if (list != NULL && r->first_seal > 0)
+		(void)fprintf(stderr,
+			      "weir query: by seals %" PRIu64 " (epoch %" PRIu64
+			      ") to %" PRIu64 " (epoch %" PRIu64
+			      "), numbered as their lines\n",
+			      list[r->first_seal - 1].seq, list[r->first_seal - 1].epoch,
+			      list[r->last_seal - 1].seq, list[r->last_seal - 1].epoch);
 }
 
-static void tell_proof(const struct query_result *r)
+static void tell_proof(const struct query_options *o, const struct query_result *r)
 {
 	(void)fprintf(stderr,
 		      "weir query: %" PRIu64 " lines read again from the ledger, %" PRIu64
 		      " are what was indexed\n",
 		      r->lines_read, r->proved);
-	tell_seals(r);
+	tell_seals(o, r);
 	if (r->changed > 0)
 		(void)fprintf(stderr,
 			      "weir query: %" PRIu64 " are not: the first is line %u of "
@@ -418,7 +464,7 @@ void query_show_tail(const struct query_options *o, const struct query_result *r
 			      "more and were not looked at\n",
 			      r->lines_gone);
 	if (o->query.prove)
-		tell_proof(r);
+		tell_proof(o, r);
 	else if (r->changed > 0)
 		(void)fprintf(stderr,
 			      "weir query: %" PRIu64 " lines are not what was indexed; "

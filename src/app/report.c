@@ -314,7 +314,7 @@ static int verify(const char *dir, const struct options *o, struct ledger_proof 
 static int report(const struct options *o, struct report *r, struct ledger_proof *proof)
 {
 	const struct store_cfg cfg = {.ledger = r->ledger, .index = r->index};
-	struct query_options *q = query_options_create();
+	struct query_options *q = query_options_create("report");
 	int code = EXIT_COULD_NOT;
 
 	if (q != NULL && store_open(&cfg, r->d, &r->store) == 0)

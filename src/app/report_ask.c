@@ -130,7 +130,7 @@ static void note_result(struct report *r, const struct query_result *q)
 bool report_ask(struct report *r, const char *words, bool whole, struct answered *ret)
 {
 	char text[WORDS_BYTES_MAX];
-	struct answered a = {.o = query_options_create()};
+	struct answered a = {.o = query_options_create("report")};
 	bool fine = a.o != NULL && add_times(r, words, whole, text) &&
 		    query_options_read_text(a.o, text) == EXIT_FINE &&
 		    query_options_settle(a.o, r->until_us) == EXIT_FINE;

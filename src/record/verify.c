@@ -102,6 +102,7 @@ struct walk {
 	size_t last_len;
 	const struct seal_removed *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
+	bool out_of_memory;
 };
 
 /* ---- findings ----------------------------------------------------------------------------- */
@@ -173,6 +174,11 @@ static void note_seal(struct walk *w, const struct seal *s)
 		p->sound_epoch = w->epoch;
 		p->sound_segment = w->segment;
 		p->sound_line = w->line;
+		if (w->cfg->each_seal != NULL &&
+		    !w->cfg->each_seal(
+			    w->cfg->arg,
+			    &(struct proven_seal){w->segment, w->line, s->seq, w->epoch}))
+			w->out_of_memory = true;
 	}
 	if (s->recovered > 0)
 		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
@@ -662,6 +668,8 @@ static int walk_all(struct walk *w)
 	if (rc < 0)
 		return rc;
 	end_of_ledger(w);
+	if (w->out_of_memory)
+		return -ENOMEM;
 	doubt_tombstone(w);
 	look_for_anchors(w, w->p->first_seq);
 	return name_faults(w->dir_fd, w->p);

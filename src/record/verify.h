@@ -93,11 +93,23 @@ struct ledger_proof {
 	char generations[VERIFY_GENERATIONS_MAX][GENERATION_TEXT];
 };
 
+/* A seal that proves all lines up to its own, as far as the walk has come. */
+struct proven_seal {
+	uint32_t segment;
+	uint64_t line, seq, epoch;
+};
+
 struct verify_cfg {
 	const char *dir;
 	const uint8_t *root;     /* SIGN_KEY bytes; NULL = the folder's ledger.pub */
 	struct anchors *anchors; /* NULL = none; what is found is marked */
 	bool alone;              /* without a second thread */
+	/*
+	 * NULL = none.  Each such seal in order; the proof may still end before the last ones
+	 * (anchors): sound_seq has the last word.  False: out of memory.
+	 */
+	bool (*each_seal)(void *arg, const struct proven_seal *s);
+	void *arg;
 };
 
 /* 0, or -errno when it cannot be read at all: -ENOENT no ledger, -ENOKEY no key, -EBADMSG. */

@@ -22,16 +22,11 @@
 #define PLACE_COUNT 6 /* columns of a row before the fields */
 
 /* The tables of sums. */
-static const struct {
-	const char *name;
-	unsigned place;
-	int64_t unit_us; /* of the first part of their keys */
-} tables[] = {
+const struct day_table day_tables[DAY_TABLES] = {
 	{"hours", IN_HOURS, HOUR_US},
 	{"days", IN_DAYS, DAY_US},
 	{"rules", IN_RULES, DAY_US},
 };
-#define SUM_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 struct list {
 	unsigned at[FIELDS_MAX];
@@ -42,8 +37,8 @@ struct day_writer {
 	struct strings *strings;
 	uint32_t saved; /* of strings, that many are in the file */
 	sqlite3_stmt *add, *add_string;
-	struct sums *sums[SUM_TABLES];
-	struct list events, added, keys[SUM_TABLES]; /* fields: columns, sums, keys */
+	struct sums *sums[DAY_TABLES];
+	struct list events, added, keys[DAY_TABLES]; /* fields: columns, sums, keys */
 	int place[FIELDS_MAX];                       /* in `add`; 0 = no column */
 	uint32_t last_text[FIELDS_MAX]; /* of the row before: most fields repeat */
 	int64_t minute, minute_n;       /* of the rows from minute_n on */
@@ -156,11 +151,11 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
 		" digest, rare");
 	columns(sql, &n, IN_EVENTS);
-	for (size_t i = 0; i < SUM_TABLES; i++) {
+	for (size_t i = 0; i < DAY_TABLES; i++) {
 		add_sql(sql, &n, ");CREATE TABLE ");
-		add_sql(sql, &n, tables[i].name);
+		add_sql(sql, &n, day_tables[i].name);
 		add_sql(sql, &n, "(hour, n, first_us, last_us");
-		columns(sql, &n, tables[i].place);
+		columns(sql, &n, day_tables[i].place);
 		columns(sql, &n, IN_SUMS);
 	}
 	add_sql(sql, &n, ");CREATE INDEX events_rare ON events(n) WHERE rare = 1;");
@@ -289,7 +284,7 @@ static void writer_destroy(struct day_writer *w)
 	(void)sqlite3_finalize(w->add_string);
 	(void)sqlite3_finalize(w->add_minute);
 	strings_destroy(w->strings);
-	for (size_t i = 0; i < SUM_TABLES; i++)
+	for (size_t i = 0; i < DAY_TABLES; i++)
 		sums_destroy(w->sums[i]);
 	free(w);
 }
@@ -354,8 +349,8 @@ int day_extend(struct day *d)
 	for (size_t i = 0; i < w->events.count; i++)
 		w->place[w->events.at[i]] = PLACE_COUNT + 2 + (int)i;
 	w->added.count = fields_in(IN_SUMS, w->added.at);
-	for (size_t i = 0; i < SUM_TABLES; i++) {
-		w->keys[i].count = fields_in(tables[i].place, w->keys[i].at);
+	for (size_t i = 0; i < DAY_TABLES; i++) {
+		w->keys[i].count = fields_in(day_tables[i].place, w->keys[i].at);
 		w->sums[i] = sums_create(w->keys[i].count + 1);
 		if (w->sums[i] == NULL)
 			return -ENOMEM;
@@ -461,8 +456,8 @@ static bool sum_row(struct day_writer *w, const int64_t row[FIELDS_MAX])
 
 	for (size_t i = 0; i < w->added.count; i++)
 		values[i] = row[w->added.at[i]];
-	for (size_t t = 0; t < SUM_TABLES; t++) {
-		key[0] = floor_to(row[LINE_FIELD_MOMENT], tables[t].unit_us);
+	for (size_t t = 0; t < DAY_TABLES; t++) {
+		key[0] = floor_to(row[LINE_FIELD_MOMENT], day_tables[t].unit_us);
 		for (size_t i = 0; i < w->keys[t].count; i++)
 			key[i + 1] = row[w->keys[t].at[i]];
 		if (!sums_add(w->sums[t], &one))
@@ -612,7 +607,7 @@ static int save_sums(struct day *d, size_t table)
 	struct day_writer *w = d->writer;
 	struct sums *sums = w->sums[table];
 	sqlite3_stmt *s = NULL;
-	int rc = prepare_insert(d->db, tables[table].name,
+	int rc = prepare_insert(d->db, day_tables[table].name,
 				4 + w->keys[table].count + w->added.count, &s);
 
 	for (size_t i = 0; rc == 0 && i < sums_count(sums); i++) {
@@ -670,7 +665,7 @@ int day_commit(struct day *d)
 	rc = save_strings(d);
 	if (rc == 0)
 		rc = save_minute(d);
-	for (size_t i = 0; rc == 0 && i < SUM_TABLES; i++)
+	for (size_t i = 0; rc == 0 && i < DAY_TABLES; i++)
 		rc = save_sums(d, i);
 	if (rc == 0)
 		rc = save_cover(d);

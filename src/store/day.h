@@ -54,6 +54,15 @@ struct day {
 	struct day_writer *writer;
 };
 
+/* The tables of sums: their keys are a time, floored to the unit, and the fields of a place. */
+#define DAY_TABLES 3
+struct day_table {
+	const char *name;
+	unsigned place;
+	int64_t unit_us;
+};
+extern const struct day_table day_tables[DAY_TABLES];
+
 /* The digest of a line's bytes that the index keeps. */
 int64_t day_digest(struct str line);
 

@@ -94,6 +94,7 @@ struct run {
 	struct record_line *lines;
 	bool lists; /* lines, not groups */
 	size_t line_room;
+	uint32_t seal; /* that proves the line at hand */
 
 	/* Of the file at hand. */
 	struct day *day;
@@ -368,6 +369,51 @@ static bool stands_before(const struct line_place *at, uint32_t segment, uint64_
 	return at->segment < segment || (at->segment == segment && at->line <= line);
 }
 
+bool query_seals_add(struct query_seals *s, const struct query_seal *one)
+{
+	if (s->count == s->room) {
+		const size_t room = s->room == 0 ? 1024 : s->room * 2;
+		struct query_seal *more =
+			room > QUERY_SEALS_MAX ? NULL
+					       : realloc(s->list, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		s->list = more;
+		s->room = room;
+	}
+	s->list[s->count++] = *one;
+	return true;
+}
+
+/* The first seal that stands at the line or behind it, from 1; 0 = none does. */
+static uint32_t seal_of(const struct query_seals *s, const struct line_place *at)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+
+		if (stands_before(at, s->list[mid].segment, s->list[mid].line))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low == s->count ? 0 : (uint32_t)low + 1;
+}
+
+static void note_seal(struct run *x, uint32_t seal)
+{
+	struct query_result *r = x->r;
+
+	x->seal = seal;
+	r->sealed++;
+	if (r->first_seal == 0 || seal < r->first_seal)
+		r->first_seal = seal;
+	if (seal > r->last_seal)
+		r->last_seal = seal;
+}
+
 /* Up to the last sound seal each line has its place's number: no other can take it. */
 static void hold_against_seals(struct run *x, const struct line_place *at)
 {
@@ -377,7 +423,7 @@ static void hold_against_seals(struct run *x, const struct line_place *at)
 		return;
 	if (stands_before(at, s->sound_segment, s->sound_line) &&
 	    x->lines->values[LINE_FIELD_SEQ].number <= s->sound_seq)
-		x->r->sealed++;
+		note_seal(x, seal_of(s, at));
 	else if (!stands_before(at, s->sealed_segment, s->sealed_line))
 		x->r->unsealed++;
 	else if (x->r->doubtful++ == 0)
@@ -390,6 +436,7 @@ static bool read_cells(struct run *x, const struct line_place *at)
 	struct ledger_line line;
 	bool sound;
 
+	x->seal = 0;
 	if (!store_read_line(x->reader, at, &line)) {
 		x->r->lines_gone++;
 		return false;
@@ -512,7 +559,7 @@ static bool list(struct run *x, const struct found *f)
 {
 	struct query_result *r = x->r;
 	const uint64_t keep = wanted(x->q);
-	struct query_line one = {.place = *f->place};
+	struct query_line one = {.place = *f->place, .seal = x->seal};
 
 	if (x->q->sample != 0)
 		one.key = (int64_t)(hash_u64((uint64_t)f->place->digest ^

@@ -43,11 +43,22 @@ struct query_filter {
  * How far a ledger is proven (record/verify.h): up to a line by its seals and keys; from there
  * to another one (without end when the walk had findings) lines are in doubt.
  */
+struct query_seal {
+	uint32_t segment;
+	uint64_t line, seq, epoch; /* where it stands; it proves all lines up to there */
+};
+
 struct query_seals {
 	uint32_t sound_segment, sealed_segment;
 	uint64_t sound_line, sealed_line; /* in them, from 1 */
 	uint64_t sound_seq;
+	struct query_seal *list; /* in the ledger's order; the caller's, malloc'd */
+	size_t count, room;
 };
+
+/* False: out of memory, or more than QUERY_SEALS_MAX. */
+#define QUERY_SEALS_MAX (16u << 20)
+bool query_seals_add(struct query_seals *s, const struct query_seal *one);
 
 struct query {
 	struct query_filter filters[QUERY_FILTERS_MAX];
@@ -83,6 +94,8 @@ const char *query_filter(struct query *q, const struct field_ref *field, struct 
 struct query_line {
 	struct line_place place;
 	int64_t key; /* of the order or sample */
+	uint32_t
+		seal; /* that proves it: its place in the query's seals, from 1; 0 = none */
 };
 
 struct query_result {
@@ -107,6 +120,7 @@ struct query_result {
 	/* Of those that are what was indexed, with seals. */
 	uint64_t sealed, unsealed, doubtful;
 	struct line_place first_doubtful;
+	uint32_t first_seal, last_seal; /* of the sealed ones, as query_line.seal */
 };
 
 /* A group's value is absent. */

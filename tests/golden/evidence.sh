@@ -75,6 +75,8 @@ run 1 "its pack" python3 docs/evidence-check.py "$t/f.tar" --key "$root"
 says "its pack" "line 5: NOT PROVEN: the digests do not give the head of seal 14"
 says "its pack" "line 17: proven by seal 44"
 
+run 2 "a wrong field" "$W" evidence --veridct deny --ledger "$t/made" -o "$t/g.tar"
+says "a wrong field" "weir evidence: there is no field 'veridct': did you mean 'verdict'?"
 run 1 "no event" "$W" evidence --host nowhere.example --ledger "$t/made" -o "$t/g.tar"
 says "no event" "no event fits"
 check "no event, no pack" [ ! -e "$t/g.tar" ]

@@ -69,6 +69,25 @@ done
 is "not made anew twice" "$(count; grep -c 'made anew' "$out/err")" "$lines
 0"
 
+# An index that was changed, which queries by sums believe, is not what a scan of the ledger gives.
+changed() { # SQL, of a file: status and the first difference
+	rm -rf "$out/bad-index"
+	$weir index --index "$out/bad-index" "$ledger" >/dev/null
+	python3 -c "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()" "$out/bad-index/2026-11-23.sqlite" "$1"
+	$weir index --check --index "$out/bad-index" "$ledger" >"$out/o"
+	echo "$? $(sed -n '1s/^it differs from the ledger: 2026-11-23.sqlite: //p' "$out/o")"
+}
+is "index --check: as it is" "$($weir index --check "$ledger" | sed -n '1s/ and .*//p'; echo $?)" "$lines rows
+0"
+is "a sum" "$(changed "UPDATE hours SET n = n + 1 WHERE rowid = 7")" "1 sums of table hours at 2026-11-23T07:00:00.000000Z: 2 events or what they add up to, the ledger has 1"
+is "a sum's bytes" "$(changed "UPDATE days SET bytes_out = 5 WHERE rowid = 9" | cut -d: -f1)" "1 sums of table days at 2026-11-23T00"
+is "a sum that is gone" "$(changed "DELETE FROM rules WHERE rowid = 3" | cut -d: -f1)" "1 sums of table rules at 2026-11-23T00"
+is "a column" "$(changed "UPDATE events SET dst_port = 80 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 row 9, line N of segment 1: its dst_port is not the line's"
+is "a text" "$(changed "UPDATE strings SET text = CAST('alloW' AS BLOB) WHERE text = CAST('allow' AS BLOB)" | sed 's/.*its/its/')" "its verdict is not the line's"
+is "a text twice: made anew, and status" "$(changed "UPDATE strings SET text = CAST('deny' AS BLOB) WHERE text = CAST('allow' AS BLOB)" 2>&1 | grep -c '^1 \|made anew')" 2
+is "a row that is gone" "$(changed "DELETE FROM events WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
+is "an order" "$(changed "UPDATE events SET offset = offset + 1 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
+
 # The ledger grows; only what is new is read.  A last line that is not whole is none.
 last=$(tail -n 1 "$ledger/000001.jsonl")
 next=$(echo "$last" | sed "s/\"seq\":$lines/\"seq\":$((lines + 1))/")
@@ -118,6 +137,31 @@ is "a changed line and a new index" "$(prove sealed)" "3 0 0 doubt $((lines + 1)
 sed -i "5s/demu/demo/; ${lines}s/\"signature\":\"./\"signature\":\"#/" "$out/sealed/000001.jsonl"
 is "a changed seal proves nothing" "$(prove sealed)" "3 0 0 doubt $((lines + 1)) 1"
 
+# Each event's seal is the next one in the ledger, by the epoch that signed it.
+python3 tests/tools/make_ledger.py "$out/many" >/dev/null
+seals_are_right() { # options of the query; says how many rows, seals and epochs there are
+	$weir query --ledger "$out/many" --prove "$@" >"$out/rows" 2>"$out/err"
+	python3 - "$out/many" "$out/rows" "$out/err" <<'END'
+import csv, glob, json, re, sys
+lines = [json.loads(line) for f in sorted(glob.glob(sys.argv[1] + "/0*.jsonl")) for line in open(f)]
+seals = [(line["seq"], line["epoch"]) for line in lines if line["type"] == "seal"]
+want = {line["seq"]: next((s for s in seals if s[0] >= line["seq"]), None) for line in lines}
+text = open(sys.argv[2], newline="").read()
+rows = [json.loads(row) for row in text.splitlines()] if text.startswith("{") else list(csv.DictReader(text.splitlines()))
+got = [(int(r["proven_seal"]), int(r["proven_epoch"])) if r.get("proven_seal") else None for r in rows]
+if got != [want[int(r["seq"])] for r in rows]:
+    print("wrong")
+said = re.search(r"by seals (\d+) \(epoch (\d+)\) to (\d+) \(epoch (\d+)\)", open(sys.argv[3]).read())
+got = {g for g in got if g}
+if tuple(map(int, said.groups())) != min(got) + max(got):
+    print("wrong: " + said[0])
+print(len(rows), "rows,", len(got), "seals,", len({e for _, e in got}), "epochs")
+END
+}
+is "each event's seal" "$(seals_are_right --csv --fields seq,host)" "128 rows, 7 seals, 3 epochs"
+is "each event's seal: json" "$(seals_are_right --json --verdict deny)" "18 rows, 6 seals, 3 epochs"
+is "each event's seal: by order" "$(seals_are_right --csv --fields seq --order -host --type flow)" "120 rows, 7 seals, 3 epochs"
+
 # Killed while it is made, again and again.
 build=${B:-build/plain}
 if [ -x "$build/bench/genledger" ]; then
@@ -137,8 +181,27 @@ if [ -x "$build/bench/genledger" ]; then
 	$weir index --index "$out/two" "$out/big" >"$out/o1" 2>&1 &
 	$weir index --index "$out/two" "$out/big" >"$out/o2" 2>&1
 	wait
+	is "what was killed is what the ledger says" "$($weir index --check --index "$out/big-index" "$out/big" | sed -n '1s/ and .*//p')" "60000 rows"
 	is "two at once: one waits" "$(cat "$out/o1" "$out/o2" | grep -c '60000 events')" 2
 fi
+
+# A spreadsheet computes nothing that a stranger wrote; commas, quotes and ends of lines are quoted.
+mkdir "$out/cells"
+python3 - >"$out/cells/000001.jsonl" <<'END'
+import json
+for n, text in enumerate(["=1+2", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1", "a,\"b\"\r\nc", "1;=2", "=a,b"], 1):
+    print(json.dumps({"v": 1, "seq": n, "time": "2026-11-22T02:11:16Z", "type": "change", "who": text,
+                      "flags": [text, "=x"], "detail": {"offset": -n}, "count": n}))
+END
+$weir query --ledger "$out/cells" --csv --fields seq,count,who,flags,detail.offset >"$out/o" 2>"$out/err"
+is "csv: texts, lists, and numbers" "$(python3 - "$out/o" <<'END'
+import csv, sys
+for row in list(csv.reader(open(sys.argv[1], newline=""), strict=True))[1:]:
+    print(row)
+END
+)" "$(cat tests/golden/query-cells.want)"
+is "csv: groups, too" "$($weir query --ledger "$out/cells" --csv --who '@*' --group-by who | tail -n 1 | cut -d, -f1)" "'@SUM(A1)"
+is "json changes nothing" "$($weir query --ledger "$out/cells" --json --who '=1*' --fields who)" '{"who":"=1+2"}'
 
 # A folder that cannot be written: said what to do.
 is "no index where none can be" "$($weir index --index /proc/none "$ledger" 2>&1 | grep -c -- '--index FOLDER')" 1

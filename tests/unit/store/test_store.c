@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/query.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "record/pack.h"
 
 static char dir[64];
 
@@ -269,6 +271,82 @@ static void test_removed_segments_take_their_days_along(void **state)
 	assert_int_equal(warnings, 0);
 	assert_true(store_totals(s).files == 6); /* the third day is in both segments */
 	store_close(s);
+	for (unsigned day = 1; day < 9; day++) {
+		(void)snprintf(path, sizeof(path), "%s/index/1970-01-%02u.sqlite", dir,
+			       day);
+		assert_int_equal(access(path, F_OK), day < 3 ? -1 : 0);
+	}
+}
+
+/* The plain form, the compressed one, or both for a moment. */
+static void compress(unsigned segment, bool keep_plain)
+{
+	const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[128], copy[140];
+	struct pack *p;
+	int rc;
+
+	ledger_path(segment, path);
+	(void)snprintf(copy, sizeof(copy), "%s.keep", path);
+	if (keep_plain)
+		assert_int_equal(link(path, copy), 0);
+	assert_true(dir_fd != -1 && pack_open(dir_fd, segment, &p) == 0);
+	do
+		rc = pack_step(p);
+	while (rc == 1);
+	assert_int_equal(rc, 0);
+	pack_close(p);
+	(void)close(dir_fd);
+	assert_int_equal(access(path, F_OK), -1);
+	if (keep_plain)
+		assert_int_equal(rename(copy, path), 0);
+}
+
+/* All lines of numbers 1 to `last` are in the index once and can be read. */
+static void check_all(struct store *s, uint64_t last)
+{
+	static struct query q;
+	struct query_result r;
+
+	query_init(&q);
+	q.prove = true;
+	assert_true(field_ref_find("seq", &q.groups[q.group_count++]));
+	ask(s, &q, &r);
+	assert_int_equal(r.matched, last);
+	assert_int_equal(sums_count(r.groups), last);
+	assert_int_equal(r.lines_gone, 0);
+	assert_int_equal(r.proved, last);
+	query_result_finish(&r);
+}
+
+static void test_segments_are_compressed_while_they_are_indexed(void **state)
+{
+	struct diag *d = diag_create();
+	size_t warnings;
+	struct store *s;
+
+	(void)state;
+	add(1, 0, 300);
+	s = open_store(NULL);
+	compress(1, false); /* the one that the index ends in */
+	assert_int_equal(store_update(s, d), 0);
+	assert_int_equal(store_totals(s).added, 300);
+	check_all(s, 300);
+	add(2, 300, 400);
+	assert_int_equal(store_update(s, d), 0);
+	add(2, 400, 450); /* written on, behind the place where the index ends */
+	add(3, 450, 500);
+	compress(2, true);
+	assert_int_equal(store_update(s, d), 0);
+	assert_int_equal(store_totals(s).added, 500);
+	check_all(s, 500);
+	assert_int_equal(diag_count(d, DIAG_WARNING), 0);
+	store_close(s);
+	s = open_store(&warnings);
+	assert_true(store_totals(s).added == 0 && warnings == 0);
+	check_all(s, 500);
+	store_close(s);
+	diag_destroy(d);
 }
 
 static void test_a_changed_line_is_found(void **state)
@@ -316,6 +394,8 @@ static int remove_dir(void **state)
 	for (unsigned i = 1; i < 5; i++) {
 		ledger_path(i, path);
 		(void)unlink(path);
+		(void)strcat(path, ".zst");
+		(void)unlink(path);
 	}
 	for (unsigned i = 1; i < 9; i++) {
 		(void)snprintf(path, sizeof(path), "%s/index/1970-01-%02u.sqlite", dir,
@@ -341,6 +421,9 @@ int main(void)
 						make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(
 			test_removed_segments_take_their_days_along, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_segments_are_compressed_while_they_are_indexed, make_dir,
 			remove_dir),
 		cmocka_unit_test_setup_teardown(test_a_changed_line_is_found, make_dir,
 						remove_dir),
