@@ -312,7 +312,7 @@ static void cut_diff(char *diff)
 		return;
 	while (n > 0 && ((unsigned char)diff[n] & 0xc0) == 0x80)
 		n--;
-	(void)strcpy(diff + n, " ..."); /* there is room: it is longer by one at least */
+	memcpy(diff + n, " ...", 5); /* there is room: it is longer by one at least */
 }
 
 static void tell_files(struct supervisor *s)
