@@ -247,13 +247,13 @@ static void print_lines(FILE *out, char sign, struct str rest)
 static void print_file(const char *dir, const struct listed *old,
 		       const struct listed *new, FILE *out)
 {
-	const char *name = old != NULL ? old->name : new->name;
+	const struct listed *either = old != NULL ? old : new;
 	size_t old_len = 0, new_len = 0;
 	char *old_text = old == NULL ? NULL : kept_text(dir, old->sha256, &old_len);
 	char *new_text = new == NULL ? NULL : kept_text(dir, new->sha256, &new_len);
 	struct str a = {old_text, old_len}, b = {new_text, new_len};
 
-	(void)fprintf(out, "%s%s", ftell(out) > 0 ? "; " : "", name);
+	(void)fprintf(out, "%s%s", ftell(out) > 0 ? "; " : "", either->name);
 	if ((old != NULL && old_text == NULL) || (new != NULL &&new_text == NULL)) {
 		(void)fputs(old == NULL   ? ": added"
 			    : new == NULL ? ": removed"
@@ -312,7 +312,7 @@ static void cut_diff(char *diff)
 		return;
 	while (n > 0 && ((unsigned char)diff[n] & 0xc0) == 0x80)
 		n--;
-	(void)strcpy(diff + n, " ..."); /* there is room: it is longer by one at least */
+	memcpy(diff + n, " ...", 5); /* there is room: it is longer by one at least */
 }
 
 static void tell_files(struct supervisor *s)
