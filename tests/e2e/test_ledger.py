@@ -42,6 +42,44 @@ class LedgerFull(GatewayCase):
         self.assertEqual(weir.faults(), "")
 
 
+    def test_read_only(self):
+        """A file system that became read-only: told, counted what it cost, and it resumes."""
+        weir = self.new_weir()
+        folder = weir.ledger.folder
+        os.mkdir(folder, 0o750)
+        command(["mount", "-t", "tmpfs", "-o", f"size={LARGE},mode=0750", "none", folder])
+        self.addCleanup(command, ["umount", "-l", folder], check=False)
+        weir.start()
+        ports = [self.lab.tls(ALLOWED).port]
+        weir.ledger.flow(ports[0])
+        # Nobody may have a file open for writing when it is remounted.
+        for _ in range(50):
+            writer = int(weir.status()["pids"]["writer"])
+            if writer != 0:
+                os.kill(writer, signal.SIGKILL)
+            if command(["mount", "-o", "remount,ro", folder], check=False).returncode == 0:
+                break
+        else:
+            self.fail("not remounted")
+        status = weir.wait_status(lambda s: s["ledger"]["error"] != "", 10, "the error is told")
+        self.assertIn("Read-only file system", status["ledger"]["error"] + weir.said())
+        results = in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 20)
+        self.assertEqual([r for r in results if not r.ok], [])
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        ports += [r.port for r in results]
+
+        command(["mount", "-o", "remount,rw", folder])
+        weir.wait_status(lambda s: s["ledger"]["error"] == "", 10, "writing again")
+        port = self.lab.tls(ALLOWED).port
+        weir.ledger.flow(port)
+        self.assertEqual(weir.stop(), 0)
+        written = {e["src_port"] for e in weir.ledger.events(type="flow", phase="start")}
+        lost = sum(e["count"] for e in weir.ledger.events(type="loss", what="events"))
+        self.assertLessEqual(len([p for p in ports if p not in written]), lost)
+        self.assertEqual(weir.faults(), "")
+        command([weir.program, "verify", folder])
+
+
 class SegmentsCompressed(GatewayCase):
     auto_start = False
 
