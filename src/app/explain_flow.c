@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/explain_json.h"
 #include "app/explain_show.h"
 #include "app/history.h"
 #include "base/clock.h"
 #include "engine/rejudge.h"
+#include "store/query.h"
 
 #define ID_MIN   4 /* digits that may stand for a flow_id */
 #define ID_TEXT  17
@@ -59,6 +61,80 @@ static bool look_at(void *arg, const struct recorded_flow *f,
 	s->len = line->text.len;
 	s->out_of_memory = s->text == NULL;
 	return !s->out_of_memory;
+}
+
+/* ---- by the index ---- */
+
+/* "ab12": ab12000000000000 to ab12ffffffffffff. */
+static bool query_ids(struct query *q, const char *digits)
+{
+	static char first[ID_TEXT]; /* the query borrows it */
+	char last[ID_TEXT];
+	struct field_ref id;
+	const int more = ID_TEXT - 1 - (int)strlen(digits);
+
+	(void)snprintf(first, ID_TEXT, "%s%.*s", digits, more, "0000000000000000");
+	(void)snprintf(last, ID_TEXT, "%s%.*s", digits, more, "ffffffffffffffff");
+	query_init(q);
+	return field_ref_find("flow_id", &id) &&
+	       query_filter(q, &id, str_of(first)) == NULL &&
+	       value_parse(LINE_ID, str_of(last), &q->filters[0].filter.patterns[0].high);
+}
+
+/* The lines of an answer; false when one is not what was indexed. */
+static bool look_at_lines(const char *dir, const struct query_result *r, struct diag *d,
+			  struct search *s)
+{
+	struct recorded_flow *f = malloc(sizeof(*f));
+	struct ledger_reader *reader = f == NULL ? NULL : ledger_reader_open(dir, d);
+	bool fine = reader != NULL, more = true;
+	struct ledger_line line;
+
+	for (size_t i = 0; fine && more && i < r->line_count; i++) {
+		fine = store_read_line(reader, &r->lines[i].place, &line) &&
+		       store_prove_line(&r->lines[i].place, &line);
+		if (fine && record_read_flow(&line, d, f) && f->judged &&
+		    f->phase != PHASE_END)
+			more = look_at(s, f, &line);
+	}
+	ledger_reader_close(reader);
+	free(f);
+	return fine;
+}
+
+/*
+ * Where the ledger has an index, that finds the lines.  It is a short cut and no more: without
+ * one, or when it has nothing or something else, the ledger is read.
+ */
+static bool look_in_index(const char *dir, struct search *s)
+{
+	const struct store_cfg cfg = {.ledger = dir};
+	struct query *q = malloc(sizeof(*q));
+	struct diag *d = diag_create();
+	struct query_result r;
+	struct store *st = NULL;
+	char path[LEDGER_DIR_MAX + 16];
+	bool fine = q != NULL && d != NULL && strncmp(s->wanted, "1:", 2) != 0 &&
+		    query_ids(q, s->wanted);
+
+	(void)snprintf(path, sizeof(path), "%s/index/lock", dir);
+	fine = fine && access(path, R_OK | W_OK) == 0 && store_open(&cfg, d, &st) == 0;
+	if (fine && query_run(st, q, d, &r) == 0) {
+		fine = !r.over && look_at_lines(dir, &r, d, s);
+		query_result_finish(&r);
+	} else {
+		fine = false;
+	}
+	store_close(st);
+	diag_destroy(d);
+	free(q);
+	return fine && s->found;
+}
+
+static void forget(struct search *s)
+{
+	free(s->text);
+	*s = (struct search){.wanted = s->wanted};
 }
 
 static bool is_word(const char *wanted)
@@ -254,7 +330,7 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 	struct search s = {.wanted = wanted};
 	struct history_reading to = {.each = look_at, .arg = &s};
 	const char *dir;
-	int code;
+	int code = EXIT_FINE;
 
 	if (!is_word(wanted))
 		return usage_error("explain",
@@ -264,7 +340,10 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 	dir = history_dir("explain", c, ledger, buf);
 	if (dir == NULL)
 		return EXIT_USAGE;
-	code = history_read("explain", dir, &to);
+	if (!look_in_index(dir, &s)) {
+		forget(&s);
+		code = history_read("explain", dir, &to);
+	}
 	if (code == EXIT_FINE && s.out_of_memory) {
 		(void)fprintf(stderr, "weir explain: out of memory\n");
 		code = EXIT_COULD_NOT;

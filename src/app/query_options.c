@@ -12,10 +12,10 @@ struct query_options *query_options_create(const char *command)
 {
 	struct query_options *o = calloc(1, sizeof(*o));
 
-	if (o == NULL)
+	if (o == NULL) {
 		(void)fprintf(stderr, "weir %s: out of memory\n", command);
-	if (o == NULL)
 		return NULL;
+	}
 	query_init(&o->query);
 	o->command = command;
 	return o;

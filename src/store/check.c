@@ -225,12 +225,12 @@ static size_t *sorted(const struct sums *sums, size_t keys)
 	return at;
 }
 
-static void differ_sums(struct check *c, size_t t, const struct sums_row *here,
-			const struct sums_row *there)
+static void differ_sums(struct check *c, size_t t, int64_t us,
+			const struct sums_row *here, const struct sums_row *there)
 {
 	char when[RFC3339_LEN + 1];
 
-	clock_format_rfc3339(here != NULL ? here->key[0] : there->key[0], when);
+	clock_format_rfc3339(us, when);
 	differ(c,
 	       "sums of table %s at %s: %" PRIu64 " events or what they add up to, the "
 	       "ledger has %" PRIu64,
@@ -252,11 +252,12 @@ static void compare_tables(struct check *c, size_t t, const size_t *a, const siz
 					   : compare_keys(x.key, y.key, keys);
 
 		if (order != 0)
-			differ_sums(c, t, order < 0 ? &x : NULL, order > 0 ? &y : NULL);
+			differ_sums(c, t, order < 0 ? x.key[0] : y.key[0],
+				    order < 0 ? &x : NULL, order > 0 ? &y : NULL);
 		else if (x.count != y.count || x.first_us != y.first_us ||
 			 x.last_us != y.last_us ||
 			 compare_keys(x.values, y.values, c->added.count) != 0)
-			differ_sums(c, t, &x, &y);
+			differ_sums(c, t, x.key[0], &x, &y);
 		else
 			c->r->sums++;
 	}

@@ -203,6 +203,26 @@ END
 is "csv: groups, too" "$($weir query --ledger "$out/cells" --csv --who '@*' --group-by who | tail -n 1 | cut -d, -f1)" "'@SUM(A1)"
 is "json changes nothing" "$($weir query --ledger "$out/cells" --json --who '=1*' --fields who)" '{"who":"=1+2"}'
 
+# explain --flow finds a connection by the index as it does without one; only the latter reads all lines.
+$weir replay -c tests/demo/demo.conf -o "$out/flows" tests/demo/demo.pcap >/dev/null 2>&1
+echo '{"v":1,"seq":1,"time":"2026-11-23T20:43:00Z","type":"flow","phase":"start","src_ip":"none"}' >>"$out/flows/000001.jsonl"
+$weir query --ledger "$out/flows" --type flow --json --fields flow_id >"$out/ids" 2>/dev/null
+ids=$(sed 's/.*:"\(.*\)"}/\1/' "$out/ids" | sort -u | awk 'NR % 80 == 1')
+explain_all() {
+	for id in $ids $(echo "$ids" | cut -c1-6) 0000 ffff00 1234567890abcdef; do
+		$weir explain --flow "$id" --ledger "$out/flows" 2>"$out/err"
+		echo "$id: $?"
+	done
+}
+explain_all >"$out/by-index"
+$weir explain --flow "$(echo "$ids" | head -n 1)" --ledger "$out/flows" >/dev/null 2>"$out/by-index.err"
+mv "$out/flows/index" "$out/flows-index"
+$weir explain --flow "$(echo "$ids" | head -n 1)" --ledger "$out/flows" >/dev/null 2>"$out/by-scan.err"
+explain_all >"$out/by-scan"
+is "explain --flow: by the index as without" "$(grep -c '^DENY\|^ALLOW' "$out/by-index"; cmp "$out/by-index" "$out/by-scan" && echo same)" "12
+same"
+is "explain --flow: which one read all lines" "$(cat "$out/by-index.err"; grep -c 000001.jsonl "$out/by-scan.err")" 1
+
 # A folder that cannot be written: said what to do.
 is "no index where none can be" "$($weir index --index /proc/none "$ledger" 2>&1 | grep -c -- '--index FOLDER')" 1
 $weir query --ledger "$ledger" --type nothing >"$out/o"
