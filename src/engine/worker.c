@@ -857,6 +857,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	}
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
+	if (pkt->overlaps && !c->done) { /* which copy the receiver took is not known */
+		c->flags |= 1u << FLAG_OVERLAP;
+		p->rival = true;
+	}
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {
