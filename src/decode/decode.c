@@ -94,6 +94,7 @@ static enum decode_result reassemble(struct decoder *d, struct fragment *piece,
 	p->ip_len = whole.ip_len;
 	p->ttl = whole.ttl;
 	p->was_fragmented = true;
+	p->overlaps |= whole.overlaps;
 	return DECODE_OK;
 }
 
@@ -163,6 +164,7 @@ static enum decode_result ipv4_decode(struct decoder *d, int64_t clock_us,
 			.offset = (place & IPV4_FRAGMENT_OFFSET) * FRAGMENT_UNIT,
 			.more = (place & IPV4_MORE_FRAGMENTS) != 0,
 			.bytes_max = IP_LENGTH_MAX - IPV4_HEADER_MIN,
+			.may_overlap = true,
 		};
 		return reassemble(d, &piece, clock_us, ret, p);
 	}
@@ -346,6 +348,7 @@ static enum decode_result layers_decode(struct decoder *d, const struct frame *f
 	enum decode_result r = link_decode(f, &l.c, &l.family);
 	struct rest rest;
 
+	p->overlaps = false;
 	l.wire_len = l.c.left + (f->len > f->caplen ? f->len - f->caplen : 0);
 	for (unsigned depth = 0; r == DECODE_OK; depth++) {
 		if (depth > DECODE_TUNNELS_MAX)

@@ -133,11 +133,33 @@ static void take_back(struct fragments *t)
 		pool_put(t->buffers, t->lent[--t->lent_count]);
 }
 
+/* Keep what is new of a fragment; true: it says something else of what is not. */
+static bool keep_new(struct datagram *d, const struct fragment *f)
+{
+	bool differs = false;
+
+	for (uint32_t at = 0; at < f->len; at += FRAGMENT_UNIT) {
+		const uint32_t left = f->len - at;
+		const uint32_t n = left < FRAGMENT_UNIT ? left : FRAGMENT_UNIT;
+
+		if (units_held(d, f->offset + at, n) != 0) {
+			differs |=
+				memcmp(d->bytes + f->offset + at, f->data + at, n) != 0;
+			continue;
+		}
+		memcpy(d->bytes + f->offset + at, f->data + at, n);
+		units_mark(d, f->offset + at, n);
+		d->have += n;
+	}
+	return differs;
+}
+
 enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 				 int64_t clock_us, struct datagram_whole *ret)
 {
 	struct datagram *d;
-	uint32_t held;
+	uint32_t held, have;
+	bool begins, differs;
 
 	if (!f->inside)
 		take_back(t);
@@ -154,7 +176,7 @@ enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 	if (!end_agrees(d, f))
 		return datagram_condemn(t, d, DECODE_FRAGMENT_BAD);
 	held = units_held(d, f->offset, f->len);
-	if (held != 0) {
+	if (held != 0 && !f->may_overlap) {
 		const uint32_t units = (f->len + FRAGMENT_UNIT - 1) / FRAGMENT_UNIT;
 		const bool same = held == units &&
 				  memcmp(d->bytes + f->offset, f->data, f->len) == 0;
@@ -162,26 +184,29 @@ enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 		return same ? DECODE_FRAGMENT_HELD
 			    : datagram_condemn(t, d, DECODE_FRAGMENT_OVERLAP);
 	}
-	memcpy(d->bytes + f->offset, f->data, f->len);
-	units_mark(d, f->offset, f->len);
-	d->have += f->len;
-	d->ip_len += f->ip_len;
+	begins = f->offset == 0 && units_held(d, 0, 1) == 0;
+	have = d->have;
+	differs = keep_new(d, f);
+	d->overlaps |= differs;
+	if (d->have > have)
+		d->ip_len += f->ip_len;
 	if (f->offset + f->len > d->highest)
 		d->highest = f->offset + f->len;
 	if (!f->more)
 		d->end = d->highest;
-	if (f->offset == 0) {
+	if (begins) {
 		d->next = f->next;
 		d->ttl = f->ttl;
 	}
 	if (d->end == 0 || d->have != d->end)
-		return DECODE_FRAGMENT_HELD;
+		return differs ? DECODE_FRAGMENT_OVERLAP : DECODE_FRAGMENT_HELD;
 
 	*ret = (struct datagram_whole){.data = d->bytes,
 				       .len = d->end,
 				       .ip_len = d->ip_len,
 				       .next = d->next,
-				       .ttl = d->ttl};
+				       .ttl = d->ttl,
+				       .overlaps = d->overlaps};
 	t->lent[t->lent_count++] = d->bytes;
 	d->bytes = NULL;
 	datagram_end(t, d);

@@ -49,6 +49,7 @@ struct fragment {
 	uint32_t bytes_max; /* the most that a datagram of this family can hold */
 	uint8_t next;       /* protocol of the datagram, as this fragment has it */
 	uint8_t ttl;
+	bool may_overlap; /* IPv4: receivers take overlaps (RFC 791 3.2), not IPv6 (RFC 5722) */
 	bool inside; /* `data` lies in a datagram lent before */
 };
 
@@ -62,6 +63,7 @@ struct datagram_whole {
 	uint32_t ip_len; /* sum over the fragments */
 	uint8_t next;    /* these two by the fragment at offset 0 */
 	uint8_t ttl;
+	bool overlaps; /* some byte came with two values; the first one is here */
 };
 
 struct datagram {
@@ -76,6 +78,7 @@ struct datagram {
 	uint32_t end;                   /* length of the datagram; 0 = not known yet */
 	uint32_t ip_len;
 	uint8_t next, ttl;
+	bool overlaps;
 	uint64_t units[FRAGMENT_UNITS / 64]; /* a bit for each unit held */
 };
 
@@ -96,7 +99,8 @@ struct fragments {
 /*
  * Take a fragment; it is not checked yet but for its length being what was captured.
  * DECODE_OK: the datagram is complete and in *ret.  Else DECODE_FRAGMENT_HELD, _BAD,
- * _OVERLAP or _CAP, and *ret is untouched.
+ * _OVERLAP or _CAP, and *ret is untouched.  A datagram whose fragments may overlap goes on after
+ * _OVERLAP.
  */
 enum decode_result fragments_add(struct fragments *t, const struct fragment *f,
 				 int64_t clock_us, struct datagram_whole *ret);

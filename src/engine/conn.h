@@ -65,6 +65,8 @@ struct pending {
 	bool heard_other; /* it is none */
 	bool listens;     /* the answer has begun */
 	uint8_t heard_bytes[RETRY_BYTES];
+	uint16_t heard_left; /* bytes of the answer's record that are still to come */
+	uint8_t heard_header; /* bytes of the next record's header, of which none is kept */
 	uint16_t heard_else; /* bytes of others, who answer first */
 	uint32_t heard_next; /* sequence number of the next byte of the answer */
 	struct turn turn;    /* did the client wait for the server's answers? */

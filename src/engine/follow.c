@@ -567,6 +567,7 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	case IDENTIFY_MORE:
 	case IDENTIFY_OTHER:
 	case IDENTIFY_RETRY:
+	case IDENTIFY_HELLO_RETRY:
 	case IDENTIFY_ANSWERED:
 		return false;
 	case IDENTIFY_DONE:

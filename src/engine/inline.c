@@ -193,9 +193,12 @@ bool inline_guards(const struct worker *w, const struct flow *fl, const struct c
 {
 	const uint32_t end = fl->client_isn + p->base + p->head.highest;
 
-	return w->inl->cfg.enforce && !conn_is_cut(w, c) &&
-	       fl->key.ip_proto == IP_PROTO_TCP && p->head.highest > 0 &&
-	       c->reason != VERDICT_REASON_PREEXISTING &&
+	if (!w->inl->cfg.enforce || conn_is_cut(w, c) ||
+	    c->reason == VERDICT_REASON_PREEXISTING)
+		return false;
+	if (fl->key.ip_proto == IP_PROTO_UDP) /* a server may ask for a second hello */
+		return p->datagram.hello_len > 0 && !p->retried;
+	return fl->key.ip_proto == IP_PROTO_TCP && p->head.highest > 0 &&
 	       (!fl->in.has_ack || (int32_t)(fl->in.acked - end) < 0);
 }
 

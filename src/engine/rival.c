@@ -172,14 +172,60 @@ static bool tells_for_sure(const struct pending *p)
 		(int32_t)(p->heard_next - p->heard - p->turn.head_end) >= 0);
 }
 
+/* What comes of the first record behind the bytes that were heard. */
+static uint16_t record_left(const struct pending *p)
+{
+	const unsigned len = (unsigned)p->heard_bytes[3] << 8 | p->heard_bytes[4];
+	const unsigned had = p->heard > RECORD_HEADER ? p->heard - RECORD_HEADER : 0;
+
+	return (uint16_t)(len > had ? len - had : 0);
+}
+
+/* Does the record that the last byte lies in end with it, or has it just begun? */
+static void count_record(struct pending *p)
+{
+	if (p->heard == RECORD_HEADER)
+		p->heard_left = record_left(p);
+	else if (p->heard > RECORD_HEADER && p->heard_left > 0)
+		p->heard_left--;
+	p->heard_header = 0;
+}
+
+/*
+ * A message may lie in several records (RFC 8446 5.1): true for a byte of the header of one that
+ * goes on with it.  An empty one is none.
+ */
+static bool hear_header(struct pending *p, uint8_t b)
+{
+	const uint8_t at = p->heard_header;
+
+	if (p->heard <= RECORD_HEADER || p->heard_left > 0 || at == RECORD_HEADER)
+		return false;
+	if ((at == 0 && b != TLS_HANDSHAKE) || (at == 1 && b != 3))
+		return false;
+	if (at == 3)
+		p->heard_bytes[3] = b;
+	if (at == 4) {
+		p->heard_left = (uint16_t)((unsigned)p->heard_bytes[3] << 8 | b);
+		p->heard_header = 0;
+		return p->heard_left > 0;
+	}
+	p->heard_header++;
+	return true;
+}
+
 /* The next byte.  What others say in front of the answer is passed over. */
 static void hear_byte(struct pending *p, uint8_t b)
 {
 	uint32_t n = p->heard + 1u, from = 1;
+	const bool amid = p->heard <= RECORD_HEADER || p->heard_left > 0;
 
+	if (!amid && hear_header(p, b))
+		return;
 	p->heard_bytes[p->heard] = b;
-	if (hello_retry_byte(p->heard, b)) {
+	if (amid && hello_retry_byte(p->heard, b)) {
 		p->heard++;
+		count_record(p);
 		return;
 	}
 	if (!p->facts->layered || p->heard_else > OTHERS_SAY ||
@@ -191,6 +237,8 @@ static void hear_byte(struct pending *p, uint8_t b)
 		from++;
 	memmove(p->heard_bytes, p->heard_bytes + from, n - from);
 	p->heard = (uint8_t)(n - from);
+	p->heard_header = 0;
+	p->heard_left = record_left(p);
 	p->heard_else = (uint16_t)(p->heard_else + from);
 }
 

@@ -8,6 +8,8 @@
 #include "engine/conn.h"
 #include "identify/dns.h"
 
+#define GUARD_US 3000000 /* no longer than that for a server of QUIC that is not seen */
+
 /* ---- QUIC CRYPTO goes into the pending connection's head ------------------------------ */
 
 struct sink_arg {
@@ -92,6 +94,29 @@ static void ask_second(struct worker *w, struct conn *c, struct pending *p,
 	rival_name(w, c, facts_host(&f));
 }
 
+/*
+ * QUIC: a second hello behind the first, which a client sends after a HelloRetryRequest: the same but
+ * for what the server asked for (RFC 8446 4.1.2).  False: there is no whole one.
+ */
+static bool ask_behind(struct worker *w, struct conn *c, struct pending *p)
+{
+	struct sink_arg arg = {w, c, p, &p->head, w->heads};
+	struct crypto_sink sink = sink_of(&arg);
+	const struct facts *first = conn_facts(w, p);
+	struct facts f;
+
+	memset(&f, 0, sizeof(f));
+	if (identify_second_crypto(w->identify, &p->datagram, &sink, &f) != IDENTIFY_DONE)
+		return false;
+	if (!str_equal(facts_host(&f), facts_host(first))) {
+		rival_name(w, c, facts_host(first));
+		rival_name(w, c, facts_host(&f));
+		p->rival = true;
+		c->flags |= 1u << FLAG_HOST_MISMATCH;
+	}
+	return true;
+}
+
 /* CRYPTO bytes under one connection id with two contents: what do they say? */
 static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
 {
@@ -131,6 +156,16 @@ static bool may_open(struct worker *w, const struct packet *pkt)
 	return false;
 }
 
+/* Nothing that was read before counts any more. */
+static enum identify_step cannot_tell(struct worker *w, struct pending *p,
+				      enum undecidable why)
+{
+	struct facts *f = conn_facts(w, p);
+
+	*f = (struct facts){.protocol = f->protocol, .undecidable = why};
+	return IDENTIFY_DONE;
+}
+
 static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 					struct pending *p, const struct packet *pkt,
 					bool from_client)
@@ -138,6 +173,7 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 	struct facts again;
 	const bool whole = p->whole, paid = p->paid;
 	enum identify_step step;
+	bool behind;
 
 	p->paid = false;
 	if (from_client && !paid && !may_open(w, pkt)) {
@@ -152,6 +188,7 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 	if (whole)
 		memset(&again, 0, sizeof(again));
 	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : conn_facts(w, p));
+	behind = step != IDENTIFY_MORE && step != IDENTIFY_RETRY && ask_behind(w, c, p);
 	switch (step) {
 	case IDENTIFY_MORE:
 	case IDENTIFY_PASS:
@@ -159,11 +196,13 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 		break;
 	case IDENTIFY_DONE:
 		/* Only of a hello can there be a second one. */
-		if (w->inl != NULL ||
-		    (!whole && (conn_facts(w, p)->protocol != PROTOCOL_QUIC ||
+		if (w->inl != NULL)
+			return p->retried && !behind ? IDENTIFY_MORE : IDENTIFY_DONE;
+		if ((!whole && (conn_facts(w, p)->protocol != PROTOCOL_QUIC ||
 				!p->datagram.opened)))
 			return IDENTIFY_DONE;
 		p->whole = true;
+		p->whole_end = HEAD_MAX; /* and more may come behind it */
 		break;
 	case IDENTIFY_OTHER:
 		if (w->inl != NULL) {
@@ -178,7 +217,13 @@ static enum identify_step feed_datagram(struct worker *w, struct conn *c,
 			c->flags |= again.flags;
 		start_again(w, c, p);
 		return IDENTIFY_MORE;
+	case IDENTIFY_HELLO_RETRY:
+		p->retried = true;
+		return IDENTIFY_MORE;
 	case IDENTIFY_ANSWERED:
+		if (p->retried && !behind &&
+		    !p->rival) /* the second hello was not seen */
+			return cannot_tell(w, p, UNDECIDABLE_INCOMPLETE);
 		return w->inl == NULL && (p->whole || p->rival) ? IDENTIFY_DONE
 								: IDENTIFY_MORE;
 	}
@@ -259,16 +304,6 @@ static struct str stream_bytes(uint32_t from, const struct packet *pkt, uint32_t
 		return STR_NONE;
 	return (struct str){(const char *)pkt->payload + before,
 			    pkt->payload_len - before};
-}
-
-/* Nothing that was read before counts any more. */
-static enum identify_step cannot_tell(struct worker *w, struct pending *p,
-				      enum undecidable why)
-{
-	struct facts *f = conn_facts(w, p);
-
-	*f = (struct facts){.protocol = f->protocol, .undecidable = why};
-	return IDENTIFY_DONE;
 }
 
 /*
@@ -446,6 +481,8 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	words_ask(w, fl, c, p);
 	follow_start(w, fl, c, p);
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
+	if (p->guarded)
+		p->whole_us = w->now_us;
 	conn_release(w, c);
 }
 
@@ -688,7 +725,7 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
  * id).  It is held and judged as the first was.
  */
 static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
-				  const struct packet *pkt)
+				  const struct packet *pkt, bool paid)
 {
 	struct pending *p;
 	struct str dcid;
@@ -700,7 +737,7 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
 		return NULL;
 	/* Over a cap the client sends it again. */
-	p = may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
+	p = paid || may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
 	if (p == NULL) {
 		w->inl->refused = &w->inl->stats.over_cap;
 		return NULL;
@@ -710,6 +747,48 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	c->asked = true;
 	c->provisional = true;
 	return p;
+}
+
+/*
+ * Inline, a judged hello of QUIC that the server has not answered.  Asks it for a second one, that is
+ * held and judged as the first was.  NULL: the datagram has been looked at.
+ */
+static struct pending *guard_datagram(struct worker *w, struct flow *fl, struct conn *c,
+				      struct pending *p, const struct packet *pkt,
+				      bool from_client)
+{
+	struct facts again;
+	enum identify_step step;
+	bool behind;
+
+	memset(&again, 0, sizeof(again));
+	if (from_client && !may_open(w, pkt)) {
+		const struct str id =
+			identify_initial_dcid(pkt->payload, pkt->payload_len);
+
+		/* One of another connection, or behind a server's answer, is sent again. */
+		if (hash_of_dcid(w, id) != c->dcid)
+			w->inl->refused = &w->inl->stats.over_cap;
+		return NULL;
+	}
+	step = ask_datagram(w, c, p, pkt, from_client, &again);
+	behind = step != IDENTIFY_RETRY && ask_behind(w, c, p);
+	p->guarded = step == IDENTIFY_MORE || step == IDENTIFY_DONE;
+	if (p->rival || (step == IDENTIFY_HELLO_RETRY && !behind)) {
+		p->guarded = false;
+		p->retried = p->whole = true;
+		c->done = false;
+		c->asked = c->provisional = true;
+		if (p->rival)
+			conn_settle(w, fl, c, p);
+		return NULL;
+	}
+	/* No server is seen; or there is nothing more to wait for. */
+	if (behind || (from_client && w->now_us - p->whole_us > GUARD_US))
+		p->guarded = false;
+	if (!p->guarded)
+		conn_release(w, c);
+	return step == IDENTIFY_OTHER ? look_again(w, fl, c, pkt, true) : NULL;
 }
 
 static void look_no_more(struct worker *w, struct conn *c, struct pending *p)
@@ -768,14 +847,20 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 		p = begin_reading(w, fl, c);
 	else if (c->silent && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, NULL, pkt, from_client);
-	if (p == NULL && from_client)
-		p = look_again(w, fl, c, pkt);
+	if (p != NULL && p->guarded && pkt->ip_proto == IP_PROTO_UDP)
+		p = guard_datagram(w, fl, c, p, pkt, from_client);
+	else if (p == NULL && from_client)
+		p = look_again(w, fl, c, pkt, false);
 	if (p == NULL) {
 		feed_later(w, fl, c, pkt, from_client);
 		return;
 	}
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
+	if (pkt->overlaps && !c->done) { /* which copy the receiver took is not known */
+		c->flags |= 1u << FLAG_OVERLAP;
+		p->rival = true;
+	}
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
 		note_syn(w, fl, c, p, pkt, from_client);
 	if (!c->done) {

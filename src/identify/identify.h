@@ -41,7 +41,8 @@ enum identify_step {
 	/* Datagrams only, which say what the same call would otherwise have hidden: */
 	IDENTIFY_OTHER, /* an Initial of a second connection; the state is as before */
 	IDENTIFY_RETRY, /* the server sent the client back: its hello will come again */
-	IDENTIFY_ANSWERED, /* the server has taken the client's Initials */
+	IDENTIFY_HELLO_RETRY, /* the server asks for a second hello in the same connection */
+	IDENTIFY_ANSWERED,    /* the server has taken the client's Initials */
 };
 
 struct identify; /* a worker's context: crypto contexts, counters */
@@ -100,6 +101,9 @@ struct crypto_sink {
 	void *arg;
 };
 
+#define IDENTIFY_ANSWER \
+	38 /* bytes of a ServerHello up to the end of its random (RFC 8446 4.1.3) */
+
 /* Per-flow state of the UDP readers; all zero at the start. */
 struct datagram_state {
 	uint8_t kind;     /* which reader took it; 0 = not known yet */
@@ -112,6 +116,13 @@ struct datagram_state {
 	bool opened;              /* some Initial decrypted */
 	bool unpadded;            /* some Initial in a datagram that is too small */
 	uint32_t version;
+	uint32_t
+		hello_len; /* of the first hello, once it is whole; a second stands behind it */
+	/* Of the server: the first bytes of its CRYPTO stream, until they tell what it answers. */
+	uint8_t server_datagrams; /* looked into */
+	bool asks_again;          /* they are a HelloRetryRequest */
+	uint8_t answer[IDENTIFY_ANSWER];
+	uint64_t answer_seen; /* bit n: byte n */
 };
 
 /* Client datagrams after which an unfinished QUIC hello is given up (INCOMPLETE). */
@@ -135,6 +146,15 @@ struct str identify_initial_dcid(const uint8_t *data, size_t len);
 
 /* A datagram of a short header, as long as one that can be read (RFC 9000 17.3.1, 5.4.2)? */
 bool identify_is_short_header(const uint8_t *data, size_t len);
+
+/*
+ * The hello that stands behind the first one: a client sends one after a HelloRetryRequest and at
+ * no other time.  MORE: it is not whole; st->hello_len < the bytes there are: some of it is.
+ */
+enum identify_step identify_second_crypto(struct identify *id,
+					  const struct datagram_state *st,
+					  const struct crypto_sink *sink,
+					  struct facts *f);
 
 /* The hello in CRYPTO bytes that were put together otherwise than by identify_datagram(). */
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,

@@ -224,17 +224,23 @@ static enum undecidable read_frames(const uint8_t *plain, size_t len,
 	return why;
 }
 
-/* Is the hello whole by its own length?  true: the facts are final. */
-static bool read_hello(struct identify *id, const struct crypto_sink *sink,
-		       struct facts *f)
+/*
+ * Is the hello that begins at `from` whole by its own length?  true: the facts are final, and
+ * *ret_len is its length, or 0 where it is none.
+ */
+static bool read_hello(struct identify *id, const struct crypto_sink *sink, size_t from,
+		       struct facts *f, uint32_t *ret_len)
 {
 	size_t filled = 0;
 	const uint8_t *bytes = sink->bytes(sink->arg, &filled);
 	uint8_t header[4] = {0};
 	size_t len;
 
-	if (filled == 0 || bytes == NULL)
+	*ret_len = 0;
+	if (filled <= from || bytes == NULL)
 		return false;
+	bytes += from;
+	filled -= from;
 	memcpy(header, bytes, filled < sizeof(header) ? filled : sizeof(header));
 	switch (hello_measure(header, filled, HELLO_MAX, &len)) {
 	case HELLO_MORE:
@@ -250,6 +256,7 @@ static bool read_hello(struct identify *id, const struct crypto_sink *sink,
 	}
 	hello_read(&id->ja4, bytes, len, 'q', f);
 	f->protocol = PROTOCOL_QUIC;
+	*ret_len = (uint32_t)len;
 	return true;
 }
 
@@ -271,6 +278,7 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 	size_t dcid_len = 0;
 	enum quic_seen seen = QUIC_NOTHING;
 	size_t plain_len;
+	uint32_t hello_len;
 
 	for (int i = 0; i < PACKETS_MAX && data.left > 0 && next_packet(&data, v, &p);
 	     i++) {
@@ -301,8 +309,12 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		st->opened = true;
 		st->version = v->number;
 		f->undecidable = read_frames(id->plain, plain_len, sink);
-		if (f->undecidable != UNDECIDABLE_NONE || read_hello(id, sink, f))
+		if (f->undecidable != UNDECIDABLE_NONE)
 			return QUIC_HELLO;
+		if (read_hello(id, sink, 0, f, &hello_len)) {
+			st->hello_len = hello_len;
+			return QUIC_HELLO;
+		}
 	}
 	return seen;
 }
@@ -310,7 +322,113 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 enum identify_step identify_crypto(struct identify *id, const struct crypto_sink *sink,
 				   struct facts *f)
 {
-	return read_hello(id, sink, f) ? identify_settle(id, f) : IDENTIFY_MORE;
+	uint32_t len;
+
+	return read_hello(id, sink, 0, f, &len) ? identify_settle(id, f) : IDENTIFY_MORE;
+}
+
+enum identify_step identify_second_crypto(struct identify *id,
+					  const struct datagram_state *st,
+					  const struct crypto_sink *sink, struct facts *f)
+{
+	uint32_t len;
+
+	return st->hello_len > 0 && read_hello(id, sink, st->hello_len, f, &len)
+		       ? IDENTIFY_DONE
+		       : IDENTIFY_MORE;
+}
+
+/* ---- what the server answers ------------------------------------------------------------- */
+
+/* RFC 8446 4.1.3: a ServerHello with this random is a HelloRetryRequest. */
+static bool may_be_retry(const struct datagram_state *st)
+{
+	static const uint8_t random[32] = {
+		0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+		0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+		0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+	const unsigned front = IDENTIFY_ANSWER - sizeof(random);
+
+	/* u8 2 | be24 length | be16 0x0303 | random */
+	for (unsigned i = 0; i < IDENTIFY_ANSWER; i++) {
+		if ((st->answer_seen >> i & 1) == 0)
+			continue;
+		if (i >= front ? st->answer[i] != random[i - front]
+			       : (i == 0 && st->answer[i] != 2) ||
+					 (i >= 4 && st->answer[i] != 3))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes of the server's stream: true when some lie behind the HelloRetryRequest that it begins with. */
+static bool add_answer(struct datagram_state *st, uint64_t at, const uint8_t *data,
+		       size_t len)
+{
+	const uint64_t retry_len = 4 + ((uint64_t)st->answer[1] << 16 |
+					(uint64_t)st->answer[2] << 8 | st->answer[3]);
+
+	for (size_t i = 0; i < len && at + i < IDENTIFY_ANSWER; i++) {
+		if ((st->answer_seen >> (at + i) & 1) == 0)
+			st->answer[at + i] = data[i];
+		st->answer_seen |= UINT64_C(1) << (at + i);
+	}
+	return st->asks_again && len > 0 && (at > retry_len || len > retry_len - at);
+}
+
+/* An Initial of the server: true when it holds an answer to the second hello. */
+static bool read_answer(struct datagram_state *st, const uint8_t *plain, size_t len)
+{
+	struct cursor c = cur_init(plain, len);
+	bool behind = false;
+
+	while (c.left > 0 && cur_ok(&c)) {
+		uint64_t type = cur_varint(&c);
+		uint64_t at, n;
+
+		if (type == FRAME_ACK || type == FRAME_ACK_ECN)
+			skip_ack(&c, type == FRAME_ACK_ECN);
+		else if (type == FRAME_CRYPTO) {
+			at = cur_varint(&c);
+			n = cur_varint(&c);
+			if (!cur_ok(&c) || n > c.left)
+				return behind;
+			behind |= add_answer(st, at, cur_take(&c, (size_t)n), (size_t)n);
+		} else if (type != FRAME_PADDING && type != FRAME_PING)
+			return behind;
+	}
+	return behind;
+}
+
+/*
+ * A server's datagram of long headers.  What cannot be opened, or comes under later keys, shows that
+ * the hello was taken; and what holds none of its stream yet does not.
+ */
+static enum identify_step hear_server(struct identify *id, struct datagram_state *st,
+				      const struct quic_version *v, struct cursor data)
+{
+	const bool retried = st->retry_dcid_len > 0;
+	struct quic_keys keys;
+	struct packet_view p;
+	size_t plain_len;
+	bool answered = ++st->server_datagrams > IDENTIFY_DATAGRAMS_MAX, any = false;
+
+	quic_server_keys(&id->crypto, v, retried ? st->retry_dcid : st->dcid,
+			 retried ? st->retry_dcid_len : st->dcid_len, &keys);
+	for (int i = 0; i < PACKETS_MAX && data.left > 0 && next_packet(&data, v, &p);
+	     i++) {
+		any = true;
+		if (p.type != v->type_initial || !open_packet(id, &p, &keys, &plain_len))
+			answered = true;
+		else
+			answered |= read_answer(st, id->plain, plain_len);
+	}
+	if (!may_be_retry(st) || answered || !any)
+		return IDENTIFY_ANSWERED;
+	if (st->answer_seen != (UINT64_C(1) << IDENTIFY_ANSWER) - 1 || st->asks_again)
+		return IDENTIFY_MORE;
+	st->asks_again = true;
+	return IDENTIFY_HELLO_RETRY;
 }
 
 enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,
@@ -326,7 +444,7 @@ enum identify_step quic_server_datagram(struct identify *id, struct datagram_sta
 	if (v == NULL || v->number != st->version)
 		return IDENTIFY_MORE;
 	if ((head.first & TYPE_MASK) >> TYPE_SHIFT != v->type_retry)
-		return IDENTIFY_ANSWERED;
+		return hear_server(id, st, v, cur_init(data, len));
 	/* A client takes one Retry, and only before any other packet (RFC 9000 17.2.5.2). */
 	if (st->retry_dcid_len > 0 || head.scid_len == 0 ||
 	    head.scid_len > QUIC_DCID_MAX ||
@@ -334,6 +452,8 @@ enum identify_step quic_server_datagram(struct identify *id, struct datagram_sta
 		return IDENTIFY_MORE;
 	memcpy(st->retry_dcid, head.scid, head.scid_len);
 	st->retry_dcid_len = head.scid_len;
+	st->hello_len = 0;
+	st->answer_seen = 0;
 	sink->reset(sink->arg);
 	f->flags |= 1u << FLAG_QUIC_RETRY;
 	return IDENTIFY_RETRY;

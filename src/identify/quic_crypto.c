@@ -93,14 +93,15 @@ static void expand(const struct quic_hmac *secret, const char *prefix, const cha
 }
 
 static void derive(const struct quic_hmac *salt, const struct quic_version *v,
-		   const uint8_t *dcid, size_t dcid_len, struct quic_keys *ret)
+		   const uint8_t *dcid, size_t dcid_len, const char *side,
+		   struct quic_keys *ret)
 {
 	struct quic_hmac h;
 	uint8_t secret[SECRET_LEN];
 
 	hmac_run(salt, dcid, dcid_len, secret);
 	hmac_key(&h, secret, sizeof(secret));
-	expand(&h, "", "client in", secret, sizeof(secret));
+	expand(&h, "", side, secret, sizeof(secret));
 	hmac_key(&h, secret, sizeof(secret));
 	expand(&h, v->label_prefix, "key", ret->key, sizeof(ret->key));
 	expand(&h, v->label_prefix, "iv", ret->iv, sizeof(ret->iv));
@@ -123,8 +124,15 @@ const struct quic_keys *quic_client_keys(struct quic_crypto *c,
 	c->remembered[at].version = v->number;
 	c->remembered[at].dcid_len = (uint8_t)dcid_len;
 	memcpy(c->remembered[at].dcid, dcid, dcid_len);
-	derive(&c->salts[v - quic_versions], v, dcid, dcid_len, &c->remembered[at].keys);
+	derive(&c->salts[v - quic_versions], v, dcid, dcid_len, "client in",
+	       &c->remembered[at].keys);
 	return &c->remembered[at].keys;
+}
+
+void quic_server_keys(const struct quic_crypto *c, const struct quic_version *v,
+		      const uint8_t *dcid, size_t dcid_len, struct quic_keys *ret)
+{
+	derive(&c->salts[v - quic_versions], v, dcid, dcid_len, "server in", ret);
 }
 
 bool quic_header_mask(struct quic_crypto *c, const struct quic_keys *k,

@@ -71,6 +71,10 @@ const struct quic_keys *quic_client_keys(struct quic_crypto *c,
 					 const struct quic_version *v,
 					 const uint8_t *dcid, size_t dcid_len);
 
+/* The server's, which follow from the same connection id (RFC 9001 5.2). */
+void quic_server_keys(const struct quic_crypto *c, const struct quic_version *v,
+		      const uint8_t *dcid, size_t dcid_len, struct quic_keys *ret);
+
 /* The 5 bytes that hide the first byte and the packet number (RFC 9001 5.4.3). */
 bool quic_header_mask(struct quic_crypto *c, const struct quic_keys *k,
 		      const uint8_t sample[16], uint8_t ret[5]);

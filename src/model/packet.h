@@ -51,8 +51,9 @@ struct packet {
 	uint8_t tunnels;  /* that it came out of; all else is of the innermost packet */
 	bool has_l4;      /* the transport header was there and well formed */
 	bool was_fragmented; /* reassembled from fragments */
-	bool truncated;      /* the capture cut this packet (snaplen) */
-	uint32_t ip_len;     /* IP total length, headers included; all fragments */
+	bool overlaps;   /* ... of which some byte came with two values, at any layer */
+	bool truncated;  /* the capture cut this packet (snaplen) */
+	uint32_t ip_len; /* IP total length, headers included; all fragments */
 
 	const uint8_t *ip; /* first byte of the IP header (reassembled: NULL) */
 	const uint8_t *l4; /* first byte of the transport header */

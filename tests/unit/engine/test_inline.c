@@ -142,6 +142,37 @@ static void another_second_hello_is_dropped(void **state)
 	assert_true(scene_end(s));
 }
 
+/* RFC 8446 5.1: a message may lie in several records. */
+static void a_second_hello_is_judged_whatever_the_records(void **state)
+{
+	const uint32_t all = sizeof(hello_retry) - 1 - 5, at = (uint32_t)good.len;
+
+	(void)state;
+	for (uint32_t size = 1; size < all; size++) {
+		static struct bytes cut;
+		struct scene *s = start(closed);
+
+		cut.len = 0;
+		for (uint32_t n = 0; n < all; n += size) {
+			const uint32_t part = all - n < size ? all - n : size;
+
+			put_mem(&cut, "\x16\x03\x03\x00", 4);
+			put_be(&cut, part, 1);
+			put_mem(&cut, hello_retry + 5 + n, part);
+		}
+		(void)open_tcp(s, &v4);
+		(void)say(s, &v4, &good);
+		(void)send_segment(s, &v4,
+				   (struct segment){FROM_SERVER, TCP_ACK, SERVER_FIRST,
+						    CLIENT_FIRST + at,
+						    (const char *)cut.b, cut.len});
+		assert_answer(s, send_data(s, &v4, at, evil.b, evil.len), GOT_DROP);
+		assert_lines(s, "\"phase\":\"update\"",
+			     "\"undecidable\":\"malformed_hello\"", 1);
+		assert_true(scene_end(s));
+	}
+}
+
 /* A client with a tiny window gets the request in pieces. */
 static void a_second_hello_is_judged_however_it_was_asked_for(void **state)
 {
@@ -1152,6 +1183,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_payload_is_never_held),
 		cmocka_unit_test(the_same_hello_may_come_twice),
 		cmocka_unit_test(another_second_hello_is_dropped),
+		cmocka_unit_test(a_second_hello_is_judged_whatever_the_records),
 		cmocka_unit_test(a_second_hello_is_judged_however_it_was_asked_for),
 		cmocka_unit_test(
 			a_second_hello_before_it_was_asked_for_is_no_second_hello),

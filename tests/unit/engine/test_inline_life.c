@@ -20,7 +20,7 @@ static void an_allowed_quic_hello_passes(void **state)
 	id = send_datagram(s, &quic, FROM_CLIENT, first.b, first.len);
 	assert_answer(s, id, GOT_NOTHING);
 	(void)send_datagram(s, &quic, FROM_CLIENT, second.b, second.len);
-	assert_answers(s, id, 2, GOT_FINAL);
+	assert_answers(s, id, 2, GOT_PASS);
 	assert_int_equal(s->order[0], id);
 	assert_lines(s, "\"protocol\":\"quic\"", "\"verdict\":\"allow\"", 1);
 	assert_int_equal(s->prohibited_count, 0);
@@ -38,22 +38,22 @@ static void a_second_connection_of_quic_is_judged(void **state)
 	(void)state;
 	make_initial(&first, &good, 0, 0, 0);
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	/* The same once more, and half of it: its server may have lost it. */
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	make_initial(&second, &good, 1, 90, 0);
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	/* Under the id that the server chose: the keys are those of the first. */
 	memcpy(second.b + 6, other_id, sizeof(other_id));
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
 
 	make_initial_of(&second, other_id, &good, 0, 0, 0);
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, second.b, second.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
 
 	make_initial_of(&second, dcid, &evil, 0, 0, 90);
@@ -66,6 +66,58 @@ static void a_second_connection_of_quic_is_judged(void **state)
 	assert_int_equal(s->prohibited_count, 1);
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
 		      GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+/* A server asks for a second hello; where it names another, who is asked for is not known. */
+static void a_second_hello_of_quic_is_judged(void **state)
+{
+	static struct bytes d;
+	const size_t n = sizeof(retry_message) - 1, len = good.len - 5;
+
+	(void)state;
+	for (unsigned other = 0; other < 2; other++) {
+		const struct bytes *h = other ? &evil : &good;
+		struct scene *s = start(closed);
+		uint32_t id;
+
+		make_initial(&d, &good, 0, 0, 0);
+		assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, d.b, d.len),
+			      GOT_PASS);
+		make_crypto(&d, true, 0, 0, NULL, 0); /* acknowledged, no answer yet */
+		(void)send_datagram(s, &quic, FROM_SERVER, d.b, d.len);
+		make_crypto(&d, true, 1, 7, retry_message + 7, n - 7);
+		(void)send_datagram(s, &quic, FROM_SERVER, d.b, d.len);
+		make_crypto(&d, true, 2, 0, retry_message, 7);
+		(void)send_datagram(s, &quic, FROM_SERVER, d.b, d.len);
+		make_crypto(&d, false, 1, len, h->b + 5, 60);
+		id = send_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
+		assert_answer(s, id, GOT_NOTHING);
+		make_crypto(&d, false, 2, len + 60, h->b + 65, h->len - 65);
+		(void)send_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
+		assert_answers(s, id, 2, other ? GOT_DROP : GOT_FINAL);
+		assert_lines(s, "\"phase\":\"update\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", other);
+		assert_true(scene_end(s));
+	}
+}
+
+/* A server that answers with a ServerHello asks for nothing more. */
+static void an_answered_hello_of_quic_is_final(void **state)
+{
+	static struct bytes d;
+	struct scene *s = start(closed);
+	char hello[sizeof(retry_message)];
+
+	(void)state;
+	memcpy(hello, retry_message, sizeof(hello));
+	hello[20] ^= 1;
+	make_initial(&d, &good, 0, 0, 0);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, d.b, d.len), GOT_PASS);
+	make_crypto(&d, true, 0, 0, hello, sizeof(hello) - 1);
+	(void)send_datagram(s, &quic, FROM_SERVER, d.b, d.len);
+	make_crypto(&d, false, 1, good.len - 5, evil.b + 5, evil.len - 5);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, d.b, d.len), GOT_FINAL);
 	assert_true(scene_end(s));
 }
 
@@ -82,19 +134,17 @@ static void a_flood_of_initials_is_not_opened(void **state)
 	for (uint16_t i = 0; i < 1000; i++) {
 		e.client_port = (uint16_t)(20000 + i);
 		assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
-			      GOT_FINAL);
+			      GOT_PASS);
 	}
 	e.client_port = 30000;
 	id = send_datagram(s, &e, FROM_CLIENT, first.b, first.len);
 	assert_answer(s, id, GOT_DROP);
 	assert_lines(s, "\"undecidable\":\"budget\"", "\"phase\":\"start\"", 1);
 	e.client = "10.1.2.4";
-	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len), GOT_PASS);
 	s->now_us += SECOND;
 	e = quic;
-	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len), GOT_PASS);
 	assert_true(scene_end(s));
 }
 
@@ -116,7 +166,7 @@ static void a_second_connection_over_the_budget_comes_again(void **state)
 		(void)send_datagram(s, &e, FROM_CLIENT, first.b, first.len);
 	}
 	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+		      GOT_PASS);
 	/* The last one of this second, which is counted once. */
 	id = send_datagram(s, &quic, FROM_CLIENT, second.b, second.len);
 	assert_answer(s, id, GOT_NOTHING);
@@ -124,8 +174,7 @@ static void a_second_connection_over_the_budget_comes_again(void **state)
 		      GOT_DROP);
 	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, second.b, second.len),
 		      GOT_DROP);
-	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len),
-		      GOT_FINAL);
+	assert_answer(s, send_datagram(s, &e, FROM_CLIENT, first.b, first.len), GOT_PASS);
 	assert_lines(s, "\"undecidable\":\"budget\"", NULL, 0);
 	assert_lines(s, "\"phase\":\"update\"", NULL, 0);
 	assert_int_equal(scene_stats(s).over_cap, 2);
@@ -762,6 +811,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_quic_hello_passes),
 		cmocka_unit_test(a_second_connection_of_quic_is_judged),
+		cmocka_unit_test(a_second_hello_of_quic_is_judged),
+		cmocka_unit_test(an_answered_hello_of_quic_is_final),
 		cmocka_unit_test(a_flood_of_initials_is_not_opened),
 		cmocka_unit_test(a_second_connection_over_the_budget_comes_again),
 		cmocka_unit_test(a_datagram_with_a_low_hop_limit_is_dropped),

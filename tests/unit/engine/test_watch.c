@@ -2,6 +2,8 @@
 /* What the server takes of a client's bytes, as who only looks on can know it. */
 #include "watch.h"
 
+#include "initial.h"
+
 /* The handshake; the server's window is `window` << `scale`, no option where scale < 0. */
 static void open_window(struct scene *s, int scale, unsigned window)
 {
@@ -160,6 +162,71 @@ static void forged_ends_end_nothing(void **state)
 		assert_lines(s, "\"midstream\"", NULL, 0);
 		end_watch(s);
 	}
+}
+
+/* ---- a second hello of QUIC ------------------------------------------------------------------- */
+
+static void see_datagram(struct scene *s, enum side side, const void *data, size_t len)
+{
+	struct frame f;
+
+	put_ends(&s->packet, &quic, side, IP_PROTO_UDP);
+	put16(&s->packet, (unsigned)(8 + len));
+	put16(&s->packet, 0);
+	put(&s->packet, data, len);
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
+static void a_second_hello_of_quic_is_compared(void **state)
+{
+	static const struct {
+		const struct bytes *second;
+		size_t until; /* so many bytes of it were seen */
+		const char *want;
+	} rows[] = {
+		{&good, 0, "\"host\":\"good.example\""},
+		{&evil, 0, "\"candidates\":[\"good.example\",\"evil.example\"]"},
+		{&evil, 50, "\"undecidable\":\"incomplete\""},
+	};
+	static struct bytes d;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct bytes *h = rows[i].second;
+		struct scene *s = watch();
+
+		make_initial(&d, &good, 0, 0, 0);
+		see_datagram(s, FROM_CLIENT, d.b, d.len);
+		make_crypto(&d, true, 0, 0, retry_message, sizeof(retry_message) - 1);
+		see_datagram(s, FROM_SERVER, d.b, d.len);
+		make_crypto(&d, false, 1, good.len - 5, h->b + 5,
+			    rows[i].until > 0 ? rows[i].until : h->len - 5);
+		see_datagram(s, FROM_CLIENT, d.b, d.len);
+		see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+		assert_lines(s, "\"phase\":\"start\"", rows[i].want, 1);
+		end_watch(s);
+	}
+}
+
+/* Two contents of its CRYPTO bytes, before the server has answered. */
+static void another_hello_of_quic_in_its_place_is_a_conflict(void **state)
+{
+	static struct bytes d;
+	struct scene *s = watch();
+
+	(void)state;
+	make_initial(&d, &good, 0, 0, 0);
+	see_datagram(s, FROM_CLIENT, d.b, d.len);
+	make_initial(&d, &evil, 1, 0, 0);
+	see_datagram(s, FROM_CLIENT, d.b, d.len);
+	see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+	assert_lines(s, "\"undecidable\":\"conflict\"",
+		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+	end_watch(s);
 }
 
 /* ---- time stamps (RFC 7323) -------------------------------------------------------------------- */
@@ -451,6 +518,8 @@ static void a_second_hello_amid_another_protocol_is_compared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_second_hello_of_quic_is_compared),
+		cmocka_unit_test(another_hello_of_quic_in_its_place_is_a_conflict),
 		cmocka_unit_test(bytes_beyond_the_window_are_not_taken),
 		cmocka_unit_test(the_edge_of_the_window_is_taken),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),

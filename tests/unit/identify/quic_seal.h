@@ -22,6 +22,7 @@ struct seal {
 	size_t header_dcid_len;
 	const char *token; /* NULL = none */
 	uint32_t number;
+	bool server;   /* of the server: other keys */
 	size_t pad_to; /* PADDING frames up to so many bytes of packet */
 };
 
@@ -72,6 +73,7 @@ static inline void put_initial(struct bytes *to, struct seal *s,
 	static struct bytes packet;
 	const struct quic_version *v =
 		quic_version_find(s->version == 0 ? 1 : s->version);
+	struct quic_keys own;
 	const struct quic_keys *k = quic_client_keys(&s->crypto, v, s->dcid, s->dcid_len);
 	const uint8_t *shown = s->header_dcid == NULL ? s->dcid : s->header_dcid;
 	size_t shown_len = s->header_dcid == NULL ? s->dcid_len : s->header_dcid_len;
@@ -80,6 +82,10 @@ static inline void put_initial(struct bytes *to, struct seal *s,
 	size_t number_at, payload_at;
 	uint8_t aad[256], nonce[12], mask[5];
 
+	if (s->server) {
+		quic_server_keys(&s->crypto, v, s->dcid, s->dcid_len, &own);
+		k = &own;
+	}
 	packet.len = 0;
 	put_be(&packet, 0xc3u | (unsigned)v->type_initial << 4, 1);
 	put_be(&packet, v->number, 4);
