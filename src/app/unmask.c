@@ -136,6 +136,19 @@ static int tell_ledger(const struct options *o, const char *socket_path)
 	return ok ? EXIT_FINDINGS : EXIT_COULD_NOT;
 }
 
+static int tell(const struct options *o, const char *socket_path, const char *name)
+{
+	int code;
+
+	if (strlen(socket_path) >= GATEWAY_PATH_MAX)
+		return usage_error("unmask", "the path of the socket is too long");
+	code = tell_ledger(o, socket_path);
+	if (code != EXIT_FINE)
+		return code;
+	(void)printf("%s\n", name);
+	return finish_output(EXIT_FINE);
+}
+
 static int run(int argc, char *argv[])
 {
 	struct options o = {.config = DEFAULT_CONFIG};
@@ -151,14 +164,8 @@ static int run(int argc, char *argv[])
 	}
 	if (code == EXIT_FINE)
 		code = find(&o, c, &s);
-	if (code == EXIT_FINE && strlen(c->control.socket) >= GATEWAY_PATH_MAX)
-		code = usage_error("unmask", "the path of the socket is too long");
 	if (code == EXIT_FINE)
-		code = tell_ledger(&o, c->control.socket);
-	if (code == EXIT_FINE) {
-		(void)printf("%s\n", s.name);
-		code = finish_output(code);
-	}
+		code = tell(&o, c->control.socket, s.name);
 	config_destroy(c);
 	diag_destroy(d);
 	return code;

@@ -137,7 +137,8 @@ void pseudonym_format(const struct pseudonyms *p, struct str name,
 	d = p->outer;
 	digest_add(&d, sum, sizeof(sum));
 	digest_end(&d, sum);
-	memcpy(buf, "p-", 2);
+	buf[0] = 'p';
+	buf[1] = '-';
 	hex_format(sum, 8, buf + 2);
 }
 
