@@ -89,6 +89,7 @@ extern const struct command command_run;
 extern const struct command command_seal;
 extern const struct command command_ship;
 extern const struct command command_suggest;
+extern const struct command command_unmask;
 extern const struct command command_verify;
 
 #endif /* APP_COMMAND_H */

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "app/command.h"
 #include "app/ctl_dns.h"
+#include "app/gateway_call.h"
 #include "base/diag.h"
 #include "config/config.h"
 
@@ -24,7 +24,7 @@ struct options {
 	bool filtered;
 	struct dns_filter filter;
 	char name[256]; /* of the filter, in lower case */
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char path[GATEWAY_PATH_MAX];
 	char line[LINE_MAX_BYTES + 2];
 };
 
@@ -286,49 +286,6 @@ static int find_socket(struct options *o)
 	return code;
 }
 
-/* A connection to the gateway; -1, and the reason has been said. */
-static int call(const struct options *o)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	memcpy(a.sun_path, o->path, sizeof(a.sun_path));
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
-		return fd;
-	(void)fprintf(stderr, "weir ctl: %s: %s%s\n", o->path, strerrordesc_np(errno),
-		      errno == ENOENT || errno == ECONNREFUSED
-			      ? " (is weir running?  If it is not and traffic is "
-				"stuck: weir off)"
-			      : "");
-	if (fd >= 0)
-		(void)close(fd);
-	return -1;
-}
-
-/* The first word, "ok\n" or "no\n", and the descriptor that came with it; -1 = none. */
-static bool hear_word(int fd, char word[4], int *ret_passed)
-{
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} rights;
-	struct iovec iov = {.iov_base = word, .iov_len = 3};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	const struct cmsghdr *c;
-	ssize_t n;
-
-	*ret_passed = -1;
-	m.msg_control = rights.bytes;
-	m.msg_controllen = sizeof(rights.bytes);
-	n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_passed, CMSG_DATA(c), sizeof(int));
-	word[n > 0 ? n : 0] = '\0';
-	return n == 3;
-}
-
 static int print_dns(const struct options *o, int table)
 {
 	char error[200];
@@ -341,7 +298,7 @@ static int print_dns(const struct options *o, int table)
 
 static int ask(const struct options *o)
 {
-	int fd = call(o), code, table = -1;
+	int fd = gateway_call("ctl", o->path), code, table = -1;
 	char word[4] = "";
 	bool sent;
 	FILE *in;
@@ -351,7 +308,7 @@ static int ask(const struct options *o)
 		return EXIT_COULD_NOT;
 	/* It may have said why it hangs up before it read anything. */
 	sent = send(fd, o->line, strlen(o->line), MSG_NOSIGNAL) >= 0;
-	if (!hear_word(fd, word, &table)) {
+	if (!gateway_hear(fd, word, &table)) {
 		(void)fprintf(
 			stderr, "weir ctl: %s: %s\n", o->path,
 			sent ? "no answer: the gateway hung up"

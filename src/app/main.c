@@ -23,7 +23,7 @@ static const struct command *const commands[] = {
 	&command_ctl,      &command_off,    &command_import,  &command_export,
 	&command_geo,      &command_diff,   &command_drift,   &command_suggest,
 	&command_report,   &command_verify, &command_seal,    &command_keygen,
-	&command_evidence, &command_ship,
+	&command_evidence, &command_ship,   &command_unmask,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -19,6 +19,7 @@
 #include "match/zone.h"
 #include "record/ledger.h"
 #include "record/packets.h"
+#include "record/pseudonym.h"
 #include "record/sign.h"
 #include "report/summary.h"
 
@@ -26,6 +27,9 @@ struct options {
 	struct common common;
 	const char *out_dir;     /* -o */
 	const char *events_file; /* --events */
+	const char *pseudonym_key;
+	bool masked; /* pseudonyms are written */
+	struct pseudonyms pseudonyms;
 	const char *dnstap[DNSTAP_LOGS_MAX];
 	size_t dnstap_count;
 	unsigned workers;
@@ -78,7 +82,8 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		OPT_JSON,
 		OPT_TZ,
 		OPT_NO_NDPI,
-		OPT_DNSTAP
+		OPT_DNSTAP,
+		OPT_PSEUDONYM_KEY
 	};
 	static const struct option longs[] = {
 		{"events", required_argument, NULL, OPT_EVENTS},
@@ -86,6 +91,7 @@ static int parse_options(int argc, char *argv[], struct options *o)
 		{"tz", required_argument, NULL, OPT_TZ},
 		{"no-ndpi", no_argument, NULL, OPT_NO_NDPI},
 		{"dnstap", required_argument, NULL, OPT_DNSTAP},
+		{"pseudonym-key", required_argument, NULL, OPT_PSEUDONYM_KEY},
 		{"rules", required_argument, NULL, 'r'},
 		{"config", required_argument, NULL, 'c'},
 		{"output", required_argument, NULL, 'o'},
@@ -120,6 +126,8 @@ static int parse_options(int argc, char *argv[], struct options *o)
 					   DNSTAP_LOGS_MAX);
 		else if (c == OPT_DNSTAP)
 			o->dnstap[o->dnstap_count++] = optarg;
+		else if (c == OPT_PSEUDONYM_KEY)
+			o->pseudonym_key = optarg;
 		else if (c == OPT_NO_NDPI)
 			o->ndpi = false;
 		else if (c == '?')
@@ -336,6 +344,7 @@ static int run_with(struct options *o, const struct generation *g,
 	struct ledger *l = open_output(o, g->config, &w.dir);
 	struct replay_cfg rc = {.generation = g,
 				.identity = identity,
+				.pseudonyms = o->masked ? &o->pseudonyms : NULL,
 				.captures = captures,
 				.capture_count = count,
 				.dnstap = o->dnstap,
@@ -394,6 +403,25 @@ out:
 	return code;
 }
 
+/* By the file's key, else by one of this run alone. */
+static bool take_pseudonyms(struct options *o, const struct config *c)
+{
+	int rc;
+
+	o->masked = c->identity.pseudonyms || o->pseudonym_key != NULL;
+	if (!o->masked)
+		return true;
+	rc = o->pseudonym_key == NULL ? pseudonyms_random(&o->pseudonyms)
+				      : pseudonyms_read(o->pseudonym_key, &o->pseudonyms);
+	if (rc == 0)
+		return true;
+	(void)fprintf(stderr, "weir replay: %s: %s%s\n",
+		      o->pseudonym_key == NULL ? "pseudonyms" : o->pseudonym_key,
+		      strerrordesc_np(-rc),
+		      rc == -EBADMSG ? " (a key is a file of 32 bytes)" : "");
+	return false;
+}
+
 static int load_and_run(struct options *o, const char *const *captures, size_t count)
 {
 	struct identity *identity;
@@ -412,8 +440,11 @@ static int load_and_run(struct options *o, const char *const *captures, size_t c
 		return EXIT_FINDINGS;
 	}
 	identity = identity_or_report(g->config, o->quiet);
-	if (identity != NULL)
+	if (identity != NULL && !take_pseudonyms(o, g->config))
+		code = EXIT_COULD_NOT;
+	else if (identity != NULL)
 		code = run_with(o, g, identity, captures, count);
+	pseudonyms_forget(&o->pseudonyms);
 	identity_destroy(identity);
 	generation_destroy(g);
 	file_set_destroy(o->common.set);
@@ -447,6 +478,9 @@ const struct command command_replay = {
 		"  --events FILE    write events to FILE (- = standard output) instead of a ledger\n"
 		"  -j N             workers, 1 to 64 (default 1); the events are the same\n"
 		"  --dnstap FILE    a resolver's log: who was told which address; repeatable\n"
+		"  --pseudonym-key FILE\n"
+		"                   write pseudonyms of people by this key of a gateway; where only\n"
+		"                   identity.pseudonyms asks for them, the key is of this run alone\n"
 		"  --json           the summary as JSON\n"
 		"  --tz ZONE        show times in this zone (default: the first site's)\n"
 		"  --no-ndpi        do not name unknown protocols\n"

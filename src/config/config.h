@@ -197,6 +197,7 @@ struct config {
 		const char *const *leases; /* need not exist yet */
 		size_t lease_count;
 		const char *people; /* NULL = none */
+		bool pseudonyms;    /* are written instead of names of people */
 		bool neighbours;    /* of the running gateway's own table */
 	} identity;
 	struct capture_cfg capture;

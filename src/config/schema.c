@@ -205,8 +205,8 @@ const struct schema_row schema_rows[] = {
 	 "CSV file of users by address or MAC"},
 	{"identity.neighbours", SCHEMA_FLAG, 0, 0, 0, AT(identity.neighbours), 0, 0,
 	 "true", "of a running gateway: MACs of its own neighbour table"},
-	LATER_KEY("identity.pseudonyms", SCHEMA_SWITCH,
-		  "write keyed pseudonyms for people"),
+	{"identity.pseudonyms", SCHEMA_FLAG, 0, 0, 0, AT(identity.pseudonyms), 0, 0,
+	 "false", "write keyed pseudonyms instead of the names of people"},
 
 	{"feeds", SCHEMA_GROUP, 0, 0, 0, 0, 0, 0, "", "data that is renewed"},
 	LATER_KEY("feeds.service_tags", SCHEMA_TEXT, "Microsoft's service tag file"),

@@ -20,6 +20,7 @@
 #include "engine/lock.h"
 #include "engine/login.h"
 #include "engine/supervisor.h"
+#include "record/pseudonym.h"
 
 #define CLIENTS_MAX (CONTROL_FDS_MAX - 2)
 #define REQUEST_MAX 1024
@@ -319,6 +320,26 @@ static void change(struct client *cl, struct supervisor *s, const struct ucred *
 	}
 }
 
+/* "PSEUDONYM REASON": who asks is told nothing here, only that the ledger has it. */
+static void note_unmasked(struct client *cl, struct supervisor *s,
+			  const struct ucred *peer, const char *request)
+{
+	struct asker a = {.fd = cl->fd};
+	char pseudonym[PSEUDONYM_LEN + 1] = "";
+	int at = 0;
+
+	(void)sscanf(request, "%18s %n", pseudonym, &at);
+	name_login(peer->pid, peer->uid, a.who);
+	(void)snprintf(a.why, sizeof(a.why), "%s", request + at);
+	if (!pseudonym_is(str_of(pseudonym)) || a.why[0] == '\0')
+		answer(cl, false, "unmask: write the pseudonym and the reason\n");
+	else if (!supervisor_note_unmasked(s, &a, pseudonym))
+		answer(cl, false,
+		       "the ledger has no room for the event that says so; try again\n");
+	else
+		answer(cl, true, "");
+}
+
 static void serve(const struct control *c, struct client *cl, struct supervisor *s,
 		  int64_t mono_us)
 {
@@ -356,6 +377,8 @@ static void serve(const struct control *c, struct client *cl, struct supervisor 
 		       "not allowed: only the operators' group changes things\n");
 	} else if (strcmp(verb, "exempt") == 0) {
 		change_exempt(cl, s, &peer, cl->line + at);
+	} else if (strcmp(verb, "unmask") == 0) {
+		note_unmasked(cl, s, &peer, cl->line + at);
 	} else if (strcmp(verb, "reload") == 0) {
 		change(cl, s, &peer, NULL, cl->line + at);
 	} else if (strcmp(verb, "mode") == 0) {

@@ -23,6 +23,7 @@
 #include "engine/selfcheck.h"
 #include "engine/volume.h"
 #include "record/form.h"
+#include "record/pseudonym.h"
 
 #define TICK_US 10000
 #define QUIET_TICK_US \
@@ -52,9 +53,10 @@ struct enforcer {
 	struct worker *worker;
 	struct loader *loader;
 	struct dns_writer *dns;
-	const void *identity;       /* identity_watch.h */
-	uint32_t identity_taken;    /* number of the table in use; 0 = none */
-	struct gateway_order order; /* being carried out: a load goes on */
+	struct pseudonyms pseudonyms; /* where the configuration asks for them */
+	const void *identity;         /* identity_watch.h */
+	uint32_t identity_taken;      /* number of the table in use; 0 = none */
+	struct gateway_order order;   /* being carried out: a load goes on */
 	bool loading;
 	struct event_origin origin;
 	char sensor[64], name[GENERATION_NAME_LEN + 1];
@@ -473,6 +475,21 @@ static uint64_t random_seed(void)
 	return seed;
 }
 
+/* Made by the supervisor; the rights to read it go with the start. */
+static int read_pseudonyms(const struct config *c, struct pseudonyms *ret,
+			   char error[300])
+{
+	char path[PSEUDONYMS_PATH_MAX];
+	int rc;
+
+	pseudonyms_path(c->ledger.keys, c->ledger.dir, path);
+	rc = pseudonyms_read(path, ret);
+	if (rc != 0)
+		(void)snprintf(error, 300, "the key of pseudonyms cannot be read: %s",
+			       strerrordesc_np(-rc));
+	return rc;
+}
+
 static int open_all(struct enforcer *e, char error[300])
 {
 	const uint64_t seed = random_seed();
@@ -495,14 +512,19 @@ static int open_all(struct enforcer *e, char error[300])
 		.enforce = mode == MODE_ENFORCE,
 	};
 	const bool queue = c->capture.source == CAPTURE_NFQUEUE;
+	const bool masked = c->identity.pseudonyms;
 	struct worker_cfg wc = {.generation = e->generation,
 				.sink = {.put = put_event, .arg = e},
 				.seed = seed,
 				.guesser = e->guesses.asks != NULL ? &e->guesses : NULL,
 				.dns_events = c->ledger.dns_events,
+				.pseudonyms = masked ? &e->pseudonyms : NULL,
 				.inline_cfg = queue ? &in : NULL};
 	int rc;
 
+	rc = masked ? read_pseudonyms(c, &e->pseudonyms, error) : 0;
+	if (rc != 0)
+		return rc;
 	name_origin(e, mode);
 	wc.origin = e->origin;
 	e->closed = c->capture.on_failure == ON_FAILURE_CLOSED;

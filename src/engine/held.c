@@ -34,6 +34,7 @@ static const struct held held[] = {
 	VALUE("ledger.compress", ledger.compress),
 	VALUE("ledger.keep", ledger.keep_us),
 	VALUE("ledger.keep_size", ledger.keep_bytes),
+	VALUE("identity.pseudonyms", identity.pseudonyms),
 	VALUE("dns.keep", dns.keep),
 	TEXT("dns.dir", dns.dir),
 	VALUE("dns.save", dns.save_us),
@@ -130,5 +131,6 @@ void held_keep(const struct config *start, struct config *next)
 	next->ledger = start->ledger;
 	next->ledger.anchor = anchor;
 	next->dns = start->dns;
+	next->identity.pseudonyms = start->identity.pseudonyms;
 	next->limits = start->limits;
 }

@@ -10,6 +10,7 @@
 #include "flow/community.h"
 #include "identify/host.h"
 #include "match/calendar.h"
+#include "record/pseudonym.h"
 
 /* Everything that one judgement needs, on the stack. */
 struct case_file {
@@ -20,6 +21,7 @@ struct case_file {
 	char principal[IDENTITY_TEXT_MAX];
 	size_t principal_len;
 	bool is_user; /* the principal is a person's name */
+	char pseudonym[PSEUDONYM_LEN + 1];
 	char community[COMMUNITY_ID_LEN + 1];
 };
 
@@ -28,6 +30,17 @@ static enum sharing sharing_of(const struct conn *c)
 	return c->shared      ? SHARING_DECLARED
 	       : c->suspected ? SHARING_SUSPECTED
 			      : SHARING_NONE;
+}
+
+/* The principal as it is written; what is decided and counted goes by the true one. */
+static struct str written_principal(const struct worker *w, struct case_file *cf)
+{
+	const struct str name = {cf->principal, cf->principal_len};
+
+	if (!cf->is_user || w->cfg.pseudonyms == NULL)
+		return name;
+	pseudonym_format(w->cfg.pseudonyms, name, cf->pseudonym);
+	return (struct str){cf->pseudonym, PSEUDONYM_LEN};
 }
 
 /* Of a source that many people share, the person is nobody in particular. */
@@ -278,7 +291,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.src_nat = c->nat_port != 0 ? c->nat : cf->subject.egress,
 		.src_nat_port = c->nat_port,
 		.site = site_name(w, c->site),
-		.principal = {cf->principal, cf->principal_len},
+		.principal = written_principal(w, cf),
 		.role = (enum role)c->role,
 		.has_role = c->inside_known,
 		.shared = sharing_of(c),
@@ -409,7 +422,7 @@ static void put_signal(struct worker *w, const struct flow *fl, const struct con
 	struct signal_event e = {
 		.time_us = w->now_us,
 		.signal = name,
-		.principal = {cf->principal, cf->principal_len},
+		.principal = written_principal(w, cf),
 		.shared = sharing_of(c),
 		.flow_id = fl->id,
 		.src = flow_client(fl),
@@ -1013,7 +1026,7 @@ void judge_dns(struct worker *w, struct flow *fl, const struct dns_message *m)
 	memset(&cf, 0, sizeof(cf));
 	who(w, fl, c, &cf);
 	e.site = site_name(w, c->site);
-	e.principal = (struct str){cf.principal, cf.principal_len};
+	e.principal = written_principal(w, &cf);
 	for (size_t i = 0; i < m->address_count; i++)
 		e.answers[i] = m->addresses[i].addr;
 	community_id(&fl->key, fl->client_is_low, 0, cf.community);

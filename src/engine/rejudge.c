@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "config/identity.h"
+#include "record/pseudonym.h"
 
 #define OF_GATES                                                             \
 	(1u << UNDECIDABLE_SHARED_HOST | 1u << UNDECIDABLE_WHICH_CONNECTOR | \
 	 1u << UNDECIDABLE_PATH_HIDDEN | 1u << UNDECIDABLE_DATABASE_HIDDEN | \
 	 1u << UNDECIDABLE_EGRESS_UNKNOWN)
 
-static const char *doubt(const struct recorded_flow *f)
+static const char *doubt(const struct generation *g, const struct recorded_flow *f)
 {
 	if (f->cut)
 		return "its event was too long for a line, and was cut";
@@ -21,6 +22,8 @@ static const char *doubt(const struct recorded_flow *f)
 		return "its URL is kept without the values of its query";
 	if (f->url.len > 0 && memchr(f->url.p, '*', f->url.len) != NULL)
 		return "its URL is kept without the parts of its path that may be keys";
+	if (pseudonym_is(f->principal) && policy_names_users(g->policy))
+		return "its person is kept as a pseudonym, and rules ask who it is";
 	return NULL;
 }
 
@@ -44,14 +47,14 @@ static void fill_ends(const struct recorded_flow *f, const struct whereabouts *a
 	s->egress = at->translated ? s->inside : s->egress_given ? f->src_nat : unknown;
 }
 
-/* A principal is a person, or a MAC, an address, a network. */
+/* A principal is a person, or a pseudonym, a MAC, an address, a network. */
 static bool is_person(const struct recorded_flow *f)
 {
 	const struct str s = f->principal;
 	struct prefix p;
 	struct mac m;
 
-	return s.len > 0 && f->shared.len == 0 && !mac_parse(s, &m) &&
+	return s.len > 0 && f->shared.len == 0 && !pseudonym_is(s) && !mac_parse(s, &m) &&
 	       prefix_parse(s.p, s.len, &p) != PREFIX_OK;
 }
 
@@ -93,5 +96,5 @@ const char *rejudge(const struct generation *g, const struct recorded_flow *f,
 		return "it was denied at its first packet, before it could say a name";
 	}
 	policy_decide(g->policy, s, &ret->decision);
-	return doubt(f);
+	return doubt(g, f);
 }

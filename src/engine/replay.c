@@ -304,6 +304,7 @@ static int run_one(struct replay *r)
 				 .sink = {.put = put_direct, .arg = r},
 				 .dns_events = wants_dns(r),
 				 .identity = r->cfg->identity,
+				 .pseudonyms = r->cfg->pseudonyms,
 				 .ndpi = r->cfg->ndpi};
 
 	r->lanes[0].worker = worker_create(&cfg);
@@ -684,6 +685,7 @@ static int create_lanes(struct replay *r)
 					 .dns_events = wants_dns(r),
 					 .told_by_reader = true,
 					 .identity = r->cfg->identity,
+					 .pseudonyms = r->cfg->pseudonyms,
 					 .ndpi = r->cfg->ndpi};
 
 		l->run = r;

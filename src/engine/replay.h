@@ -27,8 +27,9 @@
 
 struct replay_cfg {
 	const struct generation *generation;
-	const struct identity *identity; /* who is who; NULL = nobody is known */
-	const char *const *captures;     /* "-" = standard input */
+	const struct identity *identity;     /* who is who; NULL = nobody is known */
+	const struct pseudonyms *pseudonyms; /* instead of names; borrowed; NULL = none */
+	const char *const *captures;         /* "-" = standard input */
 	size_t capture_count;
 	const char *const *dnstap; /* resolvers' logs, fed by their time */
 	size_t dnstap_count;       /* at most DNSTAP_LOGS_MAX */

@@ -78,16 +78,18 @@ static struct event_origin origin_of(const struct supervisor *s)
 				     .mode = s->mode};
 }
 
-static void note(struct supervisor *s, const char *line, size_t len)
+/* False: it found the ring full, and is counted as lost. */
+static bool note(struct supervisor *s, const char *line, size_t len)
 {
 	void *at = len == 0 ? NULL : ring_reserve(s->rings.notes, len);
 
 	if (at == NULL) {
 		atomic_fetch_add(&s->sh->lost, 1);
-		return;
+		return false;
 	}
 	memcpy(at, line, len);
 	ring_commit(s->rings.notes, len);
+	return true;
 }
 
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message)
@@ -98,7 +100,7 @@ void supervisor_note_system(struct supervisor *s, const char *what, const char *
 				       .what = what,
 				       .message = str_of(message)};
 
-	note(s, line, form_system(&e, &o, line, sizeof(line)));
+	(void)note(s, line, form_system(&e, &o, line, sizeof(line)));
 }
 
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
@@ -112,7 +114,7 @@ void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count
 				     .from_us = from_us,
 				     .to_us = to_us};
 
-	note(s, line, form_loss(&e, &o, line, sizeof(line)));
+	(void)note(s, line, form_loss(&e, &o, line, sizeof(line)));
 }
 
 void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
@@ -129,7 +131,21 @@ void supervisor_note_change(struct supervisor *s, const char *what, const char *
 				       .old_generation = str_of(old_name),
 				       .new_generation = str_of(new_name)};
 
-	note(s, line, form_change(&e, &o, line, sizeof(line)));
+	(void)note(s, line, form_change(&e, &o, line, sizeof(line)));
+}
+
+bool supervisor_note_unmasked(struct supervisor *s, const struct asker *a,
+			      const char *pseudonym)
+{
+	char line[FORM_LINE_MAX] = "";
+	const struct event_origin o = origin_of(s);
+	const struct change_event e = {.time_us = supervisor_real_us(),
+				       .what = "unmasked",
+				       .who = str_of(a->who),
+				       .why = str_of(a->why),
+				       .diff = str_of(pseudonym)};
+
+	return note(s, line, form_change(&e, &o, line, sizeof(line)));
 }
 
 /* ---- netfilter ---------------------------------------------------------------------------------- */
@@ -284,38 +300,6 @@ static int prepare_ledger(const struct supervisor *s)
 			    c->capture.user, strerrordesc_np(errno));
 	if (made || s->sh == NULL)
 		readers_let_in(c->ledger.dir, c->control.readers);
-	return 0;
-}
-
-/* The key that seals the ledger: made at the first start, and its fingerprint told. */
-static int prepare_keys(struct supervisor *s)
-{
-	const struct config *c = s->generation->config;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the loader does not ask for users */
-	const struct passwd *pw = getpwnam(c->capture.user);
-	char beside[KEYS_DIR_MAX];
-	const char *dir = c->ledger.keys != NULL ? c->ledger.keys : beside;
-	struct keys k;
-	int rc;
-
-	keys_beside(c->ledger.dir, beside);
-	if ((mkdir(dir, 0700) == 0 || errno == EEXIST) && pw != NULL &&
-	    chown(dir, pw->pw_uid, pw->pw_gid) != 0)
-		log_warning("%s: cannot give it to user '%s': %s", dir, c->capture.user,
-			    strerrordesc_np(errno));
-	rc = keys_open(dir, &k);
-	if (rc == -ENOENT) {
-		rc = keys_create(dir, &k);
-		if (rc == 0)
-			log_notice("ledger: a new root key in %s", dir);
-	}
-	if (rc != 0) {
-		log_error("ledger: the key in %s cannot be used: %s", dir,
-			  strerrordesc_np(-rc));
-		return rc;
-	}
-	fingerprint_format(k.root_public, s->fingerprint);
-	keys_close(&k);
 	return 0;
 }
 
@@ -1149,7 +1133,7 @@ int gateway_run(const struct gateway_cfg *cfg)
 	if (rc == 0)
 		edited_find(&s);
 	if (rc == 0)
-		rc = prepare_keys(&s);
+		rc = supervisor_keys(&s);
 	if (rc == 0)
 		log_notice("ledger: sealed with the key %s", s.fingerprint);
 	prepare_dns(&s);

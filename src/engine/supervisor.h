@@ -121,6 +121,9 @@ bool supervisor_mode(struct supervisor *s, enum mode mode, const struct asker *w
 uint64_t supervisor_want_dns(struct supervisor *s);
 int supervisor_dns(const struct supervisor *s, uint64_t wanted);
 
+/* The keys' folder and what belongs into it, as root, at the start.  0 or -errno: it was said. */
+int supervisor_keys(struct supervisor *s);
+
 /* Lines for the ledger. */
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
@@ -128,6 +131,9 @@ void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count
 /* By s->asker; a generation of "" stays out. */
 void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
 			    const char *old_name, const char *new_name);
+/* Whose a pseudonym is was asked; false: no room for the event, so nothing may be told. */
+bool supervisor_note_unmasked(struct supervisor *s, const struct asker *a,
+			      const char *pseudonym);
 int64_t supervisor_real_us(void);
 
 /* The rules for what is in force, in place.  0, or -errno with `error`. */

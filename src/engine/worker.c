@@ -679,11 +679,11 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	}
 	if (w->inl != NULL)
 		return step;
-	if (!from_client)
+	if (!from_client) {
 		rival_note_window(fl, &p->window, pkt);
-	if (!from_client)
-		step = rival_take_syn(w, fl, c, p, pkt) ? ask_stream(w, fl, c, p, false)
-							: step;
+		if (rival_take_syn(w, fl, c, p, pkt))
+			step = ask_stream(w, fl, c, p, false);
+	}
 	if (step == IDENTIFY_DONE) {
 		rival_note_whole(w, p);
 		words_ask(w, fl, c, p);

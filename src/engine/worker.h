@@ -28,6 +28,7 @@ struct dns_message; /* identify/dns.h */
 struct inline_cfg;  /* engine/inline.h */
 struct guess_rings; /* engine/guess.h */
 struct identity;    /* config/identity.h */
+struct pseudonyms;  /* record/pseudonym.h */
 
 struct worker_cfg {
 	const struct generation *generation;
@@ -40,6 +41,8 @@ struct worker_cfg {
 	bool told_by_reader; /* of site resolvers' answers, by worker_site_answer() */
 	const struct identity
 		*identity; /* who is who; borrowed; NULL = nobody is known */
+	const struct pseudonyms
+		*pseudonyms; /* borrowed; NULL = names of people are written */
 	const struct inline_cfg *inline_cfg; /* NULL: packets pass whatever we say */
 };
 

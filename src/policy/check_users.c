@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check_users - people of whom no list of people knows.
+ * check_users - people in the rules, and those of whom no list of people knows.
  */
 #include "policy/check.h"
 #include "policy/parse.h"
@@ -62,4 +62,22 @@ void policy_check_users(const struct policy *p, const struct word_list *users,
 			struct diag *d)
 {
 	check_users(&p->ast, users, d);
+}
+
+static bool names_user(const struct rule *r)
+{
+	for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+		for (const struct item *it = c->items; it != NULL; it = it->next)
+			if (it->field == FIELD_USER)
+				return true;
+	return false;
+}
+
+bool policy_names_users(const struct policy *p)
+{
+	for (size_t g = 0; g < GATE_COUNT; g++)
+		for (const struct rule *r = p->ast.gates[g].rules; r != NULL; r = r->next)
+			if (names_user(r))
+				return true;
+	return false;
 }

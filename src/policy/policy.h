@@ -167,6 +167,9 @@ bool policy_is_edge(const struct policy *p, const struct policy_hours *site, int
 void policy_check_users(const struct policy *p, const struct word_list *users,
 			struct diag *d);
 
+/* Does any line ask who the person is? */
+bool policy_names_users(const struct policy *p);
+
 /* Run the `expect` lines: each failing one is an error in `d`.  Returns how many ran. */
 size_t policy_expect(const struct policy *p, policy_describe *describe, void *arg,
 		     struct diag *d);

@@ -2,6 +2,7 @@
 """Packets that a line keeps, who may read the ledger, and secrets that nobody is told."""
 import grp
 import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -9,9 +10,10 @@ import signal
 import subprocess
 import unittest
 
+import lab as places
 from case import GatewayCase
 from gateway import ALLOWED, DENIED, PLAIN_HTTP, RULES
-from netns import command
+from netns import LabError, command
 
 GROUP = "games"  # any that is there
 STRANGER = "65534"
@@ -113,6 +115,65 @@ class Privacy(GatewayCase):
         for place, token in tokens.items():
             for form in (token, token.encode().hex()):
                 self.assertEqual([t[:80] for t in told if form in t], [], place)
+
+    def test_pseudonyms(self):
+        """A person's name is in no event; whose it is is told with an event, and never without."""
+        weir = self.new_weir(rules=RULES)
+        with open(os.path.join(weir.folder, "people.csv"), "w", encoding="utf-8") as f:
+            f.write(f"address,user\n{places.CLIENT},Quentin Ashgrove\n")
+        with open(weir.conf, "a", encoding="ascii") as f:
+            f.write('identity = { people = "people.csv"; pseudonyms = true; };\n')
+        weir.start()
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        pseudonym = weir.ledger.wait(type="flow", host=ALLOWED)[-1]["principal"]
+        self.assertRegex(pseudonym, "^p-[0-9a-f]{16}$")
+        key = os.path.join(weir.ledger.folder + ".keys", "pseudonyms.key")
+        self.assertEqual((os.stat(key).st_mode & 0o777, os.stat(key).st_size), (0o600, 32))
+        with open(key, "rb") as f:
+            digest = hmac.new(f.read(), b"Quentin Ashgrove", hashlib.sha256).hexdigest()
+        self.assertEqual(pseudonym, "p-" + digest[:16])
+
+        def unmask(*words):
+            return self.lab.gateway.run(weir.program, "unmask", "-c", weir.conf, *words, check=False)
+
+        self.assertEqual(unmask(pseudonym).returncode, 2, "no reason")
+        self.assertEqual(unmask("--reason", "test", "Quentin").returncode, 2)
+        unknown = unmask("--reason", "test", "p-0123456789abcdef")
+        self.assertEqual((unknown.returncode, unknown.stdout), (1, ""), unknown)
+        self.assertEqual(weir.ledger.events(type="change", what="unmasked"), [])
+        told = unmask("--reason", "case 4711, works council agreed", pseudonym)
+        self.assertEqual((told.returncode, told.stdout), (0, "Quentin Ashgrove\n"), told)
+        change = weir.ledger.wait(type="change", what="unmasked")
+        self.assertEqual([(e["diff"], e["why"]) for e in change],
+                         [(pseudonym, "case 4711, works council agreed")])
+        self.assertTrue(change[0]["who"])
+        # A key that is there is kept, and the setting waits for a start.
+        weir.stop()
+        silent = unmask("--reason", "test", pseudonym)
+        self.assertEqual((silent.returncode, silent.stdout), (3, ""), silent)
+        weir.start()
+        with open(weir.conf, encoding="ascii") as f:
+            text = f.read()
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text.replace("pseudonyms = true", "pseudonyms = false"))
+        self.assertIn("identity.pseudonyms: takes effect at the next start", weir.ctl("reload").stdout)
+        answer = self.lab.tls(ALLOWED)
+        self.assertTrue(answer.ok)
+        self.assertEqual({e["principal"] for e in weir.ledger.wait(type="flow", host=ALLOWED)}, {pseudonym})
+        weir.stop()
+        for folder, _, names in os.walk(weir.ledger.folder):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as f:
+                    self.assertNotIn(b"Ashgrove", f.read(), name)
+        self.assertNotIn("Ashgrove", weir.said())
+        # Not 32 bytes: it is not replaced, and nothing starts.
+        with open(key, "wb") as f:
+            f.write(b"short")
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        self.assertRaisesRegex(LabError, "is no key of pseudonyms", weir.start)
+        with open(key, "rb") as f:
+            self.assertEqual(f.read(), b"short")
 
 
 if __name__ == "__main__":

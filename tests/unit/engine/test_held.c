@@ -106,8 +106,9 @@ static void every_key_of_the_groups_is_held(void **state)
 {
 	/* of a later version, without effect now; and one that nothing here works by */
 	static const char *const later[] = {"ledger.when_full", "ledger.anchor"};
-	static const char *const groups[] = {"rules_signers", "ledger.",  "limits.",
-					     "capture.",      "control.", "dns."};
+	static const char *const groups[] = {
+		"rules_signers", "ledger.",  "limits.", "identity.pseudonyms",
+		"capture.",      "control.", "dns."};
 	char *text = NULL, *save = NULL;
 	size_t size = 0, held = 0, found = 0;
 	FILE *out = open_memstream(&text, &size);
