@@ -324,13 +324,13 @@ static void change(struct client *cl, struct supervisor *s, const struct ucred *
 static void note_unmasked(struct client *cl, struct supervisor *s,
 			  const struct ucred *peer, const char *request)
 {
-	struct asker a = {.fd = cl->fd};
+	struct asker a;
 	char pseudonym[PSEUDONYM_LEN + 1] = "";
 	int at = 0;
 
 	(void)sscanf(request, "%18s %n", pseudonym, &at);
-	name_login(peer->pid, peer->uid, a.who);
-	(void)snprintf(a.why, sizeof(a.why), "%s", request + at);
+	if (!name_asker(cl, peer, request + at, &a))
+		return;
 	if (!pseudonym_is(str_of(pseudonym)) || a.why[0] == '\0')
 		answer(cl, false, "unmask: write the pseudonym and the reason\n");
 	else if (!supervisor_note_unmasked(s, &a, pseudonym))
