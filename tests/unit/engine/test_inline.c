@@ -1077,65 +1077,6 @@ static void bytes_over_a_cap_are_not_replaced(void **state)
 	check_guard(s, 3);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------- */
-
-static void who_waits_too_long_is_denied(void **state)
-{
-	struct scene *s = start(patient);
-	uint32_t id;
-
-	(void)state;
-	(void)open_tcp(s, &v4);
-	id = say_part(s, &v4, &good, 0, 2);
-	s->now_us += 3 * SECOND - 1;
-	worker_tick(s->w, s->now_us);
-	assert_answer(s, id, GOT_NOTHING);
-	s->now_us += 1;
-	worker_tick(s->w, s->now_us);
-	assert_answer(s, id, GOT_DROP);
-	assert_int_equal(scene_stats(s).timed_out, 1);
-	assert_lines(s, "\"undecidable\":\"hold_budget\"", "\"verdict\":\"deny\"", 1);
-	assert_int_equal(s->reset_count, 2);
-	assert_reset(&s->resets[0], &v4, FROM_CLIENT, CLIENT_FIRST, SERVER_FIRST);
-	assert_reset(&s->resets[1], &v4, FROM_SERVER, SERVER_FIRST,
-		     CLIENT_FIRST + (uint32_t)good.len / 2);
-	assert_answer(s, say(s, &v4, &good), GOT_DROP);
-	assert_true(scene_end(s));
-}
-
-static void a_name_that_comes_late_still_decides(void **state)
-{
-	const struct bytes *const names[] = {&good, &evil};
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct scene *s = start(open_to_all);
-		uint32_t id;
-
-		(void)open_tcp(s, &v4);
-		id = say_part(s, &v4, names[i], 0, 2);
-		s->now_us += 3 * SECOND;
-		worker_tick(s->w, s->now_us);
-		assert_answer(s, id, GOT_DROP);
-		assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"hold_budget\"",
-			     1);
-		assert_lines(s, "\"effect\":\"held_dropped\"", "\"verdict\":\"allow\"",
-			     1);
-		/* The client sends it again; it passes, and is looked at. */
-		assert_answer(s, say_part(s, &v4, names[i], 0, 2), GOT_PASS);
-		id = say_part(s, &v4, names[i], 1, 2);
-		assert_answer(s, id, i == 0 ? GOT_PASS : GOT_DROP);
-		assert_lines(s, "\"phase\":\"update\"",
-			     i == 0 ? "\"verdict\":\"allow\"" : "\"verdict\":\"deny\"",
-			     1);
-		assert_int_equal(s->reset_count, i == 0 ? 0 : 2);
-		if (i == 1) /* the first half is with the server */
-			assert_reset(&s->resets[0], &v4, FROM_CLIENT,
-				     CLIENT_FIRST + (uint32_t)evil.len / 2, SERVER_FIRST);
-		assert_true(scene_end(s));
-	}
-}
-
 static void bytes_held_too_long_are_not_replaced(void **state)
 {
 	struct scene *s = start(open_to_all);
@@ -1150,29 +1091,6 @@ static void bytes_held_too_long_are_not_replaced(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_answer(s, say_part(s, &v4, &good, i, 4), GOT_PASS);
 	check_guard(s, name_at);
-}
-
-static void each_connection_has_its_own_clock(void **state)
-{
-	struct scene *s = start(patient);
-	uint32_t ids[3];
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		(void)open_tcp(s, &of_source[i]);
-		ids[i] = say_part(s, &of_source[i], &good, 0, 2);
-		s->now_us += SECOND;
-	}
-	/* The middle one is decided in time. */
-	assert_answer(s, say_part(s, &of_source[1], &good, 1, 2), GOT_PASS);
-	worker_tick(s->w, s->now_us);
-	assert_answer(s, ids[0], GOT_DROP);
-	assert_answer(s, ids[1], GOT_PASS);
-	assert_answer(s, ids[2], GOT_NOTHING);
-	worker_tick(s->w, s->now_us + 2 * SECOND);
-	assert_answer(s, ids[2], GOT_DROP);
-	assert_int_equal(scene_stats(s).timed_out, 2);
-	assert_true(scene_end(s));
 }
 
 int main(void)
@@ -1217,10 +1135,7 @@ int main(void)
 		cmocka_unit_test(a_source_over_its_cap_is_decided_by_the_retransmission),
 		cmocka_unit_test(all_together_have_a_cap),
 		cmocka_unit_test(bytes_over_a_cap_are_not_replaced),
-		cmocka_unit_test(who_waits_too_long_is_denied),
-		cmocka_unit_test(a_name_that_comes_late_still_decides),
 		cmocka_unit_test(bytes_held_too_long_are_not_replaced),
-		cmocka_unit_test(each_connection_has_its_own_clock),
 	};
 
 	return cmocka_run_group_tests_name("engine/inline", tests, prepare, tidy);
