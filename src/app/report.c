@@ -241,7 +241,9 @@ static int keep(const char *file, const char *text, size_t len)
 {
 	int rc;
 
-	if (file != NULL && strcmp(file, "-") == 0) {
+	if (file == NULL) /* the command line was not read */
+		return EXIT_USAGE;
+	if (strcmp(file, "-") == 0) {
 		(void)fwrite(text, 1, len, stdout);
 		return finish_output(EXIT_FINE);
 	}

@@ -1130,10 +1130,10 @@ int gateway_run(const struct gateway_cfg *cfg)
 	if (s.uninspected_from_us != 0 && is_inline(&s))
 		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
-	if (rc == 0)
+	if (rc == 0) {
 		edited_find(&s);
-	if (rc == 0)
 		rc = supervisor_keys(&s);
+	}
 	if (rc == 0)
 		log_notice("ledger: sealed with the key %s", s.fingerprint);
 	prepare_dns(&s);
