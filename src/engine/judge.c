@@ -273,6 +273,23 @@ static void tell_place_and_packets(struct worker *w, const struct flow *fl,
 		d->packets = keep_for(w, fl, c, &cf->decision);
 }
 
+static void tell_other_names(const struct worker *w, const struct conn *c,
+			     struct flow_event *e)
+{
+	if (!str_equal(intern_text(w->texts, c->ndpi_host), e->host))
+		e->ndpi_host = intern_text(w->texts, c->ndpi_host);
+	for (size_t i = 0; i < CANDIDATES_MAX; i++)
+		e->candidates[i] = intern_text(w->texts, c->candidates[i]);
+}
+
+/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
+static void show_outer_name(struct flow_event *e, struct host *outer)
+{
+	if (e->host.len == 0 && e->undecidable == UNDECIDABLE_ECH_USED &&
+	    host_normalize(e->sni, outer) == HOST_NAME)
+		e->host = (struct str){outer->text, outer->len};
+}
+
 static void form_and_put_flow(struct worker *w, const struct flow *fl,
 			      const struct conn *c, struct case_file *cf,
 			      enum phase phase)
@@ -362,15 +379,9 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 
 	tell_mail_and_database(w, c, &e);
 	tell_lists(w, cf, endpoint, &e);
-	if (!str_equal(intern_text(w->texts, c->ndpi_host), e.host))
-		e.ndpi_host = intern_text(w->texts, c->ndpi_host);
-	for (size_t i = 0; i < CANDIDATES_MAX; i++)
-		e.candidates[i] = intern_text(w->texts, c->candidates[i]);
+	tell_other_names(w, c, &e);
 	tell_ends_and_connectors(&e, &d);
-	/* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
-	if (e.host.len == 0 && e.undecidable == UNDECIDABLE_ECH_USED &&
-	    host_normalize(e.sni, &outer) == HOST_NAME)
-		e.host = (struct str){outer.text, outer.len};
+	show_outer_name(&e, &outer);
 	tell_place_and_packets(w, fl, c, cf, &d);
 	community_id(&fl->key, fl->client_is_low, 0, cf->community);
 	e.community_id = (struct str){cf->community, COMMUNITY_ID_LEN};

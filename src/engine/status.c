@@ -436,6 +436,26 @@ static size_t add_names(struct line *l, size_t n, const struct supervisor *s,
 	return n + NAME_LINES;
 }
 
+#define PACKET_FILE_LINES 7u
+
+/* What became of the files of packets (capture on a line). */
+static size_t add_packet_files(struct line *l, size_t n, const struct supervisor *s,
+			       const struct gateway_stats *st)
+{
+	const struct line more[PACKET_FILE_LINES] = {
+		{"packet_files_wanted", st->worker.keeps},
+		{"packet_files_synthesised", st->worker.keeps_synthesised},
+		{"packet_files_empty", st->worker.keeps_empty},
+		{"packet_files_kept", atomic_load(&s->sh->packets_kept)},
+		{"packet_files_removed", atomic_load(&s->sh->packets_removed)},
+		{"packet_files_failed", atomic_load(&s->sh->packets_failed)},
+		{"packet_files_lost", atomic_load(&s->sh->packets_lost)},
+	};
+
+	memcpy(l + n, more, sizeof(more));
+	return n + PACKET_FILE_LINES;
+}
+
 void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *out)
 {
 	struct gateway_stats st = {0};
@@ -506,13 +526,6 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"events", atomic_load(&s->sh->put)},
 		{"events_written", atomic_load(&s->sh->written)},
 		{"events_lost", atomic_load(&s->sh->lost)},
-		{"packet_files_wanted", st.worker.keeps},
-		{"packet_files_synthesised", st.worker.keeps_synthesised},
-		{"packet_files_empty", st.worker.keeps_empty},
-		{"packet_files_kept", atomic_load(&s->sh->packets_kept)},
-		{"packet_files_removed", atomic_load(&s->sh->packets_removed)},
-		{"packet_files_failed", atomic_load(&s->sh->packets_failed)},
-		{"packet_files_lost", atomic_load(&s->sh->packets_lost)},
 		{"queue_waiting", st.queue.waiting},
 		{"queue_dropped", st.queue.queue_dropped},
 		{"queue_user_dropped", st.queue.user_dropped},
@@ -536,11 +549,12 @@ void supervisor_stats(const struct supervisor *s, enum stats_form form, FILE *ou
 		{"guesser_restarts", s->children[CHILD_GUESSER].restarts},
 	};
 
-	struct line
-		lines[sizeof(some) / sizeof(some[0]) + NAME_LINES + UNDECIDABLE_COUNT];
+	struct line lines[sizeof(some) / sizeof(some[0]) + PACKET_FILE_LINES +
+			  NAME_LINES + UNDECIDABLE_COUNT];
 	size_t n = sizeof(some) / sizeof(some[0]);
 
 	memcpy(lines, some, sizeof(some));
+	n = add_packet_files(lines, n, s, &st);
 	n = add_names(lines, n, s, &st);
 	print_lines(lines, add_undecidable(lines, n, &st.worker), form, out);
 }

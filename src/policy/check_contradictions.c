@@ -20,7 +20,7 @@
 
 #define STEPS_MAX    10000000
 #define DAY_MINUTES  1440
-#define WEEK_MINUTES (7 * DAY_MINUTES)
+#define WEEK_MINUTES ((size_t)7 * 24 * 60)
 #define QUIC_OVER    17 /* RFC 9000: UDP */
 
 /* ---- two items --------------------------------------------------------------------------- */

@@ -576,8 +576,8 @@ static bool covers_scheme(struct str early, struct str late, const char *scheme,
 			continue;
 		if (head + rest > sizeof(url))
 			return false;
-		memcpy(url, scheme, head);
-		memcpy(url + head, late.p + i, rest);
+		for (size_t k = 0; k < head + rest; k++)
+			url[k] = k < head ? scheme[k] : late.p[i + k - head];
 		if (!glob_covers(early, (struct str){url, head + rest}))
 			return false;
 	}

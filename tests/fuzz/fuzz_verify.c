@@ -162,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_ledger();
 	for (unsigned i = 0; i < 2; i++) {
 		len[i] = sealed.len[i];
-		text[i] = malloc(len[i] + 4 * 65536);
+		text[i] = malloc(len[i] + (size_t)4 * 65536);
 		demand(text[i] != NULL);
 		memcpy(text[i], sealed.text[i], len[i]);
 	}

@@ -30,7 +30,8 @@ static void it_is_hmac_sha256(void **state)
 	assert_string_equal(text, "p-b0344c61d8db3853");
 	/* RFC 4231, 4.3. */
 	memset(key, 0, sizeof(key));
-	memcpy(key, "Jefe", 4);
+	for (size_t i = 0; i < 4; i++)
+		key[i] = (uint8_t) "Jefe"[i];
 	pseudonyms_init(&p, key);
 	pseudonym_format(&p, STR("what do ya want for nothing?"), text);
 	assert_string_equal(text, "p-5bdcc146bf60754e");
