@@ -47,6 +47,7 @@ class Scripts(unittest.TestCase):
                 self.source(f"tests/unit/{part}/test_ring.c")
                 self.program(f"build/{folder}/tests/{part}/test_ring", 0)
         self.program("build/thread/tests/engine/test_loader", 0)
+        self.program("build/thread/ledger-mutations", 0)
         self.program("build/address-undefined/segmentation", 0)
         self.source("tests/captures/real/a.pcap")
 

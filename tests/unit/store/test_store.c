@@ -283,7 +283,7 @@ static void compress(unsigned segment, bool keep_plain)
 {
 	const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char path[128], copy[140];
-	struct pack *p;
+	struct pack *p = NULL;
 	int rc;
 
 	ledger_path(segment, path);
