@@ -356,6 +356,7 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		const bool last = atomic_load(&sh->writer_stop) ||
 				  (getppid() != parent && nobody_writes(sh, now));
 		unsigned count = 0, sealed = 0;
+		bool tended;
 
 		atomic_store(&sh->writer.beat_us, now);
 		if (!look(&w, now))
@@ -371,7 +372,8 @@ int writer_main(const struct gateway_cfg *cfg, struct gateway_shared *sh,
 		save_dns(&w, now, count == 0 && last);
 		if (count == 0 && last)
 			break;
-		empty = count > 0 || (!last && tend(&w, count, now)) ? 0 : empty + 1;
+		tended = !last && tend(&w, count, now);
+		empty = count > 0 || tended ? 0 : empty + 1;
 		if (count < BURST)
 			rest(empty);
 	}
