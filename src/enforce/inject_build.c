@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/cursor.h"
+#include "base/put.h"
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -33,32 +34,20 @@
 #define ICMPV6_FIRST_QUERY  128 /* lower types are errors (RFC 4443 2.1) */
 #define IPV6_EXTENSIONS_MAX 8   /* more of them is nobody's honest packet */
 
-static uint8_t *put16(uint8_t *at, unsigned v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-	return at + 2;
-}
-
-static uint8_t *put32(uint8_t *at, uint32_t v)
-{
-	return put16(put16(at, v >> 16), v & UINT16_MAX);
-}
-
 /* The TCP header; `pseudo` is the sum over what RFC 9293 3.1 puts before it. */
 static void tcp_put(const struct tcp_reset *r, uint64_t pseudo, uint8_t *tcp)
 {
 	uint8_t *at = tcp;
 
-	at = put16(at, r->src_port);
-	at = put16(at, r->dst_port);
-	at = put32(at, r->seq);
-	at = put32(at, r->has_ack ? r->ack : 0);
+	at = put_be16(at, r->src_port);
+	at = put_be16(at, r->dst_port);
+	at = put_be32(at, r->seq);
+	at = put_be32(at, r->has_ack ? r->ack : 0);
 	*at++ = TCP_HEADER / 4 << 4;
 	*at++ = r->has_ack ? TCP_RST | TCP_ACK : TCP_RST;
-	at = put16(at, 0); /* window */
-	at = put16(at, 0); /* checksum */
-	(void)put16(at, 0);
+	at = put_be16(at, 0); /* window */
+	at = put_be16(at, 0); /* checksum */
+	(void)put_be16(at, 0);
 	checksum_put(tcp + 16, checksum_add(pseudo, tcp, TCP_HEADER));
 }
 
@@ -69,12 +58,12 @@ static size_t reset_v4(const struct tcp_reset *r, uint8_t *ip)
 
 	*at++ = 4 << 4 | IPV4_HEADER / 4;
 	*at++ = 0;
-	at = put16(at, IPV4_HEADER + TCP_HEADER);
-	at = put16(at, 0);
-	at = put16(at, IPV4_DONT_FRAGMENT);
+	at = put_be16(at, IPV4_HEADER + TCP_HEADER);
+	at = put_be16(at, 0);
+	at = put_be16(at, IPV4_DONT_FRAGMENT);
 	*at++ = TTL;
 	*at++ = IPPROTO_TCP;
-	at = put16(at, 0);
+	at = put_be16(at, 0);
 	memcpy(at, r->src.b + 12, 4);
 	memcpy(at + 4, r->dst.b + 12, 4);
 	checksum_put(ip + 10, checksum_add(0, ip, IPV4_HEADER));
@@ -88,8 +77,8 @@ static size_t reset_v6(const struct tcp_reset *r, uint8_t *ip)
 	const uint8_t rest[8] = {0, 0, 0, TCP_HEADER, 0, 0, 0, IPPROTO_TCP};
 	uint8_t *at = ip;
 
-	at = put32(at, UINT32_C(6) << 28);
-	at = put16(at, TCP_HEADER);
+	at = put_be32(at, UINT32_C(6) << 28);
+	at = put_be16(at, TCP_HEADER);
 	*at++ = IPPROTO_TCP;
 	*at++ = TTL;
 	memcpy(at, r->src.b, 16);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "base/put.h"
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -11,18 +12,6 @@
 #define TTL         64
 #define WINDOW      65535
 #define SEGMENT     1400 /* bytes of a head in one made packet */
-
-static uint8_t *put16(uint8_t *at, unsigned v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-	return at + 2;
-}
-
-static uint8_t *put32(uint8_t *at, uint32_t v)
-{
-	return put16(put16(at, v >> 16), v & UINT16_MAX);
-}
 
 /* Room for a packet of *len bytes, then as many as fit; NULL: no more is taken. */
 static uint8_t *reserve(struct trace *t, struct trace_packet *head, size_t *len)
@@ -52,20 +41,20 @@ static size_t put_ip(uint8_t *ip, const struct packet *p, size_t len)
 	uint8_t *at = ip;
 
 	if (!addr_is_v4(src)) {
-		at = put32(at, 0x60000000);
-		at = put16(at, (unsigned)len);
+		at = put_be32(at, 0x60000000);
+		at = put_be16(at, (unsigned)len);
 		*at++ = p->ip_proto;
 		*at++ = p->ttl;
 		memcpy(at, src->b, 16);
 		memcpy(at + 16, dst->b, 16);
 		return IPV6_HEADER;
 	}
-	at = put16(at, 4 << 12 | IPV4_HEADER / 4 << 8);
-	at = put16(at, (unsigned)(IPV4_HEADER + len));
-	at = put32(at, 0x4000); /* no fragment */
+	at = put_be16(at, 4 << 12 | IPV4_HEADER / 4 << 8);
+	at = put_be16(at, (unsigned)(IPV4_HEADER + len));
+	at = put_be32(at, 0x4000); /* no fragment */
 	*at++ = p->ttl;
 	*at++ = p->ip_proto;
-	at = put16(at, 0);
+	at = put_be16(at, 0);
 	memcpy(at, src->b + 12, 4);
 	memcpy(at + 4, dst->b + 12, 4);
 	checksum_put(ip + 10, checksum_add(0, ip, IPV4_HEADER));
@@ -96,14 +85,14 @@ static void make(struct trace *t, const struct packet *p, struct str payload,
 				    .flags = TRACE_SYNTHESISED};
 
 	tcp = at = bytes + ip_len;
-	at = put16(at, p->src_port);
-	at = put16(at, p->dst_port);
-	at = put32(at, p->seq);
-	at = put32(at, p->ack);
+	at = put_be16(at, p->src_port);
+	at = put_be16(at, p->dst_port);
+	at = put_be32(at, p->seq);
+	at = put_be32(at, p->ack);
 	*at++ = TCP_HEADER / 4 << 4;
 	*at++ = p->tcp_flags;
-	at = put16(at, WINDOW);
-	at = put32(at, 0); /* checksum, urgent pointer */
+	at = put_be16(at, WINDOW);
+	at = put_be32(at, 0); /* checksum, urgent pointer */
 	if (payload.len > 0)
 		memcpy(at, payload.p, payload.len);
 	if (checksum)

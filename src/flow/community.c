@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/put.h"
 
 /* Types that answer each other, in the order of Zeek's mapping; either may come first. */
 struct pair {
@@ -43,19 +44,12 @@ static bool has_ports(uint8_t ip_proto)
 	       ip_proto == IP_PROTO_ICMP6;
 }
 
-static size_t put_be16(uint8_t *to, uint16_t v)
-{
-	to[0] = (uint8_t)(v >> 8);
-	to[1] = (uint8_t)v;
-	return 2;
-}
-
-static size_t put_addr(uint8_t *to, const struct addr *a, bool v4)
+static uint8_t *put_addr(uint8_t *at, const struct addr *a, bool v4)
 {
 	size_t skip = v4 ? 12 : 0;
 
-	memcpy(to, a->b + skip, sizeof(a->b) - skip);
-	return sizeof(a->b) - skip;
+	memcpy(at, a->b + skip, sizeof(a->b) - skip);
+	return at + sizeof(a->b) - skip;
 }
 
 /*
@@ -69,17 +63,17 @@ void community_id(const struct flow_key *k, bool from_low, uint16_t seed,
 	const bool v4 = addr_is_v4(&k->low) && addr_is_v4(&k->high);
 	uint8_t data[2 + 16 + 16 + 2 + 4];
 	uint8_t sha[20];
-	size_t n = put_be16(data, seed);
+	uint8_t *at = put_be16(data, seed);
 
-	n += put_addr(data + n, swap ? &k->high : &k->low, v4);
-	n += put_addr(data + n, swap ? &k->low : &k->high, v4);
-	data[n++] = k->ip_proto;
-	data[n++] = 0;
+	at = put_addr(at, swap ? &k->high : &k->low, v4);
+	at = put_addr(at, swap ? &k->low : &k->high, v4);
+	*at++ = k->ip_proto;
+	*at++ = 0;
 	if (has_ports(k->ip_proto)) {
-		n += put_be16(data + n, swap ? k->high_port : k->low_port);
-		n += put_be16(data + n, swap ? k->low_port : k->high_port);
+		at = put_be16(at, swap ? k->high_port : k->low_port);
+		at = put_be16(at, swap ? k->low_port : k->high_port);
 	}
-	digest_sha1(data, n, sha);
+	digest_sha1(data, (size_t)(at - data), sha);
 	buf[0] = '1';
 	buf[1] = ':';
 	(void)base64_format(sha, sizeof(sha), buf + 2);

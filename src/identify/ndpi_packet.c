@@ -4,23 +4,12 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/put.h"
 
 #define IP4_HEADER 20
 #define TCP_HEADER 20
 #define UDP_HEADER 8
 #define TCP_OFFSET 0x50 /* of the payload: five words, no options */
-
-static void put16(uint8_t *to, size_t v)
-{
-	to[0] = (uint8_t)(v >> 8);
-	to[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *to, uint32_t v)
-{
-	put16(to, v >> 16);
-	put16(to + 2, v & 0xffff);
-}
 
 /*
  * A stand-in for one end's address, the same for all packets of a flow and never that of
@@ -35,13 +24,13 @@ static void put_stand_in(uint8_t to[4], const struct packet *p, bool source)
 
 	memcpy(ends[0], p->src.b, sizeof(p->src.b));
 	memcpy(ends[1], p->dst.b, sizeof(p->dst.b));
-	put16(ends[0] + sizeof(p->src.b), p->src_port);
-	put16(ends[1] + sizeof(p->dst.b), p->dst_port);
+	(void)put_be16(ends[0] + sizeof(p->src.b), p->src_port);
+	(void)put_be16(ends[1] + sizeof(p->dst.b), p->dst_port);
 	here = hash_bytes(ends[source ? 0 : 1], sizeof(ends[0]), 0);
 	there = hash_bytes(ends[source ? 1 : 0], sizeof(ends[0]), 0);
 	both = hash_u64(here + (here ^ there)); /* here ^ there is the flow's */
 	to[0] = (uint8_t)(240 + both % 15);
-	put16(to + 1, (size_t)(both >> 8 & 0xffff));
+	(void)put_be16(to + 1, (size_t)(both >> 8 & 0xffff));
 	to[3] = (uint8_t)(both >> 24);
 }
 
@@ -69,21 +58,21 @@ size_t ndpi_packet_normalize(const struct packet *p, uint8_t to[NDPI_PACKET_MAX]
 		payload = NDPI_PAYLOAD_MAX;
 	memset(to, 0, IP4_HEADER + header);
 	to[0] = 0x45;
-	put16(to + 2, IP4_HEADER + header + payload);
+	(void)put_be16(to + 2, IP4_HEADER + header + payload);
 	to[8] = p->ttl;
 	to[9] = p->ip_proto;
 	put_stand_in(to + 12, p, true);
 	put_stand_in(to + 16, p, false);
-	put16(l4, p->src_port);
-	put16(l4 + 2, p->dst_port);
+	(void)put_be16(l4, p->src_port);
+	(void)put_be16(l4 + 2, p->dst_port);
 	if (p->ip_proto == IP_PROTO_TCP) {
-		put32(l4 + 4, p->seq);
-		put32(l4 + 8, p->ack);
+		(void)put_be32(l4 + 4, p->seq);
+		(void)put_be32(l4 + 8, p->ack);
 		l4[12] = TCP_OFFSET;
 		l4[13] = TCP_ACK | TCP_PSH;
-		put16(l4 + 14, p->window);
+		(void)put_be16(l4 + 14, p->window);
 	} else {
-		put16(l4 + 4, header + payload);
+		(void)put_be16(l4 + 4, header + payload);
 	}
 	memcpy(l4 + header, p->payload, payload);
 	return IP4_HEADER + header + payload;
