@@ -9,8 +9,6 @@
 #include "app/history.h"
 #include "app/query_saved.h"
 #include "app/query_show.h"
-#include "app/trust.h"
-#include "record/verify.h"
 
 /* What the index had to say: that it was made anew, and lines that are no events. */
 static void print_findings(struct diag *d)
@@ -47,38 +45,20 @@ static int read_seals(const char *dir, const struct query_options *o,
 		      struct query_seals *ret)
 {
 	struct ledger_proof *p = calloc(1, sizeof(*p));
-	struct anchors anchors = {0};
-	uint8_t key[SIGN_KEY];
-	struct verify_cfg cfg = {.dir = dir, .each_seal = keep_seal, .arg = ret};
-	int rc = p == NULL ? -ENOMEM : 0, code = EXIT_FINE;
+	const struct verify_cfg cfg = {.dir = dir, .each_seal = keep_seal, .arg = ret};
+	int code = EXIT_COULD_NOT;
 
-	if (o->root_key != NULL) {
-		code = trust_read_key("query", dir, o->root_key, key);
-		cfg.root = key;
-	}
-	if (code == EXIT_FINE && o->anchors != NULL) {
-		code = trust_read_anchors("query", o->anchors, &anchors);
-		cfg.anchors = &anchors;
-	}
-	if (code == EXIT_FINE && rc == 0)
-		rc = ledger_verify(&cfg, p);
-	if (code == EXIT_FINE && rc == 0) {
+	if (p != NULL && trust_verify("query", &o->trust, &cfg, p) == EXIT_FINE) {
 		ret->sound_segment = p->sound_segment;
 		ret->sealed_segment = has_faults(p) ? UINT32_MAX : p->sealed_segment;
 		ret->sound_line = p->sound_line;
 		ret->sealed_line = p->sealed_line;
 		ret->sound_seq = p->sound_seq;
 		query_show_seals(p);
-	} else if (rc != 0) {
-		(void)fprintf(
-			stderr, "weir query: %s: its seals cannot be read: %s\n", dir,
-			rc == -ENOKEY ? "there is no ledger.pub; give a copy of it: "
-					"--root-key FILE"
-				      : strerrordesc_np(-rc));
+		code = EXIT_FINE;
 	}
-	anchors_finish(&anchors);
 	free(p);
-	return code == EXIT_FINE && rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+	return code;
 }
 
 /* ---- one query ---- */
@@ -213,7 +193,7 @@ static int check(const struct query_options *o, const struct saved *saved)
 	if (has_groups(o) && (o->follow || q->sample > 0 || o->field_count > 0))
 		return usage_error("query", "--follow, --sample and --fields are for "
 					    "events, not for groups");
-	if ((o->root_key != NULL || o->anchors != NULL) && !q->prove)
+	if ((o->trust.key != NULL || o->trust.anchors != NULL) && !q->prove)
 		return usage_error("query", "--root-key and --anchors are for --prove");
 	if (q->sum_count > 0 && !has_groups(o))
 		return usage_error("query", "--sum needs --group-by or --bucket");

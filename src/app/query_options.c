@@ -18,6 +18,7 @@ struct query_options *query_options_create(const char *command)
 	}
 	query_init(&o->query);
 	o->command = command;
+	o->trust.key_option = "--root-key";
 	return o;
 }
 
@@ -178,8 +179,8 @@ static int take_text(struct query_options *o, unsigned option, const char *value
 	const char **to = option == OPT_CONFIG     ? &o->common.config
 			  : option == OPT_LEDGER   ? &o->ledger
 			  : option == OPT_INDEX    ? &o->index
-			  : option == OPT_ROOT_KEY ? &o->root_key
-			  : option == OPT_ANCHORS  ? &o->anchors
+			  : option == OPT_ROOT_KEY ? &o->trust.key
+			  : option == OPT_ANCHORS  ? &o->trust.anchors
 			  : option == OPT_SAVED    ? &o->saved
 			  : option == OPT_SINCE    ? &o->since
 			  : option == OPT_UNTIL    ? &o->until

@@ -6,6 +6,7 @@
 
 #include "app/command.h"
 #include "app/query_out.h"
+#include "app/trust.h"
 #include "store/query.h"
 #include "store/saved.h"
 
@@ -15,7 +16,8 @@
 struct query_options {
 	const char *command;
 	struct common common;
-	const char *ledger, *index, *saved, *root_key, *anchors;
+	const char *ledger, *index, *saved;
+	struct trust trust; /* of --prove */
 	enum out_form form;
 	bool explain, follow, help;
 	const char *since, *until; /* as written: "24h" needs the newest event */

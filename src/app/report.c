@@ -11,7 +11,6 @@
 
 #include "app/history.h"
 #include "app/report_parts.h"
-#include "app/trust.h"
 #include "base/file.h"
 #include "report/chart.h"
 #include "report/html.h"
@@ -43,7 +42,8 @@ static const struct option long_options[] = {
 struct options {
 	struct common common;
 	char *since, *until, *zone;
-	const char *ledger, *index, *key, *anchors, *file;
+	const char *ledger, *index, *file;
+	struct trust trust;
 	bool prove;
 };
 
@@ -69,10 +69,10 @@ static void take(int c, struct options *o)
 		o->index = optarg;
 		break;
 	case OPTION_KEY:
-		o->key = optarg;
+		o->trust.key = optarg;
 		break;
 	case OPTION_ANCHORS:
-		o->anchors = optarg;
+		o->trust.anchors = optarg;
 		break;
 	case OPTION_TZ:
 		o->zone = optarg;
@@ -218,7 +218,6 @@ static void put_end(struct report *r)
 static void write_page(struct report *r, const struct ledger_proof *p,
 		       const struct options *o)
 {
-	const struct report_given given = {o->key, o->anchors};
 	struct report_totals t = {0};
 
 	page_begin(r->out, "Weir report");
@@ -227,7 +226,7 @@ static void write_page(struct report *r, const struct ledger_proof *p,
 	put_period(r, o->until != NULL);
 	put_links(r->out);
 	(void)fputs("</header>\n<main>\n", r->out);
-	report_verification(r, p, &given);
+	report_verification(r, p, &o->trust);
 	report_completeness(r, &t);
 	report_traffic(r, &t);
 	report_denials(r, &t);
@@ -287,32 +286,6 @@ static int make_page(struct report *r, const struct ledger_proof *p,
 
 /* ---- all ---- */
 
-static int verify(const char *dir, const struct options *o, struct ledger_proof *ret)
-{
-	struct verify_cfg cfg = {.dir = dir};
-	struct anchors anchors = {.count = 0};
-	uint8_t key[SIGN_KEY];
-	int code = EXIT_FINE, rc;
-
-	if (o->key != NULL) {
-		code = trust_read_key("report", dir, o->key, key);
-		cfg.root = key;
-	}
-	if (code == EXIT_FINE && o->anchors != NULL) {
-		code = trust_read_anchors("report", o->anchors, &anchors);
-		cfg.anchors = &anchors;
-	}
-	rc = code == EXIT_FINE ? ledger_verify(&cfg, ret) : 0;
-	anchors_finish(&anchors);
-	if (rc == 0)
-		return code == EXIT_FINE ? EXIT_FINE : EXIT_COULD_NOT;
-	(void)fprintf(stderr, "weir report: %s: %s\n", dir,
-		      rc == -ENOKEY   ? "no ledger.pub; give the key: --key FILE"
-		      : rc == -ENOENT ? "there is no ledger"
-				      : strerrordesc_np(-rc));
-	return EXIT_COULD_NOT;
-}
-
 static int report(const struct options *o, struct report *r, struct ledger_proof *proof)
 {
 	const struct store_cfg cfg = {.ledger = r->ledger, .index = r->index};
@@ -321,8 +294,10 @@ static int report(const struct options *o, struct report *r, struct ledger_proof
 
 	if (q != NULL && store_open(&cfg, r->d, &r->store) == 0)
 		code = settle(o, r, q);
-	if (code == EXIT_FINE)
-		code = verify(r->ledger, o, proof);
+	if (code == EXIT_FINE &&
+	    trust_verify("report", &o->trust, &(struct verify_cfg){.dir = r->ledger},
+			 proof) != EXIT_FINE)
+		code = EXIT_COULD_NOT;
 	if (code == EXIT_FINE)
 		code = make_page(r, proof, o);
 	if (diag_count(r->d, DIAG_ERROR) + diag_count(r->d, DIAG_WARNING) > 0)
@@ -334,7 +309,7 @@ static int report(const struct options *o, struct report *r, struct ledger_proof
 
 static int run(int argc, char *argv[])
 {
-	struct options o = {.file = NULL};
+	struct options o = {.trust.key_option = "--key"};
 	char buf[LEDGER_DIR_MAX];
 	struct report r = {.d = NULL};
 	struct ledger_proof *proof;

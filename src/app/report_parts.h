@@ -5,12 +5,7 @@
 /* report_parts - the sections of `weir report`, in the order of the page. */
 
 #include "app/report_ask.h"
-#include "record/verify.h"
-
-/* What the proof was asked with, as the command line had it; NULL = not given. */
-struct report_given {
-	const char *key, *anchors;
-};
+#include "app/trust.h"
 
 /* Numbers that several sections need. */
 struct report_totals {
@@ -22,7 +17,7 @@ struct report_totals {
 };
 
 void report_verification(struct report *r, const struct ledger_proof *p,
-			 const struct report_given *g);
+			 const struct trust *g);
 void report_completeness(struct report *r, struct report_totals *t);
 void report_traffic(struct report *r, const struct report_totals *t);
 void report_denials(struct report *r, const struct report_totals *t);

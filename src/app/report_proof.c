@@ -65,7 +65,7 @@ static size_t at_most(size_t n, size_t most)
 
 /* ---- facts ---- */
 
-static void put_verify_command(struct report *r, const struct report_given *g)
+static void put_verify_command(struct report *r, const struct trust *g)
 {
 	(void)fputs("<p class=\"q\"><code>weir verify ", r->out);
 	html_text(r->out, str_of(r->ledger));
@@ -81,7 +81,7 @@ static void put_verify_command(struct report *r, const struct report_given *g)
 }
 
 static void fact_whole(struct report *r, const struct ledger_proof *p,
-		       const struct report_given *g)
+		       const struct trust *g)
 {
 	const uint64_t n[] = {p->finding_count};
 
@@ -292,7 +292,7 @@ static void list_gaps(struct report *r, const struct ledger_proof *p)
 }
 
 void report_verification(struct report *r, const struct ledger_proof *p,
-			 const struct report_given *g)
+			 const struct trust *g)
 {
 	page_section(r->out, "verification", "1. Verification");
 	page_facts_begin(r->out, "Is the ledger the one that was written?");

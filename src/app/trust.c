@@ -69,7 +69,7 @@ int trust_read_key(const char *command, const char *dir, const char *key,
 	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
 }
 
-int trust_read_anchors(const char *command, const char *name, struct anchors *ret)
+static int read_anchors(const char *command, const char *name, struct anchors *ret)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -86,4 +86,48 @@ int trust_read_anchors(const char *command, const char *name, struct anchors *re
 		(void)fprintf(stderr, "weir %s: %s: %s\n", command, name,
 			      strerrordesc_np(-rc));
 	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+static void say_why(const char *command, const struct trust *t, const char *dir, int rc,
+		    const struct ledger_proof *p)
+{
+	(void)fprintf(stderr, "weir %s: %s", command, dir);
+	if (p->odd.no_file[0] != '\0')
+		(void)fprintf(stderr,
+			      "/%s: a segment must be a regular file, and is a link or "
+			      "something else\n",
+			      p->odd.no_file);
+	else if (rc == -ENOKEY)
+		(void)fprintf(stderr, ": no ledger.pub; give the key: %s FILE\n",
+			      t->key_option);
+	else
+		(void)fprintf(stderr, ": %s\n",
+			      rc == -ENOENT ? "there is no ledger"
+					    : strerrordesc_np(-rc));
+}
+
+int trust_verify(const char *command, const struct trust *t, const struct verify_cfg *cfg,
+		 struct ledger_proof *ret)
+{
+	struct verify_cfg all = *cfg;
+	struct anchors anchors = {.count = 0};
+	uint8_t key[SIGN_KEY];
+	int code = EXIT_FINE, rc = 0;
+
+	if (t->key != NULL) {
+		code = trust_read_key(command, cfg->dir, t->key, key);
+		all.root = key;
+	}
+	if (code == EXIT_FINE && t->anchors != NULL) {
+		code = read_anchors(command, t->anchors, &anchors);
+		all.anchors = &anchors;
+	}
+	ret->odd.no_file[0] = '\0';
+	if (code == EXIT_FINE)
+		rc = ledger_verify(&all, ret);
+	anchors_finish(&anchors);
+	if (rc == 0)
+		return code;
+	say_why(command, t, cfg->dir, rc, ret);
+	return EXIT_COULD_NOT;
 }

@@ -4,8 +4,16 @@
 
 /* trust - what a proof rests on: a root key and seals that were kept outside of the ledger. */
 
-#include "record/anchors.h"
 #include "record/sign.h"
+#include "record/verify.h"
+
+/* As the command line has it; NULL = not given. */
+struct trust {
+	const char
+		*key; /* a file with a public key, or the fingerprint of the ledger's */
+	const char *key_option; /* what that option is called: "--key" */
+	const char *anchors;    /* a file with seals */
+};
 
 /*
  * `key`: a file with a public key, or the fingerprint of the one in the ledger `dir`.
@@ -15,7 +23,11 @@
 int trust_read_key(const char *command, const char *dir, const char *key,
 		   uint8_t ret[SIGN_KEY]);
 
-/* EXIT_FINE, the caller's to anchors_finish(), or EXIT_COULD_NOT. */
-int trust_read_anchors(const char *command, const char *name, struct anchors *ret);
+/*
+ * Walk the ledger (record/verify.h), held against what `t` gives; cfg says the rest.  EXIT_FINE,
+ * whatever was found, or another code when `command` has said why: as above, or EXIT_COULD_NOT.
+ */
+int trust_verify(const char *command, const struct trust *t, const struct verify_cfg *cfg,
+		 struct ledger_proof *ret);
 
 #endif /* APP_TRUST_H */

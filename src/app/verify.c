@@ -12,7 +12,6 @@
 #include "app/trust.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "record/verify.h"
 
 #define JSON_MAX ((size_t)256 << 10)
 
@@ -31,7 +30,8 @@ static const struct option long_options[] = {
 };
 
 struct options {
-	const char *dir, *key, *anchors;
+	const char *dir;
+	struct trust trust;
 	bool json;
 };
 
@@ -43,10 +43,10 @@ static int parse(int argc, char *argv[], struct options *o)
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		switch (c) { // NOLINT(concurrency-mt-unsafe): one thread
 		case OPTION_KEY:
-			o->key = optarg;
+			o->trust.key = optarg;
 			break;
 		case OPTION_ANCHORS:
-			o->anchors = optarg;
+			o->trust.anchors = optarg;
 			break;
 		case OPTION_JSON:
 			o->json = true;
@@ -236,62 +236,28 @@ static int print_json(const struct ledger_proof *p)
 	return json_ok(&j) ? EXIT_FINE : EXIT_COULD_NOT;
 }
 
-static void say_error(const char *dir, int rc, const struct ledger_proof *p)
+static int run(int argc, char *argv[])
 {
-	if (p != NULL && p->odd.no_file[0] != '\0')
-		(void)fprintf(
-			stderr,
-			"weir verify: %s/%s: a segment must be a regular file, and is "
-			"a link or something else\n",
-			dir, p->odd.no_file);
-	else
-		(void)fprintf(stderr, "weir verify: %s: %s\n", dir,
-			      rc == -ENOKEY   ? "no ledger.pub; give the key: --key FILE"
-			      : rc == -ENOENT ? "there is no ledger"
-					      : strerrordesc_np(-rc));
-}
+	struct options o = {.trust.key_option = "--key"};
+	struct verify_cfg cfg = {.root = NULL};
+	struct ledger_proof *p;
+	int code = parse(argc, argv, &o);
 
-static int check(const struct options *o, const struct verify_cfg *cfg)
-{
-	struct ledger_proof *p = malloc(sizeof(*p));
-	int code = EXIT_FINE, rc = p == NULL ? -ENOMEM : ledger_verify(cfg, p);
-
-	if (rc != 0) {
-		say_error(o->dir, rc, p);
-		free(p);
+	if (code != EXIT_FINE)
+		return code;
+	p = malloc(sizeof(*p));
+	if (p == NULL)
 		return EXIT_COULD_NOT;
-	}
-	if (o->json)
+	cfg.dir = o.dir;
+	code = trust_verify("verify", &o.trust, &cfg, p);
+	if (code == EXIT_FINE && o.json)
 		code = print_json(p);
-	else
+	else if (code == EXIT_FINE)
 		print_proof(p);
 	if (code == EXIT_FINE && p->finding_count > 0)
 		code = EXIT_FINDINGS;
 	free(p);
 	return finish_output(code);
-}
-
-static int run(int argc, char *argv[])
-{
-	struct options o = {.json = false};
-	uint8_t key[SIGN_KEY];
-	struct anchors anchors = {.count = 0};
-	struct verify_cfg cfg = {.root = NULL};
-	int code = parse(argc, argv, &o);
-
-	cfg.dir = o.dir;
-	if (code == EXIT_FINE && o.key != NULL) {
-		code = trust_read_key("verify", o.dir, o.key, key);
-		cfg.root = key;
-	}
-	if (code == EXIT_FINE && o.anchors != NULL) {
-		code = trust_read_anchors("verify", o.anchors, &anchors);
-		cfg.anchors = &anchors;
-	}
-	if (code == EXIT_FINE)
-		code = check(&o, &cfg);
-	anchors_finish(&anchors);
-	return code;
 }
 
 const struct command command_verify = {

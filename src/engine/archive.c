@@ -355,30 +355,43 @@ static void release(struct manifest *m)
 		free(m->rules[i]);
 }
 
+/* Read the manifest of generation `name` into m; *ret_text, the caller's, is what it says. */
+static int open_manifest(struct manifest *m, const char *name, char **ret_path,
+			 char **ret_text, size_t *ret_len)
+{
+	int rc;
+
+	if (asprintf(ret_path, "%s/generations/%s" SUFFIX, m->dir, name) < 0) {
+		*ret_path = NULL;
+		diag_error(m->d, (struct span){.file = m->dir}, "out of memory");
+		return -ENOMEM;
+	}
+	m->file = *ret_path;
+	rc = file_read(*ret_path, MANIFEST_MAX, ret_text, ret_len);
+	if (rc != 0) {
+		diag_error(m->d, (struct span){.file = *ret_path}, "cannot be read: %s",
+			   strerrordesc_np(-rc));
+		return rc;
+	}
+	diag_source(m->d, *ret_path, *ret_text, *ret_len);
+	rc = read_manifest(m, *ret_text, *ret_len) ? 0 : -EBADMSG;
+	diag_forget_sources(m->d);
+	return rc;
+}
+
 static struct generation *load_file(const char *dir, const char *name, struct diag *d)
 {
 	struct manifest m = {.dir = dir, .d = d, .set = file_set_create()};
 	struct generation *g = NULL;
 	char *path = NULL, *text = NULL;
-	size_t len;
-	int rc;
+	size_t len = 0;
 
-	if (m.set == NULL || asprintf(&path, "%s/generations/%s" SUFFIX, dir, name) < 0) {
+	if (m.set == NULL) {
 		diag_error(d, (struct span){.file = dir}, "out of memory");
-		release(&m);
 		return NULL;
 	}
-	m.file = path;
-	rc = file_read(path, MANIFEST_MAX, &text, &len);
-	if (rc != 0) {
-		diag_error(d, (struct span){.file = path}, "cannot be read: %s",
-			   strerrordesc_np(-rc));
-	} else {
-		diag_source(d, path, text, len);
-		if (read_manifest(&m, text, len)) {
-			diag_forget_sources(d);
-			g = load(&m, name);
-		}
+	if (open_manifest(&m, name, &path, &text, &len) == 0) {
+		g = load(&m, name);
 		diag_forget_sources(d);
 	}
 	free(text);
@@ -393,20 +406,8 @@ int archive_list(const char *dir, const char *name, const struct archive_each *e
 	struct manifest m = {.dir = dir, .d = d, .each = each};
 	char *path = NULL, *text = NULL;
 	size_t len = 0;
-	int rc;
+	const int rc = open_manifest(&m, name, &path, &text, &len);
 
-	if (asprintf(&path, "%s/generations/%s" SUFFIX, dir, name) < 0)
-		return -ENOMEM;
-	m.file = path;
-	rc = file_read(path, MANIFEST_MAX, &text, &len);
-	if (rc != 0) {
-		diag_error(d, (struct span){.file = path}, "cannot be read: %s",
-			   strerrordesc_np(-rc));
-	} else {
-		diag_source(d, path, text, len);
-		rc = read_manifest(&m, text, len) ? 0 : -EBADMSG;
-		diag_forget_sources(d);
-	}
 	release(&m);
 	free(path);
 	if (rc == 0) {

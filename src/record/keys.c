@@ -134,17 +134,17 @@ static int remove_old(int dir_fd)
 	return rc;
 }
 
-static int write_new(int dir_fd, const char *text, size_t len)
+int key_file_write(int dir_fd, const char *name, const void *bytes, size_t len)
 {
 	size_t done;
-	int rc, fd = openat(dir_fd, FILE_NEW,
+	int rc, fd = openat(dir_fd, name,
 			    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
 	rc = segment_give(dir_fd, fd);
 	if (rc == 0)
-		rc = output_write_all(fd, text, len, &done);
+		rc = output_write_all(fd, bytes, len, &done);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	if (close(fd) != 0 && rc == 0)
@@ -157,7 +157,7 @@ static int replace(int dir_fd, const char *text, size_t len)
 	int rc = remove_old(dir_fd);
 
 	if (rc == 0)
-		rc = write_new(dir_fd, text, len);
+		rc = key_file_write(dir_fd, FILE_NEW, text, len);
 	if (rc == 0 && linkat(dir_fd, FILE_NOW, dir_fd, FILE_OLD, 0) != 0 &&
 	    errno != ENOENT)
 		rc = -errno;

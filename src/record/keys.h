@@ -79,4 +79,8 @@ struct key_file {
 bool key_file_parse(struct str text, struct key_file *ret);
 size_t key_file_format(const struct key_file *f, char buf[KEY_FILE_MAX]);
 
+/* A secret in a folder of keys, to be moved into its place: 0600, the folder's owner's, synced. */
+int key_file_write(int dir_fd, const char *name, const void *bytes, size_t len)
+	__attribute__((warn_unused_result));
+
 #endif /* RECORD_KEYS_H */

@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record/output.h"
-#include "record/segments.h"
 #include "record/sign.h"
 
 #define BLOCK    64 /* of SHA-256, RFC 2104 */
@@ -82,24 +80,6 @@ int pseudonyms_read(const char *path, struct pseudonyms *ret)
 	return rc;
 }
 
-static int write_new(int dir_fd, const uint8_t key[PSEUDONYM_KEY])
-{
-	size_t done;
-	int rc, fd = openat(dir_fd, FILE_NEW,
-			    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	rc = segment_give(dir_fd, fd);
-	if (rc == 0)
-		rc = output_write_all(fd, (const char *)key, PSEUDONYM_KEY, &done);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	if (close(fd) != 0 && rc == 0)
-		rc = -errno;
-	return rc;
-}
-
 int pseudonyms_make(const char *dir)
 {
 	const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -107,7 +87,7 @@ int pseudonyms_make(const char *dir)
 	int rc = dir_fd < 0 ? -errno : draw(key);
 
 	if (rc == 0)
-		rc = write_new(dir_fd, key);
+		rc = key_file_write(dir_fd, FILE_NEW, key, sizeof(key));
 	/* A link replaces nothing, a rename would. */
 	if (rc == 0 && linkat(dir_fd, FILE_NEW, dir_fd, PSEUDONYM_FILE, 0) != 0)
 		rc = -errno;
