@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* Also what getaddrinfo() and its modules do; no exec, fork, bind, listen, ptrace or mount. */
+/* Also what getaddrinfo() and its modules do; no exec, fork, listen, ptrace or mount. */
 static const int calls[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),

@@ -16,12 +16,9 @@ not_ok() { # with what the program said
 }
 # run WANTED_STATUS NAME ARGUMENTS...: standard output and error stay in $t/out and $t/err.
 run() {
-	want=$1
-	name=$2
+	want=$1 name=$2
 	shift 2
-	"$W" "$@" >"$t/out" 2>"$t/err" </dev/null
-	rc=$?
-	if [ $rc -eq "$want" ]; then ok "$name: status $want"; else not_ok "$name: status $rc, not $want"; fi
+	exits "$want" "$name" "$W" "$@"
 }
 says() { check "$1 says '$2'" grep -qF -- "$2" "$t/err"; }
 quiet() { check "$1 says nothing" [ ! -s "$t/err" ]; }

@@ -10,12 +10,9 @@ I=tests/import/ok
 guid=0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0
 # run STATUS NAME ARGUMENTS...: standard output and error stay in $t/out and $t/err.
 run() {
-	want=$1
-	name=$2
+	want=$1 name=$2
 	shift 2
-	"$W" drift -c "$t/conf" "$@" >"$t/out" 2>"$t/err"
-	rc=$?
-	check "$name: status $want, seen $rc" test $rc -eq "$want"
+	exits "$want" "$name" "$W" drift -c "$t/conf" "$@"
 }
 # shellcheck disable=SC2317  # called by check
 says() { grep -qxF -- "$1" "$t/out"; }

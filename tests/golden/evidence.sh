@@ -6,87 +6,70 @@ cd "$(dirname "$0")/../.." || exit 3
 W=${WEIR:-./weir}
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-bad=0
-check() {
-	what=$1
-	shift
-	if "$@"; then
-		echo "ok - $what"
-	else
-		echo "not ok - $what"
-		sed 's/^/# /' "$t/out" "$t/err" | head -10
-		bad=1
-	fi
-}
-run() {
-	want=$1 what=$2
-	shift 2
-	"$@" >"$t/out" 2>"$t/err"
-	check "$what: status $want" [ $? -eq "$want" ]
-}
+. tests/tools/tap.sh
 says() { check "$1: $2" grep -qF -- "$2" "$t/out" "$t/err"; }
 
-run 0 "the demo" "$W" replay -q -c tests/demo/demo.conf -o "$t/demo" tests/demo/demo.pcap
-run 0 "its denials" "$W" evidence --verdict deny --ledger "$t/demo" -o "$t/a.tar"
+exits 0 "the demo" "$W" replay -q -c tests/demo/demo.conf -o "$t/demo" tests/demo/demo.pcap
+exits 0 "its denials" "$W" evidence --verdict deny --ledger "$t/demo" -o "$t/a.tar"
 "$W" query --ledger "$t/demo" --verdict deny --json >"$t/want"
 mkdir "$t/x" && tar -xf "$t/a.tar" -C "$t/x"
 check "its lines are those of the query" cmp "$t/x/lines.jsonl" "$t/want"
 check "sha256sum fits" sh -c "cd '$t/x' && sha256sum -c --quiet SHA256SUMS"
 check "the rules are in it" sh -c "grep -l 'gate connectors' '$t'/x/generations/files/* >/dev/null"
 generation=$(basename "$t"/x/generations/*.json .json)
-run 0 "Weir finds the generation to be what its name says" "$W" rules print --generation "$generation" --ledger "$t/x"
+exits 0 "Weir finds the generation to be what its name says" "$W" rules print --generation "$generation" --ledger "$t/x"
 print=$(sed -n 's/^root key *//p' "$t/x/README.txt")
-run 0 "it is proven without Weir" python3 docs/evidence-check.py "$t/a.tar" --key "$print"
+exits 0 "it is proven without Weir" python3 docs/evidence-check.py "$t/a.tar" --key "$print"
 check "each line of it" [ "$(grep -c '^line [0-9]*: proven by seal' "$t/out")" -eq "$(wc -l <"$t/want")" ]
-run 0 "with the root's key" python3 docs/evidence-check.py "$t/a.tar" --key "$t/demo/ledger.pub"
-run 1 "not with another" python3 docs/evidence-check.py "$t/a.tar" --key 0000-0000-0000-0000-0000-0000-0000-0000
-run 0 "the same again" "$W" evidence --verdict deny --ledger "$t/demo" --index "$t/index" -o "$t/b.tar"
+exits 0 "with the root's key" python3 docs/evidence-check.py "$t/a.tar" --key "$t/demo/ledger.pub"
+exits 1 "not with another" python3 docs/evidence-check.py "$t/a.tar" --key 0000-0000-0000-0000-0000-0000-0000-0000
+exits 0 "the same again" "$W" evidence --verdict deny --ledger "$t/demo" --index "$t/index" -o "$t/b.tar"
 check "gives the same bytes" cmp "$t/a.tar" "$t/b.tar"
 check "readable for its owner alone" [ "$(stat -c %a "$t/a.tar")" = 600 ]
 
 root=$(python3 tests/tools/make_ledger.py "$t/made")
-run 0 "a ledger that Weir did not write is whole" "$W" verify "$t/made" --key "$root"
-run 0 "three epochs" "$W" evidence --verdict deny --seq 1..119 --ledger "$t/made" -o "$t/c.tar"
-run 0 "are proven" python3 docs/evidence-check.py "$t/c.tar" --key "$root"
+exits 0 "a ledger that Weir did not write is whole" "$W" verify "$t/made" --key "$root"
+exits 0 "three epochs" "$W" evidence --verdict deny --seq 1..119 --ledger "$t/made" -o "$t/c.tar"
+exits 0 "are proven" python3 docs/evidence-check.py "$t/c.tar" --key "$root"
 for epoch in 0 1 2; do
 	says "three epochs" "of epoch $epoch under"
 done
 says "who put the rules in force" "context, line 54: proven"
-run 0 "changes are seen" python3 tests/tools/evidence_mutate.py "$t/c.tar" "$root" 1000
+exits 0 "changes are seen" python3 tests/tools/evidence_mutate.py "$t/c.tar" "$root" 1000
 cat "$t/out"
-run 0 "a change" "$W" evidence --generation 00000000000000b2 --seq '<60' --ledger "$t/made" -o "$t/change.tar"
+exits 0 "a change" "$W" evidence --generation 00000000000000b2 --seq '<60' --ledger "$t/made" -o "$t/change.tar"
 check "that was asked for is no context" [ "$(tar -xOf "$t/change.tar" context.jsonl | wc -l)" = 0 ]
-run 0 "a seal" "$W" evidence --type seal --ledger "$t/made" -o "$t/d.tar"
-run 0 "proves itself" python3 docs/evidence-check.py "$t/d.tar" --key "$root"
+exits 0 "a seal" "$W" evidence --type seal --ledger "$t/made" -o "$t/d.tar"
+exits 0 "proves itself" python3 docs/evidence-check.py "$t/d.tar" --key "$root"
 "$W" seal --ledger "$t/made" --json >"$t/anchor"
-run 0 "and fits its anchor" python3 docs/evidence-check.py "$t/d.tar" --key "$root" --anchors "$t/anchor"
+exits 0 "and fits its anchor" python3 docs/evidence-check.py "$t/d.tar" --key "$root" --anchors "$t/anchor"
 sed -i 's/"time":"2026-11-22T02:01/"time":"2026-11-22T02:03/' "$t/anchor"
-run 1 "not another one" python3 docs/evidence-check.py "$t/d.tar" --key "$root" --anchors "$t/anchor"
-run 1 "what no seal covers" "$W" evidence --verdict deny --ledger "$t/made" -o "$t/e.tar"
+exits 1 "not another one" python3 docs/evidence-check.py "$t/d.tar" --key "$root" --anchors "$t/anchor"
+exits 1 "what no seal covers" "$W" evidence --verdict deny --ledger "$t/made" -o "$t/e.tar"
 says "what no seal covers" "not sealed   2 of the lines"
-run 1 "is not proven" python3 docs/evidence-check.py "$t/e.tar" --key "$root"
+exits 1 "is not proven" python3 docs/evidence-check.py "$t/e.tar" --key "$root"
 says "is not proven" "line 121: NOT PROVEN: no seal covers it"
 
 # A line that was changed in the ledger, its sidecar too.
 sed -i '5s/allow/alloW/' "$t/made/000001.jsonl" && rm -r "$t/made/index" "$t/made/000001.tags"
-run 1 "a changed ledger" "$W" evidence --seq 5..30 --ledger "$t/made" -o "$t/f.tar"
+exits 1 "a changed ledger" "$W" evidence --seq 5..30 --ledger "$t/made" -o "$t/f.tar"
 says "a changed ledger" "NOT WHOLE"
-run 1 "its pack" python3 docs/evidence-check.py "$t/f.tar" --key "$root"
+exits 1 "its pack" python3 docs/evidence-check.py "$t/f.tar" --key "$root"
 says "its pack" "line 5: NOT PROVEN: the digests do not give the head of seal 14"
 says "its pack" "line 17: proven by seal 44"
 
-run 2 "a wrong field" "$W" evidence --veridct deny --ledger "$t/made" -o "$t/g.tar"
+exits 2 "a wrong field" "$W" evidence --veridct deny --ledger "$t/made" -o "$t/g.tar"
 says "a wrong field" "weir evidence: there is no field 'veridct': did you mean 'verdict'?"
-run 1 "no event" "$W" evidence --host nowhere.example --ledger "$t/made" -o "$t/g.tar"
+exits 1 "no event" "$W" evidence --host nowhere.example --ledger "$t/made" -o "$t/g.tar"
 says "no event" "no event fits"
 check "no event, no pack" [ ! -e "$t/g.tar" ]
-run 2 "no filter" "$W" evidence --ledger "$t/made" -o "$t/g.tar"
+exits 2 "no filter" "$W" evidence --ledger "$t/made" -o "$t/g.tar"
 says "no filter" "write a filter"
-run 2 "no -o" "$W" evidence --verdict deny --ledger "$t/made"
+exits 2 "no -o" "$W" evidence --verdict deny --ledger "$t/made"
 says "no -o" "write -o FILE"
-run 2 "groups" "$W" evidence --verdict deny --group-by host --ledger "$t/made" -o "$t/g.tar"
-run 2 "a wrong field" "$W" evidence --verdit deny --ledger "$t/made" -o "$t/g.tar"
+exits 2 "groups" "$W" evidence --verdict deny --group-by host --ledger "$t/made" -o "$t/g.tar"
+exits 2 "a wrong field" "$W" evidence --verdit deny --ledger "$t/made" -o "$t/g.tar"
 says "a wrong field" "did you mean 'verdict'"
-run 1 "another root" "$W" evidence --verdict deny --ledger "$t/made" --key 0000-0000-0000-0000-0000-0000-0000-0000 -o "$t/g.tar"
-run 3 "a full device" "$W" evidence --verdict deny --ledger "$t/demo" -o "$t/no/g.tar"
+exits 1 "another root" "$W" evidence --verdict deny --ledger "$t/made" --key 0000-0000-0000-0000-0000-0000-0000-0000 -o "$t/g.tar"
+exits 3 "a full device" "$W" evidence --verdict deny --ledger "$t/demo" -o "$t/no/g.tar"
 exit $bad

@@ -10,12 +10,9 @@ trap 'rm -rf "$t"' EXIT
 says() { grep -qF -- "$1" "$t/err"; }
 # run STATUS NAME ARGUMENTS...: standard output and error stay in $t/out and $t/err.
 run() {
-	want=$1
-	name=$2
+	want=$1 name=$2
 	shift 2
-	"$W" export "$@" >"$t/out" 2>"$t/err"
-	rc=$?
-	check "$name: status $want, seen $rc" test $rc -eq "$want"
+	exits "$want" "$name" "$W" export "$@"
 }
 cat >"$t/env.rules" <<'EOR'
 version 1

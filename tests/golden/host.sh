@@ -52,12 +52,9 @@ kernel/net/netfilter/xt_bpf.ko: x"
 }
 # run STATUS NAME ARGUMENTS...
 run() {
-	want=$1
-	name=$2
+	want=$1 name=$2
 	shift 2
-	"$W" check --host --root "$r" -c "$t/conf" "$@" >"$t/out" 2>"$t/err"
-	rc=$?
-	check "$name: status $want, seen $rc" test $rc -eq "$want"
+	exits "$want" "$name" "$W" check --host --root "$r" -c "$t/conf" "$@"
 }
 says() { check "$1" grep -qE -- "$2" "$t/out"; }
 # warns CHECK TEXT: that warning, and no other

@@ -8,16 +8,7 @@ weir=${WEIR:-./weir}
 out=$(mktemp -d) || exit 3
 trap 'rm -rf "$out"' EXIT
 ledger=$out/ledger
-bad=0
-is() {
-	if [ "$2" = "$3" ]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		printf '# wanted: %s\n# got:    %s\n' "$3" "$2" | head -20
-		bad=1
-	fi
-}
+. tests/tools/tap.sh
 count() { $weir query --ledger "$ledger" "$@" --json 2>"$out/err" | wc -l; }
 
 $weir replay -c tests/demo/demo.conf -o "$ledger" tests/demo/demo.pcap >/dev/null 2>&1

@@ -6,16 +6,7 @@ weir=${WEIR:-./weir}
 out=$(mktemp -d) || exit 3
 trap 'rm -rf "$out"' EXIT
 ledger=$out/ledger
-bad=0
-is() {
-	if [ "$2" = "$3" ]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		printf '# wanted: %s\n# got:    %s\n' "$3" "$2" | head -40
-		bad=1
-	fi
-}
+. tests/tools/tap.sh
 # report NAME STATUS OPTIONS...
 report() {
 	name=$1

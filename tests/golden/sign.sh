@@ -6,34 +6,17 @@ cd "$(dirname "$0")/../.." || exit 3
 W=${WEIR:-$PWD/weir}
 t=$(mktemp -d) || exit 3
 trap 'rm -rf "$t"' EXIT
-bad=0
-check() {
-	what=$1
-	shift
-	if "$@"; then
-		echo "ok - $what"
-	else
-		echo "not ok - $what"
-		sed 's/^/# /' "$t/out" "$t/err" | head -10
-		bad=1
-	fi
-}
-run() {
-	want=$1 what=$2
-	shift 2
-	"$@" >"$t/out" 2>"$t/err"
-	check "$what: status $want" [ $? -eq "$want" ]
-}
+. tests/tools/tap.sh
 says() { check "$1: $2" grep -qF -- "$2" "$t/out" "$t/err"; }
 key() { sed -n 's/^rules_signers = \[ "\([^"]*\)".*/\1/p' "$t/$1.out"; }
 
 for who in anna ben carla eve; do
-	run 0 "a key for $who" "$W" keygen --signer "$t/$who.key"
+	exits 0 "a key for $who" "$W" keygen --signer "$t/$who.key"
 	cp "$t/out" "$t/$who.out"
 done
 check "for its owner alone" [ "$(stat -c %a "$t/anna.key")" = 600 ]
 check "as openssl reads it" openssl pkey -in "$t/anna.key" -noout
-run 1 "a key that is there" "$W" keygen --signer "$t/anna.key"
+exits 1 "a key that is there" "$W" keygen --signer "$t/anna.key"
 says "a key that is there" "File exists"
 openssl genpkey -algorithm ed25519 -out "$t/dora.key" 2>/dev/null
 
@@ -56,80 +39,80 @@ C
 c="$W check -c $t/weir.conf"
 s="$W rules sign -c $t/weir.conf --key"
 sig=$t/rules/a.rules.sig
-run 1 "unsigned" $c
+exits 1 "unsigned" $c
 says "unsigned" "a.rules.sig: error: cannot be read: No such file or directory; rules_signers demands 2 signatures"
 says "unsigned" "= write: weir rules sign --key FILE, by two of the signers"
-run 0 "anna signs" $s "$t/anna.key"
-run 1 "one signature" $c
+exits 0 "anna signs" $s "$t/anna.key"
+exits 1 "one signature" $c
 says "one signature" "1 of 3 signers have signed these rules; 2 must have"
 cp "$sig" "$t/one"
 cat "$t/one" "$t/one" >"$sig"
-run 1 "the same one twice" $c
+exits 1 "the same one twice" $c
 says "the same one twice" "1 of 3 signers"
-run 0 "anna signs again" $s "$t/anna.key"
+exits 0 "anna signs again" $s "$t/anna.key"
 check "one line a signer" [ "$(wc -l <"$sig")" = 1 ]
-run 1 "eve signs" $s "$t/eve.key"
+exits 1 "eve signs" $s "$t/eve.key"
 says "eve signs" "is none of rules_signers"
 check "nothing was written" cmp "$sig" "$t/one"
-run 0 "ben signs" $s "$t/ben.key"
-run 0 "two signatures" $c
+exits 0 "ben signs" $s "$t/ben.key"
+exits 0 "two signatures" $c
 cp "$sig" "$t/two"
 { echo "# of change 4711"; cat "$t/two"; } >"$sig"
-run 0 "a comment" $c
+exits 0 "a comment" $c
 mv "$t/rules" "$t/moved" && ln -s moved "$t/rules"
-run 0 "the folder's name is not signed" $c
+exits 0 "the folder's name is not signed" $c
 cp "$t/two" "$sig"
 
 # Each file counts, and the order of them.
 for f in a.rules b.rules more.rules bad.txt; do
 	cp "$t/rules/$f" "$t/kept"
 	echo '# x' >>"$t/rules/$f"
-	run 1 "$f changed" $c
+	exits 1 "$f changed" $c
 	says "$f changed" "a.rules.sig:1:1: error: is of other rules: a file was changed after it was signed"
 	says "$f changed" "0 of 3 signers"
 	cp "$t/kept" "$t/rules/$f"
 done
-run 0 "as it was" $c
+exits 0 "as it was" $c
 sed -i 's/"rules\/a.rules", "rules\/b.rules"/"rules\/a.rules"/' "$t/weir.conf"
-run 1 "a file less" $c
+exits 1 "a file less" $c
 sed -i 's/"rules\/a.rules"/"rules\/a.rules", "rules\/b.rules"/' "$t/weir.conf"
 for change in 's/^weir-rules-1/weir-rules-2/' 's/ \([0-9A-F]\{4\}\)-/ 0000-/' 's/.$/x/' 's/.$//' '1s/\(.\)$/\10/' 's/$/ /'; do
 	sed "$change" "$t/two" >"$sig"
-	run 1 "lines changed by $change" $c
+	exits 1 "lines changed by $change" $c
 done
 sed 's/[0-9a-f]$/f/; 1s/f$/e/' "$t/two" >"$sig"
-run 1 "signatures changed" $c
+exits 1 "signatures changed" $c
 cp "$t/two" "$sig"
-run 0 "carla, too" $s "$t/carla.key"
+exits 0 "carla, too" $s "$t/carla.key"
 sed -i '1s/.$/x/' "$sig"
-run 0 "a broken third one" $c
+exits 0 "a broken third one" $c
 says "a broken third one" "warning [signature]: is no signature"
 rm "$sig"
-run 0 "files to try need none" $c "$t/rules/a.rules"
-run 0 "replay needs none" "$W" replay -q -c "$t/weir.conf" --events "$t/events" tests/demo/demo.pcap
+exits 0 "files to try need none" $c "$t/rules/a.rules"
+exits 0 "replay needs none" "$W" replay -q -c "$t/weir.conf" --events "$t/events" tests/demo/demo.pcap
 
 # The keys.
 conf() { printf 'rules = [ "rules/a.rules" ];\nrules_signers = %s;\n' "$1" >"$t/weir.conf"; }
 conf "[ \"$(key anna)\" ]"
-run 1 "one signer" $c
+exits 1 "one signer" $c
 says "one signer" "1 signers: two must sign"
 conf "[ \"$(key anna)\", \"$(key anna)\" ]"
-run 1 "the same signer twice" $c
+exits 1 "the same signer twice" $c
 says "the same signer twice" "this signer stands here twice"
 conf '[ "MCowBQYDK2VwAyEA", "x" ]'
-run 1 "no keys" $c
+exits 1 "no keys" $c
 check "both are told" [ "$(grep -c 'is no Ed25519 public key' "$t/err")" = 2 ]
 says "no keys" "weir keygen --signer FILE"
 conf "[ \"$(openssl pkey -in "$t/dora.key" -pubout | sed 1d | head -1)\", \"$(key ben)\" ]"
-run 0 "a key of openssl's" $s "$t/dora.key"
-run 0 "and ben's" $s "$t/ben.key"
-run 0 "are two" $c
+exits 0 "a key of openssl's" $s "$t/dora.key"
+exits 0 "and ben's" $s "$t/ben.key"
+exits 0 "are two" $c
 conf '[ "MCowBQYDK2VwAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" ]'
 printf 'sensor = "x";\n' >"$t/weir.conf"
-run 3 "no key file" $s "$t/none.key"
+exits 3 "no key file" $s "$t/none.key"
 says "no key file" "No such file"
-run 3 "a public key" $s "$t/anna.out"
+exits 3 "a public key" $s "$t/anna.out"
 says "a public key" "no Ed25519 private key in PEM"
-run 2 "no key" "$W" rules sign -c "$t/weir.conf"
-run 2 "no rules" $s "$t/anna.key"
+exits 2 "no key" "$W" rules sign -c "$t/weir.conf"
+exits 2 "no rules" $s "$t/anna.key"
 exit $bad
