@@ -399,66 +399,72 @@ static void write_anew_on(struct place *at)
 	}
 }
 
+/* Held against the one anchor; *ret_epoch is the one that it says. */
+static const struct ledger_proof *verify_anchored(const struct place *at,
+						  const struct theft *t,
+						  uint64_t *ret_epoch)
+{
+	static struct ledger_proof proof;
+	struct anchors anchors;
+	const struct verify_cfg cfg = {.dir = at->dir, .anchors = &anchors};
+
+	assert_int_equal(anchors_parse(str_of(t->anchor), &anchors), 0);
+	assert_int_equal(anchors.count, 1);
+	*ret_epoch = anchors.list[0].epoch;
+	assert_int_equal(ledger_verify(&cfg, &proof), 0);
+	assert_int_equal(proof.finding_count, 1);
+	anchors_finish(&anchors);
+	return &proof;
+}
+
 static void who_has_the_present_key_can_write_its_epoch_alone(void **state)
 {
 	struct place *at = *state;
-	static struct ledger_proof p;
-	struct verify_cfg cfg = {.dir = at->dir};
-	struct anchors anchors;
+	const struct ledger_proof *p;
+	uint64_t epoch;
 	char first_key[KEY_FILE_MAX];
 	struct theft t;
 
 	steal(at, &t, first_key);
 	write_anew(at, &t, 30);
 	/* Nothing in the folder tells; verify does not say that anything outside would. */
-	assert_int_equal(ledger_verify(&cfg, &p), 0);
-	assert_int_equal(p.finding_count, 0);
-	assert_int_equal(p.anchors, 0);
-	assert_false(p.key_given);
-	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
-	assert_int_equal(anchors.count, 1);
-	cfg.anchors = &anchors;
-	assert_int_equal(ledger_verify(&cfg, &p), 0);
-	assert_int_equal(p.finding_count, 1);
-	assert_int_equal(p.findings[0].fault, FAULT_RESIGNED);
+	p = verify(at);
+	assert_int_equal(p->finding_count, 0);
+	assert_int_equal(p->anchors, 0);
+	assert_false(p->key_given);
+	p = verify_anchored(at, &t, &epoch);
+	assert_int_equal(p->findings[0].fault, FAULT_RESIGNED);
 	/* From there on it is in doubt, and what the erased keys have signed is proven yet. */
-	assert_int_equal(p.findings[0].seq, t.begins);
-	assert_int_equal(p.sound_seq, t.begins - 1);
-	assert_true(p.sound_epoch < p.last_epoch);
-	anchors_finish(&anchors);
+	assert_int_equal(p->findings[0].seq, t.begins);
+	assert_int_equal(p->sound_seq, t.begins - 1);
+	assert_true(p->sound_epoch < p->last_epoch);
 }
 
 /* A cut at a seal of the thief's own leaves the anchor behind the end. */
 static void a_shorter_epoch_is_cut_by_its_anchor(void **state)
 {
 	struct place *at = *state;
-	static struct ledger_proof p;
-	struct verify_cfg cfg = {.dir = at->dir};
-	struct anchors anchors;
+	const struct ledger_proof *p;
+	uint64_t epoch;
 	char first_key[KEY_FILE_MAX];
 	struct theft t;
 
 	steal(at, &t, first_key);
 	write_anew(at, &t, 3);
 	assert_int_equal(verify(at)->finding_count, 0);
-	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
-	cfg.anchors = &anchors;
-	assert_int_equal(ledger_verify(&cfg, &p), 0);
-	assert_int_equal(p.finding_count, 1);
-	assert_int_equal(p.findings[0].fault, FAULT_CUT);
-	assert_int_equal(p.findings[0].seq, p.last_seq + 1);
+	p = verify_anchored(at, &t, &epoch);
+	assert_int_equal(p->findings[0].fault, FAULT_CUT);
+	assert_int_equal(p->findings[0].seq, p->last_seq + 1);
 	/* What is left of that epoch may be the thief's. */
-	assert_int_equal(p.sound_seq, t.begins - 1);
-	anchors_finish(&anchors);
+	assert_int_equal(p->sound_seq, t.begins - 1);
 }
 
 /* Who had an older key, too, has another key for the anchor's epoch: then all is in doubt. */
 static void an_epoch_of_another_key_proves_nothing_before_it(void **state)
 {
 	struct place *at = *state;
-	static struct ledger_proof p;
-	struct verify_cfg cfg = {.dir = at->dir};
-	struct anchors anchors;
+	const struct ledger_proof *p;
+	uint64_t epoch;
 	char first_key[KEY_FILE_MAX];
 	struct theft t;
 
@@ -468,15 +474,11 @@ static void an_epoch_of_another_key_proves_nothing_before_it(void **state)
 	remove_in(at->dir, "ledger.pub");
 	write_anew(at, &t, 3);
 	write_anew_on(at);
-	assert_int_equal(anchors_parse(str_of(t.anchor), &anchors), 0);
-	cfg.anchors = &anchors;
-	assert_int_equal(ledger_verify(&cfg, &p), 0);
-	assert_true(p.last_epoch > anchors.list[0].epoch);
-	assert_int_equal(p.finding_count, 1);
-	assert_int_equal(p.findings[0].fault, FAULT_RESIGNED);
-	assert_int_equal(p.findings[0].seq, 1);
-	assert_int_equal(p.sound_seq, 0);
-	anchors_finish(&anchors);
+	p = verify_anchored(at, &t, &epoch);
+	assert_true(p->last_epoch > epoch);
+	assert_int_equal(p->findings[0].fault, FAULT_RESIGNED);
+	assert_int_equal(p->findings[0].seq, 1);
+	assert_int_equal(p->sound_seq, 0);
 }
 
 /* The first epoch's key under the number of the last one, and under its own. */
