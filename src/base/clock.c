@@ -8,6 +8,7 @@
 
 #define US_PER_SECOND     INT64_C(1000000)
 #define SECONDS_PER_DAY   INT64_C(86400)
+#define US_PER_DAY        (SECONDS_PER_DAY * US_PER_SECOND)
 #define TIME_TEXT_LAST_US (INT64_C(1) << 57) /* in the year 6537 */
 
 static int64_t real_now(void *arg)
@@ -118,15 +119,24 @@ int64_t civil_to_us(const struct civil *c)
 	return seconds * US_PER_SECOND + c->microsecond;
 }
 
-/* The microseconds of a second as the six digits behind its point. */
-static void put_micros(char *p, unsigned us)
-{
-	p = digits_two(p, us / 10000);
-	p = digits_two(p, us / 100 % 100);
-	(void)digits_two(p, us % 100);
-}
+#define TIME_AT 11 /* in an RFC 3339 text of ours */
 
-#define MICROS_AT 20 /* in an RFC 3339 text of ours */
+/* "hh:mm:ss.ffffff" of a time within a day. */
+static void put_time(char *p, int64_t us)
+{
+	const unsigned seconds = (unsigned)(us / US_PER_SECOND);
+	const unsigned micros = (unsigned)(us % US_PER_SECOND);
+
+	p = digits_two(p, seconds / 3600);
+	*p++ = ':';
+	p = digits_two(p, seconds / 60 % 60);
+	*p++ = ':';
+	p = digits_two(p, seconds % 60);
+	*p++ = '.';
+	p = digits_two(p, micros / 10000);
+	p = digits_two(p, micros / 100 % 100);
+	(void)digits_two(p, micros % 100);
+}
 
 void clock_format_rfc3339(int64_t us, char buf[RFC3339_LEN + 1])
 {
@@ -138,28 +148,24 @@ void clock_format_rfc3339(int64_t us, char buf[RFC3339_LEN + 1])
 	p = digits_two(p, (unsigned)c.month);
 	*p++ = '-';
 	p = digits_two(p, (unsigned)c.day);
-	*p++ = 'T';
-	p = digits_two(p, (unsigned)c.hour);
-	*p++ = ':';
-	p = digits_two(p, (unsigned)c.minute);
-	*p++ = ':';
-	p = digits_two(p, (unsigned)c.second);
-	*p++ = '.';
-	put_micros(p, (unsigned)c.microsecond);
+	*p = 'T';
+	put_time(buf + TIME_AT, ((int64_t)c.hour * 3600 + (int64_t)c.minute * 60 +
+				 c.second) * US_PER_SECOND +
+					c.microsecond);
 	buf[RFC3339_LEN - 1] = 'Z';
 	buf[RFC3339_LEN] = '\0';
 }
 
 void time_text_set(struct time_text *t, int64_t us)
 {
-	if (t->text[0] != '\0' && t->second_us >= 0 && us >= t->second_us &&
-	    us - t->second_us < US_PER_SECOND) {
-		put_micros(t->text + MICROS_AT, (unsigned)(us - t->second_us));
+	if (t->text[0] != '\0' && t->day_us >= 0 && us >= t->day_us &&
+	    us - t->day_us < US_PER_DAY) {
+		put_time(t->text + TIME_AT, us - t->day_us);
 		return;
 	}
 	clock_format_rfc3339(us, t->text);
 	/* A time before 1970, or one that the text clamps, helps no other. */
-	t->second_us = us >= 0 && us < TIME_TEXT_LAST_US ? us - us % US_PER_SECOND : -1;
+	t->day_us = us >= 0 && us < TIME_TEXT_LAST_US ? us - us % US_PER_DAY : -1;
 }
 
 /* Reading: the first thing that does not fit makes `bad`; the rest then reads as 0. */

@@ -45,9 +45,9 @@ bool civil_valid_date(int year, int month, int day);
 /* Write RFC 3339 UTC with microseconds (exactly RFC3339_LEN bytes) and a NUL. */
 void clock_format_rfc3339(int64_t us, char buf[RFC3339_LEN + 1]);
 
-/* The text of a time, kept to write the next one of the same second faster; starts all zero. */
+/* The text of a time, kept to write the next one of the same day faster; starts all zero. */
 struct time_text {
-	int64_t second_us;
+	int64_t day_us;
 	char text[RFC3339_LEN + 1];
 };
 

@@ -21,7 +21,7 @@ struct key {
 	uint16_t site, service;
 	uint32_t rule;
 	uint16_t host_len, principal_len;
-	char host[HOST_MAX], principal[PRINCIPAL_MAX];
+	uint32_t text; /* where host and principal stand, one behind the other */
 
 	uint32_t seen; /* connections of this minute */
 	bool counting; /* this minute or the one before had more than are written */
@@ -37,6 +37,9 @@ struct volume {
 	uint32_t key_count;
 	uint32_t slots[KEY_SLOTS]; /* number of a key + 1; 0 = empty */
 	struct key keys[VOLUME_KEYS];
+	/* Of the keys, in their order, so that only what is used is ever touched. */
+	uint32_t text_len;
+	char text[VOLUME_KEYS * (HOST_MAX + PRINCIPAL_MAX)];
 	uint32_t open_count;
 	uint64_t open
 		[OPEN_SLOTS]; /* flow_id of a connection that was counted; 0 = empty */
@@ -136,6 +139,7 @@ static enum gate deciding_gate(const struct event_digest *d)
 								      : d->would_gate;
 }
 
+/* Its texts are still those of `d`, which fit. */
 static void key_of(const struct event_digest *d, struct key *ret)
 {
 	uint64_t h;
@@ -149,16 +153,10 @@ static void key_of(const struct event_digest *d, struct key *ret)
 			    .site = d->site,
 			    .service = d->service,
 			    .rule = deciding_rule(d)};
-	ret->host_len = (uint16_t)(d->host.len < HOST_MAX ? d->host.len : HOST_MAX);
-	ret->principal_len =
-		(uint16_t)(d->principal.len < PRINCIPAL_MAX ? d->principal.len
-							    : PRINCIPAL_MAX);
-	if (ret->host_len > 0)
-		memcpy(ret->host, d->host.p, ret->host_len);
-	if (ret->principal_len > 0)
-		memcpy(ret->principal, d->principal.p, ret->principal_len);
-	h = hash_bytes(ret->host, ret->host_len, ret->rule);
-	h = hash_bytes(ret->principal, ret->principal_len, h);
+	ret->host_len = (uint16_t)d->host.len;
+	ret->principal_len = (uint16_t)d->principal.len;
+	h = hash_bytes(d->host.p, d->host.len, ret->rule);
+	h = hash_bytes(d->principal.p, d->principal.len, h);
 	ret->hash = hash_u64(h ^ ((uint64_t)ret->gate << 8 | ret->verdict));
 }
 
@@ -169,18 +167,40 @@ static bool same_key(const struct key *a, const struct key *b)
 	       a->verdict == b->verdict && a->would == b->would &&
 	       a->reason == b->reason && a->has_role == b->has_role &&
 	       a->role == b->role && a->site == b->site && a->service == b->service &&
-	       a->host_len == b->host_len && a->principal_len == b->principal_len &&
-	       memcmp(a->host, b->host, a->host_len) == 0 &&
-	       memcmp(a->principal, b->principal, a->principal_len) == 0;
+	       a->host_len == b->host_len && a->principal_len == b->principal_len;
 }
 
-static uint32_t key_slot(const struct volume *v, const struct key *k)
+static struct str host_of(const struct volume *v, const struct key *k)
+{
+	return (struct str){v->text + k->text, k->host_len};
+}
+
+static struct str principal_of(const struct volume *v, const struct key *k)
+{
+	return (struct str){v->text + k->text + k->host_len, k->principal_len};
+}
+
+/* Where the key with these texts is, or an empty slot for it. */
+static uint32_t key_slot(const struct volume *v, const struct key *k, struct str host,
+			 struct str principal)
 {
 	uint32_t at = (uint32_t)k->hash & (KEY_SLOTS - 1);
 
-	while (v->slots[at] != 0 && !same_key(&v->keys[v->slots[at] - 1], k))
-		at = (at + 1) & (KEY_SLOTS - 1);
+	for (; v->slots[at] != 0; at = (at + 1) & (KEY_SLOTS - 1)) {
+		const struct key *there = &v->keys[v->slots[at] - 1];
+
+		if (same_key(there, k) && str_equal(host_of(v, there), host) &&
+		    str_equal(principal_of(v, there), principal))
+			break;
+	}
 	return at;
+}
+
+static void add_text(struct volume *v, struct str s)
+{
+	if (s.len > 0)
+		memmove(v->text + v->text_len, s.p, s.len);
+	v->text_len += (uint32_t)s.len;
 }
 
 /* The key's number, made if there is room; else NO_KEY. */
@@ -193,13 +213,16 @@ static uint32_t key_find(struct volume *v, const struct event_digest *d)
 	if (d->host.len > HOST_MAX || d->principal.len > PRINCIPAL_MAX)
 		return NO_KEY;
 	key_of(d, &k);
-	at = key_slot(v, &k);
+	at = key_slot(v, &k, d->host, d->principal);
 	if (v->slots[at] != 0)
 		return v->slots[at] - 1;
 	if (v->key_count >= VOLUME_KEYS) {
 		v->stats.keys_refused++;
 		return NO_KEY;
 	}
+	k.text = v->text_len;
+	add_text(v, d->host);
+	add_text(v, d->principal);
 	v->keys[v->key_count] = k;
 	v->slots[at] = ++v->key_count;
 	return v->key_count - 1;
@@ -275,8 +298,8 @@ static struct str word_of(const struct word_list *w, uint16_t id)
 	return w == NULL || id >= w->count ? STR_NONE : str_of(w->words[id]);
 }
 
-static void tell(const struct key *k, int64_t now_us, const struct volume_names *names,
-		 volume_put *put, void *arg)
+static void tell(const struct volume *v, const struct key *k, int64_t now_us,
+		 const struct volume_names *names, volume_put *put, void *arg)
 {
 	const struct vocabulary *w = names->vocabulary;
 	struct rule_place place = {.line = 0};
@@ -285,8 +308,8 @@ static void tell(const struct key *k, int64_t now_us, const struct volume_names 
 		place = policy_rule(names->policy, k->rule);
 	const struct rollup_event e = {
 		.time_us = now_us,
-		.principal = {k->principal, k->principal_len},
-		.host = {k->host, k->host_len},
+		.principal = principal_of(v, k),
+		.host = host_of(v, k),
 		.site = word_of(&w->sites, k->site),
 		.service = word_of(&w->services, k->service),
 		.has_role = k->has_role,
@@ -322,26 +345,39 @@ static bool renew(struct key *k)
 	return busy;
 }
 
+/* Keep the key as the one of this number, which is not greater than its own. */
+static void move_down(struct volume *v, const struct key *k, uint32_t number)
+{
+	struct key moved = *k;
+
+	moved.text = v->text_len;
+	add_text(v,
+		 (struct str){v->text + k->text, (size_t)k->host_len + k->principal_len});
+	v->keys[number] = moved;
+}
+
 static void tell_all(struct volume *v, int64_t now_us, const struct volume_names *names,
 		     volume_put *put, void *arg, bool keep)
 {
 	uint32_t kept = 0;
 
+	v->text_len = 0; /* those that are kept move down */
 	for (uint32_t i = 0; i < v->key_count; i++) {
 		struct key *k = &v->keys[i];
 
 		if (k->count > 0 || k->ends > 0)
-			tell(k, now_us, names, put, arg);
+			tell(v, k, now_us, names, put, arg);
 		if (!renew(k) || !keep)
 			continue;
-		if (kept != i)
-			v->keys[kept] = *k;
-		kept++;
+		move_down(v, k, kept++);
 	}
 	v->key_count = kept;
 	memset(v->slots, 0, sizeof(v->slots));
-	for (uint32_t i = 0; i < kept; i++)
-		v->slots[key_slot(v, &v->keys[i])] = i + 1;
+	for (uint32_t i = 0; i < kept; i++) {
+		const struct key *k = &v->keys[i];
+
+		v->slots[key_slot(v, k, host_of(v, k), principal_of(v, k))] = i + 1;
+	}
 }
 
 void volume_tick(struct volume *v, int64_t now_us, const struct volume_names *names,

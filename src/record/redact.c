@@ -182,6 +182,8 @@ struct str redact_method(struct str method)
 		"VERSION-CONTROL",
 	};
 
+	if (method.len == 0)
+		return STR_NONE;
 	for (size_t i = 0; i < sizeof(registered) / sizeof(registered[0]); i++) {
 		const size_t len = strlen(registered[i]);
 
@@ -190,5 +192,5 @@ struct str redact_method(struct str method)
 		    memcmp(method.p, registered[i], method.len) == 0)
 			return method;
 	}
-	return method.len > 0 ? STR("other") : STR_NONE;
+	return STR("other");
 }

@@ -218,8 +218,13 @@ static void test_kept_text_is_the_text(void **state)
 		INT64_C(1) << 57,
 		(INT64_C(1) << 57) - 1,
 		INT64_C(1) << 57,
+		INT64_C(1700000000000000),
+		INT64_C(1700006399999999), /* the last of that day */
+		INT64_C(1699920000000000), /* the first of that day */
+		INT64_C(1700006400000000),
+		INT64_C(1700006399999999),
 	};
-	struct time_text t = {.second_us = 0};
+	struct time_text t = {.day_us = 0};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(times); i++) {

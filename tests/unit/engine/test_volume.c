@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/volume.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,66 @@ static void test_keys_are_apart(void **state)
 	assert_int_equal(s.single_starts, 100);
 	finish(&s, 1);
 	assert_int_equal(s.rollups, 0);
+}
+
+#define NAMES 40u
+
+/* A name by whose length and principal a number is known. */
+static struct event_digest denied_named(uint64_t id, int64_t time_us, unsigned number)
+{
+	static char name[300], who[16];
+	struct event_digest d;
+
+	(void)snprintf(name, sizeof(name), "%0*u.example", (int)(2 + number * 37 % 200),
+		       number);
+	(void)snprintf(who, sizeof(who), "10.0.0.%u", number);
+	d = denied(id, time_us, name);
+	d.principal = str_of(who);
+	return d;
+}
+
+/* Its connections were written or counted: `number` beyond the first twenty of the minute. */
+static void put_named(void *arg, const struct rollup_event *e)
+{
+	unsigned *told = arg;
+	const unsigned number = (unsigned)strtoul(e->host.p, NULL, 10);
+	struct event_digest want;
+
+	assert_in_range(number, 1, NAMES);
+	want = denied_named(1, 0, number);
+	assert_true(str_equal(e->host, want.host));
+	assert_true(str_equal(e->principal, want.principal));
+	assert_int_equal(e->count, number);
+	told[number]++;
+}
+
+/* Some keys go at the end of each minute, the texts of the others move. */
+static void test_names_stay_with_their_keys(void **state)
+{
+	const struct volume_names names = names_of(NULL);
+	struct volume *v = volume_create(false);
+	unsigned told[NAMES + 1] = {0}, want[NAMES + 1] = {0};
+	uint64_t id = 0;
+
+	(void)state;
+	assert_non_null(v);
+	for (unsigned minute = 0; minute < 12; minute++) {
+		volume_tick(v, minute * MINUTE, &names, put_named, told);
+		for (unsigned n = 1; n <= NAMES; n++) {
+			if ((n * 7 + minute * 3) % 4 == 0)
+				continue;
+			want[n]++;
+			for (unsigned i = 0; i < VOLUME_SINGLE + n; i++) {
+				const struct event_digest d =
+					denied_named(++id, minute * MINUTE + i, n);
+
+				assert_int_equal(volume_take(v, &d), i >= VOLUME_SINGLE);
+			}
+		}
+	}
+	volume_finish(v, 12 * MINUTE, &names, put_named, told);
+	assert_memory_equal(told, want, sizeof(told));
+	volume_destroy(v);
 }
 
 static void test_ends_follow_their_beginnings(void **state)
@@ -372,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_twenty_of_a_minute_are_written),
 		cmocka_unit_test(test_keys_are_apart),
+		cmocka_unit_test(test_names_stay_with_their_keys),
 		cmocka_unit_test(test_ends_follow_their_beginnings),
 		cmocka_unit_test(test_only_denials_unless_asked),
 		cmocka_unit_test(test_would_be_denials),
