@@ -133,7 +133,9 @@ static enum fit odd_record(const struct stream *s)
 
 	cur_skip(&c, 3);
 	len = cur_be16(&c);
-	if (cur_ok(&c) && (len == 0 || len > RECORD_MAX))
+	if (!cur_ok(&c))
+		return s->final ? FIT_NO : FIT_MAYBE;
+	if (len == 0 || len > RECORD_MAX)
 		return FIT_NO;
 	if (c.left > 0 && cur_u8(&c) != HANDSHAKE_CLIENT_HELLO)
 		return FIT_NO;

@@ -237,6 +237,10 @@ static size_t make_hellos(struct talk *t)
 	begin(t, "hello of 9 KB", 443);
 	put_hello_for(&t->client, "good.example", 9000, 16384);
 	end_turn(t++, "answer");
+	begin(t, "record of an odd version", 443);
+	put_hello_for(&t->client, "good.example", 100, 16384);
+	memcpy(t->client.b + 1, "\1\1", 2); /* servers ignore it: RFC 8446 5.1 */
+	end_turn(t++, "answer");
 	begin(t, "hello and early data", 443);
 	put_hello_for(&t->client, "good.example", 100, 16384);
 	put_record(&t->client, 23, first->client.b, 300);

@@ -166,6 +166,19 @@ static void accepts_any_minor_record_version_and_early_data_behind(void **state)
 	}
 }
 
+/* The version tells TLS from others here, servers ignore it: RFC 8446 5.1. */
+static void a_record_of_an_odd_version_is_awaited(void **state)
+{
+	struct facts f;
+
+	load("curl_tls13", &stream);
+	memcpy(stream.b + 1, "\x01\x01", 2);
+	f = ask(*state, &stream, false, IDENTIFY_DONE);
+	assert_name(&f, "make.powerapps.com", UNDECIDABLE_NONE);
+	while (--stream.len > 0)
+		(void)ask(*state, &stream, false, IDENTIFY_MORE);
+}
+
 static void what_servers_refuse_is_malformed(void **state)
 {
 	static const struct {
@@ -592,6 +605,7 @@ int main(void)
 		TEST(an_end_before_the_hello_is_whole_is_incomplete),
 		TEST(puts_a_hello_together_out_of_records_of_any_size),
 		TEST(accepts_any_minor_record_version_and_early_data_behind),
+		TEST(a_record_of_an_odd_version_is_awaited),
 		TEST(what_servers_refuse_is_malformed),
 		TEST(bytes_behind_the_hello_in_its_record_are_malformed),
 		TEST(a_broken_structure_is_malformed),
