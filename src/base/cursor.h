@@ -5,8 +5,8 @@
 /*
  * cursor - the only way to read bytes that came from the wire or from a binary file.
  *
- * Error model: sticky.  The first read past the end sets `bad`; every later read returns 0
- *              and moves nothing, so a decoder reads a whole header and tests cur_ok() once.
+ * Error model: sticky.  The first read past the end sets `bad` and leaves nothing; every later
+ *              read returns 0, so a decoder reads a whole header and tests cur_ok() once.
  * Memory:      borrows the bytes; never copies, never allocates.
  * Threads:     a value type on the stack; nothing shared.
  */
@@ -17,7 +17,7 @@
 
 struct cursor {
 	const uint8_t *p; /* next unread byte; borrowed */
-	size_t left;      /* bytes from p to the end */
+	size_t left;      /* bytes from p to the end; 0 when bad */
 	bool bad;         /* some read went past the end */
 };
 
@@ -36,8 +36,9 @@ static inline const uint8_t *cur_take(struct cursor *c, size_t n)
 {
 	const uint8_t *at = c->p;
 
-	if (c->bad || n > c->left) {
+	if (n > c->left || c->bad) {
 		c->bad = true;
+		c->left = 0;
 		return NULL;
 	}
 	c->p += n;

@@ -87,6 +87,7 @@ static void test_short_input_reads_zero_and_stays_bad(void **state)
 			assert_int_equal(cur_u8(&c),
 					 0); /* sticky: also where 1 byte is left */
 			assert_false(cur_ok(&c));
+			assert_int_equal(c.left, 0); /* no loop goes on */
 		}
 	}
 }
