@@ -59,6 +59,17 @@ static const struct known_key keys_of_firewall[] = {
 
 /* ---- tenant isolation -------------------------------------------------------------------- */
 
+/* Our own tenant, or one that is on the list already: nothing prevents either in the portal. */
+static bool is_known_tenant(const struct tenant_isolation *i, const char *guid)
+{
+	if (strcmp(i->tenant, guid) == 0)
+		return true;
+	for (size_t k = 0; k < i->partner_count; k++)
+		if (strcmp(i->partners[k], guid) == 0)
+			return true;
+	return false;
+}
+
 static void read_partner(struct reading *g, const struct node *n,
 			 struct tenant_isolation *i)
 {
@@ -87,7 +98,8 @@ static void read_partner(struct reading *g, const struct node *n,
 		return;
 	}
 	if (guid_in(id, i->partners[i->partner_count])) {
-		i->partner_count++;
+		if (!is_known_tenant(i, i->partners[i->partner_count]))
+			i->partner_count++;
 		return;
 	}
 	reading_refuse(g, n->at, "an allowed tenant without a GUID");
