@@ -518,9 +518,14 @@ static int with_files(struct drift *r, const struct file_set *set)
 				"weir drift: more generated files than %d, or larger "
 				"ones than any export gives\n",
 				LOADED_MAX);
-		code = rc == -E2BIG ? EXIT_FINDINGS
-		       : rc != 0    ? no_memory()
-				    : compare_files(r, &all);
+		/* What was not read would count as not imported. */
+		if (rc == 0 && r->g == NULL && r->loaded_count == 0) {
+			(void)fprintf(stderr, "nothing was compared\n");
+			rc = -ENOENT;
+		}
+		code = rc == -E2BIG || rc == -ENOENT ? EXIT_FINDINGS
+		       : rc != 0                     ? no_memory()
+						     : compare_files(r, &all);
 	}
 	inputs_finish(&all);
 	for (size_t i = 0; i < r->loaded_count; i++)

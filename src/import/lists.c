@@ -5,20 +5,37 @@
 #include "import/reading.h"
 #include "match/glob.h"
 
+#define ORDER_MAX 1000000
+
 static bool read_order(struct reading *g, const struct node *o, uint32_t *ret)
 {
 	const struct node *n = tree_get(o, "order");
+	bool plain =
+		n != NULL && (n->kind == JSON_READ_NUMBER || n->kind == JSON_READ_STRING);
 	uint64_t v;
 
-	if (n != NULL && (n->kind == JSON_READ_NUMBER || n->kind == JSON_READ_STRING) &&
-	    parse_u64(n->text, 1000000, &v)) {
+	if (plain && parse_u64(n->text, ORDER_MAX, &v)) {
 		*ret = (uint32_t)v;
 		return true;
 	}
-	reading_refuse(g, n == NULL ? o->at : n->at,
-		       "\"order\" must be a whole number up to 1000000");
+	if (plain)
+		reading_refuse(g, n->at, "order %.*s is no whole number from 0 to %d",
+			       (int)(n->text.len < 40 ? n->text.len : 40), n->text.p,
+			       ORDER_MAX);
+	else
+		reading_refuse(g, n == NULL ? o->at : n->at,
+			       "this rule has no order, which is a whole number");
 	diag_remedy(g->d, "1 for the first rule, 2 for the second, ...");
 	return false;
+}
+
+static size_t count_stars(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += s.p[i] == '*';
+	return n;
 }
 
 static bool read_pattern(struct reading *g, const struct node *o, const char *const *keys,
@@ -36,12 +53,20 @@ static bool read_pattern(struct reading *g, const struct node *o, const char *co
 	}
 	r->pattern = str_trim(n->text);
 	r->at = n->at;
-	if (r->pattern.len > GLOB_MAX || !glob_valid(r->pattern)) {
-		reading_refuse(g, n->at,
-			       "this pattern has %zu bytes; more than %d, or "
-			       "more than %d stars, are not imported",
-			       r->pattern.len, GLOB_MAX, GLOB_STARS_MAX);
+	if (r->pattern.len > GLOB_MAX) {
+		reading_refuse(
+			g, n->at,
+			"this pattern has %zu bytes; more than %d are not imported",
+			r->pattern.len, GLOB_MAX);
 		diag_remedy(g->d, "a shorter pattern, in the tenant");
+		return false;
+	}
+	if (!glob_valid(r->pattern)) {
+		reading_refuse(
+			g, n->at,
+			"this pattern has %zu stars; more than %d are not imported",
+			count_stars(r->pattern), GLOB_STARS_MAX);
+		diag_remedy(g->d, "a pattern with fewer stars, in the tenant");
 		return false;
 	}
 	for (size_t i = 0; i < r->pattern.len; i++)

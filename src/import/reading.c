@@ -231,11 +231,14 @@ static bool sort_rules(struct reading *g, struct tenant_rules *r)
 				  list[i - 1]->at.line);
 			diag_remedy(g->d, "orders 1, 2, 3, ..., each once");
 			fine = false;
-		} else if (list[i]->order != (i == 0 ? 1 : list[i - 1]->order + 1)) {
+		} else if (i == 0 && list[i]->order != 1) {
+			diag_add(g->d, DIAG_WARNING, list[i]->at, "order-gap",
+				 "the first order is %u, not 1: is a rule missing?",
+				 (unsigned)list[i]->order);
+		} else if (i > 0 && list[i]->order != list[i - 1]->order + 1) {
 			diag_add(g->d, DIAG_WARNING, list[i]->at, "order-gap",
 				 "order %u follows %u: is a rule missing?",
-				 (unsigned)list[i]->order,
-				 i == 0 ? 0 : (unsigned)list[i - 1]->order);
+				 (unsigned)list[i]->order, (unsigned)list[i - 1]->order);
 		}
 	}
 	r->first = n == 0 ? NULL : list[0];

@@ -59,6 +59,17 @@ static const struct known_key keys_of_firewall[] = {
 
 /* ---- tenant isolation -------------------------------------------------------------------- */
 
+/* Our own tenant, or one that is on the list already: nothing prevents either in the portal. */
+static bool is_known_tenant(const struct tenant_isolation *i, const char *guid)
+{
+	if (strcmp(i->tenant, guid) == 0)
+		return true;
+	for (size_t k = 0; k < i->partner_count; k++)
+		if (strcmp(i->partners[k], guid) == 0)
+			return true;
+	return false;
+}
+
 static void read_partner(struct reading *g, const struct node *n,
 			 struct tenant_isolation *i)
 {
@@ -87,7 +98,8 @@ static void read_partner(struct reading *g, const struct node *n,
 		return;
 	}
 	if (guid_in(id, i->partners[i->partner_count])) {
-		i->partner_count++;
+		if (!is_known_tenant(i, i->partners[i->partner_count]))
+			i->partner_count++;
 		return;
 	}
 	reading_refuse(g, n->at, "an allowed tenant without a GUID");
@@ -168,12 +180,6 @@ static void add_range(struct reading *g, const struct node *n, struct str s,
 		diag_add(g->d, DIAG_WARNING, n->at, "host-bits",
 			 "%.*s has bits set past its length: read as %s",
 			 (int)(s.len < 60 ? s.len : 60), s.p, buf);
-	if (f->range_count == TENANT_RANGES_MAX) {
-		reading_refuse(g, n->at, "more than %d ranges", TENANT_RANGES_MAX);
-		diag_remedy(g->d, "at most %d ranges, Microsoft's own limit",
-			    TENANT_RANGES_MAX);
-		return;
-	}
 	copy = reading_take(g, len + 1);
 	if (copy == NULL)
 		return;
@@ -181,32 +187,49 @@ static void add_range(struct reading *g, const struct node *n, struct str s,
 	f->ranges[f->range_count++] = (struct str){copy, len};
 }
 
+/* The next range of a list with commas; false = none is left. */
+static bool next_range(struct str *left, struct str *ret)
+{
+	while (left->len > 0) {
+		const char *comma = memchr(left->p, ',', left->len);
+		size_t len = comma == NULL ? left->len : (size_t)(comma - left->p);
+
+		*ret = str_trim((struct str){left->p, len});
+		len += comma != NULL;
+		left->p += len;
+		left->len -= len;
+		if (ret->len > 0)
+			return true;
+	}
+	return false;
+}
+
 static void read_ranges(struct reading *g, const struct node *n, struct ip_firewall *f)
 {
-	size_t errors = diag_count(g->d, DIAG_ERROR);
-	struct str left;
+	size_t errors = diag_count(g->d, DIAG_ERROR), count = 0;
+	struct str left, one;
 
 	if (n == NULL)
 		return;
-	if (n->kind != JSON_READ_STRING || n->text.len > TENANT_RANGE_TEXT_MAX) {
+	left = n->text;
+	while (next_range(&left, &one))
+		count++;
+	if (n->text.len > TENANT_RANGE_TEXT_MAX) {
 		reading_refuse(g, n->at,
-			       "the ranges must be a string of at most %d bytes",
-			       TENANT_RANGE_TEXT_MAX);
-		diag_remedy(g->d, "\"198.51.100.0/24,203.0.113.0/24\"");
+			       "the ranges have %zu bytes; at most %d are taken",
+			       n->text.len, TENANT_RANGE_TEXT_MAX);
+		diag_remedy(g->d, "fewer or wider ranges: it is Microsoft's own limit");
+		return;
+	}
+	if (count > TENANT_RANGES_MAX) {
+		reading_refuse(g, n->at, "there are %zu ranges; at most %d are taken",
+			       count, TENANT_RANGES_MAX);
+		diag_remedy(g->d, "fewer or wider ranges: it is Microsoft's own limit");
 		return;
 	}
 	left = n->text;
-	while (left.len > 0 && diag_count(g->d, DIAG_ERROR) < errors + 8) {
-		const char *comma = memchr(left.p, ',', left.len);
-		size_t len = comma == NULL ? left.len : (size_t)(comma - left.p);
-		struct str one = str_trim((struct str){left.p, len});
-
-		if (one.len > 0)
-			add_range(g, n, one, f);
-		len += comma != NULL;
-		left.p += len;
-		left.len -= len;
-	}
+	while (diag_count(g->d, DIAG_ERROR) < errors + 8 && next_range(&left, &one))
+		add_range(g, n, one, f);
 }
 
 void read_ip_firewall(struct reading *g, const struct node *o)

@@ -333,6 +333,14 @@ static bool check_json(struct reading *g)
 	} else if (i == s.len) {
 		reading_refuse(g, at, "the file is empty");
 		diag_remedy(g->d, "the export; was it written at all?");
+	} else if (s.len >= 2 && memcmp(s.p, "\xfe\xff", 2) == 0) {
+		reading_refuse(g, at, "this is UTF-16 with the high byte first");
+		diag_remedy(g->d, "the file in UTF-8, or as PowerShell's > writes it");
+	} else if (s.len >= i + 4 && memcmp(s.p + i, "null", 4) == 0) {
+		reading_refuse(g, at,
+			       "this is null: what was asked for is not in the tenant");
+		diag_remedy(g->d, "the export with the right names, or the others "
+				  "without this file");
 	} else {
 		reading_refuse(g, at, "this is no JSON: it begins with neither { nor [");
 		diag_remedy(g->d, "| ConvertTo-Json -Depth 20 > FILE, in PowerShell");

@@ -5,7 +5,8 @@
  *
  * A list here is a deny for all, and the allow lines above it about the same environments.
  * When one of these is about other things than translated addresses, who passes cannot be
- * told, and nothing is said.
+ * told, and nothing is said.  A deny of the tenant's without such a line, of a firewall that
+ * is on and has no ranges, is one, too; of one's own, it is meant.
  */
 #include <string.h>
 
@@ -81,6 +82,7 @@ struct guarded {
 	const struct rule
 		*line; /* the first of them; NULL = none, or it cannot be told */
 	bool in_force;
+	bool nobody; /* no line lets anybody pass */
 };
 
 static void find_lines(struct guarded *g)
@@ -89,9 +91,11 @@ static void find_lines(struct guarded *g)
 
 	if (g->deny->action != ACTION_DENY || asks_from(g->deny, &egress))
 		return;
+	g->nobody = true;
 	for (const struct rule *r = g->first; r != g->deny; r = r->next) {
 		if (r->action != ACTION_ALLOW || !concerns(r, g->deny))
 			continue;
+		g->nobody = false;
 		if (!asks_from(r, &egress) || !egress) {
 			g->line = NULL;
 			return;
@@ -174,19 +178,30 @@ static void report(struct diag *d, const struct guarded *g, const struct missing
 	note_origin(d, g->line);
 }
 
+static void report_nobody(struct diag *d, const struct guarded *g)
+{
+	diag_add(d, g->in_force ? DIAG_ERROR : DIAG_WARNING, g->deny->at, "locked-out",
+		 "no line above lets anybody pass: the tenant's list has no range");
+	diag_note(d, "%s, it denies what it guards to everybody inside",
+		  g->in_force ? "in force" : "once in force");
+	diag_remedy(d, "ranges in the tenant's list, those of our egress among them%s",
+		    g->in_force ? ", or the gate report-only" : "");
+	note_origin(d, g->deny);
+}
+
 void check_egress(const struct ast *a, struct diag *d)
 {
 	const struct vocabulary *v = a->vocabulary;
 	const struct rule *first = a->gates[GATE_IP_FIREWALL].rules;
 
-	if (v->site_egress == NULL)
-		return;
 	for (const struct rule *deny = first; deny != NULL; deny = deny->next) {
 		struct guarded g = {.first = first, .deny = deny};
 		struct missing m = {.len = 0};
 
 		find_lines(&g);
-		if (g.line == NULL)
+		if (g.nobody && g.deny->from != NULL)
+			report_nobody(d, &g);
+		if (g.line == NULL || v->site_egress == NULL)
 			continue;
 		for (size_t i = 0; i < v->sites.count; i++)
 			look_at_site(&g, v, i, &m);

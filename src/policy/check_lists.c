@@ -84,10 +84,17 @@ static void warn_host_prefix(struct diag *d, const struct rule *r, struct str ho
 	bool is_url = host.p != r->pattern.p;
 	struct str after = {end, (size_t)(r->pattern.p + r->pattern.len - end)};
 	struct str name = {host.p, (size_t)(star - host.p)};
-	const char *rest = is_address_prefix(name) ? ".*" : "";
+	const bool address = is_address_prefix(name);
+	const char *rest = address ? ".*" : "";
 
-	diag_add(d, DIAG_WARNING, star_at(r, star), "host-prefix",
-		 "also matches %.*s.evil.example", SHOWN(before));
+	if (address)
+		diag_add(d, DIAG_WARNING, star_at(r, star), "host-prefix",
+			 "also matches %.*s4.1: it begins a text, and is no range of "
+			 "addresses",
+			 SHOWN(before));
+	else
+		diag_add(d, DIAG_WARNING, star_at(r, star), "host-prefix",
+			 "also matches %.*s.evil.example", SHOWN(before));
 	if (after.len > 0)
 		diag_remedy(d, "\"%.*s%s%.*s\"", SHOWN(before), rest, SHOWN(after));
 	else
@@ -539,8 +546,38 @@ static void check_form(const struct endpoint_list *l, const struct rule *r,
 	}
 }
 
+/* ---- what every machine needs ------------------------------------------------------------ */
+
+static bool has_infrastructure(const struct ast *a)
+{
+	for (const struct table *t = a->tables; t != NULL; t = t->next)
+		if (str_equal(t->name, STR("infrastructure")) && t->count > 0)
+			return true;
+	return false;
+}
+
+/* Whatever a machine does over HTTP is asked about, its updates as well. */
+static void check_needs(const struct ast *a, struct diag *d)
+{
+	const struct endpoint_list *l = a->lists;
+
+	while (l != NULL &&
+	       ((l->family != FAMILY_HTTP && l->family != FAMILY_CUSTOM) ||
+		l->report_only || l->last == NULL || l->last->action != ACTION_DENY))
+		l = l->next;
+	if (l == NULL || has_infrastructure(a))
+		return;
+	diag_add(d, DIAG_WARNING, l->last->at, "no-infrastructure",
+		 "denies these machines their updates, certificate checks and endpoint "
+		 "protection, too: there is no table <infrastructure>");
+	diag_note(d, "login, relay and the platform itself are never denied here");
+	diag_remedy(d, "include \"infrastructure.rules\" of the shipped files above, or "
+		       "table <infrastructure> { HOSTS }");
+}
+
 void check_lists(const struct ast *a, struct diag *d)
 {
+	check_needs(a, d);
 	for (const struct endpoint_list *l = a->lists; l != NULL; l = l->next) {
 		for (const struct rule *r = l->rules; r != NULL; r = r->next) {
 			check_pattern(l, r, d);

@@ -843,6 +843,29 @@ static const struct rule *rule_of(const struct policy *p, const struct gate_answ
 								 : p->program.rules[rule];
 }
 
+const struct endpoints *endpoint_list_of(const struct policy *p,
+					 const struct gate_answer *a)
+{
+	const struct rule *r = rule_of(p, a);
+
+	if (!has_answer(a) || r == NULL || r->kind != RULE_KIND_ENDPOINT)
+		return NULL;
+	for (const struct endpoint_list *l = p->ast.lists; l != NULL; l = l->next)
+		for (const struct rule *one = l->rules; one != NULL; one = one->next)
+			if (one == r)
+				return &p->program.lists[l->place];
+	return NULL;
+}
+
+enum tri endpoint_line_fits(const struct question *q, const struct endpoints *l,
+			    uint32_t line)
+{
+	struct endpoint e;
+
+	spell_all(q, l->family, &e);
+	return match(&e, l, line);
+}
+
 /* The spelling that fits the line best; of two that fit alike, one that says what is hidden. */
 static const struct spelling *spelling_for(struct endpoint *e, const struct rule *r)
 {

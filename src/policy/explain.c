@@ -353,6 +353,55 @@ static void put_misses(const struct explainer *x, enum gate g, uint32_t until)
 			      more);
 }
 
+size_t explain_endpoint(const struct explainer *x, enum gate g, const struct decision *d,
+			char buf[POLICY_ENDPOINT_MAX])
+{
+	const bool told = endpoint_list_of(x->p, &d->gates[GATE_ENDPOINTS]) != NULL;
+
+	if (g != (told ? GATE_ENDPOINTS : GATE_CONNECTORS) ||
+	    endpoint_list_of(x->p, &d->gates[g]) == NULL)
+		return 0;
+	return policy_endpoint(x->p, x->q->s, d, buf);
+}
+
+/* The lines of the list that answered, up to the one that fits for certain. */
+static void put_list(const struct explainer *x, const struct endpoints *l)
+{
+	size_t shown = 0;
+	enum tri fits = TRI_NO;
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		fits = endpoint_line_fits(x->q, l, i);
+		if (fits == TRI_YES || shown == EXPLAIN_MISSES)
+			break;
+		(void)fputs("                                 ", x->out);
+		put_place(x, l->list[i].rule, 0);
+		(void)fputs(fits == TRI_NO ? " does not match: " : " may match: ",
+			    x->out);
+		explain_line(x->out, policy_rule(x->p, l->list[i].rule).text);
+		(void)fputc('\n', x->out);
+		shown++;
+	}
+	if (fits != TRI_YES && shown == EXPLAIN_MISSES)
+		(void)fputs("                                 and more lines\n", x->out);
+}
+
+static void put_asked(const struct explainer *x, enum gate g, const struct decision *d)
+{
+	const struct endpoints *l = endpoint_list_of(x->p, &d->gates[g]);
+	char endpoint[POLICY_ENDPOINT_MAX];
+	size_t len = explain_endpoint(x, g, d, endpoint);
+
+	if (len > 0) {
+		(void)fputs("                                 the endpoint is \"",
+			    x->out);
+		explain_wire(x->out, (struct str){endpoint, len});
+		(void)fputs("\"\n", x->out);
+	}
+	if (l != NULL)
+		put_list(x, l);
+}
+
 static void put_note(const struct explainer *x, const struct gate_answer *a)
 {
 	struct rule_place at = policy_rule(x->p, a->rule);
@@ -389,6 +438,7 @@ static void put_gate(const struct explainer *x, enum gate g, const struct decisi
 	put_place(x, a->rule,
 		  a->rule != RULE_NONE || a->answer == ANSWER_UNDECIDABLE ? 28 : 0);
 	put_note(x, a);
+	put_asked(x, g, d);
 	if (explain_has_misses(g, a))
 		put_misses(x, g, a->rule);
 }

@@ -26,6 +26,13 @@ void explain_line(FILE *out, struct str s);
 /* Why a line does not match: what the connection has instead. */
 void explain_miss(const struct explainer *x, const struct line *l);
 
+/*
+ * What the list that answered at gate `g` was asked about, as policy_endpoint() tells it: of
+ * gate connectors only when no list of gate endpoints answered.  Returns its length; 0 = no list.
+ */
+size_t explain_endpoint(const struct explainer *x, enum gate g, const struct decision *d,
+			char buf[POLICY_ENDPOINT_MAX]);
+
 /* Are there lines of the gate that were asked in vain and can be told? */
 bool explain_has_misses(enum gate g, const struct gate_answer *a);
 

@@ -75,6 +75,32 @@ static void put_misses(struct explainer *x, struct json *j, enum gate g, uint32_
 		json_u64(j, "misses_untold", more);
 }
 
+/* Lines of the list above the one that answered: those that do not fit. */
+static void put_list(struct explainer *x, struct json *j, const struct endpoints *l)
+{
+	size_t shown = 0;
+	enum tri fits;
+	struct text t;
+
+	json_array_begin(j, "misses");
+	for (uint32_t i = 0; i < l->count && shown < EXPLAIN_MISSES; i++) {
+		const struct rule_place at = policy_rule(x->p, l->list[i].rule);
+
+		fits = endpoint_line_fits(x->q, l, i);
+		if (fits == TRI_YES)
+			break;
+		if (fits != TRI_NO || !text_begin(x, &t))
+			continue;
+		shown++;
+		explain_line(x->out, at.text);
+		json_object_begin(j, NULL);
+		put_rule(j, "rule", &at);
+		text_end(x, &t, j, "because");
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
 static void put_origin(const struct explainer *x, struct json *j, uint32_t rule)
 {
 	struct rule_origin o;
@@ -93,6 +119,9 @@ static void put_gate(struct explainer *x, struct json *j, enum gate g,
 	const struct gate_answer *a = &d->gates[g];
 	const struct rule_place at = policy_rule(x->p, a->rule);
 	const struct rule_place report = policy_rule(x->p, a->report_rule);
+	const struct endpoints *l = endpoint_list_of(x->p, a);
+	char endpoint[POLICY_ENDPOINT_MAX];
+	size_t len;
 
 	json_object_begin(j, NULL);
 	json_cstring(j, "gate", gate_name(g));
@@ -110,7 +139,12 @@ static void put_gate(struct explainer *x, struct json *j, enum gate g,
 		put_rule(j, "report_rule", &report);
 		put_line(x, j, "report_line", report.text);
 	}
-	if (explain_has_misses(g, a))
+	len = explain_endpoint(x, g, d, endpoint);
+	if (len > 0)
+		json_string(j, "endpoint", (struct str){endpoint, len});
+	if (l != NULL)
+		put_list(x, j, l);
+	else if (explain_has_misses(g, a))
 		put_misses(x, j, g, a->rule);
 	json_object_end(j);
 }

@@ -84,6 +84,55 @@ static bool read_orgs(struct parser *ps, struct environment *e)
 	return true;
 }
 
+/*
+ * A file of `weir import` names what the tenant has, and a person may have named it above:
+ * then the two lines are one.  What a person's line says of `name` or its GUID elsewhere is
+ * an error.
+ */
+static bool defined_twice(struct parser *ps, const struct token *name,
+			  const struct token *guid, struct str first,
+			  const struct span *first_at, const char *what)
+{
+	const bool by_name = str_equal(first, name->text);
+
+	complain(ps, by_name ? name : guid, "this %s is defined twice", what);
+	diag_note(ps->d, "first at %s:%u", first_at->file, first_at->line);
+	diag_remedy(ps->d, by_name ? "another name, or one line for it"
+				   : "one line for it; of a file that weir import wrote, "
+				     "import it below that line");
+	return false;
+}
+
+static bool same_ownership(struct parser *ps, const struct token *name,
+			   enum ownership here, enum ownership first,
+			   const struct span *first_at)
+{
+	if (here == first)
+		return true;
+	complain(ps, name, "%.*s is %s here, and not so at %s:%u", SHOWN(name->text),
+		 here == OWNERSHIP_OWN ? "own" : "partner", first_at->file,
+		 first_at->line);
+	diag_remedy(ps->d, "%s there, or no line there",
+		    here == OWNERSHIP_OWN ? "own" : "partner");
+	return false;
+}
+
+/* The items of `more` that `list` lacks, behind it. */
+static void join(struct item **list, struct item *more)
+{
+	while (more != NULL) {
+		struct item *one = more, **end = list;
+
+		more = more->next;
+		while (*end != NULL && !str_equal((*end)->text, one->text))
+			end = &(*end)->next;
+		if (*end == NULL) {
+			one->next = NULL;
+			*end = one;
+		}
+	}
+}
+
 static const char *const tenant_words[] = {"own", "partner", "host"};
 static const char *const environment_words[] = {"own", "partner", "tenant", "host",
 						"org"};
@@ -100,10 +149,23 @@ static bool stray(struct parser *ps, const struct token *t, const char *const *w
 	return false;
 }
 
+static struct tenant *find_tenant(struct parser *ps, struct str name, const char *guid)
+{
+	struct tenant *named = NULL;
+
+	for (struct tenant *t = ps->ast->tenants; t != NULL; t = t->next) {
+		if (strcmp(t->guid, guid) == 0)
+			return t;
+		if (str_equal(t->name, name))
+			named = t;
+	}
+	return named;
+}
+
 bool parse_tenant(struct parser *ps)
 {
 	const struct token *name, *guid;
-	struct tenant *t;
+	struct tenant *t, *first;
 
 	(void)next(ps);
 	name = parser_text(ps, "the name of a tenant");
@@ -113,13 +175,9 @@ bool parse_tenant(struct parser *ps)
 	guid = parser_text(ps, "the tenant's GUID");
 	if (t == NULL || guid == NULL || !parser_guid(ps, guid, t->guid))
 		return false;
-	for (const struct tenant *o = ps->ast->tenants; o != NULL; o = o->next)
-		if (str_equal(o->name, name->text) || strcmp(o->guid, t->guid) == 0) {
-			complain(ps, str_equal(o->name, name->text) ? name : guid,
-				 "this tenant is defined twice");
-			diag_note(ps->d, "first at %s:%u", o->at.file, o->at.line);
-			return false;
-		}
+	first = find_tenant(ps, name->text, t->guid);
+	if (first != NULL && (ps->from == NULL || strcmp(first->guid, t->guid) != 0))
+		return defined_twice(ps, name, guid, first->name, &first->at, "tenant");
 	while (peek(ps)->type != TOKEN_END) {
 		const struct token *w = peek(ps);
 
@@ -132,6 +190,11 @@ bool parse_tenant(struct parser *ps)
 	}
 	if (!need_ownership(ps, name, t->ownership, "tenant"))
 		return false;
+	if (first != NULL) {
+		join(&first->hosts, t->hosts);
+		return same_ownership(ps, name, t->ownership, first->ownership,
+				      &first->at);
+	}
 	if (ps->ast->tenant_count == POLICY_NAMES_MAX) {
 		complain(ps, name, "more than %d tenants", POLICY_NAMES_MAX);
 		diag_remedy(ps->d, "own and partner tenants only; others are foreign");
@@ -188,10 +251,24 @@ static bool read_environment_words(struct parser *ps, struct environment *e)
 	return true;
 }
 
+static struct environment *find_environment(struct parser *ps, struct str name,
+					    const char *guid)
+{
+	struct environment *named = NULL;
+
+	for (struct environment *e = ps->ast->environments; e != NULL; e = e->next) {
+		if (strcmp(e->guid, guid) == 0)
+			return e;
+		if (str_equal(e->name, name))
+			named = e;
+	}
+	return named;
+}
+
 bool parse_environment(struct parser *ps)
 {
 	const struct token *name, *guid;
-	struct environment *e;
+	struct environment *e, *first;
 
 	(void)next(ps);
 	name = parser_text(ps, "the name of an environment");
@@ -201,16 +278,21 @@ bool parse_environment(struct parser *ps)
 	guid = parser_text(ps, "the environment's GUID");
 	if (e == NULL || guid == NULL || !parser_guid(ps, guid, e->guid))
 		return false;
-	for (const struct environment *o = ps->ast->environments; o != NULL; o = o->next)
-		if (str_equal(o->name, name->text) || strcmp(o->guid, e->guid) == 0) {
-			complain(ps, str_equal(o->name, name->text) ? name : guid,
-				 "this environment is defined twice");
-			diag_note(ps->d, "first at %s:%u", o->at.file, o->at.line);
-			return false;
-		}
+	first = find_environment(ps, name->text, e->guid);
+	if (first != NULL && (ps->from == NULL || strcmp(first->guid, e->guid) != 0))
+		return defined_twice(ps, name, guid, first->name, &first->at,
+				     "environment");
 	if (!read_environment_words(ps, e) ||
 	    !need_ownership(ps, name, e->ownership, "environment"))
 		return false;
+	if (first != NULL) {
+		join(&first->hosts, e->hosts);
+		join(&first->orgs, e->orgs);
+		if (first->tenant == NULL)
+			first->tenant = e->tenant;
+		return same_ownership(ps, name, e->ownership, first->ownership,
+				      &first->at);
+	}
 	if (ps->ast->environment_count == POLICY_ENVS_MAX) {
 		complain(ps, name, "more than %d environments", POLICY_ENVS_MAX);
 		diag_remedy(ps->d, "environments that lines name only");

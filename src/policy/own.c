@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "model/facts.h"
 #include "policy/program.h"
 
 static const struct owned *find_guid(const struct owned *list, uint32_t count,
@@ -31,15 +32,51 @@ static const struct owned *find_guid(const struct owned *list, uint32_t count,
 	return NULL;
 }
 
-/* What the name is listed under, by itself. */
+/*
+ * An organization of Dataverse has two names: ORG.REST, and ORG.api.REST for its Web API.
+ * The other one of `host`, in `buffer`; none = STR_NONE.
+ */
+static struct str other_name(struct str host, struct str org, char buffer[HOST_MAX])
+{
+	static const struct str api = {".api", 4};
+	struct str rest = {host.p + org.len, host.len - org.len};
+	const bool is_api =
+		rest.len > api.len && memcmp(rest.p, ".api.", api.len + 1) == 0;
+	size_t len = org.len;
+
+	memcpy(buffer, org.p, org.len);
+	if (is_api) {
+		rest = (struct str){rest.p + api.len, rest.len - api.len};
+	} else if (host.len + api.len <= HOST_MAX) {
+		memcpy(buffer + len, api.p, api.len);
+		len += api.len;
+	} else {
+		return STR_NONE;
+	}
+	memcpy(buffer + len, rest.p, rest.len);
+	return (struct str){buffer, len + rest.len};
+}
+
+static bool find_other(const struct program *p, struct str host, struct str org,
+		       uint32_t *ret)
+{
+	char buffer[HOST_MAX];
+
+	return org.len > 0 && host.len > org.len && host.len <= HOST_MAX &&
+	       memcmp(host.p, org.p, org.len) == 0 &&
+	       suffix_find(p->own_hosts, other_name(host, org, buffer), ret, 1) > 0;
+}
+
+/* What the name is listed under, by itself or by the organization's other name. */
 static const struct owned *find_host(const struct program *p, struct str host,
-				     bool *ret_tenant)
+				     struct str org, bool *ret_tenant)
 {
 	uint32_t value;
 
 	*ret_tenant = false;
 	if (p->own_host_count == 0 || host.len == 0 ||
-	    suffix_find(p->own_hosts, host, &value, 1) == 0)
+	    (suffix_find(p->own_hosts, host, &value, 1) == 0 &&
+	     !find_other(p, host, org, &value)))
 		return NULL;
 	*ret_tenant = (value & NAME_TENANT) != 0;
 	return *ret_tenant ? &p->tenant_by_index[value & ~NAME_TENANT]
@@ -75,7 +112,7 @@ void question_own(struct question *q)
 	enum ownership other = p->own_complete ? OWNERSHIP_FOREIGN : OWNERSHIP_UNKNOWN;
 	bool is_tenant;
 
-	host = find_host(p, q->s->host, &is_tenant);
+	host = find_host(p, q->s->host, v->org, &is_tenant);
 	organization =
 		find_guid(p->organizations, p->organization_count, v->organization_id);
 	environment = find_guid(p->environments, p->environment_count, v->environment_id);

@@ -328,4 +328,11 @@ struct policy {
 	struct program program;
 };
 
+/* The list that the line of an answer stands in; NULL = the line is of no list. */
+const struct endpoints *endpoint_list_of(const struct policy *p,
+					 const struct gate_answer *a);
+/* Does what the list is asked about fit its line number `line`?  For explain: spells it anew. */
+enum tri endpoint_line_fits(const struct question *q, const struct endpoints *l,
+			    uint32_t line);
+
 #endif /* POLICY_PROGRAM_H */

@@ -315,6 +315,8 @@ explain="explain -c tests/demo/demo.conf --src 10.10.9.31 --dst 40.99.204.34 --h
 	run 1 "explain of a denied connection" $explain --port 465
 	check "explain of a denied connection begins with DENY" grep -q "^DENY " "$t/out"
 	check "explain of a denied connection names the line" grep -qE 'contoso\.rules:[0-9]+' "$t/out"
+	check "and what the list was asked about" grep -qx ' *the endpoint is "smtp.office365.com,465"' "$t/out"
+	check "and the line of it that does not fit" grep -qx ' *rules/contoso.rules:24 does not match: 1 allow "smtp.office365.com,587"' "$t/out"
 	run 1 "explain --json" $explain --port 465 --json
 	check "explain --json fits its schema" python3 tests/tools/validate_events.py --schema docs/explain-schema.json --no-seq "$t/out"
 	check "explain --json says how, where and what would change it" python3 -c '
@@ -324,6 +326,9 @@ assert (x["verdict"], x["gate"], x["rule"]) == ("deny", "endpoints", "rules/cont
 assert x["role_by"] == "source" and x["host_by"] == "sni" and x["egress_by"] == "site", x
 assert x["service_by"].split(":")[0].endswith("services.tsv") and x["exception_skips"] == ["endpoints"], x
 assert x["exception"].startswith("allow  from source robots  to host \"smtp.office365.com\"  port 465"), x
+lists = {a["gate"]: a for a in x["answers"]}["endpoints"]
+assert lists["endpoint"] == "smtp.office365.com,465", lists
+assert lists["misses"] == [{"rule": "rules/contoso.rules:24", "because": "1 allow \"smtp.office365.com,587\""}], lists
 rules = {a["gate"]: a for a in x["answers"]}["rules"]
 assert rules["answer"] == "allow" and rules["rule"] == "rules/contoso.rules:36", rules
 assert {"rule": "rules/contoso.rules:30", "because": "the role is desktop"} in rules["misses"], rules
@@ -332,6 +337,19 @@ assert {"rule": "rules/contoso.rules:30", "because": "the role is desktop"} in r
 	run 2 "explain with a wrong time" $explain --at yesterday
 	run 1 "explain with a wrong rule file" $explain -r "$t/typo.rules"
 }
+cat >"$t/hidden.rules" <<'EOR'
+version 1
+gate endpoints
+list Http  for role desktop
+ 1 deny   "https://other.example/*"
+ 2 allow  "https://api.example/v1/*"
+ 3 deny   "*"
+EOR
+run 0 "explain of what cannot be told" explain -c tests/demo/demo.conf -r "$t/hidden.rules" --src 10.10.9.31 --dst 192.0.2.1 --host api.example
+check "has the hidden part" grep -qx ' *the endpoint is "https://api.example/\*"' "$t/out"
+check "the line that does not fit" grep -q '^ .*hidden.rules:4 does not match: 1 deny' "$t/out"
+check "the one that may" grep -q '^ .*hidden.rules:5 may match: 2 allow' "$t/out"
+check "and not the one that does" sh -c "! grep -q 'hidden.rules:6 ' '$t/out'"
 run 2 "explain with a wrong address" explain --src 10.10.9.299 --dst 40.99.204.34
 says "explain with a wrong address" "'10.10.9.299' is no IP address"
 run 2 "rules without its word" rules list

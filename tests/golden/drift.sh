@@ -188,4 +188,9 @@ check "is an error" grep -q 'nothing was compared' "$t/err"
 run 3 "a missing one" "$t/not-there"
 run 2 "no operand"
 run 2 "a wrong age" --warn-age 3 "$t/export"
+
+# Without the configuration's files nothing is said of the tenant, least of all that it has more.
+exits 1 "a configuration that is not there" "$W" drift -c "$t/absent" "$t/export"
+check "nothing is compared" test ! -s "$t/out"
+check "and that is said" grep -qx 'nothing was compared' "$t/err"
 exit $bad

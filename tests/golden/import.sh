@@ -346,6 +346,9 @@ check "a list without its last star is refused" test $? -eq 1
 "$W" import --lenient -o "$t/star.rules" $I/fail/no_final_star.json >"$t/say" 2>"$t/err"
 check "and taken with --lenient" grep -qxF ' 2 allow  "*"  # added by --lenient' "$t/star.rules"
 check "which warns" grep -q 'warning \[no-final-star\]' "$t/err"
+sed 's/"order": 1/"order": 0/' tests/data/dlp/msdocs__url_patterns_example.json >"$t/zero.json"
+"$W" import -o "$t/zero.rules" "$t/zero.json" >"$t/say" 2>"$t/err"
+check "a list that begins with another order than 1 is told" grep -q 'warning \[order-gap\]: the first order is 0, not 1' "$t/err"
 "$W" import --environment prod --enforce -o "$t/fw.rules" tests/data/dlp/msdocs__ipfirewall_patch.json >/dev/null 2>&1
 check "an audit-only firewall is never enforced" grep -q '^deny   label ip-firewall  report-only' "$t/fw.rules"
 "$W" import --enforce -o "$t/iso.rules" tests/data/dlp/tfprov__tenant_isolation_policy_response.json >/dev/null 2>&1

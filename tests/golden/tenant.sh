@@ -89,4 +89,34 @@ check "and passes the check" test $? -eq 0
 check "against itself it has no drift" test $? -eq 0
 "$W" drift -c "$t/conf" "$t/export" >"$t/say" 2>"$t/err"
 check "the tenant does not have it yet" grep -qx '  - range 203.0.113.20/31: allowed' "$t/say"
+
+# What a person has named above the imports is the same thing, with what both say of it.
+cat >"$t/named.rules" <<EOR
+version 1
+tenant contoso  6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10  own  host contoso.sharepoint.com
+environment production  $prod  own  tenant contoso  host old.crm4.dynamics.com
+import "tenant/environments.rules"
+import "tenant/isolation.rules"
+EOR
+"$W" rules print "$t/named.rules" >"$t/say" 2>"$t/err"
+check "tenant and environment are named by hand, too" test $? -eq 0
+check "by the name that a person gave" grep -q "^environment production  $prod  own  tenant contoso  host { \"old.crm4.dynamics.com\"," "$t/say"
+check "with the tenant's hosts" grep -q '"contoso.api.crm4.dynamics.com" }  org aaaaaaaa-' "$t/say"
+check "once" test "$(grep -c "$prod\|^tenant" "$t/say")" = 2
+sed -i 's/  own  tenant contoso/  partner/' "$t/named.rules"
+"$W" check "$t/named.rules" >"$t/say" 2>"$t/err"
+check "of whom both say something else it is an error" test $? -eq 1
+check "which names both" grep -q "/tenant/environments.rules:[0-9]*:13: error: prod is own here, and not so at .*/named.rules:3\$" "$t/err"
+
+# Our own tenant and one that is listed twice: the portal takes both.
+cat >"$t/isolation.json" <<'JSON'
+{ "properties": { "tenantId": "6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10", "isDisabled": false, "allowedTenants": [
+  { "tenantId": "6D1C5A3E-0F57-4A6B-9D36-3F1C2A7B9E10", "direction": { "inbound": true, "outbound": true } },
+  { "tenantId": "1d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10", "direction": { "inbound": false, "outbound": true } },
+  { "tenantId": "1d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10", "direction": { "inbound": true, "outbound": true } } ] } }
+JSON
+"$W" import -o "$t/isolation.rules" "$t/isolation.json" >"$t/say" 2>"$t/err"
+check "tenants are listed once" test "$(grep -c '^tenant ' "$t/isolation.rules")" = 2
+"$W" check "$t/isolation.rules" >"$t/say" 2>"$t/err"
+check "and load" test $? -eq 0
 exit $bad

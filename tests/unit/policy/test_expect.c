@@ -72,6 +72,7 @@ static struct policy *load(const char *text, struct diag *d)
 	"deny proto udp\n"                       \
 	"deny from user \"anna\"\n"              \
 	"deny not from user \"bert\" port 99\n"  \
+	"deny to 0.0.0.0/0 port 98\n"            \
 	"gate default\n"                         \
 	"deny in-scope\n"                        \
 	"gate undecidable\n"                     \
@@ -125,6 +126,9 @@ static void lines_are_run(void **state)
 		/* nobody known: neither way */
 		{"allow user 10.1.2.3 -> x.example:99", NULL},
 		{"deny user 10.1.2.3 -> x.example:99 from user \"carl\"", NULL},
+		/* without an address: one of the client's family */
+		{"deny user 10.1.2.3 -> x.example:98", NULL},
+		{"allow user 2001:db8::1 -> x.example:98", NULL},
 	};
 	struct zone *zone;
 

@@ -24,7 +24,8 @@
 	"tenant them 22222222-2222-2222-2222-222222222222 partner\n"                \
 	"environment prod 33333333-3333-3333-3333-333333333333 own tenant us host " \
 	"us.crm4.dynamics.com org 44444444-4444-4444-4444-444444444444\n"           \
-	"environment lab 55555555-5555-5555-5555-555555555555 partner\n"
+	"environment lab 55555555-5555-5555-5555-555555555555 partner host "        \
+	"lab.api.crm4.dynamics.com\n"
 #define OWN_RULES                                                 \
 	"gate own\n"                                              \
 	"deny to foreign { tenant, environment, organization }\n" \
@@ -61,6 +62,12 @@ static void ownership_by_guid_and_by_host(void **state)
 		{0, 0, 0, "us.crm4.dynamics.com", "us", NULL, "allow 7", "allow 7"},
 		{0, 0, 0, "hr.crm4.dynamics.com", "hr", NULL, "not_concerned 0",
 		 "deny 6"},
+		{0, 0, 0, "us.api.crm4.dynamics.com", "us", NULL, "allow 7", "allow 7"},
+		{0, 0, 0, "hr.api.crm4.dynamics.com", "hr", NULL, "not_concerned 0",
+		 "deny 6"},
+		{0, 0, 0, "us.api.crm.dynamics.com", "us", NULL, "not_concerned 0",
+		 "deny 6"},
+		{0, 0, 0, "lab.crm4.dynamics.com", "lab", NULL, "allow 9", "allow 9"},
 		{0, 0, 0, "us.sharepoint.com", NULL, "us", "allow 8", "allow 8"},
 		{0, 0, 0, "hr.sharepoint.com", NULL, "hr", "not_concerned 0", "deny 6"},
 		{'9', '3', 0, "x.example", NULL, NULL, "deny 6", "deny 6"},
