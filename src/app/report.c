@@ -246,6 +246,8 @@ static int keep(const char *file, const char *text, size_t len)
 		(void)fwrite(text, 1, len, stdout);
 		return finish_output(EXIT_FINE);
 	}
+	if (!may_replace("report", file))
+		return EXIT_COULD_NOT;
 	rc = file_put(file, text, len);
 	if (rc == 0)
 		return EXIT_FINE;

@@ -499,4 +499,16 @@ check "check --json without a finding is an empty array" [ "$(cat "$t/out")" = "
 run 0 "check of one import alone" check tests/rules/fail/alone.in
 check "check of one import alone: nothing about other gates" \
 	[ "$(grep -c -e own-empty -e no-default "$t/err")" = 0 ]
+# ---- what -o would destroy -----------------------------------------------------------------
+"$W" replay -q -o "$t/whole" "$demo" >/dev/null 2>&1
+mkfifo "$t/fifo"
+ln -s nowhere "$t/link"
+for at in fifo link .; do
+	run 3 "report -o a $at" report --ledger "$t/whole" -o "$t/$at"
+	run 3 "export -o a $at" export cef --ledger "$t/whole" -o "$t/$at"
+	run 3 "evidence -o a $at" evidence --ledger "$t/whole" --verdict allow --limit 1 -o "$t/$at"
+	says "evidence -o a $at" "a file would take its place: name another FILE"
+done
+check "they stand there yet" [ -p "$t/fifo" -a -h "$t/link" ]
+
 exit $bad
