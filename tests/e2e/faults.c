@@ -34,7 +34,8 @@ static sync_fn *real_sync;
 
 __attribute__((constructor)) static void begin(void)
 {
-	const char *path = getenv("WEIR_FAULTS");
+	const char *path =
+		getenv("WEIR_FAULTS"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	const int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	void *p = fd < 0 ? MAP_FAILED
 			 : mmap(NULL, sizeof(none), PROT_READ, MAP_SHARED, fd, 0);
@@ -49,6 +50,7 @@ __attribute__((constructor)) static void begin(void)
 		(void)close(fd);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t id, struct timespec *ret)
 {
 	const int rc = real_clock(id, ret);
@@ -71,6 +73,7 @@ static ssize_t fail(int64_t error)
 	return -1;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t write(int fd, const void *bytes, size_t len)
 {
 	if (faults->write_error == 0 || !is_file(fd))
@@ -79,13 +82,14 @@ ssize_t write(int fd, const void *bytes, size_t len)
 	return fail(faults->write_error);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
-	return faults->pwrite_error != 0 && is_file(fd)
-		       ? fail(faults->pwrite_error)
-		       : real_pwrite(fd, bytes, len, at);
+	return faults->pwrite_error != 0 && is_file(fd) ? fail(faults->pwrite_error)
+							: real_pwrite(fd, bytes, len, at);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int fdatasync(int fd)
 {
 	return faults->sync_error != 0 && is_file(fd) ? (int)fail(faults->sync_error)

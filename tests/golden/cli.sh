@@ -511,4 +511,13 @@ for at in fifo link .; do
 done
 check "they stand there yet" [ -p "$t/fifo" -a -h "$t/link" ]
 
+# ---- what an auditor types and hands over --------------------------------------------------
+print=$("$W" verify --json "$t/whole" | sed -n 's/.*"key": *"\([0-9A-F-]*\)".*/\1/p')
+run 0 "verify --key in small letters" verify "$t/whole" --key "$(echo "$print" | tr A-F a-f)"
+run 3 "verify --key cut short" verify "$t/whole" --key "$(echo "$print" | cut -c1-19)"
+says "verify --key cut short" "is no file, and no fingerprint: that has eight groups of four hex digits"
+"$W" seal --ledger "$t/whole" | iconv -t UTF-16 >"$t/seals"
+run 3 "verify --anchors in UTF-16" verify "$t/whole" --anchors "$t/seals"
+says "verify --anchors in UTF-16" "holds no seal: one a line is looked for, whole and in UTF-8"
+
 exit $bad
