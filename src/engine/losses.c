@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "engine/supervisor.h"
@@ -62,13 +63,36 @@ static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
 	told->until_us = real;
 }
 
+/* Without it nobody can say later by what was judged: a full disk, or somebody took it away. */
+static void look_at_generation(struct supervisor *s)
+{
+	char path[4096], text[256];
+
+	if (strcmp(s->losses.not_kept, s->generation->name) == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/generations/%s.json",
+		       s->start->config->ledger.dir, s->generation->name);
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return;
+	(void)snprintf(s->losses.not_kept, sizeof(s->losses.not_kept), "%s",
+		       s->generation->name);
+	(void)snprintf(text, sizeof(text),
+		       "what generation %s was made from is not kept in generations/: "
+		       "with room there, weir ctl reload keeps it",
+		       s->generation->name);
+	log_warning("%s", text);
+	supervisor_note_system(s, "generation_not_kept", text);
+}
+
 static void tell_losses(struct supervisor *s)
 {
 	struct losses *l = &s->losses;
 	struct gateway_stats st;
 
-	if (s->announced)
+	if (s->announced) {
 		mark_touch(s);
+		look_at_generation(s);
+	}
 	tell_loss(s, "events", atomic_load(&s->sh->lost), &l->events);
 	tell_loss(s, "packets",
 		  atomic_load(&s->sh->packets_lost) + atomic_load(&s->sh->packets_failed),
@@ -148,6 +172,7 @@ void losses_before(struct supervisor *s)
 	const int64_t now = supervisor_real_us();
 	char text[160];
 
+	look_at_generation(s);
 	if (s->last_us == 0)
 		return;
 	if (s->last_us > now + STEP_US) {

@@ -1075,6 +1075,9 @@ int gateway_run(const struct gateway_cfg *cfg)
 	rc = prepare_ledger(&s);
 	if (rc == 0) {
 		edited_find(&s);
+		/* Killed before it wrote a line. */
+		if (s.uninspected_from_us != 0)
+			s.last_stopped = false;
 		rc = supervisor_keys(&s);
 	}
 	if (rc == 0)

@@ -80,6 +80,7 @@ struct losses {
 	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
 	int64_t clock_us;     /* real less monotonic time at the last look; 0 = none */
 	int write_error;      /* of the ledger, as it was told */
+	char not_kept[GENERATION_NAME_LEN + 1]; /* told; "" = none */
 	uint64_t left; /* events that an end left unwritten, and no event tells yet */
 };
 
@@ -94,7 +95,7 @@ struct supervisor {
 	char last_generation[GENERATION_NAME_LEN +
 			     1]; /* the ledger's, before; "" = none */
 	int64_t last_us;         /* real time of its last line, before; 0 = none */
-	bool last_stopped;       /* that is the seal of a clean stop */
+	bool last_stopped;       /* that is the seal of the last run's clean stop */
 	char last_root[FINGERPRINT_LEN +
 		       1];        /* of the key that it began with; "" = none */
 	struct generation *start; /* its capture, control, ledger, limits hold */

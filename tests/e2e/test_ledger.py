@@ -43,6 +43,13 @@ class LedgerFull(GatewayCase):
         self.assertIn("No space left", full[0]["message"])
         again = weir.ledger.wait(type="system", what="ledger_restored")
         self.assertGreater(again[0]["time"], full[0]["time"])
+        # The sources of the generation had no room, either; a reload keeps them now.
+        kept = os.path.join(folder, "generations", weir.status()["generation"] + ".json")
+        self.assertIn(weir.status()["generation"],
+                      weir.ledger.wait(type="system", what="generation_not_kept")[0]["message"])
+        self.assertFalse(os.path.exists(kept))
+        weir.ctl("reload")
+        self.assertTrue(os.path.exists(kept))
         self.assertEqual(weir.stop(), 0)
         self.assertEqual(weir.faults(), "")
 
