@@ -135,10 +135,10 @@ static int answer_part(struct store *s, struct query_options *o,
 	if (p->kind == SAVED_QUERY) {
 		code = query_options_read_text(o, p->options);
 		if (code == EXIT_FINE)
-			code = query_options_settle(o, store_totals(s).last_us);
+			code = query_options_settle(o, store_totals(s).newest_us);
 		return code == EXIT_FINE ? answer(s, o, d, ret_rows) : code;
 	}
-	code = query_options_settle(o, store_totals(s).last_us);
+	code = query_options_settle(o, store_totals(s).newest_us);
 	if (code == EXIT_FINE)
 		code = p->kind == SAVED_SILENCE ? query_saved_silence(s, o, d, ret_rows)
 		       : p->kind == SAVED_EXCEPTIONS
@@ -220,7 +220,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 	if (dir == NULL)
 		return EXIT_USAGE;
 	if (d != NULL && store_open(&cfg, d, &s) == 0)
-		code = query_options_settle(o, store_totals(s).last_us);
+		code = query_options_settle(o, store_totals(s).newest_us);
 	if (code == EXIT_FINE && o->query.prove) {
 		code = read_seals(dir, o, &seals);
 		o->query.seals = &seals;

@@ -125,7 +125,7 @@ static int settle(const struct options *o, struct report *r, struct query_option
 	}
 	code = query_options_read(q, n, words);
 	if (code == EXIT_FINE)
-		code = query_options_settle(q, t.last_us);
+		code = query_options_settle(q, t.newest_us);
 	r->since_us = q->query.since_us;
 	r->until_us = q->query.until_us;
 	if (o->until == NULL && t.events > 0)

@@ -252,4 +252,14 @@ is "a table for people says what it cannot hold" "$($weir query --ledger "$out/b
 	"# only what a line \`alert outside hours\` of the rules told; "
 is "a file has whole cells" "$($weir query --ledger "$out/before" --verdict deny --group-by rule | grep -c "^$out/own.rules:3  ")" 1
 is "a terminal the end of a place" "$(COLUMNS=40 $weir query --ledger "$out/before" --verdict deny --group-by rule | grep -c '^\.\.[a-z.]*:3  ')" 1
+
+# A clock that was wrong for a while: ages count back from the ledger's last event, not from the latest time.
+mkdir "$out/jump"
+for when in 2026-11-20T12 2029-01-01T00 2026-11-22T11 2026-11-22T12; do
+	n=$((${n:-0} + 1))
+	echo "{\"v\":1,\"seq\":$n,\"time\":\"$when:00:00.000000Z\",\"type\":\"system\",\"what\":\"start\"}"
+done >"$out/jump/000001.jsonl"
+for i in 1 2; do # made, and found
+	is "age behind a clock that was set back, $i" "$($weir query --ledger "$out/jump" --since 24h --csv --fields seq | tr -d '\r' | xargs)" "seq 2 3 4"
+done
 exit $bad
