@@ -58,6 +58,12 @@ int usage_error(const char *command, const char *fmt, ...)
 /* Add a rule file; false (and a message) when there are too many. */
 bool add_rules(struct common *c, const char *file);
 
+/*
+ * May a file of ours take the place of `path`?  Nothing and a file may be replaced; a device, pipe or
+ * link would be lost (whoever runs this may be root, and /dev/null the machine's): false, said.
+ */
+bool may_replace(const char *command, const char *path);
+
 /* Flush standard output; EXIT_COULD_NOT and a message when not all of it was taken. */
 int finish_output(int code);
 

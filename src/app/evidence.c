@@ -234,7 +234,7 @@ static int choose(struct pack *e, struct options *o, struct diag *d)
 
 	if (store_open(&cfg, d, &s) != 0)
 		return EXIT_COULD_NOT;
-	code = query_options_settle(o->query, store_totals(s).last_us);
+	code = query_options_settle(o->query, store_totals(s).newest_us);
 	if (code != EXIT_FINE || query_run(s, &o->query->query, d, &r) != 0) {
 		store_close(s);
 		return code != EXIT_FINE ? code : EXIT_COULD_NOT;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/command.h"
 #include "base/file.h"
 #include "base/tar.h"
 #include "engine/archive.h"
@@ -341,6 +342,8 @@ int evidence_write(const struct pack *e, const char *path, struct diag *d)
 	if (rc != 0) {
 		(void)fprintf(stderr, "weir evidence: %s: %s\n", e->dir,
 			      strerrordesc_np(-rc));
+		code = EXIT_COULD_NOT;
+	} else if (!may_replace("evidence", path)) {
 		code = EXIT_COULD_NOT;
 	} else {
 		rc = put_file(&w, path, d);

@@ -175,6 +175,8 @@ static int into_file(struct exporting *e, const char *dir)
 
 	if (n < 0 || (size_t)n >= sizeof(beside))
 		return cannot_write(path, ENAMETOOLONG);
+	if (!may_replace("export", path))
+		return EXIT_COULD_NOT;
 	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	e->out = fd == -1 ? NULL : fdopen(fd, "w");
 	if (e->out == NULL)

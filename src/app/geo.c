@@ -179,6 +179,10 @@ static int make(const char *path, const struct tor_geoip *t, struct diag *d)
 		free(bytes);
 		return EXIT_FINDINGS;
 	}
+	if (!may_replace("geo", path)) {
+		free(bytes);
+		return EXIT_COULD_NOT;
+	}
 	rc = replace(path, bytes, len);
 	free(bytes);
 	if (rc != 0) {

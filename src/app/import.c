@@ -293,6 +293,8 @@ static int take(const struct options *o, const struct loaded *fresh)
 
 	if (rc == 0 && !would_load(o, text, len))
 		code = EXIT_FINDINGS;
+	else if (rc == 0 && o->to != NULL && !may_replace("import", o->to))
+		code = EXIT_COULD_NOT;
 	else if (rc == 0 && o->to != NULL)
 		rc = file_replace(o->to, text, len);
 	free(text);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/command.h"
@@ -122,6 +123,23 @@ bool add_rules(struct common *c, const char *file)
 	}
 	c->rules[c->rule_count++] = file;
 	return true;
+}
+
+bool may_replace(const char *command, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return true;
+	(void)fprintf(
+		stderr,
+		"weir %s: -o %s: what stands there is %s, and a file would take its "
+		"place: name another FILE\n",
+		command, path,
+		S_ISDIR(st.st_mode)   ? "a folder"
+		: S_ISLNK(st.st_mode) ? "a link"
+				      : "no file");
+	return false;
 }
 
 int finish_output(int code)

@@ -135,13 +135,14 @@ static int answer_part(struct store *s, struct query_options *o,
 	if (p->kind == SAVED_QUERY) {
 		code = query_options_read_text(o, p->options);
 		if (code == EXIT_FINE)
-			code = query_options_settle(o, store_totals(s).last_us);
+			code = query_options_settle(o, store_totals(s).newest_us);
 		return code == EXIT_FINE ? answer(s, o, d, ret_rows) : code;
 	}
-	code = query_options_settle(o, store_totals(s).last_us);
+	code = query_options_settle(o, store_totals(s).newest_us);
 	if (code == EXIT_FINE)
-		code = p->kind == SAVED_SILENCE
-			       ? query_saved_silence(s, o, d, ret_rows)
+		code = p->kind == SAVED_SILENCE ? query_saved_silence(s, o, d, ret_rows)
+		       : p->kind == SAVED_EXCEPTIONS
+			       ? query_saved_exceptions(s, o, d, ret_rows)
 			       : query_saved_unused_rules(s, o, d, ret_rows);
 	if (code == EXIT_FINE && is_table && *ret_rows == 0)
 		(void)printf("none\n");
@@ -150,7 +151,8 @@ static int answer_part(struct store *s, struct query_options *o,
 
 /* Each part with the options of the command line, argv up to its NULL, too. */
 static int answer_saved(struct store *s, const struct saved *q, char *argv[],
-			const struct query_seals *seals, struct diag *d)
+			const struct query_seals *seals, enum out_form form,
+			struct diag *d)
 {
 	uint64_t rows = 0, all = 0;
 	int code = EXIT_FINE;
@@ -170,6 +172,8 @@ static int answer_saved(struct store *s, const struct saved *q, char *argv[],
 		all += rows;
 		query_options_destroy(o);
 	}
+	if (code == EXIT_FINE && form == OUT_TABLE && q->limits != NULL)
+		(void)printf("\n# %s\n", q->limits);
 	return code != EXIT_FINE ? code : all > 0 ? EXIT_FINE : EXIT_FINDINGS;
 }
 
@@ -216,7 +220,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 	if (dir == NULL)
 		return EXIT_USAGE;
 	if (d != NULL && store_open(&cfg, d, &s) == 0)
-		code = query_options_settle(o, store_totals(s).last_us);
+		code = query_options_settle(o, store_totals(s).newest_us);
 	if (code == EXIT_FINE && o->query.prove) {
 		code = read_seals(dir, o, &seals);
 		o->query.seals = &seals;
@@ -224,7 +228,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 	if (code == EXIT_FINE && o->form == OUT_TABLE)
 		query_show_head(s, o);
 	if (code == EXIT_FINE && saved != NULL) {
-		code = answer_saved(s, saved, argv, o->query.seals, d);
+		code = answer_saved(s, saved, argv, o->query.seals, o->form, d);
 	} else if (code == EXIT_FINE) {
 		code = answer(s, o, d, &rows);
 		if (code == EXIT_FINE && o->follow)

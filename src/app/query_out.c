@@ -9,10 +9,9 @@
 
 #include "base/json.h"
 
-#define WIDTH_DEFAULT 120
-#define WIDTH_LEAST   6
-#define CELL_MAX      1024
-#define JSON_MAX      ((size_t)8 << 20)
+#define WIDTH_LEAST 6
+#define CELL_MAX    1024
+#define JSON_MAX    ((size_t)8 << 20)
 
 struct out {
 	enum out_form form;
@@ -236,6 +235,7 @@ static bool keep_row(struct out *o, const struct value *cells)
 	return true;
 }
 
+/* A file or a program takes lines of any length. */
 static size_t terminal_width(void)
 {
 	const char *set = getenv("COLUMNS"); /* NOLINT(concurrency-mt-unsafe) */
@@ -247,7 +247,7 @@ static size_t terminal_width(void)
 	if (isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 &&
 	    w.ws_col >= 40)
 		return w.ws_col;
-	return WIDTH_DEFAULT;
+	return SIZE_MAX;
 }
 
 /* 0: the column is left out. */
@@ -285,11 +285,21 @@ static void measure(const struct out *o, size_t widths[OUT_COLUMNS_MAX])
 	}
 }
 
-static void print_cell(const char *text, size_t width, bool right, bool last)
+/* FILE:LINE: its end tells most. */
+static bool is_place(const struct out_column *c)
 {
+	return str_ends_with(str_of(c->name), STR("rule"));
+}
+
+static void print_cell(const char *text, size_t width, const struct out_column *c,
+		       bool last)
+{
+	const bool right = c->kind == LINE_NUMBER;
 	const size_t len = strlen(text);
 
-	if (len > width)
+	if (len > width && is_place(c))
+		(void)printf("..%s", text + (len - (width - 2)));
+	else if (len > width)
 		(void)printf("%.*s..", (int)(width - 2), text);
 	else if (right)
 		(void)printf("%*s", (int)width, text);
@@ -310,7 +320,7 @@ static void print_row(const struct out *o, const size_t *widths, const char *con
 	for (size_t i = 0; i < o->count; i++)
 		if (widths[i] > 0)
 			print_cell(cells[i] == NULL ? "-" : cells[i], widths[i],
-				   o->columns[i].kind == LINE_NUMBER, i == last);
+				   &o->columns[i], i == last);
 }
 
 /* ---- all ---- */

@@ -14,19 +14,34 @@ void query_saved_list(void)
 			     saved_queries[i].question);
 }
 
+/* A part that is no query of its own, in words. */
+static const char *words_of(enum saved_kind k)
+{
+	switch (k) {
+	case SAVED_SILENCE:
+		return "hours (UTC) between the first and the last event that hold none";
+	case SAVED_UNUSED_RULES:
+		return "lines of the last generation, by its own events; `weir rules "
+		       "stats` judges all connections again instead";
+	case SAVED_EXCEPTIONS:
+		return "lines of gate exceptions of the last generation; whether they "
+		       "had ended at its last event";
+	case SAVED_QUERY:
+	case SAVED_END:
+		break;
+	}
+	return "";
+}
+
 void query_saved_explain(const struct saved *q)
 {
 	(void)printf("%s: %s\n", q->name, q->question);
 	for (const struct saved_part *p = q->parts; p->kind != SAVED_END; p++)
 		(void)printf("\n  %s\n    %s%s\n", p->title,
-			     p->kind == SAVED_QUERY ? "weir query "
-			     : p->kind == SAVED_SILENCE
-				     ? "hours (UTC) between the first "
-				       "and the last event that hold none"
-				     : "lines of the last generation; "
-				       "`weir rules stats` judges all "
-				       "connections again instead",
+			     p->kind == SAVED_QUERY ? "weir query " : words_of(p->kind),
 			     p->options == NULL ? "" : p->options);
+	if (q->limits != NULL)
+		(void)printf("\n  %s\n", q->limits);
 }
 
 /* ---- silence ---- */
@@ -108,11 +123,12 @@ int query_saved_silence(struct store *s, const struct query_options *o, struct d
 	return code;
 }
 
-/* ---- unused rules ---- */
+/* ---- rules in force ---- */
 
-/* All values of one field, counted; an answer to be finished. */
-static int count_field(struct store *s, const struct query_options *o, const char *field,
-		       struct diag *d, struct query_result *ret)
+/* Groups by up to two fields, counted; an answer to be finished. */
+static int count_fields(struct store *s, const struct query_options *o,
+			const char *const *names, size_t count, struct diag *d,
+			struct query_result *ret)
 {
 	struct query *q = calloc(1, sizeof(*q));
 	int rc;
@@ -122,60 +138,100 @@ static int count_field(struct store *s, const struct query_options *o, const cha
 	*q = o->query;
 	q->bucket_us = 0;
 	q->sum_count = 0;
-	q->group_count = 1;
-	(void)field_ref_find(field, &q->groups[0]);
+	q->group_count = count;
+	for (size_t i = 0; i < count; i++)
+		(void)field_ref_find(names[i], &q->groups[i]);
 	rc = query_run(s, q, d, ret);
 	free(q);
 	return rc;
 }
 
-/* The generation of the newest event that names one, in name. */
-static bool last_generation(struct store *s, const struct query_options *o,
-			    struct diag *d, char name[GENERATION_NAME_LEN + 1])
+static struct str key_text(const struct query_result *r, const struct sums_row *row,
+			   size_t i)
 {
-	struct query_result r;
-	int64_t last = INT64_MIN;
+	return row->key[i + 1] == QUERY_ABSENT
+		       ? STR_NONE
+		       : strings_text(r->texts, (uint32_t)row->key[i + 1]);
+}
 
-	name[0] = '\0';
-	if (count_field(s, o, "generation", d, &r) != 0)
+/* The rules in force at the newest event that names a generation. */
+struct in_force {
+	char name[GENERATION_NAME_LEN + 1]; /* "" = no event names one */
+	int64_t first_us, last_us;          /* its events */
+	struct generation *g; /* NULL: none is named, or it is not kept, which was said */
+};
+
+static bool find_in_force(struct store *s, const struct query_options *o, struct diag *d,
+			  struct in_force *ret)
+{
+	static const char *const by[] = {"generation"};
+	struct query_result r;
+
+	*ret = (struct in_force){.last_us = INT64_MIN};
+	if (count_fields(s, o, by, 1, d, &r) != 0)
 		return false;
 	for (size_t i = 0; i < sums_count(r.groups); i++) {
 		const struct sums_row row = sums_at(r.groups, i);
-		struct str text = STR_NONE;
+		const struct str text = key_text(&r, &row, 0);
 
-		if (row.key[1] != QUERY_ABSENT)
-			text = strings_text(r.texts, (uint32_t)row.key[1]);
-		if (text.len != GENERATION_NAME_LEN || row.last_us < last)
+		if (text.len != GENERATION_NAME_LEN || row.last_us < ret->last_us)
 			continue;
-		last = row.last_us;
-		memcpy(name, text.p, text.len);
-		name[text.len] = '\0';
+		ret->first_us = row.first_us;
+		ret->last_us = row.last_us;
+		memcpy(ret->name, text.p, text.len);
+		ret->name[text.len] = '\0';
 	}
 	query_result_finish(&r);
-	return true;
+	if (ret->name[0] == '\0')
+		return true;
+	ret->g = history_generation(store_ledger(s), ret->name);
+	return ret->g != NULL;
 }
 
-static bool mark_used(struct store *s, const struct query_options *o, struct diag *d,
-		      struct strings *used)
+static void tell_in_force(const struct query_options *o, const struct in_force *f)
 {
-	static const char *const by[] = {"rule", "would_rule"};
+	char text[RFC3339_LEN + 1];
+
+	if (f->g == NULL || o->form != OUT_TABLE)
+		return;
+	clock_format_rfc3339(f->first_us, text);
+	(void)printf("# of generation %s, whose first event is of %s\n", f->name, text);
+}
+
+/* Places of lines; of another generation they may be those of other lines. */
+static bool mark_used(struct store *s, const struct query_options *o,
+		      const struct in_force *f, struct diag *d, struct strings *used)
+{
+	static const char *const by[2][2] = {{"rule", "generation"},
+					     {"would_rule", "generation"}};
 	bool fine = true;
 
 	for (size_t k = 0; fine && k < 2; k++) {
 		struct query_result r;
 
-		if (count_field(s, o, by[k], d, &r) != 0)
+		if (count_fields(s, o, by[k], 2, d, &r) != 0)
 			return false;
 		for (size_t i = 0; fine && i < sums_count(r.groups); i++) {
-			const int64_t id = sums_at(r.groups, i).key[1];
+			const struct sums_row row = sums_at(r.groups, i);
+			const struct str place = key_text(&r, &row, 0);
 
-			if (id != QUERY_ABSENT)
-				fine = strings_add(used, strings_text(r.texts,
-								      (uint32_t)id)) > 0;
+			if (place.len > 0 &&
+			    str_equal(key_text(&r, &row, 1), str_of(f->name)))
+				fine = strings_add(used, place) > 0;
 		}
 		query_result_finish(&r);
 	}
 	return fine;
+}
+
+#define PLACE_MAX 1200
+
+static bool format_place(const struct rule_place *at, char buf[PLACE_MAX])
+{
+	const int n = snprintf(buf, PLACE_MAX, "%.*s:%u", (int)at->file.len, at->file.p,
+			       (unsigned)at->line);
+
+	return n >= 0;
 }
 
 static bool show_unused(const struct query_options *o, const struct generation *g,
@@ -193,16 +249,16 @@ static bool show_unused(const struct query_options *o, const struct generation *
 	for (uint32_t i = 1; fine && i <= count; i++) {
 		const struct rule_place at = policy_rule(g->policy, i);
 		const uint32_t before = strings_count(used);
-		char place[1200];
-		const int n = snprintf(place, sizeof(place), "%.*s:%u", (int)at.file.len,
-				       at.file.p, (unsigned)at.line);
+		char place[PLACE_MAX];
+
+		/* A gate's header is no line that something can come to. */
+		if (!format_place(&at, place) ||
+		    (at.text.len >= 5 && memcmp(at.text.p, "gate ", 5) == 0))
+			continue;
 		const struct value cells[] = {{.set = true, .text = str_of(place)},
 					      {.set = at.label.len > 0, .text = at.label},
 					      {.set = true, .text = at.text}};
 
-		/* A gate's header is no line that something can come to. */
-		if (n < 0 || (at.text.len >= 5 && memcmp(at.text.p, "gate ", 5) == 0))
-			continue;
 		if (strings_add(used, str_of(place)) <= before)
 			continue;
 		fine = out_row(out, cells);
@@ -217,20 +273,76 @@ static bool show_unused(const struct query_options *o, const struct generation *
 int query_saved_unused_rules(struct store *s, const struct query_options *o,
 			     struct diag *d, uint64_t *ret_rows)
 {
-	char name[GENERATION_NAME_LEN + 1];
 	struct strings *used = strings_create();
-	struct generation *g = NULL;
-	bool fine = used != NULL && last_generation(s, o, d, name);
+	struct in_force f = {.g = NULL};
+	bool fine = used != NULL && find_in_force(s, o, d, &f);
 
 	*ret_rows = 0;
-	if (fine && name[0] != '\0') {
-		g = history_generation(store_ledger(s), name);
-		fine = g != NULL && mark_used(s, o, d, used) &&
-		       show_unused(o, g, used, ret_rows);
-	}
-	if (fine && g != NULL && o->form == OUT_TABLE)
-		(void)printf("# of generation %s\n", name);
-	generation_destroy(g);
+	if (fine && f.g != NULL)
+		fine = mark_used(s, o, &f, d, used) &&
+		       show_unused(o, f.g, used, ret_rows);
+	if (fine)
+		tell_in_force(o, &f);
+	generation_destroy(f.g);
 	strings_destroy(used);
+	return fine ? EXIT_FINE : EXIT_COULD_NOT;
+}
+
+/* ---- exceptions ---- */
+
+static bool show_exceptions(const struct query_options *o, const struct in_force *f,
+			    uint64_t *ret_rows)
+{
+	static const struct out_column columns[] = {
+		{"rule", LINE_TEXT, false},    {"state", LINE_TEXT, false},
+		{"expires", LINE_TIME, false}, {"owner", LINE_TEXT, false},
+		{"reason", LINE_TEXT, false},  {"ticket", LINE_TEXT, true},
+		{"text", LINE_TEXT, false}};
+	struct out *out = out_create(o->form, o->zone);
+	const uint32_t count = policy_rule_count(f->g->policy);
+	bool fine = out != NULL;
+
+	if (fine)
+		out_begin(out, columns, 7);
+	for (uint32_t i = 1; fine && i <= count; i++) {
+		const struct rule_place at = policy_rule(f->g->policy, i);
+		struct rule_exception e;
+		char place[PLACE_MAX];
+
+		if (!policy_rule_exception(f->g->policy, i, &e) ||
+		    !format_place(&at, place))
+			continue;
+		const struct value cells[] = {
+			{.set = true, .text = str_of(place)},
+			{.set = true,
+			 .text = e.expires_us > f->last_us ? STR("in force")
+							   : STR("ended")},
+			{.set = e.expires_us != INT64_MAX, .number = e.expires_us},
+			{.set = e.owner.len > 0, .text = e.owner},
+			{.set = e.reason.len > 0, .text = e.reason},
+			{.set = e.ticket.len > 0, .text = e.ticket},
+			{.set = true, .text = at.text}};
+
+		fine = out_row(out, cells);
+		(*ret_rows)++;
+	}
+	if (fine)
+		out_end(out, false);
+	out_destroy(out);
+	return fine;
+}
+
+int query_saved_exceptions(struct store *s, const struct query_options *o, struct diag *d,
+			   uint64_t *ret_rows)
+{
+	struct in_force f;
+	bool fine = find_in_force(s, o, d, &f);
+
+	*ret_rows = 0;
+	if (fine && f.g != NULL)
+		fine = show_exceptions(o, &f, ret_rows);
+	if (fine)
+		tell_in_force(o, &f);
+	generation_destroy(f.g);
 	return fine ? EXIT_FINE : EXIT_COULD_NOT;
 }

@@ -14,5 +14,7 @@ int query_saved_silence(struct store *s, const struct query_options *o, struct d
 			uint64_t *ret_rows);
 int query_saved_unused_rules(struct store *s, const struct query_options *o,
 			     struct diag *d, uint64_t *ret_rows);
+int query_saved_exceptions(struct store *s, const struct query_options *o, struct diag *d,
+			   uint64_t *ret_rows);
 
 #endif /* APP_QUERY_SAVED_H */

@@ -125,7 +125,7 @@ static int settle(const struct options *o, struct report *r, struct query_option
 	}
 	code = query_options_read(q, n, words);
 	if (code == EXIT_FINE)
-		code = query_options_settle(q, t.last_us);
+		code = query_options_settle(q, t.newest_us);
 	r->since_us = q->query.since_us;
 	r->until_us = q->query.until_us;
 	if (o->until == NULL && t.events > 0)
@@ -246,6 +246,8 @@ static int keep(const char *file, const char *text, size_t len)
 		(void)fwrite(text, 1, len, stdout);
 		return finish_output(EXIT_FINE);
 	}
+	if (!may_replace("report", file))
+		return EXIT_COULD_NOT;
 	rc = file_put(file, text, len);
 	if (rc == 0)
 		return EXIT_FINE;

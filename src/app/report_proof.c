@@ -259,6 +259,7 @@ static void list_gaps(struct report *r, const struct ledger_proof *p)
 		{"from", false}, {"to", false}, {"why", false}, {"lines", false}};
 	static const char *const why[] = {
 		[GAP_STOPPED] = "stopped",
+		[GAP_ENDED] = "ended, and not by a stop",
 		[GAP_CRASHED] = "lines found unsealed at a start, and sealed then",
 		[GAP_TAIL] = "lines behind the last seal"};
 	size_t shown = 0;

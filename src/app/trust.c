@@ -44,15 +44,28 @@ static int key_of_fingerprint(const char *command, const char *dir, const char *
 	return EXIT_FINDINGS;
 }
 
+/* It may have been typed from paper: letter case does not count. */
+static bool read_fingerprint(const char *key, char ret[FINGERPRINT_LEN + 1])
+{
+	const size_t len = strlen(key);
+
+	if (len != FINGERPRINT_LEN)
+		return false;
+	for (size_t i = 0; i <= len; i++)
+		ret[i] = (char)(key[i] >= 'a' && key[i] <= 'f' ? key[i] - 'a' + 'A'
+							       : key[i]);
+	return fingerprint_is(str_of(ret));
+}
+
 int trust_read_key(const char *command, const char *dir, const char *key,
 		   uint8_t ret[SIGN_KEY])
 {
-	char *text = NULL;
+	char print[FINGERPRINT_LEN + 1], *text = NULL;
 	size_t len = 0;
 	int rc;
 
-	if (fingerprint_is(str_of(key)))
-		return key_of_fingerprint(command, dir, key, ret);
+	if (read_fingerprint(key, print))
+		return key_of_fingerprint(command, dir, print, ret);
 	rc = file_read(key, PUBLIC_BYTES_MAX, &text, &len);
 	if (rc == 0 && !sign_pem_parse((struct str){text, len}, ret)) {
 		(void)fprintf(stderr,
@@ -63,7 +76,13 @@ int trust_read_key(const char *command, const char *dir, const char *key,
 		return EXIT_COULD_NOT;
 	}
 	free(text);
-	if (rc != 0)
+	if (rc == -ENOENT)
+		(void)fprintf(
+			stderr,
+			"weir %s: '%s' is no file, and no fingerprint: that has "
+			"eight groups of four hex digits, as weir keygen prints it\n",
+			command, key);
+	else if (rc != 0)
 		(void)fprintf(stderr, "weir %s: %s: %s\n", command, key,
 			      strerrordesc_np(-rc));
 	return rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
@@ -79,7 +98,11 @@ static int read_anchors(const char *command, const char *name, struct anchors *r
 		rc = anchors_parse((struct str){text, len}, ret);
 	free(text);
 	if (rc == 0 && ret->count == 0) {
-		(void)fprintf(stderr, "weir %s: %s: holds no seal\n", command, name);
+		(void)fprintf(
+			stderr,
+			"weir %s: %s: holds no seal: one a line is looked for, whole "
+			"and in UTF-8, as weir seal prints it and weir ship sends it\n",
+			command, name);
 		return EXIT_COULD_NOT;
 	}
 	if (rc != 0)

@@ -87,6 +87,9 @@ static void print_gap(const struct ledger_gap *g)
 	case GAP_STOPPED:
 		(void)printf("stopped\n");
 		break;
+	case GAP_ENDED:
+		(void)printf("ended, and not by a stop\n");
+		break;
 	case GAP_CRASHED:
 		(void)printf("lines %" PRIu64 " to %" PRIu64
 			     " were left unsealed, and sealed at the next start\n",
@@ -179,7 +182,10 @@ static void findings_json(struct json *j, const struct ledger_proof *p)
 
 static void gaps_json(struct json *j, const struct ledger_proof *p)
 {
-	static const char *const kinds[] = {"stopped", "crashed", "tail"};
+	static const char *const kinds[] = {[GAP_STOPPED] = "stopped",
+					    [GAP_ENDED] = "ended",
+					    [GAP_CRASHED] = "crashed",
+					    [GAP_TAIL] = "tail"};
 
 	json_array_begin(j, "gaps");
 	for (size_t i = 0; i < p->gap_count && i < VERIFY_GAPS_MAX; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * edited - what was changed while no gateway ran, told as `change` events at the start: files that
- * are not those of the generation that the ledger's last line names, and another retention.
+ * are not those of the generation that the ledger's last line names, another retention, another
+ * root key.
  *
  * Everything read here lies in the ledger's folder, where the writer and an administrator may have
  * put anything: sizes are capped, contents held against their hash, nothing is believed further
@@ -21,6 +22,7 @@
 #include "engine/login.h"
 #include "engine/supervisor.h"
 #include "record/read.h"
+#include "record/seal.h"
 
 #define FILES_MAX     1024
 #define TEXT_MAX      ((size_t)1 << 20) /* files that are larger are named alone */
@@ -29,6 +31,7 @@
 #define LINE_SHOWN    160
 #define SHA256_HEX    64
 #define RETENTION_MAX 128
+#define LINE_HEAD     512 /* of a seal: its cause stands in it */
 
 /* ---- the last generation ------------------------------------------------------------------ */
 
@@ -77,6 +80,32 @@ static bool read_generation(struct str line, char ret[GENERATION_NAME_LEN + 1])
 	return true;
 }
 
+/* When the ledger's last line was written, by its beginning, and whether it is a stop's seal. */
+static void look_at_end(struct supervisor *s, struct str line)
+{
+	const struct str head = {line.p, line.len < LINE_HEAD ? line.len : LINE_HEAD};
+	static const char seal[] = "\"type\":\"seal\"", stop[] = "\"cause\":\"stop\"";
+
+	if (!line_time(head, &s->last_us))
+		s->last_us = 0;
+	s->last_stopped = memmem(head.p, head.len, seal, sizeof(seal) - 1) != NULL &&
+			  memmem(head.p, head.len, stop, sizeof(stop) - 1) != NULL;
+}
+
+/* The key that the ledger says it began with; nobody believes it further than into an event. */
+static void look_at_root(struct supervisor *s, const char *dir)
+{
+	uint8_t key[SIGN_KEY];
+	char path[4096], *text = NULL;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "%s/ledger.pub", dir);
+	if (file_read(path, SIGN_PEM_MAX, &text, &len) == 0 &&
+	    sign_pem_parse((struct str){text, len}, key))
+		fingerprint_format(key, s->last_root);
+	free(text);
+}
+
 void edited_find(struct supervisor *s)
 {
 	const char *dir = s->generation->config->ledger.dir;
@@ -89,13 +118,16 @@ void edited_find(struct supervisor *s)
 	for (uint32_t n = last; r != NULL && n > 0 && last - n < 2; n--) {
 		if (!ledger_reader_seek(r, n, 0, 0))
 			continue;
-		while (ledger_reader_next(r, &line))
+		while (ledger_reader_next(r, &line)) {
 			(void)read_generation(line.text, s->last_generation);
+			look_at_end(s, line.text);
+		}
 		if (s->last_generation[0] != '\0')
 			break;
 	}
 	ledger_reader_close(r);
 	diag_destroy(d);
+	look_at_root(s, dir);
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
@@ -455,10 +487,27 @@ static void tell_retention(struct supervisor *s)
 		log_warning("%s: %s", path, strerrordesc_np(-rc));
 }
 
+/* ---- the root key --------------------------------------------------------------------------- */
+
+/* It was lost and made anew, or another was put in its place: verify calls its seals foreign. */
+static void tell_key(struct supervisor *s)
+{
+	char diff[160];
+
+	if (s->last_us == 0 || s->last_root[0] == '\0' ||
+	    strcmp(s->last_root, s->fingerprint) == 0)
+		return;
+	(void)snprintf(diff, sizeof(diff), "root key %s -> %s", s->last_root,
+		       s->fingerprint);
+	log_warning("ledger: it began with another key: %s", diff);
+	supervisor_note_change(s, "key", diff, "", "");
+}
+
 void edited_tell(struct supervisor *s)
 {
 	s->asker = (struct asker){.fd = -1, .why = "found at the start"};
 	login_name(getpid(), getuid(), s->asker.who);
 	tell_files(s);
 	tell_retention(s);
+	tell_key(s);
 }

@@ -34,10 +34,10 @@ void guard_remember(struct supervisor *s)
 
 void guard_close_gap(struct supervisor *s)
 {
-	if (s->guard.missing_from_us == 0)
+	if (s->guard.missing_from_us == 0 ||
+	    !supervisor_note_loss(s, "uninspected", 0, s->guard.missing_from_us,
+				  supervisor_real_us()))
 		return;
-	supervisor_note_loss(s, "uninspected", 0, s->guard.missing_from_us,
-			     supervisor_real_us());
 	s->guard.missing_from_us = 0;
 	s->guard.put_failed = false;
 }

@@ -40,8 +40,6 @@
 #define CHANGE_US    INT64_C(30000000)
 #define QUICK_US     INT64_C(5000000)
 #define QUICK_MAX    3u
-#define LOSS_US      INT64_C(10000000)
-#define OVER_US      INT64_C(1000000)
 #define FEEDS_US     INT64_C(86400000000)
 #define WAIT_MS      50
 #define STOP_US      INT64_C(5000000)
@@ -78,18 +76,26 @@ static struct event_origin origin_of(const struct supervisor *s)
 				     .mode = s->mode};
 }
 
-/* False: it found the ring full, and is counted as lost. */
-static bool note(struct supervisor *s, const char *line, size_t len)
+/* False: it found the ring full. */
+static bool try_note(struct supervisor *s, const char *line, size_t len)
 {
 	void *at = len == 0 ? NULL : ring_reserve(s->rings.notes, len);
 
-	if (at == NULL) {
-		atomic_fetch_add(&s->sh->lost, 1);
+	if (at == NULL)
 		return false;
-	}
 	memcpy(at, line, len);
 	ring_commit(s->rings.notes, len);
 	return true;
+}
+
+/* The same, counted as lost. */
+static bool note(struct supervisor *s, const char *line, size_t len)
+{
+	const bool fine = try_note(s, line, len);
+
+	if (!fine)
+		atomic_fetch_add(&s->sh->lost, 1);
+	return fine;
 }
 
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message)
@@ -103,7 +109,7 @@ void supervisor_note_system(struct supervisor *s, const char *what, const char *
 	(void)note(s, line, form_system(&e, &o, line, sizeof(line)));
 }
 
-void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
+bool supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
 			  int64_t from_us, int64_t to_us)
 {
 	char line[FORM_LINE_MAX] = "";
@@ -114,7 +120,7 @@ void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count
 				     .from_us = from_us,
 				     .to_us = to_us};
 
-	(void)note(s, line, form_loss(&e, &o, line, sizeof(line)));
+	return try_note(s, line, form_loss(&e, &o, line, sizeof(line)));
 }
 
 void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
@@ -423,15 +429,16 @@ static void open_gap(struct supervisor *s)
 
 static void close_gap(struct supervisor *s)
 {
-	if (s->uninspected_from_us == 0)
+	/* Where there is no room for it, it is told by the next turn. */
+	if (s->uninspected_from_us == 0 ||
+	    !supervisor_note_loss(s,
+				  !is_inline(s) ? "not_captured"
+				  : capture_of(s)->on_failure == ON_FAILURE_OPEN ||
+						  s->rules_were_gone
+					  ? "uninspected"
+					  : "blocked",
+				  0, s->uninspected_from_us, supervisor_real_us()))
 		return;
-	supervisor_note_loss(s,
-			     !is_inline(s) ? "not_captured"
-			     : capture_of(s)->on_failure == ON_FAILURE_OPEN ||
-					     s->rules_were_gone
-				     ? "uninspected"
-				     : "blocked",
-			     0, s->uninspected_from_us, supervisor_real_us());
 	s->uninspected_from_us = 0;
 	s->rules_were_gone = false;
 }
@@ -476,37 +483,6 @@ bool supervisor_read_stats(const struct supervisor *s, struct gateway_stats *ret
 			return true;
 	}
 	return false;
-}
-
-/*
- * An open gateway whose queue was full: packets passed that nobody saw.  Told when it is over,
- * every 10 s as long as it goes on, and `now` when the counters are about to begin anew.
- */
-static void tell_overflow(struct supervisor *s, bool now)
-{
-	const int64_t real = supervisor_real_us();
-	struct gateway_stats st;
-	const struct nfqueue_stats *q = &st.queue;
-
-	if (!supervisor_read_stats(s, &st))
-		return;
-	if (q->full < s->full_told || q->unread < s->unread_told)
-		s->full_told = s->unread_told = 0;
-	if (q->full == s->full_told)
-		return;
-	if (s->full_wait_us == 0)
-		s->full_wait_us = real + LOSS_US;
-	if (!now && real - q->full_until_us < OVER_US && real < s->full_wait_us)
-		return;
-	supervisor_note_loss(s, "uninspected", q->unread - s->unread_told,
-			     q->full_from_us > s->full_told_us ? q->full_from_us
-							       : s->full_told_us,
-			     q->full_until_us);
-	log_warning("queue: it was full: packets passed that were not judged");
-	s->full_told = q->full;
-	s->unread_told = q->unread;
-	s->full_told_us = q->full_until_us;
-	s->full_wait_us = 0;
 }
 
 /* Nothing changed, and why; who asked is told, the log and the ledger too. */
@@ -559,7 +535,7 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->restarts++;
 	c->retry_us = now + pause_us(k, c->quick);
 	if (k == CHILD_ENFORCER) {
-		tell_overflow(s, true);
+		losses_overflow(s, true);
 		open_gap(s);
 	}
 	if (k == CHILD_ENFORCER && s->changing)
@@ -840,42 +816,6 @@ int supervisor_dns(const struct supervisor *s, uint64_t wanted)
 	return rc == 0 ? -EIO : rc;
 }
 
-/* ---- losses ------------------------------------------------------------------------------------------ */
-
-static void tell_loss(struct supervisor *s, const char *what, uint64_t now,
-		      uint64_t *told, int64_t from)
-{
-	if (now < *told) /* a new process counts from nothing */
-		*told = 0;
-	if (now > *told)
-		supervisor_note_loss(s, what, now - *told, from, supervisor_real_us());
-	*told = now;
-}
-
-static void tell_losses(struct supervisor *s)
-{
-	const int64_t now = gateway_monotonic_us(), from = supervisor_real_us() - LOSS_US;
-	struct gateway_stats st;
-
-	tell_overflow(s, s->stop);
-	if (now < s->next_loss_us)
-		return;
-	s->next_loss_us = now + LOSS_US;
-	if (s->announced)
-		mark_touch(s);
-	tell_loss(s, "events", atomic_load(&s->sh->lost), &s->lost_told, from);
-	tell_loss(s, "packets",
-		  atomic_load(&s->sh->packets_lost) + atomic_load(&s->sh->packets_failed),
-		  &s->packets_lost_told, from);
-	if (!supervisor_read_stats(s, &st))
-		return;
-	tell_loss(s, "queue", st.queue.queue_dropped + st.queue.user_dropped,
-		  &s->queue_lost_told, from);
-	tell_loss(s, "conntrack_events", st.conntrack.events_lost,
-		  &s->conntrack_lost_told, from);
-	tell_loss(s, "capture", st.source.kernel_dropped, &s->capture_lost_told, from);
-}
-
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
 static bool share_with_guesser(struct supervisor *s)
@@ -975,6 +915,7 @@ static int become_ready(struct supervisor *s)
 	supervisor_note_system(s, "start", is_inline(s) ? "inline" : "mirror");
 	guard_start(s);
 	geo_watch_start(s);
+	losses_before(s);
 	edited_tell(s);
 	log_notice("ready: %s, mode %s, generation %s, %s, on failure %s",
 		   is_inline(s) ? "inline" : "mirror", mode_name(s->mode),
@@ -1030,7 +971,7 @@ static int turn(struct supervisor *s)
 			watch_child(s, (enum child_kind)k);
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
 		give_up_change(s);
-	tell_losses(s);
+	losses_look(s);
 	tell_old_feeds(s);
 	look_who_is_who(s, false);
 	guard_look(s);
@@ -1103,14 +1044,15 @@ static int wind_up(struct supervisor *s)
 	if (atomic_load(&s->sh->acct_was_off) && conntrack_accounting() == 1)
 		(void)conntrack_accounting_off();
 	close_gap(s);
-	s->next_loss_us = 0;
-	tell_losses(s);
+	s->losses.next_us = 0;
+	losses_look(s);
 	if (s->announced) {
 		supervisor_note_system(s, "stop", "");
 		mark_keep(s);
 	}
 	atomic_store(&s->sh->writer_stop, true);
 	rc_writer = await(s, CHILD_WRITER);
+	losses_end(s);
 	return rc == 0 ? rc_writer : rc;
 }
 
@@ -1127,11 +1069,15 @@ int gateway_run(const struct gateway_cfg *cfg)
 	s.mode = s.next_mode = cfg->generation->config->mode;
 	s.mark = mark_choose(&s, cfg->generation->name, s.mode);
 	s.uninspected_from_us = mark_died_us(&s);
+	s.losses.left = mark_left(&s);
 	if (s.uninspected_from_us != 0 && is_inline(&s))
 		s.rules_were_gone = !rules_are_left();
 	rc = prepare_ledger(&s);
 	if (rc == 0) {
 		edited_find(&s);
+		/* Killed before it wrote a line. */
+		if (s.uninspected_from_us != 0)
+			s.last_stopped = false;
 		rc = supervisor_keys(&s);
 	}
 	if (rc == 0)

@@ -63,6 +63,27 @@ struct geo_watch {
 	int64_t next_us;   /* monotonic: of the next look */
 };
 
+/* A count of what was lost, as far as it was told. */
+struct told {
+	uint64_t count;
+	int64_t until_us; /* real time; 0 = never */
+};
+
+/* What losses.c has told. */
+struct losses {
+	struct told events;  /* of sh->lost */
+	struct told packets; /* of sh->packets_lost and packets_failed */
+	struct told queue, conntrack, capture;
+	int64_t next_us;                 /* monotonic: of the next look */
+	uint64_t full_told, unread_told; /* of the queue's counters */
+	int64_t full_told_us;            /* real time: told up to here */
+	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
+	int64_t clock_us;     /* real less monotonic time at the last look; 0 = none */
+	int write_error;      /* of the ledger, as it was told */
+	char not_kept[GENERATION_NAME_LEN + 1]; /* told; "" = none */
+	uint64_t left; /* events that an end left unwritten, and no event tells yet */
+};
+
 struct supervisor {
 	struct gateway_cfg cfg;
 	struct gateway_shared *sh;
@@ -72,7 +93,11 @@ struct supervisor {
 	struct generation *generation;         /* in force */
 	char fingerprint[FINGERPRINT_LEN + 1]; /* of the ledger's root key */
 	char last_generation[GENERATION_NAME_LEN +
-			     1];  /* the ledger's, before; "" = none */
+			     1]; /* the ledger's, before; "" = none */
+	int64_t last_us;         /* real time of its last line, before; 0 = none */
+	bool last_stopped;       /* that is the seal of the last run's clean stop */
+	char last_root[FINGERPRINT_LEN +
+		       1];        /* of the key that it began with; "" = none */
 	struct generation *start; /* its capture, control, ledger, limits hold */
 	struct generation *next;  /* loaded, not in force yet */
 	char *held;               /* keys of `next` that wait for a start; or NULL */
@@ -99,14 +124,8 @@ struct supervisor {
 	int64_t change_until_us;     /* monotonic: give up then */
 	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
 	bool rules_were_gone;        /* after the death of the last run */
-	uint64_t lost_told;          /* of sh->lost */
-	uint64_t packets_lost_told;  /* of sh->packets_lost and packets_failed */
-	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
-	int64_t next_loss_us;
-	uint64_t full_told, unread_told; /* of the queue's counters */
-	int64_t full_told_us;            /* real time: told up to here */
-	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
-	bool announced;       /* "ready" was said */
+	struct losses losses;
+	bool announced; /* "ready" was said */
 	bool stop;
 };
 
@@ -126,7 +145,8 @@ int supervisor_keys(struct supervisor *s);
 
 /* Lines for the ledger. */
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
-void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
+/* False: there was no room for it, and it is still to be told. */
+bool supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
 			  int64_t from_us, int64_t to_us);
 /* By s->asker; a generation of "" stays out. */
 void supervisor_note_change(struct supervisor *s, const char *what, const char *diff,
@@ -162,6 +182,18 @@ void mark_keep(const struct supervisor *s);
 void mark_touch(const struct supervisor *s);
 /* Real time: when the last run was last seen, if it was killed and judged until then; else 0. */
 int64_t mark_died_us(const struct supervisor *s);
+/* Events that the last run had and could not write before its end, as far as it could tell. */
+uint64_t mark_left(const struct supervisor *s);
+
+/* ---- losses.c ---- */
+
+/* What was lost since the last look, a clock that was set, a ledger that cannot be written. */
+void losses_look(struct supervisor *s);
+/* Packets that passed a full queue: what is to be told, or all of it `now`. */
+void losses_overflow(struct supervisor *s, bool now);
+/* At the start: how the ledger ended before.  At the end, behind the writer's: what is left. */
+void losses_before(struct supervisor *s);
+void losses_end(struct supervisor *s);
 
 /* ---- guard.c ---- */
 

@@ -108,6 +108,21 @@ struct rule_place policy_rule(const struct policy *p, uint32_t rule)
 	};
 }
 
+bool policy_rule_exception(const struct policy *p, uint32_t rule,
+			   struct rule_exception *ret)
+{
+	const struct rule *r = rule_at(p, rule);
+
+	if (r == NULL || r->gate != GATE_EXCEPTIONS)
+		return false;
+	*ret = (struct rule_exception){.owner = r->owner,
+				       .reason = r->reason,
+				       .ticket = r->ticket,
+				       .expires_us = r->has_expires ? r->expires_us
+								    : INT64_MAX};
+	return true;
+}
+
 static void tell_origin(const struct provenance *from, struct rule_origin *ret)
 {
 	*ret = (struct rule_origin){

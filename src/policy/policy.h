@@ -79,6 +79,14 @@ struct str policy_data_group(const struct policy *p, const struct decision *d);
 /* Rules by number, from 1; number RULE_NONE gives an all-absent place. */
 uint32_t policy_rule_count(const struct policy *p);
 struct rule_place policy_rule(const struct policy *p, uint32_t rule);
+/* Of a line of gate exceptions; absent = it does not say. */
+struct rule_exception {
+	struct str owner, reason, ticket;
+	int64_t expires_us; /* the first instant behind it; INT64_MAX = it does not say */
+};
+/* False: the line is of another gate. */
+bool policy_rule_exception(const struct policy *p, uint32_t rule,
+			   struct rule_exception *ret);
 /* Where `weir import` got a line from: the export, the policy in the tenant, its date. */
 struct rule_origin {
 	struct str file; /* the generated file */

@@ -113,6 +113,7 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 			dir, last, strerrordesc_np(-rc));
 		return rc;
 	}
+	l->out.alone = true;
 	l->segment = last;
 	l->next_seq = e.last_seq + 1;
 	if (e.torn_bytes > 0 || before.torn_bytes > 0)
@@ -137,6 +138,7 @@ static int next_segment(struct ledger *l)
 		(void)close(fd);
 		return rc;
 	}
+	l->out.alone = true;
 	l->segment++;
 	return 0;
 }

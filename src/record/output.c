@@ -84,7 +84,8 @@ static int cut_back(struct output *o, uint64_t expected_size)
 	o->stuck = expected_size;
 	if (fstat(o->fd, &st) != 0)
 		return -errno;
-	if ((uint64_t)st.st_size != expected_size)
+	if ((uint64_t)st.st_size != expected_size &&
+	    !(o->alone && (uint64_t)st.st_size >= o->size))
 		return -ESTALE;
 	if (ftruncate(o->fd, (off_t)o->size) != 0)
 		return -errno;
@@ -116,7 +117,7 @@ int output_write(struct output *o, const char *lines, size_t len, size_t *ret_wr
 	whole = rc == 0 ? len : whole_lines(lines, done);
 	o->size += whole;
 	*ret_written = whole;
-	if (rc < 0 && done > whole && o->can_cut)
+	if (rc < 0 && o->can_cut && (done > whole || o->alone))
 		(void)cut_back(o, o->size + (done - whole));
 	return rc;
 }

@@ -6,7 +6,8 @@
  * output - one descriptor that only ever holds whole lines.
  *
  * A write that fails half-way is cut back to the last whole line where the descriptor can be
- * cut (a regular file that nobody else has grown); a pipe or socket cannot take bytes back.
+ * cut (a regular file that nobody else has grown); a pipe or socket cannot take bytes back.  A
+ * file that nobody else writes is also cut back when a write failed and left bytes all the same.
  *
  * Threads: one writer.
  */
@@ -18,6 +19,7 @@
 struct output {
 	int fd;         /* -1 = none */
 	bool can_cut;   /* a regular file */
+	bool alone;     /* and nobody else writes it: whoever opened it says so */
 	bool torn;      /* bytes past `size` are still there: cut before writing */
 	uint64_t size;  /* of whole lines, or where writing began when it cannot be cut */
 	uint64_t stuck; /* file size when the cut failed */

@@ -96,9 +96,9 @@ struct walk {
 	bool pending;
 	struct seal pending_seal;
 	uint8_t pending_digest[CHAIN_DIGEST];
-	int64_t line_us; /* of the last good seal; of the last line at the end */
-	bool stopped;
-	char last[96]; /* beginning of the last line, for its time */
+	int64_t line_us;         /* of the last good seal; of the last line at the end */
+	bool stopped, recovered; /* causes of the last good seal */
+	char last[96];           /* beginning of the last line, for its time */
 	size_t last_len;
 	const struct seal_removed *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
@@ -197,6 +197,7 @@ static void note_seal(struct walk *w, const struct seal *s)
 	}
 	w->line_us = s->time_us;
 	w->stopped = s->cause == SEAL_STOP;
+	w->recovered = s->cause == SEAL_START;
 }
 
 /* An epoch begins.  What anchors say of its seals, they say of this key or of another. */
@@ -410,17 +411,29 @@ static void note_generation(struct ledger_proof *p, struct str line)
 	p->generations[p->generation_count++][n] = '\0';
 }
 
+/* The program began, says the line. */
+static bool is_start(struct str line)
+{
+	return find_near(line, 96, STR("\"type\":\"system\"")) != NULL &&
+	       find_near(line, 256, STR("\"what\":\"start\"")) != NULL;
+}
+
+/* Time between two runs; what the end of one left unsealed was told by the seal that found it. */
 static void note_stop(struct walk *w, struct str line)
 {
+	const bool ended = !w->stopped && !w->recovered && w->expect > w->p->first_seq &&
+			   w->expect == w->range_from && is_start(line);
 	int64_t us = 0;
 
-	if (w->stopped && line_time(line, &us))
+	if (w->line_us == 0 && w->p->lines == 0)
+		(void)line_time(line, &w->line_us);
+	if ((w->stopped || ended) && line_time(line, &us))
 		add_gap(w, &(struct ledger_gap){.from_us = w->line_us,
 						.to_us = us,
 						.from_seq = w->expect - 1,
 						.to_seq = w->expect,
-						.kind = GAP_STOPPED});
-	w->stopped = false;
+						.kind = ended ? GAP_ENDED : GAP_STOPPED});
+	w->stopped = w->recovered = false;
 }
 
 static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAIN_DIGEST])

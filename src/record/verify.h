@@ -58,6 +58,7 @@ struct ledger_gap {
 	uint64_t from_seq, to_seq; /* unsealed lines, or those around a stop */
 	enum {
 		GAP_STOPPED, /* between a clean stop and the next line */
+		GAP_ENDED,   /* the same behind an end that was none; all was sealed */
 		GAP_CRASHED, /* lines found unsealed at a start, sealed then */
 		GAP_TAIL     /* lines behind the last seal */
 	} kind;

@@ -276,6 +276,15 @@ int day_open(struct day *d, const char *folder)
 	return rc;
 }
 
+int day_newest(const struct day *d, int64_t *ret)
+{
+	return d->cover.events == 0
+		       ? 0
+		       : ask_number(d->db,
+				    "SELECT time FROM events ORDER BY n DESC LIMIT 1",
+				    ret);
+}
+
 static void writer_destroy(struct day_writer *w)
 {
 	if (w == NULL)

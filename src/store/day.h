@@ -73,6 +73,8 @@ void day_name_format(struct day *d);
 /* Open a file that exists and read its cover. */
 int day_open(struct day *d, const char *folder) __attribute__((warn_unused_result));
 void day_close(struct day *d); /* forgets what was not committed */
+/* Of an open file: the time of its last row, in the ledger's order; unchanged without a row. */
+int day_newest(const struct day *d, int64_t *ret) __attribute__((warn_unused_result));
 
 /* Make a new file, which begins at the cover's start, and be ready to add. */
 int day_create(struct day *d, const char *folder) __attribute__((warn_unused_result));

@@ -22,6 +22,7 @@ struct store {
 	struct ledger_reader *reader; /* of the run that brings it up to date */
 	struct record_line *lines;
 	uint64_t added;
+	int64_t newest_us; /* of the last row; INT64_MIN = none was found */
 	bool rebuilt;
 };
 
@@ -314,6 +315,8 @@ static int follow(struct store *s, struct diag *d)
 	}
 	if (rc == 0 && s->count > 0)
 		rc = day_commit(&s->days[s->count - 1]);
+	if (rc == 0 && s->count > 0)
+		rc = day_newest(&s->days[s->count - 1], &s->newest_us);
 	if (s->count > 0)
 		day_close(&s->days[s->count - 1]);
 	return rc;
@@ -392,6 +395,7 @@ int store_open(const struct store_cfg *cfg, struct diag *d, struct store **ret)
 	if (s != NULL) {
 		s->lock_fd = -1;
 		s->ledger = strdup(cfg->ledger);
+		s->newest_us = INT64_MIN;
 		s->lines = line_for_store();
 		if (cfg->index != NULL)
 			s->folder = strdup(cfg->index);
@@ -453,6 +457,7 @@ struct store_totals store_totals(const struct store *s)
 	struct store_totals t = {.added = s->added,
 				 .first_us = INT64_MAX,
 				 .last_us = INT64_MIN,
+				 .newest_us = s->newest_us,
 				 .files = (unsigned)s->count,
 				 .rebuilt = s->rebuilt};
 
@@ -467,6 +472,8 @@ struct store_totals store_totals(const struct store *s)
 		if (c->last_us > t.last_us)
 			t.last_us = c->last_us;
 	}
+	if (t.newest_us == INT64_MIN)
+		t.newest_us = t.last_us;
 	return t;
 }
 

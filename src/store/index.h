@@ -36,6 +36,7 @@ struct store_cfg {
 struct store_totals {
 	uint64_t events, bad, gaps, added; /* added: lines read by this process */
 	int64_t first_us, last_us;         /* of the events; first > last = none */
+	int64_t newest_us; /* of the ledger's last one: less than last_us where a clock was set back */
 	unsigned files;
 	bool rebuilt;
 };

@@ -13,7 +13,8 @@ enum saved_kind {
 	SAVED_END = 0,
 	SAVED_QUERY,   /* options of `weir query` */
 	SAVED_SILENCE, /* hours between the first and the last event that have none */
-	SAVED_UNUSED_RULES, /* lines of the rules in force that nothing came to */
+	SAVED_UNUSED_RULES, /* lines of the rules in force that decided nothing */
+	SAVED_EXCEPTIONS,   /* lines of gate exceptions of the rules in force */
 };
 
 struct saved_part {
@@ -22,12 +23,13 @@ struct saved_part {
 	const char *options; /* of SAVED_QUERY, with one blank between words */
 };
 
-#define SAVED_PARTS_MAX 4
+#define SAVED_PARTS_MAX 6
 
 struct saved {
 	const char *name;
 	const char *question;
 	struct saved_part parts[SAVED_PARTS_MAX]; /* ended by SAVED_END */
+	const char *limits; /* what the answer cannot hold, behind its tables; or NULL */
 };
 
 extern const struct saved saved_queries[];

@@ -13,14 +13,14 @@ RATE_BAR = 75000  # events a second of CPU time
 QUERY_BAR_S = 2.0
 
 
-def run(words):
+def run(words, fine=(0, 1)):
     """Wall and CPU seconds, output."""
     before = os.times()
     start = time.monotonic()
     done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     wall = time.monotonic() - start
     after = os.times()
-    if done.returncode not in (0, 1):
+    if done.returncode not in fine:
         sys.exit(f"{words}: exit status {done.returncode}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return wall, cpu, done.stdout.decode()
@@ -51,7 +51,9 @@ def main():
     for name in names:
         if name == "unused-rules":  # there is no generation beside a ledger that was made up
             continue
-        wall, cpu, out = run([opts.weir, "query", "--ledger", ledger, "--saved", name])
+        # Nor are there exceptions: the last table of that one cannot be told.
+        fine = (3,) if name == "exceptions" else (0, 1)
+        wall, cpu, out = run([opts.weir, "query", "--ledger", ledger, "--saved", name], fine)
         print(f"{name:16} {wall:6.2f} s, {cpu:.2f} s of CPU, {len(out.splitlines())} lines")
         missed += wall > QUERY_BAR_S
     for words in ("--host h7.dataverse.example --group-by principal", "--url *x --limit 5",

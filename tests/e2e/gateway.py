@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -125,6 +126,24 @@ def installed(lab):
     return shutil.copy(WEIR, os.path.join(place, "sbin", "weir"))
 
 
+class Faults:
+    """What faults.c does to a weir that is started with it."""
+
+    NAMES = ("ahead_s", "write_error", "pwrite_error", "sync_error")
+
+    def __init__(self, folder):
+        self.library, self.path = (os.path.join(folder, n) for n in ("faults.so", "faults"))
+        command(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", self.library,
+                 os.path.join(TOP, "tests/e2e/faults.c")])
+        self.set()
+        self.environment = {"LD_PRELOAD": self.library, "WEIR_FAULTS": self.path}
+
+    def set(self, **values):
+        """These from now on, and no others."""
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as f:
+            f.write(struct.pack("=4q", *(values.get(n, 0) for n in self.NAMES)))
+
+
 class Weir:
     """`weir run` and `weir ctl` in a lab."""
 
@@ -143,6 +162,7 @@ class Weir:
         self.log = os.path.join(self.folder, "stderr")
         self.ledger = Ledger(os.path.join(self.folder, "ledger"))
         self.process = None
+        self.faults_of = {}  # Faults.environment
         self.known = set()
         self.write_rules(rules)
         self.write_conf()
@@ -177,7 +197,7 @@ class Weir:
         with open(self.log, "wb") as log:
             self.process = self.lab.gateway.popen([self.program, "run", "-c", self.conf], stdout=log,
                                                   stderr=log, cwd=TOP,
-                                                  env=self.lab.environment)
+                                                  env={**self.lab.environment, **self.faults_of})
         try:
             wait_for(lambda: "ready" in self.said() or self.process.poll() is not None, timeout,
                      "weir is ready")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger of a running gateway when its disk is full, and when its writer is killed."""
+"""The ledger of a running gateway when its disk is full or fails, the clock is set, its writer is killed."""
+import errno
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import time
 import unittest
 
 from case import GatewayCase, in_parallel
-from gateway import ALLOWED, DENIED
+from gateway import ALLOWED, DENIED, Faults
 from netns import command
 
 SMALL, LARGE = "96k", "16m"
@@ -38,9 +39,51 @@ class LedgerFull(GatewayCase):
         for result in results:
             weir.ledger.flow(result.port)
         self.assertEqual(weir.ledger.events(type="loss"), [])
+        full = weir.ledger.wait(type="system", what="disk_full")
+        self.assertIn("No space left", full[0]["message"])
+        again = weir.ledger.wait(type="system", what="ledger_restored")
+        self.assertGreater(again[0]["time"], full[0]["time"])
+        # The sources of the generation had no room, either; a reload keeps them now.
+        kept = os.path.join(folder, "generations", weir.status()["generation"] + ".json")
+        self.assertIn(weir.status()["generation"],
+                      weir.ledger.wait(type="system", what="generation_not_kept")[0]["message"])
+        self.assertFalse(os.path.exists(kept))
+        weir.ctl("reload")
+        self.assertTrue(os.path.exists(kept))
         self.assertEqual(weir.stop(), 0)
         self.assertEqual(weir.faults(), "")
 
+    def test_stopped_when_full(self):
+        """What no room came for before the stop is told by the next start, with its count."""
+        weir = self.new_weir()
+        folder = weir.ledger.folder
+        os.mkdir(folder, 0o750)
+        command(["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=0750", "none", folder])
+        self.addCleanup(command, ["umount", "-l", folder], check=False)
+        weir.start()
+        ports = [r.port for r in in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 150)]
+        weir.wait_status(lambda s: s["ledger"]["error"] != "", 5, "the full disk is told")
+        self.assertEqual(weir.stop(), 3)
+        self.assertIn("events were not written; the next start tells it", weir.said())
+        last = weir.ledger.events()[-1]["time"]
+        command(["mount", "-o", f"remount,size={LARGE}", folder])
+        weir.start()
+        loss = weir.ledger.wait(type="loss", what="events")
+        self.assertEqual(loss[0]["from"], last)
+        written = {e["src_port"] for e in weir.ledger.events(type="flow", phase="start")}
+        lost = len([p for p in ports if p not in written])
+        self.assertGreater(lost, 0)
+        self.assertGreaterEqual(loss[0]["count"], lost)
+        # A clean stop has nothing to tell; an end that was none says that nobody knows.
+        self.assertEqual(weir.stop(), 0)
+        weir.start()
+        self.assertEqual(len(weir.ledger.events(type="loss", what="events")), 1)
+        weir.kill()
+        weir.start()
+        self.assertEqual(weir.ledger.wait(type="loss", what="events", count=2)[1]["count"], 0)
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
+        command([weir.program, "verify", folder])
 
     def test_read_only(self):
         """A file system that became read-only: told, counted what it cost, and it resumes."""
@@ -78,6 +121,82 @@ class LedgerFull(GatewayCase):
         self.assertLessEqual(len([p for p in ports if p not in written]), lost)
         self.assertEqual(weir.faults(), "")
         command([weir.program, "verify", folder])
+
+
+class Faulty(GatewayCase):
+    """faults.c: what the kernel and the machine do rarely."""
+
+    auto_start = False
+
+    def start(self, ledger):
+        weir = self.new_weir()
+        with open(weir.conf, encoding="ascii") as f:
+            text = f.read().replace("ledger  = {", "ledger  = { " + ledger)
+        with open(weir.conf, "w", encoding="ascii") as f:
+            f.write(text)
+        faults = Faults(self.lab.dir)
+        weir.faults_of = faults.environment
+        return weir.start(), faults
+
+    def test_input_output_error(self):
+        """Writes, sidecars and syncs that fail: nothing is lost, no line is torn, and it resumes."""
+        weir, faults = self.start('seal = "300ms"; sync = "100ms"; seal_events = 10; compress = false;')
+        ports = []
+        for what in ("write_error", "pwrite_error", "sync_error"):
+            ports += [self.lab.tls(ALLOWED).port for _ in range(3)]
+            faults.set(**{what: errno.EIO})
+            ports += [self.lab.tls(ALLOWED).port for _ in range(3)]
+            status = weir.wait_status(lambda s: s["ledger"]["error"] != "", 5, what)
+            self.assertIn("Input/output error", status["ledger"]["error"])
+            faults.set()
+            weir.wait_status(lambda s: s["ledger"]["error"] == "", 5, "writing again")
+        for port in ports:
+            weir.ledger.flow(port)
+        self.assertEqual(weir.ledger.events(type="loss"), [])
+        self.assertEqual(weir.stop(), 0)
+        told = [e["what"] for e in weir.ledger.events(type="system") if "ledger_" in e["what"]]
+        self.assertGreaterEqual(told.count("ledger_failed"), 3)
+        self.assertEqual(told.count("ledger_restored"), told.count("ledger_failed"))
+        self.assertEqual(weir.faults(), "")
+        command([weir.program, "verify", weir.ledger.folder])
+
+    def test_clock(self):
+        """A clock that is set, over seals, epochs and days, and while Weir is off, is told each time."""
+        weir, faults = self.start('seal = "200ms"; epoch = "1s"; seal_events = 10;')
+        for ahead in (3600, 4 * 86400, -40 * 86400, 0):
+            faults.set(ahead_s=ahead)
+            time.sleep(0.7)
+            self.assertTrue(self.lab.tls(ALLOWED).ok)
+            self.assertFalse(self.lab.tls(DENIED).ok)
+        self.assertEqual(weir.stop(), 0)
+        told = [e["message"] for e in weir.ledger.events(type="system", what="clock_step")]
+        self.assertEqual([t.split(":")[0] for t in told],
+                         ["the clock was set forward by 3600 s",
+                          "the clock was set forward by 342000 s",
+                          "the clock was set back by 3801600 s",
+                          "the clock was set forward by 3456000 s"])
+        faults.set(ahead_s=-7200)
+        weir.start()
+        told = weir.ledger.wait(type="system", what="clock_step", count=5)[4]
+        self.assertRegex(told["message"], r"last event before this start is 7\d{3} s ahead of the clock")
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
+        command([weir.program, "verify", weir.ledger.folder])
+        command([weir.program, "index", "--check", weir.ledger.folder])
+
+    def test_root_key(self):
+        """A key that is not the one that the ledger began with is a change event."""
+        weir = self.new_weir().start()
+        old = weir.status()["ledger"]["fingerprint"]
+        self.assertEqual(weir.stop(), 0)
+        os.unlink(os.path.join(weir.ledger.folder + ".keys", "ledger.key"))
+        weir.start()
+        new = weir.status()["ledger"]["fingerprint"]
+        change = weir.ledger.wait(type="change", what="key")[0]
+        self.assertEqual(change["diff"], f"root key {old} -> {new}")
+        self.assertTrue(change["who"])
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(weir.faults(), "")
 
 
 class SegmentsCompressed(GatewayCase):

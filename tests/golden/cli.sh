@@ -517,4 +517,25 @@ check "check --json without a finding is an empty array" [ "$(cat "$t/out")" = "
 run 0 "check of one import alone" check tests/rules/fail/alone.in
 check "check of one import alone: nothing about other gates" \
 	[ "$(grep -c -e own-empty -e no-default "$t/err")" = 0 ]
+# ---- what -o would destroy -----------------------------------------------------------------
+"$W" replay -q -o "$t/whole" "$demo" >/dev/null 2>&1
+mkfifo "$t/fifo"
+ln -s nowhere "$t/link"
+for at in fifo link .; do
+	run 3 "report -o a $at" report --ledger "$t/whole" -o "$t/$at"
+	run 3 "export -o a $at" export cef --ledger "$t/whole" -o "$t/$at"
+	run 3 "evidence -o a $at" evidence --ledger "$t/whole" --verdict allow --limit 1 -o "$t/$at"
+	says "evidence -o a $at" "a file would take its place: name another FILE"
+done
+check "they stand there yet" [ -p "$t/fifo" -a -h "$t/link" ]
+
+# ---- what an auditor types and hands over --------------------------------------------------
+print=$("$W" verify --json "$t/whole" | sed -n 's/.*"key": *"\([0-9A-F-]*\)".*/\1/p')
+run 0 "verify --key in small letters" verify "$t/whole" --key "$(echo "$print" | tr A-F a-f)"
+run 3 "verify --key cut short" verify "$t/whole" --key "$(echo "$print" | cut -c1-19)"
+says "verify --key cut short" "is no file, and no fingerprint: that has eight groups of four hex digits"
+"$W" seal --ledger "$t/whole" | iconv -t UTF-16 >"$t/seals"
+run 3 "verify --anchors in UTF-16" verify "$t/whole" --anchors "$t/seals"
+says "verify --anchors in UTF-16" "holds no seal: one a line is looked for, whole and in UTF-8"
+
 exit $bad

@@ -219,4 +219,47 @@ is "no index where none can be" "$($weir index --index /proc/none "$ledger" 2>&1
 $weir query --ledger "$ledger" --type nothing >"$out/o"
 is "none: status and word" "$? $(tail -n 1 "$out/o")" "1 no event fits"
 is "a near name" "$($weir query --veridct deny 2>&1 | head -n 1)" "weir query: there is no field 'veridct': did you mean 'verdict'?"
+
+# Of the rules in force, by their own events: the same line of the rules before was another line.
+sed "s|\"\.\./\.\./rules/contoso.rules|\"$out/own.rules|; s|\"\.\./|\"$PWD/tests/|; s|\"holidays|\"$PWD/tests/demo/holidays|" tests/demo/demo.conf >"$out/own.conf"
+cat >"$out/own.rules" <<'RULES'
+version 1
+gate rules
+deny   host "api.dropboxapi.com"
+allow  to any
+RULES
+$weir replay -c "$out/own.conf" -o "$out/before" -q tests/demo/demo.pcap
+cat >"$out/own.rules" <<'RULES'
+version 1
+gate exceptions
+allow  from 10.10.9.31  skip connectors  owner "m.keller"  reason "upload"  ticket "CHG-1"  expires 2026-12-31
+allow  from 10.10.9.32  skip connectors  owner "a.koch"  reason "trial"  expires 2026-11-01
+gate rules
+deny   host "nobody.example"
+allow  to any
+RULES
+$weir replay -c "$out/own.conf" -o "$out/after" -q tests/demo/demo.pcap
+cp -r "$out/after/generations" "$out/before"
+grep -h -v '"type":"seal"' "$out"/before/*.jsonl >"$out/merged"
+cat "$out"/after/*.jsonl | grep -v '"type":"seal"' | sed 's/2026-11-2/2026-12-2/g' >>"$out/merged"
+awk '{ sub(/"seq":[0-9]+/, "\"seq\":" NR); print }' "$out/merged" >"$out/before/000001.jsonl"
+saved() { $weir query --ledger "$out/before" --saved "$@" --csv 2>&1 | tr -d '\r' | sed "s|$out/||"; }
+is "unused: the line, not its number" "$(saved unused-rules | cut -d, -f1 | tail -n +2 | xargs)" "own.rules:3 own.rules:4 own.rules:6"
+is "exceptions in force" "$(saved exceptions | grep '^own.rules' | cut -d, -f1-6)" \
+	"own.rules:3,in force,2027-01-01T00:00:00.000000Z,m.keller,upload,CHG-1
+own.rules:4,ended,2026-11-02T00:00:00.000000Z,a.koch,trial,"
+is "a table for people says what it cannot hold" "$($weir query --ledger "$out/before" --saved off-hours | tail -n 1 | cut -c1-60)" \
+	"# only what a line \`alert outside hours\` of the rules told; "
+is "a file has whole cells" "$($weir query --ledger "$out/before" --verdict deny --group-by rule | grep -c "^$out/own.rules:3  ")" 1
+is "a terminal the end of a place" "$(COLUMNS=40 $weir query --ledger "$out/before" --verdict deny --group-by rule | grep -c '^\.\.[a-z.]*:3  ')" 1
+
+# A clock that was wrong for a while: ages count back from the ledger's last event, not from the latest time.
+mkdir "$out/jump"
+for when in 2026-11-20T12 2029-01-01T00 2026-11-22T11 2026-11-22T12; do
+	n=$((${n:-0} + 1))
+	echo "{\"v\":1,\"seq\":$n,\"time\":\"$when:00:00.000000Z\",\"type\":\"system\",\"what\":\"start\"}"
+done >"$out/jump/000001.jsonl"
+for i in 1 2; do # made, and found
+	is "age behind a clock that was set back, $i" "$($weir query --ledger "$out/jump" --since 24h --csv --fields seq | tr -d '\r' | xargs)" "seq 2 3 4"
+done
 exit $bad

@@ -279,8 +279,42 @@ static void what_a_crash_left_is_sealed_at_the_start(void **state)
 	assert_int_equal(p->sound_seq, 15);
 	assert_int_equal(p->gap_count, 1);
 	assert_int_equal(p->gaps[0].kind, GAP_CRASHED);
+	assert_true(p->gaps[0].from_us > 0);
 	assert_int_equal(p->gaps[0].from_seq, 12);
 	assert_int_equal(p->gaps[0].to_seq, 14);
+}
+
+/* All was sealed when it was killed: the next start tells from when nothing covers time. */
+static void an_end_behind_a_seal_is_told(void **state)
+{
+	static const char start[] =
+		"\"time\":\"2027-01-01T00:00:00.000000Z\",\"type\":\"system\",\"what\":"
+		"\"start\"}\n";
+	struct place *at = *state;
+	const struct ledger_proof *p;
+	const pid_t child = fork();
+	struct ledger *l;
+	int status;
+
+	if (child == 0) {
+		l = open_at(at, 10);
+		append(l, 10);
+		_exit(ledger_flush(l) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	l = open_at(at, 10);
+	assert_int_equal(ledger_append(l, start, sizeof(start) - 1), 0);
+	assert_int_equal(ledger_append(l, start, sizeof(start) - 1), 0);
+	assert_int_equal(ledger_close(l), 0);
+	p = verify(at);
+	assert_int_equal(p->finding_count, 0);
+	assert_int_equal(p->gap_count, 1);
+	assert_int_equal(p->gaps[0].kind, GAP_ENDED);
+	assert_int_equal(p->gaps[0].from_seq, 11);
+	assert_int_equal(p->gaps[0].to_seq, 12);
+	assert_true(p->gaps[0].from_us > 0);
+	assert_true(p->gaps[0].to_us > p->gaps[0].from_us);
 }
 
 static void a_step_that_was_cut_short_is_resolved(void **state)
@@ -520,6 +554,7 @@ int main(void)
 		cmocka_unit_test(the_key_file_is_strict),
 		PLACE_TEST(seals_count_lines_and_say_when_it_stopped),
 		PLACE_TEST(what_a_crash_left_is_sealed_at_the_start),
+		PLACE_TEST(an_end_behind_a_seal_is_told),
 		PLACE_TEST(a_step_that_was_cut_short_is_resolved),
 		PLACE_TEST(who_has_the_present_key_can_write_its_epoch_alone),
 		PLACE_TEST(a_shorter_epoch_is_cut_by_its_anchor),
