@@ -74,6 +74,12 @@ struct pending {
 	bool refused;        /* ... or, watched, its first answer was another */
 	uint8_t proxies;     /* that the head asks, and that were judged */
 	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	/* Watched: bytes that went to the server and were not seen, as far as that is known. */
+	uint32_t cut_from,
+		cut_end; /* in the head: frames that the capture cut; none: both 0 */
+	uint32_t
+		late_end; /* one past the first byte that came in the place of one; 0: none */
+	bool unseen;      /* what was read rests on such a byte, or lacks one */
 	struct window window;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
@@ -379,6 +385,14 @@ bool rival_is_beyond(const struct flow *fl, const struct window *win,
 /* Leave out what the server had acknowledged before, of which a copy is in the head. */
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
 		      struct str bytes);
+
+/*
+ * The server has had bytes that the capture lacks: acknowledged before they were seen, or cut off.
+ * What comes in their place may be anything.  Client bytes at `at`, before head_add(); a frame
+ * that the capture has cut.
+ */
+void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size_t len);
+void rival_note_cut(const struct flow *fl, struct pending *p, const struct packet *pkt);
 
 /*
  * A packet of the server that has taken a TLS hello: does it ask for a second one?  Then the head

@@ -124,6 +124,62 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
 		c->flags |= 1u << FLAG_TTL_JUMP;
 }
 
+/* ---- bytes that nobody saw ---------------------------------------------------------------- */
+
+void rival_note_cut(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	const int64_t at = (int32_t)(pkt->seq - fl->client_isn - p->base);
+	const int64_t from = at + (int64_t)pkt->payload_len;
+	const int64_t end = at + (int64_t)pkt->payload_wire_len;
+
+	if (end <= 0 || from >= HEAD_MAX)
+		return;
+	if (p->cut_end == 0 || from < p->cut_from)
+		p->cut_from = from > 0 ? (uint32_t)from : 0;
+	if (end > p->cut_end)
+		p->cut_end = (uint32_t)end;
+}
+
+/* Are there bytes of [at, end) that the head lacks?  Then they come late. */
+static void note_late(struct pending *p, uint32_t at, uint32_t end)
+{
+	if (at < HEAD_MAX && at < end && (p->late_end == 0 || at + 1 < p->late_end) &&
+	    !head_has(&p->head, at, end < HEAD_MAX ? end : HEAD_MAX))
+		p->late_end = at + 1;
+}
+
+void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size_t len)
+{
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
+	const uint32_t end = at + (uint32_t)len;
+
+	if (fl->in.has_ack && (int32_t)(acked - at) > 0)
+		note_late(p, at, end < acked ? end : acked);
+	if (p->cut_end > at && p->cut_from < end)
+		note_late(p, at > p->cut_from ? at : p->cut_from,
+			  end < p->cut_end ? end : p->cut_end);
+}
+
+/* The head begins `n` bytes later. */
+static void drop_unseen(struct pending *p, uint32_t n)
+{
+	p->late_end -= p->late_end < n ? p->late_end : n;
+	p->cut_from -= p->cut_from < n ? p->cut_from : n;
+	p->cut_end -= p->cut_end < n ? p->cut_end : n;
+}
+
+/* Of a second hello that the server has taken there is nothing to be read. */
+static bool lacks_second(const struct pending *p)
+{
+	const struct flow *fl = p->flow;
+
+	return p->retried && !p->whole && fl->key.ip_proto == IP_PROTO_TCP &&
+	       fl->in.has_ack &&
+	       (int32_t)(fl->in.acked - fl->client_isn - p->base - p->head.filled) > 0;
+}
+
+/* ---- the hello after a HelloRetryRequest ---------------------------------------------------- */
+
 /*
  * RFC 8446 4.1.3: a ServerHello with this random is a HelloRetryRequest.
  * Record u8 22 | be16 version | be16 length, then u8 2 | be24 length | be16 version | random.
@@ -287,6 +343,7 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 	p->whole = false;
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
+	drop_unseen(p, end);
 	if (p->other.bytes != NULL) {
 		p->rival = true;
 		head_drop(&p->other, w->others, end);
@@ -378,6 +435,7 @@ void rival_note_whole(struct worker *w, struct pending *p)
 	p->whole = true;
 	p->whole_end = end > 0 ? end : p->head.filled;
 	p->whole_us = w->now_us;
+	p->unseen |= p->late_end > 0 && p->late_end <= p->whole_end;
 }
 
 /* The bytes behind the first hello, as TLS gets them. */
@@ -610,18 +668,19 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
-	if (p->rival)
+	p->unseen |= !p->whole && (p->late_end > 0 || lacks_second(p));
+	if (p->rival || p->unseen)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
 	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
 	    p->second_whole)
 		p->rival = false;
-	if (!p->rival) {
+	if (!p->rival && !p->unseen) {
 		rival_forget(w, c);
 		return;
 	}
-	why = UNDECIDABLE_CONFLICT;
-	if (p->retried && p->other.bytes == NULL)
+	why = p->rival ? UNDECIDABLE_CONFLICT : UNDECIDABLE_INCOMPLETE;
+	if (p->rival && p->retried && p->other.bytes == NULL)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG
 			      : UNDECIDABLE_MALFORMED_HELLO;

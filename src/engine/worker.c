@@ -141,7 +141,8 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	rival_forget(w, c);
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
-	p->base = 0;
+	p->base = p->cut_from = p->cut_end = p->late_end = 0;
+	p->unseen = false;
 	p->syn_bytes = 0;
 	p->turn = (struct turn){0};
 }
@@ -363,7 +364,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
+	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	rival_drop_syn(w, c, p);
@@ -374,8 +375,12 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return IDENTIFY_MORE;
 	}
-	if (w->inl == NULL)
+	if (w->inl == NULL) {
 		bytes = rival_trim(fl, p, &at, bytes);
+		rival_note_late(fl, p, at, bytes.len);
+		if (pkt->payload_wire_len > pkt->payload_len)
+			rival_note_cut(fl, p, pkt);
+	}
 	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
