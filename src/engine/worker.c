@@ -1124,7 +1124,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->site_witnesses_evicted = witness_stats(w->witness)->site_evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
-	ret->quic_unpadded = id->quic_unpadded;
+	ret->quic_discarded = id->quic_discarded;
 	inherit_stats(w->heirs, &heirs);
 	ret->quic_forgotten = heirs.forgotten;
 	if (w->asked != NULL)

@@ -92,7 +92,7 @@ struct worker_stats {
 	uint64_t ignored_reset_data, ignored_bad_ack;
 	uint64_t ignored_window; /* beyond the server's */
 	uint64_t signals, signals_lost, forms_lost, texts_refused;
-	uint64_t quic_initials, quic_failed, quic_unpadded;
+	uint64_t quic_initials, quic_failed, quic_discarded;
 	uint64_t quic_refused;   /* datagrams over the budget */
 	uint64_t quic_inherited; /* judged by an earlier connection, engine/inherit.h */
 	uint64_t quic_forgotten; /* no room there */
