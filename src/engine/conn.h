@@ -81,6 +81,9 @@ struct pending {
 		late_end; /* one past the first byte that came in the place of one; 0: none */
 	bool unseen;      /* what was read rests on such a byte, or lacks one */
 	struct window window;
+	bool has_probe; /* rival_keep_probe(): of the byte at probe_at in the stream */
+	uint8_t probe;
+	uint32_t probe_at;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
 	struct facts *facts; /* conn_facts(); NULL = nothing is known */
@@ -378,9 +381,17 @@ void rival_note_window(const struct flow *fl, struct window *win,
  */
 void rival_note_echo(struct conn *c, const struct packet *pkt);
 
-/* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
+/*
+ * RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken.  At the edge one byte may be
+ * (3.8.6.1): a probe, that comes when the window has been opened and the server's word of that is
+ * under way.  Linux drops probes of a closed window.
+ */
 bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt);
+
+/* keep: a probe, set aside.  take: true if the server has it and nothing else was seen in its place. */
+bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt);
+bool rival_take_probe(struct worker *w, const struct flow *fl, struct pending *p);
 
 /* Leave out what the server had acknowledged before, of which a copy is in the head. */
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,

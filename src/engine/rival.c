@@ -556,10 +556,14 @@ void rival_note_window(const struct flow *fl, struct window *win,
 	const bool syn = (pkt->tcp_flags & TCP_SYN) != 0;
 	uint32_t edge;
 
+	/* Who was not asked says no scale, so a client's SYN that was not seen asked. */
 	if (syn)
-		win->scale = win->offered && pkt->tcp_scaled ? pkt->tcp_scale : 0;
+		win->scale = pkt->tcp_scaled && (win->offered ||
+						 (fl->out.tcp_flags & TCP_SYN) == 0)
+				     ? pkt->tcp_scale
+				     : 0;
 	if ((pkt->tcp_flags & TCP_ACK) == 0 || (pkt->tcp_flags & TCP_RST) != 0 ||
-	    fl->midstream)
+	    fl->midstream || (win->offered && (fl->in.tcp_flags & TCP_SYN) == 0))
 		return;
 	edge = pkt->ack - fl->client_isn +
 	       ((uint32_t)pkt->window << (syn ? 0 : win->scale));
@@ -579,7 +583,33 @@ void rival_note_echo(struct conn *c, const struct packet *pkt)
 bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt)
 {
-	return win->has_edge && (int32_t)(pkt->seq - fl->client_isn - win->edge) > 0;
+	const int32_t behind = (int32_t)(pkt->seq - fl->client_isn - win->edge);
+
+	return win->has_edge && pkt->payload_wire_len > 0 && behind >= 0 &&
+	       (behind > 0 || pkt->payload_wire_len > 1);
+}
+
+bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	if (!p->window.has_edge || pkt->payload_len != 1 ||
+	    pkt->seq - fl->client_isn != p->window.edge)
+		return false;
+	p->has_probe = true;
+	p->probe = pkt->payload[0];
+	p->probe_at = p->window.edge;
+	return true;
+}
+
+bool rival_take_probe(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	const uint32_t at = p->probe_at - p->base;
+
+	if (!p->has_probe || !fl->in.has_ack ||
+	    (int32_t)(fl->in.acked - fl->client_isn - p->probe_at) <= 0)
+		return false;
+	p->has_probe = false;
+	return !p->whole && at < HEAD_MAX && !head_has(&p->head, at, at + 1) &&
+	       head_add(&p->head, w->heads, at, &p->probe, 1) == HEAD_ADDED;
 }
 
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,

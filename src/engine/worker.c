@@ -142,7 +142,7 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
-	p->unseen = false;
+	p->unseen = p->has_probe = false;
 	p->syn_bytes = 0;
 	p->turn = (struct turn){0};
 }
@@ -375,6 +375,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return IDENTIFY_MORE;
 	}
+	if (w->inl == NULL && rival_keep_probe(fl, p, pkt))
+		return IDENTIFY_MORE;
 	if (w->inl == NULL) {
 		bytes = rival_trim(fl, p, &at, bytes);
 		rival_note_late(fl, p, at, bytes.len);
@@ -686,7 +688,7 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 		return step;
 	if (!from_client) {
 		rival_note_window(fl, &p->window, pkt);
-		if (rival_take_syn(w, fl, c, p, pkt))
+		if (rival_take_syn(w, fl, c, p, pkt) || rival_take_probe(w, fl, p))
 			step = ask_stream(w, fl, c, p, false);
 	}
 	if (step == IDENTIFY_DONE) {
