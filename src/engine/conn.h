@@ -91,13 +91,21 @@ struct pending {
 	bool untraced;       /* there was no room for one */
 };
 
+/* watch_dns.c: a question to a resolver. */
+struct question {
+	uint32_t name; /* number in worker.texts */
+	uint32_t next; /* a newer one of the connection, or POOL_NONE */
+	uint16_t type, id;
+};
+
 struct conn {
 	uint32_t pending; /* index in worker.pendings, or POOL_NONE */
 	uint32_t host, sni, alpn, ja4, method, url, ndpi; /* numbers in worker.texts */
 	uint32_t ndpi_host;                               /* the same */
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t helo, mail_from, mail_to, database;      /* the same */
-	uint32_t question; /* DNS: nobody has answered it yet; the same */
+	uint32_t
+		questions; /* DNS: the oldest of those that nobody has answered; in worker.questions */
 	uint32_t guess;    /* of worker.guesses, or GUESS_NONE */
 	uint32_t follower; /* index in worker.followers: what comes later is read, too */
 	uint32_t flags;
@@ -114,10 +122,9 @@ struct conn {
 	uint32_t ts_recent; /* the server's TS.Recent, as far as it has echoed it */
 	uint32_t passed;    /* inline: bytes of the client that went to the server */
 	uint32_t isn;       /* what data by the last SYN begins with, if has_isn */
-	struct witness_ref witness;          /* what DNS told the client of it */
-	struct addr nat;                     /* translated source, with nat_port */
-	uint16_t nat_port;                   /* 0 = none */
-	uint16_t question_type, question_id; /* of `question` */
+	struct witness_ref witness; /* what DNS told the client of it */
+	struct addr nat;            /* translated source, with nat_port */
+	uint16_t nat_port;          /* 0 = none */
 	uint16_t tls_offered, tls_selected;
 	uint16_t mail_to_more;
 	uint16_t site, source;
@@ -178,7 +185,8 @@ struct worker {
 	struct intern *texts;
 	struct inherit *heirs; /* QUIC connections that were allowed */
 	struct pool *pendings;
-	struct pool *facts; /* of pendings about which something is known */
+	struct pool *facts;     /* of pendings about which something is known */
+	struct pool *questions; /* of DNS, without an answer so far */
 	struct pool *followers;
 	struct pool *chunks;  /* of followers amid a body in chunks */
 	struct pool *traces;  /* of pendings, for lines with `capture` */
@@ -297,7 +305,7 @@ void watch_dns_datagram(struct worker *w, struct flow *fl, const struct packet *
 /* Any packet: does it hold what a resolver tells its site? */
 void watch_site(struct worker *w, const struct packet *pkt, int64_t clock_us);
 
-/* The connection is over: tell the question that nobody answered. */
+/* The connection is over: tell the questions that nobody answered. */
 void watch_dns_end(struct worker *w, struct flow *fl, struct conn *c);
 
 /* ---- follow.c: what comes behind the verdict ---- */

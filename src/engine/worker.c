@@ -625,6 +625,7 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
 	c->follower = POOL_NONE;
+	c->questions = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
 	if (c->silent || begin_reading(w, fl, c) != NULL)

@@ -104,7 +104,8 @@ struct worker_stats {
 	uint64_t dns_events;
 	uint64_t http_requests; /* read behind the first of their connections */
 	uint64_t http_lost;     /* connections whose later requests cannot be read */
-	uint64_t dns_lost;      /* of TCP: connections whose messages cannot be read */
+	uint64_t
+		dns_lost; /* connections whose messages over TCP cannot be read; questions without room */
 	uint64_t dns_site_lost; /* the same for the table of sites, engine/resolve.h */
 	uint64_t followers_refused;
 	uint64_t sources_suspected; /* of being shared */

@@ -770,6 +770,22 @@ static void put_message(struct bytes *to, const char *name, unsigned id, bool an
 	put_mem(to, m.b, m.len);
 }
 
+static void see_datagram_to(struct scene *s, const struct ends *e, const void *data,
+			    size_t len)
+{
+	struct frame f;
+
+	put_ends(&s->packet, e, FROM_CLIENT, IP_PROTO_UDP);
+	put16(&s->packet, (unsigned)(8 + len));
+	put16(&s->packet, 0);
+	put(&s->packet, data, len);
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
 static void every_message_of_dns_over_tcp_is_read(void **state)
 {
 	static struct bytes ask, tell;
@@ -800,6 +816,67 @@ static void every_message_of_dns_over_tcp_is_read(void **state)
 			     1);
 		end_watch(s);
 	}
+}
+
+/* Several at once, in one segment or in two: each is told, and those that are answered once. */
+static void all_questions_at_once_are_told(void **state)
+{
+	static const char *const names[] = {"one", "two", "three"};
+	static struct bytes ask, tell;
+
+	(void)state;
+	for (unsigned answered = 0; answered < 8; answered++)
+		for (unsigned cut = 0; cut < 3; cut++) {
+			struct scene *s = watch();
+			uint32_t first;
+
+			ask.len = tell.len = 0;
+			for (unsigned i = 0; i < 3; i++) {
+				put_message(&ask, names[i], i + 1, false);
+				if ((answered >> i & 1) != 0)
+					put_message(&tell, names[i], i + 1, true);
+			}
+			first = cut == 0 ? (uint32_t)ask.len : cut == 1 ? 31 : 7;
+			see_open(s, &resolver);
+			see_client(s, &resolver, 0, ask.b, first);
+			see_client(s, &resolver, first, ask.b + first, ask.len - first);
+			see_server(s, &resolver, 0, (uint32_t)ask.len, NULL, 0);
+			see_server(s, &resolver, 0, (uint32_t)ask.len, tell.b, tell.len);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, "\"type\":\"dns\"", NULL, 3);
+			for (unsigned i = 0; i < 3; i++) {
+				char name[32];
+
+				(void)snprintf(name, sizeof(name), "\"%s.example\"",
+					       names[i]);
+				assert_lines(s, name,
+					     (answered >> i & 1) != 0 ? "\"192.0.2.77\""
+								      : "\"unanswered\"",
+					     1);
+			}
+			end_watch(s);
+		}
+}
+
+/* More than are kept: the oldest is told when there is no more room. */
+static void of_many_questions_none_is_lost(void **state)
+{
+	static struct bytes ask;
+	struct scene *s = watch();
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		char name[8];
+
+		ask.len = 0;
+		(void)snprintf(name, sizeof(name), "n%u", i % 50);
+		put_message(&ask, name, i % 50, false); /* each of them twice */
+		for (unsigned again = 0; again < 2; again++)
+			see_datagram_to(s, &dns, ask.b + 2, ask.len - 2);
+	}
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"response_code\":\"unanswered\"", NULL, 100);
+	end_watch(s);
 }
 
 static void a_question_without_an_answer_is_told(void **state)
@@ -857,6 +934,8 @@ int main(void)
 		cmocka_unit_test(a_later_header_that_is_too_long_is_judged_as_that),
 		cmocka_unit_test(in_monitor_requests_pass_and_are_told),
 		cmocka_unit_test(every_message_of_dns_over_tcp_is_read),
+		cmocka_unit_test(all_questions_at_once_are_told),
+		cmocka_unit_test(of_many_questions_none_is_lost),
 		cmocka_unit_test(a_question_without_an_answer_is_told),
 	};
 
