@@ -1108,6 +1108,8 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
+	if (fo->http.tunnel) /* refused, or it would be no request */
+		expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
 }

@@ -55,7 +55,8 @@ void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pendi
 		      const struct packet *pkt)
 {
 	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
-	const unsigned kind = identify_http_status(bytes) / 100;
+	const unsigned kind = p->turn.headed ? p->turn.final - (unsigned)'0'
+					     : identify_http_status(bytes) / 100;
 
 	if (kind == 2 && (w->inl != NULL ? c->asked : !p->refused))
 		p->opened = true;

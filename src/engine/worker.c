@@ -475,7 +475,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 						       p->datagram.dcid_len});
 	if (c->provisional && p->retried && !p->rival) {
 		c->provisional = false; /* the same hello again */
-	} else if (p->again) {
+	} else if (p->again || (c->provisional && p->refused && f->requests)) {
 		c->provisional = false;
 		judge_request(w, fl, c, f);
 	} else if (c->provisional) {
@@ -668,6 +668,30 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 		conn_release(w, c);
 }
 
+/*
+ * The proxy that was asked first made no tunnel: the CONNECT is a request as any, and others may
+ * stand behind it.  False: nobody was asked like that, or has not taken it.
+ */
+static bool is_refused(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	const struct head *h = &p->head;
+	struct http_follow http = {0};
+	struct facts f = {0};
+	size_t at, used;
+
+	if (!p->refused || p->opened || p->rival || p->base != 0 || h->filled == 0 ||
+	    !identify_connect_at(w->identify, h->bytes, h->filled, &at) ||
+	    identify_http(w->identify, &http,
+			  (struct str){(const char *)h->bytes + at, h->filled - at}, true,
+			  flow_server_port(fl), &used, &f) != HTTP_STEP_REQUEST ||
+	    (int32_t)(fl->in.acked - fl->client_isn - (uint32_t)(at + used)) < 0)
+		return false;
+	f.request_at = (uint16_t)at;
+	*conn_facts(w, p) = f;
+	rival_note_whole(w, p);
+	return true;
+}
+
 /* Who only watches waits, the name known, for the server to take it. */
 static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct conn *c,
 				   struct pending *p, struct packet *pkt,
@@ -682,8 +706,10 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	else if (pkt->payload_len > 0 && p->head.highest == 0)
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
 	if (!from_client) {
-		rival_hear_proxy(w, c, p, pkt);
 		rival_hear_server(p, pkt);
+		rival_hear_proxy(w, c, p, pkt);
+		if (is_refused(w, fl, p))
+			return IDENTIFY_DONE;
 	}
 	if (w->inl != NULL)
 		return step;

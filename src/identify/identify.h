@@ -64,6 +64,10 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
 		      unsigned n, char name[HOST_MAX]);
 
+/* Where the first CONNECT of HTTP begins among what stands in front, if there is one. */
+bool identify_connect_at(struct identify *id, const uint8_t *bytes, size_t filled,
+			 size_t *ret_at);
+
 /*
  * What stands in TDS packets that wrap TLS, as far as they are there; borrowed until the next call.
  * At most IDENTIFY_UNWRAP_MAX bytes.  *ret_broken: something else follows them.

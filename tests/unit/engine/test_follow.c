@@ -525,6 +525,30 @@ static void behind_a_first_refused_tunnel_nothing_passes_unread(void **state)
 	assert_true(scene_end(s));
 }
 
+/* What it goes on with is judged by its own host; what was sent before the answer was judged before. */
+static void a_request_behind_a_first_refused_tunnel_is_judged(void **state)
+{
+	(void)state;
+	for (int bad = 0; bad < 2; bad++) {
+		struct scene *s = start(open_to_all);
+		const uint32_t at = LEN(TUNNEL);
+
+		(void)open_tcp(s, &web);
+		assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+		(void)send_reply(s, &web, 0, at, NO_TUNNEL);
+		assert_answer(s, text_at(s, at, bad ? EVIL : GET("www.good.example")),
+			      bad ? GOT_DROP : GOT_PASS);
+		assert_lines(s, "\"phase\":\"start\"", "\"host\":\"good.example\"", 1);
+		assert_lines(s, "\"phase\":\"update\"",
+			     bad ? "\"host\":\"evil.example\""
+				 : "\"host\":\"www.good.example\"",
+			     1);
+		assert_lines(s, "\"phase\":\"update\"", NULL, 1);
+		assert_lines(s, "\"undecidable\":", NULL, 0);
+		assert_true(scene_end(s));
+	}
+}
+
 /* Of several hosts at once none was judged but the last; the proxy goes by the first. */
 static void a_connect_in_front_of_another_is_judged(void **state)
 {
@@ -922,6 +946,7 @@ int main(void)
 		cmocka_unit_test(behind_a_refused_tunnel_there_is_http_alone),
 		cmocka_unit_test(empty_lines_in_front_hide_no_request),
 		cmocka_unit_test(behind_a_first_refused_tunnel_nothing_passes_unread),
+		cmocka_unit_test(a_request_behind_a_first_refused_tunnel_is_judged),
 		cmocka_unit_test(a_connect_in_front_of_another_is_judged),
 		cmocka_unit_test(in_a_tunnel_any_protocol_may_stand),
 		cmocka_unit_test(another_answer_opens_no_tunnel),
