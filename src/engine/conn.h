@@ -74,12 +74,28 @@ struct pending {
 	bool refused;        /* ... or, watched, its first answer was another */
 	uint8_t proxies;     /* that the head asks, and that were judged */
 	uint32_t base; /* where in the stream the head begins: behind the first hello */
+	/* Watched: bytes that went to the server and were not seen, as far as that is known. */
+	uint32_t cut_from,
+		cut_end; /* in the head: frames that the capture cut; none: both 0 */
+	uint32_t
+		late_end; /* one past the first byte that came in the place of one; 0: none */
+	bool unseen;      /* what was read rests on such a byte, or lacks one */
 	struct window window;
+	bool has_probe; /* rival_keep_probe(): of the byte at probe_at in the stream */
+	uint8_t probe;
+	uint32_t probe_at;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
 	struct facts *facts; /* conn_facts(); NULL = nothing is known */
 	struct trace *trace; /* keep.c; NULL = none */
 	bool untraced;       /* there was no room for one */
+};
+
+/* watch_dns.c: a question to a resolver. */
+struct question {
+	uint32_t name; /* number in worker.texts */
+	uint32_t next; /* a newer one of the connection, or POOL_NONE */
+	uint16_t type, id;
 };
 
 struct conn {
@@ -88,7 +104,8 @@ struct conn {
 	uint32_t ndpi_host;                               /* the same */
 	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
 	uint32_t helo, mail_from, mail_to, database;      /* the same */
-	uint32_t question; /* DNS: nobody has answered it yet; the same */
+	uint32_t
+		questions; /* DNS: the oldest of those that nobody has answered; in worker.questions */
 	uint32_t guess;    /* of worker.guesses, or GUESS_NONE */
 	uint32_t follower; /* index in worker.followers: what comes later is read, too */
 	uint32_t flags;
@@ -105,10 +122,9 @@ struct conn {
 	uint32_t ts_recent; /* the server's TS.Recent, as far as it has echoed it */
 	uint32_t passed;    /* inline: bytes of the client that went to the server */
 	uint32_t isn;       /* what data by the last SYN begins with, if has_isn */
-	struct witness_ref witness;          /* what DNS told the client of it */
-	struct addr nat;                     /* translated source, with nat_port */
-	uint16_t nat_port;                   /* 0 = none */
-	uint16_t question_type, question_id; /* of `question` */
+	struct witness_ref witness; /* what DNS told the client of it */
+	struct addr nat;            /* translated source, with nat_port */
+	uint16_t nat_port;          /* 0 = none */
 	uint16_t tls_offered, tls_selected;
 	uint16_t mail_to_more;
 	uint16_t site, source;
@@ -169,7 +185,8 @@ struct worker {
 	struct intern *texts;
 	struct inherit *heirs; /* QUIC connections that were allowed */
 	struct pool *pendings;
-	struct pool *facts; /* of pendings about which something is known */
+	struct pool *facts;     /* of pendings about which something is known */
+	struct pool *questions; /* of DNS, without an answer so far */
 	struct pool *followers;
 	struct pool *chunks;  /* of followers amid a body in chunks */
 	struct pool *traces;  /* of pendings, for lines with `capture` */
@@ -288,7 +305,7 @@ void watch_dns_datagram(struct worker *w, struct flow *fl, const struct packet *
 /* Any packet: does it hold what a resolver tells its site? */
 void watch_site(struct worker *w, const struct packet *pkt, int64_t clock_us);
 
-/* The connection is over: tell the question that nobody answered. */
+/* The connection is over: tell the questions that nobody answered. */
 void watch_dns_end(struct worker *w, struct flow *fl, struct conn *c);
 
 /* ---- follow.c: what comes behind the verdict ---- */
@@ -372,13 +389,29 @@ void rival_note_window(const struct flow *fl, struct window *win,
  */
 void rival_note_echo(struct conn *c, const struct packet *pkt);
 
-/* RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken. */
+/*
+ * RFC 9293 3.10.7.4: a segment that lies beyond it all is not taken.  At the edge one byte may be
+ * (3.8.6.1): a probe, that comes when the window has been opened and the server's word of that is
+ * under way.  Linux drops probes of a closed window.
+ */
 bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt);
+
+/* keep: a probe, set aside.  take: true if the server has it and nothing else was seen in its place. */
+bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt);
+bool rival_take_probe(struct worker *w, const struct flow *fl, struct pending *p);
 
 /* Leave out what the server had acknowledged before, of which a copy is in the head. */
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
 		      struct str bytes);
+
+/*
+ * The server has had bytes that the capture lacks: acknowledged before they were seen, or cut off.
+ * What comes in their place may be anything.  Client bytes at `at`, before head_add(); a frame
+ * that the capture has cut.
+ */
+void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size_t len);
+void rival_note_cut(const struct flow *fl, struct pending *p, const struct packet *pkt);
 
 /*
  * A packet of the server that has taken a TLS hello: does it ask for a second one?  Then the head

@@ -680,6 +680,19 @@ static bool store_and_read(struct worker *w, struct flow *fl, struct conn *c,
 	return false;
 }
 
+/* Watched: the server had these bytes before, and nobody saw them: here may be anything. */
+static bool comes_late(const struct worker *w, const struct flow *fl,
+		       const struct follower *fo, const struct piece *p)
+{
+	const uint32_t acked = fl->in.acked - fl->client_isn;
+	const uint32_t end = p->at + (uint32_t)p->bytes.len;
+	const uint32_t taken = (int32_t)(end - acked) < 0 ? end : acked;
+
+	return w->inl == NULL && fl->in.has_ack && (int32_t)(acked - p->at) > 0 &&
+	       taken - fo->out.next <= HEAD_MAX &&
+	       !head_has(&fo->out.head, p->at - fo->out.next, taken - fo->out.next);
+}
+
 static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			struct follower *fo, struct piece *p)
 {
@@ -688,6 +701,10 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 	while (trim(p, fo->out.next)) {
 		if (skip_body(w, fo, p))
 			continue;
+		if (comes_late(w, fl, fo, p)) {
+			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+			return;
+		}
 		used = 0;
 		if (fo->kind == FOLLOW_HTTP && p->at == fo->out.next &&
 		    fo->out.head.highest == 0)
@@ -704,6 +721,24 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			return;
 	}
 	read_lane(w, fl, c, fo, p);
+}
+
+/* Watched: the capture has cut the frame, whose other bytes have been read.  Of a body nothing is needed. */
+static void miss_cut(struct worker *w, struct flow *fl, struct conn *c,
+		     const struct packet *pkt)
+{
+	struct follower *fo = follower_of(w, c);
+	const uint32_t end = pkt->seq - fl->client_isn + (uint32_t)pkt->payload_wire_len;
+	const uint32_t n = fo == NULL ? 0 : end - fo->out.next;
+
+	if (fo == NULL || (int32_t)n <= 0)
+		return;
+	if (fo->kind != FOLLOW_HTTP || n > http_skippable(&fo->http)) {
+		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		return;
+	}
+	http_skip(&fo->http, n);
+	lane_advance(w, &fo->out, n);
 }
 
 /* Other bytes than those of a head that begins at offset `base` of the stream. */
@@ -816,6 +851,8 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		}
 	}
 	read_client(w, fl, c, fo, p);
+	if (w->inl == NULL && p->pkt->payload_wire_len > p->pkt->payload_len)
+		miss_cut(w, fl, c, p->pkt);
 }
 
 /*
@@ -985,7 +1022,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 			read_lane(w, fl, c, fo, &p);
 	} else if (is_unclear(fo, &p)) {
 		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
-	} else if (pkt->payload_len > 0) {
+	} else if (pkt->payload_wire_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}
 }
@@ -1071,6 +1108,8 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
+	if (fo->http.tunnel) /* refused, or it would be no request */
+		expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
 }

@@ -789,7 +789,7 @@ static void write_end(struct replay *r)
 	COUNT("ignored_window", st->ignored_window);
 	COUNT("quic_initials_opened", st->quic_initials);
 	COUNT("quic_initials_failed", st->quic_failed);
-	COUNT("quic_initials_unpadded", st->quic_unpadded);
+	COUNT("quic_initials_unpadded", st->quic_discarded);
 	COUNT("quic_initials_refused", st->quic_refused);
 	COUNT("quic_inherited", st->quic_inherited);
 	COUNT("quic_forgotten", st->quic_forgotten);

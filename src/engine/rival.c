@@ -55,7 +55,8 @@ void rival_hear_proxy(const struct worker *w, const struct conn *c, struct pendi
 		      const struct packet *pkt)
 {
 	const struct str bytes = {(const char *)pkt->payload, pkt->payload_len};
-	const unsigned kind = identify_http_status(bytes) / 100;
+	const unsigned kind = p->turn.headed ? p->turn.final - (unsigned)'0'
+					     : identify_http_status(bytes) / 100;
 
 	if (kind == 2 && (w->inl != NULL ? c->asked : !p->refused))
 		p->opened = true;
@@ -123,6 +124,64 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
 	if (pkt->payload_len > 0 && abs((int)pkt->ttl - (int)fl->out.ttl) > TTL_STEADY)
 		c->flags |= 1u << FLAG_TTL_JUMP;
 }
+
+/* ---- bytes that nobody saw ---------------------------------------------------------------- */
+
+void rival_note_cut(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	const int64_t at = (int32_t)(pkt->seq - fl->client_isn - p->base);
+	const int64_t from = at + (int64_t)pkt->payload_len;
+	const int64_t end = at + (int64_t)pkt->payload_wire_len;
+
+	if (end <= 0 || from >= HEAD_MAX)
+		return;
+	if (p->cut_end == 0 || from < p->cut_from)
+		p->cut_from = from > 0 ? (uint32_t)from : 0;
+	if (end > p->cut_end)
+		p->cut_end = (uint32_t)end;
+}
+
+/* Are there bytes of [at, end) that the head lacks?  Then they come late. */
+static void note_late(struct pending *p, uint32_t at, uint32_t end)
+{
+	if (at < HEAD_MAX && at < end && (p->late_end == 0 || at + 1 < p->late_end) &&
+	    !head_has(&p->head, at, end < HEAD_MAX ? end : HEAD_MAX))
+		p->late_end = at + 1;
+}
+
+void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size_t len)
+{
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
+	const uint32_t end = at + (uint32_t)len;
+
+	if (fl->in.has_ack && (int32_t)(acked - at) > 0)
+		note_late(p, at, end < acked ? end : acked);
+	if (p->cut_end > at && p->cut_from < end)
+		note_late(p, at > p->cut_from ? at : p->cut_from,
+			  end < p->cut_end ? end : p->cut_end);
+}
+
+/* The head begins `n` bytes later. */
+static void drop_unseen(struct pending *p, uint32_t n)
+{
+	p->late_end -= p->late_end < n ? p->late_end : n;
+	p->cut_from -= p->cut_from < n ? p->cut_from : n;
+	p->cut_end -= p->cut_end < n ? p->cut_end : n;
+}
+
+/* Nothing whole was read, and the server has taken bytes that are missing; a FIN counts as one. */
+static bool lacks_bytes(const struct pending *p)
+{
+	const struct flow *fl = p->flow;
+	const uint32_t fin = (fl->out.tcp_flags & TCP_FIN) != 0 ? 1 : 0;
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
+
+	return fl->key.ip_proto == IP_PROTO_TCP && fl->in.has_ack && fl->out.has_seq &&
+	       !fl->midstream && p->head.filled < HEAD_MAX &&
+	       (int32_t)(acked - p->head.filled - fin) > 0;
+}
+
+/* ---- the hello after a HelloRetryRequest ---------------------------------------------------- */
 
 /*
  * RFC 8446 4.1.3: a ServerHello with this random is a HelloRetryRequest.
@@ -287,6 +346,7 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 	p->whole = false;
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
+	drop_unseen(p, end);
 	if (p->other.bytes != NULL) {
 		p->rival = true;
 		head_drop(&p->other, w->others, end);
@@ -378,6 +438,7 @@ void rival_note_whole(struct worker *w, struct pending *p)
 	p->whole = true;
 	p->whole_end = end > 0 ? end : p->head.filled;
 	p->whole_us = w->now_us;
+	p->unseen |= p->late_end > 0 && p->late_end <= p->whole_end;
 }
 
 /* The bytes behind the first hello, as TLS gets them. */
@@ -498,10 +559,14 @@ void rival_note_window(const struct flow *fl, struct window *win,
 	const bool syn = (pkt->tcp_flags & TCP_SYN) != 0;
 	uint32_t edge;
 
+	/* Who was not asked says no scale, so a client's SYN that was not seen asked. */
 	if (syn)
-		win->scale = win->offered && pkt->tcp_scaled ? pkt->tcp_scale : 0;
+		win->scale = pkt->tcp_scaled && (win->offered ||
+						 (fl->out.tcp_flags & TCP_SYN) == 0)
+				     ? pkt->tcp_scale
+				     : 0;
 	if ((pkt->tcp_flags & TCP_ACK) == 0 || (pkt->tcp_flags & TCP_RST) != 0 ||
-	    fl->midstream)
+	    fl->midstream || (win->offered && (fl->in.tcp_flags & TCP_SYN) == 0))
 		return;
 	edge = pkt->ack - fl->client_isn +
 	       ((uint32_t)pkt->window << (syn ? 0 : win->scale));
@@ -521,7 +586,33 @@ void rival_note_echo(struct conn *c, const struct packet *pkt)
 bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt)
 {
-	return win->has_edge && (int32_t)(pkt->seq - fl->client_isn - win->edge) > 0;
+	const int32_t behind = (int32_t)(pkt->seq - fl->client_isn - win->edge);
+
+	return win->has_edge && pkt->payload_wire_len > 0 && behind >= 0 &&
+	       (behind > 0 || pkt->payload_wire_len > 1);
+}
+
+bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt)
+{
+	if (!p->window.has_edge || pkt->payload_len != 1 ||
+	    pkt->seq - fl->client_isn != p->window.edge)
+		return false;
+	p->has_probe = true;
+	p->probe = pkt->payload[0];
+	p->probe_at = p->window.edge;
+	return true;
+}
+
+bool rival_take_probe(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	const uint32_t at = p->probe_at - p->base;
+
+	if (!p->has_probe || !fl->in.has_ack ||
+	    (int32_t)(fl->in.acked - fl->client_isn - p->probe_at) <= 0)
+		return false;
+	p->has_probe = false;
+	return !p->whole && at < HEAD_MAX && !head_has(&p->head, at, at + 1) &&
+	       head_add(&p->head, w->heads, at, &p->probe, 1) == HEAD_ADDED;
 }
 
 struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *at,
@@ -610,18 +701,22 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
-	if (p->rival)
+	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
+	if (p->rival || p->unseen)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
 	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
 	    p->second_whole)
 		p->rival = false;
-	if (!p->rival) {
+	if (!p->rival && !p->unseen) {
 		rival_forget(w, c);
 		return;
 	}
 	why = UNDECIDABLE_CONFLICT;
-	if (p->retried && p->other.bytes == NULL)
+	if (!p->rival)
+		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
+							 : UNDECIDABLE_INCOMPLETE;
+	if (p->rival && p->retried && p->other.bytes == NULL)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG
 			      : UNDECIDABLE_MALFORMED_HELLO;

@@ -34,6 +34,7 @@ static void hear_header(struct turn *t, char b, uint32_t at)
 	t->line_later = t->place > 0;
 	if (t->place == 0 && !t->headed && t->status != 0 && t->status != '1') {
 		t->headed = true;
+		t->final = t->status;
 		t->head_end = at + 1;
 	}
 	if (t->place == 0)

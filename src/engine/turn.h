@@ -31,6 +31,7 @@ struct turn {
 	uint8_t column;    /* in that line, 5 = it ends no reply */
 	/* Of HTTP: where the first header section ends that is no interim one (RFC 9110 15.2). */
 	bool headed;
+	uint8_t final;   /* first digit of its status */
 	uint8_t place;   /* in the line, up to 255 */
 	uint8_t status;  /* first digit of the section's status, 0 = not yet */
 	bool line_later; /* it is not the section's first */

@@ -8,36 +8,85 @@
 #include "engine/conn.h"
 #include "identify/dns.h"
 
-/* The last question is kept until somebody answers it. */
-static void note_question(struct worker *w, struct conn *c, const struct dns_message *m)
+/* Of one connection; of more the oldest is told as it is. */
+#define QUESTIONS_MAX 16
+
+static void tell_unanswered(struct worker *w, struct flow *fl, const struct question *q)
 {
-	if (!w->cfg.dns_events)
+	const struct str name = intern_text(w->texts, q->name);
+	struct dns_message m;
+
+	memset(&m, 0, sizeof(m));
+	memcpy(m.name, name.p, name.len);
+	m.name_len = (uint16_t)name.len;
+	m.qtype = q->type;
+	judge_dns(w, fl, &m);
+}
+
+/* Take the question at `*link` out of its list. */
+static void drop_question(struct worker *w, uint32_t *link)
+{
+	struct question *q = pool_at(w->questions, *link);
+
+	*link = q->next;
+	intern_release(w->texts, q->name);
+	pool_put(w->questions, q);
+}
+
+/* Kept until somebody answers it.  One that is asked again is one. */
+static void note_question(struct worker *w, struct flow *fl, struct conn *c,
+			  const struct dns_message *m)
+{
+	const struct str name = {m->name, m->name_len};
+	uint32_t *link = &c->questions;
+	struct question *q;
+	unsigned n = 0;
+
+	for (; *link != POOL_NONE; link = &q->next, n++) {
+		q = pool_at(w->questions, *link);
+		if (q->id == m->id && q->type == m->qtype &&
+		    str_equal(intern_text(w->texts, q->name), name))
+			return;
+	}
+	if (name.len == 0)
 		return;
-	if (!m->is_answer) {
-		intern_release(w->texts, c->question);
-		c->question = intern_hold(w->texts, (struct str){m->name, m->name_len});
-		c->question_type = m->qtype;
-		c->question_id = m->id;
-	} else if (m->id == c->question_id) {
-		intern_release(w->texts, c->question);
-		c->question = 0;
+	q = pool_get(w->questions);
+	if (q == NULL) {
+		w->stats.dns_lost++;
+		return;
+	}
+	*q = (struct question){.name = intern_hold(w->texts, name),
+			       .next = POOL_NONE,
+			       .type = m->qtype,
+			       .id = m->id};
+	*link = pool_index(w->questions, q);
+	if (n < QUESTIONS_MAX)
+		return;
+	tell_unanswered(w, fl, pool_at(w->questions, c->questions));
+	drop_question(w, &c->questions);
+}
+
+static void note_answer(struct worker *w, struct conn *c, const struct dns_message *m)
+{
+	uint32_t *link = &c->questions;
+
+	while (*link != POOL_NONE) {
+		struct question *q = pool_at(w->questions, *link);
+
+		if (q->id == m->id && q->type == m->qtype) {
+			drop_question(w, link);
+			return;
+		}
+		link = &q->next;
 	}
 }
 
 void watch_dns_end(struct worker *w, struct flow *fl, struct conn *c)
 {
-	const struct str name = intern_text(w->texts, c->question);
-	struct dns_message m;
-
-	if (name.len == 0)
-		return;
-	memset(&m, 0, sizeof(m));
-	memcpy(m.name, name.p, name.len);
-	m.name_len = (uint16_t)name.len;
-	m.qtype = c->question_type;
-	judge_dns(w, fl, &m);
-	intern_release(w->texts, c->question);
-	c->question = 0;
+	while (c->questions != POOL_NONE) {
+		tell_unanswered(w, fl, pool_at(w->questions, c->questions));
+		drop_question(w, &c->questions);
+	}
 }
 
 void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, size_t len,
@@ -62,10 +111,14 @@ void watch_dns_message(struct worker *w, struct flow *fl, const uint8_t *data, s
 		 witness_answer(w->witness, &client, flow_client_port(fl), &resolver, &m,
 				w->now_us))
 		w->stats.dns_answers++;
-	if (from_client != m.is_answer)
-		note_question(w, c, &m);
-	if (!from_client && m.is_answer && w->cfg.dns_events)
-		judge_dns(w, fl, &m);
+	if (!w->cfg.dns_events || from_client == m.is_answer)
+		return;
+	if (from_client) {
+		note_question(w, fl, c, &m);
+		return;
+	}
+	note_answer(w, c, &m);
+	judge_dns(w, fl, &m);
 }
 
 /* UDP: what DNS tells our clients, for names that the wire hides and as a second witness. */

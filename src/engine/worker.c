@@ -141,7 +141,8 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	rival_forget(w, c);
 	p->whole = p->rival = p->second_whole = p->retried = false;
 	p->has_urgent = p->many_urgent = false;
-	p->base = 0;
+	p->base = p->cut_from = p->cut_end = p->late_end = 0;
+	p->unseen = p->has_probe = false;
 	p->syn_bytes = 0;
 	p->turn = (struct turn){0};
 }
@@ -363,7 +364,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
-	if (pkt->payload_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
+	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	rival_drop_syn(w, c, p);
@@ -374,8 +375,14 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return IDENTIFY_MORE;
 	}
-	if (w->inl == NULL)
+	if (w->inl == NULL && rival_keep_probe(fl, p, pkt))
+		return IDENTIFY_MORE;
+	if (w->inl == NULL) {
 		bytes = rival_trim(fl, p, &at, bytes);
+		rival_note_late(fl, p, at, bytes.len);
+		if (pkt->payload_wire_len > pkt->payload_len)
+			rival_note_cut(fl, p, pkt);
+	}
 	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
@@ -468,7 +475,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 						       p->datagram.dcid_len});
 	if (c->provisional && p->retried && !p->rival) {
 		c->provisional = false; /* the same hello again */
-	} else if (p->again) {
+	} else if (p->again || (c->provisional && p->refused && f->requests)) {
 		c->provisional = false;
 		judge_request(w, fl, c, f);
 	} else if (c->provisional) {
@@ -618,6 +625,7 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	conn_locate(w, fl, c);
 	c->pending = POOL_NONE;
 	c->follower = POOL_NONE;
+	c->questions = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
 	if (c->silent || begin_reading(w, fl, c) != NULL)
@@ -660,6 +668,30 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 		conn_release(w, c);
 }
 
+/*
+ * The proxy that was asked first made no tunnel: the CONNECT is a request as any, and others may
+ * stand behind it.  False: nobody was asked like that, or has not taken it.
+ */
+static bool is_refused(struct worker *w, const struct flow *fl, struct pending *p)
+{
+	const struct head *h = &p->head;
+	struct http_follow http = {0};
+	struct facts f = {0};
+	size_t at, used;
+
+	if (!p->refused || p->opened || p->rival || p->base != 0 || h->filled == 0 ||
+	    !identify_connect_at(w->identify, h->bytes, h->filled, &at) ||
+	    identify_http(w->identify, &http,
+			  (struct str){(const char *)h->bytes + at, h->filled - at}, true,
+			  flow_server_port(fl), &used, &f) != HTTP_STEP_REQUEST ||
+	    (int32_t)(fl->in.acked - fl->client_isn - (uint32_t)(at + used)) < 0)
+		return false;
+	f.request_at = (uint16_t)at;
+	*conn_facts(w, p) = f;
+	rival_note_whole(w, p);
+	return true;
+}
+
 /* Who only watches waits, the name known, for the server to take it. */
 static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct conn *c,
 				   struct pending *p, struct packet *pkt,
@@ -674,14 +706,16 @@ static enum identify_step feed_tcp(struct worker *w, struct flow *fl, struct con
 	else if (pkt->payload_len > 0 && p->head.highest == 0)
 		words_ask(w, fl, c, p); /* server-first protocols tell most at once */
 	if (!from_client) {
-		rival_hear_proxy(w, c, p, pkt);
 		rival_hear_server(p, pkt);
+		rival_hear_proxy(w, c, p, pkt);
+		if (is_refused(w, fl, p))
+			return IDENTIFY_DONE;
 	}
 	if (w->inl != NULL)
 		return step;
 	if (!from_client) {
 		rival_note_window(fl, &p->window, pkt);
-		if (rival_take_syn(w, fl, c, p, pkt))
+		if (rival_take_syn(w, fl, c, p, pkt) || rival_take_probe(w, fl, p))
 			step = ask_stream(w, fl, c, p, false);
 	}
 	if (step == IDENTIFY_DONE) {
@@ -1119,7 +1153,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
 	ret->site_witnesses_evicted = witness_stats(w->witness)->site_evicted;
 	ret->quic_initials = id->quic_initials;
 	ret->quic_failed = id->quic_failed;
-	ret->quic_unpadded = id->quic_unpadded;
+	ret->quic_discarded = id->quic_discarded;
 	inherit_stats(w->heirs, &heirs);
 	ret->quic_forgotten = heirs.forgotten;
 	if (w->asked != NULL)

@@ -84,6 +84,8 @@ static bool create_parts(struct worker *w)
 					  w->cfg.seed, w->texts);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
+	w->questions = pool_create(sizeof(struct question),
+				   scaled(c->limits.max_flows, TEXTS_MAX));
 	w->followers = pool_create(sizeof(struct follower), pendings);
 	w->chunks = pool_create(sizeof(struct chunks), pendings / CHUNKS_SHARE + 1);
 	if (words_wanted(w))
@@ -97,7 +99,7 @@ static bool create_parts(struct worker *w)
 	       w->heads != NULL && w->initials != NULL && w->others != NULL &&
 	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
 	       w->heirs != NULL && w->pendings != NULL && w->facts != NULL &&
-	       w->followers != NULL && w->chunks != NULL &&
+	       w->questions != NULL && w->followers != NULL && w->chunks != NULL &&
 	       (w->guesses != NULL || !words_wanted(w));
 }
 
@@ -126,6 +128,7 @@ void worker_destroy(struct worker *w)
 	keep_destroy(w);
 	pool_destroy(w->chunks);
 	pool_destroy(w->followers);
+	pool_destroy(w->questions);
 	pool_destroy(w->facts);
 	pool_destroy(w->pendings);
 	inherit_destroy(w->heirs);

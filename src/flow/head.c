@@ -270,6 +270,15 @@ bool head_copy_from(struct head *to, struct head_pools *p, const struct head *fr
 	return true;
 }
 
+bool head_has(const struct head *h, uint32_t at, uint32_t end)
+{
+	if (at < h->filled)
+		at = h->filled;
+	if (at >= end)
+		return true;
+	return end <= h->highest && first_hole(h, at) >= end;
+}
+
 /* The map without its first `n` bits. */
 static void map_drop(struct head *h, uint32_t n)
 {

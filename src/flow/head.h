@@ -52,6 +52,9 @@ enum head_result {
 enum head_result head_add(struct head *h, struct head_pools *p, uint32_t at,
 			  const uint8_t *data, size_t len);
 
+/* Have all bytes of [at, end) been seen?  end <= HEAD_MAX. */
+bool head_has(const struct head *h, uint32_t at, uint32_t end);
+
 /* Would these bytes contradict what is stored?  Looks only. */
 bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len);
 

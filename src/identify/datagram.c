@@ -86,8 +86,8 @@ static enum identify_step give_up(struct identify *id, const struct datagram_sta
 		return settle(id, f, PROTOCOL_QUIC, UNDECIDABLE_QUIC_VERSION);
 	case KIND_INITIAL:
 		return settle(id, f, PROTOCOL_QUIC,
-			      st->unpadded && !st->opened ? UNDECIDABLE_MALFORMED_HELLO
-							  : UNDECIDABLE_INCOMPLETE);
+			      st->discarded && !st->opened ? UNDECIDABLE_MALFORMED_HELLO
+							   : UNDECIDABLE_INCOMPLETE);
 	}
 	return settle(id, f, PROTOCOL_UNKNOWN, UNDECIDABLE_NONE);
 }

@@ -14,6 +14,7 @@ enum extension {
 	EXTENSION_PRE_SHARED_KEY = 0x0029,       /* RFC 8446 4.2.11 */
 	EXTENSION_EARLY_DATA = 0x002a,           /* RFC 8446 4.2.10 */
 	EXTENSION_SUPPORTED_VERSIONS = 0x002b,   /* RFC 8446 4.2.1 */
+	EXTENSION_QUIC_PARAMETERS = 0x0039,      /* RFC 9001 8.2 */
 	EXTENSION_ECH = 0xfe0d,                  /* RFC 9849 5 */
 };
 
@@ -32,6 +33,8 @@ struct hello {
 	bool sni_bad;   /* its list is not exactly one host name */
 	struct str sni; /* as sent; absent when sni_bad */
 	bool ech, tds;
+	bool tls13;           /* it offers TLS 1.3 */
+	bool quic_parameters; /* it has the parameters of a QUIC transport */
 	struct ja4_input ja4;
 };
 
@@ -69,7 +72,7 @@ static void read_server_name(struct cursor e, struct hello *h)
 	h->sni = (struct str){(const char *)name, len};
 }
 
-static bool read_versions(struct cursor e, struct facts *f)
+static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 {
 	struct cursor list = cur_sub(&e, cur_u8(&e));
 	uint16_t highest = 0;
@@ -79,6 +82,7 @@ static bool read_versions(struct cursor e, struct facts *f)
 
 		if (!tls_is_grease(v) && v > highest)
 			highest = v;
+		h->tls13 |= v == 0x0304;
 	}
 	if (!cur_ok(&list) || e.left != 0)
 		return false;
@@ -153,7 +157,10 @@ static bool read_extension(uint16_t type, struct cursor e, struct hello *h,
 		f->flags |= 1u << FLAG_EARLY_DATA;
 		return true;
 	case EXTENSION_SUPPORTED_VERSIONS:
-		return read_versions(e, f);
+		return read_versions(e, h, f);
+	case EXTENSION_QUIC_PARAMETERS:
+		h->quic_parameters = true;
+		return true;
 	case EXTENSION_ECH:
 		f->flags |= 1u << FLAG_ECH_EXT;
 		h->ech = true;
@@ -251,13 +258,17 @@ void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char t
 	h.sni = STR_NONE;
 	h.ech = false;
 	h.tds = false;
+	h.tls13 = false;
+	h.quic_parameters = false;
 	h.ja4.transport = transport;
 	h.ja4.alpn_len = h.ja4.alpn_first = h.ja4.alpn_last = 0;
 	h.ja4.ciphers.count = h.ja4.extensions.count = h.ja4.signatures.count = 0;
 	h.ja4.ciphers.more = h.ja4.extensions.more = h.ja4.signatures.more = false;
 
 	cur_skip(&c, HANDSHAKE_HEADER);
-	if (!read_body(c, &h, f)) {
+	/* QUIC has no older TLS, and no server does without its parameters (RFC 9001 4.2, 8.2). */
+	if (!read_body(c, &h, f) ||
+	    (transport == 'q' && (!h.tls13 || !h.quic_parameters))) {
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 		return;
 	}

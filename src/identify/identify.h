@@ -64,6 +64,10 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
 		      unsigned n, char name[HOST_MAX]);
 
+/* Where the first CONNECT of HTTP begins among what stands in front, if there is one. */
+bool identify_connect_at(struct identify *id, const uint8_t *bytes, size_t filled,
+			 size_t *ret_at);
+
 /*
  * What stands in TDS packets that wrap TLS, as far as they are there; borrowed until the next call.
  * At most IDENTIFY_UNWRAP_MAX bytes.  *ret_broken: something else follows them.
@@ -114,7 +118,7 @@ struct datagram_state {
 	uint8_t datagrams;        /* client datagrams looked at */
 	uint8_t unknown_versions; /* of them, long headers of versions that are not read */
 	bool opened;              /* some Initial decrypted */
-	bool unpadded;            /* some Initial in a datagram that is too small */
+	bool discarded;           /* some Initial that servers discard (quic_discarded) */
 	uint32_t version;
 	uint32_t
 		hello_len; /* of the first hello, once it is whole; a second stands behind it */
@@ -163,7 +167,8 @@ enum identify_step identify_crypto(struct identify *id, const struct crypto_sink
 struct identify_stats {
 	uint64_t tls, quic, http, dns, other;
 	uint64_t quic_initials, quic_failed; /* decrypted; tag did not match */
-	uint64_t quic_unpadded;              /* ignored, as servers do */
+	/* Ignored, as servers do: in small datagrams, without the fixed bit, under a short id. */
+	uint64_t quic_discarded;
 	uint64_t undecidable[UNDECIDABLE_COUNT];
 };
 const struct identify_stats *identify_stats(const struct identify *id);

@@ -6,6 +6,11 @@
 #define TYPE_MASK  0x30 /* long packet type */
 #define TYPE_SHIFT 4
 
+#define FIXED_BIT     0x40
+#define RESERVED_BITS 0x0c
+#define DCID_MIN \
+	8 /* of a client's first Initial (RFC 9000 7.2); servers discard others */
+
 /* A datagram of 1,500 bytes cannot hold more; real clients send one or two. */
 #define PACKETS_MAX 64
 
@@ -25,6 +30,7 @@ struct packet_view {
 	const uint8_t *start;
 	size_t number_at; /* offset of the packet number */
 	size_t len;       /* bytes of the packet, header included */
+	bool reserved;    /* once opened: some reserved bit is set */
 };
 
 /* RFC 9000 16: the two highest bits of the first byte say 1, 2, 4 or 8 bytes. */
@@ -92,7 +98,7 @@ static bool next_packet(struct cursor *c, const struct quic_version *v,
 }
 
 /* Remove header protection and open with these keys; *ret_len bytes in id->plain. */
-static bool open_packet(struct identify *id, const struct packet_view *p,
+static bool open_packet(struct identify *id, struct packet_view *p,
 			const struct quic_keys *keys, size_t *ret_len)
 {
 	uint8_t mask[5];
@@ -112,13 +118,15 @@ static bool open_packet(struct identify *id, const struct packet_view *p,
 	s.payload = number + s.number_len;
 	s.payload_len = p->len - p->number_at - s.number_len;
 	*ret_len = s.payload_len - QUIC_TAG_LEN;
+	p->reserved = (s.first & RESERVED_BITS) != 0;
 	return quic_open(&id->crypto, keys, &s, id->plain);
 }
 
 enum opened {
 	OPENED_NOT = 0,
 	OPENED,
-	OPENED_OTHER, /* under a connection id of its own: a second connection */
+	OPENED_OTHER,    /* under a connection id of its own: a second connection */
+	OPENED_SHORT_ID, /* not looked into: the id of its own is too short */
 };
 
 static bool same_id(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
@@ -131,7 +139,7 @@ static bool same_id(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_l
  * Retry gave it; they stay when the client goes over to the server's own id.
  */
 static enum opened open_initial(struct identify *id, struct datagram_state *st,
-				const struct quic_version *v, const struct packet_view *p,
+				const struct quic_version *v, struct packet_view *p,
 				size_t *ret_len)
 {
 	const uint8_t *own = p->head.dcid;
@@ -148,6 +156,8 @@ static enum opened open_initial(struct identify *id, struct datagram_state *st,
 		    same_id(st->dcid, st->dcid_len, own, own_len))
 			return OPENED_NOT;
 	}
+	if (own_len < DCID_MIN)
+		return OPENED_SHORT_ID;
 	if (!open_packet(id, p, quic_client_keys(&id->crypto, v, own, own_len), ret_len))
 		return OPENED_NOT;
 	if (st->opened)
@@ -192,10 +202,7 @@ static enum undecidable add_crypto(struct cursor *c, const struct crypto_sink *s
 	return sink->conflict(sink->arg) ? UNDECIDABLE_CONFLICT : UNDECIDABLE_NONE;
 }
 
-/*
- * A frame that does not belong into an Initial, or a broken one, ends the reading: a server
- * closes such a connection.
- */
+/* With a frame that does not belong into an Initial, or a broken one, a server closes the connection. */
 static enum undecidable read_frames(const uint8_t *plain, size_t len,
 				    const struct crypto_sink *sink)
 {
@@ -217,11 +224,12 @@ static enum undecidable read_frames(const uint8_t *plain, size_t len,
 			why = add_crypto(&c, sink);
 			break;
 		case FRAME_CONNECTION_CLOSE:
-		default:
 			return UNDECIDABLE_NONE;
+		default:
+			return UNDECIDABLE_MALFORMED_HELLO;
 		}
 	}
-	return why;
+	return cur_ok(&c) ? why : UNDECIDABLE_MALFORMED_HELLO;
 }
 
 /*
@@ -260,11 +268,10 @@ static bool read_hello(struct identify *id, const struct crypto_sink *sink, size
 	return true;
 }
 
-static void ignore_unpadded(struct identify *id, struct datagram_state *st,
-			    struct facts *f)
+static void discard(struct identify *id, struct datagram_state *st, struct facts *f)
 {
-	id->stats.quic_unpadded++;
-	st->unpadded = true;
+	id->stats.quic_discarded++;
+	st->discarded = true;
 	f->flags |= 1u << FLAG_DECOY_IGNORED;
 }
 
@@ -291,13 +298,16 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		    !same_id(p.head.dcid, p.head.dcid_len, dcid, dcid_len))
 			continue;
 		seen = QUIC_INITIAL;
-		if (!padded) {
-			ignore_unpadded(id, st, f);
+		if (!padded || (p.head.first & FIXED_BIT) == 0) {
+			discard(id, st, f);
 			continue;
 		}
 		switch (open_initial(id, st, v, &p, &plain_len)) {
 		case OPENED_NOT:
 			id->stats.quic_failed++;
+			continue;
+		case OPENED_SHORT_ID:
+			discard(id, st, f);
 			continue;
 		case OPENED_OTHER:
 			id->stats.quic_initials++;
@@ -308,7 +318,8 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 		id->stats.quic_initials++;
 		st->opened = true;
 		st->version = v->number;
-		f->undecidable = read_frames(id->plain, plain_len, sink);
+		f->undecidable = p.reserved ? UNDECIDABLE_MALFORMED_HELLO
+					    : read_frames(id->plain, plain_len, sink);
 		if (f->undecidable != UNDECIDABLE_NONE)
 			return QUIC_HELLO;
 		if (read_hello(id, sink, 0, f, &hello_len)) {

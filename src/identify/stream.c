@@ -241,24 +241,45 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 	return identify_settle(id, f);
 }
 
+/* The next layer in front of `s`, which becomes what stands inside.  False: there is none more. */
+static bool next_layer(struct identify *id, struct stream *s, struct layer *ret)
+{
+	struct facts f = {0};
+	enum layer_step step;
+
+	if (s->filled == 0)
+		return false;
+	*ret = (struct layer){0};
+	step = layer_read(id, s, ret, &f);
+	*s = ret->inside;
+	return step == LAYER_INSIDE || step == LAYER_WAITS;
+}
+
 size_t identify_asked(struct identify *id, const uint8_t *bytes, size_t filled,
 		      unsigned n, char name[HOST_MAX])
 {
 	struct stream s = {.bytes = bytes, .filled = filled};
-	enum layer_step step = LAYER_INSIDE;
+	struct layer l;
 
-	for (unsigned i = 0; i < LAYERS_MAX && step == LAYER_INSIDE && s.filled > 0;
-	     i++) {
-		struct layer l = {0};
-		struct facts f = {0};
-
-		step = layer_read(id, &s, &l, &f);
-		if ((step == LAYER_INSIDE || step == LAYER_WAITS) && l.named &&
-		    n-- == 0) {
+	for (unsigned i = 0; i < LAYERS_MAX && next_layer(id, &s, &l); i++)
+		if (l.named && n-- == 0) {
 			memcpy(name, l.host.text, l.host.len);
 			return l.host.len;
 		}
-		s = l.inside;
-	}
 	return 0;
+}
+
+bool identify_connect_at(struct identify *id, const uint8_t *bytes, size_t filled,
+			 size_t *ret_at)
+{
+	struct stream s = {.bytes = bytes, .filled = filled};
+	struct layer l;
+
+	*ret_at = 0;
+	for (unsigned i = 0; i < LAYERS_MAX && next_layer(id, &s, &l); i++) {
+		if (l.method[0] != '\0')
+			return true;
+		*ret_at = (size_t)(s.bytes - bytes);
+	}
+	return false;
 }

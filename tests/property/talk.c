@@ -181,6 +181,7 @@ static void make_message(struct bytes *message, const char *name, size_t pad)
 	put_be(&extensions, 21, 2);
 	put_be(&extensions, pad, 2);
 	put_fill(&extensions, 0, pad);
+	put_quic_needs(&extensions);
 	put_sni(&extensions, name, strlen(name));
 	put_hello(message, &extensions);
 }

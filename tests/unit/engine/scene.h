@@ -370,6 +370,7 @@ static inline void make_hello_with(struct bytes *to, const char *name, size_t pa
 	put_be(&extensions, 21, 2);
 	put_be(&extensions, pad, 2);
 	put_fill(&extensions, 0, pad);
+	put_quic_needs(&extensions);
 	put_sni(&extensions, name, strlen(name));
 	put_hello(&message, &extensions);
 	put_records(to, &message, 16384);

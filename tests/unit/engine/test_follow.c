@@ -525,6 +525,30 @@ static void behind_a_first_refused_tunnel_nothing_passes_unread(void **state)
 	assert_true(scene_end(s));
 }
 
+/* What it goes on with is judged by its own host; what was sent before the answer was judged before. */
+static void a_request_behind_a_first_refused_tunnel_is_judged(void **state)
+{
+	(void)state;
+	for (int bad = 0; bad < 2; bad++) {
+		struct scene *s = start(open_to_all);
+		const uint32_t at = LEN(TUNNEL);
+
+		(void)open_tcp(s, &web);
+		assert_answer(s, text_at(s, 0, TUNNEL), GOT_PASS);
+		(void)send_reply(s, &web, 0, at, NO_TUNNEL);
+		assert_answer(s, text_at(s, at, bad ? EVIL : GET("www.good.example")),
+			      bad ? GOT_DROP : GOT_PASS);
+		assert_lines(s, "\"phase\":\"start\"", "\"host\":\"good.example\"", 1);
+		assert_lines(s, "\"phase\":\"update\"",
+			     bad ? "\"host\":\"evil.example\""
+				 : "\"host\":\"www.good.example\"",
+			     1);
+		assert_lines(s, "\"phase\":\"update\"", NULL, 1);
+		assert_lines(s, "\"undecidable\":", NULL, 0);
+		assert_true(scene_end(s));
+	}
+}
+
 /* Of several hosts at once none was judged but the last; the proxy goes by the first. */
 static void a_connect_in_front_of_another_is_judged(void **state)
 {
@@ -770,6 +794,22 @@ static void put_message(struct bytes *to, const char *name, unsigned id, bool an
 	put_mem(to, m.b, m.len);
 }
 
+static void see_datagram_to(struct scene *s, const struct ends *e, const void *data,
+			    size_t len)
+{
+	struct frame f;
+
+	put_ends(&s->packet, e, FROM_CLIENT, IP_PROTO_UDP);
+	put16(&s->packet, (unsigned)(8 + len));
+	put16(&s->packet, 0);
+	put(&s->packet, data, len);
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
 static void every_message_of_dns_over_tcp_is_read(void **state)
 {
 	static struct bytes ask, tell;
@@ -800,6 +840,67 @@ static void every_message_of_dns_over_tcp_is_read(void **state)
 			     1);
 		end_watch(s);
 	}
+}
+
+/* Several at once, in one segment or in two: each is told, and those that are answered once. */
+static void all_questions_at_once_are_told(void **state)
+{
+	static const char *const names[] = {"one", "two", "three"};
+	static struct bytes ask, tell;
+
+	(void)state;
+	for (unsigned answered = 0; answered < 8; answered++)
+		for (unsigned cut = 0; cut < 3; cut++) {
+			struct scene *s = watch();
+			uint32_t first;
+
+			ask.len = tell.len = 0;
+			for (unsigned i = 0; i < 3; i++) {
+				put_message(&ask, names[i], i + 1, false);
+				if ((answered >> i & 1) != 0)
+					put_message(&tell, names[i], i + 1, true);
+			}
+			first = cut == 0 ? (uint32_t)ask.len : cut == 1 ? 31 : 7;
+			see_open(s, &resolver);
+			see_client(s, &resolver, 0, ask.b, first);
+			see_client(s, &resolver, first, ask.b + first, ask.len - first);
+			see_server(s, &resolver, 0, (uint32_t)ask.len, NULL, 0);
+			see_server(s, &resolver, 0, (uint32_t)ask.len, tell.b, tell.len);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, "\"type\":\"dns\"", NULL, 3);
+			for (unsigned i = 0; i < 3; i++) {
+				char name[32];
+
+				(void)snprintf(name, sizeof(name), "\"%s.example\"",
+					       names[i]);
+				assert_lines(s, name,
+					     (answered >> i & 1) != 0 ? "\"192.0.2.77\""
+								      : "\"unanswered\"",
+					     1);
+			}
+			end_watch(s);
+		}
+}
+
+/* More than are kept: the oldest is told when there is no more room. */
+static void of_many_questions_none_is_lost(void **state)
+{
+	static struct bytes ask;
+	struct scene *s = watch();
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		char name[8];
+
+		ask.len = 0;
+		(void)snprintf(name, sizeof(name), "n%u", i % 50);
+		put_message(&ask, name, i % 50, false); /* each of them twice */
+		for (unsigned again = 0; again < 2; again++)
+			see_datagram_to(s, &dns, ask.b + 2, ask.len - 2);
+	}
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"response_code\":\"unanswered\"", NULL, 100);
+	end_watch(s);
 }
 
 static void a_question_without_an_answer_is_told(void **state)
@@ -845,6 +946,7 @@ int main(void)
 		cmocka_unit_test(behind_a_refused_tunnel_there_is_http_alone),
 		cmocka_unit_test(empty_lines_in_front_hide_no_request),
 		cmocka_unit_test(behind_a_first_refused_tunnel_nothing_passes_unread),
+		cmocka_unit_test(a_request_behind_a_first_refused_tunnel_is_judged),
 		cmocka_unit_test(a_connect_in_front_of_another_is_judged),
 		cmocka_unit_test(in_a_tunnel_any_protocol_may_stand),
 		cmocka_unit_test(another_answer_opens_no_tunnel),
@@ -857,6 +959,8 @@ int main(void)
 		cmocka_unit_test(a_later_header_that_is_too_long_is_judged_as_that),
 		cmocka_unit_test(in_monitor_requests_pass_and_are_told),
 		cmocka_unit_test(every_message_of_dns_over_tcp_is_read),
+		cmocka_unit_test(all_questions_at_once_are_told),
+		cmocka_unit_test(of_many_questions_none_is_lost),
 		cmocka_unit_test(a_question_without_an_answer_is_told),
 	};
 

@@ -417,10 +417,105 @@ static void unknown_bytes_belong_to_a_tunnel_if_it_was_made(void **state)
 				see_server(s, &web, n, end, NULL, 0);
 				see_server(s, &web, n, end, "x", 1);
 			}
-			assert_lines(s, START,
-				     made ? "\"host\":\"good.example\"" : DESYNC, 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START, "\"host\":\"good.example\"", 1);
+			assert_lines(s, UPDATE, DESYNC, made ? 0 : 1);
 			end_watch(s);
 		}
+}
+
+/* A refused CONNECT is a request as another: the next one on the connection says whom it is for. */
+static void behind_a_first_refused_tunnel_requests_are_judged(void **state)
+{
+	static const char front[] = "PROXY TCP4 10.1.2.3 192.0.2.8 40080 80\r\n";
+
+	(void)state;
+	for (int how = 0; how < 3; how++)
+		for (int fronted = 0; fronted < 2; fronted++) {
+			const uint32_t from = fronted ? LEN(front) : 0;
+			const uint32_t at = from + LEN(TUNNEL), end = at + LEN(EVIL);
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			see_client(s, &web, 0, front, from);
+			if (how == 0) { /* at once */
+				see_client(s, &web, from, TUNNEL EVIL,
+					   LEN(TUNNEL) + LEN(EVIL));
+			} else {
+				see_client(s, &web, from, TUNNEL, LEN(TUNNEL));
+				if (how == 1) /* before the answer */
+					see_client(s, &web, at, EVIL, LEN(EVIL));
+			}
+			see_server(s, &web, 0, how == 2 ? at : end, NO_TUNNEL,
+				   LEN(NO_TUNNEL));
+			assert_lines(s, START, "\"host\":\"good.example\"", 1);
+			if (how == 2)
+				see_client(s, &web, at, EVIL, LEN(EVIL));
+			see_server(s, &web, LEN(NO_TUNNEL), end, NULL, 0);
+			assert_lines(s, EVIL_UPDATE, 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, "\"phase\":\"end\"", "\"host\":\"evil.example\"",
+				     1);
+			assert_lines(s, "\"undecidable\":", NULL, 0);
+			end_watch(s);
+		}
+}
+
+/* However the answer is cut, and with another in front that tells nothing (RFC 9110 15.2). */
+static void an_answer_in_pieces_is_one(void **state)
+{
+	static const char no[] = "HTTP/1.1 100 Continue\r\n\r\n" NO_TUNNEL;
+	static const char yes[] = "HTTP/1.1 100 Continue\r\n\r\n" MADE;
+
+	(void)state;
+	for (int made = 0; made < 2; made++)
+		for (uint32_t cut = 0; cut < (made ? LEN(yes) : LEN(no)); cut++) {
+			const char *const answer = made ? yes : no;
+			const uint32_t n = made ? LEN(yes) : LEN(no), at = LEN(TUNNEL);
+			const char *const next = made ? "\x01\x02 unknown" : EVIL;
+			const uint32_t end = at + (uint32_t)strlen(next);
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			see_client(s, &web, 0, TUNNEL, at);
+			see_server(s, &web, 0, at, answer, cut);
+			see_server(s, &web, cut, at, answer + cut, n - cut);
+			see_client(s, &web, at, next, end - at);
+			see_server(s, &web, n, end, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START, "\"host\":\"good.example\"", 1);
+			assert_lines(s, EVIL_UPDATE, made ? 0 : 1);
+			assert_lines(s, "\"undecidable\":", NULL, 0);
+			end_watch(s);
+		}
+}
+
+/* With rights the proxy says yes: what stands in the tunnel is judged as ever. */
+static void a_tunnel_behind_a_refused_one_is_compared(void **state)
+{
+	(void)state;
+	for (int bad = 0; bad < 2; bad++) {
+		const uint32_t second = LEN(TUNNEL), hello = 2 * LEN(TUNNEL);
+		const struct bytes *const h = bad ? &evil : &good;
+		struct scene *s = watch();
+
+		see_open(s, &web);
+		see_client(s, &web, 0, TUNNEL, LEN(TUNNEL));
+		see_server(s, &web, 0, second, NO_TUNNEL, LEN(NO_TUNNEL));
+		see_client(s, &web, second, TUNNEL, LEN(TUNNEL));
+		see_server(s, &web, LEN(NO_TUNNEL), hello, MADE, LEN(MADE));
+		see_client(s, &web, hello, h->b, h->len);
+		see_server(s, &web, LEN(NO_TUNNEL) + LEN(MADE), hello + (uint32_t)h->len,
+			   "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, START, "\"host\":\"good.example\"", 1);
+		assert_lines(s, UPDATE,
+			     bad ? "\"candidates\":[\"good.example\",\"evil.example\"]"
+				 : "\"ja4\":",
+			     1);
+		assert_lines(s, "\"undecidable\":", UPDATE, bad ? 1 : 0);
+		end_watch(s);
+	}
 }
 
 static void out_of_order_and_at_the_end_requests_are_read(void **state)
@@ -502,6 +597,9 @@ int main(void)
 		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
 		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
 		cmocka_unit_test(unknown_bytes_belong_to_a_tunnel_if_it_was_made),
+		cmocka_unit_test(behind_a_first_refused_tunnel_requests_are_judged),
+		cmocka_unit_test(an_answer_in_pieces_is_one),
+		cmocka_unit_test(a_tunnel_behind_a_refused_one_is_compared),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),

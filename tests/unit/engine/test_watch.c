@@ -4,11 +4,17 @@
 
 #include "initial.h"
 
-/* The handshake; the server's window is `window` << `scale`, no option where scale < 0. */
-static void open_window(struct scene *s, int scale, unsigned window)
+/*
+ * The handshake; the server's window is `window` << `scale`, no option where scale < 0.
+ * `unseen`: FROM_CLIENT or FROM_SERVER, whose part the capture lacks; else -1.
+ */
+static void open_window_but(struct scene *s, int scale, unsigned window, int unseen)
 {
 	for (int server = 0; server < 2; server++) {
 		struct frame f;
+
+		if (unseen == (int)(server ? FROM_SERVER : FROM_CLIENT))
+			continue;
 
 		put_ends(&s->packet, &v4, server ? FROM_SERVER : FROM_CLIENT,
 			 IP_PROTO_TCP);
@@ -26,6 +32,11 @@ static void open_window(struct scene *s, int scale, unsigned window)
 		f.time_us = f.clock_us = s->now_us += 1000;
 		worker_frame(s->w, &f);
 	}
+}
+
+static void open_window(struct scene *s, int scale, unsigned window)
+{
+	open_window_but(s, scale, window, -1);
 }
 
 /* An acknowledgement with `window` in its header. */
@@ -78,7 +89,7 @@ static void bytes_beyond_the_window_are_not_taken(void **state)
 }
 
 /* The window reaches as far as the server ever said, scaled but for the one on its SYN. */
-static void the_edge_of_the_window_is_taken(void **state)
+static void the_last_byte_of_the_window_is_taken(void **state)
 {
 	const size_t half = good.len / 2;
 
@@ -86,7 +97,7 @@ static void the_edge_of_the_window_is_taken(void **state)
 	for (int scale = 0; scale < 3; scale++) {
 		struct scene *s = watch();
 
-		open_window(s, scale, (unsigned)half);
+		open_window(s, scale, (unsigned)half + 1);
 		acknowledge(s, 0, 0);
 		see_client(s, &v4, (uint32_t)half, good.b + half, good.len - half);
 		see_client(s, &v4, 0, good.b, half);
@@ -101,6 +112,85 @@ static void the_edge_of_the_window_is_taken(void **state)
 		see_client(s, &v4, 0, good.b, good.len);
 		acknowledge(s, (uint32_t)good.len, 64240);
 		assert_name(s, "good.example", false);
+	}
+}
+
+/* RFC 9293 3.10.7.4: of a closed window nothing is taken, nor what begins behind an open one. */
+static void bytes_at_the_edge_of_the_window_are_not_taken(void **state)
+{
+	(void)state;
+	for (size_t before = 0; before < good.len; before += 50)
+		for (size_t len = 1; before + len <= evil.len; len += 59)
+			for (int open = 0; open < 2; open++) {
+				const size_t at = before + (open ? 20 : 0);
+				struct scene *s = watch();
+
+				if (at + len > evil.len)
+					break;
+				open_window(s, 0, (unsigned)at);
+				if (!open && before > 0) {
+					see_client(s, &v4, 0, good.b, before);
+					acknowledge(s, (uint32_t)before, 0);
+				}
+				see_client(s, &v4, (uint32_t)at, evil.b + at, len);
+				acknowledge(s, open ? 0 : (uint32_t)before, 64240);
+				see_client(s, &v4, open ? 0 : (uint32_t)before,
+					   good.b + (open ? 0 : before),
+					   good.len - (open ? 0 : before));
+				acknowledge(s, (uint32_t)good.len, 64240);
+				assert_name(s, "good.example", len > 1);
+			}
+}
+
+/*
+ * A probe of one new byte comes to a window that has been opened meanwhile (RFC 9293 3.8.6.1), and
+ * the server's word of that passes behind it: the byte is part of the stream.
+ */
+static void a_probe_that_the_server_has_taken_counts(void **state)
+{
+	(void)state;
+	for (uint32_t at = 1; at < good.len; at += 13)
+		for (int again = 0; again < 3; again++) {
+			struct scene *s = watch();
+
+			open_window(s, 0, at);
+			see_client(s, &v4, 0, good.b, at);
+			acknowledge(s, at, 0);
+			see_client(s, &v4, at, good.b + at, 1);
+			if (again == 1) /* the server has it, whatever comes later */
+				see_client(s, &v4, at, good.b + at, 1);
+			acknowledge(s, at + 1, 64240);
+			if (again == 2)
+				see_client(s, &v4, at, "?", 1);
+			see_client(s, &v4, at + 1, good.b + at + 1, good.len - at - 1);
+			acknowledge(s, (uint32_t)good.len, 64240);
+			assert_name(s, "good.example", false);
+		}
+}
+
+/* How far a window reaches is not known where only half of the handshake tells of its scale. */
+static void half_a_handshake_tells_no_wrong_window(void **state)
+{
+	static const struct {
+		int unseen, scale;
+		bool decoy; /* what begins behind the tenth byte is not taken */
+	} rows[] = {
+		{FROM_SERVER, 7, false}, /* the server may have agreed */
+		{FROM_SERVER, -1, true}, /* it may not */
+		{FROM_CLIENT, 7, false}, /* it has been asked, or it would not say so */
+		{FROM_CLIENT, -1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scene *s = watch();
+
+		open_window_but(s, rows[i].scale, 10, rows[i].unseen);
+		acknowledge(s, 0, 10);
+		see_client(s, &v4, 20, good.b + 20, good.len - 20);
+		see_client(s, &v4, 0, good.b, rows[i].decoy ? good.len : 20);
+		acknowledge(s, (uint32_t)good.len, 10);
+		assert_name(s, "good.example", rows[i].decoy);
 	}
 }
 
@@ -521,7 +611,10 @@ int main(void)
 		cmocka_unit_test(a_second_hello_of_quic_is_compared),
 		cmocka_unit_test(another_hello_of_quic_in_its_place_is_a_conflict),
 		cmocka_unit_test(bytes_beyond_the_window_are_not_taken),
-		cmocka_unit_test(the_edge_of_the_window_is_taken),
+		cmocka_unit_test(the_last_byte_of_the_window_is_taken),
+		cmocka_unit_test(bytes_at_the_edge_of_the_window_are_not_taken),
+		cmocka_unit_test(a_probe_that_the_server_has_taken_counts),
+		cmocka_unit_test(half_a_handshake_tells_no_wrong_window),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
 		cmocka_unit_test(a_stamp_that_the_server_did_not_echo_makes_nothing_old),

@@ -386,6 +386,31 @@ static void contradiction_is_that_of_the_bytes_seen(void **state)
 	assert_true(yes > 100);
 }
 
+/* All ranges of heads with and without gaps, in one word of the map and over several. */
+static void a_range_is_there_when_each_byte_was_seen(void **state)
+{
+	static const struct {
+		uint32_t at, len;
+	} pieces[] = {{0, 5}, {70, 60}, {131, 1}, {5, 1}, {200, 10}, {6, 64}};
+	static const uint8_t data[64] = {0};
+	bool seen[220] = {false};
+	struct head h = {0};
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		for (uint32_t from = 0; from < 220; from++) {
+			bool all = true;
+
+			for (uint32_t end = from; end < 220; end++) {
+				assert_int_equal(head_has(&h, from, end), all);
+				all = all && seen[end];
+			}
+		}
+		(void)head_add(&h, *state, pieces[i].at, data, pieces[i].len);
+		memset(seen + pieces[i].at, 1, pieces[i].len);
+	}
+	head_clear(&h, *state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +429,8 @@ int main(void)
 			an_empty_pool_stores_nothing_and_changes_nothing, make_pools,
 			drop_pools),
 		cmocka_unit_test_setup_teardown(contradiction_is_that_of_the_bytes_seen,
+						make_pools, drop_pools),
+		cmocka_unit_test_setup_teardown(a_range_is_there_when_each_byte_was_seen,
 						make_pools, drop_pools),
 		cmocka_unit_test_setup_teardown(a_copy_in_which_the_last_bytes_stay,
 						make_pools, drop_pools),

@@ -22,8 +22,9 @@ struct seal {
 	size_t header_dcid_len;
 	const char *token; /* NULL = none */
 	uint32_t number;
-	bool server;   /* of the server: other keys */
-	size_t pad_to; /* PADDING frames up to so many bytes of packet */
+	uint8_t flipped; /* bits of the first byte that are not as they must be */
+	bool server;     /* of the server: other keys */
+	size_t pad_to;   /* PADDING frames up to so many bytes of packet */
 };
 
 static inline void put_varint(struct bytes *to, uint64_t v)
@@ -87,7 +88,7 @@ static inline void put_initial(struct bytes *to, struct seal *s,
 		k = &own;
 	}
 	packet.len = 0;
-	put_be(&packet, 0xc3u | (unsigned)v->type_initial << 4, 1);
+	put_be(&packet, (0xc3u | (unsigned)v->type_initial << 4) ^ s->flipped, 1);
 	put_be(&packet, v->number, 4);
 	put_be(&packet, shown_len, 1);
 	put_mem(&packet, shown, shown_len);

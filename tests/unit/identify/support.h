@@ -71,6 +71,13 @@ static inline void put_sni(struct bytes *to, const char *name, size_t len)
 	put_mem(to, name, len);
 }
 
+/* What a hello needs to be one of QUIC: TLS 1.3, parameters of the transport (RFC 9001 4.2, 8.2). */
+static inline void put_quic_needs(struct bytes *to)
+{
+	put_extension(to, 43, "\x02\x03\x04", 3);
+	put_extension(to, 57, "\x01\x02\x67\x10", 4);
+}
+
 /* A ClientHello message with these extensions; NULL: without the block of extensions. */
 static inline void put_hello(struct bytes *to, const struct bytes *extensions)
 {

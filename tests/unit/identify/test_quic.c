@@ -37,6 +37,7 @@ static void start(struct flow *w)
 	w->seal.token = NULL;
 	w->seal.version = 0;
 	w->seal.number = 0;
+	w->seal.flipped = 0;
 	w->seal.pad_to = 1200;
 	w->frames.len = w->datagram.len = 0;
 	w->port = 443;
@@ -50,6 +51,7 @@ static void hello_for(struct flow *w, const char *name, size_t pad)
 	put_be(&extensions, 21, 2);
 	put_be(&extensions, pad, 2);
 	put_fill(&extensions, 0, pad);
+	put_quic_needs(&extensions);
 	put_sni(&extensions, name, strlen(name));
 	put_hello(&w->hello, &extensions);
 }
@@ -259,20 +261,6 @@ static void reads_ack_frames_before_crypto(void **state)
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 }
 
-static void a_frame_that_an_initial_cannot_hold_ends_the_reading(void **state)
-{
-	struct flow *w = *state;
-
-	start(w);
-	hello_for(w, "a.example", 0);
-	put_be(&w->frames, 0x08, 1); /* STREAM */
-	crypto(w, 0, w->hello.len);
-	pack(w);
-	assert_int_equal(flush(w), IDENTIFY_MORE);
-	assert_int_equal(end(w), IDENTIFY_DONE);
-	assert_answer(w, "", UNDECIDABLE_INCOMPLETE);
-}
-
 static void reads_several_initials_of_one_datagram_and_skips_other_packets(void **state)
 {
 	struct flow *w = *state;
@@ -319,7 +307,6 @@ static void reads_tokens_long_ids_and_version_2_on_any_port(void **state)
 		 "needed for it",
 		 id_a, 8, 1200, 1, 443},
 		{"20 byte id", NULL, twenty, 20, 1200, 1, 443},
-		{"no id", NULL, twenty, 0, 1200, 1, 443},
 		{"version 2", NULL, id_a, 8, 1200, V2, 443},
 		{"port 53", NULL, id_a, 8, 1200, 1, 53},
 		{"port 8443", NULL, id_a, 8, 1200, 1, 8443},
@@ -373,6 +360,100 @@ static void initials_in_small_datagrams_are_ignored(void **state)
 	assert_int_equal(flush(w), IDENTIFY_DONE);
 	assert_answer(w, "a.example", UNDECIDABLE_NONE);
 	assert_true((w->f.flags & BIT(DECOY_IGNORED)) != 0);
+}
+
+/* An Initial of another connection: without the fixed bit, or under an id that is too short. */
+static enum identify_step discarded(struct flow *w, bool bit)
+{
+	enum identify_step step;
+
+	hello_for(w, "decoy.example", 0);
+	w->seal.flipped = bit ? 0x40 : 0;
+	w->seal.dcid = id_b;
+	w->seal.dcid_len = bit ? sizeof(id_b) : 7;
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	step = flush(w);
+	w->seal.flipped = 0;
+	w->seal.dcid = id_a;
+	w->seal.dcid_len = sizeof(id_a);
+	return step;
+}
+
+/* RFC 9000 17.2, 7.2 */
+static void initials_that_servers_discard_say_nothing(void **state)
+{
+	struct flow *w = *state;
+
+	for (int bit = 0; bit < 2; bit++) {
+		start(w);
+		assert_int_equal(discarded(w, bit), IDENTIFY_MORE);
+		assert_int_equal(end(w), IDENTIFY_DONE);
+		assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+
+		start(w);
+		assert_int_equal(discarded(w, bit), IDENTIFY_MORE);
+		hello_for(w, "a.example", 0);
+		crypto(w, 0, w->hello.len);
+		pack(w);
+		assert_int_equal(flush(w), IDENTIFY_DONE);
+		assert_answer(w, "a.example", UNDECIDABLE_NONE);
+		assert_int_not_equal(discarded(w, bit), IDENTIFY_OTHER);
+		assert_answer(w, "a.example", UNDECIDABLE_NONE);
+	}
+}
+
+/* A server that gets them closes the connection (RFC 9000 12.4, 17.2). */
+static void initials_that_end_a_connection_have_no_name(void **state)
+{
+	struct flow *w = *state;
+
+	for (int how = 0; how < 5; how++) {
+		start(w);
+		hello_for(w, "decoy.example", 0);
+		if (how == 4)
+			put_be(&w->frames, 0x08, 1);
+		w->seal.flipped = how == 0 ? 0x04 : how == 1 ? 0x08 : 0;
+		crypto(w, 0, w->hello.len);
+		if (how == 2)
+			put_be(&w->frames, 0x08, 1); /* STREAM */
+		if (how == 3)
+			put_be(&w->frames, 0x060a7fff, 4); /* CRYPTO that goes on */
+		pack(w);
+		assert_int_equal(flush(w), IDENTIFY_DONE);
+		assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+	}
+	w->seal.flipped = 0;
+}
+
+/* RFC 9001 4.2, 8.2: a server has to refuse them. */
+static void hellos_that_no_server_of_quic_takes_have_no_name(void **state)
+{
+	static const char *const versions[] = {"", "\x02\x03\x03", "\x04\x7f\x1c\x03\x03",
+					       "\x04\x0a\x0a\x03\x04"};
+	static struct bytes extensions;
+	struct flow *w = *state;
+
+	for (int parameters = 0; parameters < 2; parameters++)
+		for (size_t i = 0; i < 4; i++) {
+			const bool fine = parameters == 1 && i == 3;
+
+			start(w);
+			w->hello.len = extensions.len = 0;
+			put_sni(&extensions, "a.example", 9);
+			if (i > 0)
+				put_extension(&extensions, 43, versions[i],
+					      strlen(versions[i]));
+			if (parameters)
+				put_extension(&extensions, 57, "\x01\x02\x67\x10", 4);
+			put_hello(&w->hello, &extensions);
+			crypto(w, 0, w->hello.len);
+			pack(w);
+			assert_int_equal(flush(w), IDENTIFY_DONE);
+			assert_answer(w, fine ? "a.example" : "",
+				      fine ? UNDECIDABLE_NONE
+					   : UNDECIDABLE_MALFORMED_HELLO);
+		}
 }
 
 static void a_datagram_with_a_wrong_tag_is_ignored(void **state)
@@ -753,11 +834,13 @@ int main(void)
 		TEST(reads_a_real_pair_of_datagrams_in_either_order),
 		TEST(reads_crypto_in_any_order_among_other_frames),
 		TEST(reads_ack_frames_before_crypto),
-		TEST(a_frame_that_an_initial_cannot_hold_ends_the_reading),
 		TEST(reads_several_initials_of_one_datagram_and_skips_other_packets),
 		TEST(waits_for_the_initial_behind_a_0rtt_datagram),
 		TEST(reads_tokens_long_ids_and_version_2_on_any_port),
 		TEST(initials_in_small_datagrams_are_ignored),
+		TEST(initials_that_servers_discard_say_nothing),
+		TEST(initials_that_end_a_connection_have_no_name),
+		TEST(hellos_that_no_server_of_quic_takes_have_no_name),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
 		TEST(an_initial_under_another_id_is_of_another_connection),
