@@ -100,20 +100,31 @@ def keep(folder, generation, text):
                            "files": [{"name": "made.rules", "size": len(text), "sha256": name}]}))
 
 
+def packets(folder, i):
+    """What an event says of its file of packets, which is made; few have one."""
+    if i % 21:
+        return {}
+    name, data = f"{i:016x}.pcapng", f"no capture, but bytes of {i}\n".encode() * 9
+    os.makedirs(f"{folder}/packets", exist_ok=True)
+    with open(f"{folder}/packets/{name}", "wb") as f:
+        f.write(data)
+    return {"packets": name, "packets_sha256": sha(data).hex()}
+
+
 def write(folder, seeds=SEEDS):
     """Three epochs in two segments, with ranges of unequal length and an unsealed end."""
     w, generation, cut = Writer(seeds), GENERATIONS[0], 0
+    os.makedirs(folder)
     for i in range(120):
         if i == 50:
             w.event("change", GENERATIONS[1], what="reload", who="anna", old_generation=GENERATIONS[0],
                     new_generation=GENERATIONS[1])
             generation = GENERATIONS[1]
         w.event("flow", generation, phase="start", host=f"h{i}.example", verdict="deny" if i % 7 == 0 else "allow",
-                src_ip="10.10.16.5", dst_ip="192.0.2.1")
+                src_ip="10.10.16.5", dst_ip="192.0.2.1", **packets(folder, i))
         if i in (12, 13, 40, 60, 79, 95, 110):
             w.seal(generation, "epoch" if i in (40, 79) else "count")
         cut = len(w.lines) if i == 79 else cut
-    os.makedirs(folder)
     for name, lines in (("000001", w.lines[:cut]), ("000002", w.lines[cut:])):
         with open(f"{folder}/{name}.jsonl", "wb") as f:
             f.write(b"".join(lines))
