@@ -188,6 +188,20 @@ class Pack:
             yield f"generation {name}: {len(wanted) - len(absent)} files as its list says" + (
                 f", not in the pack: {', '.join(absent)}" if absent else ""), None
 
+    def packets(self):
+        """(what, why not or None) of each file of packets that a line names, and of those that none does."""
+        named = {}
+        for _, e in lines_of(self.files["lines.jsonl"], "lines.jsonl"):
+            if "packets" in e:
+                named.setdefault(f"packets/{e['packets']}", []).append((e["seq"], e["packets_sha256"]))
+        for name in sorted(n for n in self.files if n.startswith("packets/") and n not in named):
+            yield name, "no line names it"
+        for name, lines in sorted(named.items()):
+            there = self.files.get(name)
+            wrong = [n for n, wanted in lines if there is not None and sha(there).hex() != wanted]
+            yield (name, f"not the file that line {wrong[0]} names") if wrong else (
+                f"{name}: " + ("not in the pack" if there is None else f"as line {lines[0][0]} says"), None)
+
 def check(pack, say):
     bad = 0
     for name, mark in (("lines.jsonl", "shown"), ("context.jsonl", "context")):
@@ -196,7 +210,7 @@ def check(pack, say):
             what = f"line {n}" if mark == "shown" else f"context, line {n}"
             say(f"{what}: NOT PROVEN: {fault}" if fault else f"{what}: proven by seal {seal['seq']} of epoch "
                 f"{seal['epoch']} under {seal['key']}")
-    for what, fault in pack.generations():
+    for what, fault in [*pack.generations(), *pack.packets()]:
         bad += fault is not None
         say(f"{what}: {fault}" if fault else what)
     return bad

@@ -18,13 +18,13 @@
 
 struct options {
 	const char *out, *key;
-	bool all_files;
+	bool all_files, with_packets;
 	struct query_options *query;
 };
 
 /* ---- what was asked ----------------------------------------------------------------------- */
 
-/* "-o FILE", "--key PUB", "--all-files" go; what is left are words of a query. */
+/* "-o FILE", "--key PUB", "--all-files" and "--with-packets" go; what is left are words of a query. */
 static int take_own(struct options *o, int *count, char *words[])
 {
 	int n = 0;
@@ -40,6 +40,8 @@ static int take_own(struct options *o, int *count, char *words[])
 			*(out ? &o->out : &o->key) = words[i];
 		} else if (strcmp(words[i], "--all-files") == 0) {
 			o->all_files = true;
+		} else if (strcmp(words[i], "--with-packets") == 0) {
+			o->with_packets = true;
 		} else {
 			words[n++] = words[i];
 		}
@@ -158,16 +160,21 @@ static void note_generation(struct pack *e, struct str line)
 	e->generations[e->generation_count++][GENERATION_NAME_LEN] = '\0';
 }
 
-static int note_generations(struct pack *e, const struct query_result *r, struct diag *d)
+/* The generations and files of packets that the lines name. */
+static int note_named(struct pack *e, const struct query_result *r, struct diag *d)
 {
 	struct ledger_reader *reader = ledger_reader_open(e->dir, d);
 	struct ledger_line line;
+	int rc = reader == NULL ? -EIO : 0;
 
-	for (size_t i = 0; reader != NULL && i < r->line_count; i++)
-		if (store_read_line(reader, &r->lines[i].place, &line))
-			note_generation(e, line.text);
+	for (size_t i = 0; rc == 0 && i < r->line_count; i++) {
+		if (!store_read_line(reader, &r->lines[i].place, &line))
+			continue;
+		note_generation(e, line.text);
+		rc = evidence_packets_note(&e->packets, &line, d);
+	}
 	ledger_reader_close(reader);
-	return reader == NULL ? -EIO : 0;
+	return rc;
 }
 
 /* Who put the generations in force that the chosen lines name: the changes that say so. */
@@ -251,7 +258,7 @@ static int choose(struct pack *e, struct options *o, struct diag *d)
 	} else {
 		rc = add_wants(e, &r, false);
 		if (rc == 0)
-			rc = note_generations(e, &r, d);
+			rc = note_named(e, &r, d);
 		if (rc == 0)
 			rc = add_changes(e, s, d);
 		code = rc == 0 ? EXIT_FINE : EXIT_COULD_NOT;
@@ -288,6 +295,7 @@ static int pack(struct pack *e, struct options *o, int argc, char *argv[])
 		return code;
 	note_words(e, argc, argv);
 	e->all_files = o->all_files;
+	e->with_packets = o->with_packets;
 	e->dir = history_dir("evidence", &o->query->common, o->query->ledger, buf);
 	code = e->dir == NULL ? EXIT_USAGE : read_root(e->dir, o->key, e->root);
 	return code == EXIT_FINE ? make(e, o) : code;
@@ -307,8 +315,10 @@ static int run(int argc, char *argv[])
 		code = pack(e, &o, argc, words);
 	}
 	query_options_destroy(o.query);
-	if (e != NULL)
+	if (e != NULL) {
 		free(e->wants);
+		evidence_packets_finish(&e->packets);
+	}
 	free(e);
 	free(words);
 	return code;
@@ -331,6 +341,7 @@ const struct command command_evidence = {
 		"                  bytes\n"
 		"  --key PUB       root key, as of weir verify (default: DIR/ledger.pub)\n"
 		"  --all-files     files of generations over 8 MiB too (country databases)\n"
+		"  --with-packets  the files of packets that the events name (capture): payload\n"
 		"  --ledger DIR    (default: the configured one); --index FOLDER (default: DIR/index)\n"
 		"  -c FILE         configuration; --tz ZONE of dates in --since and --until\n"
 		"\n"

@@ -184,6 +184,7 @@ static const char readme_files[] =
 	"  epochs.jsonl   from the root key to the keys of the seals: each names the next\n"
 	"  ledger.pub     the root key\n"
 	"  generations/   configuration, rules and tables that decided, by hash\n"
+	"  packets/       packets of connections, as pcapng; the events have their SHA-256\n"
 	"  SHA256SUMS     of all of them, for sha256sum -c\n"
 	"\n"
 	"That nothing else in the ledger fits the filter, this pack cannot show: only the ledger can.\n"
@@ -232,10 +233,21 @@ static void readme_head(FILE *f, const struct pack *e, const struct proof_count 
 		      e->generations_over ? "; more are named than a pack holds" : "");
 }
 
+/* Whole only when somebody asked for them. */
+static void add_packets(struct pack *e, struct tar *t, FILE *readme)
+{
+	if (e->packets.count == 0)
+		return;
+	(void)fprintf(readme, "packets     %zu files%s\n", e->packets.count,
+		      e->with_packets ? "" : ", not in it: --with-packets takes them");
+	if (e->with_packets)
+		evidence_packets_add(&e->packets, e->dir, t, readme);
+}
+
 /* ---- the archive -------------------------------------------------------------------------- */
 
 struct writing {
-	const struct pack *e;
+	struct pack *e;
 	struct parts parts;
 	struct proof_count n;
 	struct sources sources;
@@ -269,6 +281,7 @@ static int put_archive(struct writing *w, FILE *f, struct diag *d)
 	readme_head(readme, w->e, &w->n, w->proof);
 	w->sources.readme = readme;
 	add_generations(w->e, &w->sources, &t, d);
+	add_packets(w->e, &t, readme);
 	if (!parts_end(&w->parts) || w->sources.failed)
 		t.error = -ENOMEM;
 	for (unsigned i = 0; i < PART_COUNT; i++)
@@ -309,6 +322,7 @@ static int put_file(struct writing *w, const char *path, struct diag *d)
 static int say(const struct writing *w, const char *path)
 {
 	const struct ledger_proof *p = w->proof;
+	const struct evidence_packets *packets = &w->e->packets;
 	char hex[65];
 
 	hex_format(w->sha256, sizeof(w->sha256), hex);
@@ -325,16 +339,26 @@ static int say(const struct writing *w, const char *path)
 			     w->n.gone);
 	if (w->sources.absent > 0 || w->e->generations_over)
 		(void)printf("no source    of some generations: README.txt names them\n");
+	if (packets->absent > 0)
+		(void)printf("no packets   of %" PRIu64
+			     " connections any more: README.txt names the files\n",
+			     packets->absent);
+	if (packets->changed > 0)
+		(void)printf("CHANGED      are %" PRIu64
+			     " files of packets: README.txt names them\n",
+			     packets->changed);
 	if (p->finding_count > 0)
 		(void)printf("NOT WHOLE    is the ledger: `weir verify %s` says where\n",
 			     w->e->dir);
-	return w->n.unsealed + w->n.gone + w->sources.absent + p->finding_count > 0 ||
+	return w->n.unsealed + w->n.gone + w->sources.absent + packets->changed +
+					       p->finding_count >
+				       0 ||
 			       w->e->generations_over
 		       ? EXIT_FINDINGS
 		       : EXIT_FINE;
 }
 
-int evidence_write(const struct pack *e, const char *path, struct diag *d)
+int evidence_write(struct pack *e, const char *path, struct diag *d)
 {
 	struct writing w = {.e = e, .proof = malloc(sizeof(*w.proof))};
 	int rc = w.proof == NULL || !parts_open(&w.parts) ? -ENOMEM : collect(&w), code;

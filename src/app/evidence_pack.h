@@ -5,6 +5,7 @@
 /* evidence_pack - the files of `weir evidence`, and the archive that holds them. */
 
 #include "app/command.h"
+#include "app/evidence_packets.h"
 #include "record/proof.h"
 
 #define EVIDENCE_LINES_MAX       1000000
@@ -15,7 +16,7 @@
 struct pack {
 	const char *dir; /* the ledger */
 	uint8_t root[SIGN_KEY];
-	bool all_files;
+	bool all_files, with_packets;
 	const char *words[EVIDENCE_WORDS_MAX]; /* of the command line, for the README */
 	size_t word_count;
 	struct proof_want *wants; /* sorted */
@@ -23,9 +24,10 @@ struct pack {
 	char generations[EVIDENCE_GENERATIONS_MAX][GENERATION_NAME_LEN + 1];
 	size_t generation_count;
 	bool generations_over;
+	struct evidence_packets packets; /* that the events name */
 };
 
 /* An exit code; what it was, is said. */
-int evidence_write(const struct pack *e, const char *path, struct diag *d);
+int evidence_write(struct pack *e, const char *path, struct diag *d);
 
 #endif /* APP_EVIDENCE_PACK_H */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/history.h"
+#include "app/query_prove.h"
 #include "app/query_saved.h"
 #include "app/query_show.h"
 
@@ -22,55 +23,72 @@ static bool has_groups(const struct query_options *o)
 	return o->query.group_count > 0 || o->query.bucket_us > 0;
 }
 
-/* ---- seals ---- */
+/* ---- one query ---- */
 
-/* A line that is being written is none, and no fault. */
-static bool has_faults(const struct ledger_proof *p)
+/* On a terminal, and of what takes longer than the rest of this second. */
+struct progress {
+	int64_t shown_s;
+	bool shown;
+};
+
+static void tell_progress(void *arg, uint64_t events, uint64_t of)
 {
-	size_t torn = 0;
+	struct progress *p = arg;
+	struct timespec now;
 
-	for (size_t i = 0; i < p->finding_count && i < VERIFY_FINDINGS_MAX; i++)
-		torn += p->findings[i].fault == FAULT_TORN;
-	return p->finding_count > torn;
-}
-
-static bool keep_seal(void *arg, const struct proven_seal *s)
-{
-	return query_seals_add(
-		arg, &(struct query_seal){s->segment, s->line, s->seq, s->epoch});
-}
-
-/* Walk the ledger's chain, for --prove.  EXIT_FINE, or EXIT_COULD_NOT and said why. */
-static int read_seals(const char *dir, const struct query_options *o,
-		      struct query_seals *ret)
-{
-	struct ledger_proof *p = calloc(1, sizeof(*p));
-	const struct verify_cfg cfg = {.dir = dir, .each_seal = keep_seal, .arg = ret};
-	int code = EXIT_COULD_NOT;
-
-	if (p != NULL && trust_verify("query", &o->trust, &cfg, p) == EXIT_FINE) {
-		ret->sound_segment = p->sound_segment;
-		ret->sealed_segment = has_faults(p) ? UINT32_MAX : p->sealed_segment;
-		ret->sound_line = p->sound_line;
-		ret->sealed_line = p->sealed_line;
-		ret->sound_seq = p->sound_seq;
-		query_show_seals(p);
-		code = EXIT_FINE;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 || now.tv_sec == p->shown_s)
+		return;
+	if (p->shown_s != 0) {
+		(void)fprintf(stderr,
+			      "\rweir query: %" PRIu64 " of %" PRIu64
+			      " events looked at\033[K",
+			      events, of);
+		p->shown = true;
 	}
-	free(p);
+	p->shown_s = now.tv_sec;
+}
+
+static int run_query(struct store *s, struct query *q, struct diag *d,
+		     struct query_result *ret)
+{
+	struct progress p = {.shown_s = 0};
+	int rc;
+
+	q->newest = true;
+	q->progress = isatty(STDERR_FILENO) == 1 ? tell_progress : NULL;
+	q->progress_arg = &p;
+	rc = query_run(s, q, d, ret);
+	q->progress = NULL;
+	if (p.shown)
+		(void)fprintf(stderr, "\r\033[K");
+	return rc;
+}
+
+/* With a prover until its seals hold what the answer rests on.  An exit code. */
+static int run_proven(struct store *s, struct query_options *o, struct query_prover *p,
+		      struct diag *d, struct query_result *ret)
+{
+	int code;
+
+	do {
+		o->query.seals = p == NULL ? NULL : query_prove_seals(p);
+		if (run_query(s, &o->query, d, ret) != 0)
+			return EXIT_COULD_NOT;
+		code = p == NULL ? EXIT_FINE : query_prove_hold(p, ret);
+		if (code != EXIT_FINE)
+			query_result_finish(ret);
+	} while (code == EXIT_FINDINGS);
 	return code;
 }
 
-/* ---- one query ---- */
-
-/* One query; *ret_rows: how many events fit. */
-static int answer(struct store *s, struct query_options *o, struct diag *d,
-		  uint64_t *ret_rows)
+/* One query; *ret_rows: how many events fit.  p: NULL, or what proves them. */
+static int answer(struct store *s, struct query_options *o, struct query_prover *p,
+		  struct diag *d, uint64_t *ret_rows)
 {
 	struct query_result r;
 	bool fine;
 
-	if (query_run(s, &o->query, d, &r) != 0)
+	if (run_proven(s, o, p, d, &r) != EXIT_FINE)
 		return EXIT_COULD_NOT;
 	fine = has_groups(o) ? query_show_groups(o, &r)
 			     : query_show_lines(s, o, &r, false);
@@ -124,7 +142,8 @@ static int follow(struct store *s, struct query_options *o, struct diag *d)
 /* ---- saved queries ---- */
 
 static int answer_part(struct store *s, struct query_options *o,
-		       const struct saved_part *p, struct diag *d, uint64_t *ret_rows)
+		       const struct saved_part *p, struct query_prover *prover,
+		       struct diag *d, uint64_t *ret_rows)
 {
 	const bool is_table = o->form == OUT_TABLE;
 	int code = EXIT_FINE;
@@ -136,7 +155,7 @@ static int answer_part(struct store *s, struct query_options *o,
 		code = query_options_read_text(o, p->options);
 		if (code == EXIT_FINE)
 			code = query_options_settle(o, store_totals(s).newest_us);
-		return code == EXIT_FINE ? answer(s, o, d, ret_rows) : code;
+		return code == EXIT_FINE ? answer(s, o, prover, d, ret_rows) : code;
 	}
 	code = query_options_settle(o, store_totals(s).newest_us);
 	if (code == EXIT_FINE)
@@ -151,8 +170,7 @@ static int answer_part(struct store *s, struct query_options *o,
 
 /* Each part with the options of the command line, argv up to its NULL, too. */
 static int answer_saved(struct store *s, const struct saved *q, char *argv[],
-			const struct query_seals *seals, enum out_form form,
-			struct diag *d)
+			struct query_prover *prover, enum out_form form, struct diag *d)
 {
 	uint64_t rows = 0, all = 0;
 	int code = EXIT_FINE;
@@ -165,10 +183,8 @@ static int answer_saved(struct store *s, const struct saved *q, char *argv[],
 		struct query_options *o = query_options_create("query");
 
 		code = o == NULL ? EXIT_COULD_NOT : query_options_read(o, argc, argv);
-		if (code == EXIT_FINE) {
-			o->query.seals = seals;
-			code = answer_part(s, o, p, d, &rows);
-		}
+		if (code == EXIT_FINE)
+			code = answer_part(s, o, p, prover, d, &rows);
 		all += rows;
 		query_options_destroy(o);
 	}
@@ -212,7 +228,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 	const char *dir = history_dir("query", &o->common, o->ledger, buf);
 	const struct store_cfg cfg = {.ledger = dir, .index = o->index};
 	struct diag *d = dir == NULL ? NULL : diag_create();
-	struct query_seals seals = {0};
+	struct query_prover *prover = NULL;
 	struct store *s = NULL;
 	uint64_t rows = 0;
 	int code = EXIT_COULD_NOT;
@@ -221,26 +237,26 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 		return EXIT_USAGE;
 	if (d != NULL && store_open(&cfg, d, &s) == 0)
 		code = query_options_settle(o, store_totals(s).newest_us);
-	if (code == EXIT_FINE && o->query.prove) {
-		code = read_seals(dir, o, &seals);
-		o->query.seals = &seals;
-	}
+	if (code == EXIT_FINE && o->query.prove)
+		code = query_prove_begin(s, o, d, &prover);
 	if (code == EXIT_FINE && o->form == OUT_TABLE)
 		query_show_head(s, o);
 	if (code == EXIT_FINE && saved != NULL) {
-		code = answer_saved(s, saved, argv, o->query.seals, o->form, d);
+		code = answer_saved(s, saved, argv, prover, o->form, d);
 	} else if (code == EXIT_FINE) {
-		code = answer(s, o, d, &rows);
+		code = answer(s, o, prover, d, &rows);
 		if (code == EXIT_FINE && o->follow)
 			code = follow(s, o, d);
 		else if (code == EXIT_FINE && rows == 0)
 			code = EXIT_FINDINGS;
 	}
+	if (prover != NULL)
+		query_prove_tell(prover);
 	if (d != NULL)
 		print_findings(d);
+	query_prove_end(prover);
 	store_close(s);
 	diag_destroy(d);
-	free(seals.list);
 	return finish_output(code);
 }
 

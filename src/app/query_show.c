@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "record/verify.h"
-
 /* ---- lines ---- */
 
 static const char *const usual[] = {
@@ -377,23 +375,6 @@ void query_show_head(struct store *s, const struct query_options *o)
 	(void)printf("; what is given as an age counts back from the newest event\n");
 }
 
-void query_show_seals(const struct ledger_proof *p)
-{
-	if (p->sound_seq > 0 && p->sound_seq >= p->first_seq)
-		(void)fprintf(stderr,
-			      "weir query: lines %" PRIu64 " to %" PRIu64
-			      " of the ledger are proven by its seals, by the keys of "
-			      "epochs 0 to %" PRIu64 "\n",
-			      p->first_seq, p->sound_seq, p->sound_epoch);
-	else
-		(void)fprintf(stderr,
-			      "weir query: no seal proves a line of the ledger\n");
-	(void)fprintf(stderr, "weir query: this rests on key %s, %s, and %s\n", p->root,
-		      p->key_given ? "as given"
-				   : "from the ledger's own folder (--root-key)",
-		      p->anchors > 0 ? "the anchors" : "no anchor (--anchors)");
-}
-
 static void tell_seals(const struct query_options *o, const struct query_result *r)
 {
 	const struct query_seal *list =
@@ -447,6 +428,10 @@ void query_show_tail(const struct query_options *o, const struct query_result *r
 			     r->matched, count, o->top);
 	else if (o->form == OUT_TABLE && groups)
 		(void)printf("# %" PRIu64 " events in %zu groups\n", r->matched, count);
+	else if (o->form == OUT_TABLE && r->stopped)
+		(void)printf("# the last %zu events; older ones were not counted, "
+			     "--limit 0 shows all\n",
+			     count);
 	else if (o->form == OUT_TABLE && r->line_count < r->matched)
 		(void)printf("# %zu of %" PRIu64 " events%s\n", count, r->matched,
 			     o->query.sample != 0 ? ", a sample"

@@ -18,9 +18,4 @@ void query_show_head(struct store *s, const struct query_options *o);
 void query_show_tail(const struct query_options *o, const struct query_result *r,
 		     bool groups);
 
-struct ledger_proof;
-
-/* What the ledger's seals prove, and what that rests on; on standard error. */
-void query_show_seals(const struct ledger_proof *p);
-
 #endif /* APP_QUERY_SHOW_H */

@@ -129,26 +129,34 @@ static void say_why(const char *command, const struct trust *t, const char *dir,
 					    : strerrordesc_np(-rc));
 }
 
+int trust_read(const char *command, const struct trust *t, const char *dir,
+	       struct trust_read *ret)
+{
+	int code = EXIT_FINE;
+
+	*ret = (struct trust_read){.has_root = t->key != NULL};
+	if (t->key != NULL)
+		code = trust_read_key(command, dir, t->key, ret->root);
+	if (code == EXIT_FINE && t->anchors != NULL) {
+		code = read_anchors(command, t->anchors, &ret->anchors);
+		ret->has_anchors = code == EXIT_FINE;
+	}
+	return code;
+}
+
 int trust_verify(const char *command, const struct trust *t, const struct verify_cfg *cfg,
 		 struct ledger_proof *ret)
 {
 	struct verify_cfg all = *cfg;
-	struct anchors anchors = {.count = 0};
-	uint8_t key[SIGN_KEY];
-	int code = EXIT_FINE, rc = 0;
+	struct trust_read read;
+	int code = trust_read(command, t, cfg->dir, &read), rc = 0;
 
-	if (t->key != NULL) {
-		code = trust_read_key(command, cfg->dir, t->key, key);
-		all.root = key;
-	}
-	if (code == EXIT_FINE && t->anchors != NULL) {
-		code = read_anchors(command, t->anchors, &anchors);
-		all.anchors = &anchors;
-	}
+	all.root = read.has_root ? read.root : NULL;
+	all.anchors = read.has_anchors ? &read.anchors : NULL;
 	ret->odd.no_file[0] = '\0';
 	if (code == EXIT_FINE)
 		rc = ledger_verify(&all, ret);
-	anchors_finish(&anchors);
+	anchors_finish(&read.anchors);
 	if (rc == 0)
 		return code;
 	say_why(command, t, cfg->dir, rc, ret);

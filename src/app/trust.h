@@ -23,6 +23,17 @@ struct trust {
 int trust_read_key(const char *command, const char *dir, const char *key,
 		   uint8_t ret[SIGN_KEY]);
 
+struct trust_read {
+	bool has_root, has_anchors;
+	uint8_t root[SIGN_KEY];
+	struct anchors
+		anchors; /* the caller's: anchors_finish(), whatever was returned */
+};
+
+/* What `t` gives, read; codes as trust_read_key(), or EXIT_COULD_NOT. */
+int trust_read(const char *command, const struct trust *t, const char *dir,
+	       struct trust_read *ret);
+
 /*
  * Walk the ledger (record/verify.h), held against what `t` gives; cfg says the rest.  EXIT_FINE,
  * whatever was found, or another code when `command` has said why: as above, or EXIT_COULD_NOT.

@@ -255,6 +255,27 @@ void diag_note(struct diag *d, const char *fmt, ...)
 	va_end(args);
 }
 
+void diag_take(struct diag *d, const struct diag *from)
+{
+	size_t kept[DIAG_LEVEL_COUNT] = {0};
+
+	for (size_t i = 0; i < from->finding_count; i++) {
+		const struct finding *f = &from->findings[i];
+
+		diag_add(
+			d, f->level,
+			(struct span){from->files[f->file].name, f->line, f->col, f->len},
+			f->name, "%s", f->message);
+		for (size_t n = 0; n < f->note_count; n++)
+			diag_note(d, "%s", f->notes[n]);
+		if (d->last != NULL)
+			keep_line(d->last, source_of(from, f));
+		kept[f->level]++;
+	}
+	for (unsigned l = 0; l < DIAG_LEVEL_COUNT; l++)
+		d->counts[l] += from->counts[l] - kept[l];
+}
+
 size_t diag_count(const struct diag *d, enum diag_level level)
 {
 	return d->counts[level];

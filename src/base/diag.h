@@ -78,6 +78,9 @@ void diag_note(struct diag *d, const char *fmt, ...)
 /* Give the finding just recorded its source line, of a text that is nowhere whole.  Copied. */
 void diag_line(struct diag *d, const char *line, size_t len);
 
+/* All findings of another one, which stays as it is, behind those of d. */
+void diag_take(struct diag *d, const struct diag *from);
+
 size_t diag_count(const struct diag *d, enum diag_level level);
 
 /*

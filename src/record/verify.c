@@ -84,7 +84,7 @@ struct walk {
 	/* the open segment */
 	const char *name;
 	uint32_t segment;
-	uint64_t line, first_seq;
+	uint64_t line, offset, first_seq; /* of the line at hand */
 	bool is_first, ended_by_seal, cut_before;
 	struct tag_file tags;
 	uint64_t tag_index;
@@ -166,18 +166,18 @@ static void note_seal(struct walk *w, const struct seal *s)
 	p->sealed_seq = s->seq;
 	p->sealed_us = s->time_us;
 	p->sealed_segment = w->segment;
-	p->sealed_line = w->line;
+	p->sealed_offset = w->offset;
 	if (w->epoch + 1 > p->epochs)
 		p->epochs = w->epoch + 1;
 	if (p->finding_count == 0) {
 		p->sound_seq = s->seq;
 		p->sound_epoch = w->epoch;
 		p->sound_segment = w->segment;
-		p->sound_line = w->line;
+		p->sound_offset = w->offset;
 		if (w->cfg->each_seal != NULL &&
-		    !w->cfg->each_seal(
-			    w->cfg->arg,
-			    &(struct proven_seal){w->segment, w->line, s->seq, w->epoch}))
+		    !w->cfg->each_seal(w->cfg->arg,
+				       &(struct proven_seal){w->segment, w->offset,
+							     s->seq, w->epoch}))
 			w->out_of_memory = true;
 	}
 	if (s->recovered > 0)
@@ -467,6 +467,7 @@ static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAI
 counted:
 	w->p->lines++;
 	w->p->last_seq = w->expect - 1;
+	w->offset += line.len + 1;
 }
 
 /* ---- segments ----------------------------------------------------------------------------- */
@@ -501,7 +502,7 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 	tag_file_open(&w->tags, w->dir_fd, number);
 	w->name = ahead_name(a);
 	w->segment = number;
-	w->line = w->tag_index = 0;
+	w->line = w->offset = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;
 	while ((end = ahead_next(a, &line, &digest)) == LINES_LINE)
@@ -554,7 +555,7 @@ static uint64_t doubt_from(struct walk *w, const struct anchor *one)
 		p->sound_seq = from - 1;
 		p->sound_epoch = epoch;
 		p->sound_segment = 0;
-		p->sound_line = 0;
+		p->sound_offset = 0;
 	}
 	return from;
 }
@@ -595,25 +596,13 @@ static void look_for_anchors(struct walk *w, uint64_t begins)
 
 static int read_root(struct walk *w)
 {
-	char text[1024];
-	ssize_t n;
-	int fd;
+	uint8_t key[SIGN_KEY];
+	const int rc = w->cfg->root != NULL ? 0 : ledger_root_read(w->dir_fd, key);
 
+	if (rc != 0)
+		return rc;
 	w->p->key_given = w->cfg->root != NULL;
-	if (w->cfg->root != NULL) {
-		take_key(w, w->cfg->root, 0);
-	} else {
-		uint8_t key[SIGN_KEY];
-
-		fd = openat(w->dir_fd, "ledger.pub",
-			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-		if (fd >= 0)
-			(void)close(fd);
-		if (n < 0 || !sign_pem_parse((struct str){text, (size_t)n}, key))
-			return -ENOKEY;
-		take_key(w, key, 0);
-	}
+	take_key(w, w->p->key_given ? w->cfg->root : key, 0);
 	memcpy(w->p->root, w->print, sizeof(w->print));
 	chain_start(w->key, w->head);
 	w->head_known = w->previous_known = true;

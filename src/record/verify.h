@@ -78,7 +78,7 @@ struct ledger_proof {
 	uint64_t sealed_seq; /* of the last good seal */
 	/* Where that seal stands, and the last one with no finding before it: 0 = nowhere. */
 	uint32_t sealed_segment, sound_segment;
-	uint64_t sealed_line, sound_line;
+	uint64_t sealed_offset, sound_offset; /* of its first byte */
 	uint64_t sound_seq;          /* all lines up to here are proven; 0 = none */
 	uint64_t sound_epoch;        /* by the keys of epochs up to this one */
 	uint64_t epochs, last_epoch; /* that were proven */
@@ -97,7 +97,7 @@ struct ledger_proof {
 /* A seal that proves all lines up to its own, as far as the walk has come. */
 struct proven_seal {
 	uint32_t segment;
-	uint64_t line, seq, epoch;
+	uint64_t offset, seq, epoch;
 };
 
 struct verify_cfg {

@@ -26,6 +26,10 @@ void tag_file_open(struct tag_file *t, int dir_fd, uint32_t segment);
 void tag_file_close(struct tag_file *t);
 bool tag_file_at(struct tag_file *t, uint64_t index, uint8_t ret[CHAIN_TAG]);
 
+/* The folder's own root key.  0, or -ENOKEY: there is none. */
+int ledger_root_read(int dir_fd, uint8_t ret[SIGN_KEY])
+	__attribute__((warn_unused_result));
+
 /* The number of the first line of the ledger, whose first segment that is; 1 when it says none. */
 uint64_t ledger_beginning(int dir_fd, uint32_t first);
 

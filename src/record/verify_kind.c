@@ -78,6 +78,18 @@ static int each_line(int dir_fd, uint32_t after, bool (*each)(void *arg, struct 
 	return rc;
 }
 
+int ledger_root_read(int dir_fd, uint8_t ret[SIGN_KEY])
+{
+	char text[1024];
+	const int fd = openat(dir_fd, "ledger.pub",
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	if (fd >= 0)
+		(void)close(fd);
+	return n >= 0 && sign_pem_parse((struct str){text, (size_t)n}, ret) ? 0 : -ENOKEY;
+}
+
 uint64_t ledger_beginning(int dir_fd, uint32_t first)
 {
 	struct lines *l;

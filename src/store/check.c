@@ -12,6 +12,7 @@
 
 #define ROW_FIXED  7 /* columns of an event before the fields: n, segment, line, .. */
 #define SUMS_FIXED 4
+#define MINUTE_US  ((int64_t)60 * 1000000)
 
 struct list {
 	unsigned at[FIELDS_MAX];
@@ -25,12 +26,15 @@ struct check {
 	struct ledger_reader *reader;
 	struct record_line *lines;
 	struct list events, added, keys[DAY_TABLES];
+	uint64_t marks[LINE_TOP_COUNT];
 
 	/* Of the file at hand. */
 	struct day *day;
 	struct strings *texts; /* with the file's numbers; more are of the ledger alone */
 	struct sums *here[DAY_TABLES], *there[DAY_TABLES]; /* ledger, index */
-	sqlite3_stmt *row;
+	sqlite3_stmt *row, *minute;
+	int64_t run_first, run_last, run_us; /* of the run of rows at hand: its minute */
+	uint64_t run_marks;
 	struct day_cover seen;
 	bool partly;
 };
@@ -115,6 +119,29 @@ static int64_t floor_to(int64_t us, int64_t unit)
 	return us - (rest < 0 ? rest + unit : rest);
 }
 
+/* Is the row in a run of its minute, which knows of all that is in its line alone? */
+static void check_minute(struct check *c)
+{
+	const int64_t n = sqlite3_column_int64(c->row, 0),
+		      us = c->lines->values[LINE_FIELD_MOMENT].us;
+	uint64_t marks = 0;
+
+	while (n > c->run_last && sqlite3_step(c->minute) == SQLITE_ROW) {
+		c->run_us = sqlite3_column_int64(c->minute, 0);
+		c->run_first = sqlite3_column_int64(c->minute, 1);
+		c->run_last = sqlite3_column_int64(c->minute, 2);
+		c->run_marks = (uint64_t)sqlite3_column_int64(c->minute, 3);
+	}
+	for (size_t i = 0; i < c->lines->set_count; i++)
+		if (c->lines->set[i] < LINE_TOP_COUNT)
+			marks |= c->marks[c->lines->set[i]];
+	if (n < c->run_first || n > c->run_last || c->run_us != floor_to(us, MINUTE_US))
+		differ(c, "row %" PRId64 " is in no run of its minute", n);
+	else if ((marks & ~c->run_marks) != 0)
+		differ(c, "row %" PRId64 ": its minute does not know all of its fields",
+		       n);
+}
+
 static int64_t sums_part(struct check *c, unsigned field)
 {
 	const struct value v = value_of(c->lines, field);
@@ -154,6 +181,7 @@ static int take_line(struct check *c, const struct ledger_line *line)
 		       line->line, line->segment);
 		return 0;
 	}
+	check_minute(c);
 	c->r->rows++;
 	c->seen.events++;
 	if (us < c->seen.first_us)
@@ -297,6 +325,11 @@ static int stand_at_start(struct check *c, const struct day *before)
 	int rc = day_error(sqlite3_prepare_v2(c->day->db, sql, -1, &c->row, NULL));
 
 	c->partly = cover->start_segment < first;
+	c->run_last = 0;
+	if (rc == 0)
+		rc = day_error(sqlite3_prepare_v2(c->day->db,
+						  "SELECT * FROM minutes ORDER BY rowid",
+						  -1, &c->minute, NULL));
 	if (rc == 0)
 		(void)sqlite3_bind_int64(c->row, 1,
 					 c->partly ? (int64_t)first : INT64_MIN);
@@ -361,6 +394,8 @@ static void forget(struct check *c)
 {
 	(void)sqlite3_finalize(c->row);
 	c->row = NULL;
+	(void)sqlite3_finalize(c->minute);
+	c->minute = NULL;
 	strings_destroy(c->texts);
 	c->texts = NULL;
 	for (size_t t = 0; t < DAY_TABLES; t++) {
@@ -405,6 +440,8 @@ int store_check(struct store *s, struct diag *d, struct store_check *ret)
 		c->reader = ledger_reader_open(store_ledger(s), d);
 		c->events.count = fields_in(IN_EVENTS, c->events.at);
 		c->added.count = fields_in(IN_SUMS, c->added.at);
+		for (unsigned i = 0; i < LINE_TOP_COUNT; i++)
+			c->marks[i] = field_mark(str_of(fields[i].name));
 		for (size_t t = 0; t < DAY_TABLES; t++)
 			c->keys[t].count = fields_in(day_tables[t].place, c->keys[t].at);
 		rc = c->lines == NULL || c->reader == NULL ? -ENOMEM : 0;

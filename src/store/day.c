@@ -42,7 +42,9 @@ struct day_writer {
 	int place[FIELDS_MAX];                       /* in `add`; 0 = no column */
 	uint32_t last_text[FIELDS_MAX]; /* of the row before: most fields repeat */
 	int64_t minute, minute_n;       /* of the rows from minute_n on */
-	sqlite3_stmt *add_minute;
+	uint64_t marks[FIELDS_MAX];     /* field_mark() of each that is in lines alone */
+	uint64_t minute_marks;          /* of those that lines of these rows have */
+	sqlite3_stmt *add_minute, *add_seal;
 	unsigned pending; /* lines since the last commit */
 };
 
@@ -147,7 +149,8 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE cover(start_segment, start_offset, end_segment, end_offset,"
 		" end_line, last_offset, last_digest, last_seq, events, bad, gaps,"
 		" first_us, last_us);"
-		"CREATE TABLE minutes(minute, first_n, last_n);"
+		"CREATE TABLE minutes(minute, first_n, last_n, marks);"
+		"CREATE TABLE seals(segment, line, offset, text BLOB);"
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
 		" digest, rare");
 	columns(sql, &n, IN_EVENTS);
@@ -164,7 +167,7 @@ static void schema(char sql[SQL_MAX])
 /* Another schema is another number: an index of it is made anew. */
 static int schema_number(void)
 {
-	static char sql[SQL_MAX];
+	static _Thread_local char sql[SQL_MAX]; /* two threads open files at once */
 
 	schema(sql);
 	return (int)(hash_bytes(sql, strlen(sql), 1) & 0x7fffffff);
@@ -292,6 +295,7 @@ static void writer_destroy(struct day_writer *w)
 	(void)sqlite3_finalize(w->add);
 	(void)sqlite3_finalize(w->add_string);
 	(void)sqlite3_finalize(w->add_minute);
+	(void)sqlite3_finalize(w->add_seal);
 	strings_destroy(w->strings);
 	for (size_t i = 0; i < DAY_TABLES; i++)
 		sums_destroy(w->sums[i]);
@@ -358,6 +362,8 @@ int day_extend(struct day *d)
 	for (size_t i = 0; i < w->events.count; i++)
 		w->place[w->events.at[i]] = PLACE_COUNT + 2 + (int)i;
 	w->added.count = fields_in(IN_SUMS, w->added.at);
+	for (unsigned i = 0; i < LINE_TOP_COUNT; i++)
+		w->marks[i] = field_mark(str_of(fields[i].name));
 	for (size_t i = 0; i < DAY_TABLES; i++) {
 		w->keys[i].count = fields_in(day_tables[i].place, w->keys[i].at);
 		w->sums[i] = sums_create(w->keys[i].count + 1);
@@ -371,7 +377,9 @@ int day_extend(struct day *d)
 	if (rc == 0)
 		rc = prepare_insert(d->db, "strings", 2, &w->add_string);
 	if (rc == 0)
-		rc = prepare_insert(d->db, "minutes", 3, &w->add_minute);
+		rc = prepare_insert(d->db, "minutes", 4, &w->add_minute);
+	if (rc == 0)
+		rc = prepare_insert(d->db, "seals", 4, &w->add_seal);
 	if (rc == 0)
 		rc = run(d->db, "PRAGMA cache_size=-32768; BEGIN IMMEDIATE");
 	return rc;
@@ -510,23 +518,42 @@ static int save_minute(struct day *d)
 	(void)sqlite3_bind_int64(w->add_minute, 1, w->minute);
 	(void)sqlite3_bind_int64(w->add_minute, 2, w->minute_n);
 	(void)sqlite3_bind_int64(w->add_minute, 3, (int64_t)d->cover.events);
+	(void)sqlite3_bind_int64(w->add_minute, 4, (int64_t)w->minute_marks);
 	rc = day_error(sqlite3_step(w->add_minute));
 	(void)sqlite3_reset(w->add_minute);
 	w->minute_n = 0;
 	return rc;
 }
 
-static int note_minute(struct day *d, int64_t us)
+static int note_minute(struct day *d, const struct record_line *v)
 {
 	struct day_writer *w = d->writer;
-	const int64_t minute = floor_to(us, MINUTE_US);
+	const int64_t minute = floor_to(v->values[LINE_FIELD_MOMENT].us, MINUTE_US);
 	int rc = 0;
 
-	if (w->minute_n != 0 && w->minute == minute)
-		return 0;
-	rc = save_minute(d);
-	w->minute = minute;
-	w->minute_n = (int64_t)d->cover.events + 1;
+	if (w->minute_n == 0 || w->minute != minute) {
+		rc = save_minute(d);
+		w->minute = minute;
+		w->minute_n = (int64_t)d->cover.events + 1;
+		w->minute_marks = 0;
+	}
+	for (size_t i = 0; i < v->set_count; i++)
+		w->minute_marks |= w->marks[v->set[i]];
+	return rc;
+}
+
+/* A copy: who proves lines finds all seals without reading the ledger for them. */
+static int add_seal(struct day *d, const struct ledger_line *line)
+{
+	sqlite3_stmt *s = d->writer->add_seal;
+	int rc;
+
+	(void)sqlite3_bind_int64(s, 1, line->segment);
+	(void)sqlite3_bind_int64(s, 2, line->line);
+	(void)sqlite3_bind_int64(s, 3, (int64_t)line->offset);
+	(void)sqlite3_bind_blob64(s, 4, line->text.p, line->text.len, SQLITE_STATIC);
+	rc = day_error(sqlite3_step(s));
+	(void)sqlite3_reset(s);
 	return rc;
 }
 
@@ -566,9 +593,11 @@ int day_add(struct day *d, const struct ledger_line *line, const struct record_l
 		if (!row_of(w, v, row))
 			return strings_count(w->strings) == STRINGS_MAX ? DAY_FULL
 									: -ENOMEM;
-		rc = note_minute(d, row[LINE_FIELD_MOMENT]);
+		rc = note_minute(d, v);
 		if (rc == 0)
 			rc = add_event(d, line, v, row);
+		if (rc == 0 && v->type == LINE_TYPE_SEAL)
+			rc = add_seal(d, line);
 		if (rc != 0)
 			return rc;
 		if (!sum_row(w, row))

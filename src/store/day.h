@@ -9,7 +9,9 @@
  * later day begins the next file, a clock that was set back does not.  It holds
  *   events   a row a line: its place in the ledger, a digest of its bytes, and the columns
  *            that store/fields.c names; texts as numbers of `strings`
- *   minutes  runs of rows whose times are in one minute
+ *   minutes  runs of rows whose times are in one minute, with the marks (store/fields.h) of the
+ *            fields that are in their lines alone
+ *   seals    copies of the lines that are seals, and where they stand
  *   strings  each text once
  *   hours,   sums of events that are alike in the columns named there, by hour and by day;
  *   days,    several rows may have the same key, readers add them up

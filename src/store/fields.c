@@ -147,6 +147,24 @@ size_t fields_in(unsigned places, unsigned ret[FIELDS_MAX])
 	return n;
 }
 
+uint64_t field_mark(struct str name)
+{
+	const char *dot = memchr(name.p, '.', name.len);
+	unsigned bit = 0;
+
+	if (dot != NULL)
+		name.len = (size_t)(dot - name.p);
+	for (unsigned i = 0; i < LINE_TOP_COUNT; i++) {
+		if (fields[i].places != IN_LINE)
+			continue;
+		if (str_equal(str_of(fields[i].name), name))
+			return UINT64_C(1) << bit;
+		bit = (bit + 1) %
+		      63; /* more of them share: SQLite's numbers are signed */
+	}
+	return 0;
+}
+
 bool field_is_inner(struct str name)
 {
 	return (name.len > 7 && memcmp(name.p, "detail.", 7) == 0) ||

@@ -50,6 +50,12 @@ int field_find(struct str name);
 /* The fields with one of `places`, in the order of the table; returns how many. */
 size_t fields_in(unsigned places, unsigned ret[FIELDS_MAX]);
 
+/*
+ * One bit for a field, by which the index tells which of its runs of rows have it in their
+ * lines alone; an inner field has that of the object around it.  0: it is a column.
+ */
+uint64_t field_mark(struct str name);
+
 /* `detail.NAME` and `gates.NAME` beyond the table. */
 bool field_is_inner(struct str name);
 

@@ -487,6 +487,43 @@ struct day *store_day(struct store *s, size_t i)
 	return &s->days[i];
 }
 
+static int each_seal_of(struct day *d, const char *folder,
+			bool (*each)(void *arg, const struct seal_copy *copy), void *arg)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = day_open(d, folder), step = SQLITE_DONE;
+
+	if (rc == 0)
+		rc = day_error(sqlite3_prepare_v2(
+			d->db, "SELECT segment, offset, text FROM seals ORDER BY rowid",
+			-1, &s, NULL));
+	while (rc == 0 && (step = sqlite3_step(s)) == SQLITE_ROW) {
+		const struct seal_copy copy = {
+			(uint32_t)sqlite3_column_int64(s, 0),
+			(uint64_t)sqlite3_column_int64(s, 1),
+			{sqlite3_column_blob(s, 2), (size_t)sqlite3_column_bytes(s, 2)}};
+
+		if (!each(arg, &copy))
+			rc = -ENOMEM;
+	}
+	if (rc == 0)
+		rc = day_error(step);
+	(void)sqlite3_finalize(s);
+	day_close(d);
+	return rc;
+}
+
+int store_each_seal(struct store *s,
+		    bool (*each)(void *arg, const struct seal_copy *copy), void *arg,
+		    struct diag *d)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = each_seal_of(&s->days[i], s->folder, each, arg);
+	return rc == 0 ? 0 : trouble(s, d, rc == DAY_UNFINISHED ? DAY_DAMAGED : rc);
+}
+
 const char *store_folder(const struct store *s)
 {
 	return s->folder;

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "record/seal_chain.h"
 #include "store/day.h"
 
 struct store;
@@ -64,6 +65,14 @@ struct store_totals store_totals(const struct store *s);
 /* The files in the ledger's order, closed; day_open() them with the folder to read. */
 size_t store_day_count(const struct store *s);
 struct day *store_day(struct store *s, size_t i);
+/*
+ * The copies of all seals, in the ledger's order; `each` false: out of memory.  0 or -errno
+ * with findings.
+ */
+int store_each_seal(struct store *s,
+		    bool (*each)(void *arg, const struct seal_copy *copy), void *arg,
+		    struct diag *d) __attribute__((warn_unused_result));
+
 const char *store_folder(const struct store *s);
 const char *store_ledger(const struct store *s);
 

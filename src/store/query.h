@@ -9,7 +9,7 @@
  * from the events, and the rest from the ledger's lines, a file at a time; all give the same
  * answer.  Texts are compared with ASCII case ignored (store/filter.h).
  * Bounded: QUERY_GROUPS_MAX groups, QUERY_MATCHES_MAX lines.
- * Threads: one at a time.
+ * Threads: one at a time; a second one reads every other file, and is gone on return.
  */
 
 #include "match/zone.h"
@@ -45,12 +45,13 @@ struct query_filter {
  */
 struct query_seal {
 	uint32_t segment;
-	uint64_t line, seq, epoch; /* where it stands; it proves all lines up to there */
+	uint64_t offset, seq,
+		epoch; /* where it stands; it proves all lines up to there */
 };
 
 struct query_seals {
 	uint32_t sound_segment, sealed_segment;
-	uint64_t sound_line, sealed_line; /* in them, from 1 */
+	uint64_t sound_offset, sealed_offset; /* in them */
 	uint64_t sound_seq;
 	struct query_seal *list; /* in the ledger's order; the caller's, malloc'd */
 	size_t count, room;
@@ -73,6 +74,7 @@ struct query {
 	const struct zone *zone; /* of buckets; NULL = UTC */
 
 	uint64_t limit;  /* lines: the last ones; 0 = all */
+	bool newest;     /* nothing older than those has to be counted */
 	uint64_t sample; /* so many lines, picked by `seed`; 0 = no sample */
 	uint64_t seed;
 	struct field_ref order; /* of lines; name NULL = the ledger's order */
@@ -83,6 +85,9 @@ struct query {
 	/* Only lines behind this place; segment 0 = all. */
 	uint32_t after_segment;
 	uint64_t after_offset;
+	/* NULL, or told now and then how many of how many events were looked at. */
+	void (*progress)(void *arg, uint64_t events, uint64_t of);
+	void *progress_arg;
 };
 
 /* A query of everything. */
@@ -100,6 +105,7 @@ struct query_line {
 
 struct query_result {
 	uint64_t matched; /* events */
+	bool stopped; /* with `newest`: there may be older ones, which are not counted */
 	int64_t first_us, last_us;
 	/* Lines. */
 	struct query_line *lines;
@@ -121,6 +127,7 @@ struct query_result {
 	uint64_t sealed, unsealed, doubtful;
 	struct line_place first_doubtful;
 	uint32_t first_seal, last_seal; /* of the sealed ones, as query_line.seal */
+	uint8_t *ranges; /* with seals: of each, is one of them in its range? */
 };
 
 /* A group's value is absent. */

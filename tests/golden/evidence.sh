@@ -29,7 +29,7 @@ check "readable for its owner alone" [ "$(stat -c %a "$t/a.tar")" = 600 ]
 
 root=$(python3 tests/tools/make_ledger.py "$t/made")
 exits 0 "a ledger that Weir did not write is whole" "$W" verify "$t/made" --key "$root"
-exits 0 "three epochs" "$W" evidence --verdict deny --seq 1..119 --ledger "$t/made" -o "$t/c.tar"
+exits 0 "three epochs" "$W" evidence --seq 1..119 --verdict deny --with-packets --ledger "$t/made" -o "$t/c.tar"
 exits 0 "are proven" python3 docs/evidence-check.py "$t/c.tar" --key "$root"
 for epoch in 0 1 2; do
 	says "three epochs" "of epoch $epoch under"
@@ -57,6 +57,31 @@ says "a changed ledger" "NOT WHOLE"
 exits 1 "its pack" python3 docs/evidence-check.py "$t/f.tar" --key "$root"
 says "its pack" "line 5: NOT PROVEN: the digests do not give the head of seal 14"
 says "its pack" "line 17: proven by seal 44"
+
+# Files of packets that the events name, proven by the hash in the line; payload is in a pack only when asked for.
+printf 'gate rules\nalert service { dataverse, smtp } capture\nallow to any\n' >"$t/capture.rules"
+exits 0 "with capture" "$W" replay -q -c tests/demo/demo.conf -r "$t/capture.rules" -o "$t/kept" tests/demo/demo.pcap
+files=$(find "$t/kept/packets" -name '*.pcapng' | wc -l)
+check "there are files" [ "$files" -ge 2 ]
+named() { python3 docs/evidence-check.py "$1" --key "$t/kept/ledger.pub" | sed -n 's/packets.*pcapng: //p' | sed 's/line [0-9]*/line N/' | sort | uniq -c | sed 's/^ *//'; }
+exits 0 "no packets" "$W" evidence --packets '*' --ledger "$t/kept" -o "$t/h.tar"
+is "no packets: said of each" "$(named "$t/h.tar")" "$files not in the pack"
+check "no packets: and in README" sh -c "tar -xOf '$t/h.tar' README.txt | grep -q '^packets     $files files, not in it: --with-packets'"
+exits 0 "packets" "$W" evidence --packets '*' --with-packets --ledger "$t/kept" -o "$t/i.tar"
+is "packets: each proven" "$(named "$t/i.tar")" "$files as line N says"
+exits 0 "packets: the check" python3 docs/evidence-check.py "$t/i.tar" --key "$t/kept/ledger.pub"
+check "packets: each in it" [ "$(tar -tf "$t/i.tar" | grep -c '^packets/')" -eq "$files" ]
+one=$(find "$t/kept/packets" -name '*.pcapng' | sort | head -n 1)
+check "packets: as they are" sh -c "tar -xOf '$t/i.tar' 'packets/$(basename "$one")' | cmp - '$one'"
+printf 'x' >>"$one"
+exits 1 "a changed file" "$W" evidence --packets '*' --with-packets --ledger "$t/kept" -o "$t/j.tar"
+says "a changed file" "CHANGED      are 1 files of packets"
+exits 1 "a changed file: the check" python3 docs/evidence-check.py "$t/j.tar" --key "$t/kept/ledger.pub"
+says "a changed file: the check" "packets/$(basename "$one"): not the file that line"
+rm "$one"
+exits 0 "a removed file" "$W" evidence --packets '*' --with-packets --ledger "$t/kept" -o "$t/k.tar"
+says "a removed file" "no packets   of 1 connections any more"
+exits 0 "a removed file: the check" python3 docs/evidence-check.py "$t/k.tar" --key "$t/kept/ledger.pub"
 
 exits 2 "a wrong field" "$W" evidence --veridct deny --ledger "$t/made" -o "$t/g.tar"
 says "a wrong field" "weir evidence: there is no field 'veridct': did you mean 'verdict'?"

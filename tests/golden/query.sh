@@ -76,6 +76,8 @@ is "a sum that is gone" "$(changed "DELETE FROM rules WHERE rowid = 3" | cut -d:
 is "a column" "$(changed "UPDATE events SET dst_port = 80 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 row 9, line N of segment 1: its dst_port is not the line's"
 is "a text" "$(changed "UPDATE strings SET text = CAST('alloW' AS BLOB) WHERE text = CAST('allow' AS BLOB)" | sed 's/.*its/its/')" "its verdict is not the line's"
 is "a text twice: made anew, and status" "$(changed "UPDATE strings SET text = CAST('deny' AS BLOB) WHERE text = CAST('allow' AS BLOB)" 2>&1 | grep -c '^1 \|made anew')" 2
+is "a minute that does not know" "$(changed "UPDATE minutes SET marks = 0 WHERE rowid = 5" | sed 's/row [0-9]*/row N/')" "1 row N: its minute does not know all of its fields"
+is "a minute that is gone" "$(changed "DELETE FROM minutes WHERE rowid = 5" | sed 's/row [0-9]*/row N/')" "1 row N is in no run of its minute"
 is "a row that is gone" "$(changed "DELETE FROM events WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
 is "an order" "$(changed "UPDATE events SET offset = offset + 1 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
 
@@ -152,6 +154,10 @@ END
 is "each event's seal" "$(seals_are_right --csv --fields seq,host)" "128 rows, 7 seals, 3 epochs"
 is "each event's seal: json" "$(seals_are_right --json --verdict deny)" "18 rows, 6 seals, 3 epochs"
 is "each event's seal: by order" "$(seals_are_right --csv --fields seq --order -host --type flow)" "120 rows, 7 seals, 3 epochs"
+
+# It reads the seals and those ranges alone, and sees whatever is wrong with them.
+mkdir "$out/mutated"
+python3 tests/tools/prove_mutate.py "$weir" "$out/mutated" || bad=1
 
 # Killed while it is made, again and again.
 build=${B:-build/plain}

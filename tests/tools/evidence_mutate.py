@@ -82,7 +82,7 @@ def double(files, chance):
 
 
 def source(files, chance):
-    name = chance.choice([n for n in files if n.startswith("generations/files/")])
+    name = chance.choice([n for n in files if n.startswith(("generations/files/", "packets/"))])
     text = bytearray(files[name])
     text[chance.randrange(len(text))] ^= 1 << chance.randrange(8)
     files[name] = bytes(text)

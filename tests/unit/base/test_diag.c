@@ -291,6 +291,37 @@ static void test_sources_may_go_before_printing(void **state)
 		       "2 errors, 0 warnings\n");
 }
 
+static void test_findings_of_another_are_taken(void **state)
+{
+	struct diag *d = diag_create(), *other = diag_create();
+
+	(void)state;
+	diag_error(d, span(1, 0, 0), "first");
+	diag_source(other, "corp.rules", "one\ntwo\n", 8);
+	diag_add(other, DIAG_WARNING, span(2, 1, 3), "odd", "100%% odd");
+	diag_remedy(other, "even");
+	for (unsigned i = 0; i < DIAG_MAX; i++)
+		diag_error(other, span(9, 0, 0), "more");
+	diag_take(d, other);
+	assert_int_equal(diag_count(d, DIAG_ERROR), DIAG_MAX + 1);
+	assert_int_equal(diag_count(d, DIAG_WARNING), 1);
+	diag_destroy(d);
+	d = diag_create();
+	diag_destroy(other);
+	other = diag_create();
+	diag_source(other, "corp.rules", "one\ntwo\n", 8);
+	diag_add(other, DIAG_WARNING, span(2, 1, 3), "odd", "100%% odd");
+	diag_remedy(other, "even");
+	diag_take(d, other);
+	diag_destroy(other);
+	assert_printed(d, PLAIN,
+		       "corp.rules:2:1: warning [odd]: 100% odd\n"
+		       "  2 | two\n"
+		       "    | ^^^\n"
+		       "    = write: even\n"
+		       "0 errors, 1 warning\n");
+}
+
 static void test_findings_over_the_cap_are_counted(void **state)
 {
 	struct diag *d = diag_create();
@@ -434,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_long_line_of_bytes),
 		cmocka_unit_test(test_long_line_is_not_cut_inside_a_character),
 		cmocka_unit_test(test_sources_may_go_before_printing),
+		cmocka_unit_test(test_findings_of_another_are_taken),
 		cmocka_unit_test(test_findings_over_the_cap_are_counted),
 		cmocka_unit_test(test_four_notes_a_finding),
 		cmocka_unit_test(test_65th_source_prints_no_line),

@@ -53,6 +53,11 @@ static void add(unsigned segment, unsigned from, unsigned to)
 		if (h % 3 == 0)
 			(void)fprintf(out, ",\"verdict\":\"%s\",\"bytes_out\":%u",
 				      h % 2 == 0 ? "deny" : "allow", h);
+		if (i / 50 % 4 == 1 && h % 5 == 0) /* in few lines, some with escapes */
+			(void)fprintf(out, ",\"url\":\"http:%s//h/x%u\"",
+				      h % 2 == 0 ? "\\/" : "", h % 4);
+		if (h % 6 == 5) /* the name of a field of the event, too */
+			(void)fprintf(out, ",\"detail\":{\"sni\":\"s%u\"}", h % 4);
 		if (rollup)
 			(void)fprintf(out, ",\"count\":%u", h);
 		else if (h % 50 != 0)
@@ -130,16 +135,17 @@ static void shape(struct query *q, unsigned n)
 {
 	static const char *const groups[] = {"service", "principal", "verdict", "sni",
 					     "type"};
-	static const char *const values[][2] = {{"service", "d*"},    {"verdict", "deny"},
-						{"verdict", "!*"},    {"sni", "s1"},
-						{"principal", "!u3"}, {"type", "change"},
-						{"seq", "100..700"}};
+	static const char *const values[][2] = {
+		{"service", "d*"},   {"verdict", "deny"},  {"verdict", "!*"},
+		{"sni", "s1"},       {"principal", "!u3"}, {"type", "change"},
+		{"seq", "100..700"}, {"url", "*X3"},       {"url", "!*"},
+		{"url", "*/*/h*"},   {"detail.sni", "s1"}};
 	struct field_ref f;
 
 	query_init(q);
-	filter(q, values[n % 7][0], values[n % 7][1]);
-	if (n / 7 % 2 == 0)
-		filter(q, values[(n / 3 + 1) % 7][0], values[(n / 3 + 1) % 7][1]);
+	filter(q, values[n % 11][0], values[n % 11][1]);
+	if (n / 11 % 2 == 0)
+		filter(q, values[(n / 3 + 1) % 11][0], values[(n / 3 + 1) % 11][1]);
 	if (n % 4 != 0) {
 		assert_true(field_ref_find(groups[n % 5], &q->groups[q->group_count++]));
 		assert_true(field_ref_find("bytes_out", &q->sums[q->sum_count++]));
@@ -185,6 +191,106 @@ static void test_sums_and_columns_answer_as_lines_do(void **state)
 	}
 	assert_true(rows > 0 &&
 		    matched > 10000); /* the sums did answer, and not with nothing */
+	store_close(s);
+}
+
+/* The last lines are the same, whether all are counted or not. */
+static void test_the_newest_lines_are_found_without_the_rest(void **state)
+{
+	static struct query q;
+	struct store *s;
+	uint64_t saved = 0, stopped = 0, shown = 0;
+
+	(void)state;
+	add(1, 0, 600);
+	add(2, 600, 1500);
+	s = open_store(NULL);
+	for (unsigned n = 0; n < 440; n++) {
+		struct query_result all, last;
+
+		shape(&q, n);
+		q.group_count = q.sum_count = 0;
+		q.bucket_us = 0;
+		q.limit = 1 + n % 37;
+		ask(s, &q, &all);
+		q.newest = true;
+		ask(s, &q, &last);
+		assert_false(all.stopped);
+		assert_int_equal(last.line_count,
+				 all.matched < q.limit ? all.matched : q.limit);
+		assert_int_equal(last.line_count, all.line_count);
+		for (size_t i = 0; i < all.line_count; i++)
+			assert_true(last.lines[i].place.segment ==
+					    all.lines[i].place.segment &&
+				    last.lines[i].place.offset ==
+					    all.lines[i].place.offset);
+		if (!last.stopped)
+			assert_int_equal(last.matched, all.matched);
+		saved += all.rows - last.rows;
+		stopped += last.stopped;
+		shown += last.line_count;
+		query_result_finish(&all);
+		query_result_finish(&last);
+	}
+	assert_true(saved > 100000 && stopped > 50 && shown > 2000);
+	store_close(s);
+}
+
+/* Rows of minutes without such a field are passed over; the index says which. */
+static void test_rows_without_a_field_of_lines_are_passed_over(void **state)
+{
+	static struct query q;
+	struct query_result r;
+	struct store *s;
+
+	(void)state;
+	add(1, 0, 1000);
+	s = open_store(NULL);
+	query_init(&q);
+	filter(&q, "url", "*");
+	ask(s, &q, &r);
+	assert_true(r.matched > 20 && r.rows == r.matched); /* one a minute here */
+	query_result_finish(&r);
+	query_init(&q);
+	filter(&q, "ja4", "*x");
+	ask(s, &q, &r);
+	assert_true(r.rows == 0 && r.lines_read == 0);
+	query_result_finish(&r);
+	store_close(s);
+}
+
+struct told {
+	unsigned times;
+	uint64_t last, of;
+};
+
+static void note_progress(void *arg, uint64_t events, uint64_t of)
+{
+	struct told *t = arg;
+
+	assert_true(events <= of && (t->times == 0 || of == t->of));
+	t->times++;
+	t->last = events > t->last ? events : t->last;
+	t->of = of;
+}
+
+static void test_progress_is_told(void **state)
+{
+	static struct query q;
+	struct query_result r;
+	struct told told = {0};
+	struct store *s;
+
+	(void)state;
+	add(1, 0, 100); /* one file: nobody else counts */
+	s = open_store(NULL);
+	query_init(&q);
+	filter(&q, "sni", "*x");
+	q.progress = note_progress;
+	q.progress_arg = &told;
+	ask(s, &q, &r);
+	query_result_finish(&r);
+	assert_true(told.times > 0 && told.last == 100 && told.of == 100);
 	store_close(s);
 }
 
@@ -415,6 +521,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sums_and_columns_answer_as_lines_do,
 						make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_the_newest_lines_are_found_without_the_rest, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_rows_without_a_field_of_lines_are_passed_over, make_dir,
+			remove_dir),
+		cmocka_unit_test_setup_teardown(test_progress_is_told, make_dir,
+						remove_dir),
 		cmocka_unit_test_setup_teardown(
 			test_connections_are_those_begun_and_those_counted, make_dir,
 			remove_dir),
