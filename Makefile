@@ -143,7 +143,7 @@ unit: $(UNIT)
 # read, formatted and printed as the first was.
 # The library once for all targets; the archive gives each what it calls: counters cost time.
 FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -DDIAG_MAX=12 -Isrc $(DEPINC) -g -O2 -MMD -MP \
-        -fno-sanitize-recover=all
+        -fno-sanitize-recover=all -ffile-prefix-map=$(CURDIR)=.
 # Not trace-cmp: calls at each comparison take half of the time (strings are still traced).
 FUZZ_COVERAGE ?= inline-8bit-counters,pc-table,indirect-calls
 FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard src/*/*.c)))

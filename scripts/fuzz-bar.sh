@@ -3,10 +3,12 @@
 # usage: fuzz-bar.sh FUZZ_BINARIES RUNS [TARGET...]
 #
 # Works in slices of FUZZ_SLICE executions (250,000), a slice a target in turn, FUZZ_JOBS (1) at
-# a time; one call at a time in a tree.  build/fuzz-corpus/TARGET.bar gets a line a finished slice: hash of the program, its
-# executions, seconds, findings.  What counts are the lines of the program as it is now: any
-# change of a source that the target links, of the compiler or of the flags starts again at
-# zero.  A stop loses the slices at work.  A finding, kept in build/crashes, ends its target.
+# a time; one call at a time in a tree.  tests/fuzz/executions.tsv, which is committed, has a row a
+# program of a target: hash, executions, seconds, findings.  What counts are the executions since
+# the target's last finding, whatever program they were of; of them, those of the program as it is
+# now (any change of a source that the target links, of the compiler or of the flags makes another)
+# are told beside.  A stop loses the slices at work.  A finding, kept in build/crashes, ends its
+# target until its program has changed.
 set -eu
 cd "$(dirname "$0")/.."
 # Freed memory is not kept for long, nor where it came from: with the defaults half of the time
@@ -15,11 +17,29 @@ export ASAN_OPTIONS="quarantine_size_mb=4:thread_local_quarantine_size_kb=256:ma
 kept=build/fuzz-corpus
 crashes=build/crashes
 
-# Prints "executions seconds findings" of the program that lies there now.
+table=tests/fuzz/executions.tsv
+
+# Prints "executions executions-of-this-program seconds findings-of-this-program".
 counted() {
 	hash=$(sha256sum "$1" | cut -c1-16)
-	[ -f "$kept/$2.bar" ] || : >"$kept/$2.bar"
-	awk -v h="$hash" '$1 == h { n += $2; s += $3; f += $4 } END { printf "%d %d %d\n", n, s, f }' "$kept/$2.bar"
+	awk -F'\t' -v t="$2" -v h="$hash" '$1 == t {
+		n = $5 > 0 ? 0 : n + $3
+		s = $5 > 0 ? 0 : s + $4
+		own = $2 == h ? $3 : own
+		bad = $2 == h ? $5 : bad
+	} END { printf "%d %d %d %d\n", n, own, s, bad }' "$table"
+}
+
+# Adds to the row of that program, made as the target's last: TARGET HASH EXECUTIONS SECONDS FINDINGS.
+add() {
+	(
+		flock 9
+		awk -F'\t' -v OFS='\t' -v t="$1" -v h="$2" -v n="$3" -v s="$4" -v f="$5" '
+			$1 == t && $2 == h { $3 += n; $4 += s; $5 += f; done = 1 }
+			{ print }
+			END { if (!done) print t, h, n, s, f }' "$table" >"$kept/table"
+		cp "$kept/table" "$table"
+	) 9>"$kept/table.lock"
 }
 
 # The longest input that is tried: whole hellos, else what a few hundred steps take.
@@ -58,16 +78,16 @@ slice() {
 		found=1
 		cp "$kept/$n.bar.log" "$crashes/bar-$n-ended-badly.log"
 	fi
-	printf '%s %s %s %s\n' "$hash" "${runs:-0}" "$took" "$found" >>"$kept/$n.bar"
+	add "$n" "$hash" "${runs:-0}" "$took" "$found"
 	# shellcheck disable=SC2046,SC2183
-	printf '%-18s %10d executions, %8d s, %d findings\n' "$n" $(counted "$1" "$n")
+	printf '%-18s %10d executions, %10d of this program, %8d s, %d findings\n' "$n" $(counted "$1" "$n")
 }
 
 # Is there something to do for it?
 is_open() {
 	# shellcheck disable=SC2046
 	set -- $(counted "$1" "$(basename "$1")")
-	[ "$1" -lt "$runs_wanted" ] && [ "$3" -eq 0 ]
+	[ "$1" -lt "$runs_wanted" ] && [ "$4" -eq 0 ]
 }
 
 # Slices, in turn, of the targets that no other worker has in hand.
@@ -119,12 +139,12 @@ done
 	exit 1
 }
 bad=0
-printf '%-18s %12s %8s %8s\n' target executions exec/s findings
+printf '%-18s %12s %12s %8s %8s\n' target executions program exec/s findings
 for b in $targets; do
 	n=$(basename "$b")
 	# shellcheck disable=SC2046
 	set -- $(counted "$b" "$n")
-	printf '%-18s %12d %8d %8d\n' "$n" "$1" $(($1 / ($2 > 0 ? $2 : 1))) "$3"
-	[ "$3" -eq 0 ] || bad=1
+	printf '%-18s %12d %12d %8d %8d\n' "$n" "$1" "$2" $(($1 / ($3 > 0 ? $3 : 1))) "$4"
+	[ "$4" -eq 0 ] || bad=1
 done
 exit $bad
