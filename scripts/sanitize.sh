@@ -1,5 +1,6 @@
 #!/bin/sh
 # Unit tests and fuzz corpora under the sanitizers; TAP output.
+# usage: sanitize.sh [build]     build: only what takes long, so that it can be done beside others
 #   ASan+UBSan: everything, built by clang with warnings as errors (gcc builds what is shipped).
 #   TSan: base, engine.   MSan: base, match, decode, flow (their libraries are ours or libcrypto
 #   alone; nDPI, libpcap and libconfig are not instrumented, nor is libical, so match/calendar
@@ -56,7 +57,17 @@ each() {
 	done
 }
 a=build/address-undefined
-build "clang, ASan and UBSan" CC=clang WERROR=1 SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir $a/segmentation
+build "clang, ASan and UBSan" CC=clang WERROR=1 SAN=address,undefined B=$a CFLAGS="-O1 -g" unit-build replay-build $a/weir $a/segmentation $a/garbage
+tsan=build/thread
+build "TSan" SAN=thread B=$tsan CFLAGS="-O1 -g" $tsan/weir $tsan/tests/base/test_ring $tsan/tests/engine/test_loader $tsan/ledger-mutations
+m=build/memory
+list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/decode/test_*.c tests/unit/flow/test_*.c; do
+	n=${t#tests/unit/}
+	[ "$n" = match/test_calendar.c ] || echo "$m/tests/${n%.c}"
+done)
+# shellcheck disable=SC2086
+build "MSan" CC=clang SAN=memory B=$m CFLAGS="-O1 -g" $list
+[ "${1:-}" != build ] || exit 0
 for t in tests/unit/*/test_*.c; do
 	n=${t#tests/unit/}
 	queue "ASan+UBSan ${n%.c}" $a/tests/"${n%.c}"
@@ -71,20 +82,11 @@ queue "ASan+UBSan replay of the demo, 2 workers" $a/weir replay -q -j 2 -c tests
 queue "ASan+UBSan replay of the real captures" $a/weir replay -q --events /dev/null tests/captures/real/*.pcap
 queue "ASan+UBSan replay of the tunnels" $a/weir replay -q --events /dev/null tests/captures/tunnels/*.pcap
 drain
-t=build/thread
-build "TSan" SAN=thread B=$t CFLAGS="-O1 -g" $t/weir $t/tests/base/test_ring $t/tests/engine/test_loader $t/ledger-mutations
-run "TSan ring" $t/tests/base/test_ring
-run "TSan loader" $t/tests/engine/test_loader
-run "TSan verify" $t/ledger-mutations --runs 24
-run "TSan replay, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
-run "TSan replay of tunnels in fragments, 3 workers" $t/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/captures/tunnels/*_fragments.pcap
-m=build/memory
-list=$(for t in tests/unit/base/test_*.c tests/unit/match/test_*.c tests/unit/decode/test_*.c tests/unit/flow/test_*.c; do
-	n=${t#tests/unit/}
-	[ "$n" = match/test_calendar.c ] || echo "$m/tests/${n%.c}"
-done)
-# shellcheck disable=SC2086
-build "MSan" CC=clang SAN=memory B=$m CFLAGS="-O1 -g" $list
+run "TSan ring" $tsan/tests/base/test_ring
+run "TSan loader" $tsan/tests/engine/test_loader
+run "TSan verify" $tsan/ledger-mutations --runs 24
+run "TSan replay, 3 workers" $tsan/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/demo/demo.pcap
+run "TSan replay of tunnels in fragments, 3 workers" $tsan/weir replay -q -j 3 -c tests/demo/demo.conf --events /dev/null tests/captures/tunnels/*_fragments.pcap
 # shellcheck disable=SC2086
 run "MSan base, match, decode, flow" each $list
 exit $bad

@@ -139,13 +139,20 @@ for t in tests/unit/*/test_*.c; do
 done
 drain
 if [ "$mode" = all ]; then
-	alone "sanitize" scripts/sanitize.sh
-	alone "garbage" scripts/garbage.sh 10000
 	# End-to-end tests mostly wait: what only computes takes the time that they leave.
 	nice -n 19 scripts/lint.sh "$B" "$mode" >"$out/lint" 2>&1 </dev/null &
 	lint=$!
+	(
+		wait_for=$lint
+		while kill -0 "$wait_for" 2>/dev/null; do sleep 1; done
+		exec nice -n 19 scripts/sanitize.sh build
+	) >/dev/null 2>&1 </dev/null &
+	built=$!
 	alone "e2e" tests/e2e/run.sh
 	plain "lint" finished "$lint" "$out/lint"
+	wait "$built" || : # "sanitize" tells
+	alone "sanitize" scripts/sanitize.sh
+	alone "garbage" scripts/garbage.sh 10000
 fi
 
 # A skip that nobody allowed is a failure.

@@ -340,15 +340,15 @@ enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct fac
 			break;
 		is_open = lf == NULL && line.len <= VERB_MAX &&
 			  verb_of(line).len == line.len && !s->final;
-		if (!is_open && (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX))
+		if (is_open)
+			return LAYER_MORE;
+		if (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX)
 			return end_in_clear(f);
 		if (is_too_long(&n, command, line) ||
 		    (!n.clear && n.lines == LINES_MAX)) {
 			f->flags |= n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
 		}
-		if (is_open)
-			return LAYER_MORE;
 		n.clear |= command == COMMAND_MAIL || command == COMMAND_AUTH;
 		if (lf == NULL)
 			return n.clear && s->final
