@@ -622,6 +622,10 @@ static size_t read_resource(struct reading *g, const struct node *n)
 		read_isolation(g, values);
 		return 1;
 	}
+	if (str_equal(type, STR("powerplatform_environment_settings"))) {
+		read_terraform_firewall(g, values);
+		return 1;
+	}
 	return 0;
 }
 
@@ -663,6 +667,9 @@ void read_terraform(struct reading *g, const struct node *o)
 		return;
 	reading_refuse(g, o->at,
 		       "no policy of the provider power-platform is in this state");
-	diag_remedy(g->d, "terraform show -json, where "
-			  "powerplatform_data_loss_prevention_policy is managed");
+	diag_remedy(
+		g->d,
+		"terraform show -json, where "
+		"powerplatform_data_loss_prevention_policy, .._tenant_isolation_policy "
+		"or .._environment_settings is managed");
 }

@@ -102,6 +102,7 @@ void read_configurations(struct reading *g, const struct node *o);
 void read_url_patterns(struct reading *g, const struct node *o);
 void read_isolation(struct reading *g, const struct node *o);
 void read_ip_firewall(struct reading *g, const struct node *o);
+void read_terraform_firewall(struct reading *g, const struct node *o);
 void read_environment(struct reading *g, const struct node *o);
 void read_terraform(struct reading *g, const struct node *o);
 

@@ -57,6 +57,28 @@ static const struct known_key keys_of_firewall[] = {
 	{.key = "name"},
 	{.key = NULL}};
 
+/* product.security of powerplatform_environment_settings (provider 3.x and 4.x). */
+static const struct known_key keys_of_security[] = {
+	{.key = "enable_ip_based_firewall_rule",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "enable_ip_based_firewall_rule_in_audit_mode",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "allow_application_user_access",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "allow_microsoft_trusted_service_tags",
+	 .kind = KEY_BOOLEAN,
+	 .may_be_null = true},
+	{.key = "allowed_ip_range_for_firewall", .kind = KEY_LIST, .may_be_null = true},
+	{.key = "allowed_service_tags_for_firewall",
+	 .kind = KEY_LIST,
+	 .may_be_null = true},
+	{.key = "reverse_proxy_ip_addresses"},
+	{.key = "enable_ip_based_cookie_binding"},
+	{.key = NULL}};
+
 /* ---- tenant isolation -------------------------------------------------------------------- */
 
 /* Our own tenant, or one that is on the list already: nothing prevents either in the portal. */
@@ -204,14 +226,13 @@ static bool next_range(struct str *left, struct str *ret)
 	return false;
 }
 
-static void read_ranges(struct reading *g, const struct node *n, struct ip_firewall *f)
+/* `text`, which stands at `n`. */
+static void read_ranges(struct reading *g, const struct node *n, struct str text,
+			struct ip_firewall *f)
 {
 	size_t errors = diag_count(g->d, DIAG_ERROR), count = 0;
-	struct str left, one;
+	struct str left = text, one;
 
-	if (n == NULL)
-		return;
-	left = n->text;
 	while (next_range(&left, &one))
 		count++;
 	if (n->text.len > TENANT_RANGE_TEXT_MAX) {
@@ -227,27 +248,42 @@ static void read_ranges(struct reading *g, const struct node *n, struct ip_firew
 		diag_remedy(g->d, "fewer or wider ranges: it is Microsoft's own limit");
 		return;
 	}
-	left = n->text;
+	left = text;
 	while (diag_count(g->d, DIAG_ERROR) < errors + 8 && next_range(&left, &one))
 		add_range(g, n, one, f);
 }
 
-void read_ip_firewall(struct reading *g, const struct node *o)
+static struct ip_firewall *new_firewall(struct reading *g, const struct node *o)
 {
 	struct ip_firewall *f = reading_take(g, sizeof(*f));
 
 	if (f == NULL)
-		return;
+		return NULL;
 	if (g->t->firewall_count == TENANT_ENVIRONMENTS_MAX) {
 		reading_refuse(g, o->at, "more than %d IP firewalls",
 			       TENANT_ENVIRONMENTS_MAX);
 		diag_remedy(g->d, "at most %d", TENANT_ENVIRONMENTS_MAX);
-		return;
+		return NULL;
 	}
 	f->ranges = reading_take(g, TENANT_RANGES_MAX * sizeof(struct str));
-	if (f->ranges == NULL)
-		return;
-	if (!reading_keys(g, o, keys_of_firewall))
+	f->file = g->file;
+	f->at = o->at;
+	return f->ranges == NULL ? NULL : f;
+}
+
+static void add_firewall(struct reading *g, struct ip_firewall *f)
+{
+	*g->t->firewalls_end = f;
+	g->t->firewalls_end = &f->next;
+	g->t->firewall_count++;
+}
+
+void read_ip_firewall(struct reading *g, const struct node *o)
+{
+	struct ip_firewall *f = new_firewall(g, o);
+	const struct node *ranges;
+
+	if (f == NULL || !reading_keys(g, o, keys_of_firewall))
 		return;
 	if (tree_get(o, "enableipbasedfirewallrule") == NULL) {
 		diag_add(g->d, DIAG_WARNING, o->at, "assumed",
@@ -262,12 +298,62 @@ void read_ip_firewall(struct reading *g, const struct node *o)
 	f->applications = is_true(tree_get(o, "allowapplicationuseraccess"));
 	f->trusted_services = is_true(tree_get(o, "allowmicrosofttrustedservicetags"));
 	f->service_tags = tree_text(o, "allowedservicetagsforfirewall");
-	f->file = g->file;
-	f->at = o->at;
-	read_ranges(g, tree_get(o, "allowediprangeforfirewall"), f);
-	*g->t->firewalls_end = f;
-	g->t->firewalls_end = &f->next;
-	g->t->firewall_count++;
+	ranges = tree_get(o, "allowediprangeforfirewall");
+	if (ranges != NULL)
+		read_ranges(g, ranges, ranges->text, f);
+	add_firewall(g, f);
+}
+
+/* A set of strings as the organization row has it: with commas between. */
+static struct str joined(struct reading *g, const struct node *list)
+{
+	size_t len = 0, used = 0;
+	char *text;
+
+	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n))
+		len += n->text.len + 1;
+	text = len == 0 ? NULL : reading_take(g, len);
+	if (text == NULL)
+		return STR_NONE;
+	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
+		if (n->kind != JSON_READ_STRING) {
+			reading_refuse(g, n->at, "this is no string");
+			diag_remedy(g->d, "the state as terraform show -json wrote it");
+			return STR_NONE;
+		}
+		if (n->text.len > 0)
+			memcpy(text + used, n->text.p, n->text.len);
+		used += n->text.len;
+		text[used++] = ',';
+	}
+	return (struct str){text, used - 1};
+}
+
+void read_terraform_firewall(struct reading *g, const struct node *o)
+{
+	const struct node *security = tree_path(o, "product.security");
+	const struct node *ranges = tree_get(security, "allowed_ip_range_for_firewall");
+	const bool on = is_true(tree_get(security, "enable_ip_based_firewall_rule"));
+	struct ip_firewall *f;
+
+	/* The provider writes all settings of an environment, set or not. */
+	if (security == NULL || (!on && tree_first(ranges) == NULL))
+		return;
+	f = new_firewall(g, o);
+	if (f == NULL || !reading_keys(g, security, keys_of_security))
+		return;
+	(void)guid_in(tree_text(o, "environment_id"), f->environment);
+	f->on = on;
+	f->audit = is_true(
+		tree_get(security, "enable_ip_based_firewall_rule_in_audit_mode"));
+	f->applications = is_true(tree_get(security, "allow_application_user_access"));
+	f->trusted_services =
+		is_true(tree_get(security, "allow_microsoft_trusted_service_tags"));
+	f->service_tags =
+		joined(g, tree_get(security, "allowed_service_tags_for_firewall"));
+	if (ranges != NULL)
+		read_ranges(g, ranges, joined(g, ranges), f);
+	add_firewall(g, f);
 }
 
 /* ---- environments ------------------------------------------------------------------------ */

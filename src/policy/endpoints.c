@@ -597,7 +597,7 @@ static enum answer answer_of(const struct endpoint_line *line)
 static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 {
 	struct walk w = {.answer = ANSWER_NOT_CONCERNED, .by_report = l->report_only};
-	bool any = false, differ = false, certain = false;
+	bool any = false, differ = false, mixed = false, certain = false;
 	struct lines_left left;
 
 	if (l->rest != NULL && e->firm && has_no_key(l, e)) {
@@ -618,7 +618,10 @@ static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 		if (t == TRI_NO)
 			continue;
 		certain = t == TRI_YES;
-		differ = differ || (any && answer_of(line) != w.answer);
+		mixed = mixed || (any && answer_of(line) != w.answer);
+		/* Of custom connectors an answer that is no deny is no objection, or none. */
+		differ = differ || (mixed && (answer_of(line) == ANSWER_DENY ||
+					      w.answer == ANSWER_DENY));
 		/* Of lines that agree the last, which is certain; else the first. */
 		if (!any || !differ) {
 			w.answer = answer_of(line);
@@ -629,6 +632,9 @@ static struct walk walk_list(struct endpoint *e, const struct endpoints *l)
 	if (differ) {
 		w.answer = ANSWER_UNDECIDABLE;
 		w.why = e->why;
+	} else if (mixed) {
+		w.answer = ANSWER_NOT_CONCERNED;
+		w.rule = RULE_NONE;
 	}
 	return w;
 }

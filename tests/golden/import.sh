@@ -128,6 +128,22 @@ check "they parse" parses "$t/env.rules"
 "$W" import -o "$t/tf.rules" $I/ok/terraform.json >"$t/say" 2>&1
 check "terraform show -json, modules in modules" grep -q 'terraform show -json; 1 business, 0 general, 1 blocked, others blocked; 1 endpoint lists, 2 URL patterns' "$t/say"
 check "it parses, too" parses "$t/tf.rules"
+cat >"$t/settings.json" <<'JSON'
+{ "format_version": "1.0", "values": { "root_module": { "resources": [
+  { "type": "powerplatform_environment_settings", "values": { "environment_id": "839eace6-59ab-4243-97ec-a5b8fcc104e4",
+    "product": { "security": { "enable_ip_based_firewall_rule": true, "enable_ip_based_firewall_rule_in_audit_mode": false,
+      "allowed_ip_range_for_firewall": [ "203.0.113.0/24", "198.51.100.0/24" ], "allowed_service_tags_for_firewall": [ "AppService" ],
+      "allow_application_user_access": true, "allow_microsoft_trusted_service_tags": false } } } },
+  { "type": "powerplatform_environment_settings", "values": { "environment_id": "00000000-0000-0000-0000-000000000002",
+    "product": { "security": { "enable_ip_based_firewall_rule": false, "allowed_ip_range_for_firewall": [] } } } },
+  { "type": "powerplatform_environment_settings", "values": { "environment_id": "00000000-0000-0000-0000-000000000003",
+    "product": { "security": null } } } ] } } }
+JSON
+"$W" import --enforce -o "$t/settings.rules" "$t/settings.json" >"$t/say" 2>"$t/err"
+check "an IP firewall of terraform's, and none of settings without one" test $? -eq 0
+check "with its environment" grep -q '^allow  label ip-firewall  to environment 839eace6-59ab-4243-97ec-a5b8fcc104e4  from egress' "$t/settings.rules"
+check "in the order of the state" sh -c "sed -n '/203.0.113.0/{n;p;}' '$t/settings.rules' | grep -q '198.51.100.0/24'"
+check "tags and switches" sh -c "grep -q '^# not enforced: service tags, .*: AppService$' '$t/settings.rules' && grep -q 'applications pass, trusted services of Microsoft.s are asked' '$t/settings.rules'"
 mkdir "$t/folder"
 cp $I/ok/environments.json tests/data/dlp/tfprov__tenant_isolation_policy_response.json tests/data/dlp/tfprov__resource* "$t/folder"
 "$W" import -o "$t/one.rules" "$t/folder" >"$t/say" 2>"$t/err"

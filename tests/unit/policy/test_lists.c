@@ -666,6 +666,28 @@ static void test_patterns_of_custom_connectors(void **state)
 	check_gate(PATTERNS_OF_THREE, &c, GATE_CONNECTORS, "deny 2");
 }
 
+/* Whether a host is of a group or of none is nothing that a boundary holds. */
+static void test_patterns_that_deny_nothing_need_no_path(void **state)
+{
+	struct scene c;
+
+	(void)state;
+	scene_init(&c);
+	c.s.role = ROLE_GATEWAY;
+	c.s.host = STR("api.contoso.example");
+	check_gate("gate connectors\n"
+		   "list custom-connectors for role gateway\n"
+		   "1 group general \"https://api.contoso.example/v1*\"\n"
+		   "2 group ignore  \"*\"\n",
+		   &c, GATE_CONNECTORS, "not_concerned 0");
+	check_gate("gate connectors\n"
+		   "list custom-connectors for role gateway\n"
+		   "1 group general \"https://api.contoso.example/v1*\"\n"
+		   "2 group blocked \"https://api.contoso.example/*\"\n"
+		   "3 group ignore  \"*\"\n",
+		   &c, GATE_CONNECTORS, "undecidable path_hidden");
+}
+
 #define ALL_BLOCKED                                                          \
 	"table <infrastructure> { \"ocsp.example\" }\n"                      \
 	"gate connectors\n"                                                  \
@@ -972,6 +994,7 @@ int main(void)
 		cmocka_unit_test(test_many_lists_are_answered),
 		cmocka_unit_test(test_random_lists_against_brute_force),
 		cmocka_unit_test(test_patterns_of_custom_connectors),
+		cmocka_unit_test(test_patterns_that_deny_nothing_need_no_path),
 		cmocka_unit_test(test_blocked_patterns_deny_and_can_be_report_only),
 		cmocka_unit_test(test_lists_of_organizations),
 		cmocka_unit_test(test_lists_of_all_but_some_environments),
