@@ -177,8 +177,9 @@ segmentation: $(B)/segmentation
 # A sealed ledger changed at random places: a quick part in `make check`.
 $(B)/ledger-mutations $(B)/ledger-kills: $(B)/ledger-%: $(B)/tests/ledger/%.o $(LIBS)
 	$(call say,LD,$@) $(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) $(DEPLIBS)
+# A process a processor, each with a seed of its own.
 mutations: $(B)/ledger-mutations
-	$< --runs $(MUTATIONS)
+	seq $$(nproc) | xargs -I{} -P $$(nproc) $< --runs $$(($(MUTATIONS) / $$(nproc))) --seed {}
 kills: $(B)/ledger-kills
 	$< --runs $(KILLS)
 # Three kills are in `make test`.

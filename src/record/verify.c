@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "record/ahead.h"
@@ -85,9 +86,10 @@ struct walk {
 	const char *name;
 	uint32_t segment;
 	uint64_t line, offset, first_seq; /* of the line at hand */
-	bool is_first, ended_by_seal, cut_before;
+	bool is_first, is_last, ended_by_seal, cut_before;
 	struct tag_file tags;
-	uint64_t tag_index;
+	uint64_t tag_index,
+		tags_before; /* those that were there before the lines were read */
 	bool tags_short;
 	/* first bad line of the range */
 	bool bad, only_tags;
@@ -104,6 +106,57 @@ struct walk {
 	bool tombstone_seen;
 	bool out_of_memory;
 };
+
+/* ---- a ledger that is written meanwhile ------------------------------------------------------ */
+
+/*
+ * Whoever writes it hands lines to the kernel and then their tags, so in the last segment tags that
+ * were there before the lines were read have their line, and lines may be there without their tags,
+ * or half, for a moment.
+ */
+#define LOOKS 5
+
+static bool may_be_written(const struct walk *w)
+{
+	return w->is_last && !w->cfg->still;
+}
+
+static void wait_for_writer(void)
+{
+	static const struct timespec while_it_writes = {.tv_nsec = 20000000};
+
+	(void)nanosleep(&while_it_writes, NULL);
+}
+
+static bool tags_come(struct walk *w)
+{
+	bool there = tag_file_reaches(&w->tags, w->tag_index);
+
+	for (int i = 0; may_be_written(w) && !there && i < LOOKS; i++) {
+		wait_for_writer();
+		there = tag_file_reaches(&w->tags, w->tag_index);
+	}
+	return there;
+}
+
+/* Its last line has got its end. */
+static bool line_is_ended(const struct walk *w)
+{
+	char last = '\0';
+	struct stat st;
+	int fd;
+
+	for (int i = 0; may_be_written(w) && last != '\n' && i < LOOKS; i++) {
+		wait_for_writer();
+		fd = openat(w->dir_fd, w->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) != 0 ||
+		    pread(fd, &last, 1, st.st_size - 1) != 1)
+			last = '\0';
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	return last == '\n';
+}
 
 /* ---- findings ----------------------------------------------------------------------------- */
 
@@ -292,7 +345,7 @@ static void look_at_seal(struct walk *w, const struct here *h)
 		if (w->bad && w->only_tags) {
 			w->fault.fault = FAULT_TAGS;
 			w->fault.has_line_tag = w->fault.has_tag = false;
-		} else if (!w->bad && w->tags_short) {
+		} else if (!w->bad && w->tags_short && !tags_come(w)) {
 			f = finding_here(w, FAULT_TAGS);
 			mark(w, &f, true);
 		}
@@ -367,7 +420,9 @@ static void look_at_first(struct walk *w, const struct here *h)
 static void look_at_place(struct walk *w, const struct here *h)
 {
 	uint8_t tag[CHAIN_TAG];
-	const bool has = tag_file_at(&w->tags, w->tag_index, tag);
+	const bool has = tag_file_at(&w->tags, w->tag_index, tag) ||
+			 (w->is_last && tag_file_reaches(&w->tags, w->tag_index) &&
+			  tag_file_at(&w->tags, w->tag_index, tag));
 	const bool differs = has && memcmp(tag, h->digest, CHAIN_TAG) != 0;
 	struct ledger_finding f;
 
@@ -472,21 +527,22 @@ counted:
 
 /* ---- segments ----------------------------------------------------------------------------- */
 
-static void end_of_lines(struct walk *w, enum lines_end end, bool is_last)
+static void end_of_lines(struct walk *w, enum lines_end end)
 {
 	struct ledger_finding f;
-	uint8_t tag[CHAIN_TAG];
 
 	w->line++;
 	f = finding_here(w, end == LINES_TORN ? FAULT_TORN : FAULT_DAMAGED);
+	if (end == LINES_TORN && line_is_ended(w))
+		end = LINES_END;
 	if (end != LINES_END) {
 		mark(w, &f, false);
-	} else if (!w->bad && tag_file_at(&w->tags, w->tag_index, tag)) {
+	} else if (!w->bad && w->tag_index < w->tags_before) {
 		/* The sidecar knows of more lines. */
 		f.fault = FAULT_CUT;
 		mark(w, &f, false);
 	}
-	w->cut_before = !is_last && !w->ended_by_seal;
+	w->cut_before = !w->is_last && !w->ended_by_seal;
 }
 
 static int walk_segment(struct walk *w, uint32_t number, bool is_last)
@@ -495,11 +551,16 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 	struct ahead *a;
 	struct str line;
 	const uint8_t(*digest)[CHAIN_DIGEST];
-	int rc = ahead_open(w->dir_fd, number, w->cfg->alone, &a);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	tag_file_open(&w->tags, w->dir_fd, number);
+	w->tags_before = w->tags.count;
+	rc = ahead_open(w->dir_fd, number, w->cfg->alone, &a);
+	if (rc < 0) {
+		tag_file_close(&w->tags);
+		return rc;
+	}
+	w->is_last = is_last;
 	w->name = ahead_name(a);
 	w->segment = number;
 	w->line = w->offset = w->tag_index = 0;
@@ -509,7 +570,7 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 		take_line(w, line, *digest);
 	if (w->is_first) /* without a line */
 		w->first_seq = w->expect;
-	end_of_lines(w, end, is_last);
+	end_of_lines(w, end);
 	tag_file_close(&w->tags);
 	ahead_close(a);
 	w->p->segments++;
@@ -664,8 +725,14 @@ static int walk_all(struct walk *w)
 		rc = segments_after(w->dir_fd, number, &next);
 		if (rc == 0)
 			rc = walk_segment(w, number, next == 0);
-		if (rc == -ENOENT) /* compressed or removed meanwhile */
+		/* Removed meanwhile, the oldest first: it begins later now. */
+		if (rc == -ENOENT && w->p->lines == 0 && next != 0) {
+			rc = read_root(w);
+			if (rc == 0)
+				begin_late(w, next, &before);
+		} else if (rc == -ENOENT) {
 			rc = 0;
+		}
 	}
 	if (rc < 0)
 		return rc;

@@ -105,6 +105,7 @@ struct verify_cfg {
 	const uint8_t *root;     /* SIGN_KEY bytes; NULL = the folder's ledger.pub */
 	struct anchors *anchors; /* NULL = none; what is found is marked */
 	bool alone;              /* without a second thread */
+	bool still; /* nobody writes it meanwhile: what is short at its end is not waited for */
 	/*
 	 * NULL = none.  Each such seal in order; the proof may still end before the last ones
 	 * (anchors): sound_seq has the last word.  False: out of memory.

@@ -24,6 +24,8 @@ struct tag_file {
 /* One that cannot be read is an empty one. */
 void tag_file_open(struct tag_file *t, int dir_fd, uint32_t segment);
 void tag_file_close(struct tag_file *t);
+/* Look again: does it hold that tag now?  A writer adds them behind its lines. */
+bool tag_file_reaches(struct tag_file *t, uint64_t index);
 bool tag_file_at(struct tag_file *t, uint64_t index, uint8_t ret[CHAIN_TAG]);
 
 /* The folder's own root key.  0, or -ENOKEY: there is none. */

@@ -16,14 +16,21 @@
 void tag_file_open(struct tag_file *t, int dir_fd, uint32_t segment)
 {
 	char name[SEGMENT_NAME_MAX];
-	struct stat st;
 
 	segment_name(segment, "tags", name);
 	t->fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	t->count = t->from = 0;
 	t->in_part = 0;
+	(void)tag_file_reaches(t, 0);
+}
+
+bool tag_file_reaches(struct tag_file *t, uint64_t index)
+{
+	struct stat st;
+
 	if (t->fd >= 0 && fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode))
 		t->count = (uint64_t)st.st_size / CHAIN_TAG;
+	return index < t->count;
 }
 
 void tag_file_close(struct tag_file *t)

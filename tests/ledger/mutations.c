@@ -455,7 +455,7 @@ static bool is_same(const struct ledger_proof *a, const struct ledger_proof *b)
 static void try_one(struct bench *b, enum change c, struct ledger_proof *p)
 {
 	const struct verify_cfg cfg = {
-		.dir = b->dir, .root = b->root, .anchors = &b->anchors};
+		.dir = b->dir, .root = b->root, .anchors = &b->anchors, .still = true};
 	const struct segment *s;
 	const struct wanted w = apply(b, c, &s);
 	bool same = true;

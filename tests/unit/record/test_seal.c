@@ -317,6 +317,36 @@ static void an_end_behind_a_seal_is_told(void **state)
 	assert_true(p->gaps[0].to_us > p->gaps[0].from_us);
 }
 
+/* Lines come before their tags, and neither at once: that is nobody's fault. */
+static void a_ledger_that_is_written_is_whole(void **state)
+{
+	struct place *at = *state;
+	const pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		struct ledger *l = open_at(at, 10);
+
+		for (unsigned i = 0; i < 20000; i++) {
+			append(l, 3);
+			if (ledger_flush(l) != 0)
+				_exit(1);
+		}
+		_exit(ledger_close(l) == 0 ? 0 : 1);
+	}
+	while (access(at->dir, F_OK) != 0)
+		;
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		static struct ledger_proof p;
+		const struct verify_cfg cfg = {.dir = at->dir};
+
+		if (ledger_verify(&cfg, &p) == 0)
+			assert_int_equal(p.finding_count, 0);
+	}
+	assert_int_equal(status, 0);
+	assert_int_equal(verify(at)->finding_count, 0);
+}
+
 static void a_step_that_was_cut_short_is_resolved(void **state)
 {
 	struct place *at = *state;
@@ -555,6 +585,7 @@ int main(void)
 		PLACE_TEST(seals_count_lines_and_say_when_it_stopped),
 		PLACE_TEST(what_a_crash_left_is_sealed_at_the_start),
 		PLACE_TEST(an_end_behind_a_seal_is_told),
+		PLACE_TEST(a_ledger_that_is_written_is_whole),
 		PLACE_TEST(a_step_that_was_cut_short_is_resolved),
 		PLACE_TEST(who_has_the_present_key_can_write_its_epoch_alone),
 		PLACE_TEST(a_shorter_epoch_is_cut_by_its_anchor),
