@@ -169,14 +169,16 @@ static void drop_unseen(struct pending *p, uint32_t n)
 	p->cut_end -= p->cut_end < n ? p->cut_end : n;
 }
 
-/* Of a second hello that the server has taken there is nothing to be read. */
-static bool lacks_second(const struct pending *p)
+/* Nothing whole was read, and the server has taken bytes that are missing; a FIN counts as one. */
+static bool lacks_bytes(const struct pending *p)
 {
 	const struct flow *fl = p->flow;
+	const uint32_t fin = (fl->out.tcp_flags & TCP_FIN) != 0 ? 1 : 0;
+	const uint32_t acked = fl->in.acked - fl->client_isn - p->base;
 
-	return p->retried && !p->whole && fl->key.ip_proto == IP_PROTO_TCP &&
-	       fl->in.has_ack &&
-	       (int32_t)(fl->in.acked - fl->client_isn - p->base - p->head.filled) > 0;
+	return fl->key.ip_proto == IP_PROTO_TCP && fl->in.has_ack && fl->out.has_seq &&
+	       !fl->midstream && p->head.filled < HEAD_MAX &&
+	       (int32_t)(acked - p->head.filled - fin) > 0;
 }
 
 /* ---- the hello after a HelloRetryRequest ---------------------------------------------------- */
@@ -699,7 +701,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
-	p->unseen |= !p->whole && (p->late_end > 0 || lacks_second(p));
+	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	if (p->rival || p->unseen)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
@@ -710,7 +712,10 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		rival_forget(w, c);
 		return;
 	}
-	why = p->rival ? UNDECIDABLE_CONFLICT : UNDECIDABLE_INCOMPLETE;
+	why = UNDECIDABLE_CONFLICT;
+	if (!p->rival)
+		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
+							 : UNDECIDABLE_INCOMPLETE;
 	if (p->rival && p->retried && p->other.bytes == NULL)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG

@@ -48,6 +48,29 @@ for f in data_first no_null; do
 done
 says long_name '"undecidable":"malformed_name"'
 says ech_spelling '"host":"cloudflare-ech.com".*"undecidable":"ech_used"'
+for f in closed_window connect_refused quic_no_fixed_bit; do
+	says $f '"host":"ledger.oakfield-data.net"'
+done
+for f in unseen cut; do
+	says $f '"candidates":\["static.pinecdn.org"\],"undecidable":"incomplete"'
+done
+for f in retry_records quic_retry; do
+	says $f '"candidates":\["static.pinecdn.org","ledger.oakfield-data.net"\],"undecidable":"malformed_hello"'
+done
+says fragments '"candidates":\["ledger.oakfield-data.net"\],"undecidable":"conflict"'
+says quic_no_parameters '"undecidable":"malformed_hello"'
+says dns_questions '"protocol":"dns"'
+for asked in '"static.pinecdn.org".*"unanswered"' '"ledger.oakfield-data.net".*"198.51.100.7"'; do
+	if grep '"type":"dns"' "$t/events" | grep -q "$asked"; then
+		echo "ok - dns_questions tells $asked"
+	else
+		not_ok "dns_questions does not tell $asked"
+	fi
+done
+python3 tests/tools/make_decoys.py "$t/made"
+for f in "$t"/made/*.pcap; do
+	cmp "$f" "$d/$(basename "$f")" >&2 || not_ok "$(basename "$f") is not what make_decoys.py writes"
+done
 ./weir replay -q -j 1 --events "$t/one" $d/fragtimeout.pcap || not_ok "fragtimeout with 1 worker ends badly"
 for j in 2 3 4; do
 	if ./weir replay -q -j $j --events "$t/more" $d/fragtimeout.pcap && cmp "$t/one" "$t/more" >&2; then

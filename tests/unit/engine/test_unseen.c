@@ -107,6 +107,29 @@ static void what_stands_in_for_cut_bytes_is_not_believed(void **state)
 	}
 }
 
+/* The server answers what nobody saw; that it acknowledges an end without data tells nothing. */
+static void what_was_not_seen_at_all_is_incomplete(void **state)
+{
+	(void)state;
+	for (uint32_t taken = 0; taken < 3; taken++) {
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		see_server(s, &v4, 0, taken > 1 ? 300 : 0, "x", 1);
+		if (taken > 0)
+			see(s, &v4,
+			    (struct segment){FROM_CLIENT, TCP_ACK | TCP_FIN,
+					     CLIENT_FIRST + (taken > 1 ? 300 : 0),
+					     SERVER_FIRST + 1, NULL, 0});
+		see_server(s, &v4, 1, taken > 1 ? 301 : taken, NULL, 0);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, START, NULL, 1);
+		assert_lines(s, START, INCOMPLETE, taken > 1 ? 1 : 0);
+		assert_lines(s, START, "\"undecidable\":\"", taken > 1 ? 1 : 0);
+		end_watch(s);
+	}
+}
+
 /* The server has taken a second hello that nobody saw; one comes in its place, or none. */
 static void an_unseen_second_hello_is_no_first(void **state)
 {
@@ -201,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_late_name_is_a_candidate),
 		cmocka_unit_test(what_was_seen_in_time_stays),
 		cmocka_unit_test(what_stands_in_for_cut_bytes_is_not_believed),
+		cmocka_unit_test(what_was_not_seen_at_all_is_incomplete),
 		cmocka_unit_test(an_unseen_second_hello_is_no_first),
 		cmocka_unit_test(an_unseen_request_is_not_made_up),
 		cmocka_unit_test(a_cut_request_is_not_made_up),
