@@ -191,6 +191,7 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 				!p->datagram.opened)))
 			return IDENTIFY_DONE;
 		p->whole = true;
+		p->unseen |= !whole && p->datagram.answered_unseen;
 		p->whole_end = HEAD_MAX; /* and more may come behind it */
 		break;
 	case IDENTIFY_OTHER:
