@@ -55,6 +55,14 @@ static inline bool checksum_good(uint64_t sum)
 	return checksum_fold(sum) == UINT16_MAX;
 }
 
+/* Whether the field at `field` is what a network card is given to complete: `sum`, folded. */
+static inline bool checksum_is_partial(const uint8_t field[2], uint64_t sum)
+{
+	const uint16_t value = checksum_fold(sum);
+
+	return memcmp(field, &value, sizeof(value)) == 0;
+}
+
 /* Write the field at `field`, which was zero when `sum` was taken. */
 static inline void checksum_put(uint8_t field[2], uint64_t sum)
 {

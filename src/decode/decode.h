@@ -109,7 +109,10 @@ enum decode_result decode_frame(struct decoder *d, const struct frame *f,
 /* Give up what waits for fragments since too long; decode_frame() does so by itself. */
 void decoder_tick(struct decoder *d, int64_t clock_us);
 
-/* Verify the TCP or UDP checksum of `p` (just decoded) and store it in p->l4_checksum. */
+/*
+ * Verify the TCP or UDP checksum of `p` (just decoded, with its whole header) and store what it is in
+ * p->l4_checksum.
+ */
 void decode_check_l4(struct packet *p);
 
 /* Counts by decode_result since creation. */

@@ -248,6 +248,9 @@ static uint64_t pseudo_header_add(const struct packet *p)
 
 void decode_check_l4(struct packet *p)
 {
+	const size_t field = p->ip_proto == IP_PROTO_UDP ? 6 : 16;
+	uint64_t sum;
+
 	p->l4_checksum = CHECKSUM_UNKNOWN;
 	if (!p->has_l4 || p->truncated)
 		return;
@@ -258,8 +261,11 @@ void decode_check_l4(struct packet *p)
 	} else if (p->ip_proto != IP_PROTO_TCP) {
 		return;
 	}
-	p->l4_checksum =
-		checksum_good(checksum_add(pseudo_header_add(p), p->l4, p->l4_len))
-			? CHECKSUM_GOOD
-			: CHECKSUM_BAD;
+	sum = pseudo_header_add(p);
+	if (checksum_good(checksum_add(sum, p->l4, p->l4_len)))
+		p->l4_checksum = CHECKSUM_GOOD;
+	else
+		p->l4_checksum = checksum_is_partial(p->l4 + field, sum)
+					 ? CHECKSUM_PARTIAL
+					 : CHECKSUM_BAD;
 }

@@ -48,6 +48,8 @@ struct pending {
 	struct flow *flow;
 	struct head head; /* client bytes of TCP, or QUIC CRYPTO */
 	struct datagram_state datagram;
+	bool spoilt,
+		unspoilt; /* watched: of the client with wrong checksums, and others */
 	/* rival.c */
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
@@ -289,8 +291,46 @@ struct pending *conn_pend(struct worker *w, struct flow *fl, struct conn *c);
 /* Which end is ours. */
 void conn_locate(struct worker *w, const struct flow *fl, struct conn *c);
 
+/* Has the server sent the client back?  Then what it says next counts. */
+void conn_start_again(struct worker *w, struct conn *c, struct pending *p);
+
+/* All that was read of the connection counts for nothing. */
+void conn_begin_anew(struct worker *w, struct conn *c, struct pending *p);
+
+/* Nothing that was read before counts any more; DONE. */
+enum identify_step conn_cannot_tell(struct worker *w, struct pending *p,
+				    enum undecidable why);
+
 /* Decide now, whatever is known. */
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p);
+
+/* ---- datagrams.c ---- */
+
+/* A datagram of a connection that is not judged.  DONE: it is to be. */
+enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pending *p,
+				  const struct packet *pkt, bool from_client);
+
+/* What the readers say of it.  pkt NULL: no more will come. */
+enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pending *p,
+				 const struct packet *pkt, bool from_client,
+				 struct facts *f);
+
+/*
+ * QUIC: a second hello behind the first, which a client sends after a HelloRetryRequest: the same but
+ * for what the server asked for (RFC 8446 4.1.2).  False: there is no whole one.
+ */
+bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
+
+/* May it be opened?  Whoever sends Initials in floods must not take the time of all. */
+bool datagrams_may_open(struct worker *w, const struct packet *pkt);
+
+/*
+ * Watched: a client's datagram that no receiver takes: its checksum is wrong where those of the
+ * client are right.  Before the first right one that is not known, so by that one the wrong ones are
+ * forgotten.
+ */
+bool datagrams_are_spoilt(struct worker *w, struct conn *c, struct pending *p,
+			  struct packet *pkt);
 
 /* ---- watch_dns.c ---- */
 

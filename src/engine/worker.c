@@ -10,129 +10,9 @@
 
 #define GUARD_US 3000000 /* no longer than that for a server of QUIC that is not seen */
 
-/* ---- QUIC CRYPTO goes into the pending connection's head ------------------------------ */
+/* ---- what has been read, and counts no more ---------------------------------------------- */
 
-struct sink_arg {
-	struct worker *w;
-	struct conn *c;
-	struct pending *p;
-	struct head *head;
-	struct head_pools *pools;
-};
-
-static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
-{
-	struct sink_arg *a = arg;
-
-	if (a->w->inl == NULL && a->head == &a->p->head && !a->p->second.opened)
-		rival_add(a->w, a->c, a->p, at, (struct str){(const char *)data, len});
-	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
-}
-
-static const uint8_t *sink_bytes(void *arg, size_t *ret_filled)
-{
-	const struct sink_arg *a = arg;
-
-	*ret_filled = a->head->filled;
-	return a->head->bytes;
-}
-
-static bool sink_conflict(void *arg)
-{
-	const struct sink_arg *a = arg;
-
-	return a->head->conflict;
-}
-
-static void sink_reset(void *arg)
-{
-	struct sink_arg *a = arg;
-
-	head_clear(a->head, a->pools);
-}
-
-static struct crypto_sink sink_of(struct sink_arg *a)
-{
-	return (struct crypto_sink){.add = sink_add,
-				    .bytes = sink_bytes,
-				    .conflict = sink_conflict,
-				    .reset = sink_reset,
-				    .arg = a};
-}
-
-/* pkt NULL: no more will come. */
-static enum identify_step ask_datagram(struct worker *w, struct conn *c,
-				       struct pending *p, const struct packet *pkt,
-				       bool from_client, struct facts *f)
-{
-	struct sink_arg arg = {w, c, p, &p->head, w->heads};
-	struct crypto_sink sink = sink_of(&arg);
-
-	return identify_datagram(w->identify, &p->datagram,
-				 pkt == NULL ? NULL : pkt->payload,
-				 pkt == NULL ? 0 : pkt->payload_len, from_client,
-				 pkt == NULL, flow_server_port(p->flow), &sink, f);
-}
-
-/* An Initial of a second connection: a server takes it as well as the first (RFC 9000 5.2.2). */
-static void ask_second(struct worker *w, struct conn *c, struct pending *p,
-		       const struct packet *pkt)
-{
-	struct sink_arg arg = {w, c, p, &p->other, w->others};
-	struct crypto_sink sink = sink_of(&arg);
-	struct facts f;
-
-	p->rival = true;
-	if (!p->second.opened)
-		head_clear(&p->other, w->others);
-	memset(&f, 0, sizeof(f));
-	if (identify_datagram(w->identify, &p->second, pkt->payload, pkt->payload_len,
-			      true, false, flow_server_port(p->flow), &sink,
-			      &f) != IDENTIFY_DONE)
-		return;
-	p->second_whole = true;
-	rival_name(w, c, facts_host(&f));
-}
-
-/*
- * QUIC: a second hello behind the first, which a client sends after a HelloRetryRequest: the same but
- * for what the server asked for (RFC 8446 4.1.2).  False: there is no whole one.
- */
-static bool ask_behind(struct worker *w, struct conn *c, struct pending *p)
-{
-	struct sink_arg arg = {w, c, p, &p->head, w->heads};
-	struct crypto_sink sink = sink_of(&arg);
-	const struct facts *first = conn_facts(w, p);
-	struct facts f;
-
-	memset(&f, 0, sizeof(f));
-	if (identify_second_crypto(w->identify, &p->datagram, &sink, &f) != IDENTIFY_DONE)
-		return false;
-	if (!str_equal(facts_host(&f), facts_host(first))) {
-		rival_name(w, c, facts_host(first));
-		rival_name(w, c, facts_host(&f));
-		p->rival = true;
-		c->flags |= 1u << FLAG_HOST_MISMATCH;
-	}
-	return true;
-}
-
-/* CRYPTO bytes under one connection id with two contents: what do they say? */
-static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
-{
-	for (int last = 0; last < 2; last++) {
-		struct sink_arg arg = {w, c, p, last ? &p->other : &p->head, w->others};
-		struct crypto_sink sink = sink_of(&arg);
-		struct facts f;
-
-		memset(&f, 0, sizeof(f));
-		if (identify_crypto(w->identify, &sink, &f) == IDENTIFY_DONE)
-			rival_name(w, c, facts_host(&f));
-	}
-}
-
-/* Has the server sent the client back?  Then what it says next counts. */
-static void start_again(struct worker *w, struct conn *c, struct pending *p)
+void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 {
 	c->flags |= conn_facts(w, p)->flags;
 	conn_forget_facts(w, p);
@@ -147,92 +27,20 @@ static void start_again(struct worker *w, struct conn *c, struct pending *p)
 	p->turn = (struct turn){0};
 }
 
-/* May the datagram be opened?  Whoever sends Initials in floods must not take the time of all. */
-static bool may_open(struct worker *w, const struct packet *pkt)
+void conn_begin_anew(struct worker *w, struct conn *c, struct pending *p)
 {
-	if (identify_initial_dcid(pkt->payload, pkt->payload_len).len == 0 ||
-	    budget_take(w->initials, &pkt->src, w->now_us))
-		return true;
-	w->stats.quic_refused++;
-	return false;
+	conn_start_again(w, c, p);
+	head_clear(&p->head, w->heads);
+	memset(&p->datagram, 0, sizeof(p->datagram));
 }
 
-/* Nothing that was read before counts any more. */
-static enum identify_step cannot_tell(struct worker *w, struct pending *p,
-				      enum undecidable why)
+enum identify_step conn_cannot_tell(struct worker *w, struct pending *p,
+				    enum undecidable why)
 {
 	struct facts *f = conn_facts(w, p);
 
 	*f = (struct facts){.protocol = f->protocol, .undecidable = why};
 	return IDENTIFY_DONE;
-}
-
-static enum identify_step feed_datagram(struct worker *w, struct conn *c,
-					struct pending *p, const struct packet *pkt,
-					bool from_client)
-{
-	struct facts again;
-	const bool whole = p->whole, paid = p->paid;
-	enum identify_step step;
-	bool behind;
-
-	p->paid = false;
-	if (from_client && !paid && !may_open(w, pkt)) {
-		if (p->again && w->inl != NULL) /* the first one's verdict stays */
-			w->inl->refused = &w->inl->stats.over_cap;
-		if (whole || p->again)
-			return IDENTIFY_MORE;
-		*conn_facts(w, p) = (struct facts){.protocol = PROTOCOL_QUIC,
-						   .undecidable = UNDECIDABLE_BUDGET};
-		return IDENTIFY_DONE;
-	}
-	if (whole)
-		memset(&again, 0, sizeof(again));
-	step = ask_datagram(w, c, p, pkt, from_client, whole ? &again : conn_facts(w, p));
-	behind = step != IDENTIFY_MORE && step != IDENTIFY_RETRY && ask_behind(w, c, p);
-	switch (step) {
-	case IDENTIFY_MORE:
-	case IDENTIFY_PASS:
-	case IDENTIFY_ASKED:
-		break;
-	case IDENTIFY_DONE:
-		/* Only of a hello can there be a second one. */
-		if (w->inl != NULL)
-			return p->retried && !behind ? IDENTIFY_MORE : IDENTIFY_DONE;
-		if ((!whole && (conn_facts(w, p)->protocol != PROTOCOL_QUIC ||
-				!p->datagram.opened)))
-			return IDENTIFY_DONE;
-		p->whole = true;
-		p->whole_end = HEAD_MAX; /* and more may come behind it */
-		break;
-	case IDENTIFY_OTHER:
-		if (w->inl != NULL) {
-			conn_facts(w, p)->protocol = PROTOCOL_QUIC;
-			conn_facts(w, p)->undecidable = UNDECIDABLE_CONFLICT;
-			return IDENTIFY_DONE;
-		}
-		ask_second(w, c, p, pkt);
-		break;
-	case IDENTIFY_RETRY:
-		if (whole)
-			c->flags |= again.flags;
-		start_again(w, c, p);
-		return IDENTIFY_MORE;
-	case IDENTIFY_HELLO_RETRY:
-		p->retried = true;
-		return IDENTIFY_MORE;
-	case IDENTIFY_ANSWERED:
-		if (p->retried && !behind &&
-		    !p->rival) /* the second hello was not seen */
-			return cannot_tell(w, p, UNDECIDABLE_INCOMPLETE);
-		return w->inl == NULL && (p->whole || p->rival) ? IDENTIFY_DONE
-								: IDENTIFY_MORE;
-	}
-	if (p->other.bytes != NULL && !p->second.opened)
-		ask_copies(w, c, p);
-	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
-		       ? IDENTIFY_DONE
-		       : IDENTIFY_MORE;
 }
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
@@ -352,7 +160,7 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	if (!turn_kept(&p->turn, f)) /* conn_settle() says so */
 		return IDENTIFY_DONE;
 	if (step == IDENTIFY_DONE && rival_is_unread_tunnel(f) && !p->opened)
-		return cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
+		return conn_cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	return step;
 }
 
@@ -404,10 +212,10 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_OUT_OF_ORDER;
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		return cannot_tell(w, p, UNDECIDABLE_BUDGET);
+		return conn_cannot_tell(w, p, UNDECIDABLE_BUDGET);
 	}
 	if (p->head.conflict && w->inl != NULL)
-		return cannot_tell(w, p, UNDECIDABLE_CONFLICT);
+		return conn_cannot_tell(w, p, UNDECIDABLE_CONFLICT);
 	if (r != HEAD_ADDED)
 		return IDENTIFY_MORE;
 	step = ask_stream(w, fl, c, p, false);
@@ -453,7 +261,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	/* Whose are bytes behind a CONNECT that made no tunnel? */
 	if (w->inl == NULL && p->facts != NULL && rival_is_unread_tunnel(p->facts) &&
 	    p->whole && c->server_spoke && !p->opened && !p->again)
-		(void)cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
+		(void)conn_cannot_tell(w, p, UNDECIDABLE_HTTP_DESYNC);
 	look_at_turns(w, fl, p);
 	rival_conclude(w, c, p);
 	f = conn_facts(w, p);
@@ -516,11 +324,8 @@ static void turn(struct worker *w, const struct flow *fl, struct conn *c)
 	struct pending *p = conn_pending(w, c);
 
 	conn_locate(w, fl, c);
-	if (p == NULL || c->done)
-		return;
-	start_again(w, c, p);
-	head_clear(&p->head, w->heads);
-	memset(&p->datagram, 0, sizeof(p->datagram));
+	if (p != NULL && !c->done)
+		conn_begin_anew(w, c, p);
 }
 
 /*
@@ -554,10 +359,8 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
-		    p->syn_bytes == 0 && p->first_ack != fl->server_isn) {
-			start_again(w, c, p);
-			head_clear(&p->head, w->heads);
-		}
+		    p->syn_bytes == 0 && p->first_ack != fl->server_isn)
+			conn_begin_anew(w, c, p);
 		return;
 	}
 	if (w->inl != NULL) { /* connection tracking has dropped bad checksums */
@@ -771,7 +574,7 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
 		return NULL;
 	/* Over a cap the client sends it again. */
-	p = paid || may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
+	p = paid || datagrams_may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
 	if (p == NULL) {
 		w->inl->refused = &w->inl->stats.over_cap;
 		return NULL;
@@ -796,7 +599,7 @@ static struct pending *guard_datagram(struct worker *w, struct flow *fl, struct 
 	bool behind;
 
 	memset(&again, 0, sizeof(again));
-	if (from_client && !may_open(w, pkt)) {
+	if (from_client && !datagrams_may_open(w, pkt)) {
 		const struct str id =
 			identify_initial_dcid(pkt->payload, pkt->payload_len);
 
@@ -805,8 +608,8 @@ static struct pending *guard_datagram(struct worker *w, struct flow *fl, struct 
 			w->inl->refused = &w->inl->stats.over_cap;
 		return NULL;
 	}
-	step = ask_datagram(w, c, p, pkt, from_client, &again);
-	behind = step != IDENTIFY_RETRY && ask_behind(w, c, p);
+	step = datagrams_ask(w, c, p, pkt, from_client, &again);
+	behind = step != IDENTIFY_RETRY && datagrams_ask_behind(w, c, p);
 	p->guarded = step == IDENTIFY_MORE || step == IDENTIFY_DONE;
 	if (p->rival || (step == IDENTIFY_HELLO_RETRY && !behind)) {
 		p->guarded = false;
@@ -907,7 +710,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			if (w->inl != NULL && from_client &&
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
-			step = feed_datagram(w, c, p, pkt, from_client);
+			if (w->inl == NULL && from_client &&
+			    datagrams_are_spoilt(w, c, p, pkt))
+				return;
+			step = datagrams_feed(w, c, p, pkt, from_client);
 			if (w->inl != NULL && c->heir && step == IDENTIFY_MORE)
 				step = cannot_read(w, p);
 			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
@@ -952,7 +758,8 @@ static void end_conn(struct worker *w, struct flow *fl)
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
 			if (!p->whole)
-				(void)ask_datagram(w, c, p, NULL, true, conn_facts(w, p));
+				(void)datagrams_ask(w, c, p, NULL, true,
+						    conn_facts(w, p));
 			conn_settle(w, fl, c, p);
 		}
 	}

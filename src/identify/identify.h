@@ -125,6 +125,7 @@ struct datagram_state {
 	/* Of the server: the first bytes of its CRYPTO stream, until they tell what it answers. */
 	uint8_t server_datagrams; /* looked into */
 	bool asks_again;          /* they are a HelloRetryRequest */
+	bool answered_unseen;     /* it answered before its client's hello was whole */
 	uint8_t answer[IDENTIFY_ANSWER];
 	uint64_t answer_seen; /* bit n: byte n */
 };

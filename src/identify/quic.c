@@ -448,14 +448,24 @@ enum identify_step quic_server_datagram(struct identify *id, struct datagram_sta
 {
 	const struct quic_version *v;
 	struct quic_long head;
+	enum identify_step step;
+	bool retry;
 
-	if (!st->opened || !quic_read_long(data, len, &head))
+	if (!quic_read_long(data, len, &head))
 		return st->opened ? IDENTIFY_ANSWERED : IDENTIFY_MORE;
 	v = quic_version_find(head.version);
-	if (v == NULL || v->number != st->version)
+	if (v == NULL || (st->opened && v->number != st->version))
 		return IDENTIFY_MORE;
-	if ((head.first & TYPE_MASK) >> TYPE_SHIFT != v->type_retry)
-		return hear_server(id, st, v, cur_init(data, len));
+	retry = (head.first & TYPE_MASK) >> TYPE_SHIFT == v->type_retry;
+	if (!st->opened) {
+		st->answered_unseen |= !retry;
+		return IDENTIFY_MORE;
+	}
+	if (!retry) {
+		step = hear_server(id, st, v, cur_init(data, len));
+		st->answered_unseen |= step == IDENTIFY_ANSWERED && st->hello_len == 0;
+		return step;
+	}
 	/* A client takes one Retry, and only before any other packet (RFC 9000 17.2.5.2). */
 	if (st->retry_dcid_len > 0 || head.scid_len == 0 ||
 	    head.scid_len > QUIC_DCID_MAX ||

@@ -40,6 +40,7 @@ enum checksum {
 	CHECKSUM_UNKNOWN = 0, /* not computed (truncated, absent, or not asked for) */
 	CHECKSUM_GOOD,
 	CHECKSUM_BAD,
+	CHECKSUM_PARTIAL, /* of the pseudo header: the sender's network card is to complete it */
 };
 
 struct packet {

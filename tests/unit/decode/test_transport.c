@@ -290,6 +290,27 @@ static void checksum_is_verified_when_asked(void **state)
 	}
 }
 
+/* As a host hands a packet to a network card that is to complete it: the sum of the pseudo header. */
+static void a_checksum_that_a_card_completes_is_partial(void **state)
+{
+	(void)state;
+	for (int tcp = 0; tcp < 2; tcp++) {
+		const size_t field = tcp ? 16 : 6;
+		unsigned sum;
+
+		if (tcp)
+			raw_tcp();
+		else
+			raw4();
+		sum = build_sum(b.b + b.ip + 12, 8,
+				(uint32_t)(b.b[b.ip + 9] + (b.len - b.l4)));
+		set16(&b, b.l4 + field, sum);
+		assert_int_equal(checksum_of(), CHECKSUM_PARTIAL);
+		set16(&b, b.l4 + field, sum ^ 1u);
+		assert_int_equal(checksum_of(), CHECKSUM_BAD);
+	}
+}
+
 static void absent_checksum_is_unknown_but_over_ipv6(void **state)
 {
 	(void)state;
@@ -317,6 +338,7 @@ int main(void)
 		cmocka_unit_test(udp_payload_ends_where_udp_says),
 		cmocka_unit_test(icmp_ports_are_those_of_community_id),
 		cmocka_unit_test(checksum_is_verified_when_asked),
+		cmocka_unit_test(a_checksum_that_a_card_completes_is_partial),
 		cmocka_unit_test(absent_checksum_is_unknown_but_over_ipv6),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes that the server took and that who only looks on has not seen: nothing stands in for them. */
+#include "initial.h"
 #include "requests.h"
 
 #define START      "\"phase\":\"start\""
@@ -217,6 +218,60 @@ static void a_cut_request_is_not_made_up(void **state)
 	}
 }
 
+/* ---- QUIC ---- */
+
+static void see_datagram(struct scene *s, enum side side, const struct bytes *d)
+{
+	struct frame f;
+
+	put_ends(&s->packet, &quic, side, IP_PROTO_UDP);
+	put16(&s->packet, (unsigned)(8 + d->len));
+	put16(&s->packet, 0);
+	put(&s->packet, d->b, d->len);
+	build_end(&s->packet);
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+}
+
+/* The server answers a hello of which the capture lacks all, or the rest; then one comes. */
+static void a_hello_behind_its_answer_is_not_believed(void **state)
+{
+	static const char hello[] =
+		"\x02\x00\x00\x28\x03\x03 this is a random, no request for another";
+	static struct bytes d;
+
+	(void)state;
+	for (size_t seen = 0; seen < 100; seen += 90)
+		for (int answered = 0; answered < 3; answered++) {
+			const bool late = answered == 2 || (answered == 1 && seen == 0);
+			struct scene *s = watch();
+
+			if (seen > 0) {
+				make_initial(&d, &good, 0, 0, seen);
+				see_datagram(s, FROM_CLIENT, &d);
+			}
+			if (answered == 1) /* it has got something */
+				make_crypto(&d, true, 0, 0, NULL, 0);
+			else
+				make_crypto(&d, true, 0, 0, hello, sizeof(hello) - 1);
+			if (answered > 0)
+				see_datagram(s, FROM_SERVER, &d);
+			make_initial(&d, &evil, 1, seen, 0);
+			see_datagram(s, FROM_CLIENT, &d);
+			make_crypto(&d, true, 1, 0, hello, sizeof(hello) - 1);
+			see_datagram(s, FROM_SERVER, &d);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START,
+				     late ? "\"candidates\":[\"evil.example\"]"
+					  : "\"host\":\"evil.example\"",
+				     1);
+			assert_lines(s, START, INCOMPLETE, late ? 1 : 0);
+			end_watch(s);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +283,7 @@ int main(void)
 		cmocka_unit_test(an_unseen_second_hello_is_no_first),
 		cmocka_unit_test(an_unseen_request_is_not_made_up),
 		cmocka_unit_test(a_cut_request_is_not_made_up),
+		cmocka_unit_test(a_hello_behind_its_answer_is_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, tidy);

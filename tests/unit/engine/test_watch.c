@@ -256,8 +256,17 @@ static void forged_ends_end_nothing(void **state)
 
 /* ---- a second hello of QUIC ------------------------------------------------------------------- */
 
-static void see_datagram(struct scene *s, enum side side, const void *data, size_t len)
+enum sum {
+	SUM_GOOD,
+	SUM_BAD,
+	SUM_PARTIAL, /* a network card is to complete it */
+	SUM_NONE
+};
+
+static void see_datagram_of(struct scene *s, enum side side, enum sum sum,
+			    const void *data, size_t len)
 {
+	uint8_t *const b = s->packet.b;
 	struct frame f;
 
 	put_ends(&s->packet, &quic, side, IP_PROTO_UDP);
@@ -265,10 +274,110 @@ static void see_datagram(struct scene *s, enum side side, const void *data, size
 	put16(&s->packet, 0);
 	put(&s->packet, data, len);
 	build_end(&s->packet);
+	if (sum == SUM_BAD)
+		b[20 + 7] ^= 1;
+	else if (sum == SUM_PARTIAL)
+		set16(&s->packet, 20 + 6,
+		      build_sum(b + 12, 8, (uint32_t)(IP_PROTO_UDP + 8 + len)));
+	else if (sum == SUM_NONE)
+		set16(&s->packet, 20 + 6, 0);
 	f = build_frame(&s->packet);
 	f.number = ++s->ids;
 	f.time_us = f.clock_us = s->now_us += 1000;
 	worker_frame(s->w, &f);
+}
+
+static void see_datagram(struct scene *s, enum side side, const void *data, size_t len)
+{
+	see_datagram_of(s, side, SUM_GOOD, data, len);
+}
+
+/* Datagrams with a wrong checksum, where the client's are right, come to nobody. */
+static void a_datagram_with_a_wrong_checksum_is_not_taken(void **state)
+{
+	static const uint8_t other[8] = {9, 9, 9, 9, 9, 9, 9, 9};
+	static struct bytes real, decoy;
+	enum sum all;
+
+	(void)state;
+	make_initial(&real, &good, 0, 0, 0);
+	for (int same = 0; same < 2; same++)
+		for (int first = 0; first < 2; first++) {
+			struct scene *s = watch();
+
+			make_initial_of(&decoy, same ? dcid : other, &evil, 1, 0, 0);
+			for (int i = 0; i < 2; i++)
+				if (i == first)
+					see_datagram_of(s, FROM_CLIENT, SUM_BAD, decoy.b,
+							decoy.len);
+				else
+					see_datagram(s, FROM_CLIENT, real.b, real.len);
+			see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+			assert_name(s, "good.example", true);
+		}
+	/* Where all are wrong, or their cards complete them, they are the client's. */
+	for (all = SUM_GOOD; all <= SUM_NONE; all++) {
+		struct scene *s = watch();
+
+		make_initial(&real, &good, 0, 0, 100);
+		see_datagram_of(s, FROM_CLIENT, all, real.b, real.len);
+		make_initial(&real, &good, 1, 100, 0);
+		see_datagram_of(s, FROM_CLIENT, all, real.b, real.len);
+		see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+		assert_name(s, "good.example", false);
+	}
+}
+
+/* Who sends beside his system's own datagrams does not make those wrong. */
+static void a_right_checksum_makes_no_other_wrong(void **state)
+{
+	static const uint8_t other[8] = {9, 9, 9, 9, 9, 9, 9, 9};
+	static struct bytes real, decoy;
+
+	(void)state;
+	make_initial(&real, &good, 0, 0, 0);
+	make_initial_of(&decoy, other, &evil, 1, 0, 0);
+	for (enum sum own = SUM_PARTIAL; own <= SUM_NONE; own++)
+		for (int first = 0; first < 2; first++) {
+			struct scene *s = watch();
+
+			for (int i = 0; i < 2; i++)
+				if (i == first)
+					see_datagram(s, FROM_CLIENT, decoy.b, decoy.len);
+				else
+					see_datagram_of(s, FROM_CLIENT, own, real.b,
+							real.len);
+			see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, "\"phase\":\"start\"",
+				     "\"undecidable\":\"conflict\"", 1);
+			end_watch(s);
+		}
+}
+
+/* The same over TCP. */
+static void a_checksum_that_a_card_completes_is_the_clients(void **state)
+{
+	struct scene *s = watch();
+	struct frame f;
+	const struct segment g = {FROM_CLIENT,  TCP_ACK, CLIENT_FIRST,
+				  SERVER_FIRST, good.b,  good.len};
+
+	(void)state;
+	see_open(s, &v4); /* by somebody who writes his own packets */
+	build_segment(&s->packet, &v4, &g);
+	build_end(&s->packet);
+	set16(&s->packet, 20 + 16,
+	      build_sum(s->packet.b + 12, 8, (uint32_t)(IP_PROTO_TCP + 20 + good.len)));
+	f = build_frame(&s->packet);
+	f.number = ++s->ids;
+	f.time_us = f.clock_us = s->now_us += 1000;
+	worker_frame(s->w, &f);
+	see_client(s, &v4, 0, evil.b, evil.len);
+	acknowledge(s, (uint32_t)good.len, 64240);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"start\"", "\"undecidable\":\"conflict\"", 1);
+	end_watch(s);
 }
 
 static void a_second_hello_of_quic_is_compared(void **state)
@@ -608,6 +717,9 @@ static void a_second_hello_amid_another_protocol_is_compared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_datagram_with_a_wrong_checksum_is_not_taken),
+		cmocka_unit_test(a_right_checksum_makes_no_other_wrong),
+		cmocka_unit_test(a_checksum_that_a_card_completes_is_the_clients),
 		cmocka_unit_test(a_second_hello_of_quic_is_compared),
 		cmocka_unit_test(another_hello_of_quic_in_its_place_is_a_conflict),
 		cmocka_unit_test(bytes_beyond_the_window_are_not_taken),
