@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "engine/counted.h"
 #include "engine/exempt.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
@@ -103,6 +104,7 @@ struct supervisor {
 	uint64_t packets_lost_told;  /* of sh->packets_lost and packets_failed */
 	uint64_t queue_lost_told, conntrack_lost_told, capture_lost_told;
 	int64_t next_loss_us;
+	struct counted counted;
 	uint64_t full_told, unread_told; /* of the queue's counters */
 	int64_t full_told_us;            /* real time: told up to here */
 	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
@@ -126,6 +128,8 @@ int supervisor_keys(struct supervisor *s);
 
 /* Lines for the ledger. */
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
+void supervisor_note_counters(struct supervisor *s, const char *what,
+			      const struct event_counter *counters, size_t count);
 void supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
 			  int64_t from_us, int64_t to_us);
 /* By s->asker; a generation of "" stays out. */
