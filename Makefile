@@ -13,6 +13,7 @@
 #   make bench-names  a host name's lookup in the catalogue: at most 150 ns
 #   make bench-policy  a decision with large tables and at the caps: at most 1 and 200 us
 #   make bench-forms  an event in the forms of other tools: CEF and ASIM
+#   make bench-capture  what lines with capture cost a connection
 #   make bench-store  10 million events: the index's rate, each saved query's time
 #   make names      NAMES=1000000 host names of all forms, against what lookup says
 #   make bench-hop  one process beside enforcer and inspector as two (root)
@@ -261,6 +262,12 @@ bench-names: $(B)/bench/catalog_names
 bench-policy: $(B)/bench/policy
 	$< 1000 200000 1000
 # Each line of the demo's ledger, read and written in both forms, so many times.
+# What lines with capture cost; needs valgrind and about 1.5 GB.
+.PHONY: bench-capture
+bench-capture: weir
+	@mkdir -p $(B)/bench
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 -o $(B)/bench/genmix tests/bench/genmix.c $(wildcard tests/bench/mix_*.c) -lcrypto
+	python3 tests/bench/capture.py ./weir $(B)/bench/genmix $(B)/bench/capture $(BENCH_CAPTURE)
 .PHONY: bench-forms
 bench-forms: weir $(B)/bench/forms
 	@rm -rf $(B)/bench/forms-ledger

@@ -57,45 +57,75 @@ static uint64_t sum_of_key(const struct report *r, const struct answered *a, siz
 	return sum;
 }
 
-/*
- * What counted the connections beside the events: the flow table of a replay.  A gateway's
- * ledger has no such number.
- */
+/* The flow table of a replay, beside the events. */
+static void fact_of_replay(struct report *r, const struct answered *a)
+{
+	const uint64_t seen = sum_of_key(r, a, 1), lost = sum_of_key(r, a, 2),
+		       ended = report_events_whole(r, "--type flow --phase end "
+						      "--mode replay --group-by type") +
+			       report_sum_whole(r, "--type rollup --mode replay "
+						   "--group-by type --sum ends");
+	const bool fine = seen == ended && lost == 0;
+
+	page_fact_begin(r->out, "Counted elsewhere", fine ? PAGE_GOOD : PAGE_BAD,
+			fine ? "AGREES" : "DIFFERS");
+	page_say(r->out,
+		 "The replay's table of connections held #; the whole ledger has "
+		 "the ends of #, and # events were lost.",
+		 (uint64_t[]){seen, ended, lost});
+}
+
+/* The kernel's count of packets, and the flow table of a gateway; whose run may go on. */
+static void fact_of_gateway(struct report *r, const struct answered *a)
+{
+	const uint64_t given = sum_of_key(r, a, 1), taken = sum_of_key(r, a, 2),
+		       dropped = sum_of_key(r, a, 3), seen = sum_of_key(r, a, 4),
+		       ended = report_events_whole(r, "--type flow --phase end "
+						      "--mode !replay --group-by type") +
+			       report_sum_whole(r, "--type rollup --mode !replay "
+						   "--group-by type --sum ends");
+	const bool fine = given == taken && dropped == 0 && ended >= seen;
+
+	page_fact_begin(r->out, "Counted elsewhere", fine ? PAGE_GOOD : PAGE_BAD,
+			fine ? "AGREES" : "DIFFERS");
+	page_say(r->out,
+		 "The kernel gave Weir # packets to judge, the first of each connection "
+		 "among them: # were taken, # dropped for want of room. Weir's table "
+		 "then had the ends of # connections; the whole ledger has #, more "
+		 "when some ended since. What passed while nobody judged is not in it: "
+		 "see below.",
+		 (uint64_t[]){given, taken, dropped, seen, ended});
+}
+
+/* What others counted beside the events. */
 static void fact_against(struct report *r)
 {
-	struct answered a;
-	uint64_t seen, ended, lost;
+	struct answered replay, gateway;
+	bool asked;
 
 	if (!report_ask(r,
 			"--type system --what replay_end --group-by "
 			"detail.flows,detail.events_lost",
-			true, &a))
+			true, &replay))
 		return;
-	if (a.result.matched == 0) {
-		page_fact_begin(r->out, "Counted elsewhere", PAGE_DOUBT, "NOT KNOWN");
-		(void)fputs(
-			"The ledger of a gateway does not hold the kernel's own count of "
-			"connections; <code>weir ctl stats</code> tells it of the run "
-			"that goes on.",
-			r->out);
+	asked = report_ask(r,
+			   "--type system --what counted --group-by "
+			   "detail.kernel_packets,detail.packets_taken,"
+			   "detail.packets_dropped,detail.connections_ended",
+			   true, &gateway);
+	if (replay.result.matched > 0) {
+		fact_of_replay(r, &replay);
+	} else if (asked && gateway.result.matched > 0) {
+		fact_of_gateway(r, &gateway);
 	} else {
-		seen = sum_of_key(r, &a, 1);
-		lost = sum_of_key(r, &a, 2);
-		ended = report_events_whole(
-				r,
-				"--type flow --phase end --mode replay --group-by type") +
-			report_sum_whole(
-				r,
-				"--type rollup --mode replay --group-by type --sum ends");
-		page_fact_begin(r->out, "Counted elsewhere",
-				seen == ended && lost == 0 ? PAGE_GOOD : PAGE_BAD,
-				seen == ended && lost == 0 ? "AGREES" : "DIFFERS");
-		page_say(r->out,
-			 "The replay's table of connections held #; the whole ledger has "
-			 "the ends of #, and # events were lost.",
-			 (uint64_t[]){seen, ended, lost});
+		page_fact_begin(r->out, "Counted elsewhere", PAGE_DOUBT, "NOT KNOWN");
+		(void)fputs("The ledger has no <code>counted</code> event yet: a gateway "
+			    "writes one an hour, and at its end.",
+			    r->out);
 	}
-	answer_finish(&a);
+	answer_finish(&replay);
+	if (asked)
+		answer_finish(&gateway);
 	report_queries(r);
 	page_fact_end(r->out);
 }

@@ -75,6 +75,7 @@ struct queue_status {
 	/* netlink port of who serves the queue: mostly its process id */
 	uint64_t port;
 	uint64_t waiting, queue_dropped, user_dropped;
+	uint32_t number; /* of the last packet that was queued; goes round */
 };
 
 static bool status_parse(char *line, uint16_t number, struct queue_status *ret)
@@ -87,6 +88,7 @@ static bool status_parse(char *line, uint16_t number, struct queue_status *ret)
 		RANGE,
 		QUEUE_DROPPED,
 		USER_DROPPED,
+		LAST_NUMBER,
 		COLUMNS
 	};
 	uint64_t column[COLUMNS];
@@ -107,6 +109,7 @@ static bool status_parse(char *line, uint16_t number, struct queue_status *ret)
 		.waiting = column[WAITING],
 		.queue_dropped = column[QUEUE_DROPPED],
 		.user_dropped = column[USER_DROPPED],
+		.number = (uint32_t)column[LAST_NUMBER],
 	};
 	return true;
 }
@@ -517,4 +520,6 @@ void nfqueue_stats(const struct nfqueue *q, struct nfqueue_stats *ret)
 	ret->waiting = status.waiting;
 	ret->queue_dropped = status.queue_dropped;
 	ret->user_dropped = status.user_dropped;
+	/* It is ahead of what we took by less than goes round. */
+	ret->queued = ret->packets + (status.number - (uint32_t)ret->packets);
 }

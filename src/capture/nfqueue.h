@@ -83,6 +83,8 @@ struct nfqueue_stats {
 	int64_t full_until_us; /* ... the last time with it */
 	/* from /proc/net/netfilter/nfnetlink_queue when nfqueue_stats() is called: */
 	uint64_t waiting, queue_dropped, user_dropped;
+	uint64_t
+		queued; /* packets that the kernel put into the queue since it was opened */
 };
 void nfqueue_stats(const struct nfqueue *q, struct nfqueue_stats *ret);
 

@@ -98,15 +98,28 @@ static bool note(struct supervisor *s, const char *line, size_t len)
 	return fine;
 }
 
-void supervisor_note_system(struct supervisor *s, const char *what, const char *message)
+static void note_system(struct supervisor *s, const struct system_event *e)
 {
 	char line[FORM_LINE_MAX] = "";
 	const struct event_origin o = origin_of(s);
-	const struct system_event e = {.time_us = supervisor_real_us(),
-				       .what = what,
-				       .message = str_of(message)};
 
-	(void)note(s, line, form_system(&e, &o, line, sizeof(line)));
+	(void)note(s, line, form_system(e, &o, line, sizeof(line)));
+}
+
+void supervisor_note_system(struct supervisor *s, const char *what, const char *message)
+{
+	note_system(s, &(struct system_event){.time_us = supervisor_real_us(),
+					      .what = what,
+					      .message = str_of(message)});
+}
+
+void supervisor_note_counters(struct supervisor *s, const char *what,
+			      const struct event_counter *counters, size_t count)
+{
+	note_system(s, &(struct system_event){.time_us = supervisor_real_us(),
+					      .what = what,
+					      .counters = counters,
+					      .counter_count = count});
 }
 
 bool supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
@@ -536,6 +549,7 @@ static void child_ended(struct supervisor *s, enum child_kind k, int status)
 	c->retry_us = now + pause_us(k, c->quick);
 	if (k == CHILD_ENFORCER) {
 		losses_overflow(s, true);
+		counted_enforcer_ended(s);
 		open_gap(s);
 	}
 	if (k == CHILD_ENFORCER && s->changing)
@@ -972,6 +986,7 @@ static int turn(struct supervisor *s)
 	if (s->changing && gateway_monotonic_us() > s->change_until_us)
 		give_up_change(s);
 	losses_look(s);
+	counted_look(s);
 	tell_old_feeds(s);
 	look_who_is_who(s, false);
 	guard_look(s);
@@ -1047,6 +1062,7 @@ static int wind_up(struct supervisor *s)
 	s->losses.next_us = 0;
 	losses_look(s);
 	if (s->announced) {
+		counted_tell(s);
 		supervisor_note_system(s, "stop", "");
 		mark_keep(s);
 	}

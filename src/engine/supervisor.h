@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "engine/counted.h"
 #include "engine/exempt.h"
 #include "engine/gateway.h"
 #include "engine/loader.h"
@@ -125,6 +126,7 @@ struct supervisor {
 	int64_t uninspected_from_us; /* real time; 0 = packets are judged */
 	bool rules_were_gone;        /* after the death of the last run */
 	struct losses losses;
+	struct counted counted;
 	bool announced; /* "ready" was said */
 	bool stop;
 };
@@ -145,6 +147,8 @@ int supervisor_keys(struct supervisor *s);
 
 /* Lines for the ledger. */
 void supervisor_note_system(struct supervisor *s, const char *what, const char *message);
+void supervisor_note_counters(struct supervisor *s, const char *what,
+			      const struct event_counter *counters, size_t count);
 /* False: there was no room for it, and it is still to be told. */
 bool supervisor_note_loss(struct supervisor *s, const char *what, uint64_t count,
 			  int64_t from_us, int64_t to_us);

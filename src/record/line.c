@@ -458,9 +458,13 @@ static unsigned score_severity(const struct record_line *l, unsigned lowest,
 
 static unsigned system_severity(const struct record_line *l)
 {
-	static const char *const usual[] = {"start",           "stop",
-					    "replay_end",      "rules_restored",
-					    "ledger_restored", "identity_restored"};
+	static const char *const usual[] = {"start",
+					    "stop",
+					    "counted",
+					    "replay_end",
+					    "rules_restored",
+					    "ledger_restored",
+					    "identity_restored"};
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		if (str_equal(line_text(l, LINE_FIELD_WHAT), str_of(usual[i])))

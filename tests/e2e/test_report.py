@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weir report` in Chromium: looked at as people do, on screens and paper."""
 import glob
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
 
+import lab as places
 from browser import Browser
-from gateway import TOP, WEIR
+from case import GatewayCase
+from gateway import ALLOWED, DENIED, TOP, WEIR, Weir
+from netns import wait_for
 
 # What is wider than the window, but for what scrolls by itself.
 TOO_WIDE = """
@@ -165,3 +171,68 @@ class Report(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+def fact(ledger, name):
+    """What the report of a ledger says under that heading, as text."""
+    page = os.path.join(os.path.dirname(ledger), "report.html")
+    subprocess.run([WEIR, "report", "--ledger", ledger, "-o", page], cwd=TOP, check=False, capture_output=True)
+    with open(page, encoding="utf-8") as f:
+        text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", f.read()))
+    return text[text.index(name):][:400]
+
+
+class CompletenessReport(GatewayCase):
+    """The kernel's count of packets and Weir's table against the events of a gateway's ledger."""
+
+    auto_start = False
+
+    def counted(self, weir):
+        events = weir.ledger.events(type="system", what="counted")
+        self.assertGreater(len(events), 0)
+        return {k: sum(e["detail"][k] for e in events) for k in events[0]["detail"]}
+
+    def connections(self, count):
+        for i in range(count):
+            self.lab.tls(DENIED if i % 4 == 3 else ALLOWED, places.WEB)
+
+    def test_kernel_and_events_agree(self):
+        weir = Weir(self.lab).start()
+        self.connections(24)
+        self.assertEqual(weir.stop(), 0)
+        n = self.counted(weir)
+        ends = weir.ledger.events(type="flow", phase="end")
+        self.assertGreaterEqual(len(ends), 24)
+        self.assertEqual(n["connections_ended"], len(ends))
+        self.assertEqual((n["kernel_packets"], n["packets_dropped"]), (n["packets_taken"], 0))
+        self.assertGreaterEqual(n["kernel_packets"], 2 * 24)  # a SYN and a hello each
+        said = fact(weir.ledger.folder, "Counted elsewhere")
+        self.assertIn("AGREES", said)
+        self.assertIn(f"{n['kernel_packets']:,} packets to judge", said)
+        self.assertIn(f"the ends of {len(ends):,} connections; the whole ledger has {len(ends):,}", said)
+        self.assertEqual(weir.faults(), "")
+
+        # An end that is gone from the ledger is missed.
+        path = sorted(glob.glob(weir.ledger.folder + "/0*.jsonl"))[0]
+        with open(path, encoding="utf-8") as f:
+            lines = f.readlines()
+        lines.remove(next(line for line in lines if '"phase":"end"' in line))
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(lines)
+        shutil.rmtree(weir.ledger.folder + "/index")
+        self.assertIn("DIFFERS", fact(weir.ledger.folder, "Counted elsewhere"))
+
+    def test_an_enforcer_that_died_is_counted_once(self):
+        weir = Weir(self.lab).start()
+        self.connections(8)
+        wait_for(lambda: json.loads(weir.ctl("stats", "--json").stdout)["packets"] >= 16, 5, "counters are told")
+        os.kill(weir.pid("enforcer"), signal.SIGKILL)
+        weir.ledger.wait(type="system", what="enforcer_ended")
+        weir.wait_status(lambda s: s["pids"].get("enforcer"), 10, "another enforcer")
+        self.connections(8)
+        self.assertEqual(weir.stop(), 0)
+        n = self.counted(weir)
+        self.assertEqual((n["kernel_packets"], n["packets_dropped"]), (n["packets_taken"], 0))
+        self.assertGreaterEqual(n["packets_taken"], 2 * 16)
+        self.assertLessEqual(n["connections_ended"], len(weir.ledger.events(type="flow", phase="end")))
+        self.assertIn("AGREES", fact(weir.ledger.folder, "Counted elsewhere"))

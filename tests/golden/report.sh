@@ -70,6 +70,26 @@ is "lost" "$(says rolled '^Lost | 3 losses were told, of 42 things')" 1
 is "overlapping times count once" "$(says rolled '^Not inspected | 15 min in 2 stretches')" 1
 is "no seal" "$(says rolled '^Proven | ✗ NOTHING')" 1
 is "what the kernel saw is not known" "$(says rolled '^Counted elsewhere | △ NOT KNOWN')" 1
+counted() { # packets given, taken, dropped, connections ended
+	printf '{"v":1,"seq":%s,"time":"2026-11-22T02:11:16.000000Z","type":"system","sensor":"edge-1","generation":"934a15d2964c5863","mode":"enforce","what":"counted","detail":{"kernel_packets":%s,"packets_taken":%s,"packets_dropped":%s,"connections_ended":%s}}\n' \
+		"$1" "$2" "$3" "$4" "$5"
+}
+last=$(tail -n 1 "$out/rolled/000001.jsonl" | sed 's/.*"seq":\([0-9]*\).*/\1/')
+for one in "10 10 0 0 AGREES" "10 9 0 0 DIFFERS" "10 8 2 0 DIFFERS" "10 10 0 99999 DIFFERS"; do
+	# shellcheck disable=SC2086  # words
+	set -- $one
+	rm -rf "$out/against" && mkdir "$out/against"
+	{
+		cat "$out/rolled/000001.jsonl"
+		counted $((last + 1)) 7 7 0 0
+		counted $((last + 2)) "$1" "$2" "$3" "$4"
+	} >"$out/against/000001.jsonl"
+	cp "$out/ledger/ledger.pub" "$out/against/"
+	ledger=$out/against
+	report against 0
+	is "the kernel's count: $one" "$(says against "^Counted elsewhere | . $5 The kernel gave Weir $((7 + $1)) packets.* $((7 + $2)) were taken, $3 dropped")" 1
+done
+ledger=$out/rolled
 python3 tests/tools/report_check.py queries "$weir" "$out/rolled.html" 8 >"$out/asked"
 is "each query over roll-ups gives its number" "$?" 0
 exit $bad
