@@ -48,7 +48,7 @@ longest() {
 	fuzz_tls | fuzz_quic | fuzz_http | fuzz_capture) echo 20000 ;;
 	fuzz_ndpi_packet) echo 5000 ;;
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
-	fuzz_inline) echo 512 ;;
+	fuzz_inline | fuzz_tds) echo 512 ;;
 	fuzz_rival | fuzz_replay | fuzz_table | fuzz_head | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;
 	esac

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ask(id, many, len, &split) != IDENTIFY_DONE)
 		abort();
 	same(&whole, &split);
-	for (n = 1; step != IDENTIFY_DONE; n += 7) {
+	for (n = 1; step != IDENTIFY_DONE; n += 7 + n / 8) {
 		if (n > len)
 			n = len;
 		step = ask(id, many, n, &slow);
