@@ -458,6 +458,8 @@ check "pipes, too" grep -q '^weir import --report' "$t/piped"
 
 "$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
 check "a wrong option is one" test $? -eq 2
+"$W" import --date 2026-02-30 $I/ok/policy.json >/dev/null 2>&1
+check "so is a day that no month has" test $? -eq 2
 "$W" import "$t/not-there" >/dev/null 2>&1
 check "a missing file cannot be read" test $? -eq 3
 exit $bad
