@@ -11,6 +11,7 @@
 #include "app/command.h"
 #include "app/import_files.h"
 #include "app/import_json.h"
+#include "base/clock.h"
 #include "import/enforceability.h"
 #include "import/tenant.h"
 #include "import/write.h"
@@ -42,6 +43,16 @@ static bool is_name_text(const char *s)
 	return i > 0 && i <= 60;
 }
 
+/* Of `n` digits. */
+static int number_at(const char *s, size_t n)
+{
+	int v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = 10 * v + (s[i] - '0');
+	return v;
+}
+
 static bool is_date_text(const char *s)
 {
 	if (strlen(s) != 10)
@@ -49,7 +60,8 @@ static bool is_date_text(const char *s)
 	for (size_t i = 0; i < 10; i++)
 		if (i == 4 || i == 7 ? s[i] != '-' : !ascii_is_digit(s[i]))
 			return false;
-	return true;
+	return civil_valid_date(number_at(s, 4), number_at(s + 5, 2),
+				number_at(s + 8, 2));
 }
 
 static bool is_role_text(const char *s)
@@ -71,7 +83,7 @@ bool tenant_options_sound(const struct tenant_options *o, const char **ret_wante
 	else if (o->role != NULL && !is_role_text(o->role))
 		wanted = "--role takes user, gateway, desktop, subnet or another role";
 	else if (o->date != NULL && !is_date_text(o->date))
-		wanted = "--date takes YYYY-MM-DD";
+		wanted = "--date takes a day as YYYY-MM-DD";
 	if (wanted != NULL)
 		*ret_wanted = wanted;
 	return wanted == NULL;

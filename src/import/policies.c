@@ -490,20 +490,33 @@ static void read_allowed_actions(struct reading *g, const struct node *list,
 	}
 }
 
+static bool is_connector_set(const struct node *set)
+{
+	return str_equal_fold(tree_text(set, "id"), STR("ConnectorManagement"));
+}
+
+/* Else that is said. */
+static bool has_connector_set(struct reading *g, const struct node *sets)
+{
+	const struct node *first = tree_first(sets), *id = tree_get(first, "id");
+
+	for (const struct node *n = first; n != NULL; n = tree_next(sets, n))
+		if (is_connector_set(n))
+			return true;
+	if (first == NULL)
+		return true; /* it allows nothing, which is said */
+	reading_refuse(g, id == NULL ? first->at : id->at,
+		       "a rule set that is not about connectors");
+	diag_remedy(g->d, "rule sets with the id ConnectorManagement");
+	return false;
+}
+
 /* One set of rules of an advanced connector policy. */
 static void read_rule_set(struct reading *g, const struct node *set, struct filling *f)
 {
 	const struct node *list = tree_path(set, "inputs.AllowedConnectorList");
-	const struct node *id = tree_get(set, "id");
 	struct tenant_action rule = {.behavior = STR("Allow")};
 
-	if (id == NULL || id->kind != JSON_READ_STRING ||
-	    !str_equal_fold(id->text, STR("ConnectorManagement"))) {
-		reading_refuse(g, id == NULL ? set->at : id->at,
-			       "a rule set that is not about connectors");
-		diag_remedy(g->d, "rule sets with the id ConnectorManagement");
-		return;
-	}
 	(void)reading_keys(g, tree_get(set, "inputs"), keys_of_set_inputs);
 	for (const struct node *n = tree_first(list); n != NULL; n = tree_next(list, n)) {
 		const struct node *actions = tree_get(n, "AllowedActions");
@@ -532,8 +545,16 @@ void read_policy_advanced(struct reading *g, const struct node *o)
 	if (!guid_in(tree_text(o, "id"), p->guid))
 		p->guid[0] = '\0';
 	date_of(tree_text(o, "lastModified"), p->date);
-	for (const struct node *n = tree_first(sets); n != NULL; n = tree_next(sets, n))
-		read_rule_set(g, n, &f);
+	if (!has_connector_set(g, sets))
+		return;
+	for (const struct node *n = tree_first(sets); n != NULL; n = tree_next(sets, n)) {
+		if (is_connector_set(n)) {
+			read_rule_set(g, n, &f);
+			continue;
+		}
+		diag_add(g->d, DIAG_WARNING, n->at, "not-enforced",
+			 "this rule set is not about connectors: it is left out");
+	}
 	if (p->connector_count == 0 && diag_count(g->d, DIAG_ERROR) == errors) {
 		diag_add(g->d, DIAG_WARNING, o->at, "denies-all",
 			 "this advanced connector policy allows no connector: it denies "

@@ -459,6 +459,8 @@ static const struct known_key keys_of_environment[] = {
 	{.key = "id", .kind = KEY_STRING, .may_be_null = true},
 	{.key = "DisplayName", .kind = KEY_STRING, .may_be_null = true},
 	{.key = "display_name", .kind = KEY_STRING, .may_be_null = true},
+	{.key = "EnvironmentType"}, /* of the cmdlet's object, not read; so is the next */
+	{.key = "InternalCds"},
 	{.key = "OrganizationId", .kind = KEY_STRING, .may_be_null = true},
 	{.key = "TenantId", .kind = KEY_STRING, .may_be_null = true},
 	{.key = "properties", .kind = KEY_OBJECT, .may_be_null = true},

@@ -51,9 +51,17 @@ static void put_items(FILE *out, const char *const *items, size_t count)
 	(void)fputs("}", out);
 }
 
+/* Advanced policies and lists without their policy do not say where they hold. */
+static bool is_placeless(const struct dlp_policy *p)
+{
+	return p->advanced || p->only_lists;
+}
+
 /* Is the scope one that the wire can follow?  Else the lines are for all. */
 static bool is_bound(const struct writer *w, const struct dlp_policy *p)
 {
+	if (is_placeless(p))
+		return w->cfg->environment != NULL;
 	return p->scope.kind != POLICY_SCOPE_ALL &&
 	       (p->scope.count > 0 || w->cfg->environment != NULL);
 }
@@ -78,9 +86,7 @@ static void put_scope_items(const struct writer *w, const struct tenant_scope *s
 static void put_scope(const struct writer *w, const struct dlp_policy *p,
 		      const char *from)
 {
-	if (p->advanced && w->cfg->environment != NULL)
-		(void)fprintf(w->out, "  %senvironment %s", from, w->cfg->environment);
-	if (p->advanced || !is_bound(w, p))
+	if (!is_bound(w, p))
 		return;
 	(void)fprintf(w->out, "  %s%senvironment ", from,
 		      p->scope.kind == POLICY_SCOPE_EXCEPT ? "not " : "");
@@ -141,8 +147,15 @@ static void put_scope_comment(const struct writer *w, const struct dlp_policy *p
 		[POLICY_SCOPE_EXCEPT] = "all environments but these",
 	};
 
-	if (p->advanced || p->only_lists) {
+	if (is_placeless(p)) {
 		(void)fputs("# scope: the export does not say\n", w->out);
+		if (is_bound(w, p))
+			return;
+		diag_add(w->d, DIAG_WARNING, p->at, "no-environment",
+			 "the export does not say for which environments it is: its "
+			 "lines concern all sources");
+		diag_remedy(w->d, "--environment NAME, as rules call it, unless all are "
+				  "meant");
 		return;
 	}
 	(void)fprintf(w->out, "# scope: %s\n", kinds[p->scope.kind]);

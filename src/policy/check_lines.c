@@ -4,6 +4,7 @@
  * anybody may register, a deny of the infrastructure, tables without entries, people and
  * connectors.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/check.h"
@@ -180,6 +181,78 @@ static void check_tables(const struct ast *a, struct diag *d)
 	}
 }
 
+/* ---- whose a name is --------------------------------------------------------------------- */
+
+/* A host name or an organization, and the line that lists it. */
+struct claim {
+	struct str text, owner;
+	struct span at;
+};
+
+static int compare_claims(const void *x, const void *y)
+{
+	const struct claim *a = x, *b = y;
+	int c = str_compare_fold(a->text, b->text);
+
+	if (c != 0)
+		return c;
+	return a->at.line != b->at.line ? (a->at.line < b->at.line ? -1 : 1)
+					: strcmp(a->at.file, b->at.file);
+}
+
+static size_t claim(struct claim *list, const struct item *items, struct str owner,
+		    struct span at)
+{
+	size_t n = 0;
+
+	for (const struct item *it = items; it != NULL; it = it->next, n++)
+		if (list != NULL)
+			list[n] = (struct claim){it->text, owner, at};
+	return n;
+}
+
+/* All of them into `list`, or NULL to count them. */
+static size_t claims(const struct ast *a, struct claim *list)
+{
+	size_t n = 0;
+
+	for (const struct tenant *t = a->tenants; t != NULL; t = t->next)
+		n += claim(list == NULL ? NULL : list + n, t->hosts, t->name, t->at);
+	for (const struct environment *e = a->environments; e != NULL; e = e->next) {
+		n += claim(list == NULL ? NULL : list + n, e->hosts, e->name, e->at);
+		n += claim(list == NULL ? NULL : list + n, e->orgs, e->name, e->at);
+	}
+	return n;
+}
+
+/* Without memory nothing is said: who loads these files next is told that there is none. */
+static void check_owners(const struct ast *a, struct diag *d)
+{
+	const size_t n = claims(a, NULL);
+	struct claim *list = n < 2 ? NULL : calloc(n, sizeof(*list));
+
+	if (list == NULL)
+		return;
+	(void)claims(a, list);
+	qsort(list, n, sizeof(*list), compare_claims);
+	for (size_t i = 1; i < n; i++) {
+		const struct claim *one = &list[i], *first = &list[i - 1];
+
+		if (!str_equal_fold(one->text, first->text) ||
+		    str_equal(one->owner, first->owner))
+			continue;
+		diag_add(
+			d, DIAG_WARNING, one->at, "two-owners",
+			"%.*s is listed for %.*s, too: one of the two answers, whichever "
+			"it is",
+			SHOWN(one->text), SHOWN(first->owner));
+		diag_note(d, "%.*s stands at %s:%u", SHOWN(first->owner), first->at.file,
+			  first->at.line);
+		diag_remedy(d, "it in one of the two lines");
+	}
+	free(list);
+}
+
 /* ---- exceptions of single lists ---------------------------------------------------------- */
 
 static bool has_list(const struct ast *a, uint32_t connector)
@@ -216,4 +289,5 @@ void check_lines(const struct ast *a, struct diag *d)
 			check_skipped(a, r, d);
 		}
 	check_tables(a, d);
+	check_owners(a, d);
 }

@@ -79,7 +79,10 @@ static bool read_inline(struct parser *ps, struct table *table)
 	return parser_end(ps);
 }
 
-/* One entry a line, `#` comments.  Faults of several lines are all reported. */
+/*
+ * One entry a line, `#` comments, behind a byte order mark if there is one.  Faults of several
+ * lines are all reported.
+ */
 static bool read_file(struct parser *ps, struct table *table, const struct source *s)
 {
 	const struct source *outer = ps->file;
@@ -96,6 +99,8 @@ static bool read_file(struct parser *ps, struct table *table, const struct sourc
 		struct token t = {.type = TOKEN_WORD, .line = line};
 
 		pos += len + 1;
+		if (line == 1 && word.len >= 3 && memcmp(word.p, "\xef\xbb\xbf", 3) == 0)
+			word = (struct str){word.p + 3, word.len - 3};
 		if (word.len > 0 && word.p[word.len - 1] == '\r')
 			word.len--;
 		t.text = str_trim(word);

@@ -345,6 +345,20 @@ check "no default group: said" warns assumed 'there is no "defaultConnectorsClas
 check "no environments: said" warns assumed 'there is no "environmentType": taken for all environments'
 "$W" import "$t/denies.json" >/dev/null 2>"$t/err"
 check "a list that allows nothing: said" warns denies-all 'this advanced connector policy allows no connector'
+python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+v["ruleSets"].append({"id": "Sharing", "inputs": {"x": 1}})
+json.dump(v, open(sys.argv[2], "w"))' tests/data/dlp/msdocs__acp_policy.json "$t/two-sets.json"
+"$W" import -o "$t/two-sets.rules" "$t/two-sets.json" >"$t/say" 2>"$t/err"
+check "a rule set about something else: said" warns not-enforced 'this rule set is not about connectors: it is left out'
+check "and the connectors are imported" grep -q '^	shared_office365 ' "$t/two-sets.rules"
+check "an advanced policy says of no environment: said" warns no-environment 'the export does not say for which environments it is'
+"$W" import --environment prod -o "$t/two-sets.rules" "$t/two-sets.json" >"$t/say" 2>"$t/err"
+check "unless --environment does" sh -c "! grep -q no-environment '$t/err'"
+check "for which the lines are then" grep -qx 'deny   label not-allowed  from environment prod  connector any' "$t/two-sets.rules"
+"$W" import --environment prod -o "$t/lists-of-prod.rules" tests/data/dlp/msdocs__connector_configurations_example.json >"$t/say" 2>"$t/err"
+check "so are lists without their policy" grep -qx 'list shared_smtp  for role { gateway, desktop, subnet }  environment prod' "$t/lists-of-prod.rules"
 "$W" import $I/ok/policy.json tests/data/dlp/msdocs__acp_policy.json >/dev/null 2>"$t/err"
 check "of whole policies nothing is assumed" sh -c "! grep -q 'assumed\\|no-guid\\|denies-all' '$t/err'"
 
@@ -444,6 +458,8 @@ check "pipes, too" grep -q '^weir import --report' "$t/piped"
 
 "$W" import --policy nonsense $I/ok/policy.json >/dev/null 2>&1
 check "a wrong option is one" test $? -eq 2
+"$W" import --date 2026-02-30 $I/ok/policy.json >/dev/null 2>&1
+check "so is a day that no month has" test $? -eq 2
 "$W" import "$t/not-there" >/dev/null 2>&1
 check "a missing file cannot be read" test $? -eq 3
 exit $bad

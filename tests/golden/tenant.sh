@@ -27,7 +27,8 @@ save(f"configurations-{policy}.json", {"connectorActionConfigurations": [], "end
         {"order": 1, "behavior": "Allow", "endPoint": "smtp.office365.com,587"},
         {"order": 2, "behavior": "Deny", "endPoint": "*"}]}]})
 save(f"patterns-{policy}.json", {"rules": [{"order": 1, "customConnectorRuleClassification": "Ignore", "pattern": "*"}]})
-save("environments.json", [{"EnvironmentName": prod, "DisplayName": "prod", "Internal": {"properties": {
+save("environments.json", [{"EnvironmentName": prod, "DisplayName": "prod", "EnvironmentType": "Production",
+    "InternalCds": None, "Internal": {"properties": {
     "tenantId": "6d1c5a3e-0f57-4a6b-9d36-3f1c2a7b9e10", "linkedEnvironmentMetadata": {
         "resourceId": "aaaaaaaa-0f57-4a6b-9d36-3f1c2a7b9e10", "instanceUrl": "https://contoso.crm4.dynamics.com/",
         "instanceApiUrl": "https://contoso.api.crm4.dynamics.com"}}}}])
@@ -41,6 +42,7 @@ EOP
 export_tenant "$t/export" shared_sql 198.51.100.10/32
 "$W" import --report "$t/report" -o "$t/tenant/" "$t/export" >"$t/say" 2>"$t/err"
 check "the folder is imported" test $? -eq 0
+check "no key of theirs is taken for misspelled" sh -c "! grep -q unknown-key '$t/err'"
 check "its four documents" test "$(cd "$t/tenant" && echo ./*)" = "./dlp-$policy.rules ./environments.rules ./ip-firewall-$prod.rules ./isolation.rules"
 
 # Beside the demo's own rules, whose gates go on behind it.
