@@ -149,11 +149,26 @@ static void look_at_ledger(struct supervisor *s)
 			       text);
 }
 
+/* Everything passes, by order: not inspected all the same, from its beginning to its end. */
+static void look_at_panic(struct supervisor *s)
+{
+	const bool passes = s->mode == MODE_PANIC && !s->stop &&
+			    s->start->config->capture.source == CAPTURE_NFQUEUE;
+	const int64_t real = supervisor_real_us();
+
+	if (passes && s->losses.panic_from_us == 0)
+		s->losses.panic_from_us = real;
+	else if (!passes && s->losses.panic_from_us != 0 &&
+		 supervisor_note_loss(s, "uninspected", 0, s->losses.panic_from_us, real))
+		s->losses.panic_from_us = 0;
+}
+
 void losses_look(struct supervisor *s)
 {
 	const int64_t now = gateway_monotonic_us();
 
 	losses_overflow(s, s->stop);
+	look_at_panic(s);
 	if (s->announced) {
 		look_at_clock(s);
 		look_at_ledger(s);
