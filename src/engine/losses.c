@@ -112,7 +112,7 @@ static void look_at_clock(struct supervisor *s)
 	const int64_t ahead = supervisor_real_us() - gateway_monotonic_us();
 	const int64_t before = s->losses.clock_us;
 	const int64_t step = ahead - before;
-	char text[200];
+	char text[240];
 
 	s->losses.clock_us = ahead;
 	if (before == 0 || (step < STEP_US && step > -STEP_US))
@@ -122,8 +122,8 @@ static void look_at_clock(struct supervisor *s)
 		       ((step > 0 ? step : -step) + 500000) / 1000000,
 		       step > 0 ? ""
 				: ": connections keep the time of before, which is "
-				  "ahead, until the clock has caught up or the next "
-				  "start");
+				  "ahead, and hours and ends of rules go by it, until "
+				  "the clock has caught up or the next start");
 	log_warning("%s", text);
 	supervisor_note_system(s, "clock_step", text);
 }
