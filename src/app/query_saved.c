@@ -154,12 +154,67 @@ static struct str key_text(const struct query_result *r, const struct sums_row *
 		       : strings_text(r->texts, (uint32_t)row->key[i + 1]);
 }
 
-/* The rules in force at the newest event that names a generation. */
+/* The rules in force at the last event that is asked for. */
 struct in_force {
-	char name[GENERATION_NAME_LEN + 1]; /* "" = no event names one */
-	int64_t first_us, last_us;          /* its events */
+	char name[GENERATION_NAME_LEN + 1]; /* "" = it names none, or there is none */
+	int64_t first_us, last_us;          /* of its events */
 	struct generation *g; /* NULL: none is named, or it is not kept, which was said */
 };
+
+/* The generation that a line names, into name. */
+static void read_name(struct store *s, const struct line_place *at, struct diag *d,
+		      char name[GENERATION_NAME_LEN + 1])
+{
+	struct ledger_reader *reader = ledger_reader_open(store_ledger(s), d);
+	struct record_line *line = line_for_store();
+	struct ledger_line text;
+	struct str found = STR_NONE;
+
+	if (reader != NULL && line != NULL && store_read_line(reader, at, &text) &&
+	    record_line_read(&text, d, line) != LINE_UNSOUND)
+		found = line_text(line, LINE_FIELD_GENERATION);
+	if (found.len == GENERATION_NAME_LEN) {
+		memcpy(name, found.p, found.len);
+		name[found.len] = '\0';
+	}
+	free(line);
+	ledger_reader_close(reader);
+}
+
+/*
+ * That of the ledger's last line, if it is asked for: whatever the clock said, and without a look at
+ * all the others.
+ */
+static bool find_last(struct store *s, const struct query_options *o, struct diag *d,
+		      char name[GENERATION_NAME_LEN + 1])
+{
+	const size_t days = store_day_count(s);
+	struct query *q = days == 0 ? NULL : calloc(1, sizeof(*q));
+	struct query_result r;
+	bool fine = q != NULL;
+
+	name[0] = '\0';
+	if (days == 0)
+		return true;
+	if (fine) {
+		const struct day_cover *c = &store_day(s, days - 1)->cover;
+
+		*q = o->query;
+		q->bucket_us = 0;
+		q->sum_count = q->group_count = 0;
+		q->limit = 1;
+		q->after_segment = c->end_segment;
+		q->after_offset = c->last_offset;
+		fine = query_run(s, q, d, &r) == 0;
+	}
+	if (fine) {
+		if (r.line_count > 0)
+			read_name(s, &r.lines[r.line_count - 1].place, d, name);
+		query_result_finish(&r);
+	}
+	free(q);
+	return fine;
+}
 
 static bool find_in_force(struct store *s, const struct query_options *o, struct diag *d,
 			  struct in_force *ret)
@@ -168,13 +223,19 @@ static bool find_in_force(struct store *s, const struct query_options *o, struct
 	struct query_result r;
 
 	*ret = (struct in_force){.last_us = INT64_MIN};
-	if (count_fields(s, o, by, 1, d, &r) != 0)
+	bool known;
+
+	if (!find_last(s, o, d, ret->name) || count_fields(s, o, by, 1, d, &r) != 0)
 		return false;
+	known = ret->name[0] != '\0';
 	for (size_t i = 0; i < sums_count(r.groups); i++) {
 		const struct sums_row row = sums_at(r.groups, i);
 		const struct str text = key_text(&r, &row, 0);
 
-		if (text.len != GENERATION_NAME_LEN || row.last_us < ret->last_us)
+		/* Where the last line is not asked for: the newest by time. */
+		if (text.len != GENERATION_NAME_LEN ||
+		    (known ? !str_equal(text, str_of(ret->name))
+			   : row.last_us < ret->last_us))
 			continue;
 		ret->first_us = row.first_us;
 		ret->last_us = row.last_us;

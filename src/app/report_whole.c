@@ -140,7 +140,8 @@ static int64_t uninspected(struct report *r)
 	int64_t sum = 0;
 
 	if (!report_ask(r,
-			"--type loss --what uninspected --group-by from,to --sum count",
+			"--type loss --what uninspected --what not_captured --group-by "
+			"from,to --sum count",
 			false, &a))
 		return 0;
 	n = sums_count(a.result.groups);
@@ -162,7 +163,7 @@ static int64_t uninspected(struct report *r)
 
 static void fact_losses(struct report *r, struct report_totals *t)
 {
-	uint64_t count;
+	uint64_t count, panic;
 
 	t->losses = report_events(r, "--type loss --group-by what --sum count");
 	count = report_last_sum(r);
@@ -179,14 +180,22 @@ static void fact_losses(struct report *r, struct report_totals *t)
 
 	t->uninspected_us = uninspected(r);
 	count = r->asked_count == 0 ? 0 : r->asked[r->asked_count - 1].events;
-	page_fact_begin(r->out, "Not inspected", count == 0 ? PAGE_GOOD : PAGE_BAD,
-			count == 0 ? "NO TIME" : NULL);
+	panic = report_events(r, "--mode panic --group-by type");
+	page_fact_begin(r->out, "Not inspected",
+			count > 0   ? PAGE_BAD
+			: panic > 0 ? PAGE_DOUBT
+				    : PAGE_GOOD,
+			count + panic == 0 ? "NO TIME" : NULL);
 	if (count > 0) {
 		report_duration(r->out, t->uninspected_us);
 		page_say(r->out,
 			 " in # stretches of time in which packets passed unjudged.",
 			 &count);
 	}
+	if (panic > 0)
+		page_say(r->out,
+			 " # events are of mode panic, in which everything passes.",
+			 &panic);
 	report_queries(r);
 	page_fact_end(r->out);
 }
@@ -252,8 +261,10 @@ static void fact_passed(struct report *r)
 	const uint64_t given =
 		report_events(r, "--type change --what exempt --group-by type");
 
-	page_fact_begin(r->out, "Exempted", before + exempt == 0 ? PAGE_GOOD : PAGE_DOUBT,
-			before + exempt == 0 ? "NOTHING" : NULL);
+	const bool none = before + exempt + given == 0;
+
+	page_fact_begin(r->out, "Exempted", none ? PAGE_GOOD : PAGE_DOUBT,
+			none ? "NOTHING" : NULL);
 	page_say(
 		r->out,
 		"# connections that an exception is about; # changes of exceptions by "

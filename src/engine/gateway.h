@@ -120,7 +120,7 @@ struct gateway_shared {
 	_Atomic uint32_t mark;       /* allow mark in force, for a new enforcer */
 	_Atomic int mode;            /* enum mode */
 	int64_t adopt_until_us;
-	int64_t start_us;
+	int64_t start_us, start_mono_us; /* real time; CLOCK_MONOTONIC */
 	bool can_events, can_accounting;
 	_Atomic bool acct_was_off; /* nf_conntrack_acct was 0 before the first of us */
 	struct dns_share dns;

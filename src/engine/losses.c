@@ -112,7 +112,7 @@ static void look_at_clock(struct supervisor *s)
 	const int64_t ahead = supervisor_real_us() - gateway_monotonic_us();
 	const int64_t before = s->losses.clock_us;
 	const int64_t step = ahead - before;
-	char text[200];
+	char text[240];
 
 	s->losses.clock_us = ahead;
 	if (before == 0 || (step < STEP_US && step > -STEP_US))
@@ -122,8 +122,8 @@ static void look_at_clock(struct supervisor *s)
 		       ((step > 0 ? step : -step) + 500000) / 1000000,
 		       step > 0 ? ""
 				: ": connections keep the time of before, which is "
-				  "ahead, until the clock has caught up or the next "
-				  "start");
+				  "ahead, and hours and ends of rules go by it, until "
+				  "the clock has caught up or the next start");
 	log_warning("%s", text);
 	supervisor_note_system(s, "clock_step", text);
 }
@@ -149,11 +149,26 @@ static void look_at_ledger(struct supervisor *s)
 			       text);
 }
 
+/* Everything passes, by order: not inspected all the same, from its beginning to its end. */
+static void look_at_panic(struct supervisor *s)
+{
+	const bool passes = s->mode == MODE_PANIC && !s->stop &&
+			    s->start->config->capture.source == CAPTURE_NFQUEUE;
+	const int64_t real = supervisor_real_us();
+
+	if (passes && s->losses.panic_from_us == 0)
+		s->losses.panic_from_us = real;
+	else if (!passes && s->losses.panic_from_us != 0 &&
+		 supervisor_note_loss(s, "uninspected", 0, s->losses.panic_from_us, real))
+		s->losses.panic_from_us = 0;
+}
+
 void losses_look(struct supervisor *s)
 {
 	const int64_t now = gateway_monotonic_us();
 
 	losses_overflow(s, s->stop);
+	look_at_panic(s);
 	if (s->announced) {
 		look_at_clock(s);
 		look_at_ledger(s);

@@ -45,7 +45,7 @@ static struct standing standing_of(const struct supervisor *s)
 				   ? netfilter_backend_name(s->backend)
 				   : "none",
 		.ledger_error = rc == 0 ? "" : strerrordesc_np(-rc),
-		.uptime_s = (clock_real.now_us(clock_real.arg) - sh->start_us) / 1000000,
+		.uptime_s = (gateway_monotonic_us() - sh->start_mono_us) / 1000000,
 		.judging = atomic_load(&sh->enforcer.ready),
 		.guessing =
 			s->guesser != NULL && atomic_load(&s->guesser->process.ready)};

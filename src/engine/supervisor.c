@@ -866,6 +866,7 @@ static int share_memory(struct supervisor *s)
 	if (s->cfg.ndpi && !share_with_guesser(s))
 		return -ENOMEM;
 	s->sh->start_us = supervisor_real_us();
+	s->sh->start_mono_us = gateway_monotonic_us();
 	s->sh->adopt_until_us = s->sh->start_us + capture_of(s)->adopt_us;
 	return s->rings.events == NULL || s->rings.notes == NULL ? -ENOMEM : 0;
 }

@@ -78,9 +78,10 @@ struct losses {
 	int64_t next_us;                 /* monotonic: of the next look */
 	uint64_t full_told, unread_told; /* of the queue's counters */
 	int64_t full_told_us;            /* real time: told up to here */
-	int64_t full_wait_us; /* real time: told then at the latest; 0 = none */
-	int64_t clock_us;     /* real less monotonic time at the last look; 0 = none */
-	int write_error;      /* of the ledger, as it was told */
+	int64_t full_wait_us;  /* real time: told then at the latest; 0 = none */
+	int64_t panic_from_us; /* real time; 0 = packets are judged */
+	int64_t clock_us;      /* real less monotonic time at the last look; 0 = none */
+	int write_error;       /* of the ledger, as it was told */
 	char not_kept[GENERATION_NAME_LEN + 1]; /* told; "" = none */
 	uint64_t left; /* events that an end left unwritten, and no event tells yet */
 };

@@ -2,10 +2,12 @@
 """The ledger of a running gateway when its disk is full or fails, the clock is set, its writer is killed."""
 import errno
 import os
+import re
 import shutil
 import signal
 import time
 import unittest
+from datetime import datetime, timedelta
 
 from case import GatewayCase, in_parallel
 from gateway import ALLOWED, DENIED, Faults
@@ -197,6 +199,30 @@ class Faulty(GatewayCase):
         self.assertTrue(change["who"])
         self.assertEqual(weir.stop(), 0)
         self.assertEqual(weir.faults(), "")
+
+
+class Panic(GatewayCase):
+    auto_start = False
+
+    def test_panic_is_not_inspected(self):
+        """By order, too: from its beginning to its end, and on page 1."""
+        weir = self.new_weir().start()
+        weir.ctl("mode", "panic")
+        time.sleep(0.5)
+        weir.ctl("mode", "enforce")
+        loss = weir.ledger.wait(type="loss", what="uninspected")[0]
+        self.assertGreater(datetime.fromisoformat(loss["to"]) - datetime.fromisoformat(loss["from"]),
+                           timedelta(seconds=0.4))
+        weir.ctl("exempt", "--src", "10.1.0.2", "--skip", "rules", "--for", "1h", "--reason", "a test")
+        weir.ctl("mode", "panic")
+        self.assertEqual(weir.stop(), 0)
+        self.assertEqual(len(weir.ledger.events(type="loss", what="uninspected")), 2)
+        page = command([weir.program, "report", "--ledger", weir.ledger.folder, "-o", "-"]).stdout
+        text = re.sub("<[^>]*>", "", page)
+        self.assertIn("in 2 stretches of time in which packets passed unjudged", text)
+        self.assertRegex(text, r"[1-9]\d* events are of mode panic")
+        self.assertIn("1 changes of exceptions by weir ctl exempt", text)
+        self.assertNotIn("NOTHING 0 connections that an exception is about", text)
 
 
 class SegmentsCompressed(GatewayCase):

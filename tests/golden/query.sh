@@ -246,7 +246,8 @@ allow  to any
 RULES
 $weir replay -c "$out/own.conf" -o "$out/after" -q tests/demo/demo.pcap
 cp -r "$out/after/generations" "$out/before"
-grep -h -v '"type":"seal"' "$out"/before/*.jsonl >"$out/merged"
+# One of its times is far ahead, as of a clock that was wrong.
+grep -h -v '"type":"seal"' "$out"/before/*.jsonl | sed '3s/2026-11-2/2029-11-2/g' >"$out/merged"
 cat "$out"/after/*.jsonl | grep -v '"type":"seal"' | sed 's/2026-11-2/2026-12-2/g' >>"$out/merged"
 awk '{ sub(/"seq":[0-9]+/, "\"seq\":" NR); print }' "$out/merged" >"$out/before/000001.jsonl"
 saved() { $weir query --ledger "$out/before" --saved "$@" --csv 2>&1 | tr -d '\r' | sed "s|$out/||"; }
