@@ -45,6 +45,15 @@ enum identify_step conn_cannot_tell(struct worker *w, struct pending *p,
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
 
+/*
+ * RFC 7323 5.3, PAWS.  Linux takes what is one tick old, and it and BSD all where TS.Recent is 0
+ * (some systems send that in a SYN).
+ */
+static bool is_old(const struct conn *c, uint32_t stamp)
+{
+	return c->ts_recent != 0 && (int32_t)(c->ts_recent - stamp) > 1;
+}
+
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
 			   struct packet *p)
@@ -61,8 +70,7 @@ static bool server_ignores(struct worker *w, const struct flow *fl, struct conn 
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
-	else if (c->ts_agreed && p->tcp_timestamp &&
-		 (int32_t)(p->ts_val - c->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+	else if (c->ts_agreed && p->tcp_timestamp && is_old(c, p->ts_val))
 		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
