@@ -54,17 +54,37 @@ static bool is_old(const struct conn *c, uint32_t stamp)
 	return c->ts_recent != 0 && (int32_t)(c->ts_recent - stamp) > 1;
 }
 
+/* A segment of the client: has it acknowledged the server's SYN by now? */
+static void note_handshake(const struct flow *fl, struct conn *c, const struct packet *p)
+{
+	if (!c->acked_syn && fl->in.has_seq && (p->tcp_flags & TCP_ACK) != 0)
+		c->acked_syn =
+			p->ack - fl->server_isn <= fl->in.next_seq - fl->server_isn;
+}
+
+/*
+ * Watched, the server's SYN was seen: RFC 9293 3.10.7.4, fifth: until the client has acknowledged it,
+ * another acknowledgement brings a reset.
+ */
+static bool is_before_handshake(const struct worker *w, const struct flow *fl,
+				const struct conn *c)
+{
+	return w->inl == NULL && !c->acked_syn && (fl->in.tcp_flags & TCP_SYN) != 0;
+}
+
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
 			   struct packet *p)
 {
 	uint64_t *counter = NULL;
 
+	note_handshake(fl, c, p);
 	if ((p->tcp_flags & TCP_SYN) != 0)
 		counter = &w->stats.ignored_syn_data;
 	else if ((p->tcp_flags & TCP_RST) != 0)
 		counter = &w->stats.ignored_reset_data;
-	else if (fl->in.has_seq && (int32_t)(p->ack - fl->in.next_seq) > 0)
+	else if (fl->in.has_seq && ((int32_t)(p->ack - fl->in.next_seq) > 0 ||
+				    is_before_handshake(w, fl, c)))
 		counter = &w->stats.ignored_bad_ack;
 	else if ((p->tcp_flags & TCP_ACK) == 0)
 		counter = &w->stats.ignored_no_ack;
@@ -180,6 +200,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
+	note_handshake(fl, c, pkt);
 	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;

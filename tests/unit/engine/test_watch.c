@@ -254,6 +254,44 @@ static void forged_ends_end_nothing(void **state)
 	}
 }
 
+/*
+ * RFC 9293 3.10.7.4, fifth: until the client has acknowledged its SYN a server answers other
+ * acknowledgements with a reset; later it takes the bytes that come with an old one.
+ */
+static void who_has_not_acknowledged_the_syn_says_nothing(void **state)
+{
+	static const uint32_t before[] = {1, 5, 60000, 0x40000001u, 0x7fffffffu};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		for (int how = 0; how < 3; how++) {
+			struct segment g = {FROM_CLIENT,  TCP_ACK,
+					    CLIENT_FIRST, SERVER_FIRST - before[i],
+					    evil.b,       evil.len};
+			struct scene *s = watch();
+
+			see_open(s, &v4);
+			if (how == 2) { /* a stray one does not speak for it */
+				g.len = 0;
+				see(s, &v4, g);
+				g.len = evil.len;
+			}
+			if (how > 0)
+				see_client(s, &v4, 0, NULL, 0);
+			see(s, &v4, g);
+			see_client(s, &v4, 0, good.b, good.len);
+			acknowledge(s, (uint32_t)good.len, 64240);
+			if (how == 0) {
+				assert_name(s, "good.example", true);
+				continue;
+			}
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, "\"phase\":\"start\"",
+				     "\"undecidable\":\"conflict\"", 1);
+			end_watch(s);
+		}
+}
+
 /* ---- a second hello of QUIC ------------------------------------------------------------------- */
 
 enum sum {
@@ -761,6 +799,7 @@ int main(void)
 		cmocka_unit_test(half_a_handshake_tells_no_wrong_window),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
+		cmocka_unit_test(who_has_not_acknowledged_the_syn_says_nothing),
 		cmocka_unit_test(a_stamp_that_the_server_did_not_echo_makes_nothing_old),
 		cmocka_unit_test(what_is_older_than_the_servers_echo_is_ignored),
 		cmocka_unit_test(a_stamp_that_servers_take_is_not_ignored),
