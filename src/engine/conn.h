@@ -148,8 +148,9 @@ struct conn {
 	bool strict_checksum : 1; /* its SYN had a good one: bad ones are not the client's */
 	bool md5_negotiated : 1;
 	bool ts_offered : 1, ts_agreed : 1; /* RFC 7323 3.2: by the SYN, by both */
-	bool greeted : 1;                   /* the server has answered EHLO */
-	bool heir    : 1; /* began with a short header: `inherit` is held as an heir */
+	bool greeted   : 1;                 /* the server has answered EHLO */
+	bool acked_syn : 1; /* watched: the client has acknowledged the server's SYN */
+	bool heir      : 1; /* began with a short header: `inherit` is held as an heir */
 	/* inline */
 	bool provisional : 1; /* judged by hold_budget: the name may still come */
 	bool asked : 1; /* judged by whom a proxy was asked for; the hello is yet to come */

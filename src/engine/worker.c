@@ -45,24 +45,52 @@ enum identify_step conn_cannot_tell(struct worker *w, struct pending *p,
 
 /* ---- the head of a TCP stream ---------------------------------------------------------- */
 
+/*
+ * RFC 7323 5.3, PAWS.  Linux takes what is one tick old, and it and BSD all where TS.Recent is 0
+ * (some systems send that in a SYN).
+ */
+static bool is_old(const struct conn *c, uint32_t stamp)
+{
+	return c->ts_recent != 0 && (int32_t)(c->ts_recent - stamp) > 1;
+}
+
+/* A segment of the client: has it acknowledged the server's SYN by now? */
+static void note_handshake(const struct flow *fl, struct conn *c, const struct packet *p)
+{
+	if (!c->acked_syn && fl->in.has_seq && (p->tcp_flags & TCP_ACK) != 0)
+		c->acked_syn =
+			p->ack - fl->server_isn <= fl->in.next_seq - fl->server_isn;
+}
+
+/*
+ * Watched, the server's SYN was seen: RFC 9293 3.10.7.4, fifth: until the client has acknowledged it,
+ * another acknowledgement brings a reset.
+ */
+static bool is_before_handshake(const struct worker *w, const struct flow *fl,
+				const struct conn *c)
+{
+	return w->inl == NULL && !c->acked_syn && (fl->in.tcp_flags & TCP_SYN) != 0;
+}
+
 /* Would a real server ignore this segment's bytes?  Counted.  RFC 9293 3.10.7. */
 static bool server_ignores(struct worker *w, const struct flow *fl, struct conn *c,
 			   struct packet *p)
 {
 	uint64_t *counter = NULL;
 
+	note_handshake(fl, c, p);
 	if ((p->tcp_flags & TCP_SYN) != 0)
 		counter = &w->stats.ignored_syn_data;
 	else if ((p->tcp_flags & TCP_RST) != 0)
 		counter = &w->stats.ignored_reset_data;
-	else if (fl->in.has_seq && (int32_t)(p->ack - fl->in.next_seq) > 0)
+	else if (fl->in.has_seq && ((int32_t)(p->ack - fl->in.next_seq) > 0 ||
+				    is_before_handshake(w, fl, c)))
 		counter = &w->stats.ignored_bad_ack;
 	else if ((p->tcp_flags & TCP_ACK) == 0)
 		counter = &w->stats.ignored_no_ack;
 	else if (p->tcp_md5 && !c->md5_negotiated)
 		counter = &w->stats.ignored_md5;
-	else if (c->ts_agreed && p->tcp_timestamp &&
-		 (int32_t)(p->ts_val - c->ts_recent) < 0) /* RFC 7323 5.3, PAWS */
+	else if (c->ts_agreed && p->tcp_timestamp && is_old(c, p->ts_val))
 		counter = &w->stats.ignored_old;
 	else if (c->strict_checksum) {
 		decode_check_l4(p);
@@ -172,6 +200,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum identify_step step;
 	enum head_result r;
 
+	note_handshake(fl, c, pkt);
 	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;

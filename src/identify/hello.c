@@ -6,6 +6,7 @@
 #include "identify/ja4.h"
 
 #define HANDSHAKE_HEADER 4
+#define TLS_1_3          0x0304
 
 enum extension {
 	EXTENSION_SERVER_NAME = 0x0000,          /* RFC 6066 3 */
@@ -33,8 +34,11 @@ struct hello {
 	bool sni_bad;   /* its list is not exactly one host name */
 	struct str sni; /* as sent; absent when sni_bad */
 	bool ech, tds;
-	bool tls13;           /* it offers TLS 1.3 */
-	bool quic_parameters; /* it has the parameters of a QUIC transport */
+	bool tls13, older; /* it offers TLS 1.3; it lists what is older */
+	uint64_t types;    /* a bit for each extension of a type below 64 */
+	bool twice;        /* some extension is there twice */
+	uint16_t last;     /* type of the last one */
+	uint8_t compression_count;
 	struct ja4_input ja4;
 };
 
@@ -82,7 +86,8 @@ static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 
 		if (!tls_is_grease(v) && v > highest)
 			highest = v;
-		h->tls13 |= v == 0x0304;
+		h->tls13 |= v == TLS_1_3;
+		h->older |= v < TLS_1_3 && !tls_is_grease(v);
 	}
 	if (!cur_ok(&list) || e.left != 0)
 		return false;
@@ -158,15 +163,47 @@ static bool read_extension(uint16_t type, struct cursor e, struct hello *h,
 		return true;
 	case EXTENSION_SUPPORTED_VERSIONS:
 		return read_versions(e, h, f);
-	case EXTENSION_QUIC_PARAMETERS:
-		h->quic_parameters = true;
-		return true;
 	case EXTENSION_ECH:
 		f->flags |= 1u << FLAG_ECH_EXT;
 		h->ech = true;
 		return true;
+	case EXTENSION_QUIC_PARAMETERS:
+		return true;
 	}
 	return true;
+}
+
+static bool has(const struct hello *h, enum extension type)
+{
+	return (h->types >> type & 1) != 0;
+}
+
+/* Of server_name its reader tells. */
+static void note_type(struct hello *h, uint16_t type)
+{
+	if (type < 64) {
+		h->twice |= has(h, (enum extension)type) && type != EXTENSION_SERVER_NAME;
+		h->types |= UINT64_C(1) << type;
+	}
+	for (size_t i = 0; type >= 64 && i < h->ja4.extensions.count; i++)
+		h->twice |= h->ja4.extensions.v[i] == type;
+	h->last = type;
+}
+
+/*
+ * What every server has to refuse: an extension that comes twice (RFC 8446 4.2, RFC 5246 7.4.1.4); in
+ * QUIC a hello without TLS 1.3 or parameters of the transport (RFC 9001 4.2, 8.2); compression and
+ * a pre-shared key that is not last where nothing older than TLS 1.3 may be chosen (RFC 8446 4.1.2,
+ * 4.2.11).  One that lacks what only the handshake needs (9.2) is read: it names nobody falsely.
+ */
+static bool is_refused(const struct hello *h, bool quic)
+{
+	if (h->twice || (quic && (!h->tls13 || !has(h, EXTENSION_QUIC_PARAMETERS))))
+		return true;
+	if (!h->tls13 || (h->older && !quic))
+		return false;
+	return h->compression_count != 1 ||
+	       (has(h, EXTENSION_PRE_SHARED_KEY) && h->last != EXTENSION_PRE_SHARED_KEY);
 }
 
 static bool read_body(struct cursor c, struct hello *h, struct facts *f)
@@ -190,6 +227,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 	if (!cur_ok(&c) || !cur_ok(&ciphers) || compression_len == 0 ||
 	    memchr(compression, 0, compression_len) == NULL)
 		return false;
+	h->compression_count = compression_len;
 	if (c.left == 0) /* TLS 1.2 and older may go without extensions (RFC 5246) */
 		return true;
 	extensions = cur_sub(&c, cur_be16(&c));
@@ -201,6 +239,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 
 		if (!cur_ok(&extensions) || !read_extension(type, e, h, f))
 			return false;
+		note_type(h, type);
 		ja4_push(&h->ja4.extensions, type);
 	}
 	return true;
@@ -258,17 +297,16 @@ void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char t
 	h.sni = STR_NONE;
 	h.ech = false;
 	h.tds = false;
-	h.tls13 = false;
-	h.quic_parameters = false;
+	h.tls13 = h.older = h.twice = false;
+	h.types = 0;
+	h.last = 0;
 	h.ja4.transport = transport;
 	h.ja4.alpn_len = h.ja4.alpn_first = h.ja4.alpn_last = 0;
 	h.ja4.ciphers.count = h.ja4.extensions.count = h.ja4.signatures.count = 0;
 	h.ja4.ciphers.more = h.ja4.extensions.more = h.ja4.signatures.more = false;
 
 	cur_skip(&c, HANDSHAKE_HEADER);
-	/* QUIC has no older TLS, and no server does without its parameters (RFC 9001 4.2, 8.2). */
-	if (!read_body(c, &h, f) ||
-	    (transport == 'q' && (!h.tls13 || !h.quic_parameters))) {
+	if (!read_body(c, &h, f) || is_refused(&h, transport == 'q')) {
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 		return;
 	}

@@ -285,6 +285,80 @@ static void broken_lists_in_extensions_are_malformed(void **state)
 	}
 }
 
+/* TLS 1.3, and 1.2 beside it or nothing older. */
+static void put_versions(bool older)
+{
+	put_extension(&extensions, 43, "\x04\x03\x04\x03\x03", older ? 5 : 3);
+	extensions.b[extensions.len - (older ? 5 : 3)] = older ? 4 : 2;
+}
+
+/* RFC 8446 4.2.11: a server has to look, unless it chooses TLS 1.2. */
+static void a_pre_shared_key_is_last(void **state)
+{
+	for (int older = 0; older < 2; older++)
+		for (int last = 0; last < 2; last++) {
+			const bool fine = last || older;
+			struct facts f;
+
+			extensions.len = 0;
+			put_versions(older);
+			if (!last)
+				put_extension(&extensions, 41, "\0\0\0\0", 4);
+			put_sni(&extensions, "a.example", 9);
+			if (last)
+				put_extension(&extensions, 41, "\0\0\0\0", 4);
+			f = ask_hello(*state);
+			assert_name(&f, fine ? "a.example" : "",
+				    fine ? UNDECIDABLE_NONE
+					 : UNDECIDABLE_MALFORMED_HELLO);
+		}
+}
+
+/* RFC 8446 4.1.2: TLS 1.3 has no compression but "null"; RFC 5246 7.4.1.2 has it among others. */
+static void tls_1_3_has_no_compression(void **state)
+{
+	for (int older = 0; older < 2; older++) {
+		struct facts f;
+
+		extensions.len = message.len = stream.len = 0;
+		put_versions(older);
+		put_sni(&extensions, "a.example", 9);
+		put_hello(&message, &extensions);
+		/* One method more: behind 4 of header, 34, 1 of session, 6 of suites and a count. */
+		message.len++;
+		memmove(message.b + 47, message.b + 46, message.len - 47);
+		message.b[45] = 2;
+		message.b[46] = 1;
+		message.b[3]++;
+		put_records(&stream, &message, 16384);
+		f = ask(*state, &stream, false, IDENTIFY_DONE);
+		assert_name(&f, older ? "a.example" : "",
+			    older ? UNDECIDABLE_NONE : UNDECIDABLE_MALFORMED_HELLO);
+	}
+}
+
+/* RFC 5246 7.4.1.4, RFC 8446 4.2 */
+static void no_extension_comes_twice(void **state)
+{
+	static const uint16_t types[] = {5, 21, 43, 0x3374, 0xff01, 0xfe0d};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		for (unsigned times = 1; times < 3; times++) {
+			struct facts f;
+
+			extensions.len = 0;
+			for (unsigned n = 0; n < times; n++) {
+				put_extension(&extensions, types[i], "\x02\x03\x03", 3);
+				put_extension(&extensions, (uint16_t)(100 + n), "", 0);
+			}
+			put_sni(&extensions, "a.example", 9);
+			f = ask_hello(*state);
+			assert_name(&f, times == 1 ? "a.example" : "",
+				    times == 1 ? UNDECIDABLE_NONE
+					       : UNDECIDABLE_MALFORMED_HELLO);
+		}
+}
+
 static void a_hello_without_extensions_has_no_name(void **state)
 {
 	struct facts f;
@@ -610,6 +684,9 @@ int main(void)
 		TEST(bytes_behind_the_hello_in_its_record_are_malformed),
 		TEST(a_broken_structure_is_malformed),
 		TEST(broken_lists_in_extensions_are_malformed),
+		TEST(a_pre_shared_key_is_last),
+		TEST(tls_1_3_has_no_compression),
+		TEST(no_extension_comes_twice),
 		TEST(a_hello_without_extensions_has_no_name),
 		TEST(reads_up_to_18_KiB_of_hello_and_says_when_it_is_more),
 		TEST(a_hello_beyond_the_cap_by_its_records_is_too_big),
