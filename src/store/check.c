@@ -315,6 +315,22 @@ static int check_sums(struct check *c)
 
 /* ---- a file ---- */
 
+/* Do SQLite's own indexes have the rows that the tables have? */
+static int check_indexes(struct check *c)
+{
+	sqlite3_stmt *s = NULL;
+	int rc =
+		sqlite3_prepare_v2(c->day->db, "PRAGMA integrity_check(1)", -1, &s, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW &&
+	    !str_equal(str_of((const char *)sqlite3_column_text(s, 0)), STR("ok")))
+		differ(c, "%s", (const char *)sqlite3_column_text(s, 0));
+	(void)sqlite3_finalize(s);
+	return day_error(rc);
+}
+
 /* Stand at its first line; rows of segments that were removed are passed over. */
 static int stand_at_start(struct check *c, const struct day *before)
 {
@@ -424,6 +440,8 @@ static int check_day(struct check *c, const struct day *before)
 		compare_cover(c);
 	if (rc == 0 && !c->partly)
 		rc = check_sums(c);
+	if (rc == 0 && !c->r->differs)
+		rc = check_indexes(c);
 	forget(c);
 	return rc;
 }

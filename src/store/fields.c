@@ -137,12 +137,31 @@ int field_find(struct str name)
 	return -1;
 }
 
+/* Asked for most often: SQLite has to pass over what stands before a column. */
+static const enum line_field often[] = {
+	LINE_FIELD_MOMENT,  LINE_FIELD_TYPE,          LINE_FIELD_PHASE,
+	LINE_FIELD_VERDICT, LINE_FIELD_HOST,          LINE_FIELD_PRINCIPAL,
+	LINE_FIELD_SERVICE, LINE_FIELD_WOULD_VERDICT, LINE_FIELD_EFFECT,
+	LINE_FIELD_RULE,    LINE_FIELD_SRC_IP,        LINE_FIELD_DST_IP,
+	LINE_FIELD_SITE,    LINE_FIELD_COUNTRY,       LINE_FIELD_ENVIRONMENT_ID};
+
+static bool is_often(unsigned field)
+{
+	for (size_t i = 0; i < sizeof(often) / sizeof(often[0]); i++)
+		if (often[i] == field)
+			return true;
+	return false;
+}
+
 size_t fields_in(unsigned places, unsigned ret[FIELDS_MAX])
 {
 	size_t n = 0;
 
+	for (size_t i = 0; i < sizeof(often) / sizeof(often[0]); i++)
+		if ((fields[often[i]].places & places) != 0)
+			ret[n++] = often[i];
 	for (unsigned i = 0; i < field_count; i++)
-		if ((fields[i].places & places) != 0)
+		if ((fields[i].places & places) != 0 && !is_often(i))
 			ret[n++] = i;
 	return n;
 }

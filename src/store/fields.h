@@ -47,7 +47,7 @@ extern const size_t field_count;
 /* The place in `fields` of a name (`_` and `-` are the same), or -1. */
 int field_find(struct str name);
 
-/* The fields with one of `places`, in the order of the table; returns how many. */
+/* The fields with one of `places`, in the order of the columns; returns how many. */
 size_t fields_in(unsigned places, unsigned ret[FIELDS_MAX]);
 
 /*

@@ -81,6 +81,18 @@ is "a minute that is gone" "$(changed "DELETE FROM minutes WHERE rowid = 5" | se
 is "a row that is gone" "$(changed "DELETE FROM events WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
 is "an order" "$(changed "UPDATE events SET offset = offset + 1 WHERE n = 9" | sed 's/line [0-9]* of/line N of/')" "1 line N of segment 1 is not in it where it should be"
 
+rm -rf "$out/bad-index"
+$weir index --index "$out/bad-index" "$ledger" >/dev/null
+python3 - "$out/bad-index/2026-11-23.sqlite" <<'END'
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute("PRAGMA writable_schema = ON")
+c.execute("""UPDATE sqlite_schema SET sql = replace(sql, 'rare = 1', 'rare = 0') WHERE name = 'events_rare'""")
+c.commit()
+END
+$weir index --check --index "$out/bad-index" "$ledger" >"$out/o"
+is "an index that has other rows" "$? $(grep -c '2026-11-23.sqlite: row .* missing from index events_rare' "$out/o")" "1 1"
+
 # The ledger grows; only what is new is read.  A last line that is not whole is none.
 last=$(tail -n 1 "$ledger/000001.jsonl")
 next=$(echo "$last" | sed "s/\"seq\":$lines/\"seq\":$((lines + 1))/")

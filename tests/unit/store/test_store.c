@@ -53,6 +53,8 @@ static void add(unsigned segment, unsigned from, unsigned to)
 		if (h % 3 == 0)
 			(void)fprintf(out, ",\"verdict\":\"%s\",\"bytes_out\":%u",
 				      h % 2 == 0 ? "deny" : "allow", h);
+		if (h % 10 != 0)
+			(void)fprintf(out, ",\"host\":\"h%u\"", h % 43);
 		if (i / 50 % 4 == 1 && h % 5 == 0) /* in few lines, some with escapes */
 			(void)fprintf(out, ",\"url\":\"http:%s//h/x%u\"",
 				      h % 2 == 0 ? "\\/" : "", h % 4);
@@ -146,6 +148,12 @@ static void shape(struct query *q, unsigned n)
 	filter(q, values[n % 11][0], values[n % 11][1]);
 	if (n / 11 % 2 == 0)
 		filter(q, values[(n / 3 + 1) % 11][0], values[(n / 3 + 1) % 11][1]);
+	if (n % 13 == 5) { /* rows by an index, of two values, and of more than are few */
+		filter(q, "host", "h7");
+		filter(q, "host", n % 2 == 0 ? "h31" : "h3*");
+	} else if (n % 13 == 7) {
+		filter(q, "host", "h19");
+	}
 	if (n % 4 != 0) {
 		assert_true(field_ref_find(groups[n % 5], &q->groups[q->group_count++]));
 		assert_true(field_ref_find("bytes_out", &q->sums[q->sum_count++]));
