@@ -116,6 +116,46 @@ void policy_decide(const struct policy *p, const struct subject *s, struct decis
 	keep_alerts(&alerts, ret);
 }
 
+/* The gates to which a deny is owed: the one that decided, or those that cannot tell why. */
+static uint32_t blamed(const struct decision *d)
+{
+	uint32_t gates = 0;
+
+	if (d->gate >= GATE_OWN && d->gate <= GATE_DEFAULT)
+		return 1u << d->gate;
+	for (enum gate g = GATE_OWN; g <= GATE_DEFAULT; g++)
+		if (d->gates[g].answer == ANSWER_UNDECIDABLE &&
+		    d->gates[g].why == d->undecidable)
+			gates |= 1u << g;
+	return gates;
+}
+
+uint32_t policy_skips(const struct policy *p, const struct subject *s)
+{
+	struct algebra_question a = {
+		.name = s->undecidable,
+		.undecidable = undecidable_for(&p->program, s),
+	};
+	uint32_t maybe, more = 0;
+	struct decision d;
+	struct question q;
+
+	question_init(&q, &p->program, s);
+	a.exception = ask_exceptions(&q, &a.skipped, &maybe);
+	ask_all(&q, &a, NULL);
+	for (unsigned tries = 0; tries <= GATE_COUNT; tries++) {
+		memset(&d, 0, sizeof(d));
+		algebra_decide(&a, &d);
+		if (d.verdict != VERDICT_DENY)
+			return tries == 0 ? 0 : a.skipped;
+		more = blamed(&d) & ~a.skipped;
+		if (more == 0)
+			return 0;
+		a.skipped |= more;
+	}
+	return 0;
+}
+
 /*
  * Default has a say when gate rules is skipped, which is sure only while no exception before
  * that one may still match, or when it was asked and no line can match.

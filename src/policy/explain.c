@@ -462,21 +462,6 @@ static void put_alerts(const struct explainer *x, const struct decision *d)
 			      undecidable_name(d->undecidable));
 }
 
-/* The gates that deny, or deny by what they cannot tell: those an exception must skip. */
-uint32_t explain_skips(const struct decision *d)
-{
-	uint32_t skip = 0;
-
-	if (d->verdict != VERDICT_DENY)
-		return 0;
-	for (unsigned g = GATE_EXCEPTIONS + 1; g < GATE_UNDECIDABLE; g++)
-		if (d->gates[g].answer == ANSWER_DENY ||
-		    (d->gates[g].answer == ANSWER_UNDECIDABLE &&
-		     d->gates[g].why == d->undecidable))
-			skip |= 1u << g;
-	return skip;
-}
-
 static void put_skip(const struct explainer *x, uint32_t skip)
 {
 	bool many = (skip & (skip - 1)) != 0, first = true;
@@ -493,7 +478,7 @@ static void put_skip(const struct explainer *x, uint32_t skip)
 
 #define TWO_WEEKS_US (INT64_C(14) * 86400 * 1000000)
 
-void explain_exception(const struct explainer *x, const struct decision *d)
+void explain_exception(const struct explainer *x, uint32_t skip)
 {
 	const struct subject *s = x->q->s;
 	const struct civil end = civil_from_us(s->time_us + TWO_WEEKS_US);
@@ -517,7 +502,7 @@ void explain_exception(const struct explainer *x, const struct decision *d)
 	}
 	if (s->server_port != 0)
 		(void)fprintf(x->out, "  port %u", (unsigned)s->server_port);
-	put_skip(x, explain_skips(d));
+	put_skip(x, skip);
 	(void)fprintf(x->out, "  owner \"?\"  reason \"?\"  expires %04d-%02d-%02d",
 		      end.year, end.month, end.day);
 }
@@ -527,6 +512,7 @@ void policy_explain(const struct policy *p, const struct subject *s,
 {
 	struct question q;
 	struct explainer x = {.p = p, .q = &q, .out = out};
+	uint32_t skip;
 
 	question_init(&q, &p->program, s);
 	(void)fprintf(out, "   gate          answer         line\n");
@@ -549,9 +535,10 @@ void policy_explain(const struct policy *p, const struct subject *s,
 		put_place(&x, decision->would_rule, 0);
 		(void)fputc('\n', out);
 	}
-	if (explain_skips(decision) == 0)
+	skip = decision->verdict == VERDICT_DENY ? policy_skips(p, s) : 0;
+	if (skip == 0)
 		return;
 	(void)fputs("an exception that would let it pass, in gate exceptions:\n  ", out);
-	explain_exception(&x, decision);
+	explain_exception(&x, skip);
 	(void)fputc('\n', out);
 }

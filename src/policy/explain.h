@@ -36,10 +36,7 @@ size_t explain_endpoint(const struct explainer *x, enum gate g, const struct dec
 /* Are there lines of the gate that were asked in vain and can be told? */
 bool explain_has_misses(enum gate g, const struct gate_answer *a);
 
-/* Of a deny, the gates that an exception would have to skip, as bits; 0 = none helps. */
-uint32_t explain_skips(const struct decision *d);
-
-/* The line that would let this connection pass, for a person to sign; explain_skips() != 0. */
-void explain_exception(const struct explainer *x, const struct decision *d);
+/* The line that would let this connection pass, for a person to sign: the gates in `skip`, not 0. */
+void explain_exception(const struct explainer *x, uint32_t skip);
 
 #endif /* POLICY_EXPLAIN_H */

@@ -176,7 +176,8 @@ static void put_alerts(struct explainer *x, struct json *j, const struct decisio
 static void put_change(struct explainer *x, struct json *j, const struct decision *d)
 {
 	const struct rule_place would = policy_rule(x->p, d->would_rule);
-	const uint32_t skip = explain_skips(d);
+	const uint32_t skip =
+		d->verdict == VERDICT_DENY ? policy_skips(x->p, x->q->s) : 0;
 	struct text t;
 
 	if (d->would != VERDICT_NONE) {
@@ -196,7 +197,7 @@ static void put_change(struct explainer *x, struct json *j, const struct decisio
 	json_array_end(j);
 	if (!text_begin(x, &t))
 		return;
-	explain_exception(x, d);
+	explain_exception(x, skip);
 	text_end(x, &t, j, "exception");
 }
 

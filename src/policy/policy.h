@@ -53,6 +53,12 @@ void policy_destroy(struct policy *p);
 void policy_decide(const struct policy *p, const struct subject *s, struct decision *ret);
 
 /*
+ * The gates that an exception of its own, above the others, has to skip for the connection to
+ * pass, as bits (1u << gate).  0 = it passes as it is, or no exception helps.
+ */
+uint32_t policy_skips(const struct policy *p, const struct subject *s);
+
+/*
  * With name_pending: is the answer a deny whatever the name turns out to be?  Fills *ret and
  * returns true only then.
  */

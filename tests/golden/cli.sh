@@ -350,6 +350,40 @@ check "has the hidden part" grep -qx ' *the endpoint is "https://api.example/\*"
 check "the line that does not fit" grep -q '^ .*hidden.rules:4 does not match: 1 deny' "$t/out"
 check "the one that may" grep -q '^ .*hidden.rules:5 may match: 2 allow' "$t/out"
 check "and not the one that does" sh -c "! grep -q 'hidden.rules:6 ' '$t/out'"
+# offers NAME SKIPS RULES...: the exception that explain offers skips just these gates, and it helps.
+offers() {
+	printf '%s\n' "version 1" "$3" >"$t/deny.rules"
+	run 1 "explain of what $1 denies" explain -c tests/demo/demo.conf -r "$t/deny.rules" --src 10.10.9.31 --dst 192.0.2.1 --host a.example
+	check "$1: skip $2" grep -qF "  skip $2  owner" "$t/out"
+	{
+		printf 'version 1\ngate exceptions\n'
+		sed -n 's/^  allow .*  skip /&/p' "$t/out" | sed 's/"?"/x/g'
+		echo "$3"
+	} >"$t/excepted.rules"
+	run 0 "$1: with it the connection passes" explain -c tests/demo/demo.conf -r "$t/excepted.rules" --src 10.10.9.31 --dst 192.0.2.1 --host a.example
+}
+offers "a rule, and then the default" "{ rules, default }" 'gate rules
+deny to host "a.example"
+gate default
+deny in-scope'
+offers "a list beside a reason that alerts" endpoints 'gate connectors
+list custom-connectors for role desktop
+ 1 group blocked "https://a.example/v1*"
+ 2 group ignore "*"
+gate endpoints
+list shared_webcontents for role desktop
+ 1 deny "*"'
+offers "a hidden path, and then a rule" "{ endpoints, rules }" 'gate endpoints
+list Http for role desktop
+ 1 allow "https://a.example/v1"
+ 2 deny "*"
+gate rules
+deny to any
+gate undecidable
+deny path_hidden'
+printf 'version 1\ngate rules\ndeny port 443\ngate undecidable\ndeny no_sni\n' >"$t/deny.rules"
+run 1 "explain where no exception helps" explain -c tests/demo/demo.conf -r "$t/deny.rules" --src 10.10.9.31 --dst 192.0.2.1
+check "offers none" sh -c "! grep -q 'an exception' '$t/out'"
 run 2 "explain with a wrong address" explain --src 10.10.9.299 --dst 40.99.204.34
 says "explain with a wrong address" "'10.10.9.299' is no IP address"
 run 2 "rules without its word" rules list
