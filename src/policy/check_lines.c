@@ -229,7 +229,7 @@ static size_t claims(const struct ast *a, struct claim *list)
 static void check_owners(const struct ast *a, struct diag *d)
 {
 	const size_t n = claims(a, NULL);
-	struct claim *list = n < 2 ? NULL : calloc(n, sizeof(*list));
+	struct claim *list = n < 2 ? NULL : arena_alloc(a->arena, n * sizeof(*list));
 
 	if (list == NULL)
 		return;
@@ -250,7 +250,6 @@ static void check_owners(const struct ast *a, struct diag *d)
 			  first->at.line);
 		diag_remedy(d, "it in one of the two lines");
 	}
-	free(list);
 }
 
 /* ---- exceptions of single lists ---------------------------------------------------------- */
