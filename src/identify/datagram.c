@@ -4,8 +4,7 @@
 #include "identify/dns.h"
 #include "identify/quic.h"
 
-#define DNS_HEADER_LEN 12
-#define QUIC_PORT      443 /* where datagrams of other shapes may precede a QUIC handshake */
+#define QUIC_PORT 443 /* where datagrams of other shapes may precede a QUIC handshake */
 
 /* Datagrams of versions that cannot be read, after which no other is expected. */
 #define UNKNOWN_VERSIONS_MAX 3
@@ -19,26 +18,7 @@ enum kind { /* datagram_state.kind: what the client has shown so far, by rising 
 	KIND_INITIAL,
 };
 
-/*
- * On other ports only what can hardly be anything else: one question with a dotted name, no
- * records but one additional (EDNS), and not a byte more or less.
- */
-static bool is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len)
-{
-	static const uint8_t no_records[5] = {0};
-	const size_t end = DNS_HEADER_LEN + m->name_len + 2 + 4;
-
-	return !m->is_answer && m->question_count == 1 &&
-	       memchr(m->name, '.', m->name_len) != NULL &&
-	       memcmp(data + 6, no_records, sizeof(no_records)) == 0 &&
-	       ((data[11] == 0 && len == end) || (data[11] == 1 && len > end));
-}
-
-/*
- * A DNS message?  *ret_why: what a resolver would not answer: a broken name, or a query with
- * several questions (RFC 9619 4).  Multicast DNS may ask several, and spaces are part of its
- * names (RFC 6762 5.3, RFC 6763 4.1).
- */
+/* A DNS message?  *ret_why: what a resolver would not answer. */
 static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t port,
 		   enum undecidable *ret_why)
 {
@@ -50,16 +30,13 @@ static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t p
 	fault = dns_parse(data, len, &m);
 	if (port != DNS_PORT && port != MDNS_PORT) {
 		*ret_why = UNDECIDABLE_NONE;
-		return from_client && fault == DNS_FINE && is_plain_query(&m, data, len);
+		return from_client && fault == DNS_FINE &&
+		       dns_is_plain_query(&m, data, len);
 	}
 	if (fault == DNS_NOT_DNS)
 		return false;
-	*ret_why = from_client && port == DNS_PORT &&
-				   (fault == DNS_MALFORMED ||
-				    (fault == DNS_FINE && !m.is_answer &&
-				     m.question_count > 1))
-			   ? UNDECIDABLE_MALFORMED_NAME
-			   : UNDECIDABLE_NONE;
+	*ret_why = from_client && port == DNS_PORT ? dns_refused(&m, fault)
+						   : UNDECIDABLE_NONE;
 	return true;
 }
 

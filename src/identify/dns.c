@@ -315,3 +315,22 @@ enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *re
 	/* A truncated answer may end anywhere. */
 	return fault == DNS_SHORT && ret->truncated ? DNS_FINE : fault;
 }
+
+bool dns_is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len)
+{
+	static const uint8_t no_records[5] = {0};
+	const size_t end = DNS_HEADER_LEN + m->name_len + 2 + 4;
+
+	return !m->is_answer && m->question_count == 1 &&
+	       memchr(m->name, '.', m->name_len) != NULL &&
+	       memcmp(data + 6, no_records, sizeof(no_records)) == 0 &&
+	       ((data[11] == 0 && len == end) || (data[11] == 1 && len > end));
+}
+
+enum undecidable dns_refused(const struct dns_message *m, enum dns_fault fault)
+{
+	return fault == DNS_MALFORMED || (fault == DNS_FINE && !m->is_answer &&
+					  m->question_count > 1)
+		       ? UNDECIDABLE_MALFORMED_NAME
+		       : UNDECIDABLE_NONE;
+}

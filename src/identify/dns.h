@@ -16,8 +16,9 @@
 #include "base/addr.h"
 #include "model/facts.h"
 
-#define DNS_PORT  53
-#define MDNS_PORT 5353
+#define DNS_PORT       53
+#define MDNS_PORT      5353
+#define DNS_HEADER_LEN 12
 
 #define DNS_ADDRESSES_MAX 32
 #define DNS_CNAMES_MAX    8
@@ -50,5 +51,18 @@ enum dns_fault {
 /* `data` without the two length bytes of TCP.  Answers that do not follow from the question
  * through CNAMEs are left out. */
 enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *ret);
+
+/*
+ * A message that a port does not tell as DNS, just parsed as DNS_FINE: can it hardly be anything else?
+ * One question with a dotted name, no records but one additional (EDNS), and not a byte more or less.
+ */
+bool dns_is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len);
+
+/*
+ * Why a resolver answers a client's message with no name: it is broken, or a query with several
+ * questions (RFC 9619 4).  Not of multicast DNS, which may ask several, and spaces are part of its
+ * names (RFC 6762 5.3, RFC 6763 4.1).
+ */
+enum undecidable dns_refused(const struct dns_message *m, enum dns_fault fault);
 
 #endif /* IDENTIFY_DNS_H */

@@ -37,27 +37,60 @@ static const struct opening openings[] = {
 	{{"PRI * HTTP/2.0\r\n", 16}, PROTOCOL_HTTP, UNDECIDABLE_NO_READER}, /* RFC 9113 */
 };
 
-/* RFC 1035 4.2.2: be16 length in front of each message. */
-static enum fit dns_over_tcp(const struct stream *s)
+/*
+ * What a plain question over TCP begins with (RFC 1035 4.2.2, 4.1.1): be16 length, be16 id, flags of a
+ * query, be16 1, two be16 0, and be16 0 or 1 for EDNS.
+ */
+static bool may_be_question(const struct stream *s)
+{
+	static const struct {
+		uint8_t mask, value;
+	} begin[2 + DNS_HEADER_LEN] = {{0xfe, 0}, {0, 0},    {0, 0},    {0, 0},
+				       {0xfe, 0}, {0xcf, 0}, {0xff, 0}, {0xff, 1},
+				       {0xff, 0}, {0xff, 0}, {0xff, 0}, {0xff, 0},
+				       {0xff, 0}, {0xfe, 0}};
+
+	for (size_t i = 0; i < s->filled && i < sizeof(begin) / sizeof(begin[0]); i++)
+		if ((s->bytes[i] & begin[i].mask) != begin[i].value)
+			return false;
+	return true;
+}
+
+/*
+ * On DNS's port all that may be a message; on others only a whole question tells.  The first message
+ * is waited for, unless no more comes.
+ */
+static enum fit dns_over_tcp(const struct stream *s, struct facts *f)
 {
 	struct cursor c = cur_init(s->bytes, s->filled);
+	const bool known = s->port == DNS_PORT, last = s->final || s->beyond_cap;
 	struct dns_message m;
+	enum dns_fault fault;
 	uint16_t len = cur_be16(&c);
 
-	if (s->port != DNS_PORT || (cur_ok(&c) && len < 12))
+	if (s->port == MDNS_PORT || (cur_ok(&c) && len < DNS_HEADER_LEN) ||
+	    (!known && !may_be_question(s)))
 		return FIT_NO;
-	if (!cur_ok(&c) || c.left < 12)
+	if (!cur_ok(&c) || c.left < DNS_HEADER_LEN)
 		return FIT_MAYBE;
-	return dns_parse(c.p, c.left < len ? c.left : len, &m) == DNS_NOT_DNS ? FIT_NO
-									      : FIT_DONE;
+	fault = dns_parse(c.p, c.left < len ? c.left : len, &m);
+	if (fault == DNS_NOT_DNS)
+		return FIT_NO;
+	if (c.left < len && !last)
+		return known || fault == DNS_SHORT ? FIT_MAYBE : FIT_NO;
+	if (!known &&
+	    (c.left < len || fault != DNS_FINE || !dns_is_plain_query(&m, c.p, len)))
+		return FIT_NO;
+	return done(f, PROTOCOL_DNS,
+		    c.left < len ? UNDECIDABLE_NONE : dns_refused(&m, fault));
 }
 
 enum fit plain_read(const struct stream *s, struct facts *f)
 {
-	enum fit fit = dns_over_tcp(s);
+	enum fit fit = dns_over_tcp(s, f);
 
 	if (fit == FIT_DONE)
-		return done(f, PROTOCOL_DNS, UNDECIDABLE_NONE);
+		return fit;
 	if (fit == FIT_MAYBE && !s->final)
 		return FIT_MAYBE;
 	for (size_t i = 0; i < sizeof(openings) / sizeof(openings[0]); i++) {

@@ -123,10 +123,11 @@ static void bytes_at_the_edge_of_the_window_are_not_taken(void **state)
 		for (size_t len = 1; before + len <= evil.len; len += 59)
 			for (int open = 0; open < 2; open++) {
 				const size_t at = before + (open ? 20 : 0);
-				struct scene *s = watch();
+				struct scene *s;
 
 				if (at + len > evil.len)
 					break;
+				s = watch();
 				open_window(s, 0, (unsigned)at);
 				if (!open && before > 0) {
 					see_client(s, &v4, 0, good.b, before);
