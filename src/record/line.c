@@ -458,7 +458,8 @@ static unsigned score_severity(const struct record_line *l, unsigned lowest,
 
 static unsigned system_severity(const struct record_line *l)
 {
-	static const char *const usual[] = {"start", "stop", "counted", "replay_end",
+	static const char *const usual[] = {"start",          "stop",
+					    "counted",        "replay_end",
 					    "rules_restored", "identity_restored"};
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
