@@ -25,15 +25,10 @@ static bool has_groups(const struct query_options *o)
 
 /* ---- one query ---- */
 
-/* On a terminal, and of what takes longer than the rest of this second. */
-struct progress {
-	int64_t shown_s;
-	bool shown;
-};
-
+/* On a terminal, of what takes longer than the rest of this second. */
 static void tell_progress(void *arg, uint64_t events, uint64_t of)
 {
-	struct progress *p = arg;
+	struct query_progress *p = arg;
 	struct timespec now;
 
 	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 || now.tv_sec == p->shown_s)
@@ -48,18 +43,19 @@ static void tell_progress(void *arg, uint64_t events, uint64_t of)
 	p->shown_s = now.tv_sec;
 }
 
-static int run_query(struct store *s, struct query *q, struct diag *d,
+static int run_query(struct store *s, struct query_options *o, struct diag *d,
 		     struct query_result *ret)
 {
-	struct progress p = {.shown_s = 0};
+	struct query *q = &o->query;
 	int rc;
 
+	o->progress = (struct query_progress){.shown_s = 0};
 	q->newest = true;
 	q->progress = isatty(STDERR_FILENO) == 1 ? tell_progress : NULL;
-	q->progress_arg = &p;
+	q->progress_arg = &o->progress;
 	rc = query_run(s, q, d, ret);
 	q->progress = NULL;
-	if (p.shown)
+	if (o->progress.shown)
 		(void)fprintf(stderr, "\r\033[K");
 	return rc;
 }
@@ -72,7 +68,7 @@ static int run_proven(struct store *s, struct query_options *o, struct query_pro
 
 	do {
 		o->query.seals = p == NULL ? NULL : query_prove_seals(p);
-		if (run_query(s, &o->query, d, ret) != 0)
+		if (run_query(s, o, d, ret) != 0)
 			return EXIT_COULD_NOT;
 		code = p == NULL ? EXIT_FINE : query_prove_hold(p, ret);
 		if (code != EXIT_FINE)

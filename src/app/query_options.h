@@ -13,6 +13,11 @@
 #define LIMIT_OF_TABLES 100
 #define TOP_OF_TABLES   50
 
+struct query_progress {
+	int64_t shown_s; /* monotonic, of the last word; 0 = none */
+	bool shown;
+};
+
 struct query_options {
 	const char *command;
 	struct common common;
@@ -29,6 +34,7 @@ struct query_options {
 	bool has_limit, has_top;
 	uint64_t top;
 	struct query query;
+	struct query_progress progress;
 	char **words; /* copies that the options point into */
 	size_t word_count;
 };

@@ -407,7 +407,8 @@ static bool has_enough(struct run *x)
 
 	if (!x->turns->newest)
 		return false;
-	if (x->backward && r->line_count - x->from == x->q->limit)
+	/* One more, which is not shown, tells that there is one. */
+	if (x->backward && r->line_count - x->from > x->q->limit)
 		return x->r->stopped = true;
 	if (x->turn >= atomic_load(&x->turns->enough))
 		return x->r->stopped = true;

@@ -241,6 +241,17 @@ static void test_the_newest_lines_are_found_without_the_rest(void **state)
 		query_result_finish(&last);
 	}
 	assert_true(saved > 100000 && stopped > 50 && shown > 2000);
+	query_init(&q);
+	filter(&q, "seq", "1..37"); /* of the first file: there are no older ones */
+	q.newest = true;
+	for (q.limit = 36; q.limit < 39; q.limit++) {
+		struct query_result r;
+
+		ask(s, &q, &r);
+		assert_true(r.stopped == (q.limit < 37));
+		assert_int_equal(r.line_count, q.limit < 37 ? q.limit : 37);
+		query_result_finish(&r);
+	}
 	store_close(s);
 }
 
