@@ -134,19 +134,19 @@ static void what_was_not_seen_at_all_is_incomplete(void **state)
 /* The server has taken a second hello that nobody saw; one comes in its place, or none. */
 static void an_unseen_second_hello_is_no_first(void **state)
 {
-	const uint32_t len = (uint32_t)good.len, retry = LEN(RETRY);
+	const uint32_t taken = (uint32_t)good.len, retry = LEN(RETRY);
 
 	(void)state;
 	for (int late = 0; late < 3; late++) {
 		struct scene *s = watch();
 
 		see_open(s, &v4);
-		see_client(s, &v4, 0, good.b, len);
-		see_server(s, &v4, 0, len, RETRY, retry);
-		see_server(s, &v4, retry, 2 * len, NULL, 0);
+		see_client(s, &v4, 0, good.b, taken);
+		see_server(s, &v4, 0, taken, RETRY, retry);
+		see_server(s, &v4, retry, 2 * taken, NULL, 0);
 		if (late > 0)
-			see_client(s, &v4, len, late == 1 ? good.b : evil.b, len);
-		see_server(s, &v4, retry, 2 * len, "x", 1);
+			see_client(s, &v4, taken, late == 1 ? good.b : evil.b, taken);
+		see_server(s, &v4, retry, 2 * taken, "x", 1);
 		worker_finish(s->w, s->now_us);
 		assert_lines(s, START,
 			     late == 2 ? "\"undecidable\":\"malformed_hello\""
