@@ -3,13 +3,15 @@
 """The gateway between a client and a server in network namespaces, with and without Weir.
 
 usage: inline.py --load TLSLOAD [--rounds N] [--max-rounds N] [--seconds S] [--quick]
-                 [--only PART,...] [--json FILE] [--without-weir]
+                 [--only PART,...] [--json FILE] [--without-weir | --tracking]
 
 Parts: speed (bulk, connections, CPU), deny, allow, half, bytes, names.  Prints figures, and
 each bar with PASS, OPEN or MISS.  A ratio is that of neighbouring rounds, with Weir to without;
 its bar is a MISS when the whole 95 % bootstrap interval of the median lies below it; while the
 interval holds the bar, rounds are added, and OPEN says that they were not enough.  Exit 1 on a
-MISS.  --without-weir measures nothing against nothing, to see the spread of the machine.
+MISS.  --without-weir measures nothing against nothing, to see the spread of the machine;
+--tracking measures the kernel's connection tracking with accounting, and one rule that asks it,
+in Weir's place: what any gateway with state costs there.
 """
 import argparse
 import contextlib
@@ -106,6 +108,20 @@ def cpu_seconds(pids):
     return total / TICK
 
 
+@contextlib.contextmanager
+def tracking(lab):
+    """The gateway tracks and counts connections, and a rule asks for the mark of each packet."""
+    rule = ["FORWARD", "-m", "connmark", "--mark", "0x77"]
+    lab.gateway.run("sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1")
+    lab.gateway.run("iptables", "-t", "mangle", "-A", *rule)
+    try:
+        yield
+    finally:
+        lab.gateway.run("iptables", "-t", "mangle", "-D", *rule)
+        lab.gateway.run("iptables", "-t", "mangle", "-X")
+        lab.gateway.run("sysctl", "-qw", "net.netfilter.nf_conntrack_acct=0")
+
+
 class Bench:
     """Parts of the benchmark, their figures in `figures`, their bars in `bars`."""
 
@@ -128,6 +144,10 @@ class Bench:
     def weir(self, lab, **options):
         if self.options.without_weir:
             yield None
+            return
+        if self.options.tracking:
+            with tracking(lab):
+                yield None
             return
         weir = Weir(lab, **options).start()
         try:
@@ -366,7 +386,10 @@ def main(argv):
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     parser.add_argument("--json", default="build/bench/inline.json", help="file for all figures")
-    parser.add_argument("--without-weir", action="store_true", help="the bench itself")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--without-weir", action="store_true", help="the bench itself")
+    instead.add_argument("--tracking", action="store_true",
+                         help="connection tracking alone in Weir's place")
     options = parser.parse_args(argv)
     options.only = options.only.split(",")
     if not set(options.only) <= set(PARTS):
