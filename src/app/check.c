@@ -138,7 +138,7 @@ static int check(const struct common *c, bool quiet)
 	if (c->json)
 		diag_print_json(d, stdout);
 	else
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	if (g == NULL && !c->json)
 		(void)fprintf(stderr, "nothing was loaded\n");
 	if (g != NULL && who == NULL && !c->json)
@@ -178,7 +178,7 @@ static int check_host(const struct common *c, const char *root)
 			path = DEFAULT_CONFIG;
 		config = config_load(path, share_folder(), d);
 		if (config == NULL)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 		h.config = config;
 		code = config == NULL ? EXIT_COULD_NOT : host_check(&h);
 	}

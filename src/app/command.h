@@ -64,6 +64,9 @@ bool add_rules(struct common *c, const char *file);
  */
 bool may_replace(const char *command, const char *path);
 
+/* To standard error; in colour on a terminal, unless $NO_COLOR is set and not empty (no-color.org). */
+void print_findings(const struct diag *d);
+
 /* Flush standard output; EXIT_COULD_NOT and a message when not all of it was taken. */
 int finish_output(int code);
 

@@ -268,7 +268,7 @@ static int find_socket(struct options *o)
 		c = config_load(o->config != NULL ? o->config : DEFAULT_CONFIG,
 				share_folder(), d);
 		if (c == NULL) {
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 			(void)fprintf(stderr, "weir ctl: name the socket by --socket\n");
 			code = EXIT_COULD_NOT;
 		} else {

@@ -478,8 +478,7 @@ static int compare_files(struct drift *r, const struct inputs *all)
 	if (rc == 0) {
 		code = report(r);
 	} else if (rc == -EINVAL) {
-		diag_print(diag_count(quiet, DIAG_ERROR) > 0 ? quiet : d, stderr,
-			   isatty(STDERR_FILENO) == 1);
+		print_findings(diag_count(quiet, DIAG_ERROR) > 0 ? quiet : d);
 		(void)fprintf(stderr, "nothing was compared\n");
 	} else {
 		code = no_memory();

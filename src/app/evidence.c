@@ -281,7 +281,7 @@ static int make(struct pack *e, struct options *o)
 	if (d == NULL)
 		(void)fprintf(stderr, NO_MEMORY);
 	else if (diag_count(d, DIAG_ERROR) + diag_count(d, DIAG_WARNING) > 0)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	diag_destroy(d);
 	return finish_output(code);
 }

@@ -263,7 +263,7 @@ static int ip_firewall(struct export *e)
 	if (!fine)
 		return usage_error("export", "more than %d ranges", RANGES_MAX);
 	if (diag_count(e->d, DIAG_ERROR) > 0) {
-		diag_print(e->d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(e->d);
 		return EXIT_FINDINGS;
 	}
 	if (e->ranges.count == 0) {

@@ -149,12 +149,12 @@ static int read_all(struct exporting *e, const char *dir)
 		return EXIT_COULD_NOT;
 	}
 	if (diag_count(d, DIAG_ERROR) > 0) {
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 		code = EXIT_COULD_NOT;
 	}
 	diag_destroy(d);
 	if (diag_count(e->d, DIAG_ERROR) > 0)
-		diag_print(e->d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(e->d);
 	tell(e);
 	return code != EXIT_FINE ? code : e->n.unsound > 0 ? EXIT_FINDINGS : EXIT_FINE;
 }

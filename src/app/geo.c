@@ -215,7 +215,7 @@ static int geo(const char *path, const char *const *names, int count)
 	}
 	if (sound)
 		code = make(path, &t, d);
-	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	print_findings(d);
 	diag_destroy(d);
 	free(t.list);
 	return finish_output(code);

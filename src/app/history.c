@@ -32,7 +32,7 @@ const char *history_dir(const char *command, const struct common *c, const char 
 	if (d != NULL)
 		config = config_load(path, share_folder(), d);
 	if (d != NULL && config == NULL)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	else if (config != NULL && config->ledger.dir == NULL)
 		(void)usage_error(command, "%s names no ledger: write --ledger DIR",
 				  path);
@@ -49,7 +49,7 @@ struct generation *history_generation(const char *dir, const char *name)
 	struct generation *g = d == NULL ? NULL : archive_load(dir, name, d);
 
 	if (d != NULL && g == NULL)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	diag_destroy(d);
 	return g;
 }
@@ -135,7 +135,7 @@ int history_read(const char *command, const char *dir, struct history_reading *t
 	if (d == NULL || f == NULL)
 		(void)fprintf(stderr, "weir %s: out of memory\n", command);
 	else if (diag_count(d, DIAG_ERROR) > 0)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	free(f);
 	diag_destroy(d);
 	return code;

@@ -278,7 +278,7 @@ static bool would_load(const struct options *o, const char *text, size_t len)
 	if (d == NULL)
 		(void)fprintf(stderr, "weir import: out of memory\n");
 	else if (!loads)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	generation_destroy(g);
 	diag_destroy(d);
 	return loads;
@@ -337,7 +337,7 @@ static int import_tags(struct options *o, const struct generation *g, struct dia
 
 	if (code == EXIT_FINE && (path = old_file(o, g, fresh.tags)) != NULL)
 		code = load(path, d, &old);
-	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	print_findings(d);
 	if (code == EXIT_FINE) {
 		o->update.accepted = o->accepted;
 		o->update.uses = uses;

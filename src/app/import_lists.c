@@ -161,7 +161,7 @@ static int take(const struct list_options *o, const struct input *in, convert *h
 	if (rc == 0)
 		rc = place(o, in, &one, d);
 	if (!o->json)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	if (o->json) {
 		code = write_json(&counted, &one, rc, d);
 	} else if (rc == 0) {

@@ -377,7 +377,7 @@ static int finish(const struct tenant_options *o, const struct inputs *inputs,
 		if (rc == 0)
 			rc = prepare_report(o, t, cfg, &all, d);
 		if (!o->json)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 		if (o->json)
 			code = finish_json(o, t, cfg, &all, rc, d);
 		else if (rc == 0)
@@ -389,7 +389,7 @@ static int finish(const struct tenant_options *o, const struct inputs *inputs,
 	} else if (o->json) {
 		code = finish_json(o, t, cfg, &all, -EINVAL, d);
 	} else {
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	}
 	outputs_finish(&all);
 	return code;
@@ -415,7 +415,7 @@ static int take(const struct tenant_options *o, const struct inputs *all,
 
 		code = finish_json(o, t, &cfg, &none, -EINVAL, d);
 	} else {
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 		code = EXIT_FINDINGS;
 	}
 	if (code == EXIT_FINDINGS)

@@ -41,7 +41,7 @@ static int bring_up_to_date(const struct store_cfg *cfg, bool checks)
 	rc = store_open(cfg, d, &s);
 	if (rc == 0 && checks)
 		code = hold_against_ledger(s, d);
-	diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+	print_findings(d);
 	diag_destroy(d);
 	if (rc != 0)
 		return EXIT_COULD_NOT;

@@ -240,7 +240,7 @@ static int show_all(const struct common *c, int argc, char *argv[])
 			(void)printf("\ncatalogue\n%s\n", catalog_summary(g->catalog));
 		code = finish_output(code);
 		if (diag_count(d, DIAG_ERROR) > 0)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 	}
 	free(s.buf);
 	diag_destroy(d);

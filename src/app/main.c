@@ -78,7 +78,7 @@ struct generation *load_or_report(const struct common *c, bool quiet)
 	}
 	g = generation_load(&cfg, d);
 	if (g == NULL || (!quiet && diag_count(d, DIAG_WARNING) > 0)) {
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 		if (g == NULL)
 			(void)fprintf(stderr, "nothing was loaded\n");
 	}
@@ -94,7 +94,7 @@ struct identity *identity_or_report(const struct config *c, bool quiet)
 	if (d == NULL)
 		(void)fprintf(stderr, "weir: out of memory\n");
 	else if (t == NULL || (!quiet && diag_count(d, DIAG_WARNING) > 0))
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	diag_destroy(d);
 	return t;
 }
@@ -140,6 +140,14 @@ bool may_replace(const char *command, const char *path)
 		: S_ISLNK(st.st_mode) ? "a link"
 				      : "no file");
 	return false;
+}
+
+void print_findings(const struct diag *d)
+{
+	const char *set = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe) */
+
+	diag_print(d, stderr,
+		   isatty(STDERR_FILENO) == 1 && (set == NULL || *set == '\0'));
 }
 
 int finish_output(int code)

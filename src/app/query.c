@@ -12,10 +12,10 @@
 #include "app/query_show.h"
 
 /* What the index had to say: that it was made anew, and lines that are no events. */
-static void print_findings(struct diag *d)
+static void print_any(struct diag *d)
 {
 	if (diag_count(d, DIAG_ERROR) + diag_count(d, DIAG_WARNING) > 0)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 }
 
 static bool has_groups(const struct query_options *o)
@@ -131,7 +131,7 @@ static int follow(struct store *s, struct query_options *o, struct diag *d)
 			fine = query_show_lines(s, o, &r, true);
 		query_result_finish(&r);
 	}
-	print_findings(d);
+	print_any(d);
 	return EXIT_COULD_NOT;
 }
 
@@ -249,7 +249,7 @@ static int ask(struct query_options *o, const struct saved *saved, char *argv[])
 	if (prover != NULL)
 		query_prove_tell(prover);
 	if (d != NULL)
-		print_findings(d);
+		print_any(d);
 	query_prove_end(prover);
 	store_close(s);
 	diag_destroy(d);

@@ -303,7 +303,7 @@ static int report(const struct options *o, struct report *r, struct ledger_proof
 	if (code == EXIT_FINE)
 		code = make_page(r, proof, o);
 	if (diag_count(r->d, DIAG_ERROR) + diag_count(r->d, DIAG_WARNING) > 0)
-		diag_print(r->d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(r->d);
 	store_close(r->store);
 	query_options_destroy(q);
 	return code;

@@ -76,7 +76,7 @@ static int test(struct options *o, const char *file)
 	if (d != NULL && o->common.rule_count == 0) {
 		c = config_load(o->common.config, share_folder(), d);
 		if (c == NULL)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 		for (size_t i = 0; c != NULL && i < c->rule_count; i++)
 			(void)add_rules(&o->common, c->rules[i]);
 	}

@@ -220,7 +220,7 @@ static bool configured_keys(const struct common *c, char buf[KEYS_DIR_MAX])
 	bool ok = false;
 
 	if (config == NULL && d != NULL)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	else if (config != NULL && config->ledger.keys != NULL)
 		ok = snprintf(buf, KEYS_DIR_MAX, "%s", config->ledger.keys) <
 		     KEYS_DIR_MAX;

@@ -176,7 +176,7 @@ static int measure(const char *dir, struct status *st)
 	if (r != NULL && diag_count(d, DIAG_ERROR) == 0)
 		code = EXIT_FINE;
 	if (d != NULL && diag_count(d, DIAG_ERROR) > 0)
-		diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+		print_findings(d);
 	ledger_reader_close(r);
 	diag_destroy(d);
 	return code;
@@ -298,7 +298,7 @@ static int run(int argc, char *argv[])
 		c = config_load(o.config, share_folder(), d);
 	if (c == NULL) {
 		if (d != NULL)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 		diag_destroy(d);
 		return EXIT_FINDINGS;
 	}

@@ -159,7 +159,7 @@ static int run(int argc, char *argv[])
 
 	if (code == EXIT_FINE && c == NULL) {
 		if (d != NULL)
-			diag_print(d, stderr, isatty(STDERR_FILENO) == 1);
+			print_findings(d);
 		code = EXIT_COULD_NOT;
 	}
 	if (code == EXIT_FINE)

@@ -63,9 +63,12 @@ static void check_expiry(const struct rule *r, int64_t now_us, struct diag *d)
 			 (int)r->expires.len, r->expires.p);
 		diag_remedy(d, "the file without this line, or a later date");
 	} else if (r->expires_us - now_us <= SOON_US) {
+		const int days = (int)((r->expires_us - now_us) / DAY_US);
+
 		diag_add(d, DIAG_WARNING, rule_span(r, r->expires), "expires-soon",
-			 "this line ends with %.*s, in %d days", (int)r->expires.len,
-			 r->expires.p, (int)((r->expires_us - now_us) / DAY_US));
+			 "this line ends with %.*s, in %s%d day%s", (int)r->expires.len,
+			 r->expires.p, days == 0 ? "less than " : "",
+			 days == 0 ? 1 : days, days <= 1 ? "" : "s");
 		diag_remedy(d, "a later date, when its owner still needs it%s%.*s",
 			    r->owner.len > 0 ? ": ask " : "", SHOWN(r->owner));
 	}

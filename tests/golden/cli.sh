@@ -539,6 +539,8 @@ says "check of a list without our egress" "locked-out"
 check "no colours outside of a terminal" [ "$(tr -dc '\033' <"$t/err" | wc -c)" = 0 ]
 script -qec "$W check -c tests/demo/demo.conf -r $t/locked.rules" /dev/null </dev/null >"$t/err" || true
 check "colours on a terminal" [ "$(tr -dc '\033' <"$t/err" | wc -c)" -gt 0 ]
+NO_COLOR=1 script -qec "$W check -c tests/demo/demo.conf -r $t/locked.rules" /dev/null </dev/null >"$t/err" || true
+check "no colours on a terminal with NO_COLOR" [ "$(tr -dc '\033' <"$t/err" | wc -c)" = 0 ]
 run 1 "check --json with an error" check --json -c tests/demo/demo.conf -r "$t/locked.rules"
 check "check --json names file, place and finding" python3 -c '
 import json, sys
