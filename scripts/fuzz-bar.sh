@@ -111,7 +111,8 @@ worker() {
 bins=$1
 runs_wanted=$2
 shift 2
-mkdir -p "$kept" "$crashes"
+mkdir -p "$kept" "$crashes" "${table%/*}"
+[ -f "$table" ] || printf '# target\tprogram\texecutions\tseconds\tfindings; written by scripts/fuzz-bar.sh\n' >"$table"
 targets=
 for b in "$bins"/fuzz_*; do
 	[ -x "$b" ] || continue

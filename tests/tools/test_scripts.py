@@ -96,12 +96,14 @@ class Scripts(unittest.TestCase):
         self.program("fuzz/fuzz_a", 0, runs)
         self.assertNotEqual(self.status("scripts/fuzz.sh", "fuzz", "1")[0], 0)
 
-    def fuzz_bar(self, *more):
-        return self.status("scripts/fuzz-bar.sh", "fuzz", "100", *more)
+    def fuzz_bar(self, *more, runs="100"):
+        return self.status("scripts/fuzz-bar.sh", "fuzz", runs, *more)
 
-    def slices(self, target):
-        with open(os.path.join(self.tree, "build/fuzz-corpus", target + ".bar"), encoding="ascii") as f:
-            return [int(line.split()[1]) for line in f]
+    def programs(self, target):
+        """Executions of each program of the target, in the order in which they came."""
+        with open(os.path.join(self.tree, "tests/fuzz/executions.tsv"), encoding="ascii") as f:
+            rows = [line.split("\t") for line in f]
+        return [int(row[2]) for row in rows if row[0] == target]
 
     def test_fuzz_bar(self):
         runs = "echo stat::number_of_executed_units: 40"
@@ -109,14 +111,16 @@ class Scripts(unittest.TestCase):
         self.program("fuzz/fuzz_b", 0, runs)
         status, text = self.fuzz_bar()
         self.assertEqual(status, 0, text)
-        self.assertRegex(text, r"(?m)^fuzz_a +120 +\d+ +0$")
-        self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
-        # Nothing is left to do; another program begins at zero.
+        self.assertRegex(text, r"(?m)^fuzz_a +120 +120 +\d+ +0$")
+        self.assertRegex(text, r"(?m)^fuzz_b +120 +120 +\d+ +0$")
+        # Nothing is left to do, nor for another program; for more of them it goes on.
         self.assertEqual(self.fuzz_bar()[0], 0)
-        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+        self.assertEqual(self.programs("fuzz_a"), [120])
         self.program("fuzz/fuzz_a", 0, runs + "0")
-        self.assertRegex(self.fuzz_bar()[1], r"(?m)^fuzz_a +400 ")
-        self.assertEqual(self.slices("fuzz_b"), [40, 40, 40])
+        self.assertRegex(self.fuzz_bar()[1], r"(?m)^fuzz_a +120 +0 ")
+        self.assertRegex(self.fuzz_bar("fuzz_a", runs="130")[1], r"(?m)^fuzz_a +520 +400 ")
+        self.assertEqual(self.programs("fuzz_a"), [120, 400])
+        self.assertEqual(self.programs("fuzz_b"), [120])
         self.assertNotEqual(self.fuzz_bar("fuzz_c")[0], 0)
 
     def test_fuzz_bar_goes_on(self):
@@ -126,9 +130,9 @@ class Scripts(unittest.TestCase):
         status, text = self.fuzz_bar()
         self.assertNotEqual(status, 0)
         self.assertIn("stopped", text)
-        self.assertEqual(self.slices("fuzz_a"), [40, 40])
+        self.assertEqual(self.programs("fuzz_a"), [80])
         self.assertEqual(self.fuzz_bar()[0], 0)
-        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+        self.assertEqual(self.programs("fuzz_a"), [120])
 
     def test_fuzz_bar_stopped(self):
         # Whoever ends the script ends what it started, and what was counted stays.
@@ -151,9 +155,9 @@ class Scripts(unittest.TestCase):
                 break
             time.sleep(0.05)
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
-        self.assertEqual(self.slices("fuzz_a"), [40])
+        self.assertEqual(self.programs("fuzz_a"), [40])
         self.assertEqual(self.fuzz_bar()[0], 0)
-        self.assertEqual(self.slices("fuzz_a"), [40, 40, 40])
+        self.assertEqual(self.programs("fuzz_a"), [120])
 
     def test_fuzz_bar_finding(self):
         self.program("fuzz/fuzz_a", 77, "echo stat::number_of_executed_units: 7")
@@ -161,11 +165,15 @@ class Scripts(unittest.TestCase):
         for _ in range(2):
             status, text = self.fuzz_bar()
             self.assertEqual(status, 1, text)
-            self.assertRegex(text, r"(?m)^fuzz_a +7 +\d+ +1$")
-            self.assertRegex(text, r"(?m)^fuzz_b +120 +\d+ +0$")
+            self.assertRegex(text, r"(?m)^fuzz_a +0 +7 +\d+ +1$")
+            self.assertRegex(text, r"(?m)^fuzz_b +120 +120 +\d+ +0$")
+        # Mended, it begins again.
+        self.program("fuzz/fuzz_a", 0, "echo stat::number_of_executed_units: 50")
+        self.assertRegex(self.fuzz_bar("fuzz_a")[1], r"(?m)^fuzz_a +100 +100 +\d+ +0$")
+        self.assertEqual(self.programs("fuzz_a"), [7, 100])
         # A program that says nothing of its runs has not run.
         self.program("fuzz/fuzz_b", 0)
-        self.assertEqual(self.fuzz_bar("fuzz_b")[0], 1)
+        self.assertEqual(self.fuzz_bar("fuzz_b", runs="130")[0], 1)
 
 
 if __name__ == "__main__":
