@@ -136,7 +136,7 @@ uint32_t policy_skips(const struct policy *p, const struct subject *s)
 		.name = s->undecidable,
 		.undecidable = undecidable_for(&p->program, s),
 	};
-	uint32_t maybe, more = 0;
+	uint32_t maybe;
 	struct decision d;
 	struct question q;
 
@@ -144,6 +144,8 @@ uint32_t policy_skips(const struct policy *p, const struct subject *s)
 	a.exception = ask_exceptions(&q, &a.skipped, &maybe);
 	ask_all(&q, &a, NULL);
 	for (unsigned tries = 0; tries <= GATE_COUNT; tries++) {
+		uint32_t more;
+
 		memset(&d, 0, sizeof(d));
 		algebra_decide(&a, &d);
 		if (d.verdict != VERDICT_DENY)
