@@ -67,6 +67,15 @@ static int64_t *hours_of(const struct query_result *r, size_t *ret_count)
 	return hours;
 }
 
+/* The end of a table, or of what became of one; as `fine` says. */
+static bool finish(struct out *out, bool fine)
+{
+	if (fine)
+		out_end(out, false);
+	out_destroy(out);
+	return fine;
+}
+
 static bool show_silence(const struct query_options *o, const int64_t *hours, size_t n,
 			 uint64_t *ret_rows)
 {
@@ -91,10 +100,7 @@ static bool show_silence(const struct query_options *o, const int64_t *hours, si
 		fine = out_row(out, cells);
 		(*ret_rows)++;
 	}
-	if (fine)
-		out_end(out, false);
-	out_destroy(out);
-	return fine;
+	return finish(out, fine);
 }
 
 int query_saved_silence(struct store *s, const struct query_options *o, struct diag *d,
@@ -325,10 +331,7 @@ static bool show_unused(const struct query_options *o, const struct generation *
 		fine = out_row(out, cells);
 		(*ret_rows)++;
 	}
-	if (fine)
-		out_end(out, false);
-	out_destroy(out);
-	return fine;
+	return finish(out, fine);
 }
 
 int query_saved_unused_rules(struct store *s, const struct query_options *o,
@@ -387,10 +390,7 @@ static bool show_exceptions(const struct query_options *o, const struct in_force
 		fine = out_row(out, cells);
 		(*ret_rows)++;
 	}
-	if (fine)
-		out_end(out, false);
-	out_destroy(out);
-	return fine;
+	return finish(out, fine);
 }
 
 int query_saved_exceptions(struct store *s, const struct query_options *o, struct diag *d,

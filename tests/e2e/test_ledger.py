@@ -19,14 +19,18 @@ SMALL, LARGE = "96k", "16m"
 class LedgerFull(GatewayCase):
     auto_start = False
 
-    def test_full_disk(self):
-        """Traffic is judged as before; what waited is written when there is room, all of it."""
+    def on_a_disk_of(self, size):
+        """A gateway that has begun, and its ledger's folder: a disk of that size."""
         weir = self.new_weir()
         folder = weir.ledger.folder
         os.mkdir(folder, 0o750)
-        command(["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=0750", "none", folder])
+        command(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0750", "none", folder])
         self.addCleanup(command, ["umount", "-l", folder], check=False)
-        weir.start()
+        return weir.start(), folder
+
+    def test_full_disk(self):
+        """Traffic is judged as before; what waited is written when there is room, all of it."""
+        weir, folder = self.on_a_disk_of(SMALL)
         results = in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 150)
         self.assertEqual([r for r in results if not r.ok], [])
         self.assertFalse(self.lab.tls(DENIED).ok)
@@ -57,12 +61,7 @@ class LedgerFull(GatewayCase):
 
     def test_stopped_when_full(self):
         """What no room came for before the stop is told by the next start, with its count."""
-        weir = self.new_weir()
-        folder = weir.ledger.folder
-        os.mkdir(folder, 0o750)
-        command(["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=0750", "none", folder])
-        self.addCleanup(command, ["umount", "-l", folder], check=False)
-        weir.start()
+        weir, folder = self.on_a_disk_of(SMALL)
         ports = [r.port for r in in_parallel(4, [lambda: self.lab.tls(ALLOWED)] * 150)]
         weir.wait_status(lambda s: s["ledger"]["error"] != "", 5, "the full disk is told")
         self.assertEqual(weir.stop(), 3)
@@ -89,12 +88,7 @@ class LedgerFull(GatewayCase):
 
     def test_read_only(self):
         """A file system that became read-only: told, counted what it cost, and it resumes."""
-        weir = self.new_weir()
-        folder = weir.ledger.folder
-        os.mkdir(folder, 0o750)
-        command(["mount", "-t", "tmpfs", "-o", f"size={LARGE},mode=0750", "none", folder])
-        self.addCleanup(command, ["umount", "-l", folder], check=False)
-        weir.start()
+        weir, folder = self.on_a_disk_of(LARGE)
         ports = [self.lab.tls(ALLOWED).port]
         weir.ledger.flow(ports[0])
         # Nobody may have a file open for writing when it is remounted.

@@ -309,13 +309,19 @@ static inline uint32_t send_segment(struct scene *s, const struct ends *e,
 	return give(s);
 }
 
+static inline void build_datagram(struct build *b, const struct ends *e, enum side side,
+				  const void *data, size_t len)
+{
+	put_ends(b, e, side, IP_PROTO_UDP);
+	put16(b, (unsigned)(8 + len));
+	put16(b, 0);
+	put(b, data, len);
+}
+
 static inline uint32_t send_datagram(struct scene *s, const struct ends *e,
 				     enum side side, const void *data, size_t len)
 {
-	put_ends(&s->packet, e, side, IP_PROTO_UDP);
-	put16(&s->packet, (unsigned)(8 + len));
-	put16(&s->packet, 0);
-	put(&s->packet, data, len);
+	build_datagram(&s->packet, e, side, data, len);
 	return give(s);
 }
 

@@ -359,25 +359,9 @@ static void an_initial_behind_the_short_header_is_judged_by_itself(void **state)
 
 /* ---- who only watches ---- */
 
-static void look_at(struct scene *s, const struct ends *e, enum side side,
-		    const void *data, size_t len)
-{
-	struct frame f;
-
-	put_ends(&s->packet, e, side, IP_PROTO_UDP);
-	put16(&s->packet, (unsigned)(8 + len));
-	put16(&s->packet, 0);
-	put(&s->packet, data, len);
-	build_end(&s->packet);
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
-}
-
 static void look_at_short(struct scene *s, const struct ends *e)
 {
-	look_at(s, e, FROM_CLIENT, short_header, sizeof(short_header) - 1);
+	see_datagram(s, e, FROM_CLIENT, short_header, sizeof(short_header) - 1);
 }
 
 /* The time of its first packet counts, and not when it is given up. */
@@ -389,7 +373,7 @@ static void who_watches_takes_the_first_packets_time(void **state)
 
 	(void)state;
 	make_initial(&first, &good, 0, 0, 0);
-	look_at(s, &quic, FROM_CLIENT, first.b, first.len);
+	see_datagram(s, &quic, FROM_CLIENT, first.b, first.len);
 	s->now_us += 600 * SECOND - 1000;
 	look_at_short(s, &in_time);
 	look_at_short(s, &late);
@@ -409,10 +393,10 @@ static void a_hello_behind_the_short_header_says_the_name(void **state)
 
 	(void)state;
 	make_initial(&first, &good, 0, 0, 0);
-	look_at(s, &quic, FROM_CLIENT, first.b, first.len);
+	see_datagram(s, &quic, FROM_CLIENT, first.b, first.len);
 	make_initial(&first, &evil, 0, 0, 0);
 	look_at_short(s, &other);
-	look_at(s, &other, FROM_CLIENT, first.b, first.len);
+	see_datagram(s, &other, FROM_CLIENT, first.b, first.len);
 	worker_finish(s->w, s->now_us);
 	assert_lines(s, "\"src_port\":50001", "\"host\":\"evil.example\"", 2);
 	assert_lines(s, "\"quic_inherited\"", NULL, 0);
@@ -430,14 +414,14 @@ static void any_port_of_the_server_will_do(void **state)
 
 	(void)state;
 	make_initial(&first, &good, 0, 0, 0);
-	look_at(s, &there, FROM_CLIENT, first.b, first.len);
+	see_datagram(s, &there, FROM_CLIENT, first.b, first.len);
 	s->now_us += 120 * SECOND;
 	look_at_short(s, &heir_there);
 	assert_lines(s, "\"phase\":\"start\"", "\"quic_inherited\"", 1);
 	/* The server's datagram may be the first that is seen. */
-	look_at(s, &quic, FROM_CLIENT, first.b, first.len);
+	see_datagram(s, &quic, FROM_CLIENT, first.b, first.len);
 	s->now_us += 120 * SECOND;
-	look_at(s, &other, FROM_SERVER, short_header, sizeof(short_header) - 1);
+	see_datagram(s, &other, FROM_SERVER, short_header, sizeof(short_header) - 1);
 	look_at_short(s, &other);
 	worker_finish(s->w, s->now_us);
 	assert_lines(s, "\"phase\":\"start\"", "\"quic_inherited\"", 2);

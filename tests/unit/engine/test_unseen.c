@@ -220,21 +220,6 @@ static void a_cut_request_is_not_made_up(void **state)
 
 /* ---- QUIC ---- */
 
-static void see_datagram(struct scene *s, enum side side, const struct bytes *d)
-{
-	struct frame f;
-
-	put_ends(&s->packet, &quic, side, IP_PROTO_UDP);
-	put16(&s->packet, (unsigned)(8 + d->len));
-	put16(&s->packet, 0);
-	put(&s->packet, d->b, d->len);
-	build_end(&s->packet);
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
-}
-
 /* The server answers a hello of which the capture lacks all, or the rest; then one comes. */
 static void a_hello_behind_its_answer_is_not_believed(void **state)
 {
@@ -250,18 +235,18 @@ static void a_hello_behind_its_answer_is_not_believed(void **state)
 
 			if (seen > 0) {
 				make_initial(&d, &good, 0, 0, seen);
-				see_datagram(s, FROM_CLIENT, &d);
+				see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
 			}
 			if (answered == 1) /* it has got something */
 				make_crypto(&d, true, 0, 0, NULL, 0);
 			else
 				make_crypto(&d, true, 0, 0, hello, sizeof(hello) - 1);
 			if (answered > 0)
-				see_datagram(s, FROM_SERVER, &d);
+				see_datagram(s, &quic, FROM_SERVER, d.b, d.len);
 			make_initial(&d, &evil, 1, seen, 0);
-			see_datagram(s, FROM_CLIENT, &d);
+			see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
 			make_crypto(&d, true, 1, 0, hello, sizeof(hello) - 1);
-			see_datagram(s, FROM_SERVER, &d);
+			see_datagram(s, &quic, FROM_SERVER, d.b, d.len);
 			worker_finish(s->w, s->now_us);
 			assert_lines(s, START,
 				     late ? "\"candidates\":[\"evil.example\"]"

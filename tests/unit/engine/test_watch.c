@@ -11,8 +11,6 @@
 static void open_window_but(struct scene *s, int scale, unsigned window, int unseen)
 {
 	for (int server = 0; server < 2; server++) {
-		struct frame f;
-
 		if (unseen == (int)(server ? FROM_SERVER : FROM_CLIENT))
 			continue;
 
@@ -27,10 +25,7 @@ static void open_window_but(struct scene *s, int scale, unsigned window, int uns
 		if (scale >= 0)
 			put32(&s->packet, 0x01030300u | (unsigned)scale);
 		build_end(&s->packet);
-		f = build_frame(&s->packet);
-		f.number = ++s->ids;
-		f.time_us = f.clock_us = s->now_us += 1000;
-		worker_frame(s->w, &f);
+		see_packet(s);
 	}
 }
 
@@ -44,16 +39,12 @@ static void acknowledge(struct scene *s, uint32_t taken, unsigned window)
 {
 	const struct segment g = {FROM_SERVER,          TCP_ACK, SERVER_FIRST,
 				  CLIENT_FIRST + taken, NULL,    0};
-	struct frame f;
 
 	build_segment(&s->packet, &v4, &g);
 	s->packet.b[20 + 14] = (uint8_t)(window >> 8);
 	s->packet.b[20 + 15] = (uint8_t)window;
 	build_end(&s->packet);
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
+	see_packet(s);
 }
 
 static void assert_name(struct scene *s, const char *name, bool decoy)
@@ -233,16 +224,12 @@ static void forged_ends_end_nothing(void **state)
 		const struct segment g = {FROM_CLIENT,  flags[i], CLIENT_FIRST,
 					  SERVER_FIRST, NULL,     0};
 		struct scene *s = watch();
-		struct frame f;
 
 		see_open(s, &v4);
 		build_segment(&s->packet, &v4, &g);
 		build_end(&s->packet);
 		s->packet.b[20 + 17] ^= 1;
-		f = build_frame(&s->packet);
-		f.number = ++s->ids;
-		f.time_us = f.clock_us = s->now_us += 1000;
-		worker_frame(s->w, &f);
+		see_packet(s);
 		s->now_us += 20 * SECOND;
 		see_client(s, &v4, 0, good.b, good.len);
 		acknowledge(s, (uint32_t)good.len, 64240);
@@ -306,12 +293,8 @@ static void see_datagram_of(struct scene *s, enum side side, enum sum sum,
 			    const void *data, size_t len)
 {
 	uint8_t *const b = s->packet.b;
-	struct frame f;
 
-	put_ends(&s->packet, &quic, side, IP_PROTO_UDP);
-	put16(&s->packet, (unsigned)(8 + len));
-	put16(&s->packet, 0);
-	put(&s->packet, data, len);
+	build_datagram(&s->packet, &quic, side, data, len);
 	build_end(&s->packet);
 	if (sum == SUM_BAD)
 		b[20 + 7] ^= 1;
@@ -320,15 +303,7 @@ static void see_datagram_of(struct scene *s, enum side side, enum sum sum,
 		      build_sum(b + 12, 8, (uint32_t)(IP_PROTO_UDP + 8 + len)));
 	else if (sum == SUM_NONE)
 		set16(&s->packet, 20 + 6, 0);
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
-}
-
-static void see_datagram(struct scene *s, enum side side, const void *data, size_t len)
-{
-	see_datagram_of(s, side, SUM_GOOD, data, len);
+	see_packet(s);
 }
 
 /* Datagrams with a wrong checksum, where the client's are right, come to nobody. */
@@ -350,8 +325,10 @@ static void a_datagram_with_a_wrong_checksum_is_not_taken(void **state)
 					see_datagram_of(s, FROM_CLIENT, SUM_BAD, decoy.b,
 							decoy.len);
 				else
-					see_datagram(s, FROM_CLIENT, real.b, real.len);
-			see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+					see_datagram(s, &quic, FROM_CLIENT, real.b,
+						     real.len);
+			see_datagram(s, &quic, FROM_SERVER, "@234567890123456789012345",
+				     25);
 			assert_name(s, "good.example", true);
 		}
 	/* Where all are wrong, or their cards complete them, they are the client's. */
@@ -362,7 +339,7 @@ static void a_datagram_with_a_wrong_checksum_is_not_taken(void **state)
 		see_datagram_of(s, FROM_CLIENT, all, real.b, real.len);
 		make_initial(&real, &good, 1, 100, 0);
 		see_datagram_of(s, FROM_CLIENT, all, real.b, real.len);
-		see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+		see_datagram(s, &quic, FROM_SERVER, "@234567890123456789012345", 25);
 		assert_name(s, "good.example", false);
 	}
 }
@@ -382,11 +359,13 @@ static void a_right_checksum_makes_no_other_wrong(void **state)
 
 			for (int i = 0; i < 2; i++)
 				if (i == first)
-					see_datagram(s, FROM_CLIENT, decoy.b, decoy.len);
+					see_datagram(s, &quic, FROM_CLIENT, decoy.b,
+						     decoy.len);
 				else
 					see_datagram_of(s, FROM_CLIENT, own, real.b,
 							real.len);
-			see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+			see_datagram(s, &quic, FROM_SERVER, "@234567890123456789012345",
+				     25);
 			worker_finish(s->w, s->now_us);
 			assert_lines(s, "\"phase\":\"start\"",
 				     "\"undecidable\":\"conflict\"", 1);
@@ -398,7 +377,6 @@ static void a_right_checksum_makes_no_other_wrong(void **state)
 static void a_checksum_that_a_card_completes_is_the_clients(void **state)
 {
 	struct scene *s = watch();
-	struct frame f;
 	const struct segment g = {FROM_CLIENT,  TCP_ACK, CLIENT_FIRST,
 				  SERVER_FIRST, good.b,  good.len};
 
@@ -408,10 +386,7 @@ static void a_checksum_that_a_card_completes_is_the_clients(void **state)
 	build_end(&s->packet);
 	set16(&s->packet, 20 + 16,
 	      build_sum(s->packet.b + 12, 8, (uint32_t)(IP_PROTO_TCP + 20 + good.len)));
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
+	see_packet(s);
 	see_client(s, &v4, 0, evil.b, evil.len);
 	acknowledge(s, (uint32_t)good.len, 64240);
 	worker_finish(s->w, s->now_us);
@@ -438,13 +413,13 @@ static void a_second_hello_of_quic_is_compared(void **state)
 		struct scene *s = watch();
 
 		make_initial(&d, &good, 0, 0, 0);
-		see_datagram(s, FROM_CLIENT, d.b, d.len);
+		see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
 		make_crypto(&d, true, 0, 0, retry_message, sizeof(retry_message) - 1);
-		see_datagram(s, FROM_SERVER, d.b, d.len);
+		see_datagram(s, &quic, FROM_SERVER, d.b, d.len);
 		make_crypto(&d, false, 1, good.len - 5, h->b + 5,
 			    rows[i].until > 0 ? rows[i].until : h->len - 5);
-		see_datagram(s, FROM_CLIENT, d.b, d.len);
-		see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+		see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
+		see_datagram(s, &quic, FROM_SERVER, "@234567890123456789012345", 25);
 		assert_lines(s, "\"phase\":\"start\"", rows[i].want, 1);
 		end_watch(s);
 	}
@@ -458,10 +433,10 @@ static void another_hello_of_quic_in_its_place_is_a_conflict(void **state)
 
 	(void)state;
 	make_initial(&d, &good, 0, 0, 0);
-	see_datagram(s, FROM_CLIENT, d.b, d.len);
+	see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
 	make_initial(&d, &evil, 1, 0, 0);
-	see_datagram(s, FROM_CLIENT, d.b, d.len);
-	see_datagram(s, FROM_SERVER, "@234567890123456789012345", 25);
+	see_datagram(s, &quic, FROM_CLIENT, d.b, d.len);
+	see_datagram(s, &quic, FROM_SERVER, "@234567890123456789012345", 25);
 	assert_lines(s, "\"undecidable\":\"conflict\"",
 		     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
 	end_watch(s);
@@ -471,8 +446,6 @@ static void another_hello_of_quic_in_its_place_is_a_conflict(void **state)
 
 static void see_stamped(struct scene *s, struct segment g, uint32_t stamp, uint32_t echo)
 {
-	struct frame f;
-
 	put_ends(&s->packet, &v4, g.side, IP_PROTO_TCP);
 	put32(&s->packet, g.seq);
 	put32(&s->packet, g.ack);
@@ -485,10 +458,7 @@ static void see_stamped(struct scene *s, struct segment g, uint32_t stamp, uint3
 	if (g.len > 0)
 		put(&s->packet, g.data, g.len);
 	build_end(&s->packet);
-	f = build_frame(&s->packet);
-	f.number = ++s->ids;
-	f.time_us = f.clock_us = s->now_us += 1000;
-	worker_frame(s->w, &f);
+	see_packet(s);
 }
 
 static void stamped_client(struct scene *s, uint32_t at, const void *data, size_t len,

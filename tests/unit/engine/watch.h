@@ -20,16 +20,29 @@ static inline struct scene *watch(void)
 	return s;
 }
 
-static inline void see(struct scene *s, const struct ends *e, struct segment g)
+/* s->packet, whole, comes by a millisecond behind the one before. */
+static inline void see_packet(struct scene *s)
 {
-	struct frame f;
+	struct frame f = build_frame(&s->packet);
 
-	build_segment(&s->packet, e, &g);
-	build_end(&s->packet);
-	f = build_frame(&s->packet);
 	f.number = ++s->ids;
 	f.time_us = f.clock_us = s->now_us += 1000;
 	worker_frame(s->w, &f);
+}
+
+static inline void see(struct scene *s, const struct ends *e, struct segment g)
+{
+	build_segment(&s->packet, e, &g);
+	build_end(&s->packet);
+	see_packet(s);
+}
+
+static inline void see_datagram(struct scene *s, const struct ends *e, enum side side,
+				const void *data, size_t len)
+{
+	build_datagram(&s->packet, e, side, data, len);
+	build_end(&s->packet);
+	see_packet(s);
 }
 
 static inline void see_client(struct scene *s, const struct ends *e, uint32_t at,
