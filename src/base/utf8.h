@@ -52,4 +52,20 @@ static inline int utf8_is_c1(const uint8_t *b, size_t len)
 	return len == 2 && b[0] == 0xc2 && b[1] < 0xa0;
 }
 
+/* Bytes from the start that are well-formed and no control characters: `len` when all are. */
+static inline size_t utf8_text_len(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		const uint8_t *b = (const uint8_t *)text + i;
+		const size_t n = utf8_len(b, len - i);
+
+		if (n == 0 || (n == 1 && (*b < 0x20 || *b == 0x7f)) || utf8_is_c1(b, n))
+			break;
+		i += n;
+	}
+	return i;
+}
+
 #endif /* BASE_UTF8_H */

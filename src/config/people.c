@@ -21,20 +21,13 @@ static const char *const names[PEOPLE_COLUMNS] = {"address", "mac", "user", "fro
 /* Something to print, and nothing that looks like an address or a MAC. */
 static bool good_user(struct str s)
 {
-	const uint8_t *b = (const uint8_t *)s.p;
 	struct addr a;
 	struct mac m;
-	size_t n;
 
 	if (s.len == 0 || s.len > IDENTITY_USER_MAX || addr_parse(s.p, s.len, &a) ||
 	    mac_parse(s, &m))
 		return false;
-	for (size_t i = 0; i < s.len; i += n) {
-		n = utf8_len(b + i, s.len - i);
-		if (n == 0 || b[i] < 0x20 || b[i] == 0x7f || utf8_is_c1(b + i, n))
-			return false;
-	}
-	return true;
+	return utf8_text_len(s.p, s.len) == s.len;
 }
 
 static bool take_time(struct identity_reader *r, struct str s, int64_t absent,

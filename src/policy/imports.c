@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "policy/parse.h"
 
 #define GENERATED_FIRST "# weir import: generated"
@@ -83,6 +84,12 @@ static bool sound_hash(struct parser *ps, const struct source *s)
 	return false;
 }
 
+/* What the head says is shown: up to the first byte that no text may have. */
+static struct str shown(struct str s)
+{
+	return (struct str){s.p, utf8_text_len(s.p, s.len)};
+}
+
 static void read_source(struct provenance *p, struct str s)
 {
 	const char *mark = memmem(s.p, s.len, " sha256:", 8);
@@ -110,6 +117,7 @@ static void read_policy(struct provenance *p, struct str s)
 		p->title.len = (size_t)(open - p->title.p);
 	if (p->title.len > POLICY_TEXT_MAX)
 		p->title.len = POLICY_TEXT_MAX;
+	p->title = shown(p->title); /* whole characters */
 }
 
 static void read_head(struct provenance *p, const struct source *s)
@@ -122,11 +130,11 @@ static void read_head(struct provenance *p, const struct source *s)
 		if (!begins_with(line, STR("#")))
 			return;
 		if (begins_with(line, STR("# source: ")))
-			read_source(p, (struct str){line.p + 10, line.len - 10});
+			read_source(p, shown((struct str){line.p + 10, line.len - 10}));
 		else if (begins_with(line, STR("# policy: ")))
-			read_policy(p, (struct str){line.p + 10, line.len - 10});
+			read_policy(p, shown((struct str){line.p + 10, line.len - 10}));
 		else if (begins_with(line, STR("# date: ")))
-			p->date = (struct str){line.p + 8, line.len - 8};
+			p->date = shown((struct str){line.p + 8, line.len - 8});
 	}
 }
 

@@ -85,22 +85,6 @@ static size_t word_len(const struct reader *r, size_t pos, size_t end)
 	return n;
 }
 
-/* The offset of the first byte that no text may have, or len. */
-static size_t bad_byte(struct str s)
-{
-	size_t i = 0;
-
-	while (i < s.len) {
-		const uint8_t *b = (const uint8_t *)s.p + i;
-		size_t n = utf8_len(b, s.len - i);
-
-		if (n == 0 || (n == 1 && (*b < 0x20 || *b == 0x7f)) || utf8_is_c1(b, n))
-			break;
-		i += n;
-	}
-	return i;
-}
-
 static bool lex_string(struct reader *r, size_t end, struct token *ret, struct diag *d)
 {
 	const char *start = r->text + r->pos;
@@ -116,7 +100,7 @@ static bool lex_string(struct reader *r, size_t end, struct token *ret, struct d
 	ret->type = TOKEN_STRING;
 	ret->text = (struct str){start + 1, (size_t)(close - start) - 1};
 	ret->len = (unsigned)(close - start) + 1;
-	bad = bad_byte(ret->text);
+	bad = utf8_text_len(ret->text.p, ret->text.len);
 	if (bad < ret->text.len) {
 		diag_error(d, span_at(r, r->pos + 1 + bad, 1),
 			   "byte 0x%02x in a string: neither printable nor UTF-8",
