@@ -66,6 +66,8 @@ if not removed and os.path.exists(f"{folder}/epochs.jsonl"):    # what retention
             seq = begins - 1
         if "next_key" in event and event["seq"] < begins and check(line, event, key):
             key = digits(event["next_key"])
+EXPIRED = re.compile(rb'\{"v":1,"seq":[0-9]+,"type":"expired","digest":"([0-9a-f]{64})" *\}\n')
+gone, told = {}, []     # what is left of lines, by segment: first, last, how many, digest; what seals say of that
 for number in sorted(names):
     for line in io.BytesIO(text(number)):
         event, seq = fields(line), seq + 1
@@ -79,7 +81,16 @@ for number in sorted(names):
             before, sealed = sha(line).hex(), seq
             removed |= event.get("removed_last_seq") == begins - 1 and event.get("removed_head") == start.hex()
             key = digits(event.get("next_key", key.hex()))
-        head = sha(head + sha(line))
+            told.append([event.get("expired_" + what) for what in ("first_seq", "last_seq", "lines", "head")])
+        expired = EXPIRED.fullmatch(line)
+        if expired:
+            first, _, count, digest = gone.get(number, (seq, seq, 0, bytes(32)))
+            gone[number] = first, seq, count + 1, sha(digest + sha(line))
+        head = sha(head + (digits(expired[1].decode()) if expired else sha(line)))
 if not removed:
     sys.exit(f"lines 1 to {begins - 1}: missing, and no seal says that they were removed")
-print(f"lines {begins} to {seq}, sealed to {sealed}")
+for number, (first, last, count, digest) in gone.items():
+    if not any(t[2:] == [count, digest.hex()] and t[0] <= first and last <= t[1] for t in told):
+        sys.exit(f"{names[number]}, lines number {first} to {last}: taken out, and no seal says so")
+print(f"lines {begins} to {seq}, sealed to {sealed}" +
+      (f", {sum(g[2] for g in gone.values())} of them expired" if gone else ""))

@@ -15,8 +15,6 @@
 #include "app/host.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "record/lines.h"
-#include "record/seal.h"
 #include "record/segments.h"
 
 #define DAY_US     (INT64_C(86400) * 1000000)
@@ -67,20 +65,6 @@ static bool last_time_in(const char *text, int64_t *ret)
 	return found;
 }
 
-/* Of a closed segment, which may be compressed: the time of its first line. */
-static bool time_of_first(int dir, uint32_t number, int64_t *ret)
-{
-	struct lines *l;
-	struct str line;
-	bool found;
-
-	if (lines_open(dir, number, &l) != 0)
-		return false;
-	found = lines_next(l, &line) == LINES_LINE && line_time(line, ret);
-	lines_close(l);
-	return found;
-}
-
 static bool time_of_last(int dir, uint32_t number, int64_t *ret)
 {
 	char name[SEGMENT_NAME_MAX], *buf = malloc(END_BYTES + 1);
@@ -113,7 +97,7 @@ static bool measure(int dir, uint64_t *ret_bytes, int64_t *ret_us)
 	if (segments_after(dir, 0, &first) != 0 || segments_last(dir, &last) != 0 ||
 	    segments_bytes(dir, ret_bytes) != 0)
 		return false;
-	if (first == 0 || !time_of_first(dir, first, &from) ||
+	if (first == 0 || segment_begins(dir, first, &from) != 0 ||
 	    !time_of_last(dir, last, &to) || to - from < HOUR_US)
 		return false;
 	*ret_us = to - from;

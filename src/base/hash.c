@@ -89,6 +89,23 @@ void hex_format(const uint8_t *data, size_t len, char *buf)
 	buf[2 * len] = '\0';
 }
 
+bool hex_parse(struct str text, uint8_t *ret, size_t len)
+{
+	if (text.len != 2 * len)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		const char c = text.p[i];
+		const int v = ascii_is_digit(c)      ? c - '0'
+			      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+						     : -1;
+
+		if (v < 0)
+			return false;
+		ret[i / 2] = (uint8_t)(i % 2 == 0 ? v << 4 : ret[i / 2] | v);
+	}
+	return true;
+}
+
 size_t base64_format(const uint8_t *data, size_t len, char *buf)
 {
 	static const char digits[] =

@@ -9,8 +9,11 @@
  * seed tables that hostile input fills with a number the sender cannot know.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/text.h"
 
 uint64_t hash_bytes(const void *data, size_t len, uint64_t seed);
 
@@ -38,6 +41,9 @@ void digest_end(struct digest *d, uint8_t ret[32]);
 
 /* Lower-case hexadecimal: 2 * len bytes and a NUL. */
 void hex_format(const uint8_t *data, size_t len, char *buf);
+
+/* 2 * len of those digits, and nothing else. */
+bool hex_parse(struct str text, uint8_t *ret, size_t len);
 
 /* RFC 4648 base64 with padding and a NUL; returns the length without it. */
 size_t base64_format(const uint8_t *data, size_t len, char *buf);

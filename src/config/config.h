@@ -180,6 +180,10 @@ struct config {
 		bool compress;          /* closed segments */
 		int64_t keep_us;        /* these; 0 = for ever */
 		uint64_t keep_bytes;    /* of all segments; 0 = any */
+		int64_t keep_flow_us;   /* lines of that type; 0 = as their segment */
+		int64_t keep_signal_us;
+		int64_t keep_rollup_us;
+		int64_t keep_dns_us;
 		uint64_t packets_bytes; /* of all files of packets */
 		enum anchor_way anchor; /* not given: SHIP with a group `ship` */
 		/* where config_check_anchor() points to; in bytes */

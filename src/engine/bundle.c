@@ -67,21 +67,6 @@ enum line_kind {
 	LINE_OTHER_RULES   /* of other rules than these */
 };
 
-static bool hex_parse(struct str s, uint8_t *ret, size_t len)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		const char c = s.p[i];
-		const int v = ascii_is_digit(c)      ? c - '0'
-			      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-						     : -1;
-
-		if (v < 0)
-			return false;
-		ret[i / 2] = (uint8_t)(i % 2 == 0 ? v << 4 : ret[i / 2] | v);
-	}
-	return s.len == 2 * len;
-}
-
 static enum line_kind read_line(struct str line, const char digest[65],
 				const struct bundle_signers *signers, size_t *ret_signer)
 {

@@ -30,7 +30,7 @@
 #define LINES_MAX     6 /* shown of a file's old lines, and of its new ones */
 #define LINE_SHOWN    160
 #define SHA256_HEX    64
-#define RETENTION_MAX 128
+#define RETENTION_MAX 512
 #define LINE_HEAD     512 /* of a seal: its cause stands in it */
 
 /* ---- the last generation ------------------------------------------------------------------ */
@@ -384,23 +384,64 @@ static void tell_files(struct supervisor *s)
 
 /* ---- retention ------------------------------------------------------------------------------ */
 
+enum kept {
+	KEPT_ALL = 0,
+	KEPT_SIZE,
+	KEPT_FLOW,
+	KEPT_SIGNAL,
+	KEPT_ROLLUP,
+	KEPT_DNS,
+	KEPT_COUNT
+};
+
+/* As in weir.conf behind `ledger.`, and in the file. */
+static const char *const kept_keys[KEPT_COUNT] = {
+	[KEPT_ALL] = "keep",           [KEPT_SIZE] = "keep_size",
+	[KEPT_FLOW] = "keep_flow",     [KEPT_SIGNAL] = "keep_signal",
+	[KEPT_ROLLUP] = "keep_rollup", [KEPT_DNS] = "keep_dns",
+};
+
 /* What is in force is kept in a file: a reload's new value waits for a start. */
 struct retention {
-	uint64_t us, bytes; /* 0 = for ever, any */
+	uint64_t of[KEPT_COUNT]; /* microseconds or bytes; 0 = for ever, any */
 };
+
+static struct retention retention_in(const struct config *c)
+{
+	return (struct retention){{
+		[KEPT_ALL] = (uint64_t)c->ledger.keep_us,
+		[KEPT_SIZE] = c->ledger.keep_bytes,
+		[KEPT_FLOW] = (uint64_t)c->ledger.keep_flow_us,
+		[KEPT_SIGNAL] = (uint64_t)c->ledger.keep_signal_us,
+		[KEPT_ROLLUP] = (uint64_t)c->ledger.keep_rollup_us,
+		[KEPT_DNS] = (uint64_t)c->ledger.keep_dns_us,
+	}};
+}
+
+/* "keep 0 keep_size 0 ...": each word is a key, then its number; those that are missing are 0. */
+static bool take_kept(struct str word, struct str number, struct retention *ret)
+{
+	for (unsigned k = 0; k < KEPT_COUNT; k++)
+		if (str_equal(word, str_of(kept_keys[k])))
+			return parse_u64(number, INT64_MAX, &ret->of[k]);
+	return false;
+}
 
 static bool read_retention(const char *path, struct retention *ret)
 {
-	char us[24] = "", bytes[24] = "";
-	char *text = NULL;
-	size_t len;
+	char *text = NULL, *rest, *word, *number;
 	bool sound;
+	size_t len;
 
+	*ret = (struct retention){{0}};
 	if (file_read(path, RETENTION_MAX, &text, &len) != 0)
 		return false;
-	sound = sscanf(text, "keep %23s keep_size %23s", us, bytes) == 2 &&
-		parse_u64(str_of(us), INT64_MAX, &ret->us) &&
-		parse_u64(str_of(bytes), UINT64_MAX, &ret->bytes);
+	sound = len > 0;
+	for (word = strtok_r(text, " \n", &rest); sound && word != NULL;
+	     word = strtok_r(NULL, " \n", &rest)) {
+		number = strtok_r(NULL, " \n", &rest);
+		sound = number != NULL && take_kept(str_of(word), str_of(number), ret);
+	}
 	free(text);
 	return sound;
 }
@@ -412,8 +453,7 @@ static bool retention_of(const char *dir, const char *generation, struct retenti
 	struct generation *g = d == NULL ? NULL : archive_load(dir, generation, d);
 
 	if (g != NULL)
-		*ret = (struct retention){(uint64_t)g->config->ledger.keep_us,
-					  g->config->ledger.keep_bytes};
+		*ret = retention_in(g->config);
 	diag_destroy(d);
 	if (g == NULL)
 		return false;
@@ -435,54 +475,64 @@ static void print_amount(FILE *out, uint64_t n, const uint64_t *sizes,
 		(void)fprintf(out, "%" PRIu64 "%s", n / sizes[i], units[i]);
 }
 
-static void print_change(FILE *out, const char *key, uint64_t was, uint64_t is)
+static void print_change(FILE *out, enum kept what, uint64_t was, uint64_t is)
 {
 	static const uint64_t times[] = {86400000000, 3600000000, 1000000, 1};
 	static const char *const time_units[] = {"d", "h", "s", "us"};
 	static const uint64_t sizes[] = {UINT64_C(1) << 30, UINT64_C(1) << 20, 1};
 	static const char *const size_units[] = {"GiB", "MiB", "B"};
-	const bool size = strcmp(key, "ledger.keep_size") == 0;
+	const bool size = what == KEPT_SIZE;
 	/* No limit is more than any. */
 	const bool shorter = is != 0 && (was == 0 || is < was);
 
 	if (was == is)
 		return;
-	(void)fprintf(out, "%s%s: ", ftell(out) > 0 ? "; " : "", key);
+	(void)fprintf(out, "%sledger.%s: ", ftell(out) > 0 ? "; " : "", kept_keys[what]);
 	print_amount(out, was, size ? sizes : times, size ? size_units : time_units);
 	(void)fputs(" -> ", out);
 	print_amount(out, is, size ? sizes : times, size ? size_units : time_units);
 	(void)fputs(shorter ? " (less is kept)" : " (more is kept)", out);
 }
 
+static int write_retention(const char *path, const struct retention *is)
+{
+	char text[RETENTION_MAX];
+	size_t n = 0;
+
+	for (unsigned k = 0; k < KEPT_COUNT; k++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %" PRIu64,
+				      k > 0 ? " " : "", kept_keys[k], is->of[k]);
+	text[n++] = '\n';
+	return file_replace(path, text, n);
+}
+
 static void tell_retention(struct supervisor *s)
 {
 	const struct config *c = s->start->config;
-	const struct retention is = {(uint64_t)c->ledger.keep_us, c->ledger.keep_bytes};
+	const struct retention is = retention_in(c);
 	struct retention was;
-	char path[4096], text[RETENTION_MAX], *diff = NULL;
+	char path[4096], *diff = NULL;
 	size_t size = 0;
 	bool known;
 	FILE *out;
-	int n, rc;
+	int rc;
 
 	(void)snprintf(path, sizeof(path), "%s/retention", c->ledger.dir);
 	known = read_retention(path, &was) ||
 		retention_of(c->ledger.dir, s->last_generation, &was);
-	if (known && was.us == is.us && was.bytes == is.bytes && access(path, F_OK) == 0)
+	if (known && memcmp(&was, &is, sizeof(is)) == 0 && access(path, F_OK) == 0)
 		return;
 	out = known ? open_memstream(&diff, &size) : NULL;
 	if (out != NULL) {
-		print_change(out, "ledger.keep", was.us, is.us);
-		print_change(out, "ledger.keep_size", was.bytes, is.bytes);
+		for (unsigned k = 0; k < KEPT_COUNT; k++)
+			print_change(out, (enum kept)k, was.of[k], is.of[k]);
 		if (fclose(out) == 0 && size > 0) {
 			log_warning("retention: %s", diff);
 			supervisor_note_change(s, "retention", diff, "", "");
 		}
 		free(diff);
 	}
-	n = snprintf(text, sizeof(text), "keep %" PRIu64 " keep_size %" PRIu64 "\n",
-		     is.us, is.bytes);
-	rc = file_replace(path, text, (size_t)n);
+	rc = write_retention(path, &is);
 	if (rc != 0)
 		log_warning("%s: %s", path, strerrordesc_np(-rc));
 }

@@ -300,13 +300,19 @@ static int open_ledger(struct writer *w, const struct config *c, char error[300]
 					   .interval_us = c->ledger.seal_us,
 					   .epoch_us = c->ledger.epoch_us,
 					   .wall_us = clock_real.now_us(clock_real.arg)};
+	const struct upkeep_cfg upkeep = {
+		.compress = c->ledger.compress,
+		.keep_us = c->ledger.keep_us,
+		.keep_bytes = c->ledger.keep_bytes,
+		.keep_type_us = {[EXPIRING_FLOW] = c->ledger.keep_flow_us,
+				 [EXPIRING_SIGNAL] = c->ledger.keep_signal_us,
+				 [EXPIRING_ROLLUP] = c->ledger.keep_rollup_us,
+				 [EXPIRING_DNS] = c->ledger.keep_dns_us}};
 	const struct ledger_cfg lc = {.dir = c->ledger.dir,
 				      .fd = -1,
 				      .segment_bytes = c->ledger.segment_bytes,
 				      .seals = &seals,
-				      .upkeep = {.compress = c->ledger.compress,
-						 .keep_us = c->ledger.keep_us,
-						 .keep_bytes = c->ledger.keep_bytes}};
+				      .upkeep = upkeep};
 
 	w->sync_every_us = c->ledger.sync_us;
 	keys_beside(c->ledger.dir, beside);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/expired.h"
+
 #define BATCHES     3
 #define BATCH_LINES 512
 #define BATCH_BYTES ((size_t)128 << 10) /* one line may go beyond */
@@ -47,7 +49,7 @@ static void fill(struct lines *l, struct batch *b)
 		if (b->end != LINES_LINE)
 			return;
 		memcpy(to, line.p, line.len + 1);
-		chain_digest(to, line.len + 1, b->digest[b->count]);
+		line_digest((struct str){to, line.len}, b->digest[b->count]);
 		b->line[b->count++] = (struct str){to, line.len};
 		used += line.len + 1;
 	}

@@ -27,6 +27,7 @@ struct ledger {
 	struct output out;
 	uint32_t segment; /* the number of the open one */
 	uint64_t segment_bytes;
+	int64_t begun_us; /* wall time of the open segment's first line; 0 = not known yet */
 	uint64_t next_seq;
 	uint64_t bytes;
 	int error; /* sticky -errno; 0 = fine */
@@ -140,6 +141,7 @@ static int next_segment(struct ledger *l)
 	}
 	l->out.alone = true;
 	l->segment++;
+	l->begun_us = 0;
 	return 0;
 }
 
@@ -475,6 +477,21 @@ int ledger_append(struct ledger *l, const char *tail, size_t len)
 	return 0;
 }
 
+/* Too old, by what is kept how long; not without a line. */
+static bool segment_old(struct ledger *l, int64_t wall_us)
+{
+	const int64_t age_us = upkeep_segment_us(&l->upkeep.cfg);
+
+	if (age_us == 0 || l->dir_fd < 0 || l->out.fd < 0 ||
+	    l->out.size + l->buffered == 0)
+		return false;
+	/* Of one that another process began, what its first line says. */
+	if (l->begun_us == 0 &&
+	    (l->out.size == 0 || segment_begins(l->dir_fd, l->segment, &l->begun_us) != 0))
+		l->begun_us = wall_us;
+	return wall_us - l->begun_us >= age_us;
+}
+
 int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
 {
 	struct sealer *s = &l->sealer;
@@ -483,6 +500,10 @@ int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)
 	if (!l->sealed || l->error != 0)
 		return l->error;
 	s->clock_us = wall_us;
+	if (segment_old(l, wall_us))
+		l->error = rotate(l);
+	if (l->error != 0)
+		return l->error;
 	if (s->sealed_at == 0)
 		s->sealed_at = s->epoch_at = mono_us;
 	step = l->when.epoch_us > 0 && s->epoch_lines > 0 &&
@@ -516,12 +537,12 @@ int ledger_tend(struct ledger *l, int64_t wall_us, int64_t mono_us)
 	rc = upkeep_step(&l->upkeep, &now);
 	if (rc != UPKEEP_SEAL)
 		return rc;
-	more.removed = upkeep_removed(&l->upkeep);
-	len = make_seal(l, SEAL_RETENTION, &more, line);
+	upkeep_told(&l->upkeep, &more.removed, &more.expired);
+	len = make_seal(l, more.expired != NULL ? SEAL_EXPIRY : SEAL_RETENTION, &more, line);
 	l->error = len < 0 ? len : 0;
 	if (ledger_sync(l) != 0)
 		return l->error;
-	rc = upkeep_remove(&l->upkeep, (struct str){line, (size_t)len});
+	rc = upkeep_go(&l->upkeep, l->dir_fd, (struct str){line, (size_t)len});
 	return rc < 0 ? rc : 1;
 }
 

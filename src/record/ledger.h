@@ -6,7 +6,8 @@
  * ledger - the append-only event log on disk, or a stream of the same lines.
  *
  * A ledger is a folder of segments 000001.jsonl, 000002.jsonl, ... of whole lines; a segment
- * closes at segment_bytes.  Sequence numbers start at 1 and never skip.  Lines are buffered
+ * closes at segment_bytes and, where lines are kept for a time, in ledger_tick() at an age
+ * (upkeep_segment_us()).  Sequence numbers start at 1 and never skip.  Lines are buffered
  * and written in large pieces; ledger_sync() puts them on the disk (write, fdatasync).
  * Opening an existing ledger goes on after its last whole line; a torn last line is moved
  * aside into a .torn file and said in `error`, though ledger_open() then returns 0.

@@ -9,14 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
-#include "record/output.h"
 #include "record/segments.h"
-
-#define LEVEL      3
-#define WINDOW_LOG 21 /* 2 MiB; lines.c reads up to 8 */
-#define SYNC_BYTES (1u << 20)
+#include "record/squeeze.h"
 
 enum stage {
 	STAGE_COPY,
@@ -28,20 +23,14 @@ enum stage {
 
 struct pack {
 	int dir_fd; /* the caller's */
-	int in, out;
+	int in;
 	enum stage stage;
-	ZSTD_CCtx *zstd;
-	size_t unsynced;
-	char plain[SEGMENT_NAME_MAX], part[SEGMENT_NAME_MAX], packed[SEGMENT_NAME_MAX];
-	char text[PACK_STEP_BYTES], frame[PACK_STEP_BYTES];
+	struct squeeze out;
+	char plain[SEGMENT_NAME_MAX], packed[SEGMENT_NAME_MAX];
+	char text[PACK_STEP_BYTES];
 };
 
-static bool zstd_set(struct pack *p, ZSTD_cParameter what, int value)
-{
-	return !ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, what, value));
-}
-
-static int begin(struct pack *p)
+static int begin(struct pack *p, uint32_t number)
 {
 	struct stat st;
 
@@ -51,18 +40,7 @@ static int begin(struct pack *p)
 		return -errno;
 	if (fstat(p->in, &st) != 0 || !S_ISREG(st.st_mode))
 		return -EBADMSG;
-	if (unlinkat(p->dir_fd, p->part, 0) != 0 && errno != ENOENT)
-		return -errno;
-	p->out = openat(p->dir_fd, p->part,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (p->out < 0)
-		return -errno;
-	p->zstd = ZSTD_createCCtx();
-	if (p->zstd == NULL || !zstd_set(p, ZSTD_c_compressionLevel, LEVEL) ||
-	    !zstd_set(p, ZSTD_c_windowLog, WINDOW_LOG) ||
-	    !zstd_set(p, ZSTD_c_checksumFlag, 1))
-		return -ENOMEM;
-	return segment_give(p->dir_fd, p->out);
+	return squeeze_open(&p->out, p->dir_fd, number, true);
 }
 
 int pack_open(int dir_fd, uint32_t number, struct pack **ret)
@@ -74,11 +52,10 @@ int pack_open(int dir_fd, uint32_t number, struct pack **ret)
 		return -ENOMEM;
 	memset(p, 0, offsetof(struct pack, text));
 	p->dir_fd = dir_fd;
-	p->in = p->out = -1;
+	p->in = p->out.fd = -1;
 	segment_name(number, "jsonl", p->plain);
-	segment_name(number, "part", p->part);
 	segment_name(number, "jsonl.zst", p->packed);
-	rc = begin(p);
+	rc = begin(p, number);
 	if (rc < 0) {
 		pack_close(p);
 		return rc;
@@ -91,44 +68,10 @@ void pack_close(struct pack *p)
 {
 	if (p == NULL)
 		return;
-	if (p->out >= 0) {
-		(void)close(p->out);
-		if (p->stage < STAGE_REMOVE)
-			(void)unlinkat(p->dir_fd, p->part, 0);
-	}
+	squeeze_close(&p->out);
 	if (p->in >= 0)
 		(void)close(p->in);
-	(void)ZSTD_freeCCtx(p->zstd);
 	free(p);
-}
-
-static int compress(struct pack *p, size_t len, bool last)
-{
-	ZSTD_inBuffer in = {.src = p->text, .size = len};
-	size_t left, done;
-
-	do {
-		ZSTD_outBuffer out = {.dst = p->frame, .size = sizeof(p->frame)};
-		int rc;
-
-		left = ZSTD_compressStream2(p->zstd, &out, &in,
-					    last ? ZSTD_e_end : ZSTD_e_continue);
-		if (ZSTD_isError(left))
-			return -ENOMEM;
-		rc = output_write_all(p->out, p->frame, out.pos, &done);
-		if (rc < 0)
-			return rc;
-		p->unsynced += out.pos;
-	} while (last ? left > 0 : in.pos < in.size);
-	return 0;
-}
-
-static int sync_part(struct pack *p)
-{
-	if (fdatasync(p->out) != 0)
-		return -errno;
-	p->unsynced = 0;
-	return 0;
 }
 
 static int copy(struct pack *p)
@@ -137,14 +80,14 @@ static int copy(struct pack *p)
 	int rc;
 
 	/* Each wait for the disk is short, and a step of its own. */
-	if (p->unsynced >= SYNC_BYTES)
-		return sync_part(p);
+	if (squeeze_is_due(&p->out))
+		return squeeze_sync(&p->out);
 	do
 		n = read(p->in, p->text, sizeof(p->text));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	rc = compress(p, (size_t)n, n == 0);
+	rc = squeeze_add(&p->out, p->text, (size_t)n, n == 0);
 	if (rc == 0 && n == 0)
 		p->stage = STAGE_SYNC;
 	return rc;
@@ -159,15 +102,14 @@ int pack_step(struct pack *p)
 		rc = copy(p);
 		break;
 	case STAGE_SYNC:
-		rc = fsync(p->out) != 0 ? -errno : 0;
+		rc = squeeze_sync(&p->out);
 		if (rc == 0)
 			p->stage = STAGE_NAME;
 		break;
 	case STAGE_NAME:
-		if (renameat(p->dir_fd, p->part, p->dir_fd, p->packed) != 0)
-			return -errno;
-		p->stage = STAGE_REMOVE;
-		rc = fsync(p->dir_fd) != 0 ? -errno : 0;
+		rc = squeeze_rename(&p->out, p->packed);
+		if (rc == 0)
+			p->stage = STAGE_REMOVE;
 		break;
 	case STAGE_REMOVE:
 		rc = unlinkat(p->dir_fd, p->plain, 0) != 0 ? -errno : 0;

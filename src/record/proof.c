@@ -158,11 +158,18 @@ static void take_line(struct walk *w, struct str line, uint32_t segment, unsigne
 {
 	static const char type[] = "\"type\":\"seal\"";
 	const size_t near = line.len < 96 ? line.len : 96;
-	const char mark = chosen_here(w, segment, number);
+	char mark = chosen_here(w, segment, number);
 	uint8_t digest[CHAIN_DIGEST];
 	struct seal s;
+	uint64_t seq;
 
-	chain_digest(line.p, line.len + 1, digest);
+	/* Chosen, and expired since. */
+	if (!expired_maybe(line) || !expired_parse(line, &seq, digest)) {
+		chain_digest(line.p, line.len + 1, digest);
+	} else if (mark != '\0') {
+		mark = '\0';
+		w->n->gone++;
+	}
 	if (mark != '\0')
 		show(w, line, mark);
 	if (memmem(line.p, near, type, sizeof(type) - 1) != NULL &&

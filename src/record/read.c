@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json_read.h"
+#include "record/expired.h"
 #include "record/lines.h"
 #include "record/segments.h"
 
@@ -63,6 +64,14 @@ static bool cannot_read(struct ledger_reader *r, const char *name, int error)
 	return false;
 }
 
+static bool is_expired(struct str line)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq;
+
+	return expired_maybe(line) && expired_parse(line, &seq, digest);
+}
+
 /* The next segment that is there: old ones may be removed while others are read. */
 static bool open_next(struct ledger_reader *r)
 {
@@ -87,7 +96,7 @@ static bool open_next(struct ledger_reader *r)
 	return true;
 }
 
-bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
+bool ledger_reader_next_any(struct ledger_reader *r, struct ledger_line *ret)
 {
 	while (open_next(r)) {
 		struct str text;
@@ -98,7 +107,8 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 						    .line = ++r->line,
 						    .text = text,
 						    .segment = r->segment,
-						    .offset = r->offset};
+						    .offset = r->offset,
+						    .expired = is_expired(text)};
 			r->offset += text.len + 1;
 			return true;
 		}
@@ -116,6 +126,15 @@ bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
 		r->lines = NULL;
 	}
 	return false;
+}
+
+bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret)
+{
+	do
+		if (!ledger_reader_next_any(r, ret))
+			return false;
+	while (ret->expired);
+	return true;
 }
 
 bool ledger_reader_seek(struct ledger_reader *r, uint32_t segment, uint64_t offset,

@@ -28,6 +28,7 @@ struct ledger_line {
 	struct str text;  /* without the newline; until the next call */
 	uint32_t segment; /* the number in `file` */
 	uint64_t offset;  /* of the line's first byte in the segment's text */
+	bool expired;     /* only its number is left (record/expired.h) */
 };
 
 /* The segments of `dir`, as they are now.  NULL, with a finding, when it is no ledger. */
@@ -39,6 +40,9 @@ void ledger_reader_close(struct ledger_reader *r); /* NULL is a no-op */
  * line without its newline is being written, or was torn, and is no line.
  */
 bool ledger_reader_next(struct ledger_reader *r, struct ledger_line *ret);
+
+/* The same with the lines that have expired, which ledger_reader_next() passes over. */
+bool ledger_reader_next_any(struct ledger_reader *r, struct ledger_line *ret);
 
 /*
  * Go on at a place that a line told: the next line is the one that begins at `offset` of

@@ -79,14 +79,15 @@ static int take(struct retire *r, struct str line)
 
 	if (!line_seq(line, &r->removed.last_seq))
 		return -EBADMSG;
-	if (!r->has_line) {
+	if (!r->has_line)
 		r->removed.first_seq = r->removed.last_seq;
-		(void)line_time(line, &r->removed.from_us);
-	}
 	r->has_line = true;
+	/* The first that has one: not all do. */
+	if (r->removed.from_us == 0)
+		(void)line_time(line, &r->removed.from_us);
 	memcpy(r->last, line.p, near);
 	r->last_len = near;
-	chain_digest(line.p, line.len + 1, digest);
+	line_digest(line, digest);
 	if (memmem(line.p, near, mark, sizeof(mark) - 1) == NULL ||
 	    !seal_parse(line, &s)) {
 		chain_add(r->removed.head, digest);

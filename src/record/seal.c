@@ -16,6 +16,7 @@ static const char *const causes[SEAL_CAUSE_COUNT] = {
 	[SEAL_ROTATION] = "rotation",   [SEAL_START] = "start",
 	[SEAL_STOP] = "stop",           [SEAL_EPOCH] = "epoch",
 	[SEAL_RETENTION] = "retention", [SEAL_ORDER] = "order",
+	[SEAL_EXPIRY] = "expiry",
 };
 
 const char *seal_cause_name(enum seal_cause c)
@@ -50,6 +51,18 @@ static void put_removed(struct json *j, const struct seal_removed *r)
 	put_moment(j, "removed_to", r->to_us);
 }
 
+static void put_expired(struct json *j, const struct seal_expired *e)
+{
+	char types[EXPIRING_TEXT_MAX];
+
+	(void)expiring_format(e->types, types);
+	json_u64(j, "expired_first_seq", e->first_seq);
+	json_u64(j, "expired_last_seq", e->last_seq);
+	json_cstring(j, "expired_types", types);
+	json_u64(j, "expired_lines", e->lines);
+	put_hex(j, "expired_head", e->head, sizeof(e->head));
+}
+
 size_t seal_format(const struct seal *s, struct str origin, const struct sign_key *key,
 		   char buf[SEAL_LINE_MAX])
 {
@@ -81,6 +94,8 @@ size_t seal_format(const struct seal *s, struct str origin, const struct sign_ke
 		json_u64(&j, "recovered", s->recovered);
 	if (s->has_removed)
 		put_removed(&j, &s->removed);
+	if (s->has_expired)
+		put_expired(&j, &s->expired);
 	if (!json_ok(&j) || !sign_make(key, DOMAIN, (struct str){buf, j.len}, signature))
 		return 0;
 	put_hex(&j, "signature", signature, sizeof(signature));
@@ -131,28 +146,15 @@ static uint64_t number(struct rest *r)
 	return v;
 }
 
-static int hex_value(char c)
-{
-	return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* 2 * len digits and a quote. */
 static void hex(struct rest *r, uint8_t *ret, size_t len)
 {
-	if (r->bad || (size_t)(r->end - r->p) < 2 * len) {
+	if (r->bad || (size_t)(r->end - r->p) < 2 * len ||
+	    !hex_parse((struct str){r->p, 2 * len}, ret, len)) {
 		r->bad = true;
 		return;
 	}
-	for (size_t i = 0; i < len; i++) {
-		const int high = hex_value(r->p[0]), low = hex_value(r->p[1]);
-
-		if (high < 0 || low < 0) {
-			r->bad = true;
-			return;
-		}
-		ret[i] = (uint8_t)(high << 4 | low);
-		r->p += 2;
-	}
+	r->p += 2 * len;
 	want(r, STR("\""));
 }
 
@@ -219,6 +221,41 @@ static void removed(struct rest *r, struct seal *s)
 	s->removed.to_us = moment(r);
 }
 
+/* Names in their order with commas between, as expiring_format() writes them. */
+static unsigned types(struct rest *r)
+{
+	const struct rest from = *r;
+	char written[EXPIRING_TEXT_MAX];
+	unsigned set = 0;
+
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (skip(r, str_of(expiring_name((enum expiring)t)))) {
+			set |= 1u << t;
+			(void)skip(r, STR(","));
+		}
+	*r = from;
+	r->bad = r->bad || set == 0;
+	want(r, (struct str){written, expiring_format(set, written)});
+	want(r, STR("\""));
+	return set;
+}
+
+static void expired(struct rest *r, struct seal *s)
+{
+	s->has_expired = skip(r, STR(",\"expired_first_seq\":"));
+	if (!s->has_expired)
+		return;
+	s->expired.first_seq = number(r);
+	want(r, STR(",\"expired_last_seq\":"));
+	s->expired.last_seq = number(r);
+	want(r, STR(",\"expired_types\":\""));
+	s->expired.types = types(r);
+	want(r, STR(",\"expired_lines\":"));
+	s->expired.lines = number(r);
+	want(r, STR(",\"expired_head\":\""));
+	hex(r, s->expired.head, CHAIN_DIGEST);
+}
+
 static void key(struct rest *r, struct seal *s)
 {
 	const struct str print = {r->p, FINGERPRINT_LEN};
@@ -277,6 +314,7 @@ bool seal_parse(struct str line, struct seal *ret)
 	if (skip(&r, STR(",\"recovered\":")))
 		ret->recovered = number(&r);
 	removed(&r, ret);
+	expired(&r, ret);
 	ret->signed_len = (size_t)(r.p - line.p);
 	want(&r, STR(",\"signature\":\""));
 	hex(&r, ret->signature, SIGN_SIGNATURE);
@@ -342,6 +380,21 @@ bool line_time(struct str line, int64_t *ret_us)
 		return false;
 	*ret_us = us;
 	return true;
+}
+
+struct str line_type(struct str line)
+{
+	struct rest r = rest_of(line);
+	const char *from;
+	uint64_t seq;
+
+	pass_head(&r, &seq);
+	want(&r, STR("\"time\":\""));
+	(void)moment(&r);
+	want(&r, STR(",\"type\":\""));
+	from = r.p;
+	pass_string(&r);
+	return r.bad ? STR_NONE : (struct str){from, (size_t)(r.p - from) - 1};
 }
 
 struct str seal_origin_of(struct str line)

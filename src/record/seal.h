@@ -19,6 +19,7 @@
 
 #include "base/text.h"
 #include "record/chain.h"
+#include "record/expired.h"
 #include "record/sign.h"
 
 #define SEAL_LINE_MAX   2048
@@ -32,7 +33,8 @@ enum seal_cause {
 	SEAL_STOP,
 	SEAL_EPOCH, /* names the key of the next one */
 	SEAL_RETENTION,
-	SEAL_ORDER, /* somebody asked for it */
+	SEAL_ORDER,  /* somebody asked for it */
+	SEAL_EXPIRY, /* the time of lines of some types has passed */
 	SEAL_CAUSE_COUNT
 };
 
@@ -41,6 +43,18 @@ struct seal_removed {
 	uint64_t first_seq, last_seq;
 	uint8_t head[CHAIN_DIGEST]; /* H(last_seq) */
 	int64_t from_us, to_us;
+};
+
+/* Lines that were taken out of a closed segment (record/expired.h), in all until now. */
+struct seal_expired {
+	uint64_t first_seq, last_seq; /* the segment's lines */
+	unsigned types;               /* 1u << enum expiring */
+	uint64_t lines;               /* how many are taken out */
+	/*
+	 * E(0) = 32 zero bytes, E(k) = SHA-256(E(k-1) || SHA-256(line k of them as it stands
+	 * there now)); this is E(lines).
+	 */
+	uint8_t head[CHAIN_DIGEST];
 };
 
 struct seal {
@@ -58,6 +72,8 @@ struct seal {
 	uint64_t recovered; /* lines found unsealed at the start; 0 = not said */
 	bool has_removed;
 	struct seal_removed removed;
+	bool has_expired;
+	struct seal_expired expired;
 	/* as read */
 	uint8_t signature[SIGN_SIGNATURE];
 	size_t signed_len; /* of the line */
@@ -100,5 +116,7 @@ int seal_last(const char *dir, struct seal *ret, char buf[SEAL_LINE_MAX])
 bool line_seq(struct str line, uint64_t *ret);
 /* Its time, when it has one where Weir writes it. */
 bool line_time(struct str line, int64_t *ret_us);
+/* Its type, where Weir writes it; empty when there is none. */
+struct str line_type(struct str line);
 
 #endif /* RECORD_SEAL_H */

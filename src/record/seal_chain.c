@@ -31,6 +31,9 @@ struct seal_chain {
 	uint8_t start[CHAIN_DIGEST]; /* H before it */
 	struct seal_removed removed; /* what was before; last_seq 0 = nothing */
 	bool removed_seen;           /* a seal of the chain says so */
+	/* first and last line of segments of which a seal says that lines were taken out */
+	uint64_t (*expired)[2];
+	size_t expired_count, expired_room, expired_at;
 	/* the chain */
 	bool broken;
 	uint8_t key[SIGN_KEY]; /* of the present epoch */
@@ -121,6 +124,7 @@ void seal_chain_close(struct seal_chain *r)
 	if (r->dir_fd >= 0)
 		(void)close(r->dir_fd);
 	free(r->list);
+	free(r->expired);
 	free(r);
 }
 
@@ -165,6 +169,24 @@ static void note_removed(struct seal_chain *r, const struct seal *s)
 		r->removed_seen = true;
 }
 
+static bool note_expired(struct seal_chain *r, const struct seal *s)
+{
+	if (!s->has_expired)
+		return true;
+	if (r->expired_count == r->expired_room) {
+		const size_t room = r->expired_room == 0 ? 64 : 2 * r->expired_room;
+		uint64_t(*more)[2] = realloc(r->expired, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		r->expired = more;
+		r->expired_room = room;
+	}
+	r->expired[r->expired_count][0] = s->expired.first_seq;
+	r->expired[r->expired_count++][1] = s->expired.last_seq;
+	return true;
+}
+
 bool seal_chain_add(struct seal_chain *r, const struct seal_copy *copy)
 {
 	const size_t len = copy->text.len;
@@ -187,6 +209,8 @@ bool seal_chain_add(struct seal_chain *r, const struct seal_copy *copy)
 	one.seq = s.seq;
 	one.epoch = s.epoch;
 	note_removed(r, &s);
+	if (!note_expired(r, &s))
+		return false;
 	if (r->anchors != NULL)
 		(void)anchors_match(r->anchors, s.seq, one.digest);
 	/* Those that name a key, since keys are followed by them; others are held by `previous`. */
@@ -327,10 +351,30 @@ static enum lines_end next_line(struct seal_chain *r, struct here *at)
 	}
 	if (end != LINES_LINE)
 		return end;
-	chain_digest(at->line.p, at->line.len + 1, at->digest);
+	line_digest(at->line, at->digest);
 	at->seq++;
 	r->lines_read++;
 	return LINES_LINE;
+}
+
+/* An expired line (record/expired.h) of which no seal says so is some line, and not the one. */
+static bool is_whole(struct seal_chain *r, const struct here *at)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq;
+
+	if (!expired_maybe(at->line) || !expired_parse(at->line, &seq, digest))
+		return true;
+	for (size_t n = 0; n < r->expired_count; n++) {
+		/* The one of the line before first. */
+		const size_t i = (r->expired_at + n) % r->expired_count;
+
+		if (seq >= r->expired[i][0] && seq <= r->expired[i][1]) {
+			r->expired_at = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool seal_chain_check(struct seal_chain *r, size_t i)
@@ -344,7 +388,7 @@ bool seal_chain_check(struct seal_chain *r, size_t i)
 	memcpy(head, before == NULL ? r->start : before->head, CHAIN_DIGEST);
 	if (before != NULL)
 		chain_add(head, before->digest);
-	while (next_line(r, &at) == LINES_LINE && at.seq < s->seq) {
+	while (next_line(r, &at) == LINES_LINE && at.seq < s->seq && is_whole(r, &at)) {
 		chain_add(head, at.digest);
 		at.offset += at.line.len + 1;
 	}

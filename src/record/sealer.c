@@ -68,7 +68,8 @@ size_t sealer_seal(struct sealer *s, uint64_t seq, enum seal_cause cause,
 			    .epoch = s->keys.epoch,
 			    .has_next_key = more->step,
 			    .recovered = more->recovered,
-			    .has_removed = more->removed != NULL};
+			    .has_removed = more->removed != NULL,
+			    .has_expired = more->expired != NULL};
 	size_t len;
 
 	look_back(s);
@@ -80,6 +81,8 @@ size_t sealer_seal(struct sealer *s, uint64_t seq, enum seal_cause cause,
 		memcpy(seal.next_key, s->keys.next_public, SIGN_KEY);
 	if (more->removed != NULL)
 		seal.removed = *more->removed;
+	if (more->expired != NULL)
+		seal.expired = *more->expired;
 	len = seal_format(&seal, (struct str){s->origin, s->origin_len}, s->keys.now,
 			  buf);
 	if (len == 0)
@@ -160,7 +163,7 @@ static int walk(struct sealer *s, int dir_fd, uint32_t segment, int64_t after,
 			continue;
 		if (i == 0 && !s->has_previous)
 			(void)line_seq(line, &s->first_seq);
-		chain_digest(line.p, line.len + 1, digest);
+		line_digest(line, digest);
 		if (i > after)
 			sealer_add(s, (struct str){line.p, line.len + 1}, tail_of(line),
 				   digest);

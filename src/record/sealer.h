@@ -51,6 +51,7 @@ struct seal_more {
 	bool step; /* names the next key; keys_step_begin() was done */
 	uint64_t recovered;
 	const struct seal_removed *removed;
+	const struct seal_expired *expired;
 };
 
 /*

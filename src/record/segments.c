@@ -356,3 +356,20 @@ int segment_packed_end(int dir_fd, uint32_t number, struct segment_end *ret)
 	*ret = e;
 	return 0;
 }
+
+int segment_begins(int dir_fd, uint32_t number, int64_t *ret_us)
+{
+	struct lines *l;
+	struct str line;
+	int rc = lines_open(dir_fd, number, &l);
+
+	if (rc < 0)
+		return rc;
+	do
+		rc = lines_next(l, &line) == LINES_LINE ? 0 : -EBADMSG;
+	while (rc == 0 && !line_time(line, ret_us) && expired_maybe(line));
+	if (rc == 0 && !line_time(line, ret_us))
+		rc = -EBADMSG;
+	lines_close(l);
+	return rc;
+}

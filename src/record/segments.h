@@ -25,6 +25,13 @@ int segments_last(int dir_fd, uint32_t *ret) __attribute__((warn_unused_result))
 int segments_after(int dir_fd, uint32_t after, uint32_t *ret)
 	__attribute__((warn_unused_result));
 
+/*
+ * The time of the first line that has one (record/expired.h: not all have).  0 or -errno:
+ * -EBADMSG when there is none.
+ */
+int segment_begins(int dir_fd, uint32_t number, int64_t *ret_us)
+	__attribute__((warn_unused_result));
+
 /* *ret: the bytes of all segments, compressed or not, and of their sidecars.  0 or -errno. */
 int segments_bytes(int dir_fd, uint64_t *ret) __attribute__((warn_unused_result));
 

@@ -7,13 +7,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record/lines.h"
+#include "record/expire.h"
 #include "record/pack.h"
 #include "record/retire.h"
 #include "record/segments.h"
 
 #define MINUTE_US 60000000
 #define HOUR_US   (60 * (int64_t)MINUTE_US)
+
+int64_t upkeep_segment_us(const struct upkeep_cfg *cfg)
+{
+	int64_t us = 24 * HOUR_US;
+	bool any = cfg->keep_us > 0;
+
+	if (any && cfg->keep_us < us)
+		us = cfg->keep_us;
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++) {
+		any = any || cfg->keep_type_us[t] > 0;
+		if (cfg->keep_type_us[t] > 0 && cfg->keep_type_us[t] < us)
+			us = cfg->keep_type_us[t];
+	}
+	return any ? us : 0;
+}
 
 void upkeep_init(struct upkeep *u, const struct upkeep_cfg *cfg)
 {
@@ -23,8 +38,10 @@ void upkeep_init(struct upkeep *u, const struct upkeep_cfg *cfg)
 void upkeep_finish(struct upkeep *u)
 {
 	pack_close(u->pack);
+	expire_close(u->expire);
 	retire_close(u->retire);
 	u->pack = NULL;
+	u->expire = NULL;
 	u->retire = NULL;
 }
 
@@ -77,21 +94,7 @@ static int compress(struct upkeep *u, const struct upkeep_now *now)
 	return rc;
 }
 
-/* ---- removing ----------------------------------------------------------------------------- */
-
-static int begins_at(int dir_fd, uint32_t number, int64_t *ret_us)
-{
-	struct lines *l;
-	struct str line;
-	int rc = lines_open(dir_fd, number, &l);
-
-	if (rc < 0)
-		return rc;
-	if (lines_next(l, &line) != LINES_LINE || !line_time(line, ret_us))
-		rc = -EBADMSG;
-	lines_close(l);
-	return rc;
-}
+/* ---- time --------------------------------------------------------------------------------- */
 
 /* Does age remove nothing just now?  See upkeep.h. */
 static bool is_held(struct upkeep *u, const struct upkeep_now *now)
@@ -106,11 +109,141 @@ static bool is_held(struct upkeep *u, const struct upkeep_now *now)
 	return now->mono_us < u->hold_until;
 }
 
+/* Is all of it older than that?  Then the one behind it begins before. */
+static int is_past(const struct upkeep_now *now, uint32_t next, int64_t keep_us, bool *ret)
+{
+	int64_t us = 0;
+	const int rc = segment_begins(now->dir_fd, next, &us);
+
+	*ret = rc == 0 && us < now->wall_us - keep_us;
+	return rc;
+}
+
+/* ---- types whose time has passed ------------------------------------------------------------ */
+
+/* The segment that is next for a type; 0 = none is closed. */
+static int next_of(const struct upkeep *u, const struct upkeep_now *now, unsigned type,
+		   uint32_t *ret)
+{
+	const int rc = segments_after(now->dir_fd, u->marks.to[type], ret);
+
+	if (rc == 0 && *ret >= now->open)
+		*ret = 0;
+	return rc;
+}
+
+/* All types for which that segment is next, and whose time is past. */
+static int types_due(const struct upkeep *u, const struct upkeep_now *now,
+		     uint32_t segment, unsigned *ret)
+{
+	uint32_t next = 0, own;
+	int rc = segments_after(now->dir_fd, segment, &next);
+
+	*ret = 0;
+	for (unsigned t = 0; rc == 0 && next != 0 && t < EXPIRING_COUNT; t++) {
+		bool past = false;
+
+		if (u->cfg.keep_type_us[t] == 0)
+			continue;
+		rc = next_of(u, now, t, &own);
+		if (rc == 0 && own == segment)
+			rc = is_past(now, next, u->cfg.keep_type_us[t], &past);
+		if (past)
+			*ret |= 1u << t;
+	}
+	/* The one that is written is empty yet. */
+	return rc == -EBADMSG && next == now->open ? 0 : rc;
+}
+
+static int next_expire(struct upkeep *u, const struct upkeep_now *now)
+{
+	int rc = 0;
+
+	if (is_held(u, now))
+		return UPKEEP_IDLE;
+	for (unsigned t = 0; rc == 0 && t < EXPIRING_COUNT; t++) {
+		uint32_t segment = 0;
+
+		if (u->cfg.keep_type_us[t] == 0)
+			continue;
+		rc = next_of(u, now, t, &segment);
+		if (rc != 0 || segment == 0)
+			continue;
+		rc = types_due(u, now, segment, &u->expire_types);
+		if (rc == 0 && u->expire_types != 0) {
+			u->expire_segment = segment;
+			rc = expire_open(now->dir_fd, segment, u->expire_types, &u->expire);
+			return rc < 0 ? rc : UPKEEP_MORE;
+		}
+	}
+	return rc < 0 ? rc : UPKEEP_IDLE;
+}
+
+static void end_expire(struct upkeep *u)
+{
+	expire_close(u->expire);
+	u->expire = NULL;
+}
+
+/* That segment is done for these types. */
+static int mark_expired(struct upkeep *u, int dir_fd)
+{
+	struct expired_marks m = u->marks;
+	int rc;
+
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if ((u->expire_types >> t & 1) != 0)
+			m.to[t] = u->expire_segment;
+	rc = expired_marks_write(dir_fd, &m);
+	if (rc == 0)
+		u->marks = m;
+	return rc;
+}
+
+static bool any_type(const struct upkeep *u)
+{
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (u->cfg.keep_type_us[t] > 0)
+			return true;
+	return false;
+}
+
+static int expire(struct upkeep *u, const struct upkeep_now *now)
+{
+	int rc;
+
+	if (u->expire == NULL) {
+		if (now->mono_us < u->expire_at || !any_type(u))
+			return UPKEEP_IDLE;
+		if (!u->marks_read)
+			expired_marks_read(now->dir_fd, &u->marks);
+		u->marks_read = true;
+		rc = next_expire(u, now);
+		if (rc <= 0)
+			u->expire_at = now->mono_us + MINUTE_US;
+		return rc;
+	}
+	rc = expire_step(u->expire);
+	if (rc == 0 && expire_result(u->expire) != NULL)
+		return UPKEEP_SEAL;
+	if (rc == 0) {
+		end_expire(u);
+		rc = mark_expired(u, now->dir_fd);
+		return rc < 0 ? rc : UPKEEP_MORE;
+	}
+	if (rc < 0) {
+		end_expire(u);
+		u->expire_at = now->mono_us + MINUTE_US;
+	}
+	return rc;
+}
+
+/* ---- removing ----------------------------------------------------------------------------- */
+
 static int is_due(const struct upkeep *u, const struct upkeep_now *now, uint32_t next,
 		  bool held, bool *ret)
 {
 	uint64_t bytes = 0;
-	int64_t us = 0;
 	int rc = 0;
 
 	*ret = false;
@@ -120,9 +253,7 @@ static int is_due(const struct upkeep *u, const struct upkeep_now *now, uint32_t
 		*ret = true;
 	if (rc < 0 || *ret || u->cfg.keep_us == 0 || held)
 		return rc;
-	rc = begins_at(now->dir_fd, next, &us);
-	*ret = rc == 0 && us < now->wall_us - u->cfg.keep_us;
-	return rc;
+	return is_past(now, next, u->cfg.keep_us, ret);
 }
 
 /* The first segment, when it is due and not the last closed one. */
@@ -168,21 +299,34 @@ static int retire(struct upkeep *u, const struct upkeep_now *now)
 
 int upkeep_step(struct upkeep *u, const struct upkeep_now *now)
 {
-	/* Compressed first: what is small enough then may stay. */
-	const int rc = u->retire == NULL ? compress(u, now) : UPKEEP_IDLE;
+	int rc = UPKEEP_IDLE;
 
+	/* Compressed first: what is small enough then may stay. */
+	if (u->retire == NULL && u->expire == NULL)
+		rc = compress(u, now);
+	if (rc == UPKEEP_IDLE && u->retire == NULL)
+		rc = expire(u, now);
 	return rc != UPKEEP_IDLE ? rc : retire(u, now);
 }
 
-const struct seal_removed *upkeep_removed(const struct upkeep *u)
+void upkeep_told(const struct upkeep *u, const struct seal_removed **ret_removed,
+		 const struct seal_expired **ret_expired)
 {
-	return retire_removed(u->retire);
+	*ret_expired = u->expire == NULL ? NULL : expire_result(u->expire);
+	*ret_removed = u->retire == NULL || u->expire != NULL ? NULL
+							       : retire_removed(u->retire);
 }
 
-int upkeep_remove(struct upkeep *u, struct str tombstone)
+int upkeep_go(struct upkeep *u, int dir_fd, struct str seal)
 {
-	const int rc = retire_finish(u->retire, tombstone);
+	int rc;
 
+	if (u->expire != NULL) {
+		rc = expire_finish(u->expire);
+		end_expire(u);
+		return rc < 0 ? rc : mark_expired(u, dir_fd);
+	}
+	rc = retire_finish(u->retire, seal);
 	retire_close(u->retire);
 	u->retire = NULL;
 	return rc;

@@ -3,13 +3,15 @@
 #define RECORD_UPKEEP_H
 
 /*
- * upkeep - what happens to the closed segments of a ledger: they are compressed, and the oldest
- * go when they are too old or all are too large.
+ * upkeep - what happens to the closed segments of a ledger: they are compressed, lines of types
+ * whose time has passed are taken out, and the oldest segments go when they are too old or all are
+ * too large.
  *
- * In small steps between other work.  The open segment and the closed one before it always stay.
+ * In small steps between other work.  The open segment and the closed one before it always stay;
+ * lines go out of any closed one.
  * A segment is too old when the next one begins before `keep_us` ago.  When the clock is set by
- * more than a minute, age removes nothing for an hour: a clock that is wrong must not empty the
- * ledger.
+ * more than a minute, age removes nothing for an hour, neither lines nor segments: a clock that is
+ * wrong must not empty the ledger.
  *
  * Threads: one writer.  Memory: a few MiB while there is something to do.
  */
@@ -23,17 +25,24 @@ struct upkeep_cfg {
 	bool compress;
 	int64_t keep_us;     /* 0 = for ever */
 	uint64_t keep_bytes; /* of all segments with their tags; 0 = any */
+	int64_t keep_type_us[EXPIRING_COUNT]; /* lines of these types; 0 = as their segment */
 };
 
 struct pack;
+struct expire;
 struct retire;
 
 struct upkeep {
 	struct upkeep_cfg cfg;
 	struct pack *pack;
+	struct expire *expire; /* of that segment, for these types */
+	uint32_t expire_segment;
+	unsigned expire_types;
+	bool marks_read;
+	struct expired_marks marks;
 	struct retire *retire;
 	uint32_t packed_to;                   /* segments up to this one need nothing */
-	int64_t pack_at, look_at, hold_until; /* monotonic */
+	int64_t pack_at, expire_at, look_at, hold_until; /* monotonic */
 	bool has_offset;
 	int64_t offset_us; /* of wall time from monotonic time */
 };
@@ -48,8 +57,14 @@ struct upkeep_now {
 enum {
 	UPKEEP_IDLE = 0, /* nothing is to be done */
 	UPKEEP_MORE,     /* something was done */
-	UPKEEP_SEAL /* write a seal that says upkeep_removed(), sync, call upkeep_remove() */
+	UPKEEP_SEAL      /* write a seal that says upkeep_told(), sync, call upkeep_go() */
 };
+
+/*
+ * The age at which the open segment should be closed, so that what is kept for a time does not
+ * stay much longer: a day, or the shortest of the times.  0 = any age.
+ */
+int64_t upkeep_segment_us(const struct upkeep_cfg *cfg);
 
 void upkeep_init(struct upkeep *u, const struct upkeep_cfg *cfg);
 void upkeep_finish(struct upkeep *u);
@@ -58,10 +73,12 @@ void upkeep_finish(struct upkeep *u);
 int upkeep_step(struct upkeep *u, const struct upkeep_now *now)
 	__attribute__((warn_unused_result));
 
-const struct seal_removed *upkeep_removed(const struct upkeep *u);
+/* What that seal says: one of the two, the other is NULL. */
+void upkeep_told(const struct upkeep *u, const struct seal_removed **ret_removed,
+		 const struct seal_expired **ret_expired);
 
-/* 0 or -errno. */
-int upkeep_remove(struct upkeep *u, struct str tombstone)
+/* `seal`, with its newline, is on the disk.  0 or -errno. */
+int upkeep_go(struct upkeep *u, int dir_fd, struct str seal)
 	__attribute__((warn_unused_result));
 
 #endif /* RECORD_UPKEEP_H */

@@ -26,6 +26,7 @@ static const char *const faults[FAULT_COUNT] = {
 	[FAULT_SIGNATURE] = "signature",
 	[FAULT_RESIGNED] = "resigned",
 	[FAULT_DAMAGED] = "damaged",
+	[FAULT_TAKEN_OUT] = "taken_out",
 };
 
 const char *ledger_fault_name(enum ledger_fault f)
@@ -47,6 +48,7 @@ static const char *const meanings[FAULT_COUNT] = {
 	[FAULT_SIGNATURE] = "a seal that its key did not sign",
 	[FAULT_RESIGNED] = "sealed anew: an anchor says otherwise",
 	[FAULT_DAMAGED] = "the segment cannot be read on",
+	[FAULT_TAKEN_OUT] = "the text of lines was taken out, and no seal says so",
 };
 
 const char *ledger_fault_meaning(enum ledger_fault f)
@@ -104,6 +106,8 @@ struct walk {
 	size_t last_len;
 	const struct seal_removed *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
+	struct taken_outs taken;
+	uint32_t taken_segment; /* of the last one added */
 	bool out_of_memory;
 };
 
@@ -247,6 +251,10 @@ static void note_seal(struct walk *w, const struct seal *s)
 		    s->removed.last_seq == w->tombstone->last_seq &&
 		    memcmp(s->removed.head, w->tombstone->head, CHAIN_DIGEST) == 0)
 			w->tombstone_seen = true;
+	}
+	if (s->has_expired) {
+		taken_out_told(&w->taken, &s->expired);
+		p->expired_types |= s->expired.types;
 	}
 	w->line_us = s->time_us;
 	w->stopped = s->cause == SEAL_STOP;
@@ -491,6 +499,21 @@ static void note_stop(struct walk *w, struct str line)
 	w->stopped = w->recovered = false;
 }
 
+/* What is left of a line; later a seal must say so. */
+static void note_expired(struct walk *w, struct str line)
+{
+	const struct taken_here at = {w->name, w->taken_segment == w->segment, w->line,
+				      w->expect};
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq;
+
+	if (!expired_maybe(line) || !expired_parse(line, &seq, digest))
+		return;
+	if (!taken_out_add(&w->taken, &at, line, w->p))
+		w->out_of_memory = true;
+	w->taken_segment = w->segment;
+}
+
 static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAIN_DIGEST])
 {
 	struct here h;
@@ -507,6 +530,7 @@ static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAI
 	note_stop(w, line);
 	note_generation(w->p, line);
 	look_at_place(w, &h);
+	note_expired(w, line);
 	w->last_len = line.len < sizeof(w->last) ? line.len : sizeof(w->last);
 	memcpy(w->last, line.p, w->last_len);
 	chain_add(w->head, h.digest);
@@ -740,6 +764,7 @@ static int walk_all(struct walk *w)
 	if (w->out_of_memory)
 		return -ENOMEM;
 	doubt_tombstone(w);
+	taken_out_end(&w->taken, w->p);
 	look_for_anchors(w, w->p->first_seq);
 	return name_faults(w->dir_fd, w->p);
 }
@@ -761,6 +786,7 @@ int ledger_verify(const struct verify_cfg *cfg, struct ledger_proof *ret)
 	rc = w->dir_fd < 0 ? -errno : walk_all(w);
 	if (w->dir_fd >= 0)
 		(void)close(w->dir_fd);
+	free(w->taken.list);
 	free(w);
 	if (rc == 0 && ret->finding_count > 0) {
 		const size_t n = ret->finding_count < VERIFY_FINDINGS_MAX

@@ -37,6 +37,7 @@ enum ledger_fault {
 	FAULT_SIGNATURE,        /* a seal that its key did not sign */
 	FAULT_RESIGNED,         /* sealed, but not as the anchor says: a range */
 	FAULT_DAMAGED,          /* the segment cannot be read on */
+	FAULT_TAKEN_OUT, /* expired lines (record/expired.h), and no seal says so: a range */
 	FAULT_COUNT
 };
 
@@ -83,6 +84,8 @@ struct ledger_proof {
 	uint64_t sound_epoch;        /* by the keys of epochs up to this one */
 	uint64_t epochs, last_epoch; /* that were proven */
 	uint64_t unsealed;
+	uint64_t expired_lines, expired_segments; /* lines that are taken out, as sealed */
+	unsigned expired_types;                   /* 1u << enum expiring, as the seals say */
 	uint64_t tombstones, removed_to; /* lines 1 to that went, as sealed; 0 = none */
 	uint64_t anchors, anchored_seq, anchors_older;
 	int64_t sealed_us;

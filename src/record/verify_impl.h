@@ -48,6 +48,48 @@ struct removed_part {
 /* Follow the seals that name keys; look for the tombstone that ends where the ledger begins. */
 void removed_read(int dir_fd, struct removed_part *r);
 
+/* How far a walk had proven the ledger. */
+struct sound_at {
+	uint64_t seq, epoch, offset;
+	uint32_t segment;
+};
+
+/* The lines of one segment that are taken out (record/expired.h), and whether a seal says so. */
+struct taken_out {
+	char name[SEGMENT_NAME_MAX];
+	uint64_t line; /* the first one's, in the segment */
+	uint64_t first_seq, last_seq;
+	uint64_t count;
+	uint8_t head[CHAIN_DIGEST]; /* as struct seal_expired has it */
+	struct sound_at before;     /* the first of them was read */
+	bool told;
+};
+
+struct taken_outs {
+	size_t count, room;
+	struct taken_out *list;
+};
+
+/* Where a walk stands. */
+struct taken_here {
+	const char *name;
+	bool again; /* the segment is that of the last one added */
+	uint64_t line, seq;
+};
+
+/* A line that is one.  False: out of memory. */
+bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str line,
+		   const struct ledger_proof *p);
+
+/* A good seal says of a segment what was taken out of it. */
+void taken_out_told(struct taken_outs *t, const struct seal_expired *e);
+
+/*
+ * All was read: a finding for each segment of which no seal says so, unless the walk had findings
+ * of its own; what is proven ends before it in any case.
+ */
+void taken_out_end(struct taken_outs *t, struct ledger_proof *p);
+
 /* Count the digests in question everywhere, and say of each finding what was done. */
 int name_faults(int dir_fd, struct ledger_proof *p) __attribute__((warn_unused_result));
 

@@ -174,7 +174,7 @@ static bool count_line(void *arg, struct str line)
 	struct counts *c = arg;
 	uint8_t digest[CHAIN_DIGEST];
 
-	chain_digest(line.p, line.len + 1, digest);
+	line_digest(line, digest);
 	for (size_t i = 0; i < c->n; i++)
 		c->list[i].lines += memcmp(c->list[i].tag, digest, CHAIN_TAG) == 0;
 	return true;

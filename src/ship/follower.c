@@ -93,8 +93,8 @@ void follower_ledger(const struct follower *f, uint8_t ret[SHIP_DIGEST])
 
 static void digest_of(const struct ledger_line *l, uint8_t ret[SHIP_DIGEST])
 {
-	/* The newline stands behind the line (record/lines.h). */
-	digest_sha256(l->text.p, l->text.len + 1, ret);
+	_Static_assert(SHIP_DIGEST == CHAIN_DIGEST, "of a line that has expired, what is left");
+	line_digest(l->text, ret);
 }
 
 static void stand(struct follower *f, uint32_t segment, unsigned line, uint64_t offset)
@@ -125,7 +125,7 @@ static bool is_there(struct follower *f)
 	struct ledger_line l;
 
 	if (!ledger_reader_seek(f->reader, f->at.segment, f->at.offset, f->at.line - 1) ||
-	    !ledger_reader_next(f->reader, &l) || l.segment != f->at.segment)
+	    !ledger_reader_next_any(f->reader, &l) || l.segment != f->at.segment)
 		return false;
 	digest_of(&l, digest);
 	stand(f, l.segment, l.line, l.offset + l.text.len + 1);
@@ -172,7 +172,7 @@ static enum followed_kind look_around(struct follower *f)
 	if (n == f->at.segment && memcmp(f->ledger, none, SHIP_DIGEST) == 0)
 		return from_the_first(f);
 	if (n != f->at.segment && ledger_reader_seek(f->reader, n, 0, 0) &&
-	    ledger_reader_next(f->reader, &first) && line_seq(first.text, &seq) &&
+	    ledger_reader_next_any(f->reader, &first) && line_seq(first.text, &seq) &&
 	    seq <= f->at.seq)
 		return from_the_first(f);
 	if (!ledger_reader_seek(f->reader, n, 0, 0)) {

@@ -148,7 +148,7 @@ static void schema(char sql[SQL_MAX])
 		"CREATE TABLE strings(id INTEGER PRIMARY KEY, text BLOB);"
 		"CREATE TABLE cover(start_segment, start_offset, end_segment, end_offset,"
 		" end_line, last_offset, last_digest, last_seq, events, bad, gaps,"
-		" first_us, last_us);"
+		" first_us, last_us, expired);"
 		"CREATE TABLE minutes(minute, first_n, last_n, marks);"
 		"CREATE TABLE seals(segment, line, offset, text BLOB);"
 		"CREATE TABLE events(n INTEGER PRIMARY KEY, segment, line, offset, length,"
@@ -216,6 +216,16 @@ static int open_file(struct day *d, const char *folder, int flags)
 	return rc;
 }
 
+/* The numbers of the types, in their order. */
+static void read_marks(struct expired_marks *m, sqlite3_stmt *s, int column)
+{
+	const void *blob = sqlite3_column_blob(s, column);
+
+	*m = (struct expired_marks){{0}};
+	if (blob != NULL && (size_t)sqlite3_column_bytes(s, column) == sizeof(m->to))
+		memcpy(m->to, blob, sizeof(m->to));
+}
+
 static void read_cover(struct day_cover *c, sqlite3_stmt *s)
 {
 	*c = (struct day_cover){
@@ -233,6 +243,7 @@ static void read_cover(struct day_cover *c, sqlite3_stmt *s)
 		.first_us = sqlite3_column_int64(s, 11),
 		.last_us = sqlite3_column_int64(s, 12),
 	};
+	read_marks(&c->expired, s, 13);
 }
 
 static int load_cover(struct day *d)
@@ -557,30 +568,61 @@ static int add_seal(struct day *d, const struct ledger_line *line)
 	return rc;
 }
 
-static void cover_line(struct day_cover *c, const struct ledger_line *line,
-		       const struct record_line *v)
+static void cover_place(struct day_cover *c, const struct ledger_line *line)
 {
-	int64_t us;
-	uint64_t seq;
-
 	c->end_segment = line->segment;
 	c->end_offset = line->offset + line->text.len + 1;
 	c->end_line = line->line;
 	c->last_offset = line->offset;
 	c->last_digest = day_digest(line->text);
+}
+
+static void cover_seq(struct day_cover *c, uint64_t seq)
+{
+	c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
+	c->last_seq = seq;
+}
+
+static void cover_line(struct day_cover *c, const struct ledger_line *line,
+		       const struct record_line *v)
+{
+	int64_t us;
+
+	cover_place(c, line);
 	if (v == NULL) {
 		c->bad++;
 		return;
 	}
 	c->events++;
 	us = v->values[LINE_FIELD_MOMENT].us;
-	seq = v->values[LINE_FIELD_SEQ].number;
 	if (us < c->first_us)
 		c->first_us = us;
 	if (us > c->last_us)
 		c->last_us = us;
-	c->gaps += c->last_seq != 0 && seq != c->last_seq + 1;
-	c->last_seq = seq;
+	cover_seq(c, v->values[LINE_FIELD_SEQ].number);
+}
+
+/* A line more since the last commit: is one due? */
+static int note_pending(struct day *d)
+{
+	struct day_writer *w = d->writer;
+
+	return ++w->pending < BATCH && sums_count(w->sums[0]) < BATCH_SUMS &&
+			       sums_count(w->sums[1]) < BATCH_SUMS &&
+			       sums_count(w->sums[2]) < BATCH_SUMS
+		       ? 0
+		       : day_commit(d);
+}
+
+int day_pass(struct day *d, const struct ledger_line *line)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq = 0;
+
+	cover_place(&d->cover, line);
+	if (expired_parse(line->text, &seq, digest))
+		cover_seq(&d->cover, seq);
+	return note_pending(d);
 }
 
 int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
@@ -604,11 +646,7 @@ int day_add(struct day *d, const struct ledger_line *line, const struct record_l
 			return -ENOMEM;
 	}
 	cover_line(&d->cover, line, v);
-	return ++w->pending < BATCH && sums_count(w->sums[0]) < BATCH_SUMS &&
-			       sums_count(w->sums[1]) < BATCH_SUMS &&
-			       sums_count(w->sums[2]) < BATCH_SUMS
-		       ? 0
-		       : day_commit(d);
+	return note_pending(d);
 }
 
 /* ---- committing ---- */
@@ -684,12 +722,16 @@ static int save_cover(struct day *d)
 	int rc = run(d->db, "DELETE FROM cover");
 
 	if (rc == 0)
-		rc = prepare_insert(d->db, "cover", sizeof(values) / sizeof(values[0]),
-				    &s);
+		rc = prepare_insert(d->db, "cover",
+				    sizeof(values) / sizeof(values[0]) + 1, &s);
 	for (size_t i = 0; rc == 0 && i < sizeof(values) / sizeof(values[0]); i++)
 		(void)sqlite3_bind_int64(s, (int)i + 1, values[i]);
-	if (rc == 0)
+	if (rc == 0) {
+		(void)sqlite3_bind_blob64(s, sizeof(values) / sizeof(values[0]) + 1,
+					  c->expired.to, sizeof(c->expired.to),
+					  SQLITE_STATIC);
 		rc = day_error(sqlite3_step(s));
+	}
 	(void)sqlite3_finalize(s);
 	return rc;
 }

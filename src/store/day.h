@@ -16,7 +16,7 @@
  *   hours,   sums of events that are alike in the columns named there, by hour and by day;
  *   days,    several rows may have the same key, readers add them up
  *   rules
- *   cover    one row: which part of the ledger is in here
+ *   cover    one row: which part of the ledger is in here, and how far types had expired then
  * What a commit writes is one transaction, the cover included: a killed process loses work,
  * never agreement.  Source: SQLite 3.40, WAL, synchronous=NORMAL.
  *
@@ -26,6 +26,7 @@
 
 #include <sqlite3.h>
 
+#include "record/expired.h"
 #include "store/fields.h"
 #include "store/strings.h"
 
@@ -45,6 +46,7 @@ struct day_cover {
 	uint64_t last_seq;
 	uint64_t events, bad, gaps; /* rows; lines that are no event; jumps of `seq` */
 	int64_t first_us, last_us;  /* of the rows' times; first > last = no row */
+	struct expired_marks expired; /* how far the ledger's lines had gone when it was made */
 };
 
 struct day {
@@ -85,6 +87,9 @@ int day_extend(struct day *d) __attribute__((warn_unused_result));
 
 /* Add a line; v NULL: it is no event.  Commits by itself now and then. */
 int day_add(struct day *d, const struct ledger_line *line, const struct record_line *v)
+	__attribute__((warn_unused_result));
+/* Pass over a line that has expired. */
+int day_pass(struct day *d, const struct ledger_line *line)
 	__attribute__((warn_unused_result));
 int day_commit(struct day *d) __attribute__((warn_unused_result));
 

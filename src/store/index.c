@@ -21,6 +21,7 @@ struct store {
 	size_t count, room;
 	struct ledger_reader *reader; /* of the run that brings it up to date */
 	struct record_line *lines;
+	struct expired_marks expired; /* of the ledger, read before its lines */
 	uint64_t added;
 	int64_t newest_us; /* of the last row; INT64_MIN = none was found */
 	bool rebuilt;
@@ -137,6 +138,14 @@ static void drop_retired(struct store *s, uint32_t first)
 	s->count -= gone;
 }
 
+/* Its digest is that of the line that was. */
+static bool is_left_of(const struct ledger_line *line, const struct day_cover *end)
+{
+	uint64_t seq;
+
+	return line->expired && line_seq(line->text, &seq) && seq == end->last_seq;
+}
+
 /* NULL, or why it is not believed. */
 static const char *misfit(struct store *s)
 {
@@ -158,10 +167,10 @@ static const char *misfit(struct store *s)
 	if (end->end_line == 0 ||
 	    !ledger_reader_seek(s->reader, end->end_segment, end->last_offset,
 				end->end_line - 1) ||
-	    !ledger_reader_next(s->reader, &line) || line.segment != end->end_segment ||
-	    line.offset != end->last_offset ||
+	    !ledger_reader_next_any(s->reader, &line) ||
+	    line.segment != end->end_segment || line.offset != end->last_offset ||
 	    line.offset + line.text.len + 1 != end->end_offset ||
-	    day_digest(line.text) != end->last_digest)
+	    (day_digest(line.text) != end->last_digest && !is_left_of(&line, end)))
 		return "the ledger does not continue where it ends";
 	return NULL;
 }
@@ -201,6 +210,114 @@ static int load(struct store *s, struct diag *d)
 	return why == NULL ? 0 : make_anew(s, d, why);
 }
 
+/* ---- lines that have expired ---- */
+
+static void read_marks(struct store *s)
+{
+	const int fd = open(s->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	s->expired = (struct expired_marks){{0}};
+	if (fd == -1)
+		return;
+	expired_marks_read(fd, &s->expired);
+	(void)close(fd);
+}
+
+/* Have lines of it expired since it was made? */
+static bool is_stale(const struct store *s, const struct day_cover *c)
+{
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (c->expired.to[t] < s->expired.to[t] &&
+		    c->expired.to[t] < c->end_segment &&
+		    c->start_segment <= s->expired.to[t])
+			return true;
+	return false;
+}
+
+/* The lines that the file held, as they are now. */
+static int read_again(struct store *s, struct day *d, const struct day_cover *was,
+		      unsigned first_line, struct diag *diag)
+{
+	struct ledger_line line;
+	int rc = 0;
+
+	if (!ledger_reader_seek(s->reader, d->cover.start_segment, d->cover.start_offset,
+				first_line))
+		return -EIO;
+	while (rc == 0 &&
+	       (d->cover.end_segment != was->end_segment ||
+		d->cover.end_offset != was->end_offset) &&
+	       ledger_reader_next_any(s->reader, &line)) {
+		const struct record_line *v = NULL;
+
+		if (line.segment > was->end_segment)
+			return DAY_DAMAGED;
+		if (line.expired) {
+			rc = day_pass(d, &line);
+			continue;
+		}
+		if (record_line_read(&line, diag, s->lines) != LINE_UNSOUND)
+			v = s->lines;
+		rc = day_add(d, &line, v);
+	}
+	if (rc == 0)
+		rc = day_commit(d);
+	if (rc == DAY_FULL || d->cover.end_offset != was->end_offset)
+		rc = rc < 0 ? rc : DAY_DAMAGED;
+	return rc;
+}
+
+/* A file in the place of one that has rows of expired lines, and their texts and sums. */
+static int remake_day(struct store *s, size_t i, struct diag *diag)
+{
+	static const char temporary[] = "remade.tmp";
+	const uint32_t first = ledger_reader_first(s->reader);
+	const struct day_cover was = s->days[i].cover;
+	struct day d = {.number = s->days[i].number, .part = s->days[i].part};
+	unsigned first_line = i == 0 ? 0 : s->days[i - 1].cover.end_line;
+	char from[DAY_PATH_MAX], to[DAY_PATH_MAX];
+	int rc;
+
+	(void)snprintf(d.name, sizeof(d.name), "%s", temporary);
+	d.cover.start_segment = d.cover.end_segment = was.start_segment;
+	d.cover.start_offset = d.cover.end_offset = was.start_offset;
+	d.cover.last_seq = i == 0 ? 0 : s->days[i - 1].cover.last_seq;
+	d.cover.expired = s->expired;
+	if (first > was.start_segment) { /* its beginning was removed */
+		d.cover.start_segment = d.cover.end_segment = first;
+		d.cover.start_offset = d.cover.end_offset = 0;
+		d.cover.last_seq = 0;
+		first_line = 0;
+	}
+	remove_file(s, temporary);
+	rc = day_create(&d, s->folder);
+	if (rc == 0)
+		rc = read_again(s, &d, &was, first_line, diag);
+	day_close(&d);
+	(void)snprintf(from, sizeof(from), "%s/%s", s->folder, temporary);
+	(void)snprintf(to, sizeof(to), "%s/%s", s->folder, s->days[i].name);
+	if (rc == 0) {
+		remove_file(s, s->days[i].name);
+		rc = rename(from, to) != 0 ? -errno : 0;
+	}
+	if (rc != 0) {
+		remove_file(s, temporary);
+		return rc;
+	}
+	s->days[i].cover = d.cover;
+	return 0;
+}
+
+static int remake_stale(struct store *s, struct diag *diag)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		if (is_stale(s, &s->days[i].cover))
+			rc = remake_day(s, i, diag);
+	return rc;
+}
+
 /* ---- following ---- */
 
 /* A file for what comes next, behind the last one. */
@@ -213,6 +330,7 @@ static int next_day(struct store *s, int64_t number)
 	d.cover.start_segment =
 		last == NULL ? ledger_reader_first(s->reader) : last->cover.end_segment;
 	d.cover.end_segment = d.cover.start_segment;
+	d.cover.expired = s->expired;
 	if (last != NULL) {
 		rc = day_commit(last);
 		if (rc != 0)
@@ -297,11 +415,15 @@ static int follow(struct store *s, struct diag *d)
 	uint32_t reread = 0;
 	int rc = stand_at_end(s);
 
-	while (rc == 0 && ledger_reader_next(s->reader, &line)) {
-		const struct record_line *v =
-			record_line_read(&line, d, s->lines) == LINE_UNSOUND ? NULL
-									     : s->lines;
+	while (rc == 0 && ledger_reader_next_any(s->reader, &line)) {
+		const struct record_line *v = NULL;
 
+		if (line.expired) {
+			rc = s->count == 0 ? 0 : day_pass(&s->days[s->count - 1], &line);
+			continue;
+		}
+		if (record_line_read(&line, d, s->lines) != LINE_UNSOUND)
+			v = s->lines;
 		if (reread != line.segment && maybe_overtaken(s, &line, v)) {
 			const struct day_cover *c = &s->days[s->count - 1].cover;
 
@@ -358,7 +480,10 @@ int store_update(struct store *s, struct diag *d)
 	if (s->reader == NULL)
 		return -ENOENT;
 	/* Others may have gone on, or made it anew, since we looked. */
+	read_marks(s);
 	rc = load(s, d);
+	if (rc == 0)
+		rc = remake_stale(s, d);
 	if (rc == 0)
 		rc = follow(s, d);
 	if (rc == DAY_DAMAGED) {

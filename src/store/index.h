@@ -10,7 +10,8 @@
  * part of the ledger it holds; together they must tile it up to a last line that still stands
  * where it stood, with the bytes that it had.  Damage, another schema, a missing file, a ledger
  * that does not go on there: all files are removed and made again, with a warning.
- * Files whose segments were all removed (retention) are removed, too.
+ * Files whose segments were all removed (retention) are removed, too, and files with lines that
+ * have expired since (record/expired.h) are made anew.
  *
  * The index can be changed by whoever can write in its folder.  It is a means to find lines;
  * the ledger is the record, and store_prove_line() holds a row against it.

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/expired.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "record/output.h"
+#include "record/segments.h"
+
+#define HEAD STR("{\"v\":1,\"seq\":")
+#define KIND STR(",\"type\":\"expired\",\"digest\":\"")
+
+#define MARKS_MAX 256
+
+static const char *const names[EXPIRING_COUNT] = {
+	[EXPIRING_FLOW] = "flow",
+	[EXPIRING_SIGNAL] = "signal",
+	[EXPIRING_ROLLUP] = "rollup",
+	[EXPIRING_DNS] = "dns",
+};
+
+const char *expiring_name(enum expiring t)
+{
+	return names[t];
+}
+
+enum expiring expiring_find(struct str type)
+{
+	unsigned t = 0;
+
+	while (t < EXPIRING_COUNT && !str_equal(type, str_of(names[t])))
+		t++;
+	return (enum expiring)t;
+}
+
+size_t expiring_format(unsigned set, char buf[EXPIRING_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if ((set >> t & 1) != 0)
+			n += (size_t)snprintf(buf + n, EXPIRING_TEXT_MAX - n, "%s%s",
+					      n > 0 ? "," : "", names[t]);
+	return n;
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
+bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line,
+		    size_t len)
+{
+	char hex[2 * CHAIN_DIGEST + 1], text[160];
+	size_t n;
+
+	hex_format(digest, CHAIN_DIGEST, hex);
+	n = (size_t)snprintf(text, sizeof(text),
+			     "{\"v\":1,\"seq\":%" PRIu64
+			     ",\"type\":\"expired\",\"digest\":\"%s\"",
+			     seq, hex);
+	if (n >= len)
+		return false;
+	memcpy(line, text, n);
+	memset(line + n, ' ', len - 1 - n);
+	line[len - 1] = '}';
+	return true;
+}
+
+/* Behind the number; 0 = there is none as Weir writes it. */
+static size_t number_at(struct str line, uint64_t *ret)
+{
+	const size_t from = HEAD.len;
+	size_t n = from;
+
+	if (line.len < from || memcmp(line.p, HEAD.p, from) != 0)
+		return 0;
+	while (n < line.len && ascii_is_digit(line.p[n]))
+		n++;
+	if (n == from || line.p[from] == '0' ||
+	    !parse_u64((struct str){line.p + from, n - from}, UINT64_MAX - 1, ret))
+		return 0;
+	return n;
+}
+
+bool expired_maybe(struct str line)
+{
+	const size_t from = HEAD.len;
+	size_t n = from;
+
+	if (line.len <= from + KIND.len)
+		return false;
+	while (n < line.len && ascii_is_digit(line.p[n]))
+		n++;
+	return line.len - n > KIND.len && memcmp(line.p + n, KIND.p, KIND.len) == 0;
+}
+
+bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST])
+{
+	const size_t rest = KIND.len + 2 * CHAIN_DIGEST + 2; /* a quote and a brace */
+	size_t n;
+
+	if (!expired_maybe(line))
+		return false;
+	n = number_at(line, ret_seq);
+	if (n == 0 || line.len - n < rest)
+		return false;
+	n += KIND.len;
+	if (!hex_parse((struct str){line.p + n, 2 * CHAIN_DIGEST}, ret_digest, CHAIN_DIGEST))
+		return false;
+	n += 2 * CHAIN_DIGEST;
+	if (line.p[n++] != '"' || line.p[line.len - 1] != '}')
+		return false;
+	while (n < line.len - 1 && line.p[n] == ' ')
+		n++;
+	return n == line.len - 1;
+}
+
+void line_digest(struct str line, uint8_t ret[CHAIN_DIGEST])
+{
+	uint64_t seq;
+
+	if (!expired_parse(line, &seq, ret))
+		chain_digest(line.p, line.len + 1, ret);
+}
+
+/* ---- marks -------------------------------------------------------------------------------- */
+
+/* "flow 12\n" */
+static void take_mark(struct str row, struct expired_marks *ret)
+{
+	const char *space = memchr(row.p, ' ', row.len);
+	const size_t n = space == NULL ? row.len : (size_t)(space - row.p);
+	const enum expiring t = expiring_find((struct str){row.p, n});
+	uint64_t to;
+
+	if (t < EXPIRING_COUNT && n < row.len &&
+	    parse_u64((struct str){space + 1, row.len - n - 1}, UINT32_MAX, &to))
+		ret->to[t] = (uint32_t)to;
+}
+
+void expired_marks_read(int dir_fd, struct expired_marks *ret)
+{
+	const int fd = openat(dir_fd, EXPIRED_MARKS,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[MARKS_MAX];
+	const ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	if (fd >= 0)
+		(void)close(fd);
+	*ret = (struct expired_marks){{0}};
+	for (size_t at = 0; len > 0 && at < (size_t)len;) {
+		const char *end = memchr(text + at, '\n', (size_t)len - at);
+
+		if (end == NULL)
+			return;
+		take_mark((struct str){text + at, (size_t)(end - text) - at}, ret);
+		at = (size_t)(end - text) + 1;
+	}
+}
+
+int expired_marks_write(int dir_fd, const struct expired_marks *m)
+{
+	static const char temporary[] = EXPIRED_MARKS ".new";
+	char text[MARKS_MAX];
+	size_t n = 0, done;
+	int fd, rc;
+
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (m->to[t] > 0)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %" PRIu32 "\n",
+					      names[t], m->to[t]);
+	if (unlinkat(dir_fd, temporary, 0) != 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(dir_fd, temporary,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	rc = segment_give(dir_fd, fd);
+	if (rc == 0)
+		rc = output_write_all(fd, text, n, &done);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	if (close(fd) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, EXPIRED_MARKS) != 0)
+		rc = -errno;
+	if (rc != 0)
+		(void)unlinkat(dir_fd, temporary, 0);
+	return rc != 0 ? rc : fsync(dir_fd) != 0 ? -errno : 0;
+}

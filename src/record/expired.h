@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECORD_EXPIRED_H
+#define RECORD_EXPIRED_H
+
+/*
+ * expired - what is left of a line whose time has passed: its number and its digest.
+ *
+ *   {"v":1,"seq":N,"type":"expired","digest":"64 hex digits"      }
+ *
+ * It is as long as the line was (blanks stand before the brace), so that every other line of the
+ * segment stays where it stood, and `digest` is D of the line that was (record/chain.h): the
+ * chain, the tags and the seals hold as before.  Nothing else of the line is left.  That it was
+ * Weir that took it out, and when, a later seal says (record/seal.h, struct seal_expired).
+ * docs/ledger.md is the contract.
+ *
+ * Memory: the caller's.  Threads: none.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "record/chain.h"
+
+/* The types of events that can have a time of their own, which are those about people. */
+enum expiring {
+	EXPIRING_FLOW = 0,
+	EXPIRING_SIGNAL,
+	EXPIRING_ROLLUP,
+	EXPIRING_DNS,
+	EXPIRING_COUNT
+};
+
+const char *expiring_name(enum expiring t); /* as `type` of an event */
+/* EXPIRING_COUNT: such lines stay as long as their segment. */
+enum expiring expiring_find(struct str type);
+
+/* "flow,dns" of a set (1u << type); its length. */
+#define EXPIRING_TEXT_MAX 32
+size_t expiring_format(unsigned set, char buf[EXPIRING_TEXT_MAX]);
+
+/*
+ * Put it in the place of a line of `len` bytes without the newline.  False: such a short line
+ * has no room for it, and is left.  Weir's own lines all have.
+ */
+bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line,
+		    size_t len);
+
+/* A line without its newline.  Strict: what differs in a byte is some line. */
+bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST]);
+
+/* Does it look like one?  Cheap; expired_parse() says. */
+bool expired_maybe(struct str line);
+
+/*
+ * D of a line that stands in a ledger: of its bytes with the newline behind them, (p, len + 1),
+ * or what an expired one says of the line that was.
+ */
+void line_digest(struct str line, uint8_t ret[CHAIN_DIGEST]);
+
+/*
+ * How far each type was taken out: of all segments up to that number.  In the ledger's folder as
+ * the file `expired`, written after the segment; a ledger without it is looked through again.
+ * Whoever has copies of lines (the store) tells by it which of them are to go.
+ */
+#define EXPIRED_MARKS "expired"
+struct expired_marks {
+	uint32_t to[EXPIRING_COUNT]; /* 0 = none */
+};
+
+/* What cannot be read is 0. */
+void expired_marks_read(int dir_fd, struct expired_marks *ret);
+/* 0 or -errno; then the file is as it was. */
+int expired_marks_write(int dir_fd, const struct expired_marks *m)
+	__attribute__((warn_unused_result));
+
+#endif /* RECORD_EXPIRED_H */
