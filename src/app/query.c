@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "app/query_prove.h"
 #include "app/query_saved.h"
 #include "app/query_show.h"
+#include "base/clock.h"
 
 /* What the index had to say: that it was made anew, and lines that are no events. */
 static void print_any(struct diag *d)
@@ -77,6 +79,39 @@ static int run_proven(struct store *s, struct query_options *o, struct query_pro
 	return code;
 }
 
+static bool asks_for(const struct query *q, enum expiring type)
+{
+	const struct value v = {.set = true, .text = str_of(expiring_name(type))};
+
+	for (size_t i = 0; i < q->filter_count; i++)
+		if (strcmp(q->filters[i].field.name, "type") == 0 &&
+		    !filter_matches(&q->filters[i].filter, &v))
+			return false;
+	return true;
+}
+
+/* Of the time that is asked for, events that are gone; of several queries once. */
+static void tell_expired(const struct store *s, const struct query *q)
+{
+	static bool told[EXPIRING_COUNT];
+	char when[RFC3339_LEN + 1];
+	int64_t before_us;
+
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++) {
+		if (told[t] || !asks_for(q, (enum expiring)t) ||
+		    !store_expired(s, (enum expiring)t, &before_us) ||
+		    q->since_us >= before_us)
+			continue;
+		clock_format_rfc3339(before_us, when);
+		(void)fprintf(stderr,
+			      "weir query: events of type %s from before %s have expired "
+			      "(ledger.keep_%s): they are not in the answer\n",
+			      expiring_name((enum expiring)t), when,
+			      expiring_name((enum expiring)t));
+		told[t] = true;
+	}
+}
+
 /* One query; *ret_rows: how many events fit.  p: NULL, or what proves them. */
 static int answer(struct store *s, struct query_options *o, struct query_prover *p,
 		  struct diag *d, uint64_t *ret_rows)
@@ -90,6 +125,7 @@ static int answer(struct store *s, struct query_options *o, struct query_prover 
 			     : query_show_lines(s, o, &r, false);
 	if (fine)
 		query_show_tail(o, &r, has_groups(o));
+	tell_expired(s, &o->query);
 	*ret_rows = r.matched;
 	if (r.changed > 0 || r.doubtful > 0 || r.over)
 		fine = false;

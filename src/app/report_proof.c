@@ -174,6 +174,12 @@ static void fact_proven(struct report *r, const struct ledger_proof *p)
 		page_say(r->out,
 			 "<p>Lines 1 to # were removed by retention, as # seals say.",
 			 (uint64_t[]){p->removed_to, p->tombstones});
+	if (p->expired_lines > 0)
+		page_say(r->out,
+			 "<p>The time of # lines of # segments has passed: they are gone "
+			 "but for their digests, as seals say, and in no number of this "
+			 "page.",
+			 (uint64_t[]){p->expired_lines, p->expired_segments});
 	page_fact_end(r->out);
 }
 

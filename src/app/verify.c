@@ -106,6 +106,7 @@ static void print_proof(const struct ledger_proof *p)
 {
 	const size_t shown = p->finding_count < VERIFY_FINDINGS_MAX ? p->finding_count
 								    : VERIFY_FINDINGS_MAX;
+	char types[EXPIRING_TEXT_MAX];
 
 	for (size_t i = 0; i < shown; i++)
 		print_finding(&p->findings[i]);
@@ -130,6 +131,13 @@ static void print_proof(const struct ledger_proof *p)
 		(void)printf("removed      lines 1 to %" PRIu64
 			     ", by retention, as %" PRIu64 " seals say\n",
 			     p->removed_to, p->tombstones);
+	if (p->expired_lines > 0) {
+		(void)expiring_format(p->expired_types, types);
+		(void)printf("expired      %" PRIu64 " lines of %" PRIu64
+			     " segments (%s), as seals say: their text is gone, their "
+			     "digests are proven\n",
+			     p->expired_lines, p->expired_segments, types);
+	}
 	(void)printf("key          %s, %s\n", p->root,
 		     p->key_given
 			     ? "as given"
@@ -224,6 +232,7 @@ static int print_json(const struct ledger_proof *p)
 	json_u64(&j, "strays", p->odd.stray_count);
 	json_u64(&j, "epochs", p->epochs);
 	json_u64(&j, "removed_to_seq", p->removed_to);
+	json_u64(&j, "expired_lines", p->expired_lines);
 	json_cstring(&j, "key", p->root);
 	json_bool(&j, "key_given", p->key_given);
 	json_u64(&j, "anchors", p->anchors);

@@ -116,6 +116,8 @@ static int go_on(struct ledger *l, uint32_t last, const char *dir, char error[ER
 	}
 	l->out.alone = true;
 	l->segment = last;
+	if (!e.has_line || segment_begins(l->dir_fd, last, &l->begun_us) != 0)
+		l->begun_us = 0;
 	l->next_seq = e.last_seq + 1;
 	if (e.torn_bytes > 0 || before.torn_bytes > 0)
 		(void)snprintf(error, ERROR_MAX,
@@ -485,9 +487,7 @@ static bool segment_old(struct ledger *l, int64_t wall_us)
 	if (age_us == 0 || l->dir_fd < 0 || l->out.fd < 0 ||
 	    l->out.size + l->buffered == 0)
 		return false;
-	/* Of one that another process began, what its first line says. */
-	if (l->begun_us == 0 &&
-	    (l->out.size == 0 || segment_begins(l->dir_fd, l->segment, &l->begun_us) != 0))
+	if (l->begun_us == 0)
 		l->begun_us = wall_us;
 	return wall_us - l->begun_us >= age_us;
 }

@@ -189,6 +189,11 @@ enum line_kind {
 	Y(REMOVED_HEAD, "removed_head", TEXT)             \
 	Y(REMOVED_FROM, "removed_from", TIME)             \
 	Y(REMOVED_TO, "removed_to", TIME)                 \
+	Y(EXPIRED_FIRST_SEQ, "expired_first_seq", NUMBER) \
+	Y(EXPIRED_LAST_SEQ, "expired_last_seq", NUMBER)   \
+	Y(EXPIRED_TYPES, "expired_types", TEXT)           \
+	Y(EXPIRED_LINES, "expired_lines", NUMBER)         \
+	Y(EXPIRED_HEAD, "expired_head", TEXT)             \
 	Y(SIGNATURE, "signature", TEXT)
 
 /* Members of `detail` and `gates`; read when asked for, and left out when of another kind. */

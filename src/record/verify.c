@@ -350,10 +350,11 @@ static void look_at_seal(struct walk *w, const struct here *h)
 		return;
 	}
 	if (fits(w, h)) {
-		if (w->bad && w->only_tags) {
-			w->fault.fault = FAULT_TAGS;
+		if (w->bad) {
+			/* All digests are right.  An expired line's number is not in its own. */
+			w->fault.fault = w->only_tags ? FAULT_TAGS : FAULT_CHANGED;
 			w->fault.has_line_tag = w->fault.has_tag = false;
-		} else if (!w->bad && w->tags_short && !tags_come(w)) {
+		} else if (w->tags_short && !tags_come(w)) {
 			f = finding_here(w, FAULT_TAGS);
 			mark(w, &f, true);
 		}
@@ -764,8 +765,8 @@ static int walk_all(struct walk *w)
 	if (w->out_of_memory)
 		return -ENOMEM;
 	doubt_tombstone(w);
-	taken_out_end(&w->taken, w->p);
 	look_for_anchors(w, w->p->first_seq);
+	taken_out_end(&w->taken, w->p);
 	return name_faults(w->dir_fd, w->p);
 }
 

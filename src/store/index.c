@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "record/segments.h"
+
 #define FOLDER_MODE 0750
 #define DAYS_MAX    20000u
 #define DAY_US      ((int64_t)86400 * 1000000)
@@ -647,6 +649,23 @@ int store_each_seal(struct store *s,
 	for (size_t i = 0; rc == 0 && i < s->count; i++)
 		rc = each_seal_of(&s->days[i], s->folder, each, arg);
 	return rc == 0 ? 0 : trouble(s, d, rc == DAY_UNFINISHED ? DAY_DAMAGED : rc);
+}
+
+bool store_expired(const struct store *s, enum expiring type, int64_t *ret_before_us)
+{
+	uint32_t next = 0;
+	int fd, rc;
+
+	if (s->expired.to[type] == 0)
+		return false;
+	fd = open(s->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	rc = segments_after(fd, s->expired.to[type], &next);
+	if (rc == 0)
+		rc = next == 0 ? -ENOENT : segment_begins(fd, next, ret_before_us);
+	(void)close(fd);
+	return rc == 0;
 }
 
 const char *store_folder(const struct store *s)

@@ -74,6 +74,9 @@ int store_each_seal(struct store *s,
 		    bool (*each)(void *arg, const struct seal_copy *copy), void *arg,
 		    struct diag *d) __attribute__((warn_unused_result));
 
+/* Are lines of that type from before a time gone?  Then when, since 1970. */
+bool store_expired(const struct store *s, enum expiring type, int64_t *ret_before_us);
+
 const char *store_folder(const struct store *s);
 const char *store_ledger(const struct store *s);
 

@@ -76,6 +76,9 @@ const struct saved saved_queries[] = {
 	  {SAVED_QUERY, "found unsealed at a start; removed by retention",
 	   "--type seal --cause start --cause retention --limit 1000 --fields "
 	   "time,cause,recovered,removed_first_seq,removed_last_seq,removed_from,removed_to"},
+	  {SAVED_QUERY, "lines whose time has passed, by segment",
+	   "--type seal --cause expiry --limit 1000 --fields "
+	   "time,expired_types,expired_lines,expired_first_seq,expired_last_seq"},
 	  {SAVED_QUERY, "starts, stops and failures", "--type system --group-by what"},
 	  {SAVED_SILENCE, "hours without any event", NULL}},
 	 "a count of 0 is not known; what no seal covers, and whether lines are missing, says "

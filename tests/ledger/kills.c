@@ -2,7 +2,7 @@
 /*
  * Kills a process that writes a sealed ledger, at random moments under load, again and again: what
  * it had handed to the kernel must be there afterwards, and the ledger must verify.  Closed
- * segments are compressed and removed meanwhile.
+ * segments are compressed, lines expire and segments are removed meanwhile.
  * usage: kills [--runs N]      TAP
  */
 #include <dirent.h>
@@ -21,11 +21,13 @@
 #include "record/ledger.h"
 #include "record/verify.h"
 
-#define TAIL                                                                             \
-	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\",\"sensor\":\"s\"," \
-	"\"mode\":\"replay\",\"what\":\"x\"}\n"
+#define TAIL(type)                                                             \
+	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"" type             \
+	"\",\"sensor\":\"s\",\"mode\":\"replay\",\"what\":\"x\",\"message\":" \
+	"\"as long as what is left of it\"}\n"
 
-static uint64_t removed; /* lines, as the last verify said */
+/* Lines, as the last verify said; expired ones in any of the runs. */
+static uint64_t removed, expired;
 
 struct place {
 	char dir[64], keys[80];
@@ -44,7 +46,9 @@ static struct ledger *open_at(const struct place *p)
 		.fd = -1,
 		.segment_bytes = 200000,
 		.seals = &seals,
-		.upkeep = {.compress = true, .keep_bytes = 250000}};
+		.upkeep = {.compress = true,
+			   .keep_bytes = 250000,
+			   .keep_type_us = {[EXPIRING_DNS] = 3600000000}}};
 	struct ledger *l = NULL;
 	char error[300];
 
@@ -57,12 +61,13 @@ static struct ledger *open_at(const struct place *p)
 
 static void write_for_ever(const struct place *p)
 {
+	static const char *const tails[] = {TAIL("system"), TAIL("dns"), TAIL("flow")};
 	struct ledger *l = open_at(p);
 	int64_t t = 1;
 
 	while (l != NULL) {
 		for (unsigned i = 0; i < 20; i++)
-			if (ledger_append(l, TAIL, sizeof(TAIL) - 1) != 0)
+			if (ledger_append(l, tails[i % 3], strlen(tails[i % 3])) != 0)
 				_exit(1);
 		t += 200;
 		if (ledger_tick(l, 1790000000000000 + t, t) != 0 || ledger_flush(l) != 0)
@@ -98,6 +103,7 @@ static bool survive(const struct place *p, unsigned wait_us)
 			     ledger_fault_name(proof.findings[0].fault),
 			     (unsigned long long)proof.findings[0].seq);
 	removed = proof.removed_to;
+	expired += proof.expired_lines;
 	return proof.finding_count == 0 && proof.unsealed == 0 &&
 	       proof.last_seq >= atomic_load(p->committed);
 }
@@ -149,8 +155,9 @@ int main(int argc, char *argv[])
 			keys_close(&k);
 		}
 	}
-	(void)printf("# %llu lines removed in the last ledger\n",
-		     (unsigned long long)removed);
+	(void)printf("# %llu lines removed in the last ledger, %llu found expired in all\n",
+		     (unsigned long long)removed, (unsigned long long)expired);
+	bad += expired == 0;
 	(void)printf("%s - %llu of %llu kills: nothing lost, all sealed\n",
 		     bad == 0 ? "ok" : "not ok", (unsigned long long)(runs - bad),
 		     (unsigned long long)runs);

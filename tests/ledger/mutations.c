@@ -2,7 +2,7 @@
 /*
  * Changes a sealed ledger in one place, again and again, and asks whether verify sees it and names
  * the first bad line and what was done to it.  A ledger of 10,000 lines in several segments and
- * epochs; its seals were kept outside.  Kinds take turns, places are drawn.
+ * epochs, with expired lines in the first half; its seals were kept outside.  Kinds take turns, places are drawn.
  * usage: mutations [--runs N] [--seed S]      TAP, one line a kind
  */
 #include <errno.h>
@@ -38,13 +38,15 @@ enum change {
 	CHANGE_DELETE_WITH_TAG,
 	CHANGE_TAG,     /* the sidecar alone */
 	CHANGE_SEGMENT, /* a whole one is removed */
+	CHANGE_TAKE_OUT, /* a line, as one that has expired: chain and tags hold */
 	CHANGE_COUNT
 };
 
 static const char *const names[CHANGE_COUNT] = {
 	"flip",          "delete",          "swap", "swap_next",
 	"insert_copy",   "insert_new",      "cut",  "cut_with_tags",
-	"flip_with_tag", "delete_with_tag", "tag",  "segment"};
+	"flip_with_tag", "delete_with_tag", "tag",  "segment",
+	"take_out"};
 
 struct segment {
 	char *text;
@@ -104,11 +106,15 @@ static void write_ledger(struct bench *b)
 					   .interval_us = 5000000,
 					   .epoch_us = 60000000,
 					   .wall_us = 1790000000000000};
-	const struct ledger_cfg cfg = {
-		.dir = b->dir, .fd = -1, .segment_bytes = SEGMENT_BYTES, .seals = &seals};
+	const struct ledger_cfg cfg = {.dir = b->dir,
+				       .fd = -1,
+				       .segment_bytes = SEGMENT_BYTES,
+				       .seals = &seals,
+				       .upkeep.keep_type_us[EXPIRING_DNS] = 3600000000};
 	struct ledger *l = NULL;
 	struct ledger_state st;
 	char error[300], tail[400];
+	bool expired = false;
 	struct keys k;
 	int64_t t = 0;
 
@@ -118,15 +124,21 @@ static void write_ledger(struct bench *b)
 	while (ledger_next_seq(l) < LINES) {
 		const int n = snprintf(
 			tail, sizeof(tail),
-			"\"time\":\"2026-09-21T10:00:00.%06uZ\",\"type\":\"system\","
+			"\"time\":\"2026-09-21T10:00:00.%06uZ\",\"type\":\"%s\","
 			"\"sensor\":\"s\",\"generation\":\"0123456789abcdef\","
 			"\"mode\":\"replay\",\"what\":\"x\",\"message\":\"%0*d\"}\n",
-			(unsigned)(ledger_next_seq(l) % 1000000), (int)draw(b, 60) + 1,
-			7);
+			(unsigned)(ledger_next_seq(l) % 1000000),
+			draw(b, 4) == 0 ? "dns" : "system", (int)draw(b, 60) + 1, 7);
 
 		must(ledger_append(l, tail, (size_t)n) == 0, "append");
 		t += 20000;
 		must(ledger_tick(l, 1790000000000000 + t, 1000 + t) == 0, "tick");
+		if (ledger_next_seq(l) >= LINES / 2 && !expired) {
+			must(ledger_sync(l) == 0, "sync");
+			while (ledger_tend(l, 1790000000000000 + t, 1000 + t) > 0)
+				continue;
+			expired = true;
+		}
 	}
 	must(ledger_state(l, &st), "state");
 	memcpy(b->root, st.root_public, 32);
@@ -259,7 +271,7 @@ static struct wanted flip(struct bench *b, const struct segment *s, unsigned lin
 		copy[at] = '!';
 	replace(b, s, s->at[line], length(s, line), copy, length(s, line));
 	if (with_tag) {
-		chain_digest(copy, length(s, line), digest);
+		line_digest((struct str){copy, length(s, line) - 1}, digest);
 		replace_tags(b, s, (size_t)line * 8, 8, digest, 8);
 		w.line = 0;
 		w.faults = BIT(FAULT_EDITED_WITH_TAGS) | BIT(FAULT_CHANGED) |
@@ -376,6 +388,30 @@ static struct wanted remove_segment(const struct bench *b, const struct segment 
 			       .faults = BIT(FAULT_MISSING) | BIT(FAULT_CUT)};
 }
 
+static struct wanted take_out(const struct bench *b, const struct segment *s,
+			      unsigned line)
+{
+	struct wanted w = {.faults = BIT(FAULT_TAKEN_OUT)};
+	uint8_t digest[32];
+	char *copy;
+	size_t len;
+
+	while (expired_maybe((struct str){s->text + s->at[line], length(s, line) - 1}))
+		line = (line + 1) % s->lines; /* the last one is a seal */
+	len = length(s, line) - 1;
+	copy = malloc(len);
+	must(copy != NULL, "memory");
+	w.seq = s->first_seq + line;
+	if (is_seal(s, line))
+		w.faults |= BIT(FAULT_EDITED_WITH_TAGS) | BIT(FAULT_RESIGNED) |
+			    BIT(FAULT_FOREIGN_KEY) | BIT(FAULT_CUT);
+	chain_digest(s->text + s->at[line], len + 1, digest);
+	must(expired_format(w.seq, digest, copy, len), "room");
+	replace(b, s, s->at[line], len, copy, len);
+	free(copy);
+	return w;
+}
+
 static struct wanted apply(struct bench *b, enum change c, const struct segment **ret)
 {
 	const struct segment *s = &b->s[draw(b, b->count)];
@@ -412,6 +448,8 @@ static struct wanted apply(struct bench *b, enum change c, const struct segment 
 		return delete (b, s, line, true);
 	case CHANGE_TAG:
 		return change_tag(b, s, line);
+	case CHANGE_TAKE_OUT:
+		return take_out(b, s, line);
 	case CHANGE_SEGMENT:
 	case CHANGE_COUNT:
 		break;
@@ -502,7 +540,8 @@ static bool is_whole(struct bench *b, struct ledger_proof *p)
 		.dir = b->dir, .root = b->root, .anchors = &b->anchors};
 
 	return ledger_verify(&cfg, p) == 0 && p->finding_count == 0 && p->epochs > 2 &&
-	       p->sound_seq == p->last_seq && p->anchored_seq == p->last_seq;
+	       p->sound_seq == p->last_seq && p->anchored_seq == p->last_seq &&
+	       p->expired_lines > 500 && p->expired_segments > 3;
 }
 
 int main(int argc, char *argv[])
@@ -525,7 +564,7 @@ int main(int argc, char *argv[])
 	read_ledger(&b);
 	(void)printf("%s - a ledger of %d lines in %u segments is whole\n",
 		     is_whole(&b, &p) ? "ok" : "not ok", LINES, b.count);
-	failed += p.finding_count > 0;
+	failed += p.finding_count > 0 || p.expired_lines == 0;
 	for (uint64_t i = 0; i < runs; i++)
 		try_one(&b, (enum change)(i % CHANGE_COUNT), &p);
 	for (unsigned c = 0; c < CHANGE_COUNT; c++) {
@@ -548,6 +587,8 @@ int main(int argc, char *argv[])
 		(void)unlink(path);
 	}
 	(void)snprintf(command, sizeof(command), "%s/ledger.pub", b.dir);
+	(void)unlink(command);
+	(void)snprintf(command, sizeof(command), "%s/" EXPIRED_MARKS, b.dir);
 	(void)unlink(command);
 	(void)rmdir(b.dir);
 	(void)snprintf(command, sizeof(command), "%s/ledger.key", b.keys);

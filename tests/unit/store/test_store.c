@@ -14,7 +14,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "record/expire.h"
 #include "record/pack.h"
+#include "store/check.h"
 
 static char dir[64];
 
@@ -44,6 +46,7 @@ static void add(unsigned segment, unsigned from, unsigned to)
 		clock_format_rfc3339((int64_t)i * 420000000, when);
 		(void)fprintf(out,
 			      "{\"v\":1,\"seq\":%u,\"time\":\"%s\",\"type\":\"%s\","
+			      "\"sensor\":\"a-sensor-of-this-test\","
 			      "\"principal\":\"u%u\",\"service\":\"%s\",\"sni\":\"s%u\"",
 			      i + 1, when,
 			      h % 50 == 0 ? "change"
@@ -444,6 +447,128 @@ static void check_all(struct store *s, uint64_t last)
 	query_result_finish(&r);
 }
 
+/* Connections of a segment expire; returns how many lines went.  `mark`: and it is said. */
+static uint64_t expire(unsigned segment, bool mark)
+{
+	const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct expired_marks m = {{[EXPIRING_FLOW] = segment}};
+	struct expire *e = NULL;
+	uint64_t went;
+	int rc;
+
+	assert_true(dir_fd != -1);
+	assert_int_equal(expire_open(dir_fd, segment, 1u << EXPIRING_FLOW, &e), 0);
+	do
+		rc = expire_step(e);
+	while (rc == 1);
+	assert_int_equal(rc, 0);
+	assert_non_null(expire_result(e));
+	went = expire_result(e)->lines;
+	assert_int_equal(expire_finish(e), 0);
+	expire_close(e);
+	if (mark)
+		assert_int_equal(expired_marks_write(dir_fd, &m), 0);
+	(void)close(dir_fd);
+	return went;
+}
+
+static void check_index(struct store *s)
+{
+	struct diag *d = diag_create();
+	struct store_check c;
+
+	assert_int_equal(store_check(s, d, &c), 0);
+	assert_string_equal(c.difference, "");
+	assert_int_equal(c.not_compared, 0);
+	diag_destroy(d);
+}
+
+/* Files of the index in which a text stands. */
+static int files_with(const char *text)
+{
+	char command[200];
+
+	(void)snprintf(command, sizeof(command), "exit $(grep -la '%s' %s/index/* | wc -l)",
+		       text, dir);
+	return system(command) >> 8; // NOLINT(cert-env33-c,concurrency-mt-unsafe)
+}
+
+static void test_expired_lines_leave_the_index(void **state)
+{
+	static struct query a, b;
+	uint64_t went, events;
+	struct query_result r, plain;
+	size_t warnings;
+	struct store *s;
+	char path[128];
+	FILE *out;
+
+	(void)state;
+	add(1, 0, 599); /* nearly three days */
+	ledger_path(1, path);
+	out = fopen(path, "ae");
+	assert_non_null(out);
+	(void)fprintf(out, "{\"v\":1,\"seq\":600,\"time\":\"1970-01-03T21:53:00.000000Z\","
+			   "\"type\":\"flow\",\"sensor\":\"a-sensor-of-this-test\","
+			   "\"principal\":\"somebody\",\"host\":\"only-here.example\"}\n");
+	assert_int_equal(fclose(out), 0);
+	add(2, 600, 1200);
+	add(3, 1200, 1500);
+	store_close(open_store(NULL));
+	assert_int_equal(files_with("only-here.example"), 1);
+	/* The text is gone, and the index does not know yet: not an answer, nor a doubt. */
+	went = expire(1, false);
+	s = open_store(&warnings);
+	assert_int_equal(warnings, 0);
+	assert_int_equal(store_totals(s).events, 1500);
+	query_init(&a);
+	filter(&a, "principal", "somebody");
+	filter(&a, "sensor", "*");
+	ask(s, &a, &r);
+	query_result_finish(&r);
+	store_close(s);
+	went += expire(2, true);
+	went += expire(3, true); /* the last line of all, too */
+	assert_true(went > 1200);
+	s = open_store(&warnings);
+	assert_int_equal(warnings, 0);
+	events = store_totals(s).events;
+	assert_int_equal(events, 1500 - went);
+	assert_int_equal(store_totals(s).gaps, 0);
+	assert_int_equal(store_totals(s).added, 0);
+	assert_int_equal(files_with("only-here.example"), 0);
+	assert_int_equal(files_with("somebody"), 0);
+	check_all(s, events);
+	check_index(s);
+	for (unsigned n = 0; n < 200; n++) {
+		shape(&a, n);
+		shape(&b, n);
+		b.plain = true;
+		ask(s, &a, &r);
+		ask(s, &b, &plain);
+		assert_true(digest(&a, &r) == digest(&b, &plain));
+		query_result_finish(&r);
+		query_result_finish(&plain);
+	}
+	store_close(s);
+	/* It goes on there, and one that is made anew is the same. */
+	add(4, 1500, 1600);
+	s = open_store(&warnings);
+	assert_int_equal(warnings, 0);
+	assert_int_equal(store_totals(s).added, 100);
+	assert_int_equal(store_totals(s).gaps, 0);
+	check_all(s, events + 100);
+	store_close(s);
+	(void)snprintf(path, sizeof(path), "rm -r %s/index", dir);
+	assert_int_equal(system(path), 0); // NOLINT(cert-env33-c,concurrency-mt-unsafe)
+	s = open_store(NULL);
+	assert_int_equal(store_totals(s).events, events + 100);
+	assert_int_equal(store_totals(s).gaps, 0);
+	check_all(s, events + 100);
+	check_index(s);
+	store_close(s);
+}
+
 static void test_segments_are_compressed_while_they_are_indexed(void **state)
 {
 	struct diag *d = diag_create();
@@ -528,6 +653,8 @@ static int remove_dir(void **state)
 			       i);
 		(void)unlink(path);
 	}
+	(void)snprintf(path, sizeof(path), "%s/" EXPIRED_MARKS, dir);
+	(void)unlink(path);
 	(void)snprintf(path, sizeof(path), "%s/index/lock", dir);
 	(void)unlink(path);
 	(void)snprintf(path, sizeof(path), "%s/index", dir);
@@ -559,6 +686,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_segments_are_compressed_while_they_are_indexed, make_dir,
 			remove_dir),
+		cmocka_unit_test_setup_teardown(test_expired_lines_leave_the_index,
+						make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_a_changed_line_is_found, make_dir,
 						remove_dir),
 	};
