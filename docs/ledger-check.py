@@ -66,8 +66,11 @@ if not removed and os.path.exists(f"{folder}/epochs.jsonl"):    # what retention
             seq = begins - 1
         if "next_key" in event and event["seq"] < begins and check(line, event, key):
             key = digits(event["next_key"])
+TYPES = ("flow", "signal", "rollup", "dns")
 EXPIRED = re.compile(rb'\{"v":1,"seq":[0-9]+,"type":"expired","digest":"([0-9a-f]{64})" *\}\n')
 gone, told = {}, []     # what is left of lines, by segment: first, last, how many, digest; what seals say of that
+whole, missing, seen = {}, {}, []   # types of lines, by segment; of lines that are gone; lines since the last seal
+
 for number in sorted(names):
     for line in io.BytesIO(text(number)):
         event, seq = fields(line), seq + 1
@@ -81,8 +84,18 @@ for number in sorted(names):
             before, sealed = sha(line).hex(), seq
             removed |= event.get("removed_last_seq") == begins - 1 and event.get("removed_head") == start.hex()
             key = digits(event.get("next_key", key.hex()))
-            told.append([event.get("expired_" + what) for what in ("first_seq", "last_seq", "lines", "head")])
+            told.append([event.get("expired_" + what) for what in ("first_seq", "last_seq", "lines", "head", "types")])
+            less = {t: event.get(t + "_lines", 0) - sum(kind == t for kind, _ in seen) for t in TYPES}
+            if any(kind == "expired" for kind, _ in seen):
+                if min(less.values()) < 0 or sum(less.values()) != sum(kind == "expired" for kind, _ in seen):
+                    sys.exit(f"{where}: lines before it were taken out that cannot expire")
+                for n in {n for kind, n in seen if kind == "expired"}:
+                    missing.setdefault(n, set()).update(t for t in TYPES if less[t] > 0)
+            seen = []
+        else:
+            seen.append((event.get("type"), number))
         expired = EXPIRED.fullmatch(line)
+        whole.setdefault(number, set()).add(event.get("type"))
         if expired:
             first, _, count, digest = gone.get(number, (seq, seq, 0, bytes(32)))
             gone[number] = first, seq, count + 1, sha(digest + sha(line))
@@ -90,7 +103,9 @@ for number in sorted(names):
 if not removed:
     sys.exit(f"lines 1 to {begins - 1}: missing, and no seal says that they were removed")
 for number, (first, last, count, digest) in gone.items():
-    if not any(t[2:] == [count, digest.hex()] and t[0] <= first and last <= t[1] for t in told):
+    said = [t for t in told if t[4] and t[0] <= first and last <= t[1]]
+    if (not any(t[2:4] == [count, digest.hex()] for t in said) or missing.get(number, set()) & whole.get(number, set())
+            or missing.get(number, set()) - set(",".join(t[4] for t in said).split(","))):
         sys.exit(f"{names[number]}, lines number {first} to {last}: taken out, and no seal says so")
 print(f"lines {begins} to {seq}, sealed to {sealed}" +
       (f", {sum(g[2] for g in gone.values())} of them expired" if gone else ""))

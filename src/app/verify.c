@@ -135,8 +135,10 @@ static void print_proof(const struct ledger_proof *p)
 		(void)expiring_format(p->expired_types, types);
 		(void)printf("expired      %" PRIu64 " lines of %" PRIu64
 			     " segments (%s), as seals say: their text is gone, their "
-			     "digests are proven\n",
-			     p->expired_lines, p->expired_segments, types);
+			     "digests are proven; the youngest was %" PRId64
+			     " hours old when it went\n",
+			     p->expired_lines, p->expired_segments, types,
+			     p->expired_age_us / 3600000000);
 	}
 	(void)printf("key          %s, %s\n", p->root,
 		     p->key_given
@@ -233,6 +235,8 @@ static int print_json(const struct ledger_proof *p)
 	json_u64(&j, "epochs", p->epochs);
 	json_u64(&j, "removed_to_seq", p->removed_to);
 	json_u64(&j, "expired_lines", p->expired_lines);
+	if (p->expired_lines > 0)
+		json_i64(&j, "expired_youngest_s", p->expired_age_us / 1000000);
 	json_cstring(&j, "key", p->root);
 	json_bool(&j, "key_given", p->key_given);
 	json_u64(&j, "anchors", p->anchors);

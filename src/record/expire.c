@@ -20,10 +20,11 @@ struct expire {
 	unsigned types;
 	struct lines *lines;
 	struct squeeze out;
-	bool read;        /* to its end */
-	uint64_t went;    /* lines, by this one */
+	bool read;     /* to its end */
+	uint64_t went; /* lines, by this one */
 	struct seal_expired result;
-	size_t len;       /* of text */
+	struct expiring_count seen; /* since the last seal, as the lines were */
+	size_t len;                 /* of text */
 	char text[EXPIRE_STEP_BYTES + LINES_LINE_MAX + 1];
 };
 
@@ -100,7 +101,10 @@ static int take(struct expire *e, struct str line)
 	char *to = e->text + e->len;
 	uint8_t digest[CHAIN_DIGEST];
 	enum expiring type;
+	unsigned missing;
+	struct seal seal;
 	uint64_t seq;
+	bool fits;
 
 	if (!line_seq(line, &seq))
 		return -EBADMSG;
@@ -111,8 +115,16 @@ static int take(struct expire *e, struct str line)
 	to[line.len] = '\n';
 	e->len += line.len + 1;
 	if (expired_parse(line, &seq, digest)) {
+		(void)expiring_note(&e->seen, line, true);
 		note_gone(e, to, line.len);
 		return 0;
+	}
+	(void)expiring_note(&e->seen, line, false);
+	if (str_equal(line_type(line), STR("seal")) && seal_parse(line, &seal)) {
+		/* What cannot be as it was sealed is evidence of that, and is not touched. */
+		fits = expiring_fits(&e->seen, seal.lines, &missing);
+		e->seen = (struct expiring_count){.expired = 0};
+		return fits ? 0 : -EBADMSG;
 	}
 	type = expiring_find(line_type(line));
 	if (type == EXPIRING_COUNT || (e->types >> type & 1) == 0)

@@ -38,6 +38,7 @@ const struct seal_expired *expire_result(const struct expire *e);
 /* The seal is on the disk: the new segment takes the old one's place.  0 or -errno. */
 int expire_finish(struct expire *e) __attribute__((warn_unused_result));
 
-void expire_close(struct expire *e); /* NULL is a no-op; what was not finished is removed */
+void expire_close(
+	struct expire *e); /* NULL is a no-op; what was not finished is removed */
 
 #endif /* RECORD_EXPIRE_H */

@@ -17,6 +17,8 @@
 #define KIND STR(",\"type\":\"expired\",\"digest\":\"")
 
 #define MARKS_MAX 256
+#define NEAR      ((size_t)96) /* the type stands there */
+#define HEX_LEN   ((size_t)2 * CHAIN_DIGEST)
 
 static const char *const names[EXPIRING_COUNT] = {
 	[EXPIRING_FLOW] = "flow",
@@ -49,6 +51,58 @@ size_t expiring_format(unsigned set, char buf[EXPIRING_TEXT_MAX])
 			n += (size_t)snprintf(buf + n, EXPIRING_TEXT_MAX - n, "%s%s",
 					      n > 0 ? "," : "", names[t]);
 	return n;
+}
+
+/* ---- counts ------------------------------------------------------------------------------- */
+
+enum expiring expiring_of(struct str line)
+{
+	const struct str key = STR("\"type\":\"");
+	const size_t near = line.len < NEAR ? line.len : NEAR;
+	const char *at = line.p, *end = line.p + near;
+
+	/* This letter is rare before it. */
+	while ((at = memchr(at, 't', (size_t)(end - at))) != NULL) {
+		if (at > line.p && (size_t)(end - at) >= key.len - 1 &&
+		    memcmp(at - 1, key.p, key.len) == 0) {
+			const char *from = at - 1 + key.len;
+			const char *quote = memchr(from, '"', (size_t)(end - from));
+
+			return quote == NULL ? EXPIRING_COUNT
+					     : expiring_find((struct str){
+						       from, (size_t)(quote - from)});
+		}
+		at++;
+	}
+	return EXPIRING_COUNT;
+}
+
+enum expiring expiring_note(struct expiring_count *c, struct str line, bool expired)
+{
+	const enum expiring t = expired ? EXPIRING_COUNT : expiring_of(line);
+
+	c->expired += expired;
+	if (t < EXPIRING_COUNT)
+		c->of[t]++;
+	return t;
+}
+
+bool expiring_fits(const struct expiring_count *seen,
+		   const uint64_t sealed[EXPIRING_COUNT], unsigned *ret_missing)
+{
+	uint64_t left = seen->expired;
+
+	*ret_missing = 0;
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++) {
+		const uint64_t missing = sealed[t] - seen->of[t];
+
+		if (sealed[t] < seen->of[t] || missing > left)
+			return false;
+		left -= missing;
+		if (missing > 0)
+			*ret_missing |= 1u << t;
+	}
+	return left == 0;
 }
 
 /* ---- lines -------------------------------------------------------------------------------- */
@@ -102,7 +156,7 @@ bool expired_maybe(struct str line)
 
 bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST])
 {
-	const size_t rest = KIND.len + 2 * CHAIN_DIGEST + 2; /* a quote and a brace */
+	const size_t rest = KIND.len + HEX_LEN + 2; /* a quote and a brace */
 	size_t n;
 
 	if (!expired_maybe(line))
@@ -111,9 +165,9 @@ bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_
 	if (n == 0 || line.len - n < rest)
 		return false;
 	n += KIND.len;
-	if (!hex_parse((struct str){line.p + n, 2 * CHAIN_DIGEST}, ret_digest, CHAIN_DIGEST))
+	if (!hex_parse((struct str){line.p + n, HEX_LEN}, ret_digest, CHAIN_DIGEST))
 		return false;
-	n += 2 * CHAIN_DIGEST;
+	n += HEX_LEN;
 	if (line.p[n++] != '"' || line.p[line.len - 1] != '}')
 		return false;
 	while (n < line.len - 1 && line.p[n] == ' ')
@@ -173,8 +227,8 @@ int expired_marks_write(int dir_fd, const struct expired_marks *m)
 
 	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
 		if (m->to[t] > 0)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %" PRIu32 "\n",
-					      names[t], m->to[t]);
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+					      "%s %" PRIu32 "\n", names[t], m->to[t]);
 	if (unlinkat(dir_fd, temporary, 0) != 0 && errno != ENOENT)
 		return -errno;
 	fd = openat(dir_fd, temporary,

@@ -40,6 +40,25 @@ enum expiring expiring_find(struct str type);
 #define EXPIRING_TEXT_MAX 32
 size_t expiring_format(unsigned set, char buf[EXPIRING_TEXT_MAX]);
 
+/* The type of a line, or of its part from "time" on; EXPIRING_COUNT: another. */
+enum expiring expiring_of(struct str line);
+
+/*
+ * Lines by type.  A seal says how many of each its range has, so that lines that are gone cannot
+ * have been others: what is missing of the types must be as many as have expired.
+ */
+struct expiring_count {
+	uint64_t of[EXPIRING_COUNT];
+	uint64_t expired; /* lines of which only that is left */
+};
+
+/* Returns its type; EXPIRING_COUNT: another, or only that is left. */
+enum expiring expiring_note(struct expiring_count *c, struct str line, bool expired);
+
+/* *ret_missing: types of which `seen` has fewer lines.  False: it cannot be what was sealed. */
+bool expiring_fits(const struct expiring_count *seen,
+		   const uint64_t sealed[EXPIRING_COUNT], unsigned *ret_missing);
+
 /*
  * Put it in the place of a line of `len` bytes without the newline.  False: such a short line
  * has no room for it, and is left.  Weir's own lines all have.

@@ -538,7 +538,8 @@ int ledger_tend(struct ledger *l, int64_t wall_us, int64_t mono_us)
 	if (rc != UPKEEP_SEAL)
 		return rc;
 	upkeep_told(&l->upkeep, &more.removed, &more.expired);
-	len = make_seal(l, more.expired != NULL ? SEAL_EXPIRY : SEAL_RETENTION, &more, line);
+	len = make_seal(l, more.expired != NULL ? SEAL_EXPIRY : SEAL_RETENTION, &more,
+			line);
 	l->error = len < 0 ? len : 0;
 	if (ledger_sync(l) != 0)
 		return l->error;

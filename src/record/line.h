@@ -179,6 +179,10 @@ enum line_kind {
 	Y(CAUSE, "cause", TEXT)                           \
 	Y(FIRST_SEQ, "first_seq", NUMBER)                 \
 	Y(LAST_SEQ, "last_seq", NUMBER)                   \
+	Y(FLOW_LINES, "flow_lines", NUMBER)               \
+	Y(SIGNAL_LINES, "signal_lines", NUMBER)           \
+	Y(ROLLUP_LINES, "rollup_lines", NUMBER)           \
+	Y(DNS_LINES, "dns_lines", NUMBER)                 \
 	Y(HEAD, "head", TEXT)                             \
 	Y(PREVIOUS, "previous", TEXT)                     \
 	Y(EPOCH, "epoch", NUMBER)                         \

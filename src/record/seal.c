@@ -19,6 +19,13 @@ static const char *const causes[SEAL_CAUSE_COUNT] = {
 	[SEAL_EXPIRY] = "expiry",
 };
 
+static const char *const line_counts[EXPIRING_COUNT] = {
+	[EXPIRING_FLOW] = "flow_lines",
+	[EXPIRING_SIGNAL] = "signal_lines",
+	[EXPIRING_ROLLUP] = "rollup_lines",
+	[EXPIRING_DNS] = "dns_lines",
+};
+
 const char *seal_cause_name(enum seal_cause c)
 {
 	return causes[c];
@@ -83,6 +90,9 @@ size_t seal_format(const struct seal *s, struct str origin, const struct sign_ke
 	json_u64(&j, "first_seq", s->first_seq);
 	json_u64(&j, "last_seq", s->last_seq);
 	json_u64(&j, "count", s->last_seq - s->first_seq + 1);
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (s->lines[t] > 0)
+			json_u64(&j, line_counts[t], s->lines[t]);
 	put_hex(&j, "head", s->head, sizeof(s->head));
 	if (s->has_previous)
 		put_hex(&j, "previous", s->previous, sizeof(s->previous));
@@ -274,6 +284,23 @@ static void key(struct rest *r, struct seal *s)
 		hex(r, s->next_key, SIGN_KEY);
 }
 
+/* ,"flow_lines":N and so on: those that are not 0. */
+static void count_by_type(struct rest *r, struct seal *s)
+{
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++) {
+		const struct rest from = *r;
+
+		if (!skip(r, STR(",\"")) || !skip(r, str_of(line_counts[t])) ||
+		    !skip(r, STR("\":"))) {
+			*r = from;
+			continue;
+		}
+		s->lines[t] = number(r);
+		if (s->lines[t] == 0)
+			r->bad = true;
+	}
+}
+
 /* Which lines it is over, and their digests. */
 static void lines(struct rest *r, struct seal *s)
 {
@@ -288,6 +315,7 @@ static void lines(struct rest *r, struct seal *s)
 	if (s->first_seq == 0 || s->last_seq < s->first_seq ||
 	    count != s->last_seq - s->first_seq + 1 || s->seq != s->last_seq + 1)
 		r->bad = true;
+	count_by_type(r, s);
 	want(r, STR(",\"head\":\""));
 	hex(r, s->head, CHAIN_DIGEST);
 	s->has_previous = skip(r, STR(",\"previous\":\""));

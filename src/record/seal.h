@@ -61,8 +61,9 @@ struct seal {
 	uint64_t seq;
 	int64_t time_us;
 	enum seal_cause cause;
-	uint64_t first_seq, last_seq; /* last_seq + 1 = seq */
-	uint8_t head[CHAIN_DIGEST];   /* H(last_seq) */
+	uint64_t first_seq, last_seq;   /* last_seq + 1 = seq */
+	uint64_t lines[EXPIRING_COUNT]; /* of these, by type */
+	uint8_t head[CHAIN_DIGEST];     /* H(last_seq) */
 	bool has_previous;
 	uint8_t previous[CHAIN_DIGEST]; /* D of the seal before */
 	char key[FINGERPRINT_LEN + 1];

@@ -17,6 +17,7 @@ struct one {
 	uint32_t segment;
 	uint64_t offset, end; /* of its line; behind its newline */
 	uint64_t seq, epoch;
+	uint64_t lines[EXPIRING_COUNT]; /* of its range, by type */
 	uint8_t head[CHAIN_DIGEST], digest[CHAIN_DIGEST];
 };
 
@@ -191,8 +192,9 @@ bool seal_chain_add(struct seal_chain *r, const struct seal_copy *copy)
 {
 	const size_t len = copy->text.len;
 	char line[SEAL_LINE_MAX]; /* with its newline, as it is hashed */
-	struct one one = {copy->segment, copy->offset, copy->offset + len + 1, 0, 0,
-			  {0},           {0}};
+	struct one one = {.segment = copy->segment,
+			  .offset = copy->offset,
+			  .end = copy->offset + len + 1};
 	struct seal s;
 
 	if (r->broken || copy->segment < r->first_segment) /* of what was removed */
@@ -208,6 +210,7 @@ bool seal_chain_add(struct seal_chain *r, const struct seal_copy *copy)
 	memcpy(one.head, s.head, CHAIN_DIGEST);
 	one.seq = s.seq;
 	one.epoch = s.epoch;
+	memcpy(one.lines, s.lines, sizeof(one.lines));
 	note_removed(r, &s);
 	if (!note_expired(r, &s))
 		return false;
@@ -357,13 +360,17 @@ static enum lines_end next_line(struct seal_chain *r, struct here *at)
 	return LINES_LINE;
 }
 
-/* An expired line (record/expired.h) of which no seal says so is some line, and not the one. */
-static bool is_whole(struct seal_chain *r, const struct here *at)
+/* False: an expired line (record/expired.h) of which no seal says so: some line, not the one. */
+static bool note_kind(struct seal_chain *r, const struct here *at,
+		      struct expiring_count *seen)
 {
 	uint8_t digest[CHAIN_DIGEST];
 	uint64_t seq;
+	const bool expired =
+		expired_maybe(at->line) && expired_parse(at->line, &seq, digest);
 
-	if (!expired_maybe(at->line) || !expired_parse(at->line, &seq, digest))
+	(void)expiring_note(seen, at->line, expired);
+	if (!expired)
 		return true;
 	for (size_t n = 0; n < r->expired_count; n++) {
 		/* The one of the line before first. */
@@ -380,7 +387,9 @@ static bool is_whole(struct seal_chain *r, const struct here *at)
 bool seal_chain_check(struct seal_chain *r, size_t i)
 {
 	const struct one *s = &r->list[i], *before = i > 0 ? s - 1 : NULL;
+	struct expiring_count seen = {.expired = 0};
 	uint8_t head[CHAIN_DIGEST];
+	unsigned missing;
 	struct here at;
 
 	if (!stand_behind(r, before, &at))
@@ -388,11 +397,13 @@ bool seal_chain_check(struct seal_chain *r, size_t i)
 	memcpy(head, before == NULL ? r->start : before->head, CHAIN_DIGEST);
 	if (before != NULL)
 		chain_add(head, before->digest);
-	while (next_line(r, &at) == LINES_LINE && at.seq < s->seq && is_whole(r, &at)) {
+	while (next_line(r, &at) == LINES_LINE && at.seq < s->seq &&
+	       note_kind(r, &at, &seen)) {
 		chain_add(head, at.digest);
 		at.offset += at.line.len + 1;
 	}
-	return at.seq == s->seq && at.segment == s->segment && at.offset == s->offset &&
+	return (seen.expired == 0 || expiring_fits(&seen, s->lines, &missing)) &&
+	       at.seq == s->seq && at.segment == s->segment && at.offset == s->offset &&
 	       memcmp(at.digest, s->digest, CHAIN_DIGEST) == 0 &&
 	       memcmp(head, s->head, CHAIN_DIGEST) == 0;
 }

@@ -24,6 +24,7 @@ void sealer_add(struct sealer *s, struct str line, struct str tail,
 	s->recent_len = tail.len < sizeof(s->recent) ? tail.len : sizeof(s->recent);
 	if (s->recent_len > 0)
 		memcpy(s->recent, tail.p, s->recent_len);
+	(void)expiring_note(&s->count, tail, false);
 	s->unsealed++;
 	s->epoch_lines++;
 }
@@ -50,6 +51,7 @@ static void take_seal(struct sealer *s, const struct seal *seal,
 	s->has_previous = true;
 	s->first_seq = seal->seq;
 	s->unsealed = 0;
+	s->count = (struct expiring_count){.expired = 0};
 	s->last_cause = seal->cause;
 	s->last_seq = seal->seq;
 	s->last_us = s->line_us = seal->time_us;
@@ -74,6 +76,7 @@ size_t sealer_seal(struct sealer *s, uint64_t seq, enum seal_cause cause,
 
 	look_back(s);
 	seal.time_us = s->clock_us != 0 ? s->clock_us : s->line_us;
+	memcpy(seal.lines, s->count.of, sizeof(seal.lines));
 	memcpy(seal.head, s->head, CHAIN_DIGEST);
 	memcpy(seal.previous, s->previous, CHAIN_DIGEST);
 	memcpy(seal.key, s->keys.fingerprint, sizeof(seal.key));
@@ -103,7 +106,19 @@ struct found {
 	int64_t index;
 	struct seal seal;
 	uint8_t digest[CHAIN_DIGEST];
+	size_t origin_len;
+	char origin[SEAL_ORIGIN_MAX];
 };
+
+/* For a seal before this process has a line of its own. */
+static void take_origin(struct str line, struct found *ret)
+{
+	const struct str origin = seal_origin_of(line);
+
+	ret->origin_len = origin.len;
+	if (origin.len > 0)
+		memcpy(ret->origin, origin.p, origin.len);
+}
 
 static int find_seal(int dir_fd, uint32_t segment, struct found *ret)
 {
@@ -125,6 +140,7 @@ static int find_seal(int dir_fd, uint32_t segment, struct found *ret)
 		ret->index = i;
 		ret->seal = seal;
 		chain_digest(line.p, line.len + 1, ret->digest);
+		take_origin(line, ret);
 	}
 	lines_close(l);
 	return 0;
@@ -209,6 +225,8 @@ int sealer_recover(struct sealer *s, int dir_fd, uint32_t last, struct tags *tag
 	*ret_stepped = false;
 	if (rc == 0 && f.index >= 0) {
 		take_seal(s, &f.seal, f.digest);
+		memcpy(s->origin, f.origin, f.origin_len);
+		s->origin_len = f.origin_len;
 		*ret_stepped =
 			s->keys.next != NULL &&
 			((f.seal.has_next_key &&

@@ -23,6 +23,7 @@ struct sealer {
 	uint8_t previous[CHAIN_DIGEST];
 	uint64_t first_seq;          /* of the next seal's range */
 	uint64_t unsealed;           /* lines behind the last seal */
+	struct expiring_count count; /* of them, by type */
 	uint64_t epoch_lines;        /* and since the present key began */
 	enum seal_cause last_cause;  /* of the last seal of this process */
 	uint64_t last_seq;           /* its number; 0 = none known */

@@ -23,8 +23,8 @@
 struct ZSTD_CCtx_s;
 
 struct squeeze {
-	int dir_fd; /* the caller's */
-	int fd;     /* -1 = none */
+	int dir_fd;               /* the caller's */
+	int fd;                   /* -1 = none */
 	struct ZSTD_CCtx_s *zstd; /* NULL = as it is */
 	size_t unsynced;
 	char name[SEGMENT_NAME_MAX];

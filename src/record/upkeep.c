@@ -110,7 +110,8 @@ static bool is_held(struct upkeep *u, const struct upkeep_now *now)
 }
 
 /* Is all of it older than that?  Then the one behind it begins before. */
-static int is_past(const struct upkeep_now *now, uint32_t next, int64_t keep_us, bool *ret)
+static int is_past(const struct upkeep_now *now, uint32_t next, int64_t keep_us,
+		   bool *ret)
 {
 	int64_t us = 0;
 	const int rc = segment_begins(now->dir_fd, next, &us);
@@ -172,7 +173,8 @@ static int next_expire(struct upkeep *u, const struct upkeep_now *now)
 		rc = types_due(u, now, segment, &u->expire_types);
 		if (rc == 0 && u->expire_types != 0) {
 			u->expire_segment = segment;
-			rc = expire_open(now->dir_fd, segment, u->expire_types, &u->expire);
+			rc = expire_open(now->dir_fd, segment, u->expire_types,
+					 &u->expire);
 			return rc < 0 ? rc : UPKEEP_MORE;
 		}
 	}
@@ -313,8 +315,8 @@ void upkeep_told(const struct upkeep *u, const struct seal_removed **ret_removed
 		 const struct seal_expired **ret_expired)
 {
 	*ret_expired = u->expire == NULL ? NULL : expire_result(u->expire);
-	*ret_removed = u->retire == NULL || u->expire != NULL ? NULL
-							       : retire_removed(u->retire);
+	*ret_removed =
+		u->retire == NULL || u->expire != NULL ? NULL : retire_removed(u->retire);
 }
 
 int upkeep_go(struct upkeep *u, int dir_fd, struct str seal)

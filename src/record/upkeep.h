@@ -25,7 +25,8 @@ struct upkeep_cfg {
 	bool compress;
 	int64_t keep_us;     /* 0 = for ever */
 	uint64_t keep_bytes; /* of all segments with their tags; 0 = any */
-	int64_t keep_type_us[EXPIRING_COUNT]; /* lines of these types; 0 = as their segment */
+	int64_t keep_type_us
+		[EXPIRING_COUNT]; /* lines of these types; 0 = as their segment */
 };
 
 struct pack;
@@ -41,7 +42,7 @@ struct upkeep {
 	bool marks_read;
 	struct expired_marks marks;
 	struct retire *retire;
-	uint32_t packed_to;                   /* segments up to this one need nothing */
+	uint32_t packed_to; /* segments up to this one need nothing */
 	int64_t pack_at, expire_at, look_at, hold_until; /* monotonic */
 	bool has_offset;
 	int64_t offset_us; /* of wall time from monotonic time */
@@ -57,7 +58,7 @@ struct upkeep_now {
 enum {
 	UPKEEP_IDLE = 0, /* nothing is to be done */
 	UPKEEP_MORE,     /* something was done */
-	UPKEEP_SEAL      /* write a seal that says upkeep_told(), sync, call upkeep_go() */
+	UPKEEP_SEAL /* write a seal that says upkeep_told(), sync, call upkeep_go() */
 };
 
 /*

@@ -107,7 +107,9 @@ struct walk {
 	const struct seal_removed *tombstone; /* the ledger begins behind it */
 	bool tombstone_seen;
 	struct taken_outs taken;
-	uint32_t taken_segment; /* of the last one added */
+	uint32_t taken_segment;     /* of the last one added */
+	struct expiring_count seen; /* in the range that is walked */
+	unsigned whole; /* 1u << enum expiring: types of which this segment has lines */
 	bool out_of_memory;
 };
 
@@ -253,7 +255,7 @@ static void note_seal(struct walk *w, const struct seal *s)
 			w->tombstone_seen = true;
 	}
 	if (s->has_expired) {
-		taken_out_told(&w->taken, &s->expired);
+		taken_out_told(&w->taken, s);
 		p->expired_types |= s->expired.types;
 	}
 	w->line_us = s->time_us;
@@ -281,6 +283,10 @@ static void note_epoch(struct walk *w)
 static void accept(struct walk *w, const struct seal *s,
 		   const uint8_t digest[CHAIN_DIGEST])
 {
+	if (!w->bad || w->only_tags)
+		taken_out_sealed(&w->taken, &w->seen, s);
+	w->seen = (struct expiring_count){.expired = 0};
+	w->taken.range = w->taken.count;
 	end_range(w);
 	seal_head_behind(s, digest, w->head);
 	w->head_known = true;
@@ -500,15 +506,20 @@ static void note_stop(struct walk *w, struct str line)
 	w->stopped = w->recovered = false;
 }
 
-/* What is left of a line; later a seal must say so. */
-static void note_expired(struct walk *w, struct str line)
+/* Lines by type; of what is left of one, later a seal must say so. */
+static void note_kind(struct walk *w, struct str line)
 {
 	const struct taken_here at = {w->name, w->taken_segment == w->segment, w->line,
-				      w->expect};
+				      w->expect, w->line_us};
 	uint8_t digest[CHAIN_DIGEST];
 	uint64_t seq;
+	const bool expired = expired_maybe(line) && expired_parse(line, &seq, digest);
 
-	if (!expired_maybe(line) || !expired_parse(line, &seq, digest))
+	const enum expiring t = expiring_note(&w->seen, line, expired);
+
+	if (t < EXPIRING_COUNT)
+		w->whole |= 1u << t;
+	if (!expired)
 		return;
 	if (!taken_out_add(&w->taken, &at, line, w->p))
 		w->out_of_memory = true;
@@ -531,7 +542,7 @@ static void take_line(struct walk *w, struct str line, const uint8_t digest[CHAI
 	note_stop(w, line);
 	note_generation(w->p, line);
 	look_at_place(w, &h);
-	note_expired(w, line);
+	note_kind(w, line);
 	w->last_len = line.len < sizeof(w->last) ? line.len : sizeof(w->last);
 	memcpy(w->last, line.p, w->last_len);
 	chain_add(w->head, h.digest);
@@ -591,11 +602,14 @@ static int walk_segment(struct walk *w, uint32_t number, bool is_last)
 	w->line = w->offset = w->tag_index = 0;
 	w->is_first = true;
 	w->tags_short = false;
+	w->whole = 0;
 	while ((end = ahead_next(a, &line, &digest)) == LINES_LINE)
 		take_line(w, line, *digest);
 	if (w->is_first) /* without a line */
 		w->first_seq = w->expect;
 	end_of_lines(w, end);
+	if (w->taken.count > 0 && w->taken_segment == number)
+		w->taken.list[w->taken.count - 1].whole = w->whole;
 	tag_file_close(&w->tags);
 	ahead_close(a);
 	w->p->segments++;

@@ -84,8 +84,10 @@ struct ledger_proof {
 	uint64_t sound_epoch;        /* by the keys of epochs up to this one */
 	uint64_t epochs, last_epoch; /* that were proven */
 	uint64_t unsealed;
-	uint64_t expired_lines, expired_segments; /* lines that are taken out, as sealed */
-	unsigned expired_types;                   /* 1u << enum expiring, as the seals say */
+	uint64_t expired_lines,
+		expired_segments; /* lines that are taken out, as sealed */
+	unsigned expired_types;   /* 1u << enum expiring, as the seals say */
+	int64_t expired_age_us; /* of the youngest of them when it went, by the seals' times */
 	uint64_t tombstones, removed_to; /* lines 1 to that went, as sealed; 0 = none */
 	uint64_t anchors, anchored_seq, anchors_older;
 	int64_t sealed_us;

@@ -30,8 +30,8 @@ static struct taken_out *begin(struct taken_outs *t, const struct taken_here *at
 bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str line,
 		   const struct ledger_proof *p)
 {
-	struct taken_out *one = at->again && t->count > 0 ? &t->list[t->count - 1]
-							  : begin(t, at, p);
+	struct taken_out *one =
+		at->again && t->count > 0 ? &t->list[t->count - 1] : begin(t, at, p);
 	uint8_t digest[CHAIN_DIGEST];
 
 	if (one == NULL)
@@ -39,6 +39,7 @@ bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str
 	chain_digest(line.p, line.len + 1, digest);
 	chain_add(one->head, digest);
 	one->last_seq = at->seq;
+	one->sealed_us = at->sealed_us;
 	one->count++;
 	return true;
 }
@@ -59,14 +60,41 @@ static struct taken_out *find(struct taken_outs *t, uint64_t seq)
 	return low == 0 ? NULL : &t->list[low - 1];
 }
 
-void taken_out_told(struct taken_outs *t, const struct seal_expired *e)
+void taken_out_sealed(struct taken_outs *t, const struct expiring_count *seen,
+		      const struct seal *s)
 {
+	unsigned gone = 0;
+	bool fits;
+
+	if (seen->expired > 0) {
+		fits = expiring_fits(seen, s->lines, &gone);
+		/* A range is of one segment, or the end of one and the next. */
+		for (size_t i = t->range; i < t->count; i++) {
+			t->list[i].gone |= gone;
+			t->list[i].odd = t->list[i].odd || !fits;
+		}
+	}
+	t->range = t->count;
+}
+
+void taken_out_told(struct taken_outs *t, const struct seal *s)
+{
+	const struct seal_expired *e = &s->expired;
 	struct taken_out *one = find(t, e->last_seq);
 
-	if (one != NULL && one->first_seq >= e->first_seq &&
-	    one->last_seq <= e->last_seq && one->count == e->lines &&
-	    memcmp(one->head, e->head, CHAIN_DIGEST) == 0)
+	if (one == NULL || one->first_seq < e->first_seq || one->last_seq > e->last_seq)
+		return;
+	one->said |= e->types;
+	if (one->count == e->lines && memcmp(one->head, e->head, CHAIN_DIGEST) == 0) {
 		one->told = true;
+		one->age_us = s->time_us - one->sealed_us;
+	}
+}
+
+static bool is_told(const struct taken_out *one)
+{
+	return one->told && !one->odd && (one->gone & ~one->said) == 0 &&
+	       (one->gone & one->whole) == 0;
 }
 
 static struct ledger_finding finding_of(const struct taken_out *one)
@@ -87,7 +115,9 @@ void taken_out_end(struct taken_outs *t, struct ledger_proof *p)
 	for (size_t i = t->count; i-- > 0;) {
 		const struct taken_out *one = &t->list[i];
 
-		if (one->told) {
+		if (is_told(one)) {
+			if (p->expired_segments == 0 || one->age_us < p->expired_age_us)
+				p->expired_age_us = one->age_us;
 			p->expired_lines += one->count;
 			p->expired_segments++;
 			continue;

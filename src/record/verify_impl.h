@@ -62,12 +62,18 @@ struct taken_out {
 	uint64_t count;
 	uint8_t head[CHAIN_DIGEST]; /* as struct seal_expired has it */
 	struct sound_at before;     /* the first of them was read */
+	int64_t sealed_us;          /* of the last good seal before the last of them */
+	/* Sets (1u << enum expiring): of what it has whole lines yet, what went, what seals name. */
+	unsigned whole, gone, said;
+	bool odd; /* what went cannot have been of those types */
 	bool told;
+	int64_t age_us; /* at the seal that tells */
 };
 
 struct taken_outs {
 	size_t count, room;
 	struct taken_out *list;
+	size_t range; /* those from here on are in the range that is walked, if any */
 };
 
 /* Where a walk stands. */
@@ -75,18 +81,26 @@ struct taken_here {
 	const char *name;
 	bool again; /* the segment is that of the last one added */
 	uint64_t line, seq;
+	int64_t sealed_us;
 };
 
 /* A line that is one.  False: out of memory. */
 bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str line,
 		   const struct ledger_proof *p);
 
+/*
+ * A good seal ends a range, of which `seen` was there.  Lines of which only that is left must be as
+ * many as are missing of the types that can expire.
+ */
+void taken_out_sealed(struct taken_outs *t, const struct expiring_count *seen,
+		      const struct seal *s);
+
 /* A good seal says of a segment what was taken out of it. */
-void taken_out_told(struct taken_outs *t, const struct seal_expired *e);
+void taken_out_told(struct taken_outs *t, const struct seal *s);
 
 /*
- * All was read: a finding for each segment of which no seal says so, unless the walk had findings
- * of its own; what is proven ends before it in any case.
+ * All was read: a finding for each segment of which no seal says so, or in which lines of a type
+ * went that no seal names, or not all of one, unless the walk had findings of its own; what is proven ends before it in any case.
  */
 void taken_out_end(struct taken_outs *t, struct ledger_proof *p);
 

@@ -93,7 +93,8 @@ void follower_ledger(const struct follower *f, uint8_t ret[SHIP_DIGEST])
 
 static void digest_of(const struct ledger_line *l, uint8_t ret[SHIP_DIGEST])
 {
-	_Static_assert(SHIP_DIGEST == CHAIN_DIGEST, "of a line that has expired, what is left");
+	_Static_assert(SHIP_DIGEST == CHAIN_DIGEST,
+		       "of a line that has expired, what is left");
 	line_digest(l->text, ret);
 }
 

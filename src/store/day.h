@@ -46,7 +46,8 @@ struct day_cover {
 	uint64_t last_seq;
 	uint64_t events, bad, gaps; /* rows; lines that are no event; jumps of `seq` */
 	int64_t first_us, last_us;  /* of the rows' times; first > last = no row */
-	struct expired_marks expired; /* how far the ledger's lines had gone when it was made */
+	struct expired_marks
+		expired; /* how far the ledger's lines had gone when it was made */
 };
 
 struct day {

@@ -180,6 +180,42 @@ class Faulty(GatewayCase):
         command([weir.program, "verify", weir.ledger.folder])
         command([weir.program, "index", "--check", weir.ledger.folder])
 
+    def test_lines_expire(self):
+        """Connections and answers go out of closed segments when their time has passed; all else stays."""
+        weir, faults = self.start('keep_flow = "2d"; keep_dns = "2d"; seal = "200ms"; compress = false;')
+        self.assertTrue(self.lab.tls(ALLOWED).ok)
+        self.assertFalse(self.lab.tls(DENIED).ok)
+        weir.ledger.wait(type="flow", count=2)
+        self.assertEqual(weir.stop(), 0)
+        self.assertIn(ALLOWED, command([weir.program, "query", "--ledger", weir.ledger.folder,
+                                        "--type", "flow", "--json"]).stdout)
+        # A segment is closed at the first start on another day, and is past when the next one is.
+        for days in (3, 6):
+            faults.set(ahead_s=days * 86400)
+            weir.start()
+            port = self.lab.tls(ALLOWED).port
+            weir.ledger.flow(port)
+            if days == 6:
+                weir.ledger.wait(type="seal", cause="expiry")
+            self.assertEqual(weir.stop(), 0)
+        folder = weir.ledger.folder
+        with open(os.path.join(folder, "000001.jsonl"), encoding="utf-8") as f:
+            first = f.read()
+        self.assertNotIn('"type":"flow"', first)
+        self.assertNotIn(ALLOWED, first)
+        self.assertIn('"type":"system"', first)
+        seal = weir.ledger.events(type="seal", cause="expiry")[0]
+        self.assertEqual(seal["expired_types"], "flow,dns")
+        self.assertEqual(seal["expired_lines"], first.count('"type":"expired"'))
+        said = command([weir.program, "verify", folder]).stdout
+        self.assertIn(f"expired      {seal['expired_lines']} lines of 1 segments (flow,dns), as seals say", said)
+        command([weir.program, "index", "--check", folder])
+        asked = command([weir.program, "query", "--ledger", folder, "--type", "flow", "--json"])
+        self.assertEqual(asked.stdout.count('"phase":"start"'), 2)
+        self.assertIn("events of type flow from before", asked.stderr)
+        self.assertNotIn("of type dns", asked.stderr)
+        self.assertEqual(weir.faults(), "")
+
     def test_root_key(self):
         """A key that is not the one that the ledger began with is a change event."""
         weir = self.new_weir().start()

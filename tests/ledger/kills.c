@@ -21,8 +21,8 @@
 #include "record/ledger.h"
 #include "record/verify.h"
 
-#define TAIL(type)                                                             \
-	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"" type             \
+#define TAIL(type)                                                            \
+	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"" type           \
 	"\",\"sensor\":\"s\",\"mode\":\"replay\",\"what\":\"x\",\"message\":" \
 	"\"as long as what is left of it\"}\n"
 
@@ -155,8 +155,9 @@ int main(int argc, char *argv[])
 			keys_close(&k);
 		}
 	}
-	(void)printf("# %llu lines removed in the last ledger, %llu found expired in all\n",
-		     (unsigned long long)removed, (unsigned long long)expired);
+	(void)printf(
+		"# %llu lines removed in the last ledger, %llu found expired in all\n",
+		(unsigned long long)removed, (unsigned long long)expired);
 	bad += expired == 0;
 	(void)printf("%s - %llu of %llu kills: nothing lost, all sealed\n",
 		     bad == 0 ? "ok" : "not ok", (unsigned long long)(runs - bad),

@@ -36,17 +36,16 @@ enum change {
 	CHANGE_CUT_WITH_TAGS, /* the last one, and its sidecar */
 	CHANGE_FLIP_WITH_TAG, /* a line, and its tag made to fit */
 	CHANGE_DELETE_WITH_TAG,
-	CHANGE_TAG,     /* the sidecar alone */
-	CHANGE_SEGMENT, /* a whole one is removed */
+	CHANGE_TAG,      /* the sidecar alone */
+	CHANGE_SEGMENT,  /* a whole one is removed */
 	CHANGE_TAKE_OUT, /* a line, as one that has expired: chain and tags hold */
 	CHANGE_COUNT
 };
 
 static const char *const names[CHANGE_COUNT] = {
-	"flip",          "delete",          "swap", "swap_next",
-	"insert_copy",   "insert_new",      "cut",  "cut_with_tags",
-	"flip_with_tag", "delete_with_tag", "tag",  "segment",
-	"take_out"};
+	"flip",       "delete",  "swap",          "swap_next",     "insert_copy",
+	"insert_new", "cut",     "cut_with_tags", "flip_with_tag", "delete_with_tag",
+	"tag",        "segment", "take_out"};
 
 struct segment {
 	char *text;

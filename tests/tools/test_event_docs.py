@@ -79,7 +79,7 @@ class Documents(unittest.TestCase):
         schema = json.loads(read("docs/event-schema.json"))
         choice = [c["$ref"] for c in schema["oneOf"]]
         self.assertEqual(sorted(choice),
-                         sorted("#/$defs/" + n for n in self.defs if n.startswith("event_")))
+                         sorted("#/$defs/" + n for n in self.defs if n.startswith(("event_", "line_"))))
 
     def test_lines_stand_in_the_order_of_the_documents(self):
         order = {n[len("event_"):]: list(self.defs[n]["properties"])

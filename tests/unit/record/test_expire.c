@@ -44,10 +44,11 @@ static unsigned count_text(const struct place *p, const char *text)
 	char command[400], answer[32] = "";
 	FILE *f;
 
-	(void)snprintf(command, sizeof(command),
-		       "cd %s && { zstd -dcq *.zst 2>/dev/null; cat $(ls -p | grep -v zst | grep -v /); } "
-		       "| grep -ao '%s' | wc -l",
-		       p->dir, text);
+	(void)snprintf(
+		command, sizeof(command),
+		"cd %s && { zstd -dcq *.zst 2>/dev/null; cat $(ls -p | grep -v zst | grep -v /); } "
+		"| grep -ao '%s' | wc -l",
+		p->dir, text);
 	f = popen(command, "r"); // NOLINT(cert-env33-c): of the test
 	assert_non_null(f);
 	assert_non_null(fgets(answer, sizeof(answer), f));
@@ -240,12 +241,13 @@ static void files_of_packets_go_with_their_lines(void **state)
 	assert_int_equal(ledger_close(l), 0);
 	l = open_at(p);
 	clock_format_rfc3339(START, when);
-	n = snprintf(tail, sizeof(tail),
-		     "\"time\":\"%s\",\"type\":\"flow\",\"sensor\":\"s\",\"mode\":\"replay\","
-		     "\"host\":\"a,\\\"packets\\\":\\\"c.pcapng\",\"flow_id\":"
-		     "\"00000000000000aa\",\"packets\":\"00000000000000aa.pcapng\","
-		     "\"packets_sha256\":\"00\"}\n",
-		     when);
+	n = snprintf(
+		tail, sizeof(tail),
+		"\"time\":\"%s\",\"type\":\"flow\",\"sensor\":\"s\",\"mode\":\"replay\","
+		"\"host\":\"a,\\\"packets\\\":\\\"c.pcapng\",\"flow_id\":"
+		"\"00000000000000aa\",\"packets\":\"00000000000000aa.pcapng\","
+		"\"packets_sha256\":\"00\"}\n",
+		when);
 	assert_int_equal(ledger_append(l, tail, (size_t)n), 0);
 	append_types(p, l, 400);
 	(void)snprintf(command, sizeof(command),
@@ -455,6 +457,73 @@ static void one_more_than_the_seal_says(void **state)
 	assert_int_equal(proof.sound_seq, 0);
 }
 
+/* Of a type that does not expire: Weir leaves the segment as it found it, and says so. */
+static void a_line_that_cannot_expire_was_taken_out_before(void **state)
+{
+	struct place *p = *state;
+	struct ledger *l;
+	int rc = 1;
+
+	p->upkeep.keep_type_us[EXPIRING_DNS] = DAY;
+	l = full(p);
+	change_line(p, 1, 3, take_out);
+	pass(p, l, 2 * DAY);
+	while (rc > 0)
+		rc = tend(p, l);
+	assert_int_equal(rc, -EBADMSG);
+	assert_int_equal(marks(p).to[EXPIRING_DNS], 0);
+	assert_int_equal(ledger_close(l), 0);
+	assert_first(p, FAULT_TAKEN_OUT, 3);
+}
+
+/* Of a type that can, but did not: the seal over all that is gone does not make it good. */
+static void one_line_alone_cannot_expire(void **state)
+{
+	struct place *p = *state;
+	struct ledger *l;
+
+	p->upkeep.keep_type_us[EXPIRING_DNS] = DAY;
+	l = full(p);
+	change_line(p, 1, 5, take_out); /* of type flow */
+	pass(p, l, 2 * DAY);
+	tend_all(p, l);
+	assert_int_equal(ledger_close(l), 0);
+	assert_first(p, FAULT_TAKEN_OUT, 2);
+	/* Nor a seal that names the type while other lines of it stay. */
+	p->upkeep.keep_type_us[EXPIRING_DNS] = 0;
+	p->upkeep.keep_type_us[EXPIRING_SIGNAL] = DAY;
+	l = open_at(p);
+	p->mono += 120000000;
+	tend_all(p, l);
+	assert_int_equal(ledger_close(l), 0);
+	assert_first(p, FAULT_TAKEN_OUT, 2);
+}
+
+static void seals_count_lines_by_type(void **state)
+{
+	struct place *p = *state;
+	struct ledger *l = open_at(p);
+	char line[SEAL_LINE_MAX];
+	struct seal s;
+
+	append_types(p, l, 7);
+	assert_int_equal(ledger_close(l), 0);
+	assert_int_equal(seal_last(p->dir, &s, line), 0);
+	assert_int_equal(s.lines[EXPIRING_FLOW], 2);
+	assert_int_equal(s.lines[EXPIRING_DNS], 2);
+	assert_int_equal(s.lines[EXPIRING_ROLLUP], 1);
+	assert_int_equal(s.lines[EXPIRING_SIGNAL], 0);
+	assert_non_null(strstr(line, "\"count\":7,\"flow_lines\":2,\"rollup_lines\":1,"
+				     "\"dns_lines\":2,\"head\":"));
+	/* Of the range alone. */
+	l = open_at(p);
+	append_types(p, l, 5);
+	assert_int_equal(ledger_close(l), 0);
+	assert_int_equal(seal_last(p->dir, &s, line), 0);
+	assert_int_equal(s.lines[EXPIRING_FLOW], 2);
+	assert_int_equal(s.lines[EXPIRING_DNS], 1);
+}
+
 static void other_digest(char *line, size_t len)
 {
 	char *at = memmem(line, len, "digest\":\"", 9);
@@ -544,7 +613,8 @@ static void only_exact_lines_are_expired(void **state)
 static void marks_are_read_as_they_were_written(void **state)
 {
 	struct place *p = *state;
-	const struct expired_marks want = {{[EXPIRING_FLOW] = 1, [EXPIRING_DNS] = UINT32_MAX}};
+	const struct expired_marks want = {
+		{[EXPIRING_FLOW] = 1, [EXPIRING_DNS] = UINT32_MAX}};
 	struct expired_marks got;
 	struct ledger *l = open_at(p);
 	char path[200];
@@ -589,6 +659,9 @@ int main(void)
 		CASE(a_segment_is_closed_when_it_is_old),
 		CASE(a_line_that_somebody_took_out),
 		CASE(one_more_than_the_seal_says),
+		CASE(a_line_that_cannot_expire_was_taken_out_before),
+		CASE(one_line_alone_cannot_expire),
+		CASE(seals_count_lines_by_type),
 		CASE(what_is_left_of_a_line_is_changed),
 		CASE(a_blank_is_changed),
 		CASE(only_exact_lines_are_expired),

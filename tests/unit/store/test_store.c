@@ -488,8 +488,8 @@ static int files_with(const char *text)
 {
 	char command[200];
 
-	(void)snprintf(command, sizeof(command), "exit $(grep -la '%s' %s/index/* | wc -l)",
-		       text, dir);
+	(void)snprintf(command, sizeof(command),
+		       "exit $(grep -la '%s' %s/index/* | wc -l)", text, dir);
 	return system(command) >> 8; // NOLINT(cert-env33-c,concurrency-mt-unsafe)
 }
 
@@ -508,9 +508,10 @@ static void test_expired_lines_leave_the_index(void **state)
 	ledger_path(1, path);
 	out = fopen(path, "ae");
 	assert_non_null(out);
-	(void)fprintf(out, "{\"v\":1,\"seq\":600,\"time\":\"1970-01-03T21:53:00.000000Z\","
-			   "\"type\":\"flow\",\"sensor\":\"a-sensor-of-this-test\","
-			   "\"principal\":\"somebody\",\"host\":\"only-here.example\"}\n");
+	(void)fprintf(out,
+		      "{\"v\":1,\"seq\":600,\"time\":\"1970-01-03T21:53:00.000000Z\","
+		      "\"type\":\"flow\",\"sensor\":\"a-sensor-of-this-test\","
+		      "\"principal\":\"somebody\",\"host\":\"only-here.example\"}\n");
 	assert_int_equal(fclose(out), 0);
 	add(2, 600, 1200);
 	add(3, 1200, 1500);
