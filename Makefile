@@ -151,7 +151,7 @@ FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard 
 # These make their state once; see tests/fuzz/rewind.h.
 REWOUND := fuzz_inline fuzz_replay fuzz_rival
 $(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(REWOUND))): WRAP_LD := \
-        -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap,--wrap=__asan_poison_memory_region
 fuzz-build: $(FUZZ)
 $(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
