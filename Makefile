@@ -152,6 +152,11 @@ FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard 
 REWOUND := fuzz_inline fuzz_replay fuzz_rival
 $(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(REWOUND))): WRAP_LD := \
         -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap,--wrap=__asan_poison_memory_region
+# These keep their large blocks; see tests/fuzz/large.h.
+LARGE := fuzz_proof fuzz_verify
+$(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(LARGE))): WRAP_LD := \
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
+$(B)/fuzz/fuzz_verify $(B)/replay/fuzz_verify: WRAP_LD += -Wl,--wrap=sign_check
 fuzz-build: $(FUZZ)
 $(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
