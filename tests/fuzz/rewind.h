@@ -21,7 +21,7 @@
  *
  * Memory: nothing is given back.  A block that is freed between mark and back is a use after
  * free; one that is added and not freed leaks.  A state must not be touched before its
- * rewind_back().  One thread.
+ * rewind_back().  One thread.  In gdb: handle SIGSEGV nostop noprint pass.
  */
 
 #include <signal.h>
@@ -84,10 +84,12 @@ static struct sigaction rewind_others;  /* who is told of other faults */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t align, size_t size);
 void *__real_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset);
 void __real___asan_poison_memory_region(const volatile void *at, size_t len);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset);
 void __wrap___asan_poison_memory_region(const volatile void *at, size_t len);
 
@@ -97,8 +99,8 @@ static inline void rewind_require(bool holds)
 		abort();
 }
 
-/* So many zeros, at the end of their pages when `at_end`; a page behind them is nobody's. */
-static inline unsigned char *rewind_map(struct rewind *r, size_t len, bool at_end)
+/* So many zeros, at the end of their pages but for `align`, or at the beginning when that is 0. */
+static inline unsigned char *rewind_map(struct rewind *r, size_t len, size_t align)
 {
 	unsigned char *map = r->maps + r->maps_used, *at = map;
 	const size_t room = (len + REWIND_PAGE - 1) / REWIND_PAGE * REWIND_PAGE;
@@ -106,8 +108,8 @@ static inline unsigned char *rewind_map(struct rewind *r, size_t len, bool at_en
 	rewind_require(room + REWIND_PAGE <= REWIND_MAPS - r->maps_used);
 	rewind_require(r->part_count < REWIND_BLOCKS);
 	r->maps_used += room + REWIND_PAGE;
-	if (at_end)
-		at += room - (len + 15) / 16 * 16;
+	if (align > 0)
+		at += room - (len + align - 1) / align * align;
 	rewind_forbid(map, (size_t)(at - map));
 	rewind_forbid(at + len, (size_t)(map + room + REWIND_PAGE - (at + len)));
 	r->parts[r->part_count++] = (struct rewind_block){.at = at, .len = len};
@@ -115,11 +117,11 @@ static inline unsigned char *rewind_map(struct rewind *r, size_t len, bool at_en
 }
 
 /* Zeros, for what is recorded; NULL: the heap shall do it. */
-static inline void *rewind_large(size_t len)
+static inline void *rewind_large(size_t len, size_t align)
 {
 	struct rewind *r = rewind_recording;
 
-	return r == NULL || len < REWIND_LARGE ? NULL : rewind_map(r, len, true);
+	return r == NULL || len < REWIND_LARGE ? NULL : rewind_map(r, len, align);
 }
 
 static inline void *rewind_small(void *at, size_t len)
@@ -137,16 +139,23 @@ static inline void *rewind_small(void *at, size_t len)
 
 void *__wrap_malloc(size_t size)
 {
-	void *at = rewind_large(size);
+	void *at = rewind_large(size, 16);
 
 	return at != NULL ? at : rewind_small(__real_malloc(size), size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-	void *at = rewind_large(count * size);
+	void *at = rewind_large(count * size, 16);
 
 	return at != NULL ? at : rewind_small(__real_calloc(count, size), count * size);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+	void *at = rewind_large(size, align);
+
+	return at != NULL ? at : rewind_small(__real_aligned_alloc(align, size), size);
 }
 
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset)
@@ -154,7 +163,7 @@ void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offse
 	if (rewind_recording == NULL)
 		return __real_mmap(at, len, prot, flags, fd, offset);
 	rewind_require(fd == -1 && prot == (PROT_READ | PROT_WRITE));
-	return rewind_map(rewind_recording, len, false);
+	return rewind_map(rewind_recording, len, 0);
 }
 
 /* What a pool does to an object that was given back. */
