@@ -154,7 +154,7 @@ $(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(REWOUND))): WRAP_LD := \
         -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=mmap,--wrap=__asan_poison_memory_region
 $(B)/fuzz/fuzz_table $(B)/replay/fuzz_table: WRAP_LD := -Wl,--wrap=mmap,--wrap=munmap # see tests/fuzz/maps.h
 # These keep their large blocks; see tests/fuzz/large.h.
-LARGE := fuzz_catalog fuzz_proof fuzz_verify
+LARGE := fuzz_capture fuzz_catalog fuzz_proof fuzz_tags fuzz_verify
 $(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(LARGE))): WRAP_LD := \
         -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(B)/fuzz/fuzz_verify $(B)/replay/fuzz_verify: WRAP_LD += -Wl,--wrap=sign_check
