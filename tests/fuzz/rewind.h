@@ -170,15 +170,15 @@ void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offse
 void __wrap___asan_poison_memory_region(const volatile void *at, size_t len)
 {
 	struct rewind *r = rewind_now;
-	unsigned char *from = (unsigned char *)(uintptr_t)at;
+	const volatile unsigned char *from = at;
 
 	rewind_forbid(at, len);
 	if (r == NULL || from < r->maps || from >= r->maps + r->maps_used)
 		return;
 	rewind_require(rewind_recording == NULL); /* nobody would hide it again */
 	if (r->hidden_count < REWIND_HIDDEN)
-		r->hidden[r->hidden_count] =
-			(struct rewind_block){.at = from, .len = len};
+		r->hidden[r->hidden_count] = (struct rewind_block){
+			.at = r->maps + (from - r->maps), .len = len};
 	r->hidden_count++;
 }
 
