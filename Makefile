@@ -149,9 +149,15 @@ FUZZ_CC := clang -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"fuzz"' -DDIAG_MAX=12 -I
 FUZZ_COVERAGE ?= inline-8bit-counters,pc-table,indirect-calls
 FUZZ_CORE := $(patsubst %.c,$(B)/fuzz-obj/%.o,$(filter-out src/app/%,$(wildcard src/*/*.c)))
 # These make their state once; see tests/fuzz/rewind.h.
-REWOUND := fuzz_inline fuzz_replay fuzz_rival
+REWOUND := fuzz_guess fuzz_inline fuzz_replay fuzz_resolve fuzz_rival
 $(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(REWOUND))): WRAP_LD := \
-        -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=mmap,--wrap=__asan_poison_memory_region
+$(B)/fuzz/fuzz_table $(B)/replay/fuzz_table: WRAP_LD := -Wl,--wrap=mmap,--wrap=munmap # see tests/fuzz/maps.h
+# These keep their large blocks; see tests/fuzz/large.h.
+LARGE := fuzz_capture fuzz_catalog fuzz_proof fuzz_tags fuzz_verify
+$(foreach d,fuzz replay,$(patsubst %,$(B)/$d/%,$(LARGE))): WRAP_LD := \
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
+$(B)/fuzz/fuzz_verify $(B)/replay/fuzz_verify: WRAP_LD += -Wl,--wrap=sign_check
 fuzz-build: $(FUZZ)
 $(B)/fuzz-obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "capture/source.h"
+#include "large.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,5 +77,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		read_all(s, path);
 	source_close(s);
+	large_end();
 	return 0;
 }

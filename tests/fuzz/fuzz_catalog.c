@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "catalog/tables.h"
+#include "large.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -95,5 +96,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	catalog_destroy(c);
 	diag_destroy(d);
 	free(copy);
+	large_end();
 	return 0;
 }

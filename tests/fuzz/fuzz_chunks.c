@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define STEP_BYTES 4
 #define STEPS_MAX  400
 #define LENGTH_MAX 4096u /* more than all that is kept */
+#define PERIOD     65536u
 
 struct game {
 	struct chunks whole, cut;
@@ -29,16 +30,18 @@ static void check(bool holds)
 		abort();
 }
 
-static char byte_at(uint32_t offset)
+/* The byte at an offset is one of its low 16 bits: all there are, and the first ones again. */
+static char text[PERIOD + LENGTH_MAX];
+
+static void make_text(void)
 {
-	return (char)(offset * 167 + (offset >> 8));
+	for (uint32_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 167 + (i >> 8));
 }
 
-static struct str bytes_of(char buf[LENGTH_MAX], uint32_t at, uint32_t len)
+static char *bytes_at(uint32_t offset)
 {
-	for (uint32_t i = 0; i < len; i++)
-		buf[i] = byte_at(at + i);
-	return (struct str){buf, len};
+	return text + offset % PERIOD;
 }
 
 static void check_alike(const struct game *g)
@@ -54,8 +57,7 @@ static void check_alike(const struct game *g)
 
 static void add(struct game *g, uint32_t len, uint32_t piece)
 {
-	char buf[LENGTH_MAX];
-	const struct str s = bytes_of(buf, g->next, len);
+	const struct str s = {bytes_at(g->next), len};
 
 	chunks_add(&g->whole, g->next, s);
 	for (uint32_t at = 0; at < len; at += piece) {
@@ -64,30 +66,25 @@ static void add(struct game *g, uint32_t len, uint32_t piece)
 		chunks_add(&g->cut, g->next + at, (struct str){s.p + at, n});
 	}
 	g->next += len;
+	check_alike(g);
 }
 
-/* Is a byte that is kept another one? */
-static bool is_other(const struct chunks *k, uint32_t at, struct str s)
+static bool is_kept(const struct chunks *k, uint32_t offset)
 {
-	for (size_t i = 0; i < s.len; i++)
-		for (uint32_t f = 0; f < k->count; f++)
-			if (at + (uint32_t)i - k->frames[f].at < k->frames[f].len &&
-			    s.p[i] != byte_at(at + (uint32_t)i))
-				return true;
+	for (uint32_t f = 0; f < k->count; f++)
+		if (offset - k->frames[f].at < k->frames[f].len)
+			return true;
 	return false;
 }
 
-static void compare(const struct game *g, uint32_t back, uint32_t len, uint8_t how)
+/* What is said of bytes in one piece and in two; is the one at `odd` another than it was? */
+static void check_answers(const struct chunks *k, uint32_t at, struct str s, bool is_odd,
+			  uint32_t odd)
 {
 	const struct chunk_frame *f = NULL, *first = NULL;
-	const uint32_t at = g->next - back, half = len / 2;
-	const struct chunks *k = &g->whole;
+	const uint32_t half = (uint32_t)s.len / 2;
 	enum chunks_match all, one, two;
-	char buf[LENGTH_MAX];
-	const struct str s = bytes_of(buf, at, len);
 
-	if ((how & 1) != 0 && len > 0)
-		buf[how / 2 % len] ^= 0x55;
 	all = chunks_compare(k, at, s, &f);
 	one = chunks_compare(k, at, (struct str){s.p, half}, &first);
 	two = chunks_compare(k, at + half, (struct str){s.p + half, s.len - half},
@@ -98,8 +95,21 @@ static void compare(const struct game *g, uint32_t back, uint32_t len, uint8_t h
 		return;
 	check(two != CHUNKS_UNKNOWN);
 	check((all == CHUNKS_OTHER) == (one == CHUNKS_OTHER || two == CHUNKS_OTHER));
-	check((all == CHUNKS_OTHER) == is_other(k, at, s));
+	check((all == CHUNKS_OTHER) == (is_odd && is_kept(k, at + odd)));
 	check(all == CHUNKS_SAME || f == first);
+}
+
+static void compare(const struct game *g, uint32_t back, uint32_t len, uint8_t how)
+{
+	const uint32_t at = g->next - back;
+	const bool is_odd = (how & 1) != 0 && len > 0;
+	const uint32_t odd = is_odd ? how / 2 % len : 0;
+	char *p = bytes_at(at);
+
+	/* In its place and back: the text is not copied. */
+	p[odd] ^= is_odd ? 0x55 : 0;
+	check_answers(&g->whole, at, (struct str){p, len}, is_odd, odd);
+	p[odd] ^= is_odd ? 0x55 : 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -108,6 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
+	if (text[1] == 0)
+		make_text();
 	memset(&g, 0, sizeof(g));
 	g.next = 0u - 16u * data[0];
 	data++;
@@ -125,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 2:
 			check(chunks_taken(&g.whole, g.next - large) ==
 			      chunks_taken(&g.cut, g.next - large));
+			check_alike(&g);
 			break;
 		case 3:
 			compare(&g, large, data[2] * 8u, data[3]);
@@ -134,7 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			g.next += data[2];
 			break;
 		}
-		check_alike(&g);
 		data += STEP_BYTES;
 		size -= STEP_BYTES;
 	}

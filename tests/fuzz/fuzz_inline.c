@@ -249,13 +249,14 @@ static void play(struct scene *s, const struct shared *sh, const uint8_t *data,
 	while (size >= STEP_BYTES && s->ids < PACKETS_MAX) {
 		const uint32_t answered = s->answered;
 		const size_t used = STEP_BYTES + step(s, sh, data, size);
+		uint32_t held;
 
 		check(!s->failed);
 		for (uint32_t i = answered; i < s->answered && !s->cfg.enforce; i++)
 			check(s->answers[s->order[i] - 1] != GOT_DROP);
 		check(s->cfg.enforce || s->answered == s->ids);
-		check(scene_stats(s).held_now == s->ids - s->answered);
-		check(scene_stats(s).held_now <= 7);
+		held = scene_stats(s).held_now;
+		check(held == s->ids - s->answered && held <= 7);
 		data += used;
 		size -= used;
 	}

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "large.h"
 #include "record/proof.h"
 #include "record/seal.h"
 
@@ -117,5 +118,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put(dir_fd, names[1], data + half, size - half);
 	put(dir_fd, names[2], data, size);
 	check(want, count);
+	large_end();
 	return 0;
 }

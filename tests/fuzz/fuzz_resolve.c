@@ -4,13 +4,15 @@
  *
  * Input: u8 how it is cut, u8 and u8 the length of what the client says, then that, and what the
  * resolver says.  Properties: in pieces, some twice, some out of order, the same is told as in one
- * piece, and the stream is given up or not; nothing is told that is no answer to one question.
+ * piece, and the stream is given up or not; nothing is told that is no answer to one question;
+ * and streams that were rewound say what new ones say.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../unit/engine/sites.h"
 #include "engine/resolve.h"
+#include "rewind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -83,26 +85,61 @@ static void say(struct resolve *r, struct heard *h, bool query, const uint8_t *d
 	}
 }
 
-static uint64_t play(const uint8_t *data, size_t asks, size_t all, uint8_t cut,
-		     struct heard *h)
+static struct resolve *make(void)
 {
 	struct resolve *r = resolve_create(64);
-	uint64_t lost;
 
 	if (r == NULL)
 		abort();
+	return r;
+}
+
+static uint64_t play(struct resolve *r, const uint8_t *data, size_t asks, size_t all,
+		     uint8_t cut, struct heard *h)
+{
 	memset(h, 0, sizeof(*h));
 	segment(r, h, true, TCP_SYN, UINT32_MAX, NULL, 0);
 	say(r, h, true, data, asks, cut);
 	say(r, h, false, data + asks, all - asks, cut);
-	lost = resolve_lost(r);
+	return resolve_lost(r);
+}
+
+/* The same of streams that were rewound, or are new. */
+static uint64_t replay(const uint8_t *data, size_t asks, size_t all, uint8_t cut,
+		       bool is_new, struct heard *h)
+{
+	static struct rewind rewind;
+	static struct resolve *kept;
+	struct resolve *r;
+	uint64_t lost;
+
+	if (kept == NULL) {
+		rewind_record(&rewind);
+		kept = make();
+		rewind_mark(&rewind);
+	}
+	if (!is_new) {
+		rewind_back(&rewind);
+		return play(kept, data, asks, all, cut, h);
+	}
+	r = make();
+	lost = play(r, data, asks, all, cut, h);
 	resolve_destroy(r);
 	return lost;
+}
+
+static void check_alike(const struct heard *a, const struct heard *b)
+{
+	if (a->count != b->count ||
+	    strcmp(a->last.message.name, b->last.message.name) != 0 ||
+	    a->last.message.address_count != b->last.message.address_count)
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct heard whole, pieces;
+	uint64_t lost;
 	size_t asks;
 
 	if (sites == NULL && sites_make(NULL) != 0)
@@ -112,12 +149,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	asks = (size_t)data[1] << 8 | data[2];
 	if (asks > size - 3)
 		asks = size - 3;
-	if (play(data + 3, asks, size - 3, 0, &whole) !=
-	    play(data + 3, asks, size - 3, data[0], &pieces))
+	lost = replay(data + 3, asks, size - 3, 0, false, &whole);
+	if (replay(data + 3, asks, size - 3, data[0], false, &pieces) != lost)
 		abort();
-	if (whole.count != pieces.count ||
-	    strcmp(whole.last.message.name, pieces.last.message.name) != 0 ||
-	    whole.last.message.address_count != pieces.last.message.address_count)
+	check_alike(&whole, &pieces);
+	if (!rewind_is_compared(data, size))
+		return 0;
+	if (replay(data + 3, asks, size - 3, data[0], true, &pieces) != lost)
 		abort();
+	check_alike(&whole, &pieces);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "flow/table.h"
+#include "maps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,17 +21,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct entry {
 	struct flow_key key;
+	uint64_t tag; /* of the key: most others have another one */
 	uint64_t id, packets, bytes, last_frame;
-	int64_t clock_us;
-	uint8_t state;
-	bool used;
-	bool gone; /* displaced or evicted at clock_us, waits to be given out */
+	int64_t end_us;
+	bool gone; /* displaced or evicted at end_us, waits to be given out */
 };
 
 struct model {
 	struct flow_table *t;
-	struct entry flows[FLOWS_MAX + 8];
-	uint32_t max, alive;
+	struct entry flows[FLOWS_MAX + 8]; /* in no order */
+	uint32_t max, used, alive;
+	int64_t soonest_us; /* no flow ends before */
 	uint64_t frame, evicted;
 	int64_t clock_us;
 	int64_t end_us; /* of the last end */
@@ -47,29 +48,43 @@ static void check(bool fine)
 
 #define ENTRIES (sizeof(((struct model *)NULL)->flows) / sizeof(struct entry))
 
-static struct entry *find_alive(struct model *m, const struct flow_key *k)
+static uint64_t tag_of(const struct flow_key *k)
 {
-	for (size_t i = 0; i < ENTRIES; i++) {
-		struct entry *e = &m->flows[i];
+	return k->low.b[15] | (uint64_t)k->high.b[15] << 8 | (uint64_t)k->low_port << 16 |
+	       (uint64_t)k->high_port << 32 | (uint64_t)k->ip_proto << 48;
+}
 
-		if (e->used && !e->gone && memcmp(&e->key, k, sizeof(*k)) == 0)
+static struct entry *find_alive(struct model *m, const struct flow_key *k, uint64_t tag)
+{
+	for (struct entry *e = m->flows; e < m->flows + m->used; e++) {
+		if (e->tag == tag && !e->gone && memcmp(&e->key, k, sizeof(*k)) == 0)
 			return e;
 	}
 	return NULL;
 }
 
-static struct entry *find_unused(struct model *m)
+static struct entry *find_oldest(struct model *m)
 {
-	for (size_t i = 0; i < ENTRIES; i++) {
-		if (!m->flows[i].used)
-			return &m->flows[i];
-	}
-	abort();
+	struct entry *oldest = NULL;
+
+	for (struct entry *e = m->flows; e < m->flows + m->used; e++)
+		if (!e->gone && (oldest == NULL || e->last_frame < oldest->last_frame))
+			oldest = e;
+	return oldest;
 }
 
-static int64_t end_of(const struct entry *e)
+static void end_at(struct model *m, struct entry *e, int64_t us)
 {
-	return e->gone ? e->clock_us : e->clock_us + timeouts[e->state];
+	e->end_us = us;
+	if (us < m->soonest_us)
+		m->soonest_us = us;
+}
+
+static bool is_before(const struct entry *a, const struct entry *b, bool at_end)
+{
+	if (!at_end && a->end_us != b->end_us)
+		return a->end_us < b->end_us;
+	return a->last_frame < b->last_frame;
 }
 
 /* at_end: time does not count, only the last frame. */
@@ -77,14 +92,13 @@ static struct entry *next_end(struct model *m, int64_t clock_us, bool at_end)
 {
 	struct entry *best = NULL;
 
-	for (size_t i = 0; i < ENTRIES; i++) {
-		struct entry *e = &m->flows[i];
-
-		if (!e->used || (!at_end && end_of(e) > clock_us))
-			continue;
-		if (best == NULL || (!at_end && end_of(e) < end_of(best)) ||
-		    ((at_end || end_of(e) == end_of(best)) &&
-		     e->last_frame < best->last_frame))
+	if (m->soonest_us > clock_us)
+		return NULL;
+	m->soonest_us = INT64_MAX;
+	for (struct entry *e = m->flows; e < m->flows + m->used; e++) {
+		if (e->end_us < m->soonest_us)
+			m->soonest_us = e->end_us;
+		if (e->end_us <= clock_us && (best == NULL || is_before(e, best, at_end)))
 			best = e;
 	}
 	return best;
@@ -93,7 +107,7 @@ static struct entry *next_end(struct model *m, int64_t clock_us, bool at_end)
 static void leave(struct model *m, struct entry *e)
 {
 	e->gone = true;
-	e->clock_us = m->clock_us;
+	end_at(m, e, m->clock_us);
 	e->last_frame = m->frame;
 	m->alive--;
 }
@@ -113,7 +127,7 @@ static void collect(struct model *m, int64_t clock_us)
 		check(memcmp(&f->key, &e->key, sizeof(e->key)) == 0 && f->id == e->id);
 		check(f->out.packets + f->in.packets == e->packets);
 		check(f->out.bytes + f->in.bytes == e->bytes);
-		check(us == (at_end ? m->clock_us + 1 : end_of(e)));
+		check(us == (at_end ? m->clock_us + 1 : e->end_us));
 		check(f->end_reason != END_REASON_NONE);
 		check(us > m->end_us ||
 		      (us == m->end_us && f->last_frame > m->end_frame));
@@ -121,22 +135,24 @@ static void collect(struct model *m, int64_t clock_us)
 		m->end_frame = f->last_frame;
 		if (!e->gone)
 			m->alive--;
-		e->used = false;
-		e->gone = false;
+		*e = m->flows[--m->used];
 	}
 }
 
-static struct packet packet_of(const uint8_t d[STEP_BYTES])
+static void packet_of(const uint8_t d[STEP_BYTES], struct packet *ret)
 {
 	static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_TCP, IP_PROTO_UDP,
 					 IP_PROTO_ICMP};
 	const uint8_t a[4] = {10, 0, 0, (uint8_t)(d[1] & 3)};
 	const uint8_t b[4] = {10, 0, 0, (uint8_t)(4 + (d[1] >> 2 & 3))};
-	struct packet p = {
-		.src = addr_from_v4(a),
-		.dst = addr_from_v4(b),
-		.src_port = (uint16_t)(1000 + (d[1] >> 4 & 1)),
-		.dst_port = 443,
+	const uint16_t port = (uint16_t)(1000 + (d[1] >> 4 & 1));
+	const bool back = (d[1] & 0x80) != 0;
+
+	*ret = (struct packet){
+		.src = addr_from_v4(back ? b : a),
+		.dst = addr_from_v4(back ? a : b),
+		.src_port = back ? 443 : port,
+		.dst_port = back ? port : 443,
 		.ip_proto = protos[d[1] >> 5 & 3],
 		.has_l4 = (d[3] & 0xf0) != 0xf0,
 		.ip_len = 40u + d[3],
@@ -146,17 +162,6 @@ static struct packet packet_of(const uint8_t d[STEP_BYTES])
 		.window = d[3],
 		.payload_wire_len = d[3] >> 4 & 3,
 	};
-
-	if ((d[1] & 0x80) != 0) {
-		struct packet q = p;
-
-		q.src = p.dst;
-		q.dst = p.src;
-		q.src_port = p.dst_port;
-		q.dst_port = p.src_port;
-		return q;
-	}
-	return p;
 }
 
 static void step(struct model *m, const struct packet *p)
@@ -170,7 +175,8 @@ static void step(struct model *m, const struct packet *p)
 	struct flow_touch touch;
 	bool from_low;
 	const struct flow_key k = flow_key_of(p, &from_low);
-	struct entry *e = find_alive(m, &k);
+	const uint64_t tag = tag_of(&k);
+	struct entry *e = find_alive(m, &k, tag);
 
 	flow_touch(m->t, p, &fr, &touch);
 	check(memcmp(&touch.flow->key, &k, sizeof(k)) == 0);
@@ -182,21 +188,14 @@ static void step(struct model *m, const struct packet *p)
 	}
 	if (touch.is_new) {
 		if (m->alive == m->max) {
-			struct entry *oldest = NULL;
-
-			for (size_t i = 0; i < ENTRIES; i++) {
-				e = &m->flows[i];
-				if (e->used && !e->gone &&
-				    (oldest == NULL ||
-				     e->last_frame < oldest->last_frame))
-					oldest = e;
-			}
-			check(oldest != NULL);
-			leave(m, oldest);
+			e = find_oldest(m);
+			check(e != NULL);
+			leave(m, e);
 			m->evicted++;
 		}
-		e = find_unused(m);
-		*e = (struct entry){.key = k, .id = touch.flow->id, .used = true};
+		check(m->used < ENTRIES);
+		e = &m->flows[m->used++];
+		*e = (struct entry){.key = k, .tag = tag, .id = touch.flow->id};
 		m->alive++;
 		check(memcmp(flow_extra(touch.flow), zero, EXTRA) == 0);
 		memset(flow_extra(touch.flow), 0xff, EXTRA);
@@ -204,11 +203,10 @@ static void step(struct model *m, const struct packet *p)
 	e->packets++;
 	e->bytes += p->ip_len;
 	e->last_frame = m->frame;
-	e->clock_us = m->clock_us;
-	e->state = touch.flow->state;
+	end_at(m, e, m->clock_us + timeouts[touch.flow->state]);
 	check(touch.flow->id == e->id);
 	check(touch.flow->out.packets + touch.flow->in.packets == e->packets);
-	check(!touch.ended || e->state == FLOW_TCP_CLOSING);
+	check(!touch.ended || touch.flow->state == FLOW_TCP_CLOSING);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -216,10 +214,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct model m;
 	struct flow_cfg cfg = {.extra_bytes = EXTRA};
 	struct flow_stats stats;
+	struct packet p;
 
 	if (size == 0)
 		return 0;
 	memset(&m, 0, sizeof(m));
+	m.soonest_us = INT64_MAX;
 	memcpy(cfg.timeout_us, timeouts, sizeof(timeouts));
 	cfg.max_flows = m.max = 1u + data[0] % FLOWS_MAX;
 	cfg.seed = data[0];
@@ -227,8 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (m.t == NULL)
 		return 0;
 	for (data++, size--; size >= STEP_BYTES; data += STEP_BYTES, size -= STEP_BYTES) {
-		const struct packet p = packet_of(data);
-
+		packet_of(data, &p);
 		/* Often not at all, sometimes past every time-out. */
 		m.clock_us += data[0] < 128 ? 0 : (data[0] & 0x7f);
 		collect(&m, m.clock_us);

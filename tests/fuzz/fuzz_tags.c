@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "import/service_tags.h"
+#include "large.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -79,5 +80,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	tag_file_destroy(f);
 	free(copy);
+	large_end();
 	return 0;
 }

@@ -14,10 +14,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "large.h"
 #include "record/ledger.h"
 #include "record/verify.h"
 
-#define LINES 40
+#define LINES      40
+#define SIGNATURES 32   /* more than the ledger has */
+#define SIGNED_MAX 1024 /* the domain too; a seal has some 400 */
 #define TAIL                                                                             \
 	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\",\"sensor\":\"s\"," \
 	"\"generation\":\"00ff\",\"mode\":\"replay\",\"what\":\"x\"}\n"
@@ -51,6 +54,53 @@ __attribute__((destructor)) static void clean_up(void)
 	(void)rmdir(folder);
 	free(sealed.text[0]);
 	free(sealed.text[1]);
+}
+
+/*
+ * What was signed is checked by libcrypto once: the same signature of the same bytes by the same
+ * key stays right, and most seals of most inputs are as they were made.  What is not right is
+ * checked each time.
+ */
+struct signature {
+	uint8_t key[SIGN_KEY], made[SIGN_SIGNATURE];
+	size_t len;
+	char text[SIGNED_MAX]; /* the domain, then the text */
+};
+
+bool __real_sign_check(const uint8_t public_key[SIGN_KEY], struct str domain,
+		       struct str text, const uint8_t signature[SIGN_SIGNATURE]);
+bool __wrap_sign_check(const uint8_t public_key[SIGN_KEY], struct str domain,
+		       struct str text, const uint8_t signature[SIGN_SIGNATURE]);
+
+static bool is_signature(const struct signature *s, const struct signature *of)
+{
+	return s->len == of->len && memcmp(s->made, of->made, sizeof(s->made)) == 0 &&
+	       memcmp(s->key, of->key, sizeof(s->key)) == 0 &&
+	       memcmp(s->text, of->text, s->len) == 0;
+}
+
+bool __wrap_sign_check(const uint8_t public_key[SIGN_KEY], struct str domain,
+		       struct str text, const uint8_t signature[SIGN_SIGNATURE])
+{
+	static struct signature right[SIGNATURES + 1]; /* the last one is asked for */
+	static size_t count;
+	struct signature *s = &right[SIGNATURES];
+
+	if (domain.len + text.len > SIGNED_MAX)
+		return __real_sign_check(public_key, domain, text, signature);
+	memcpy(s->key, public_key, SIGN_KEY);
+	memcpy(s->made, signature, SIGN_SIGNATURE);
+	memcpy(s->text, domain.p, domain.len);
+	memcpy(s->text + domain.len, text.p, text.len);
+	s->len = domain.len + text.len;
+	for (size_t i = 0; i < count; i++)
+		if (is_signature(&right[i], s))
+			return true;
+	if (!__real_sign_check(public_key, domain, text, signature))
+		return false;
+	if (count < SIGNATURES)
+		right[count++] = *s;
+	return true;
 }
 
 static void make_ledger(void)
@@ -179,5 +229,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(text, len);
 	free(text[0]);
 	free(text[1]);
+	large_end();
 	return 0;
 }
