@@ -173,14 +173,14 @@ struct config {
 		bool dns_events;
 		bool rollup;      /* count allowed connections that are not in scope */
 		const char *keys; /* NULL = "DIR.keys" */
-		uint32_t seal_events;   /* a seal after so many lines */
-		int64_t seal_us;        /* and after so much time */
-		int64_t epoch_us;       /* life of a key */
-		int64_t sync_us;        /* between two waits for the disk */
-		bool compress;          /* closed segments */
-		int64_t keep_us;        /* these; 0 = for ever */
-		uint64_t keep_bytes;    /* of all segments; 0 = any */
-		int64_t keep_flow_us;   /* lines of that type; 0 = as their segment */
+		uint32_t seal_events; /* a seal after so many lines */
+		int64_t seal_us;      /* and after so much time */
+		int64_t epoch_us;     /* life of a key */
+		int64_t sync_us;      /* between two waits for the disk */
+		bool compress;        /* closed segments */
+		int64_t keep_us;      /* these; 0 = for ever */
+		uint64_t keep_bytes;  /* of all segments; 0 = any */
+		int64_t keep_flow_us; /* lines of that type; 0 = as their segment */
 		int64_t keep_signal_us;
 		int64_t keep_rollup_us;
 		int64_t keep_dns_us;

@@ -210,6 +210,7 @@ class Faulty(GatewayCase):
         said = command([weir.program, "verify", folder]).stdout
         self.assertIn(f"expired      {seal['expired_lines']} lines of 1 segments (flow,dns), as seals say", said)
         command([weir.program, "index", "--check", folder])
+        command([weir.program, "query", "--ledger", folder, "--type", "system", "--prove"])
         asked = command([weir.program, "query", "--ledger", folder, "--type", "flow", "--json"])
         self.assertEqual(asked.stdout.count('"phase":"start"'), 2)
         self.assertIn("events of type flow from before", asked.stderr)
