@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a seal, an anchors file, a key file, a public key; and what is read as a seal is
- * what would be written.
+ * what would be written, an expired line too.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -41,6 +41,19 @@ static void read_seal(struct str line)
 		demand(memcmp(again, line.p, s.signed_len) == 0);
 }
 
+static void read_expired(struct str line)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	char again[4096];
+	uint64_t seq;
+
+	if (line.len > sizeof(again) || !expired_parse(line, &seq, digest))
+		return;
+	demand(expired_maybe(line));
+	demand(expired_format(seq, digest, again, line.len));
+	demand(memcmp(again, line.p, line.len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* A copy of exactly its size: a read past its end is seen. */
@@ -54,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(copy, data, size);
 	read_seal(text);
+	read_expired(text);
 	if (anchors_parse(text, &a) == 0)
 		anchors_finish(&a);
 	(void)key_file_parse(text, &f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_verify - a sealed ledger, changed as the input says: bytes put over, in, and out of its
- * segment and its sidecar, and what is left of the input as epochs.jsonl.
+ * segment and its sidecar, lines taken out as if their time had passed, and what is left of the
+ * input as epochs.jsonl.
  *
  * Properties: what is called proven is, byte for byte, what was sealed; a beginning that nobody
  * sealed away is a finding.
@@ -21,9 +22,10 @@
 #define LINES      40
 #define SIGNATURES 32   /* more than the ledger has */
 #define SIGNED_MAX 1024 /* the domain too; a seal has some 400 */
-#define TAIL                                                                             \
-	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"system\",\"sensor\":\"s\"," \
-	"\"generation\":\"00ff\",\"mode\":\"replay\",\"what\":\"x\"}\n"
+#define TAIL(type)                                                         \
+	"\"time\":\"2026-09-21T10:00:00.000000Z\",\"type\":\"" type        \
+	"\",\"sensor\":\"s\",\"generation\":\"00ff\",\"mode\":\"replay\"," \
+	"\"what\":\"x\"}\n"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -105,6 +107,7 @@ bool __wrap_sign_check(const uint8_t public_key[SIGN_KEY], struct str domain,
 
 static void make_ledger(void)
 {
+	static const char *const tails[] = {TAIL("system"), TAIL("flow"), TAIL("dns")};
 	const struct ledger_seals seals = {.events = 7, .epoch_us = 1000};
 	struct ledger_cfg cfg = {.fd = -1, .seals = &seals};
 	struct ledger *l = NULL;
@@ -115,7 +118,7 @@ static void make_ledger(void)
 	cfg.dir = folder;
 	demand(ledger_open(&cfg, &l, error) == 0);
 	for (int64_t i = 0; i < LINES; i++) {
-		demand(ledger_append(l, TAIL, sizeof(TAIL) - 1) == 0);
+		demand(ledger_append(l, tails[i % 3], strlen(tails[i % 3])) == 0);
 		demand(ledger_tick(l, 1790000000000000 + i, 1 + i * 100) == 0);
 	}
 	demand(ledger_state(l, &st));
@@ -153,7 +156,24 @@ static size_t bytes_of(const char *text, size_t len, uint64_t n)
 	return at;
 }
 
-/* Five bytes say what to do and where; returns how many of the input were used. */
+/* Of a line its number and digest stay. */
+static void take_out(char *text, size_t len, size_t at)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq;
+	char *end;
+
+	while (at > 0 && text[at - 1] != '\n')
+		at--;
+	end = memchr(text + at, '\n', len - at);
+	if (end == NULL ||
+	    !line_seq((struct str){text + at, (size_t)(end - text) - at}, &seq))
+		return;
+	line_digest((struct str){text + at, (size_t)(end - text) - at}, digest);
+	(void)expired_format(seq, digest, text + at, (size_t)(end - text) - at);
+}
+
+/* Five bytes say what to do and where, or three; returns how many of the input were used. */
 static size_t change(char *text[2], size_t len[2], const uint8_t *d, size_t left)
 {
 	const unsigned which = d[0] & 1, what = (d[0] >> 1) & 3;
@@ -162,6 +182,10 @@ static size_t change(char *text[2], size_t len[2], const uint8_t *d, size_t left
 	size_t n = (size_t)(d[3] << 8 | d[4]);
 	char *t = text[which];
 
+	if ((d[0] & 8) != 0 && which == 0) {
+		take_out(t, len[0], at);
+		return 3;
+	}
 	if (what == 0) { /* out */
 		n = n < rest ? n : rest;
 		memmove(t + at, t + at + n, rest - n);
