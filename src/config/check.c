@@ -404,6 +404,36 @@ void config_check_anchor(const struct config *c, struct diag *d)
 		  "or, where somebody keeps what weir seal prints: anchor = \"paper\";");
 }
 
+/* Lines go with their segment, so what is not shorter does nothing. */
+static void check_keep(struct walk *w)
+{
+	const struct {
+		const char *key;
+		int64_t us;
+	} types[] = {
+		{"keep_flow", w->c->ledger.keep_flow_us},
+		{"keep_signal", w->c->ledger.keep_signal_us},
+		{"keep_rollup", w->c->ledger.keep_rollup_us},
+		{"keep_dns", w->c->ledger.keep_dns_us},
+	};
+	const struct node *ledger = root_member(w, "ledger");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		const struct node *n;
+
+		if (types[i].us == 0 || w->c->ledger.keep_us == 0 ||
+		    types[i].us < w->c->ledger.keep_us)
+			continue;
+		n = outline_member(w->o, ledger, types[i].key);
+		if (n == NULL)
+			continue;
+		diag_add(w->d, DIAG_WARNING, outline_value_span(w->o, n), "keep-longer",
+			 "'%s' is not shorter than 'keep' and has no effect: the whole "
+			 "segment goes first",
+			 types[i].key);
+	}
+}
+
 static void check_nat64(struct walk *w)
 {
 	const struct node *geo = root_member(w, "geo");
@@ -442,6 +472,7 @@ void check_settings(struct walk *w)
 	check_capture(w);
 	check_ship(w);
 	settle_anchor(w);
+	check_keep(w);
 	check_nat64(w);
 	check_names(w, "sites", "site");
 	check_names(w, "sources", "source");
