@@ -326,6 +326,7 @@ static int read_all(struct comparison *c, const char *dir, const char *const *ca
 				 : history_replay("diff", c->old, captures, count, &to);
 
 	c->rolled_up = to.rolled_up;
+	history_say_gone("diff", &to);
 	return code;
 }
 

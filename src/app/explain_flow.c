@@ -350,7 +350,7 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 	} else if (code == EXIT_FINE && !s.found) {
 		(void)fprintf(stderr, "weir explain: %s: no judged connection '%s'\n",
 			      dir, wanted);
-		history_say_rolled_up("explain", &to);
+		history_say_left_out("explain", &to);
 		code = EXIT_COULD_NOT;
 	} else if (code == EXIT_FINE && s.several) {
 		(void)fprintf(

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "engine/archive.h"
 #include "engine/replay.h"
+#include "record/seal.h"
 
 const char *history_dir(const char *command, const struct common *c, const char *given,
 			char buf[LEDGER_DIR_MAX])
@@ -124,9 +125,15 @@ int history_read(const char *command, const char *dir, struct history_reading *t
 		d == NULL || f == NULL ? NULL : ledger_reader_open(dir, d);
 	struct ledger_line line;
 	int code = r == NULL ? EXIT_COULD_NOT : EXIT_FINE;
-	bool more = true;
+	bool more = true, is_first = true;
 
-	while (r != NULL && more && ledger_reader_next(r, &line)) {
+	while (r != NULL && more && ledger_reader_next_any(r, &line)) {
+		uint64_t seq;
+
+		if (is_first && line_seq(line.text, &seq))
+			to->removed += seq - 1;
+		is_first = false;
+		to->expired += line.expired;
 		to->rolled_up = count_rollup(&line, d, to->rolled_up);
 		if (record_read_flow(&line, d, f) && f->judged && f->phase != PHASE_END)
 			more = to->each(to->arg, f, &line);
@@ -141,7 +148,24 @@ int history_read(const char *command, const char *dir, struct history_reading *t
 	return code;
 }
 
-void history_say_rolled_up(const char *command, const struct history_reading *to)
+void history_say_gone(const char *command, const struct history_reading *to)
+{
+	if (to->expired > 0)
+		(void)fprintf(stderr,
+			      "weir %s: %" PRIu64
+			      " lines of the ledger have expired (ledger.keep_flow and "
+			      "others): they were not looked at\n",
+			      command, to->expired);
+	if (to->removed > 0)
+		(void)fprintf(
+			stderr,
+			"weir %s: lines 1 to %" PRIu64
+			" of the ledger were removed (ledger.keep, ledger.keep_size): "
+			"they were not looked at\n",
+			command, to->removed);
+}
+
+void history_say_left_out(const char *command, const struct history_reading *to)
 {
 	if (to->rolled_up > 0)
 		(void)fprintf(
@@ -150,6 +174,7 @@ void history_say_rolled_up(const char *command, const struct history_reading *to
 			" connections could not be judged again: they are in rollups, "
 			"which count connections and do not tell them\n",
 			command, to->rolled_up);
+	history_say_gone(command, to);
 }
 
 /* ---- captures ---- */

@@ -41,16 +41,21 @@ struct history_reading {
 	history_each *each; /* false stops the reading */
 	void *arg;
 	uint64_t rolled_up; /* connections that rollup events count: none to call with */
+	uint64_t expired;   /* lines of which only the digest is left, of whatever type */
+	uint64_t removed;   /* lines before the ledger's first, which retention removed */
 };
 
 /*
  * Call to->each for all judgements that the ledger holds, in order.  An exit code: EXIT_FINE, or EXIT_COULD_NOT when it cannot be read, which was said; lines that
- * cannot be believed are said and passed over.  Adds to to->rolled_up.
+ * cannot be believed are said and passed over.  Adds to what is left out.
  */
 int history_read(const char *command, const char *dir, struct history_reading *to);
 
 /* On standard error, when there are such: what was left out. */
-void history_say_rolled_up(const char *command, const struct history_reading *to);
+void history_say_left_out(const char *command, const struct history_reading *to);
+
+/* The same of what the ledger has no more. */
+void history_say_gone(const char *command, const struct history_reading *to);
 
 /*
  * The same for captures: they are replayed by `g` into a ledger that is removed again.

@@ -197,6 +197,7 @@ static int answer_part(struct store *s, struct query_options *o,
 			       : query_saved_unused_rules(s, o, d, ret_rows);
 	if (code == EXIT_FINE && is_table && *ret_rows == 0)
 		(void)printf("none\n");
+	tell_expired(s, &o->query);
 	return code;
 }
 

@@ -141,7 +141,7 @@ int rules_stats(const struct generation *g, const char *dir, bool json)
 		to.arg = c;
 		c->g = g;
 		code = history_read("rules", dir, &to);
-		history_say_rolled_up("rules stats", &to);
+		history_say_left_out("rules stats", &to);
 		if (code == EXIT_FINE && json)
 			print_json(c);
 		else if (code == EXIT_FINE)

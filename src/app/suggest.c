@@ -299,7 +299,7 @@ static int run_all(const struct options *o, const char *const *captures, size_t 
 		code = s->lines == NULL ? EXIT_COULD_NOT
 		       : count == 0     ? history_read("suggest", dir, &to)
 				    : history_replay("suggest", g, captures, count, &to);
-		history_say_rolled_up("suggest", &to);
+		history_say_left_out("suggest", &to);
 	}
 	if (code == EXIT_FINE && s->out_of_memory)
 		code = EXIT_COULD_NOT;

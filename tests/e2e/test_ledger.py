@@ -215,6 +215,10 @@ class Faulty(GatewayCase):
         self.assertEqual(asked.stdout.count('"phase":"start"'), 2)
         self.assertIn("events of type flow from before", asked.stderr)
         self.assertNotIn("of type dns", asked.stderr)
+        asked = command([weir.program, "rules", "stats", "-c", weir.conf, "--ledger", folder])
+        self.assertIn(f"{seal['expired_lines']} lines of the ledger have expired", asked.stderr)
+        page = re.sub("<[^>]*>", "", command([weir.program, "report", "--ledger", folder, "-o", "-"]).stdout)
+        self.assertIn(f"The time of {seal['expired_lines']} lines of 1 segments has passed", page)
         self.assertEqual(weir.faults(), "")
 
     def test_root_key(self):
