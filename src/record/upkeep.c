@@ -231,7 +231,7 @@ static int expire(struct upkeep *u, const struct upkeep_now *now)
 	if (rc == 0) {
 		end_expire(u);
 		rc = mark_expired(u, now->dir_fd);
-		return rc < 0 ? rc : UPKEEP_MORE;
+		rc = rc < 0 ? rc : UPKEEP_MORE;
 	}
 	if (rc < 0) {
 		end_expire(u);
@@ -303,6 +303,10 @@ int upkeep_step(struct upkeep *u, const struct upkeep_now *now)
 {
 	int rc = UPKEEP_IDLE;
 
+	/* Not at once: each try leaves a seal. */
+	if (u->failed)
+		u->expire_at = u->look_at = now->mono_us + MINUTE_US;
+	u->failed = false;
 	/* Compressed first: what is small enough then may stay. */
 	if (u->retire == NULL && u->expire == NULL)
 		rc = compress(u, now);
@@ -326,10 +330,12 @@ int upkeep_go(struct upkeep *u, int dir_fd, struct str seal)
 	if (u->expire != NULL) {
 		rc = expire_finish(u->expire);
 		end_expire(u);
-		return rc < 0 ? rc : mark_expired(u, dir_fd);
+		rc = rc < 0 ? rc : mark_expired(u, dir_fd);
+	} else {
+		rc = retire_finish(u->retire, seal);
+		retire_close(u->retire);
+		u->retire = NULL;
 	}
-	rc = retire_finish(u->retire, seal);
-	retire_close(u->retire);
-	u->retire = NULL;
+	u->failed = rc < 0;
 	return rc;
 }

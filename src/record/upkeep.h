@@ -43,6 +43,7 @@ struct upkeep {
 	struct expired_marks marks;
 	struct retire *retire;
 	uint32_t packed_to; /* segments up to this one need nothing */
+	bool failed; /* upkeep_go() did */
 	int64_t pack_at, expire_at, look_at, hold_until; /* monotonic */
 	bool has_offset;
 	int64_t offset_us; /* of wall time from monotonic time */

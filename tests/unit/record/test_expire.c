@@ -301,6 +301,37 @@ static void an_end_at_any_step_leaves_a_whole_ledger(void **state)
 	close_whole(p, l);
 }
 
+/* What cannot be done is tried once a minute, and leaves no seal each time. */
+static void a_failure_is_not_repeated_at_once(void **state)
+{
+	struct place *p = *state;
+	unsigned failures = 0;
+	struct ledger *l;
+	uint64_t lines;
+	char path[200];
+
+	p->upkeep.keep_type_us[EXPIRING_DNS] = DAY;
+	l = full(p);
+	(void)snprintf(path, sizeof(path), "%s/" EXPIRED_MARKS, p->dir);
+	assert_int_equal(mkdir(path, 0700), 0); /* no file can take its name */
+	pass(p, l, 2 * DAY);
+	lines = ledger_next_seq(l);
+	for (unsigned i = 0; i < 100; i++)
+		failures += tend(p, l) < 0;
+	assert_int_equal(failures, 1);
+	assert_int_equal(ledger_next_seq(l), lines + 1);
+	p->mono += 61000000;
+	for (unsigned i = 0; i < 100; i++)
+		failures += tend(p, l) < 0;
+	assert_int_equal(failures, 2);
+	assert_int_equal(ledger_next_seq(l), lines + 1);
+	assert_int_equal(rmdir(path), 0);
+	p->mono += 61000000;
+	tend_all(p, l);
+	assert_true(marks(p).to[EXPIRING_DNS] > 2);
+	close_whole(p, l);
+}
+
 /* The seal was written, and the segment is the old one again: an end came, or a backup. */
 static void more_lines_than_the_seal_says_are_no_fault(void **state)
 {
@@ -654,6 +685,7 @@ int main(void)
 		CASE(places_stay),
 		CASE(files_of_packets_go_with_their_lines),
 		CASE(an_end_at_any_step_leaves_a_whole_ledger),
+		CASE(a_failure_is_not_repeated_at_once),
 		CASE(more_lines_than_the_seal_says_are_no_fault),
 		CASE(the_oldest_go_with_lines_that_went_before),
 		CASE(a_segment_is_closed_when_it_is_old),
