@@ -166,7 +166,12 @@ static bool tend(struct writer *w, unsigned count, int64_t now)
 	if (w->error != 0 || count > BURST / 8)
 		return false;
 	rc = ledger_tend(w->ledger, clock_real.now_us(clock_real.arg), now);
-	if (rc < 0 && rc != w->tend_error)
+	if (rc == -ENOTSUP)
+		log_warning("ledger: lines whose time has passed stay in a segment until "
+			    "ledger.keep removes it: its seals do not count lines by "
+			    "type, as those of versions before, or it is not what was "
+			    "sealed (weir verify)");
+	else if (rc < 0 && rc != w->tend_error)
 		log_error("ledger: a closed segment cannot be compressed or removed: %s; "
 			  "it stays, and is tried again every minute",
 			  rc == -EBADMSG ? "it is damaged" : strerrordesc_np(-rc));

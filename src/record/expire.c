@@ -20,8 +20,10 @@ struct expire {
 	unsigned types;
 	struct lines *lines;
 	struct squeeze out;
-	bool read;     /* to its end */
-	uint64_t went; /* lines, by this one */
+	bool read;                     /* to its end */
+	uint64_t went[EXPIRING_COUNT]; /* lines, by this one */
+	size_t packets_len, packets_room;
+	char *packets; /* names of files that go, each with its NUL */
 	struct seal_expired result;
 	struct expiring_count seen; /* since the last seal, as the lines were */
 	size_t len;                 /* of text */
@@ -62,29 +64,50 @@ void expire_close(struct expire *e)
 		return;
 	lines_close(e->lines);
 	squeeze_close(&e->out);
+	free(e->packets);
 	free(e);
 }
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-/* Of the connection of that line, by the name that it tells; best effort, another may have gone. */
-static void remove_packets(const struct expire *e, struct str line)
+/* Of the connection of that line, by the name that it tells. */
+static int note_packets(struct expire *e, struct str line)
 {
 	static const char key[] = ",\"packets\":\"";
 	const char *at = memmem(line.p, line.len, key, sizeof(key) - 1);
-	char name[sizeof(PACKETS_FOLDER) + PACKETS_NAME_MAX];
 	size_t n = 0;
 
 	if (at == NULL)
-		return;
+		return 0;
 	at += sizeof(key) - 1;
 	while (at + n < line.p + line.len && n < PACKETS_NAME_MAX - 1 &&
 	       (ascii_is_digit(at[n]) || ascii_is_alpha(at[n]) || at[n] == '.'))
 		n++;
 	if (n == 0 || at[0] == '.')
-		return;
-	(void)snprintf(name, sizeof(name), PACKETS_FOLDER "/%.*s", (int)n, at);
-	(void)unlinkat(e->dir_fd, name, 0);
+		return 0;
+	if (n + 1 > e->packets_room - e->packets_len) {
+		const size_t room = 2 * e->packets_room + 4096;
+		char *more = realloc(e->packets, room);
+
+		if (more == NULL)
+			return -ENOMEM;
+		e->packets = more;
+		e->packets_room = room;
+	}
+	memcpy(e->packets + e->packets_len, at, n);
+	e->packets[e->packets_len + n] = '\0';
+	e->packets_len += n + 1;
+	return 0;
+}
+
+static void remove_packets(const struct expire *e)
+{
+	char name[sizeof(PACKETS_FOLDER) + PACKETS_NAME_MAX];
+
+	for (size_t at = 0; at < e->packets_len; at += strlen(e->packets + at) + 1) {
+		(void)snprintf(name, sizeof(name), PACKETS_FOLDER "/%s", e->packets + at);
+		(void)unlinkat(e->dir_fd, name, 0); /* others may have gone before */
+	}
 }
 
 static void note_gone(struct expire *e, const char *line, size_t len)
@@ -122,7 +145,8 @@ static int take(struct expire *e, struct str line)
 	(void)expiring_note(&e->seen, line, false);
 	if (str_equal(line_type(line), STR("seal")) && seal_parse(line, &seal)) {
 		/* What cannot be as it was sealed is evidence of that, and is not touched. */
-		fits = expiring_fits(&e->seen, seal.lines, &missing);
+		fits = seal.first_seq < e->result.first_seq || /* begins before */
+		       expiring_fits(&e->seen, seal.lines, &missing);
 		e->seen = (struct expiring_count){.expired = 0};
 		return fits ? 0 : -EBADMSG;
 	}
@@ -131,11 +155,10 @@ static int take(struct expire *e, struct str line)
 		return 0;
 	chain_digest(line.p, line.len + 1, digest);
 	if (!expired_format(seq, digest, to, line.len))
-		return 0;
-	remove_packets(e, line);
+		return -EBADMSG;
 	note_gone(e, to, line.len);
-	e->went++;
-	return 0;
+	e->went[type]++;
+	return note_packets(e, line);
 }
 
 int expire_step(struct expire *e)
@@ -165,7 +188,15 @@ int expire_step(struct expire *e)
 
 const struct seal_expired *expire_result(const struct expire *e)
 {
-	return e->went > 0 ? &e->result : NULL;
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (e->went[t] > 0)
+			return &e->result;
+	return NULL;
+}
+
+uint64_t expire_went(const struct expire *e, enum expiring type)
+{
+	return e->went[type];
 }
 
 /* ---- names -------------------------------------------------------------------------------- */
@@ -178,14 +209,21 @@ static int remove_file(const struct expire *e, const char *suffix)
 	return unlinkat(e->dir_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The old one may be there in both forms: the plain one counts, and its copy goes. */
+int expire_pass(const struct expire *e)
+{
+	return remove_file(e, "torn");
+}
+
+/*
+ * The name last: an end before leaves a segment that is done again, all of it.  The old one may be
+ * there in both forms: the plain one counts, and its copy goes.
+ */
 int expire_finish(struct expire *e)
 {
-	int rc = squeeze_rename(&e->out, lines_name(e->lines));
+	int rc = expire_pass(e);
 
+	remove_packets(e);
 	if (rc == 0 && !is_packed(e->lines))
 		rc = remove_file(e, "jsonl.zst");
-	if (rc == 0)
-		rc = remove_file(e, "torn");
-	return rc < 0 ? rc : fsync(e->dir_fd) != 0 ? -errno : 0;
+	return rc < 0 ? rc : squeeze_rename(&e->out, lines_name(e->lines));
 }

@@ -185,17 +185,28 @@ void line_digest(struct str line, uint8_t ret[CHAIN_DIGEST])
 
 /* ---- marks -------------------------------------------------------------------------------- */
 
-/* "flow 12\n" */
+/* "flow 12 3456\n": a type, a segment, a count. */
 static void take_mark(struct str row, struct expired_marks *ret)
 {
-	const char *space = memchr(row.p, ' ', row.len);
-	const size_t n = space == NULL ? row.len : (size_t)(space - row.p);
-	const enum expiring t = expiring_find((struct str){row.p, n});
-	uint64_t to;
+	const char *first = memchr(row.p, ' ', row.len);
+	const char *second =
+		first == NULL
+			? NULL
+			: memchr(first + 1, ' ', row.len - (size_t)(first + 1 - row.p));
+	enum expiring t;
+	uint64_t to, lines;
 
-	if (t < EXPIRING_COUNT && n < row.len &&
-	    parse_u64((struct str){space + 1, row.len - n - 1}, UINT32_MAX, &to))
-		ret->to[t] = (uint32_t)to;
+	if (second == NULL)
+		return;
+	t = expiring_find((struct str){row.p, (size_t)(first - row.p)});
+	if (t == EXPIRING_COUNT ||
+	    !parse_u64((struct str){first + 1, (size_t)(second - first) - 1}, UINT32_MAX,
+		       &to) ||
+	    !parse_u64((struct str){second + 1, row.len - (size_t)(second + 1 - row.p)},
+		       UINT64_MAX, &lines))
+		return;
+	ret->to[t] = (uint32_t)to;
+	ret->lines[t] = lines;
 }
 
 void expired_marks_read(int dir_fd, struct expired_marks *ret)
@@ -207,7 +218,7 @@ void expired_marks_read(int dir_fd, struct expired_marks *ret)
 
 	if (fd >= 0)
 		(void)close(fd);
-	*ret = (struct expired_marks){{0}};
+	*ret = (struct expired_marks){.to = {0}};
 	for (size_t at = 0; len > 0 && at < (size_t)len;) {
 		const char *end = memchr(text + at, '\n', (size_t)len - at);
 
@@ -228,7 +239,8 @@ int expired_marks_write(int dir_fd, const struct expired_marks *m)
 	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
 		if (m->to[t] > 0)
 			n += (size_t)snprintf(text + n, sizeof(text) - n,
-					      "%s %" PRIu32 "\n", names[t], m->to[t]);
+					      "%s %" PRIu32 " %" PRIu64 "\n", names[t],
+					      m->to[t], m->lines[t]);
 	if (unlinkat(dir_fd, temporary, 0) != 0 && errno != ENOENT)
 		return -errno;
 	fd = openat(dir_fd, temporary,

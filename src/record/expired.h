@@ -85,7 +85,8 @@ void line_digest(struct str line, uint8_t ret[CHAIN_DIGEST]);
  */
 #define EXPIRED_MARKS "expired"
 struct expired_marks {
-	uint32_t to[EXPIRING_COUNT]; /* 0 = none */
+	uint32_t to[EXPIRING_COUNT];    /* 0 = none */
+	uint64_t lines[EXPIRING_COUNT]; /* that went, in all */
 };
 
 /* What cannot be read is 0. */

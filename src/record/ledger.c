@@ -21,6 +21,7 @@
 #define BUFFER_BYTES         (256u * 1024)
 #define SEGMENT_BYTES_NORMAL (256ull * 1024 * 1024)
 #define ERROR_MAX            300
+#define HOUR_US              INT64_C(3600000000)
 
 struct ledger {
 	int dir_fd; /* -1: a stream; holds the lock */
@@ -489,7 +490,8 @@ static bool segment_old(struct ledger *l, int64_t wall_us)
 		return false;
 	if (l->begun_us == 0)
 		l->begun_us = wall_us;
-	return wall_us - l->begun_us >= age_us;
+	/* One of the future: the clock was wrong, and is set. */
+	return wall_us - l->begun_us >= age_us || l->begun_us - wall_us >= HOUR_US;
 }
 
 int ledger_tick(struct ledger *l, int64_t wall_us, int64_t mono_us)

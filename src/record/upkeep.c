@@ -27,7 +27,8 @@ int64_t upkeep_segment_us(const struct upkeep_cfg *cfg)
 		if (cfg->keep_type_us[t] > 0 && cfg->keep_type_us[t] < us)
 			us = cfg->keep_type_us[t];
 	}
-	return any ? us : 0;
+	/* Not so many that looking for them takes long. */
+	return !any ? 0 : us > 6 * HOUR_US ? us : 6 * HOUR_US;
 }
 
 void upkeep_init(struct upkeep *u, const struct upkeep_cfg *cfg)
@@ -109,15 +110,30 @@ static bool is_held(struct upkeep *u, const struct upkeep_now *now)
 	return now->mono_us < u->hold_until;
 }
 
-/* Is all of it older than that?  Then the one behind it begins before. */
-static int is_past(const struct upkeep_now *now, uint32_t next, int64_t keep_us,
-		   bool *ret)
+/*
+ * When a segment had its last line at the latest: the time at which one behind it begins.  One that
+ * begins in the future, before this one, or with no line, does not tell: the clock was wrong, or a
+ * disk failed.  0, *ret INT64_MAX: none tells; or -errno.
+ */
+static int ends_before(const struct upkeep_now *now, uint32_t segment, int64_t *ret)
 {
-	int64_t us = 0;
-	const int rc = segment_begins(now->dir_fd, next, &us);
+	int64_t begins = INT64_MIN, us;
+	uint32_t next = segment;
+	int rc = segment_begins(now->dir_fd, segment, &begins);
 
-	*ret = rc == 0 && us < now->wall_us - keep_us;
-	return rc;
+	*ret = INT64_MAX;
+	if (rc == 0 && begins > now->wall_us)
+		begins = INT64_MIN;
+	for (;;) {
+		rc = segments_after(now->dir_fd, next, &next);
+		if (rc < 0 || next == 0 || next > now->open)
+			return rc;
+		if (segment_begins(now->dir_fd, next, &us) == 0 && us <= now->wall_us &&
+		    us >= begins) {
+			*ret = us;
+			return 0;
+		}
+	}
 }
 
 /* ---- types whose time has passed ------------------------------------------------------------ */
@@ -137,23 +153,21 @@ static int next_of(const struct upkeep *u, const struct upkeep_now *now, unsigne
 static int types_due(const struct upkeep *u, const struct upkeep_now *now,
 		     uint32_t segment, unsigned *ret)
 {
-	uint32_t next = 0, own;
-	int rc = segments_after(now->dir_fd, segment, &next);
+	int64_t us = INT64_MAX;
+	int rc = ends_before(now, segment, &us);
 
 	*ret = 0;
-	for (unsigned t = 0; rc == 0 && next != 0 && t < EXPIRING_COUNT; t++) {
-		bool past = false;
+	for (unsigned t = 0; rc == 0 && t < EXPIRING_COUNT; t++) {
+		uint32_t own = 0;
 
-		if (u->cfg.keep_type_us[t] == 0)
+		if (u->cfg.keep_type_us[t] == 0 ||
+		    us >= now->wall_us - u->cfg.keep_type_us[t])
 			continue;
 		rc = next_of(u, now, t, &own);
 		if (rc == 0 && own == segment)
-			rc = is_past(now, next, u->cfg.keep_type_us[t], &past);
-		if (past)
 			*ret |= 1u << t;
 	}
-	/* The one that is written is empty yet. */
-	return rc == -EBADMSG && next == now->open ? 0 : rc;
+	return rc;
 }
 
 static int next_expire(struct upkeep *u, const struct upkeep_now *now)
@@ -183,6 +197,9 @@ static int next_expire(struct upkeep *u, const struct upkeep_now *now)
 
 static void end_expire(struct upkeep *u)
 {
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		u->expire_went[t] =
+			u->expire == NULL ? 0 : expire_went(u->expire, (enum expiring)t);
 	expire_close(u->expire);
 	u->expire = NULL;
 }
@@ -194,8 +211,10 @@ static int mark_expired(struct upkeep *u, int dir_fd)
 	int rc;
 
 	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
-		if ((u->expire_types >> t & 1) != 0)
+		if ((u->expire_types >> t & 1) != 0) {
 			m.to[t] = u->expire_segment;
+			m.lines[t] += u->expire_went[t];
+		}
 	rc = expired_marks_write(dir_fd, &m);
 	if (rc == 0)
 		u->marks = m;
@@ -210,6 +229,16 @@ static bool any_type(const struct upkeep *u)
 	return false;
 }
 
+/* Marks behind the last segment are of another ledger that was here. */
+static void read_marks(struct upkeep *u, const struct upkeep_now *now)
+{
+	expired_marks_read(now->dir_fd, &u->marks);
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (u->marks.to[t] >= now->open)
+			u->marks = (struct expired_marks){.to = {0}};
+	u->marks_read = true;
+}
+
 static int expire(struct upkeep *u, const struct upkeep_now *now)
 {
 	int rc;
@@ -218,8 +247,7 @@ static int expire(struct upkeep *u, const struct upkeep_now *now)
 		if (now->mono_us < u->expire_at || !any_type(u))
 			return UPKEEP_IDLE;
 		if (!u->marks_read)
-			expired_marks_read(now->dir_fd, &u->marks);
-		u->marks_read = true;
+			read_marks(u, now);
 		rc = next_expire(u, now);
 		if (rc <= 0)
 			u->expire_at = now->mono_us + MINUTE_US;
@@ -228,10 +256,18 @@ static int expire(struct upkeep *u, const struct upkeep_now *now)
 	rc = expire_step(u->expire);
 	if (rc == 0 && expire_result(u->expire) != NULL)
 		return UPKEEP_SEAL;
+	if (rc == 0)
+		rc = expire_pass(u->expire);
 	if (rc == 0) {
 		end_expire(u);
 		rc = mark_expired(u, now->dir_fd);
 		rc = rc < 0 ? rc : UPKEEP_MORE;
+	} else if (rc == -EBADMSG) {
+		/* It is passed over: those behind it are due, too. */
+		end_expire(u);
+		memset(u->expire_went, 0, sizeof(u->expire_went));
+		rc = mark_expired(u, now->dir_fd);
+		return rc < 0 ? rc : -ENOTSUP;
 	}
 	if (rc < 0) {
 		end_expire(u);
@@ -242,10 +278,11 @@ static int expire(struct upkeep *u, const struct upkeep_now *now)
 
 /* ---- removing ----------------------------------------------------------------------------- */
 
-static int is_due(const struct upkeep *u, const struct upkeep_now *now, uint32_t next,
+static int is_due(const struct upkeep *u, const struct upkeep_now *now, uint32_t first,
 		  bool held, bool *ret)
 {
 	uint64_t bytes = 0;
+	int64_t us = 0;
 	int rc = 0;
 
 	*ret = false;
@@ -255,7 +292,9 @@ static int is_due(const struct upkeep *u, const struct upkeep_now *now, uint32_t
 		*ret = true;
 	if (rc < 0 || *ret || u->cfg.keep_us == 0 || held)
 		return rc;
-	return is_past(now, next, u->cfg.keep_us, ret);
+	rc = ends_before(now, first, &us);
+	*ret = rc == 0 && us < now->wall_us - u->cfg.keep_us;
+	return rc;
 }
 
 /* The first segment, when it is due and not the last closed one. */
@@ -269,7 +308,7 @@ static int next_retire(struct upkeep *u, const struct upkeep_now *now)
 	if (rc == 0 && first != 0)
 		rc = segments_after(now->dir_fd, first, &next);
 	if (rc == 0 && next != 0 && next < now->open)
-		rc = is_due(u, now, next, held, &due);
+		rc = is_due(u, now, first, held, &due);
 	if (rc == 0 && due)
 		rc = retire_open(now->dir_fd, first, &u->retire);
 	if (rc < 0)

@@ -9,7 +9,8 @@
  *
  * In small steps between other work.  The open segment and the closed one before it always stay;
  * lines go out of any closed one.
- * A segment is too old when the next one begins before `keep_us` ago.  When the clock is set by
+ * A segment is too old when one behind it begins before `keep_us` ago.  One whose lines cannot be
+ * those that were sealed, or were not counted by type, is passed over with -ENOTSUP.  When the clock is set by
  * more than a minute, age removes nothing for an hour, neither lines nor segments: a clock that is
  * wrong must not empty the ledger.
  *
@@ -39,11 +40,12 @@ struct upkeep {
 	struct expire *expire; /* of that segment, for these types */
 	uint32_t expire_segment;
 	unsigned expire_types;
+	uint64_t expire_went[EXPIRING_COUNT]; /* lines of the last one that was closed */
 	bool marks_read;
 	struct expired_marks marks;
 	struct retire *retire;
 	uint32_t packed_to; /* segments up to this one need nothing */
-	bool failed; /* upkeep_go() did */
+	bool failed;        /* upkeep_go() did */
 	int64_t pack_at, expire_at, look_at, hold_until; /* monotonic */
 	bool has_offset;
 	int64_t offset_us; /* of wall time from monotonic time */
@@ -64,7 +66,7 @@ enum {
 
 /*
  * The age at which the open segment should be closed, so that what is kept for a time does not
- * stay much longer: a day, or the shortest of the times.  0 = any age.
+ * stay much longer: a day, or the shortest of the times, but at least 6 hours.  0 = any age.
  */
 int64_t upkeep_segment_us(const struct upkeep_cfg *cfg);
 

@@ -36,6 +36,9 @@ bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str
 
 	if (one == NULL)
 		return false;
+	/* Its first one in this range; an earlier range may have had some, too. */
+	if (t->range > (size_t)(one - t->list))
+		t->range = (size_t)(one - t->list);
 	chain_digest(line.p, line.len + 1, digest);
 	chain_add(one->head, digest);
 	one->last_seq = at->seq;
@@ -68,11 +71,15 @@ void taken_out_sealed(struct taken_outs *t, const struct expiring_count *seen,
 
 	if (seen->expired > 0) {
 		fits = expiring_fits(seen, s->lines, &gone);
-		/* A range is of one segment, or the end of one and the next. */
+		/* A range is of one segment, or of the end of one and what follows. */
 		for (size_t i = t->range; i < t->count; i++) {
-			t->list[i].gone |= gone;
 			t->list[i].odd = t->list[i].odd || !fits;
+			t->list[i].is_joined = i > t->range || t->list[i].is_joined;
 		}
+		if (t->range + 1 == t->count)
+			t->list[t->range].gone |= gone;
+		else if (t->count > 0)
+			t->list[t->count - 1].joint |= gone;
 	}
 	t->range = t->count;
 }
@@ -91,10 +98,21 @@ void taken_out_told(struct taken_outs *t, const struct seal *s)
 	}
 }
 
-static bool is_told(const struct taken_out *one)
+/* Types of which all lines went, as a seal says. */
+static unsigned went(const struct taken_out *one)
 {
-	return one->told && !one->odd && (one->gone & ~one->said) == 0 &&
-	       (one->gone & one->whole) == 0;
+	return one->said & ~one->whole;
+}
+
+static bool is_told(const struct taken_outs *t, size_t i)
+{
+	const struct taken_out *one = &t->list[i];
+	unsigned joint = went(one);
+
+	for (size_t k = i; k > 0 && t->list[k].is_joined; k--)
+		joint |= went(&t->list[k - 1]);
+	return one->told && !one->odd && (one->gone & ~went(one)) == 0 &&
+	       (one->joint & ~joint) == 0;
 }
 
 static struct ledger_finding finding_of(const struct taken_out *one)
@@ -115,7 +133,7 @@ void taken_out_end(struct taken_outs *t, struct ledger_proof *p)
 	for (size_t i = t->count; i-- > 0;) {
 		const struct taken_out *one = &t->list[i];
 
-		if (is_told(one)) {
+		if (is_told(t, i)) {
 			if (p->expired_segments == 0 || one->age_us < p->expired_age_us)
 				p->expired_age_us = one->age_us;
 			p->expired_lines += one->count;

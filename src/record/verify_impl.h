@@ -65,6 +65,9 @@ struct taken_out {
 	int64_t sealed_us;          /* of the last good seal before the last of them */
 	/* Sets (1u << enum expiring): of what it has whole lines yet, what went, what seals name. */
 	unsigned whole, gone, said;
+	/* What went of ranges that begin in the segment before, which has such lines, too. */
+	bool is_joined;
+	unsigned joint;
 	bool odd; /* what went cannot have been of those types */
 	bool told;
 	int64_t age_us; /* at the seal that tells */
@@ -73,7 +76,7 @@ struct taken_out {
 struct taken_outs {
 	size_t count, room;
 	struct taken_out *list;
-	size_t range; /* those from here on are in the range that is walked, if any */
+	size_t range; /* those from here on have lines in the range that is walked */
 };
 
 /* Where a walk stands. */

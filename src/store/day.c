@@ -221,7 +221,7 @@ static void read_marks(struct expired_marks *m, sqlite3_stmt *s, int column)
 {
 	const void *blob = sqlite3_column_blob(s, column);
 
-	*m = (struct expired_marks){{0}};
+	*m = (struct expired_marks){.to = {0}};
 	if (blob != NULL && (size_t)sqlite3_column_bytes(s, column) == sizeof(m->to))
 		memcpy(m->to, blob, sizeof(m->to));
 }

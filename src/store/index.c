@@ -14,6 +14,7 @@
 
 #define FOLDER_MODE 0750
 #define DAYS_MAX    20000u
+#define TEMPORARY   "remade.tmp" /* a file that is made in the place of another */
 #define DAY_US      ((int64_t)86400 * 1000000)
 
 struct store {
@@ -218,7 +219,7 @@ static void read_marks(struct store *s)
 {
 	const int fd = open(s->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	s->expired = (struct expired_marks){{0}};
+	s->expired = (struct expired_marks){.to = {0}};
 	if (fd == -1)
 		return;
 	expired_marks_read(fd, &s->expired);
@@ -272,7 +273,6 @@ static int read_again(struct store *s, struct day *d, const struct day_cover *wa
 /* A file in the place of one that has rows of expired lines, and their texts and sums. */
 static int remake_day(struct store *s, size_t i, struct diag *diag)
 {
-	static const char temporary[] = "remade.tmp";
 	const uint32_t first = ledger_reader_first(s->reader);
 	const struct day_cover was = s->days[i].cover;
 	struct day d = {.number = s->days[i].number, .part = s->days[i].part};
@@ -280,7 +280,7 @@ static int remake_day(struct store *s, size_t i, struct diag *diag)
 	char from[DAY_PATH_MAX], to[DAY_PATH_MAX];
 	int rc;
 
-	(void)snprintf(d.name, sizeof(d.name), "%s", temporary);
+	(void)snprintf(d.name, sizeof(d.name), "%s", TEMPORARY);
 	d.cover.start_segment = d.cover.end_segment = was.start_segment;
 	d.cover.start_offset = d.cover.end_offset = was.start_offset;
 	d.cover.last_seq = i == 0 ? 0 : s->days[i - 1].cover.last_seq;
@@ -291,19 +291,19 @@ static int remake_day(struct store *s, size_t i, struct diag *diag)
 		d.cover.last_seq = 0;
 		first_line = 0;
 	}
-	remove_file(s, temporary);
+	remove_file(s, TEMPORARY);
 	rc = day_create(&d, s->folder);
 	if (rc == 0)
 		rc = read_again(s, &d, &was, first_line, diag);
 	day_close(&d);
-	(void)snprintf(from, sizeof(from), "%s/%s", s->folder, temporary);
+	(void)snprintf(from, sizeof(from), "%s/%s", s->folder, TEMPORARY);
 	(void)snprintf(to, sizeof(to), "%s/%s", s->folder, s->days[i].name);
 	if (rc == 0) {
 		remove_file(s, s->days[i].name);
 		rc = rename(from, to) != 0 ? -errno : 0;
 	}
 	if (rc != 0) {
-		remove_file(s, temporary);
+		remove_file(s, TEMPORARY);
 		return rc;
 	}
 	s->days[i].cover = d.cover;
@@ -482,6 +482,7 @@ int store_update(struct store *s, struct diag *d)
 	if (s->reader == NULL)
 		return -ENOENT;
 	/* Others may have gone on, or made it anew, since we looked. */
+	remove_file(s, TEMPORARY); /* what an end left */
 	read_marks(s);
 	rc = load(s, d);
 	if (rc == 0)
@@ -656,7 +657,7 @@ bool store_expired(const struct store *s, enum expiring type, int64_t *ret_befor
 	uint32_t next = 0;
 	int fd, rc;
 
-	if (s->expired.to[type] == 0)
+	if (s->expired.to[type] == 0 || s->expired.lines[type] == 0)
 		return false;
 	fd = open(s->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)

@@ -380,18 +380,24 @@ static void a_segment_is_closed_when_it_is_old(void **state)
 	struct place *p = *state;
 	struct ledger *l;
 
-	p->upkeep.keep_type_us[EXPIRING_DNS] = 2 * HOUR;
+	assert_int_equal(upkeep_segment_us(&p->upkeep), 0);
+	p->upkeep.keep_us = 30 * DAY;
+	assert_int_equal(upkeep_segment_us(&p->upkeep), DAY);
+	p->upkeep.keep_type_us[EXPIRING_FLOW] = 2 * HOUR;
+	assert_int_equal(upkeep_segment_us(&p->upkeep), 6 * HOUR);
+	p->upkeep.keep_type_us[EXPIRING_FLOW] = 0;
+	p->upkeep.keep_type_us[EXPIRING_DNS] = 7 * HOUR;
 	l = open_at(p);
 	assert_int_equal(ledger_tick(l, p->wall, 1), 0);
 	append_types(p, l, 4);
 	assert_int_equal(ledger_tick(l, p->wall, 1), 0);
-	assert_int_equal(ledger_tick(l, p->wall + 2 * HOUR - 1, 2), 0);
+	assert_int_equal(ledger_tick(l, p->wall + 7 * HOUR - 1, 2), 0);
 	assert_int_equal(last_segment(p), 1);
 	assert_int_equal(ledger_sync(l), 0);
-	assert_int_equal(ledger_tick(l, p->wall + 2 * HOUR, 3), 0);
+	assert_int_equal(ledger_tick(l, p->wall + 7 * HOUR, 3), 0);
 	assert_int_equal(last_segment(p), 2);
 	/* Not one without a line. */
-	assert_int_equal(ledger_tick(l, p->wall + 9 * HOUR, 4), 0);
+	assert_int_equal(ledger_tick(l, p->wall + 19 * HOUR, 4), 0);
 	assert_int_equal(last_segment(p), 2);
 	append_types(p, l, 4);
 	assert_int_equal(ledger_close(l), 0);
@@ -399,8 +405,15 @@ static void a_segment_is_closed_when_it_is_old(void **state)
 	l = open_at(p);
 	assert_int_equal(ledger_tick(l, p->wall + HOUR, 1), 0);
 	assert_int_equal(last_segment(p), 2);
-	assert_int_equal(ledger_tick(l, p->wall + 3 * HOUR, 2), 0);
+	assert_int_equal(ledger_tick(l, p->wall + 8 * HOUR, 2), 0);
 	assert_int_equal(last_segment(p), 3);
+	/* One that begins in the future is of a clock that was wrong. */
+	p->line = 86400;
+	append_types(p, l, 4);
+	assert_int_equal(ledger_close(l), 0);
+	l = open_at(p);
+	assert_int_equal(ledger_tick(l, p->wall + 8 * HOUR, 1), 0);
+	assert_int_equal(last_segment(p), 4);
 	close_whole(p, l);
 }
 
@@ -443,6 +456,22 @@ static void take_out(char *line, size_t len)
 	assert_true(line_seq((struct str){line, len}, &seq));
 	chain_digest(line, len + 1, digest);
 	assert_true(expired_format(seq, digest, line, len));
+}
+
+static bool changed;
+
+static void take_out_but_dns(char *line, size_t len)
+{
+	changed = expiring_of((struct str){line, len}) != EXPIRING_DNS;
+	if (changed)
+		take_out(line, len);
+}
+
+static void take_out_system(char *line, size_t len)
+{
+	changed = str_equal(line_type((struct str){line, len}), STR("system"));
+	if (changed)
+		take_out(line, len);
 }
 
 static void assert_first(const struct place *p, enum ledger_fault fault, uint64_t seq)
@@ -501,10 +530,39 @@ static void a_line_that_cannot_expire_was_taken_out_before(void **state)
 	pass(p, l, 2 * DAY);
 	while (rc > 0)
 		rc = tend(p, l);
-	assert_int_equal(rc, -EBADMSG);
-	assert_int_equal(marks(p).to[EXPIRING_DNS], 0);
+	assert_int_equal(rc, -ENOTSUP);
+	assert_int_equal(marks(p).to[EXPIRING_DNS], 1);
+	/* Those behind it are due all the same. */
+	tend_all(p, l);
+	assert_int_equal(marks(p).to[EXPIRING_DNS], last_segment(p) - 1);
 	assert_int_equal(ledger_close(l), 0);
 	assert_first(p, FAULT_TAKEN_OUT, 3);
+}
+
+/* Its packets and its text are evidence, too. */
+static void what_is_passed_over_keeps_all(void **state)
+{
+	struct place *p = *state;
+	struct ledger *l;
+	char command[300];
+
+	p->upkeep.keep_type_us[EXPIRING_FLOW] = DAY;
+	l = full(p);
+	(void)snprintf(command, sizeof(command), "cp %s/000001.jsonl %s/before", p->dir,
+		       p->top);
+	changed = false;
+	for (unsigned line = 105; !changed; line++)
+		change_line(p, 1, line, take_out_system);
+	assert_int_equal(shell(command), 0);
+	pass(p, l, 2 * DAY);
+	while (tend(p, l) >= 0)
+		continue;
+	tend_all(p, l);
+	(void)snprintf(command, sizeof(command),
+		       "cmp %s/before %s/000001.jsonl && rm %s/before", p->top, p->dir,
+		       p->top);
+	assert_int_equal(shell(command), 0);
+	assert_int_equal(ledger_close(l), 0);
 }
 
 /* Of a type that can, but did not: the seal over all that is gone does not make it good. */
@@ -528,6 +586,37 @@ static void one_line_alone_cannot_expire(void **state)
 	tend_all(p, l);
 	assert_int_equal(ledger_close(l), 0);
 	assert_first(p, FAULT_TAKEN_OUT, 2);
+}
+
+/* In any sealed range of the segment, not the first alone. */
+static void no_line_of_any_range_can_be_taken_out(void **state)
+{
+	struct place *p = *state;
+
+	for (unsigned line = 1; line < 120; line += 9) {
+		struct ledger *l;
+		char command[300];
+		struct keys k;
+
+		p->upkeep.keep_type_us[EXPIRING_DNS] = DAY;
+		p->mono = p->line = 0;
+		l = full(p);
+		change_line(p, 2, line, take_out_but_dns);
+		pass(p, l, 2 * DAY);
+		for (unsigned i = 0; i < 100; i++)
+			(void)tend(p, l);
+		assert_int_equal(ledger_close(l), 0);
+		verify(p);
+		if (changed) {
+			assert_true(proof.finding_count > 0);
+			assert_int_not_equal(check_without_weir(p), 0);
+		}
+		(void)snprintf(command, sizeof(command), "rm -r %s %s/ledger.key", p->dir,
+			       p->keys);
+		assert_int_equal(shell(command), 0);
+		assert_int_equal(keys_create(p->keys, &k), 0);
+		keys_close(&k);
+	}
 }
 
 static void seals_count_lines_by_type(void **state)
@@ -645,7 +734,8 @@ static void marks_are_read_as_they_were_written(void **state)
 {
 	struct place *p = *state;
 	const struct expired_marks want = {
-		{[EXPIRING_FLOW] = 1, [EXPIRING_DNS] = UINT32_MAX}};
+		.to = {[EXPIRING_FLOW] = 1, [EXPIRING_DNS] = UINT32_MAX},
+		.lines = {[EXPIRING_DNS] = UINT64_MAX - 1}};
 	struct expired_marks got;
 	struct ledger *l = open_at(p);
 	char path[200];
@@ -663,7 +753,9 @@ static void marks_are_read_as_they_were_written(void **state)
 	(void)snprintf(path, sizeof(path), "%s/" EXPIRED_MARKS, p->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	(void)fputs("what 3\nflow\nflow 4294967296\nsignal -1\nrollup 5\ndns 6", f);
+	(void)fputs(
+		"what 3 4\nflow\nflow 1\nflow 4294967296 1\nsignal -1 1\nrollup 5 6\ndns 6 7",
+		f);
 	assert_int_equal(fclose(f), 0);
 	expired_marks_read(fd, &got);
 	assert_int_equal(got.to[EXPIRING_FLOW], 0);
@@ -693,6 +785,8 @@ int main(void)
 		CASE(one_more_than_the_seal_says),
 		CASE(a_line_that_cannot_expire_was_taken_out_before),
 		CASE(one_line_alone_cannot_expire),
+		CASE(no_line_of_any_range_can_be_taken_out),
+		CASE(what_is_passed_over_keeps_all),
 		CASE(seals_count_lines_by_type),
 		CASE(what_is_left_of_a_line_is_changed),
 		CASE(a_blank_is_changed),

@@ -451,7 +451,8 @@ static void check_all(struct store *s, uint64_t last)
 static uint64_t expire(unsigned segment, bool mark)
 {
 	const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct expired_marks m = {{[EXPIRING_FLOW] = segment}};
+	const struct expired_marks m = {.to = {[EXPIRING_FLOW] = segment},
+					.lines = {[EXPIRING_FLOW] = 1}};
 	struct expire *e = NULL;
 	uint64_t went;
 	int rc;
