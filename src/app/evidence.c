@@ -298,7 +298,11 @@ static int pack(struct pack *e, struct options *o, int argc, char *argv[])
 	e->with_packets = o->with_packets;
 	e->dir = history_dir("evidence", &o->query->common, o->query->ledger, buf);
 	code = e->dir == NULL ? EXIT_USAGE : read_root(e->dir, o->key, e->root);
-	return code == EXIT_FINE ? make(e, o) : code;
+	if (code == EXIT_FINE) {
+		code = make(e, o);
+		history_say_expired("evidence", e->dir);
+	}
+	return code;
 }
 
 static int run(int argc, char *argv[])

@@ -351,6 +351,8 @@ int explain_flow(const struct common *c, const char *wanted, const char *ledger)
 		(void)fprintf(stderr, "weir explain: %s: no judged connection '%s'\n",
 			      dir, wanted);
 		history_say_left_out("explain", &to);
+		if (to.expired == 0) /* it was the index that was asked */
+			history_say_expired("explain", dir);
 		code = EXIT_COULD_NOT;
 	} else if (code == EXIT_FINE && s.several) {
 		(void)fprintf(

@@ -208,6 +208,7 @@ static int export(const struct options *o)
 		e->out = stdout;
 		code = o->output != NULL ? into_file(e, dir)
 					 : finish_output(read_all(e, dir));
+		history_say_expired("export", dir);
 	}
 	if (e != NULL)
 		diag_destroy(e->d);

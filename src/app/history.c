@@ -148,6 +148,26 @@ int history_read(const char *command, const char *dir, struct history_reading *t
 	return code;
 }
 
+void history_say_expired(const char *command, const char *dir)
+{
+	const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct expired_marks m = {.to = {0}};
+
+	if (fd == -1)
+		return;
+	expired_marks_read(fd, &m);
+	(void)close(fd);
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (m.lines[t] > 0)
+			(void)fprintf(
+				stderr,
+				"weir %s: %" PRIu64
+				" events of type %s have expired (ledger.keep_%s), up "
+				"to segment %" PRIu32 ": they were not looked at\n",
+				command, m.lines[t], expiring_name((enum expiring)t),
+				expiring_name((enum expiring)t), m.to[t]);
+}
+
 void history_say_gone(const char *command, const struct history_reading *to)
 {
 	if (to->expired > 0)

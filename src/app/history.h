@@ -54,6 +54,9 @@ int history_read(const char *command, const char *dir, struct history_reading *t
 /* On standard error, when there are such: what was left out. */
 void history_say_left_out(const char *command, const struct history_reading *to);
 
+/* On standard error: that lines of a ledger have expired, if any have. */
+void history_say_expired(const char *command, const char *dir);
+
 /* The same of what the ledger has no more. */
 void history_say_gone(const char *command, const struct history_reading *to);
 

@@ -57,6 +57,33 @@ static uint64_t sum_of_key(const struct report *r, const struct answered *a, siz
 	return sum;
 }
 
+/* Ends of connections have gone since they were counted. */
+static bool is_short(const struct report *r)
+{
+	int64_t us;
+
+	return store_expired(r->store, EXPIRING_FLOW, &us) ||
+	       store_expired(r->store, EXPIRING_ROLLUP, &us);
+}
+
+static void begin_counted(struct report *r, bool fine)
+{
+	const bool expired = !fine && is_short(r);
+
+	page_fact_begin(r->out, "Counted elsewhere",
+			fine      ? PAGE_GOOD
+			: expired ? PAGE_DOUBT
+				  : PAGE_BAD,
+			fine      ? "AGREES"
+			: expired ? "EXPIRED"
+				  : "DIFFERS");
+	if (expired)
+		page_say(r->out,
+			 "Events of connections have expired (ledger.keep_flow, "
+			 "ledger.keep_rollup), so their count says nothing here. ",
+			 NULL);
+}
+
 /* The flow table of a replay, beside the events. */
 static void fact_of_replay(struct report *r, const struct answered *a)
 {
@@ -67,8 +94,7 @@ static void fact_of_replay(struct report *r, const struct answered *a)
 						   "--group-by type --sum ends");
 	const bool fine = seen == ended && lost == 0;
 
-	page_fact_begin(r->out, "Counted elsewhere", fine ? PAGE_GOOD : PAGE_BAD,
-			fine ? "AGREES" : "DIFFERS");
+	begin_counted(r, fine);
 	page_say(r->out,
 		 "The replay's table of connections held #; the whole ledger has "
 		 "the ends of #, and # events were lost.",
@@ -86,8 +112,7 @@ static void fact_of_gateway(struct report *r, const struct answered *a)
 						   "--group-by type --sum ends");
 	const bool fine = given == taken && dropped == 0 && ended >= seen;
 
-	page_fact_begin(r->out, "Counted elsewhere", fine ? PAGE_GOOD : PAGE_BAD,
-			fine ? "AGREES" : "DIFFERS");
+	begin_counted(r, fine);
 	page_say(r->out,
 		 "The kernel gave Weir # packets to judge, the first of each connection "
 		 "among them: # were taken, # dropped for want of room. Weir's table "

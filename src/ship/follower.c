@@ -279,6 +279,23 @@ static enum followed_kind judge(struct follower *f, struct followed *ret)
 	return FOLLOWED_LINE;
 }
 
+/* Expired, and next in order: it was never sent, or there is nothing to send any more. */
+static bool pass_over(struct follower *f)
+{
+	uint64_t seq;
+
+	if (!line_seq(f->line.text, &seq) || (!f->any_seq && seq != f->at.seq + 1))
+		return false;
+	stand(f, f->line.segment, f->line.line, f->line.offset + f->line.text.len + 1);
+	f->at = (struct ship_place){.segment = f->line.segment,
+				    .line = f->line.line,
+				    .offset = f->line.offset,
+				    .seq = seq};
+	digest_of(&f->line, f->at.digest);
+	f->checked = f->any_seq = false;
+	return true;
+}
+
 static enum followed_kind step(struct follower *f, struct followed *ret)
 {
 	enum followed_kind k = FOLLOWED_LINE;
@@ -293,8 +310,10 @@ static enum followed_kind step(struct follower *f, struct followed *ret)
 		k = resume(f);
 	if (k != FOLLOWED_LINE)
 		return k;
-	if (ledger_reader_next(f->reader, &f->line))
-		return judge(f, ret);
+	while (ledger_reader_next_any(f->reader, &f->line)) {
+		if (!f->line.expired || !pass_over(f))
+			return judge(f, ret);
+	}
 	if (diag_count(f->d, DIAG_ERROR) > 0)
 		return FOLLOWED_UNREADABLE;
 	f->paused = true;

@@ -219,6 +219,9 @@ class Faulty(GatewayCase):
         self.assertIn(f"{seal['expired_lines']} lines of the ledger have expired", asked.stderr)
         page = re.sub("<[^>]*>", "", command([weir.program, "report", "--ledger", folder, "-o", "-"]).stdout)
         self.assertIn(f"The time of {seal['expired_lines']} lines of 1 segments has passed", page)
+        self.assertNotIn("DIFFERS", page)
+        asked = command([weir.program, "explain", "--flow", "0123456789abcdef", "--ledger", folder], check=False)
+        self.assertRegex(asked.stderr, r"events of type flow have expired|lines of the ledger have expired")
         self.assertEqual(weir.faults(), "")
 
     def test_root_key(self):

@@ -15,7 +15,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "record/seal.h"
 #include "ship/backoff.h"
+#include "ship/follower.h"
 #include "ship/saved.h"
 #include "ship/syslog.h"
 #include "ship/window.h"
@@ -173,6 +175,76 @@ static void test_the_cursor_stays_a_window_behind(void **state)
 
 /* ---- back-off ----------------------------------------------------------------------------- */
 
+/* ---- lines that expire -------------------------------------------------------------------- */
+
+/* Ten lines, of which those of `expired` (bits from 1 on) have. */
+static void write_lines(const char *path, unsigned expired)
+{
+	FILE *out = fopen(path, "we");
+
+	assert_non_null(out);
+	for (unsigned i = 1; i <= 10; i++) {
+		char text[200];
+		uint8_t digest[CHAIN_DIGEST];
+		int n = snprintf(
+			text, sizeof(text),
+			"{\"v\":1,\"seq\":%u,\"time\":\"2026-11-29T10:00:00."
+			"000000Z\",\"type\":\"flow\",\"sensor\":\"a-sensor\",\"host\":"
+			"\"somewhere.example\"}\n",
+			i);
+
+		chain_digest(text, (size_t)n, digest);
+		if ((expired >> i & 1) != 0)
+			assert_true(expired_format(i, digest, text, (size_t)n - 1));
+		assert_int_equal(fwrite(text, 1, (size_t)n, out), n);
+	}
+	assert_int_equal(fclose(out), 0);
+}
+
+static uint64_t next_seq(struct follower *f, struct ship_place *ret)
+{
+	struct followed l;
+	uint64_t seq = 0;
+
+	follower_next(f, &l);
+	if (l.kind == FOLLOWED_END)
+		return 0;
+	assert_int_equal(l.kind, FOLLOWED_LINE);
+	assert_true(line_seq(l.line.text, &seq));
+	*ret = l.at;
+	return seq;
+}
+
+static void test_expired_lines_are_passed_over(void **state)
+{
+	char dir[] = "/tmp/weir-ship-XXXXXX", path[64];
+	static const uint8_t any[SHIP_DIGEST];
+	struct ship_place at = {.seq = 0};
+	struct follower *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/000001.jsonl", dir);
+	write_lines(path, 0);
+	f = follower_create(dir);
+	assert_non_null(f);
+	for (unsigned i = 1; i <= 4; i++)
+		assert_int_equal(next_seq(f, &at), i);
+	follower_destroy(f);
+	/* The one that was sent last is among them: the place is known by what is left of it. */
+	write_lines(path, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 10);
+	f = follower_create(dir);
+	assert_non_null(f);
+	follower_go(f, &at, any);
+	assert_int_equal(next_seq(f, &at), 7);
+	assert_int_equal(next_seq(f, &at), 9);
+	assert_int_equal(next_seq(f, &at), 0);
+	assert_int_equal(next_seq(f, &at), 0);
+	follower_destroy(f);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 static void test_waits_grow_to_a_bound(void **state)
 {
 	struct backoff b = {0}, twin = {0}, other = {0};
@@ -272,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_a_damaged_file_is_refused),
 		cmocka_unit_test(test_hostile_values_are_refused),
 		cmocka_unit_test(test_the_cursor_stays_a_window_behind),
+		cmocka_unit_test(test_expired_lines_are_passed_over),
 		cmocka_unit_test(test_waits_grow_to_a_bound),
 		cmocka_unit_test(test_frames_count_octets),
 		cmocka_unit_test(test_notices),
