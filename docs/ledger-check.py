@@ -67,7 +67,7 @@ if not removed and os.path.exists(f"{folder}/epochs.jsonl"):    # what retention
         if "next_key" in event and event["seq"] < begins and check(line, event, key):
             key = digits(event["next_key"])
 TYPES = ("flow", "signal", "rollup", "dns")
-EXPIRED = re.compile(rb'\{"v":1,"seq":[0-9]+,"type":"expired","digest":"([0-9a-f]{64})" *\}\n')
+EXPIRED = re.compile(rb'(\{"v":1,"seq":[0-9]+,"type":"expired","digest":"([0-9a-f]{64})"),"check":"([0-9a-f]{8})" *\}\n')
 gone, told = {}, []     # what is left of lines, by segment: first, last, how many, digest; what seals say of that
 whole, missing, seen = {}, {}, []   # types of lines, by segment; of lines that are gone; lines since the last seal
 
@@ -95,11 +95,13 @@ for number in sorted(names):
         else:
             seen.append((event.get("type"), number))
         expired = EXPIRED.fullmatch(line)
+        if expired and sha(expired[1]).hex()[:8] != expired[3].decode():
+            expired = None
         whole.setdefault(number, set()).add(event.get("type"))
         if expired:
             first, _, count, digest = gone.get(number, (seq, seq, 0, bytes(32)))
             gone[number] = first, seq, count + 1, sha(digest + sha(line))
-        head = sha(head + (digits(expired[1].decode()) if expired else sha(line)))
+        head = sha(head + (digits(expired[2].decode()) if expired else sha(line)))
 if not removed:
     sys.exit(f"lines 1 to {begins - 1}: missing, and no seal says that they were removed")
 for number, (first, last, count, digest) in gone.items():

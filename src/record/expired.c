@@ -16,9 +16,13 @@
 #define HEAD STR("{\"v\":1,\"seq\":")
 #define KIND STR(",\"type\":\"expired\",\"digest\":\"")
 
-#define MARKS_MAX 256
-#define NEAR      ((size_t)96) /* the type stands there */
-#define HEX_LEN   ((size_t)2 * CHAIN_DIGEST)
+#define CHECK STR(",\"check\":\"")
+
+#define CHECK_BYTES 4
+#define CHECK_LEN   ((size_t)2 * CHECK_BYTES)
+#define MARKS_MAX   256
+#define NEAR        ((size_t)96) /* the type stands there */
+#define HEX_LEN     ((size_t)2 * CHAIN_DIGEST)
 
 static const char *const names[EXPIRING_COUNT] = {
 	[EXPIRING_FLOW] = "flow",
@@ -107,10 +111,19 @@ bool expiring_fits(const struct expiring_count *seen,
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
+/* The check of what stands before it. */
+static void check_of(const char *text, size_t len, char ret_hex[2 * CHECK_BYTES + 1])
+{
+	uint8_t digest[CHAIN_DIGEST];
+
+	digest_sha256(text, len, digest);
+	hex_format(digest, CHECK_BYTES, ret_hex);
+}
+
 bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line,
 		    size_t len)
 {
-	char hex[2 * CHAIN_DIGEST + 1], text[160];
+	char hex[HEX_LEN + 1], check[2 * CHECK_BYTES + 1], text[192];
 	size_t n;
 
 	hex_format(digest, CHAIN_DIGEST, hex);
@@ -118,6 +131,8 @@ bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line
 			     "{\"v\":1,\"seq\":%" PRIu64
 			     ",\"type\":\"expired\",\"digest\":\"%s\"",
 			     seq, hex);
+	check_of(text, n, check);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ",\"check\":\"%s\"", check);
 	if (n >= len)
 		return false;
 	memcpy(line, text, n);
@@ -156,7 +171,8 @@ bool expired_maybe(struct str line)
 
 bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST])
 {
-	const size_t rest = KIND.len + HEX_LEN + 2; /* a quote and a brace */
+	const size_t rest = KIND.len + HEX_LEN + 1 + CHECK.len + CHECK_LEN + 2;
+	char check[2 * CHECK_BYTES + 1];
 	size_t n;
 
 	if (!expired_maybe(line))
@@ -168,6 +184,13 @@ bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_
 	if (!hex_parse((struct str){line.p + n, HEX_LEN}, ret_digest, CHAIN_DIGEST))
 		return false;
 	n += HEX_LEN;
+	if (line.p[n++] != '"')
+		return false;
+	check_of(line.p, n, check);
+	if (memcmp(line.p + n, CHECK.p, CHECK.len) != 0 ||
+	    memcmp(line.p + n + CHECK.len, check, CHECK_LEN) != 0)
+		return false;
+	n += CHECK.len + CHECK_LEN;
 	if (line.p[n++] != '"' || line.p[line.len - 1] != '}')
 		return false;
 	while (n < line.len - 1 && line.p[n] == ' ')

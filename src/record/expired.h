@@ -5,11 +5,13 @@
 /*
  * expired - what is left of a line whose time has passed: its number and its digest.
  *
- *   {"v":1,"seq":N,"type":"expired","digest":"64 hex digits"      }
+ *   {"v":1,"seq":N,"type":"expired","digest":"64 hex digits","check":"8 hex digits"      }
  *
  * It is as long as the line was (blanks stand before the brace), so that every other line of the
  * segment stays where it stood, and `digest` is D of the line that was (record/chain.h): the
- * chain, the tags and the seals hold as before.  Nothing else of the line is left.  That it was
+ * chain, the tags and the seals hold as before.  `check` is the first 4 bytes of SHA-256 of all that
+ * stands before it: what was changed by accident or by hand is no such line, but some line, and the
+ * tag says which.  Nothing else of the line is left.  That it was
  * Weir that took it out, and when, a later seal says (record/seal.h, struct seal_expired).
  * docs/ledger.md is the contract.
  *

@@ -351,6 +351,11 @@ static void look_at_seal(struct walk *w, const struct here *h)
 		f = finding_here(w, foreign ? FAULT_FOREIGN_KEY : FAULT_SIGNATURE);
 		if (w->only_tags && w->fault.seq == w->expect)
 			return; /* the sidecar knows another line here */
+		/* Of the next epoch: the seal that would name its key is not what it was. */
+		if (foreign && h->seal.epoch == w->epoch + 1) {
+			f.seq = w->range_from;
+			f.line = 0;
+		}
 		f.to_seq = w->expect;
 		report(w, &f);
 		return;
@@ -432,6 +437,12 @@ static void look_at_first(struct walk *w, const struct here *h)
 	}
 }
 
+/* Behind the last line of a closed segment, as its sidecar has them. */
+static bool is_beyond_tags(const struct walk *w)
+{
+	return !w->is_last && w->tags.count > 0 && w->tag_index == w->tags.count;
+}
+
 static void look_at_place(struct walk *w, const struct here *h)
 {
 	uint8_t tag[CHAIN_TAG];
@@ -447,7 +458,8 @@ static void look_at_place(struct walk *w, const struct here *h)
 		return;
 	if (w->bad && !w->only_tags)
 		return;
-	f = finding_here(w, h->seq > w->expect                  ? FAULT_MISSING
+	f = finding_here(w, !has && is_beyond_tags(w)           ? FAULT_INSERTED
+			    : h->seq > w->expect                ? FAULT_MISSING
 			    : h->seq != 0 && h->seq < w->expect ? FAULT_INSERTED
 								: FAULT_CHANGED);
 	if (differs) {

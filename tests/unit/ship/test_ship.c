@@ -190,7 +190,7 @@ static void write_lines(const char *path, unsigned expired)
 			text, sizeof(text),
 			"{\"v\":1,\"seq\":%u,\"time\":\"2026-11-29T10:00:00."
 			"000000Z\",\"type\":\"flow\",\"sensor\":\"a-sensor\",\"host\":"
-			"\"somewhere.example\"}\n",
+			"\"somewhere-far-away-of-here.example\"}\n",
 			i);
 
 		chain_digest(text, (size_t)n, digest);
