@@ -352,7 +352,7 @@ static void look_at_seal(struct walk *w, const struct here *h)
 		if (w->only_tags && w->fault.seq == w->expect)
 			return; /* the sidecar knows another line here */
 		/* Of the next epoch: the seal that would name its key is not what it was. */
-		if (foreign && h->seal.epoch == w->epoch + 1) {
+		if (foreign && !w->bad && h->seal.epoch == w->epoch + 1) {
 			f.seq = w->range_from;
 			f.line = 0;
 		}
