@@ -232,7 +232,7 @@ static void removed(struct rest *r, struct seal *s)
 }
 
 /* Names in their order with commas between, as expiring_format() writes them. */
-static unsigned types(struct rest *r)
+static unsigned read_types(struct rest *r)
 {
 	const struct rest from = *r;
 	char written[EXPIRING_TEXT_MAX];
@@ -259,7 +259,7 @@ static void expired(struct rest *r, struct seal *s)
 	want(r, STR(",\"expired_last_seq\":"));
 	s->expired.last_seq = number(r);
 	want(r, STR(",\"expired_types\":\""));
-	s->expired.types = types(r);
+	s->expired.types = read_types(r);
 	want(r, STR(",\"expired_lines\":"));
 	s->expired.lines = number(r);
 	want(r, STR(",\"expired_head\":\""));
