@@ -23,7 +23,7 @@ struct saved_part {
 	const char *options; /* of SAVED_QUERY, with one blank between words */
 };
 
-#define SAVED_PARTS_MAX 6
+#define SAVED_PARTS_MAX 7 /* the end, too */
 
 struct saved {
 	const char *name;

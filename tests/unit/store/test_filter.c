@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/filter.h"
+#include "store/saved.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,6 +98,15 @@ static void test_wrong_values_are_said(void **state)
 	assert_non_null(filter_add(&f, STR("a")));
 }
 
+/* The last part of each saved query is the end: readers go on until it. */
+static void test_saved_queries_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < saved_count; i++)
+		assert_int_equal(saved_queries[i].parts[SAVED_PARTS_MAX - 1].kind,
+				 SAVED_END);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +115,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_and_addresses),
 		cmocka_unit_test(test_several_values),
 		cmocka_unit_test(test_wrong_values_are_said),
+		cmocka_unit_test(test_saved_queries_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
