@@ -66,17 +66,18 @@ static bool is_short(const struct report *r)
 	       store_expired(r->store, EXPIRING_ROLLUP, &us);
 }
 
-static void begin_counted(struct report *r, bool fine)
+/* fine: all else; ends: and as many ends of connections as were counted. */
+static void begin_counted(struct report *r, bool fine, bool ends)
 {
-	const bool expired = !fine && is_short(r);
+	const bool expired = fine && !ends && is_short(r);
 
 	page_fact_begin(r->out, "Counted elsewhere",
-			fine      ? PAGE_GOOD
-			: expired ? PAGE_DOUBT
-				  : PAGE_BAD,
-			fine      ? "AGREES"
-			: expired ? "EXPIRED"
-				  : "DIFFERS");
+			fine && ends ? PAGE_GOOD
+			: expired    ? PAGE_DOUBT
+				     : PAGE_BAD,
+			fine && ends ? "AGREES"
+			: expired    ? "EXPIRED"
+				     : "DIFFERS");
 	if (expired)
 		page_say(r->out,
 			 "Events of connections have expired (ledger.keep_flow, "
@@ -92,9 +93,8 @@ static void fact_of_replay(struct report *r, const struct answered *a)
 						      "--mode replay --group-by type") +
 			       report_sum_whole(r, "--type rollup --mode replay "
 						   "--group-by type --sum ends");
-	const bool fine = seen == ended && lost == 0;
 
-	begin_counted(r, fine);
+	begin_counted(r, lost == 0, seen == ended);
 	page_say(r->out,
 		 "The replay's table of connections held #; the whole ledger has "
 		 "the ends of #, and # events were lost.",
@@ -110,9 +110,8 @@ static void fact_of_gateway(struct report *r, const struct answered *a)
 						      "--mode !replay --group-by type") +
 			       report_sum_whole(r, "--type rollup --mode !replay "
 						   "--group-by type --sum ends");
-	const bool fine = given == taken && dropped == 0 && ended >= seen;
 
-	begin_counted(r, fine);
+	begin_counted(r, given == taken && dropped == 0, ended >= seen);
 	page_say(r->out,
 		 "The kernel gave Weir # packets to judge, the first of each connection "
 		 "among them: # were taken, # dropped for want of room. Weir's table "
