@@ -69,7 +69,7 @@ if not removed and os.path.exists(f"{folder}/epochs.jsonl"):    # what retention
 TYPES = ("flow", "signal", "rollup", "dns")
 EXPIRED = re.compile(rb'(\{"v":1,"seq":[0-9]+,"type":"expired","digest":"([0-9a-f]{64})"),"check":"([0-9a-f]{8})" *\}\n')
 gone, told = {}, []     # what is left of lines, by segment: first, last, how many, digest; what seals say of that
-whole, missing, seen = {}, {}, []   # types of lines, by segment; of lines that are gone; lines since the last seal
+whole, ranges, seen = {}, [], []    # types of lines, by segment; types and segments of what is gone; since the last seal
 
 for number in sorted(names):
     for line in io.BytesIO(text(number)):
@@ -89,8 +89,7 @@ for number in sorted(names):
             if any(kind == "expired" for kind, _ in seen):
                 if min(less.values()) < 0 or sum(less.values()) != sum(kind == "expired" for kind, _ in seen):
                     sys.exit(f"{where}: lines before it were taken out that cannot expire")
-                for n in {n for kind, n in seen if kind == "expired"}:
-                    missing.setdefault(n, set()).update(t for t in TYPES if less[t] > 0)
+                ranges.append(({t for t in TYPES if less[t] > 0}, {n for kind, n in seen if kind == "expired"}))
             seen = []
         else:
             seen.append((event.get("type"), number))
@@ -104,10 +103,13 @@ for number in sorted(names):
         head = sha(head + (digits(expired[2].decode()) if expired else sha(line)))
 if not removed:
     sys.exit(f"lines 1 to {begins - 1}: missing, and no seal says that they were removed")
+went = {}       # types of which all lines of a segment went, as a seal says
 for number, (first, last, count, digest) in gone.items():
     said = [t for t in told if t[4] and t[0] <= first and last <= t[1]]
-    if (not any(t[2:4] == [count, digest.hex()] for t in said) or missing.get(number, set()) & whole.get(number, set())
-            or missing.get(number, set()) - set(",".join(t[4] for t in said).split(","))):
+    went[number] = set(",".join(t[4] for t in said).split(",")) - whole[number]
+    if (not any(t[2:4] == [count, digest.hex()] for t in said)
+            or any(types - set().union(*(went.get(n, set()) for n in segments)) for types, segments in ranges
+                   if number == max(segments))):
         sys.exit(f"{names[number]}, lines number {first} to {last}: taken out, and no seal says so")
 print(f"lines {begins} to {seq}, sealed to {sealed}" +
       (f", {sum(g[2] for g in gone.values())} of them expired" if gone else ""))

@@ -265,8 +265,10 @@ static int read_again(struct store *s, struct day *d, const struct day_cover *wa
 	}
 	if (rc == 0)
 		rc = day_commit(d);
-	if (rc == DAY_FULL || d->cover.end_offset != was->end_offset)
-		rc = rc < 0 ? rc : DAY_DAMAGED;
+	/* Not to its end, or not into one file: all of it is made anew. */
+	if (rc == DAY_FULL || (rc == 0 && (d->cover.end_segment != was->end_segment ||
+					   d->cover.end_offset != was->end_offset)))
+		rc = DAY_DAMAGED;
 	return rc;
 }
 
