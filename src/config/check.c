@@ -407,30 +407,24 @@ void config_check_anchor(const struct config *c, struct diag *d)
 /* Lines go with their segment, so what is not shorter does nothing. */
 static void check_keep(struct walk *w)
 {
-	const struct {
-		const char *key;
-		int64_t us;
-	} types[] = {
-		{"keep_flow", w->c->ledger.keep_flow_us},
-		{"keep_signal", w->c->ledger.keep_signal_us},
-		{"keep_rollup", w->c->ledger.keep_rollup_us},
-		{"keep_dns", w->c->ledger.keep_dns_us},
-	};
 	const struct node *ledger = root_member(w, "ledger");
+	const int64_t all_us = w->c->ledger.keep_us;
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++) {
 		const struct node *n;
+		char key[32];
 
-		if (types[i].us == 0 || w->c->ledger.keep_us == 0 ||
-		    types[i].us < w->c->ledger.keep_us)
+		if (all_us == 0 || w->c->ledger.keep_type_us[t] < all_us)
 			continue;
-		n = outline_member(w->o, ledger, types[i].key);
-		if (n == NULL)
-			continue;
-		diag_add(w->d, DIAG_WARNING, outline_value_span(w->o, n), "keep-longer",
-			 "'%s' is not shorter than 'keep' and has no effect: the whole "
-			 "segment goes first",
-			 types[i].key);
+		(void)snprintf(key, sizeof(key), "keep_%s",
+			       expiring_name((enum expiring)t));
+		n = outline_member(w->o, ledger, key);
+		if (n != NULL)
+			diag_add(w->d, DIAG_WARNING, outline_value_span(w->o, n),
+				 "keep-longer",
+				 "'%s' is not shorter than 'keep' and has no effect: the "
+				 "whole segment goes first",
+				 key);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "match/calendar.h"
 #include "match/zone.h"
 #include "model/names.h"
+#include "record/expired.h"
 
 /* On which side of the site's address translation its packets are seen. */
 enum vantage {
@@ -180,10 +181,8 @@ struct config {
 		bool compress;        /* closed segments */
 		int64_t keep_us;      /* these; 0 = for ever */
 		uint64_t keep_bytes;  /* of all segments; 0 = any */
-		int64_t keep_flow_us; /* lines of that type; 0 = as their segment */
-		int64_t keep_signal_us;
-		int64_t keep_rollup_us;
-		int64_t keep_dns_us;
+		/* lines of these types; 0 = as their segment */
+		int64_t keep_type_us[EXPIRING_COUNT];
 		uint64_t packets_bytes; /* of all files of packets */
 		enum anchor_way anchor; /* not given: SHIP with a group `ship` */
 		/* where config_check_anchor() points to; in bytes */

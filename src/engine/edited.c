@@ -384,21 +384,12 @@ static void tell_files(struct supervisor *s)
 
 /* ---- retention ------------------------------------------------------------------------------ */
 
+/* What is kept how long, and of what size; then each type that can expire (record/expired.h). */
 enum kept {
 	KEPT_ALL = 0,
 	KEPT_SIZE,
-	KEPT_FLOW,
-	KEPT_SIGNAL,
-	KEPT_ROLLUP,
-	KEPT_DNS,
-	KEPT_COUNT
-};
-
-/* As in weir.conf behind `ledger.`, and in the file. */
-static const char *const kept_keys[KEPT_COUNT] = {
-	[KEPT_ALL] = "keep",           [KEPT_SIZE] = "keep_size",
-	[KEPT_FLOW] = "keep_flow",     [KEPT_SIGNAL] = "keep_signal",
-	[KEPT_ROLLUP] = "keep_rollup", [KEPT_DNS] = "keep_dns",
+	KEPT_TYPES,
+	KEPT_COUNT = KEPT_TYPES + EXPIRING_COUNT
 };
 
 /* What is in force is kept in a file: a reload's new value waits for a start. */
@@ -408,21 +399,34 @@ struct retention {
 
 static struct retention retention_in(const struct config *c)
 {
-	return (struct retention){{
-		[KEPT_ALL] = (uint64_t)c->ledger.keep_us,
-		[KEPT_SIZE] = c->ledger.keep_bytes,
-		[KEPT_FLOW] = (uint64_t)c->ledger.keep_flow_us,
-		[KEPT_SIGNAL] = (uint64_t)c->ledger.keep_signal_us,
-		[KEPT_ROLLUP] = (uint64_t)c->ledger.keep_rollup_us,
-		[KEPT_DNS] = (uint64_t)c->ledger.keep_dns_us,
-	}};
+	struct retention r = {{[KEPT_ALL] = (uint64_t)c->ledger.keep_us,
+			       [KEPT_SIZE] = c->ledger.keep_bytes}};
+
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		r.of[KEPT_TYPES + t] = (uint64_t)c->ledger.keep_type_us[t];
+	return r;
+}
+
+/* As in weir.conf behind `ledger.`, and in the file. */
+#define KEPT_KEY_MAX 32
+static const char *kept_key(unsigned k, char buf[KEPT_KEY_MAX])
+{
+	(void)snprintf(buf, KEPT_KEY_MAX, "keep%s%s",
+		       k == KEPT_ALL    ? ""
+		       : k == KEPT_SIZE ? "_size"
+					: "_",
+		       k < KEPT_TYPES ? ""
+				      : expiring_name((enum expiring)(k - KEPT_TYPES)));
+	return buf;
 }
 
 /* "keep 0 keep_size 0 ...": each word is a key, then its number; those that are missing are 0. */
 static bool take_kept(struct str word, struct str number, struct retention *ret)
 {
+	char key[KEPT_KEY_MAX];
+
 	for (unsigned k = 0; k < KEPT_COUNT; k++)
-		if (str_equal(word, str_of(kept_keys[k])))
+		if (str_equal(word, str_of(kept_key(k, key))))
 			return parse_u64(number, INT64_MAX, &ret->of[k]);
 	return false;
 }
@@ -475,19 +479,21 @@ static void print_amount(FILE *out, uint64_t n, const uint64_t *sizes,
 		(void)fprintf(out, "%" PRIu64 "%s", n / sizes[i], units[i]);
 }
 
-static void print_change(FILE *out, enum kept what, uint64_t was, uint64_t is)
+static void print_change(FILE *out, unsigned what, uint64_t was, uint64_t is)
 {
 	static const uint64_t times[] = {86400000000, 3600000000, 1000000, 1};
 	static const char *const time_units[] = {"d", "h", "s", "us"};
 	static const uint64_t sizes[] = {UINT64_C(1) << 30, UINT64_C(1) << 20, 1};
 	static const char *const size_units[] = {"GiB", "MiB", "B"};
 	const bool size = what == KEPT_SIZE;
+	char key[KEPT_KEY_MAX];
 	/* No limit is more than any. */
 	const bool shorter = is != 0 && (was == 0 || is < was);
 
 	if (was == is)
 		return;
-	(void)fprintf(out, "%sledger.%s: ", ftell(out) > 0 ? "; " : "", kept_keys[what]);
+	(void)fprintf(out, "%sledger.%s: ", ftell(out) > 0 ? "; " : "",
+		      kept_key(what, key));
 	print_amount(out, was, size ? sizes : times, size ? size_units : time_units);
 	(void)fputs(" -> ", out);
 	print_amount(out, is, size ? sizes : times, size ? size_units : time_units);
@@ -496,12 +502,12 @@ static void print_change(FILE *out, enum kept what, uint64_t was, uint64_t is)
 
 static int write_retention(const char *path, const struct retention *is)
 {
-	char text[RETENTION_MAX];
+	char text[RETENTION_MAX], key[KEPT_KEY_MAX];
 	size_t n = 0;
 
 	for (unsigned k = 0; k < KEPT_COUNT; k++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %" PRIu64,
-				      k > 0 ? " " : "", kept_keys[k], is->of[k]);
+				      k > 0 ? " " : "", kept_key(k, key), is->of[k]);
 	text[n++] = '\n';
 	return file_replace(path, text, n);
 }
@@ -525,7 +531,7 @@ static void tell_retention(struct supervisor *s)
 	out = known ? open_memstream(&diff, &size) : NULL;
 	if (out != NULL) {
 		for (unsigned k = 0; k < KEPT_COUNT; k++)
-			print_change(out, (enum kept)k, was.of[k], is.of[k]);
+			print_change(out, k, was.of[k], is.of[k]);
 		if (fclose(out) == 0 && size > 0) {
 			log_warning("retention: %s", diff);
 			supervisor_note_change(s, "retention", diff, "", "");

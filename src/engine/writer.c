@@ -36,8 +36,9 @@ struct writer {
 	char line
 		[FORM_LINE_MAX]; /* with the name of its packets; waits if line_len > 0 */
 	size_t line_len;
-	int error;      /* of the ledger; 0 = fine */
-	int tend_error; /* of its closed segments, as it was told */
+	int error;        /* of the ledger; 0 = fine */
+	int tend_error;   /* of its closed segments, as it was told */
+	bool passed_over; /* by what expires: told once */
 	int64_t retry_us, sync_us, look_us;
 	int64_t sync_every_us;
 	struct packets_stats packets_before; /* of writers before this one */
@@ -166,12 +167,15 @@ static bool tend(struct writer *w, unsigned count, int64_t now)
 	if (w->error != 0 || count > BURST / 8)
 		return false;
 	rc = ledger_tend(w->ledger, clock_real.now_us(clock_real.arg), now);
+	if (rc == -ENOTSUP && !w->passed_over)
+		log_warning("ledger: lines whose time has passed stay in segments until "
+			    "ledger.keep removes them: their seals do not count lines "
+			    "by type, as those of versions before, or they cannot be "
+			    "read, or are not what was sealed (weir verify)");
+	w->passed_over = w->passed_over || rc == -ENOTSUP;
 	if (rc == -ENOTSUP)
-		log_warning("ledger: lines whose time has passed stay in a segment until "
-			    "ledger.keep removes it: its seals do not count lines by "
-			    "type, as those of versions before, or it is not what was "
-			    "sealed (weir verify)");
-	else if (rc < 0 && rc != w->tend_error)
+		return true;
+	if (rc < 0 && rc != w->tend_error)
 		log_error("ledger: a closed segment cannot be compressed or removed: %s; "
 			  "it stays, and is tried again every minute",
 			  rc == -EBADMSG ? "it is damaged" : strerrordesc_np(-rc));
@@ -305,20 +309,16 @@ static int open_ledger(struct writer *w, const struct config *c, char error[300]
 					   .interval_us = c->ledger.seal_us,
 					   .epoch_us = c->ledger.epoch_us,
 					   .wall_us = clock_real.now_us(clock_real.arg)};
-	const struct upkeep_cfg upkeep = {
-		.compress = c->ledger.compress,
-		.keep_us = c->ledger.keep_us,
-		.keep_bytes = c->ledger.keep_bytes,
-		.keep_type_us = {[EXPIRING_FLOW] = c->ledger.keep_flow_us,
-				 [EXPIRING_SIGNAL] = c->ledger.keep_signal_us,
-				 [EXPIRING_ROLLUP] = c->ledger.keep_rollup_us,
-				 [EXPIRING_DNS] = c->ledger.keep_dns_us}};
-	const struct ledger_cfg lc = {.dir = c->ledger.dir,
-				      .fd = -1,
-				      .segment_bytes = c->ledger.segment_bytes,
-				      .seals = &seals,
-				      .upkeep = upkeep};
+	struct ledger_cfg lc = {.dir = c->ledger.dir,
+				.fd = -1,
+				.segment_bytes = c->ledger.segment_bytes,
+				.seals = &seals,
+				.upkeep = {.compress = c->ledger.compress,
+					   .keep_us = c->ledger.keep_us,
+					   .keep_bytes = c->ledger.keep_bytes}};
 
+	memcpy(lc.upkeep.keep_type_us, c->ledger.keep_type_us,
+	       sizeof(lc.upkeep.keep_type_us));
 	w->sync_every_us = c->ledger.sync_us;
 	keys_beside(c->ledger.dir, beside);
 	return ledger_open(&lc, &w->ledger, error);

@@ -133,13 +133,11 @@ static void dump(FILE *out, const struct config *c)
 		(void)fprintf(out, "ledger.keep %" PRId64 " %" PRIu64 "%s\n",
 			      c->ledger.keep_us, c->ledger.keep_bytes,
 			      c->ledger.compress ? "" : " plain");
-	if (c->ledger.keep_flow_us != 0 || c->ledger.keep_signal_us != 0 ||
-	    c->ledger.keep_rollup_us != 0 || c->ledger.keep_dns_us != 0)
-		(void)fprintf(out,
-			      "ledger.keep flow %" PRId64 " signal %" PRId64
-			      " rollup %" PRId64 " dns %" PRId64 "\n",
-			      c->ledger.keep_flow_us, c->ledger.keep_signal_us,
-			      c->ledger.keep_rollup_us, c->ledger.keep_dns_us);
+	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
+		if (c->ledger.keep_type_us[t] != 0)
+			(void)fprintf(out, "ledger.keep_%s %" PRId64 "\n",
+				      expiring_name((enum expiring)t),
+				      c->ledger.keep_type_us[t]);
 	if (c->ledger.anchor != ANCHOR_NONE)
 		(void)fprintf(out, "ledger.anchor %s\n",
 			      config_anchor_name(c->ledger.anchor));
