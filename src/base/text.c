@@ -309,3 +309,19 @@ const char *text_nearest(struct str s, const char *const *words, size_t count)
 		nearest_offer(&n, words[i]);
 	return n.best;
 }
+
+const char *str_behind(struct str s, size_t near, struct str key)
+{
+	const size_t len = s.len < near ? s.len : near;
+	const char *at = s.p, *end = s.p + len;
+
+	/* memmem() prepares tables, which is dear for so few bytes. */
+	while ((size_t)(end - at) >= key.len &&
+	       (at = memchr(at, key.p[1], (size_t)(end - at))) != NULL) {
+		if (at > s.p && (size_t)(end - at) >= key.len - 1 &&
+		    memcmp(at - 1, key.p, key.len) == 0)
+			return at - 1 + key.len;
+		at++;
+	}
+	return NULL;
+}

@@ -100,4 +100,10 @@ struct nearest {
 void nearest_start(struct nearest *n, struct str wanted);
 void nearest_offer(struct nearest *n, const char *word);
 
+/*
+ * Behind `key`, which stands within the first `near` bytes of s; NULL: it does not.  Fast where the
+ * second byte of the key is rare before it.
+ */
+const char *str_behind(struct str s, size_t near, struct str key);
+
 #endif /* BASE_TEXT_H */

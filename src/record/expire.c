@@ -2,11 +2,9 @@
 #include "record/expire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "record/lines.h"
@@ -17,7 +15,6 @@
 struct expire {
 	int dir_fd; /* the caller's */
 	uint32_t number;
-	unsigned types;
 	struct lines *lines;
 	struct squeeze out;
 	bool read;                     /* to its end */
@@ -45,7 +42,7 @@ int expire_open(int dir_fd, uint32_t number, unsigned types, struct expire **ret
 	memset(e, 0, offsetof(struct expire, text));
 	e->dir_fd = dir_fd;
 	e->number = number;
-	e->types = e->result.types = types;
+	e->result.types = types;
 	e->out.fd = -1;
 	rc = lines_open(dir_fd, number, &e->lines);
 	if (rc == 0)
@@ -127,7 +124,7 @@ static int take(struct expire *e, struct str line)
 	unsigned missing;
 	struct seal seal;
 	uint64_t seq;
-	bool fits;
+	bool expired, fits;
 
 	if (!line_seq(line, &seq))
 		return -EBADMSG;
@@ -137,21 +134,20 @@ static int take(struct expire *e, struct str line)
 	memcpy(to, line.p, line.len);
 	to[line.len] = '\n';
 	e->len += line.len + 1;
-	if (expired_parse(line, &seq, digest)) {
-		(void)expiring_note(&e->seen, line, true);
+	expired = expired_is(line);
+	type = expiring_note(&e->seen, line, expired);
+	if (expired) {
 		note_gone(e, to, line.len);
 		return 0;
 	}
-	(void)expiring_note(&e->seen, line, false);
-	if (str_equal(line_type(line), STR("seal")) && seal_parse(line, &seal)) {
+	if (type == EXPIRING_COUNT && seal_parse(line, &seal)) {
 		/* What cannot be as it was sealed is evidence of that, and is not touched. */
 		fits = seal.first_seq < e->result.first_seq || /* begins before */
 		       expiring_fits(&e->seen, seal.lines, &missing);
 		e->seen = (struct expiring_count){.expired = 0};
 		return fits ? 0 : -EBADMSG;
 	}
-	type = expiring_find(line_type(line));
-	if (type == EXPIRING_COUNT || (e->types >> type & 1) == 0)
+	if (type == EXPIRING_COUNT || (e->result.types >> type & 1) == 0)
 		return 0;
 	chain_digest(line.p, line.len + 1, digest);
 	if (!expired_format(seq, digest, to, line.len))

@@ -6,11 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "record/output.h"
 #include "record/segments.h"
 
 #define HEAD STR("{\"v\":1,\"seq\":")
@@ -61,24 +59,12 @@ size_t expiring_format(unsigned set, char buf[EXPIRING_TEXT_MAX])
 
 enum expiring expiring_of(struct str line)
 {
-	const struct str key = STR("\"type\":\"");
-	const size_t near = line.len < NEAR ? line.len : NEAR;
-	const char *at = line.p, *end = line.p + near;
+	const char *at = str_behind(line, NEAR, STR("\"type\":\""));
+	const char *end =
+		at == NULL ? NULL : memchr(at, '"', line.len - (size_t)(at - line.p));
 
-	/* This letter is rare before it. */
-	while ((at = memchr(at, 't', (size_t)(end - at))) != NULL) {
-		if (at > line.p && (size_t)(end - at) >= key.len - 1 &&
-		    memcmp(at - 1, key.p, key.len) == 0) {
-			const char *from = at - 1 + key.len;
-			const char *quote = memchr(from, '"', (size_t)(end - from));
-
-			return quote == NULL ? EXPIRING_COUNT
-					     : expiring_find((struct str){
-						       from, (size_t)(quote - from)});
-		}
-		at++;
-	}
-	return EXPIRING_COUNT;
+	return end == NULL ? EXPIRING_COUNT
+			   : expiring_find((struct str){at, (size_t)(end - at)});
 }
 
 enum expiring expiring_note(struct expiring_count *c, struct str line, bool expired)
@@ -141,44 +127,35 @@ bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line
 	return true;
 }
 
-/* Behind the number; 0 = there is none as Weir writes it. */
-static size_t number_at(struct str line, uint64_t *ret)
+/* Behind the number, where KIND stands; 0 = it does not, and this is another line.  Cheap. */
+static size_t kind_at(struct str line)
 {
-	const size_t from = HEAD.len;
-	size_t n = from;
+	size_t n = HEAD.len;
 
-	if (line.len < from || memcmp(line.p, HEAD.p, from) != 0)
-		return 0;
 	while (n < line.len && ascii_is_digit(line.p[n]))
 		n++;
-	if (n == from || line.p[from] == '0' ||
-	    !parse_u64((struct str){line.p + from, n - from}, UINT64_MAX - 1, ret))
-		return 0;
-	return n;
+	return n < line.len && line.len - n > KIND.len &&
+			       memcmp(line.p + n, KIND.p, KIND.len) == 0
+		       ? n
+		       : 0;
 }
 
-bool expired_maybe(struct str line)
+/* The number that ends at `end`, as Weir writes it. */
+static bool number_before(struct str line, size_t end, uint64_t *ret)
 {
 	const size_t from = HEAD.len;
-	size_t n = from;
 
-	if (line.len <= from + KIND.len)
-		return false;
-	while (n < line.len && ascii_is_digit(line.p[n]))
-		n++;
-	return line.len - n > KIND.len && memcmp(line.p + n, KIND.p, KIND.len) == 0;
+	return memcmp(line.p, HEAD.p, from) == 0 && end > from && line.p[from] != '0' &&
+	       parse_u64((struct str){line.p + from, end - from}, UINT64_MAX - 1, ret);
 }
 
 bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST])
 {
 	const size_t rest = KIND.len + HEX_LEN + 1 + CHECK.len + CHECK_LEN + 2;
 	char check[2 * CHECK_BYTES + 1];
-	size_t n;
+	size_t n = kind_at(line);
 
-	if (!expired_maybe(line))
-		return false;
-	n = number_at(line, ret_seq);
-	if (n == 0 || line.len - n < rest)
+	if (n == 0 || line.len - n < rest || !number_before(line, n, ret_seq))
 		return false;
 	n += KIND.len;
 	if (!hex_parse((struct str){line.p + n, HEX_LEN}, ret_digest, CHAIN_DIGEST))
@@ -196,6 +173,14 @@ bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_
 	while (n < line.len - 1 && line.p[n] == ' ')
 		n++;
 	return n == line.len - 1;
+}
+
+bool expired_is(struct str line)
+{
+	uint8_t digest[CHAIN_DIGEST];
+	uint64_t seq;
+
+	return expired_parse(line, &seq, digest);
 }
 
 void line_digest(struct str line, uint8_t ret[CHAIN_DIGEST])
@@ -256,27 +241,15 @@ int expired_marks_write(int dir_fd, const struct expired_marks *m)
 {
 	static const char temporary[] = EXPIRED_MARKS ".new";
 	char text[MARKS_MAX];
-	size_t n = 0, done;
-	int fd, rc;
+	size_t n = 0;
+	int rc;
 
 	for (unsigned t = 0; t < EXPIRING_COUNT; t++)
 		if (m->to[t] > 0)
 			n += (size_t)snprintf(text + n, sizeof(text) - n,
 					      "%s %" PRIu32 " %" PRIu64 "\n", names[t],
 					      m->to[t], m->lines[t]);
-	if (unlinkat(dir_fd, temporary, 0) != 0 && errno != ENOENT)
-		return -errno;
-	fd = openat(dir_fd, temporary,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	rc = segment_give(dir_fd, fd);
-	if (rc == 0)
-		rc = output_write_all(fd, text, n, &done);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	if (close(fd) != 0 && rc == 0)
-		rc = -errno;
+	rc = segment_beside(dir_fd, temporary, 0640, text, n);
 	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, EXPIRED_MARKS) != 0)
 		rc = -errno;
 	if (rc != 0)

@@ -63,7 +63,7 @@ bool expiring_fits(const struct expiring_count *seen,
 
 /*
  * Put it in the place of a line of `len` bytes without the newline.  False: such a short line
- * has no room for it, and is left.  Weir's own lines all have.
+ * has no room for it.  Weir's own lines all have.
  */
 bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line,
 		    size_t len);
@@ -71,8 +71,7 @@ bool expired_format(uint64_t seq, const uint8_t digest[CHAIN_DIGEST], char *line
 /* A line without its newline.  Strict: what differs in a byte is some line. */
 bool expired_parse(struct str line, uint64_t *ret_seq, uint8_t ret_digest[CHAIN_DIGEST]);
 
-/* Does it look like one?  Cheap; expired_parse() says. */
-bool expired_maybe(struct str line);
+bool expired_is(struct str line);
 
 /*
  * D of a line that stands in a ledger: of its bytes with the newline behind them, (p, len + 1),

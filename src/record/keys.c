@@ -136,20 +136,7 @@ static int remove_old(int dir_fd)
 
 int key_file_write(int dir_fd, const char *name, const void *bytes, size_t len)
 {
-	size_t done;
-	int rc, fd = openat(dir_fd, name,
-			    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	rc = segment_give(dir_fd, fd);
-	if (rc == 0)
-		rc = output_write_all(fd, bytes, len, &done);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	if (close(fd) != 0 && rc == 0)
-		rc = -errno;
-	return rc;
+	return segment_beside(dir_fd, name, 0600, bytes, len);
 }
 
 static int replace(int dir_fd, const char *text, size_t len)

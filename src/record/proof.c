@@ -164,7 +164,7 @@ static void take_line(struct walk *w, struct str line, uint32_t segment, unsigne
 	uint64_t seq;
 
 	/* Chosen, and expired since. */
-	if (!expired_maybe(line) || !expired_parse(line, &seq, digest)) {
+	if (!expired_parse(line, &seq, digest)) {
 		chain_digest(line.p, line.len + 1, digest);
 	} else if (mark != '\0') {
 		mark = '\0';

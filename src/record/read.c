@@ -64,14 +64,6 @@ static bool cannot_read(struct ledger_reader *r, const char *name, int error)
 	return false;
 }
 
-static bool is_expired(struct str line)
-{
-	uint8_t digest[CHAIN_DIGEST];
-	uint64_t seq;
-
-	return expired_maybe(line) && expired_parse(line, &seq, digest);
-}
-
 /* The next segment that is there: old ones may be removed while others are read. */
 static bool open_next(struct ledger_reader *r)
 {
@@ -108,7 +100,7 @@ bool ledger_reader_next_any(struct ledger_reader *r, struct ledger_line *ret)
 						    .text = text,
 						    .segment = r->segment,
 						    .offset = r->offset,
-						    .expired = is_expired(text)};
+						    .expired = expired_is(text)};
 			r->offset += text.len + 1;
 			return true;
 		}

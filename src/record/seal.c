@@ -410,21 +410,6 @@ bool line_time(struct str line, int64_t *ret_us)
 	return true;
 }
 
-struct str line_type(struct str line)
-{
-	struct rest r = rest_of(line);
-	const char *from;
-	uint64_t seq;
-
-	pass_head(&r, &seq);
-	want(&r, STR("\"time\":\""));
-	(void)moment(&r);
-	want(&r, STR(",\"type\":\""));
-	from = r.p;
-	pass_string(&r);
-	return r.bad ? STR_NONE : (struct str){from, (size_t)(r.p - from) - 1};
-}
-
 struct str seal_origin_of(struct str line)
 {
 	struct rest r = rest_of(line);

@@ -117,7 +117,5 @@ int seal_last(const char *dir, struct seal *ret, char buf[SEAL_LINE_MAX])
 bool line_seq(struct str line, uint64_t *ret);
 /* Its time, when it has one where Weir writes it. */
 bool line_time(struct str line, int64_t *ret_us);
-/* Its type, where Weir writes it; empty when there is none. */
-struct str line_type(struct str line);
 
 #endif /* RECORD_SEAL_H */

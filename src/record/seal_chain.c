@@ -366,8 +366,7 @@ static bool note_kind(struct seal_chain *r, const struct here *at,
 {
 	uint8_t digest[CHAIN_DIGEST];
 	uint64_t seq;
-	const bool expired =
-		expired_maybe(at->line) && expired_parse(at->line, &seq, digest);
+	const bool expired = expired_parse(at->line, &seq, digest);
 
 	(void)expiring_note(seen, at->line, expired);
 	if (!expired)

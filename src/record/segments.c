@@ -174,6 +174,25 @@ int segment_give(int dir_fd, int fd)
 									       : -errno;
 }
 
+int segment_beside(int dir_fd, const char *name, mode_t mode, const void *bytes,
+		   size_t len)
+{
+	size_t done;
+	int rc, fd = openat(dir_fd, name,
+			    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return -errno;
+	rc = segment_give(dir_fd, fd);
+	if (rc == 0)
+		rc = output_write_all(fd, bytes, len, &done);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	if (close(fd) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
 int segment_create(int dir_fd, uint32_t number)
 {
 	char name[SEGMENT_NAME_MAX];
@@ -367,7 +386,7 @@ int segment_begins(int dir_fd, uint32_t number, int64_t *ret_us)
 		return rc;
 	do
 		rc = lines_next(l, &line) == LINES_LINE ? 0 : -EBADMSG;
-	while (rc == 0 && !line_time(line, ret_us) && expired_maybe(line));
+	while (rc == 0 && !line_time(line, ret_us) && expired_is(line));
 	if (rc == 0 && !line_time(line, ret_us))
 		rc = -EBADMSG;
 	lines_close(l);

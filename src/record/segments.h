@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SEGMENT_NAME_MAX 32
 
@@ -48,6 +49,10 @@ void segments_odd(const char *dir, struct segments_odd *ret);
 
 /* A file that root made in another user's folder becomes that user's.  0 or -errno. */
 int segment_give(int dir_fd, int fd) __attribute__((warn_unused_result));
+
+/* Another file in such a folder: made or emptied, written, given as above, synced.  0 or -errno. */
+int segment_beside(int dir_fd, const char *name, mode_t mode, const void *bytes,
+		   size_t len) __attribute__((warn_unused_result));
 
 /* Create a segment that does not exist yet; its entry is synced.  A descriptor or -errno. */
 int segment_create(int dir_fd, uint32_t number) __attribute__((warn_unused_result));

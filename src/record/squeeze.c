@@ -10,6 +10,7 @@
 #include "record/output.h"
 
 #define LEVEL      3
+#define SYNC_BYTES (1u << 20)
 #define WINDOW_LOG 21 /* 2 MiB; lines.c reads up to 8 */
 
 static bool zstd_set(struct squeeze *s, ZSTD_cParameter what, int value)
@@ -82,7 +83,7 @@ int squeeze_add(struct squeeze *s, const char *text, size_t len, bool last)
 
 bool squeeze_is_due(const struct squeeze *s)
 {
-	return s->unsynced >= SQUEEZE_SYNC_BYTES;
+	return s->unsynced >= SYNC_BYTES;
 }
 
 int squeeze_sync(struct squeeze *s)

@@ -6,7 +6,7 @@
  * squeeze - the text of a segment, in parts, into a file that is being made: NNNNNN.part, in zstd
  * form (RFC 8878) or as it is.
  *
- * Each wait for the disk is short: after SQUEEZE_SYNC_BYTES a sync is due.
+ * Each wait for the disk is short: after each MiB a sync is due.
  *
  * Memory: about a MiB of zstd's while one is open.  Threads: one.
  */
@@ -17,7 +17,6 @@
 
 #include "record/segments.h"
 
-#define SQUEEZE_SYNC_BYTES  (1u << 20)
 #define SQUEEZE_FRAME_BYTES ((size_t)64 << 10)
 
 struct ZSTD_CCtx_s;

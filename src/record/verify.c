@@ -283,10 +283,8 @@ static void note_epoch(struct walk *w)
 static void accept(struct walk *w, const struct seal *s,
 		   const uint8_t digest[CHAIN_DIGEST])
 {
-	if (!w->bad || w->only_tags)
-		taken_out_sealed(&w->taken, &w->seen, s);
+	taken_out_sealed(&w->taken, w->bad && !w->only_tags ? NULL : &w->seen, s);
 	w->seen = (struct expiring_count){.expired = 0};
-	w->taken.range = w->taken.count;
 	end_range(w);
 	seal_head_behind(s, digest, w->head);
 	w->head_known = true;
@@ -388,23 +386,6 @@ static void look_at_seal(struct walk *w, const struct here *h)
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
-/* Behind `key`, which stands within the first `near` bytes; NULL: it does not. */
-static const char *find_near(struct str line, size_t near, struct str key)
-{
-	const size_t len = line.len < near ? line.len : near;
-	const char *at = line.p, *end = line.p + len;
-
-	/* memmem() prepares tables, which is dear for so few bytes; this letter is rare. */
-	while ((size_t)(end - at) >= key.len &&
-	       (at = memchr(at, key.p[1], (size_t)(end - at))) != NULL) {
-		if (at > line.p && (size_t)(end - at) >= key.len - 1 &&
-		    memcmp(at - 1, key.p, key.len) == 0)
-			return at - 1 + key.len;
-		at++;
-	}
-	return NULL;
-}
-
 static void read_line(struct str line, const uint8_t digest[CHAIN_DIGEST],
 		      struct here *ret)
 {
@@ -413,7 +394,7 @@ static void read_line(struct str line, const uint8_t digest[CHAIN_DIGEST],
 	ret->seq = 0;
 	memcpy(ret->digest, digest, CHAIN_DIGEST);
 	(void)line_seq(line, &ret->seq);
-	ret->is_seal = find_near(line, 96, STR("\"type\":\"seal\"")) != NULL &&
+	ret->is_seal = str_behind(line, 96, STR("\"type\":\"seal\"")) != NULL &&
 		       seal_parse(line, &ret->seal);
 }
 
@@ -473,7 +454,7 @@ static void look_at_place(struct walk *w, const struct here *h)
 
 static void note_generation(struct ledger_proof *p, struct str line)
 {
-	const char *at = find_near(line, 256, STR("\"generation\":\""));
+	const char *at = str_behind(line, 256, STR("\"generation\":\""));
 	const char *end;
 	size_t n;
 
@@ -496,8 +477,8 @@ static void note_generation(struct ledger_proof *p, struct str line)
 /* The program began, says the line. */
 static bool is_start(struct str line)
 {
-	return find_near(line, 96, STR("\"type\":\"system\"")) != NULL &&
-	       find_near(line, 256, STR("\"what\":\"start\"")) != NULL;
+	return str_behind(line, 96, STR("\"type\":\"system\"")) != NULL &&
+	       str_behind(line, 256, STR("\"what\":\"start\"")) != NULL;
 }
 
 /* Time between two runs; what the end of one left unsealed was told by the seal that found it. */
@@ -523,10 +504,7 @@ static void note_kind(struct walk *w, struct str line)
 {
 	const struct taken_here at = {w->name, w->taken_segment == w->segment, w->line,
 				      w->expect, w->line_us};
-	uint8_t digest[CHAIN_DIGEST];
-	uint64_t seq;
-	const bool expired = expired_maybe(line) && expired_parse(line, &seq, digest);
-
+	const bool expired = expired_is(line);
 	const enum expiring t = expiring_note(&w->seen, line, expired);
 
 	if (t < EXPIRING_COUNT)

@@ -69,7 +69,7 @@ void taken_out_sealed(struct taken_outs *t, const struct expiring_count *seen,
 	unsigned gone = 0;
 	bool fits;
 
-	if (seen->expired > 0) {
+	if (seen != NULL && seen->expired > 0) {
 		fits = expiring_fits(seen, s->lines, &gone);
 		/* A range is of one segment, or of the end of one and what follows. */
 		for (size_t i = t->range; i < t->count; i++) {

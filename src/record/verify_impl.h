@@ -92,8 +92,8 @@ bool taken_out_add(struct taken_outs *t, const struct taken_here *at, struct str
 		   const struct ledger_proof *p);
 
 /*
- * A good seal ends a range, of which `seen` was there.  Lines of which only that is left must be as
- * many as are missing of the types that can expire.
+ * A good seal ends a range, of which `seen` was there; NULL: it has findings of its own.  Lines of
+ * which only that is left must be as many as are missing of the types that can expire.
  */
 void taken_out_sealed(struct taken_outs *t, const struct expiring_count *seen,
 		      const struct seal *s);

@@ -246,6 +246,17 @@ static void take_error(struct follower *f, char error[SHIP_ERROR_MAX])
 	}
 }
 
+/* The line at hand is the last one that counted. */
+static void take_place(struct follower *f, uint64_t seq)
+{
+	f->at = (struct ship_place){.segment = f->line.segment,
+				    .line = f->line.line,
+				    .offset = f->line.offset,
+				    .seq = seq};
+	digest_of(&f->line, f->at.digest);
+	f->checked = f->any_seq = false;
+}
+
 static enum followed_kind judge(struct follower *f, struct followed *ret)
 {
 	uint64_t seq;
@@ -269,12 +280,7 @@ static enum followed_kind judge(struct follower *f, struct followed *ret)
 	ret->line = f->line;
 	if (!has || seq == 0 || (jumps && seq <= f->at.seq))
 		return FOLLOWED_ODD;
-	f->at = (struct ship_place){.segment = f->line.segment,
-				    .line = f->line.line,
-				    .offset = f->line.offset,
-				    .seq = seq};
-	digest_of(&f->line, f->at.digest);
-	f->checked = f->any_seq = false;
+	take_place(f, seq);
 	ret->at = f->at;
 	return FOLLOWED_LINE;
 }
@@ -287,12 +293,7 @@ static bool pass_over(struct follower *f)
 	if (!line_seq(f->line.text, &seq) || (!f->any_seq && seq != f->at.seq + 1))
 		return false;
 	stand(f, f->line.segment, f->line.line, f->line.offset + f->line.text.len + 1);
-	f->at = (struct ship_place){.segment = f->line.segment,
-				    .line = f->line.line,
-				    .offset = f->line.offset,
-				    .seq = seq};
-	digest_of(&f->line, f->at.digest);
-	f->checked = f->any_seq = false;
+	take_place(f, seq);
 	return true;
 }
 

@@ -77,13 +77,14 @@ class Edited(GatewayCase):
         self.assertEqual([e["diff"] for e in kept], ["ledger.keep: no limit -> 400d (less is kept)"])
 
         # A reload's new value waits for a start, and is told there: its generation is the same.
-        self.put(weir, 'keep = "400d"', 'keep = "36h"; keep_size = "4GiB"')
+        self.put(weir, 'keep = "400d"', 'keep = "36h"; keep_size = "4GiB"; keep_dns = "24h"')
         self.assertIn("ledger.keep: takes effect at the next start", weir.ctl("reload").stdout)
         third = weir.status()["generation"]
         self.assertEqual(self.restart(weir), third)
         kept = weir.ledger.wait(type="change", what="retention", count=2)
         self.assertEqual(kept[1]["diff"], "ledger.keep: 400d -> 36h (less is kept); "
-                                          "ledger.keep_size: no limit -> 4GiB (less is kept)")
+                                          "ledger.keep_size: no limit -> 4GiB (less is kept); "
+                                          "ledger.keep_dns: no limit -> 1d (less is kept)")
         self.assertNotIn("old_generation", kept[1])
         self.assertEqual(len(weir.ledger.events(type="change", what="edited")), 1)
 

@@ -395,7 +395,7 @@ static struct wanted take_out(const struct bench *b, const struct segment *s,
 	char *copy;
 	size_t len;
 
-	while (expired_maybe((struct str){s->text + s->at[line], length(s, line) - 1}))
+	while (expired_is((struct str){s->text + s->at[line], length(s, line) - 1}))
 		line = (line + 1) % s->lines; /* the last one is a seal */
 	len = length(s, line) - 1;
 	copy = malloc(len);

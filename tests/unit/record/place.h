@@ -4,7 +4,6 @@
 
 /* A sealed ledger in a folder of its own, with a clock that the test holds. */
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +23,8 @@
 #include "record/ledger.h"
 #include "record/read.h"
 #include "record/verify.h"
+
+#include "folder.h"
 
 #define START   INT64_C(1790000000000000)
 #define SEGMENT UINT64_C(20000)
@@ -58,26 +59,12 @@ static inline int make_place(void **state)
 	return 0;
 }
 
-static inline void empty_folder(const char *name)
-{
-	DIR *d = opendir(name);
-	struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL) // NOLINT(concurrency-mt-unsafe)
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	(void)closedir(d);
-	(void)rmdir(name);
-}
-
 static inline int remove_place(void **state)
 {
 	struct place *p = *state;
 
-	empty_folder(p->dir);
-	empty_folder(p->keys);
+	remove_folder_of_files(p->dir);
+	remove_folder_of_files(p->keys);
 	(void)rmdir(p->top);
 	free(p);
 	return 0;

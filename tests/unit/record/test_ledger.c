@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/ledger.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,6 +17,8 @@
 
 #include "base/file.h"
 #include "record/form.h"
+
+#include "folder.h"
 
 #define TAIL      "\"type\":\"system\",\"what\":\"x\"}\n"
 #define HEAD(seq) "{\"v\":1,\"seq\":" #seq ","
@@ -45,27 +46,12 @@ static char *path_in(const void *folder, const char *name)
 	return path;
 }
 
-static void empty_folder(const char *name)
-{
-	DIR *d = opendir(name);
-	struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL) // NOLINT(concurrency-mt-unsafe)
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	(void)closedir(d);
-}
-
 static int remove_folder(void **state)
 {
 	char *ledger = path_in(*state, "l");
 
-	empty_folder(ledger);
-	(void)rmdir(ledger);
-	empty_folder(*state);
-	(void)rmdir(*state);
+	remove_folder_of_files(ledger);
+	remove_folder_of_files(*state);
 	free(ledger);
 	free(*state);
 	return 0;
@@ -508,7 +494,7 @@ static void a_full_disk_leaves_whole_lines_and_loses_none(void **state)
 		append(l, 1);
 		assert_int_equal(ledger_close(l), 0);
 		assert_int_equal(count_lines(state), appended + 1);
-		empty_folder(dir);
+		remove_folder_of_files(dir);
 		free(dir);
 	}
 }
