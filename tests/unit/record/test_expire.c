@@ -391,6 +391,7 @@ static void the_oldest_go_with_lines_that_went_before(void **state)
 /* What the kernel does rarely. */
 static bool sync_fails;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int fdatasync(int fd)
 {
 	if (!sync_fails)
