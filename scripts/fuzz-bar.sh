@@ -49,7 +49,8 @@ longest() {
 	fuzz_ndpi_packet) echo 5000 ;;
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
 	fuzz_inline | fuzz_tds) echo 512 ;;
-	fuzz_rival | fuzz_replay | fuzz_table | fuzz_head | fuzz_chunks) echo 1024 ;;
+	fuzz_head) echo 200 ;;      # as many pieces as it takes
+	fuzz_rival | fuzz_replay | fuzz_table | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;
 	esac
 }

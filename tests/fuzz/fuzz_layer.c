@@ -9,6 +9,7 @@
  */
 #include "../unit/identify/check_facts.h"
 #include "base/cursor.h"
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,19 +61,18 @@ static void make_stream(struct cursor *c, struct bytes *to)
 	put_records(to, &message, 100);
 }
 
-/* In pieces of `step` bytes, as the engine asks: the facts of the first answer. */
+/* In pieces, the first of `step` bytes, as the engine asks: the facts of the first answer. */
 static enum identify_step in_pieces(struct identify *id, const struct bytes *s,
 				    size_t step, uint16_t port, struct facts *f)
 {
+	struct pieces cut = pieces_start(s->len, step);
 	enum identify_step r = IDENTIFY_MORE;
 
 	memset(f, 0, sizeof(*f));
-	for (size_t at = step; at < s->len && r != IDENTIFY_DONE; at += step) {
-		r = identify_stream(id, s->b, at, false, false, port, f);
+	while (r != IDENTIFY_DONE && pieces_next(&cut)) {
+		r = identify_stream(id, s->b, cut.at, false, false, port, f);
 		check_facts(f);
 	}
-	if (r != IDENTIFY_DONE)
-		r = identify_stream(id, s->b, s->len, false, false, port, f);
 	return r;
 }
 

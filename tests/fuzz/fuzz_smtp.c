@@ -2,11 +2,12 @@
 /*
  * fuzz_smtp - a client of SMTP, in one piece and in pieces.
  *
- * Input: u8 size of the pieces | what follows a greeting.  Properties: facts are well formed and
- * hold domains only; pieces give the answer of the whole; without STARTTLS, behind which
+ * Input: u8 size of the first pieces | what follows a greeting.  Properties: facts are well formed
+ * and hold domains only; pieces give the answer of the whole; without STARTTLS, behind which
  * anything may come, only whole lines pass.
  */
 #include "../unit/identify/check_facts.h"
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const size_t greeting = sizeof(GREETING) - 1;
 	struct facts whole = {.protocol = PROTOCOL_UNKNOWN}, parts = whole, last = whole;
 	enum identify_step step, now = IDENTIFY_MORE;
-	size_t n, piece;
+	struct pieces cut;
 	bool is_plain = true;
 
 	if (id == NULL)
@@ -63,19 +64,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (id == NULL || size < 1 || size > MAX)
 		return 0;
 	read_server(data, size);
-	piece = 1 + data[0];
 	memcpy(all, GREETING, greeting);
 	memcpy(all + greeting, data + 1, size - 1);
 	size += greeting - 1;
-	for (n = 0; n + 8 <= size; n++)
-		is_plain &= !str_equal_fold((struct str){(const char *)all + n, 8},
+	for (size_t n = 0; n + 8 <= size; n++)
+		is_plain &= (all[n] | 32) != 's' ||
+			    !str_equal_fold((struct str){(const char *)all + n, 8},
 					    STR("STARTTLS"));
 	step = ask(id, all, size, false, &whole);
-	for (n = 0; n < size && now != IDENTIFY_DONE;) {
-		n = piece < size - n ? n + piece : size;
-		now = ask(id, all, n, false, &parts);
+	cut = pieces_start(size, 1 + data[0]);
+	while (now != IDENTIFY_DONE && pieces_next(&cut)) {
+		now = ask(id, all, cut.at, false, &parts);
 		if ((now == IDENTIFY_ASKED || now == IDENTIFY_PASS) && is_plain &&
-		    all[n - 1] != '\n')
+		    all[cut.at - 1] != '\n')
 			abort();
 	}
 	if ((now == IDENTIFY_DONE) != (step == IDENTIFY_DONE))
