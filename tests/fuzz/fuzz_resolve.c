@@ -12,6 +12,7 @@
 
 #include "../unit/engine/sites.h"
 #include "engine/resolve.h"
+#include "pieces.h"
 #include "rewind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,19 +66,18 @@ static void segment(struct resolve *r, struct heard *h, bool query, unsigned fla
 static void say(struct resolve *r, struct heard *h, bool query, const uint8_t *data,
 		size_t len, uint8_t cut)
 {
-	const size_t piece = 1 + cut % 64;
+	struct pieces p = pieces_start(len, 1 + cut % 64);
 
 	if (cut == 0) {
 		segment(r, h, query, TCP_ACK, 0, data, len);
 		return;
 	}
-	for (size_t at = 0; at < len; at += piece) {
-		const size_t n = len - at < piece ? len - at : piece;
+	for (size_t at = 0; pieces_next(&p); at = p.at) {
+		const size_t n = p.at - at, next = len - p.at < n ? len - p.at : n;
 
 		/* The first one first: it says where the other side begins. */
-		if ((cut & 0x40) != 0 && at > 0 && len - at > n)
-			segment(r, h, query, TCP_ACK, (uint32_t)(at + n), data + at + n,
-				len - at - n < piece ? len - at - n : piece);
+		if ((cut & 0x40) != 0 && at > 0 && next > 0)
+			segment(r, h, query, TCP_ACK, (uint32_t)p.at, data + p.at, next);
 		segment(r, h, query, TCP_ACK, (uint32_t)at, data + at, n);
 		if ((cut & 0x80) != 0)
 			segment(r, h, query, TCP_ACK, (uint32_t)(at / 2), data + at / 2,
