@@ -48,9 +48,12 @@ longest() {
 	fuzz_tls | fuzz_quic | fuzz_http | fuzz_capture) echo 20000 ;;
 	fuzz_ndpi_packet) echo 5000 ;;
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
-	fuzz_inline | fuzz_tds) echo 512 ;;
-	fuzz_head) echo 200 ;;      # as many pieces as it takes
-	fuzz_rival | fuzz_replay | fuzz_table | fuzz_chunks) echo 1024 ;;
+	fuzz_tds) echo 512 ;;
+	fuzz_inline) echo 320 ;; # some 80 steps; its limits are of 3 to 16
+	fuzz_rival) echo 512 ;;  # some 120 steps
+	fuzz_table) echo 640 ;;  # some 160, for a table of at most 64
+	fuzz_head) echo 200 ;;   # as many pieces as it takes
+	fuzz_replay | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;
 	esac
 }
