@@ -51,7 +51,8 @@ longest() {
 	fuzz_tds) echo 512 ;;
 	fuzz_inline) echo 320 ;; # some 80 steps; its limits are of 3 to 16
 	fuzz_rival) echo 512 ;;  # some 120 steps
-	fuzz_table) echo 640 ;;  # some 160, for a table of at most 64
+	fuzz_table) echo 400 ;;  # some 100, for a table of at most 64
+	fuzz_smtp | fuzz_follow | fuzz_resolve) echo 2048 ;; # some 30 lines, requests, answers
 	fuzz_head) echo 200 ;;   # as many pieces as it takes
 	fuzz_replay | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;
