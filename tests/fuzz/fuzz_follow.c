@@ -2,26 +2,27 @@
 /*
  * fuzz_follow - from request to request through a client's stream.
  *
- * Input: u8 size of the pieces | stream.  Property: requests, their hosts, and where the step is
+ * Input: u8 size of the first pieces | stream.  Property: requests, their hosts, and where the step is
  * lost are the same whether the stream comes whole or in pieces.
  */
 #include "../unit/identify/check_facts.h"
 #include "base/hash.h"
 #include "identify/http_follow.h"
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A digest of all that is told; `piece` bytes become known at a time. */
+/* A digest of all that is told; the stream comes in pieces, the first of `piece` bytes. */
 static uint64_t walk(struct identify *id, struct str bytes, size_t piece)
 {
 	struct http_follow hf = {0};
 	uint64_t sum = 0;
-	size_t at = 0, known = 0;
+	struct pieces cut = pieces_start(bytes.len, piece);
+	size_t at = 0;
 
-	while (known < bytes.len) {
-		known = bytes.len - known < piece ? bytes.len : known + piece;
+	while (pieces_next(&cut)) {
 		for (;;) {
-			const struct str part = {bytes.p + at, known - at};
+			const struct str part = {bytes.p + at, cut.at - at};
 			size_t used = 0;
 			struct facts f;
 			enum http_step step;
