@@ -384,7 +384,9 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
+		/* No server says stamps that it was not offered: RFC 7323 3.2. */
+		c->ts_agreed = pkt->tcp_timestamp &&
+			       (c->ts_offered || (fl->out.tcp_flags & TCP_SYN) == 0);
 		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
