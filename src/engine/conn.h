@@ -23,6 +23,7 @@
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
+#include "engine/rest.h"
 #include "engine/trace.h"
 #include "engine/turn.h"
 #include "engine/worker.h"
@@ -187,6 +188,7 @@ struct worker {
 	struct guesses *guesses; /* NULL = off */
 	struct intern *texts;
 	struct inherit *heirs; /* QUIC connections that were allowed */
+	struct rests *rests;   /* of TCP, that may go on behind their end */
 	struct pool *pendings;
 	struct pool *facts;     /* of pendings about which something is known */
 	struct pool *questions; /* of DNS, without an answer so far */
@@ -367,6 +369,10 @@ bool follow_keeps_back(const struct worker *w, const struct flow *fl,
 /* It was held for too long: judged by that, until the rest comes. */
 void follow_too_long(struct worker *w, struct flow *fl, struct conn *c);
 
+/* All of the client is read, and its next byte begins a request. */
+bool follow_is_between(const struct worker *w, const struct flow *fl,
+		       const struct conn *c);
+
 /* The connection ends: judge what waits, give all back. */
 void follow_end(struct worker *w, struct flow *fl, struct conn *c);
 
@@ -486,6 +492,13 @@ void rival_note_urgent(const struct flow *fl, struct pending *p,
 /* The head with its urgent byte, which is there, and without. */
 enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 				     struct conn *c, struct pending *p, bool final);
+
+/*
+ * Has the connection gone on behind what was its end for us, amid a message?  Then what its client
+ * says may look like a beginning, and names nobody for certain.
+ */
+bool rival_is_rest(const struct worker *w, const struct flow *fl,
+		   const struct pending *p);
 
 /* Before the verdict: the facts become a conflict, or the candidates are forgotten. */
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p);

@@ -1114,6 +1114,16 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	read_lane(w, fl, c, fo, &none);
 }
 
+bool follow_is_between(const struct worker *w, const struct flow *fl,
+		       const struct conn *c)
+{
+	const struct follower *fo = follower_of(w, c);
+
+	return fo != NULL && fo->kind == FOLLOW_HTTP && !fo->contested &&
+	       http_between(&fo->http) && fo->out.head.highest == 0 &&
+	       fl->out.next_seq - fl->client_isn == fo->out.next;
+}
+
 void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 {
 	struct follower *fo = follower_of(w, c);

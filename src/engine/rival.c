@@ -161,6 +161,24 @@ void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size
 			  end < p->cut_end ? end : p->cut_end);
 }
 
+/*
+ * A SYN that the server has not answered may be one that it did not take, of a connection whose bytes
+ * the client has numbered anew for us alone.  (Inline nobody sees the answer: conn.unsure.)
+ */
+static bool lacks_answer(const struct worker *w, const struct flow *fl)
+{
+	return w->inl == NULL && fl->in.has_seq && (fl->in.tcp_flags & TCP_SYN) == 0;
+}
+
+bool rival_is_rest(const struct worker *w, const struct flow *fl, const struct pending *p)
+{
+	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0)
+		return false;
+	if (!fl->midstream)
+		return lacks_answer(w, fl) && rests_has(w->rests, &fl->key);
+	return rests_is_amid(w->rests, &fl->key, fl->client_isn);
+}
+
 /* The head begins `n` bytes later. */
 static void drop_unseen(struct pending *p, uint32_t n)
 {
@@ -696,25 +714,28 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 {
 	struct facts *f = conn_facts(w, p);
 	enum undecidable why;
+	bool rest;
 
 	/* Encrypted records, though the beginning was seen: a server takes none before the hello. */
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
-	if (p->rival || p->unseen)
+	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
+	if (p->rival || p->unseen || rest)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
 	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
 	    p->second_whole)
 		p->rival = false;
-	if (!p->rival && !p->unseen) {
+	if (!p->rival && !p->unseen && !rest) {
 		rival_forget(w, c);
 		return;
 	}
 	why = UNDECIDABLE_CONFLICT;
 	if (!p->rival)
 		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
+		      : rest                             ? UNDECIDABLE_MIDSTREAM
 							 : UNDECIDABLE_INCOMPLETE;
 	if (p->rival && p->retried && p->other.bytes == NULL)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG

@@ -180,6 +180,8 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 
 	if (step != IDENTIFY_ASKED && step != IDENTIFY_DONE)
 		return step;
+	if (rival_is_rest(w, p->flow, p)) /* conn_settle() says so */
+		return IDENTIFY_DONE;
 	if (f->chained && f->proxies > p->proxies + 1) {
 		rival_proxies(w, c, p);
 		return IDENTIFY_DONE;
@@ -462,6 +464,8 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	c->questions = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
+	/* A SYN of the client alone, where the server may hold on to the old one. */
+	c->unsure = c->silent && rests_has(w->rests, &fl->key);
 	if (c->silent || begin_reading(w, fl, c) != NULL)
 		(void)judge_early(w, fl, c);
 }
@@ -771,6 +775,24 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 
 /* ---- ends ------------------------------------------------------------------------------ */
 
+/*
+ * May it go on?  Not behind both FINs, nor when the kernel passes it without us and so tells when
+ * it has ended.  Of one that has said nothing there is nothing new to know.
+ */
+static void note_rest(struct worker *w, const struct flow *fl, const struct conn *c)
+{
+	const bool spoke = fl->out.has_seq && fl->out.next_seq != fl->client_isn;
+
+	if (fl->key.ip_proto != IP_PROTO_TCP || fl->bypassed ||
+	    fl->end_reason == END_REASON_CAPTURE_END)
+		return;
+	if (fl->end_reason == END_REASON_FIN)
+		rests_forget(w->rests, &fl->key);
+	else if (spoke || !fl->midstream)
+		rests_note(w->rests, &fl->key, fl->out.next_seq,
+			   !spoke || follow_is_between(w, fl, c));
+}
+
 static void end_conn(struct worker *w, struct flow *fl)
 {
 	struct conn *c = flow_extra(fl);
@@ -794,6 +816,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 			conn_settle(w, fl, c, p);
 		}
 	}
+	note_rest(w, fl, c);
 	words_ask_no_more(w, c);
 	witness_let_go(w->witness, c->witness, w->now_us);
 	p = conn_pending(w, c);
