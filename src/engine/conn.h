@@ -83,6 +83,7 @@ struct pending {
 	uint32_t
 		late_end; /* one past the first byte that came in the place of one; 0: none */
 	bool unseen;      /* what was read rests on such a byte, or lacks one */
+	bool fronted;     /* the beginning was not seen, and there are bytes in front */
 	struct window window;
 	bool has_probe; /* rival_keep_probe(): of the byte at probe_at in the stream */
 	uint8_t probe;
@@ -424,6 +425,14 @@ bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
 void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p);
 bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
 		    struct pending *p, const struct packet *pkt);
+
+/*
+ * A segment of a stream whose beginning was not seen, that lies in front of all that was: the head
+ * begins with it, as in any other order.  Where the server had it before it is seen, or there is no
+ * room for it, the stream begins somewhere else.
+ */
+void rival_note_front(struct worker *w, struct flow *fl, struct pending *p,
+		      const struct packet *pkt);
 
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,

@@ -170,10 +170,53 @@ static bool lacks_answer(const struct worker *w, const struct flow *fl)
 	return w->inl == NULL && fl->in.has_seq && (fl->in.tcp_flags & TCP_SYN) == 0;
 }
 
+/* The server waits for what lies in front of all that was seen. */
+static bool lacks_front(const struct flow *fl)
+{
+	return fl->in.has_ack && (int32_t)(fl->client_isn - fl->in.acked) > 0;
+}
+
+/* A probe asks whether the other side is there: one byte that it has (RFC 9293 3.8.4). */
+static bool is_probe(const struct pending *p, const struct packet *pkt, uint32_t front)
+{
+	return front == 1 && pkt->payload_wire_len == 1 && p->head.highest == 0;
+}
+
+void rival_note_front(struct worker *w, struct flow *fl, struct pending *p,
+		      const struct packet *pkt)
+{
+	const uint32_t front = fl->client_isn - pkt->seq;
+
+	if (w->inl != NULL || !fl->midstream || p->base != 0 || p->retried ||
+	    (int32_t)front <= 0 || is_probe(p, pkt, front))
+		return;
+	if ((fl->in.has_ack && !lacks_front(fl)) || front >= HEAD_MAX ||
+	    pkt->payload_len != pkt->payload_wire_len) {
+		p->fronted |= front > 1 || pkt->payload_wire_len > 1;
+		return;
+	}
+	if (!head_shift(&p->head, w->heads, front) ||
+	    !head_shift(&p->other, w->others, front)) {
+		w->stats.heads_refused++;
+		p->fronted = true;
+		return;
+	}
+	fl->client_isn = pkt->seq;
+	p->late_end += p->late_end > 0 ? front : 0;
+	p->cut_from += p->cut_end > 0 ? front : 0;
+	p->cut_end += p->cut_end > 0 ? front : 0;
+	p->urgent_at += front;
+	p->whole = false;
+	p->turn = (struct turn){0};
+	conn_forget_facts(w, p);
+}
+
 bool rival_is_rest(const struct worker *w, const struct flow *fl, const struct pending *p)
 {
 	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0)
 		return false;
+	if (p->fronted || (fl->midstream && w->inl == NULL && lacks_front(fl)))
+		return true;
 	if (!fl->midstream)
 		return lacks_answer(w, fl) && rests_has(w->rests, &fl->key);
 	return rests_is_amid(w->rests, &fl->key, fl->client_isn);

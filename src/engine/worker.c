@@ -198,7 +198,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	struct str bytes;
 	enum identify_step step;
 	enum head_result r;
 
@@ -207,6 +207,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	rival_drop_syn(w, c, p);
+	rival_note_front(w, fl, p, pkt);
+	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
 	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {

@@ -270,6 +270,26 @@ bool head_copy_from(struct head *to, struct head_pools *p, const struct head *fr
 	return true;
 }
 
+bool head_shift(struct head *h, struct head_pools *p, uint32_t n)
+{
+	struct head moved = {.conflict = h->conflict,
+			     .conflict_at = h->conflict_at + n,
+			     .out_of_order = h->out_of_order,
+			     .beyond = h->beyond};
+	uint32_t at = 0, end;
+
+	for (; next_run(h, at, &at, &end); at = end) {
+		if (head_add(&moved, p, at + n, h->bytes + at, end - at) ==
+		    HEAD_NO_ROOM) {
+			head_clear(&moved, p);
+			return false;
+		}
+	}
+	head_clear(h, p);
+	*h = moved;
+	return true;
+}
+
 bool head_has(const struct head *h, uint32_t at, uint32_t end)
 {
 	if (at < h->filled)

@@ -2,6 +2,8 @@
 /* What goes on behind its end for us is no beginning: nothing in it is told for certain. */
 #include "engine/rest.h"
 
+#include "flow/head.h"
+
 #include "requests.h"
 #include "watch.h"
 
@@ -191,6 +193,77 @@ static void a_gateway_believes_it_no_more(void **state)
 	}
 }
 
+/* A stream without a SYN whose segments come in any order is read as in its own. */
+static void the_first_seen_need_not_be_the_first(void **state)
+{
+	static struct bytes big;
+
+	(void)state;
+	make_hello(&big, "good.example", 3000);
+	memcpy(big.b + 400, evil.b, evil.len); /* in its padding */
+	for (int seen = 0; seen < 2; seen++)
+		for (size_t step = 1; step < big.len; step = step * 3 + 1) {
+			struct scene *s = watch();
+
+			/* From the back, the decoy first as it stands. */
+			see_client(s, &v4, 400, big.b + 400, big.len - 400);
+			if (seen)
+				see_server(s, &v4, 0, 0, NULL, 0);
+			for (size_t end = 400; end > 0; end -= end < step ? end : step) {
+				const size_t n = end < step ? end : step;
+
+				see_client(s, &v4, (uint32_t)(end - n), big.b + end - n,
+					   n);
+			}
+			if (seen)
+				see_server(s, &v4, 0, (uint32_t)big.len, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START, "\"host\":\"good.example\"", 1);
+			assert_lines(s, "evil", NULL, 0);
+			end_watch(s);
+		}
+}
+
+/* Something stood in front: nobody knows what. */
+static void what_does_not_come_first_is_no_beginning(void **state)
+{
+	static const char junk[HEAD_MAX + 8] = "x";
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		const uint32_t at = how == 2 ? HEAD_MAX : 7;
+		struct scene *s = watch();
+
+		if (how == 0) /* it was sent again, and the server had it */
+			see_server(s, &v4, 0, at, NULL, 0);
+		see_client(s, &v4, at, evil.b, evil.len);
+		if (how == 1) /* the server waits for it */
+			see_server(s, &v4, 0, 0, NULL, 0);
+		else
+			see_client(s, &v4, 0, junk, how == 2 ? 60 : at);
+		if (how != 1)
+			see_server(s, &v4, 0, at + (uint32_t)evil.len, "x", 1);
+		assert_only_candidate(s);
+	}
+}
+
+/* One byte that asks whether the server is there is not in front. */
+static void a_probe_is_no_front(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_client(s, &v4, 50, NULL, 0);
+	see_client(s, &v4, 49, "", 1);
+	see_server(s, &v4, 0, 50, NULL, 0);
+	see_client(s, &v4, 49, "", 1);
+	see_client(s, &v4, 50, good.b, good.len);
+	see_server(s, &v4, 0, 50 + (uint32_t)good.len, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, START, "\"host\":\"good.example\"", 1);
+	end_watch(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +273,9 @@ int main(void)
 		cmocka_unit_test(what_goes_on_between_two_requests_is_one),
 		cmocka_unit_test(a_syn_without_an_answer_is_no_beginning),
 		cmocka_unit_test(a_gateway_believes_it_no_more),
+		cmocka_unit_test(the_first_seen_need_not_be_the_first),
+		cmocka_unit_test(what_does_not_come_first_is_no_beginning),
+		cmocka_unit_test(a_probe_is_no_front),
 	};
 
 	return cmocka_run_group_tests_name("engine/rest", tests, prepare, tidy);
