@@ -55,6 +55,8 @@ struct pending {
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
 	bool rival;         /* something contradicts the head */
+	uint8_t copies;     /* segments that did, up to 2 ... */
+	bool partial;       /* ... of which one was less than all that was there */
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
@@ -325,6 +327,10 @@ enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pendin
  */
 bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
+/* CRYPTO bytes under one connection id, one of several contents: whom do they name? */
+void datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
+			struct head *copy);
+
 /* May it be opened?  Whoever sends Initials in floods must not take the time of all. */
 bool datagrams_may_open(struct worker *w, const struct packet *pkt);
 
@@ -401,7 +407,7 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 	       !f->requests;
 }
 
-/* A name that the connection may have. */
+/* A name that the connection may have; flagged where there is no room for it. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
 
@@ -410,8 +416,8 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
 /* The same of a TCP stream, whose other copy is read. */
-void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
-		  struct pending *p, uint32_t at, struct str bytes);
+void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+		  struct str bytes);
 
 /* Flag a hop limit other than the client's first. */
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
@@ -494,9 +500,13 @@ void rival_note_whole(struct worker *w, struct pending *p);
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 				      struct conn *c, struct pending *p);
 
-/* Remember an urgent pointer, before head_add(). */
-void rival_note_urgent(const struct flow *fl, struct pending *p,
-		       const struct packet *pkt);
+/* Remember an urgent pointer, before head_add(); watched. */
+void rival_note_urgent(struct worker *w, const struct flow *fl, struct conn *c,
+		       struct pending *p, const struct packet *pkt);
+
+/* Watched: where in the client's stream the urgent byte lies.  False: it has none. */
+bool rival_urgent_at(const struct worker *w, const struct flow *fl,
+		     const struct packet *pkt, uint32_t *ret_at);
 
 /* The head with its urgent byte, which is there, and without. */
 enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,

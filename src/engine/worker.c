@@ -19,7 +19,8 @@ void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 	memset(&p->second, 0, sizeof(p->second));
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->second_whole = p->retried = false;
+	p->whole = p->rival = p->second_whole = p->retried = p->partial = false;
+	p->copies = 0;
 	p->has_urgent = p->many_urgent = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
 	p->unseen = p->has_probe = false;
@@ -194,6 +195,25 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	return step;
 }
 
+/* Payload, or an urgent pointer. */
+static bool says_something(const struct packet *pkt)
+{
+	return pkt->payload_wire_len > 0 ||
+	       (pkt->tcp_flags & (TCP_URG | TCP_SYN | TCP_RST)) == TCP_URG;
+}
+
+/* An urgent pointer that comes alone. */
+static enum identify_step hear_urgent(struct worker *w, const struct flow *fl,
+				      struct conn *c, struct pending *p,
+				      const struct packet *pkt)
+{
+	if (w->inl != NULL)
+		(void)inline_admits(w, fl, c, pkt, 0, STR_NONE);
+	else
+		rival_note_urgent(w, fl, c, p, pkt);
+	return IDENTIFY_MORE;
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -203,9 +223,11 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum head_result r;
 
 	note_handshake(fl, c, pkt);
-	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
+	if (!says_something(pkt) || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
+	if (pkt->payload_wire_len == 0)
+		return hear_urgent(w, fl, c, p, pkt);
 	rival_drop_syn(w, c, p);
 	rival_note_front(w, fl, p, pkt);
 	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
@@ -228,12 +250,12 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
-	rival_note_urgent(fl, p, pkt);
-	if (w->inl == NULL) {
+	if (w->inl == NULL) { /* or it was refused */
+		rival_note_urgent(w, fl, c, p, pkt);
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
 		if (!p->whole || at < p->whole_end || rival_keeps_early(p))
-			rival_stream(w, fl, c, p, at, bytes);
+			rival_stream(w, c, p, at, bytes);
 	}
 	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
 	    p->facts->protocol != PROTOCOL_DNS && !rival_keeps_early(p))
@@ -491,7 +513,7 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
-	if (from_client && pkt->payload_wire_len > 0 &&
+	if (from_client && says_something(pkt) &&
 	    inline_admits(w, fl, c, pkt, at, bytes) && bytes.len > 0 &&
 	    rival_keeps_early(p) &&
 	    head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len) ==
@@ -580,7 +602,7 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 	if (c->follower == POOL_NONE ||
 	    (w->inl != NULL && w->inl->refused != NULL && w->inl->cfg.enforce))
 		return;
-	if (from_client && pkt->payload_len > 0) {
+	if (from_client && says_something(pkt)) {
 		rival_note_ttl(fl, c, pkt);
 		if (server_ignores(w, fl, c, pkt) ||
 		    (w->inl != NULL && !inline_follows(w, c, pkt)))
