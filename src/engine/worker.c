@@ -961,6 +961,22 @@ static bool is_forged(struct worker *w, struct packet *pkt)
 	return true;
 }
 
+/*
+ * Watched, nobody saw which end opened the connection, and the one that was taken for the server's
+ * is the first to say something, which is a client's: a record of TLS with a ClientHello
+ * (RFC 8446 5.1: u8 22 | u8 3 | u8 minor | be16 length, 4: u8 1).
+ */
+static bool is_clients(const struct worker *w, const struct conn *c,
+		       const struct packet *pkt, const struct flow_touch *touch)
+{
+	const struct pending *p = conn_pending(w, c);
+	const uint8_t *b = pkt->payload;
+
+	return w->inl == NULL && touch->flow->midstream && !touch->from_client &&
+	       p != NULL && !c->done && !c->server_spoke && p->head.highest == 0 &&
+	       pkt->payload_len > 5 && b[0] == 22 && b[1] == 3 && b[5] == 1;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -986,6 +1002,9 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		conn_start(w, touch.flow, c);
 		judge_look_for_legacy(w, touch.flow, c, pkt);
 	} else if (c->client_is_low != touch.flow->client_is_low) {
+		turn(w, touch.flow, c);
+	} else if (is_clients(w, c, pkt, &touch) && flow_turn(touch.flow)) {
+		touch.from_client = true;
 		turn(w, touch.flow, c);
 	}
 	if (c->epoch != w->epoch)

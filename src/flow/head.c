@@ -66,7 +66,7 @@ static bool make_room(struct head *h, struct head_pools *p, uint32_t end)
 	uint32_t size = end <= HEAD_SMALL ? HEAD_SMALL : HEAD_MAX;
 	uint8_t *bytes;
 
-	if (end <= h->size)
+	if (h->bytes != NULL && end <= h->size)
 		return true;
 	bytes = pool_get(size == HEAD_SMALL ? p->small : p->large);
 	if (bytes == NULL)

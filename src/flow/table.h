@@ -149,6 +149,12 @@ void flow_touch(struct flow_table *t, const struct packet *p, const struct frame
  */
 struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_us);
 
+/*
+ * A TCP flow whose SYN was not seen, and which the sender of the first packet was taken to have
+ * opened for want of anything better: it was the other end.  False: ports tell, and it stays.
+ */
+bool flow_turn(struct flow *f);
+
 /* The flow of a key, or NULL. */
 struct flow *flow_find(const struct flow_table *t, const struct flow_key *k);
 

@@ -44,6 +44,15 @@ static void turn_round(struct flow *f)
 	f->client_is_low = !f->client_is_low;
 }
 
+void tcp_turn(struct flow *f)
+{
+	const uint32_t isn = f->client_isn;
+
+	f->client_isn = f->server_isn;
+	f->server_isn = isn;
+	turn_round(f);
+}
+
 /*
  * While the connection opens, the last SYN of each side counts, and of the client's the one
  * that the server's answer names: what else was sent was ignored.
@@ -55,6 +64,10 @@ static void syn_seen(struct flow *f, const struct packet *p, bool from_client)
 	const bool answers = (p->tcp_flags & TCP_ACK) != 0;
 	struct flow_direction *me;
 
+	/* Who seemed to answer a SYN that nobody saw sends one: that was no answer. */
+	if (!from_client && !answers && f->state == FLOW_TCP_OPENING &&
+	    (f->out.tcp_flags & TCP_SYN) == 0)
+		f->out.has_seq = f->in.has_seq = f->out.has_ack = f->in.has_ack = false;
 	if (!f->out.has_seq && !f->in.has_seq) {
 		if (from_client == answers) {
 			turn_round(f);
@@ -200,7 +213,7 @@ static bool is_over(const struct flow *f)
  * that answers with other numbers has given the old one up.  The same behind a reset, which may
  * not have come to the server, where its answer to the first SYN was seen: that to the next one
  * is to be expected.  Its client answers no SYN: who opened the connection ignores such a
- * segment (RFC 5961 4), and so must we.
+ * segment (RFC 5961 4), and so must we; unless who opened it is not known, and the other end has sent a SYN.
  */
 bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_client)
 {
@@ -215,6 +228,6 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 		return is_over(f) || (f->bypassed && (!from_client || p->seq + 1 != isn));
 	return (f->state == FLOW_TCP_OPEN ||
 		(f->state == FLOW_TCP_CLOSING && f->was_reset)) &&
-	       (!from_client || f->midstream) && (!me->has_seq || p->seq + 1 != isn) &&
-	       peer->has_seq && p->ack != peer_isn;
+	       (!from_client || (f->midstream && (f->in.tcp_flags & TCP_SYN) != 0)) &&
+	       (!me->has_seq || p->seq + 1 != isn) && peer->has_seq && p->ack != peer_isn;
 }

@@ -18,6 +18,9 @@
  */
 bool tcp_touch(struct flow *f, const struct packet *p, bool from_client);
 
+/* The ends were taken the wrong way. */
+void tcp_turn(struct flow *f);
+
 /* Whether the packet begins another connection on the ports of this one. */
 bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_client);
 

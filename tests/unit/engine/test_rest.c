@@ -264,6 +264,26 @@ static void a_probe_is_no_front(void **state)
 	end_watch(s);
 }
 
+/* The server is seen first, and no port tells that it is one: who says a hello is the client. */
+static void a_hello_tells_the_client(void **state)
+{
+	static const struct ends odd[] = {{"10.1.2.3", "192.0.2.7", 40001, 25000},
+					  {"10.1.2.3", "192.0.2.7", 443, 443}};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct scene *s = watch();
+
+		see_server(s, &odd[i], 0, 0, NULL, 0);
+		see_client(s, &odd[i], 0, good.b, good.len);
+		see_server(s, &odd[i], 0, (uint32_t)good.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, START, "\"host\":\"good.example\"", 1);
+		assert_lines(s, START, "\"direction\":\"outbound\"", 1);
+		end_watch(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +296,7 @@ int main(void)
 		cmocka_unit_test(the_first_seen_need_not_be_the_first),
 		cmocka_unit_test(what_does_not_come_first_is_no_beginning),
 		cmocka_unit_test(a_probe_is_no_front),
+		cmocka_unit_test(a_hello_tells_the_client),
 	};
 
 	return cmocka_run_group_tests_name("engine/rest", tests, prepare, tidy);

@@ -373,6 +373,26 @@ static const struct row rows[] = {
 	 false,
 	 100,
 	 0},
+	{"a SYN-ACK that answers no SYN is none",
+	 {{'s', S | A, 499, 100, 0, OPENING},
+	  {'c', S, 99, 0, 0, OPENING},
+	  {'s', S | A, 499, 100, 0, OPENING},
+	  {'c', A, 100, 500, 0, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
+	 false,
+	 100,
+	 500},
+	{"nor one of the client amid a connection",
+	 {{'c', A, 100, 500, 0, OPEN},
+	  {'s', A, 500, 100, 0, OPEN},
+	  {'c', S | A, 150, 1499, 0, OPEN},
+	  {'c', A, 100, 500, 50, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
+	 true,
+	 100,
+	 500},
 	{"midstream, client first",
 	 {{'c', A, 100, 500, 50, OPEN}, {'s', A, 500, 150, 9, OPEN}},
 	 1,
@@ -465,6 +485,41 @@ static void tcp_states_follow_the_segments(void **state)
 				 end_reason_name((enum end_reason)f->end_reason));
 		assert_null(flow_next_end(b->t, INT64_MAX, &us));
 	}
+}
+
+/* The client answers a SYN that the server did not send, before it sends one. */
+static void a_stray_answer_does_not_turn_the_ends(void **state)
+{
+	struct bench *b = *state;
+	const struct packet stray = tcp('c', S | A, 777, 888, 0);
+	const struct packet syn = tcp('c', S, 99, 0, 0);
+	const struct packet answer = tcp('s', S | A, 499, 100, 0);
+	struct flow *f = touch(b, &stray);
+
+	assert_false(b->touch.from_client);
+	assert_ptr_equal(touch(b, &syn), f);
+	assert_true(b->touch.from_client);
+	assert_ptr_equal(touch(b, &answer), f);
+	assert_false(b->touch.from_client);
+	assert_int_equal(flow_client(f).b[15], 9);
+	assert_int_equal(f->client_isn, 100);
+	assert_int_equal(f->server_isn, 500);
+}
+
+static void an_end_is_turned_where_ports_do_not_tell(void **state)
+{
+	struct bench *b = *state;
+	struct packet p = tcp('s', A, 500, 100, 0);
+	struct flow *f = touch(b, &p);
+
+	assert_false(flow_turn(f));
+	p.src_port = 25000;
+	f = touch(b, &p);
+	assert_true(b->touch.from_client);
+	assert_true(flow_turn(f));
+	assert_int_equal(flow_client(f).b[15], 9);
+	assert_int_equal(f->server_isn, 500);
+	assert_true(f->in.has_seq && !f->out.has_seq);
 }
 
 static void packets_and_bytes_are_counted_by_direction(void **state)
@@ -883,6 +938,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(tcp_states_follow_the_segments),
+		CASE(a_stray_answer_does_not_turn_the_ends),
+		CASE(an_end_is_turned_where_ports_do_not_tell),
 		CASE(packets_and_bytes_are_counted_by_direction),
 		CASE(without_a_syn_the_ports_tell_the_client),
 		CASE(the_engines_bytes_start_at_zero_also_in_used_records),
