@@ -437,8 +437,8 @@ bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
  * begins with it, as in any other order.  Where the server had it before it is seen, or there is no
  * room for it, the stream begins somewhere else.
  */
-void rival_note_front(struct worker *w, struct flow *fl, struct pending *p,
-		      const struct packet *pkt);
+void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
+		      struct pending *p, const struct packet *pkt);
 
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,

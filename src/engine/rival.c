@@ -220,8 +220,8 @@ static bool is_probe(const struct pending *p, const struct packet *pkt, uint32_t
 	return front == 1 && pkt->payload_wire_len == 1 && p->head.highest == 0;
 }
 
-void rival_note_front(struct worker *w, struct flow *fl, struct pending *p,
-		      const struct packet *pkt)
+void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
+		      struct pending *p, const struct packet *pkt)
 {
 	const uint32_t front = fl->client_isn - pkt->seq;
 
@@ -233,11 +233,15 @@ void rival_note_front(struct worker *w, struct flow *fl, struct pending *p,
 		p->fronted |= front > 1 || pkt->payload_wire_len > 1;
 		return;
 	}
-	if (!head_shift(&p->head, w->heads, front) ||
-	    !head_shift(&p->other, w->others, front)) {
+	if (!head_shift(&p->head, w->heads, front)) {
 		w->stats.heads_refused++;
 		p->fronted = true;
 		return;
+	}
+	if (!head_shift(&p->other, w->others, front)) { /* so much for the last copies */
+		w->stats.heads_refused++;
+		head_clear(&p->other, w->others);
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
 	fl->client_isn = pkt->seq;
 	p->late_end += p->late_end > 0 ? front : 0;
@@ -758,7 +762,7 @@ void rival_note_urgent(struct worker *w, const struct flow *fl, struct conn *c,
 		p->many_urgent = true;
 	p->has_urgent = true;
 	p->urgent_at = at;
-	if (p->whole && at < p->whole_end &&
+	if (p->whole && at < p->whole_end && at < p->head.filled &&
 	    (p->retried || rival_read_urgent(w, fl, c, p, false) != IDENTIFY_DONE)) {
 		p->rival = true;
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;

@@ -229,7 +229,7 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (pkt->payload_wire_len == 0)
 		return hear_urgent(w, fl, c, p, pkt);
 	rival_drop_syn(w, c, p);
-	rival_note_front(w, fl, p, pkt);
+	rival_note_front(w, fl, c, p, pkt);
 	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;

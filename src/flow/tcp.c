@@ -201,11 +201,11 @@ bool tcp_touch(struct flow *f, const struct packet *p, bool from_client)
 	return true;
 }
 
-/* Some end has taken it for closed: nobody has, where a reset was lost behind us or forged. */
-static bool is_over(const struct flow *f)
+/* Is it closed for whom a SYN comes to?  For no server behind a reset that was lost or forged. */
+static bool is_over(const struct flow *f, bool from_client)
 {
 	return f->state == FLOW_TCP_CLOSING &&
-	       !(f->was_reset && (f->in.tcp_flags & TCP_SYN) != 0);
+	       !(f->was_reset && from_client && (f->in.tcp_flags & TCP_SYN) != 0);
 }
 
 /*
@@ -225,7 +225,8 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 	if ((p->tcp_flags & TCP_SYN) == 0 || (p->tcp_flags & TCP_RST) != 0)
 		return false;
 	if ((p->tcp_flags & TCP_ACK) == 0) /* of a bypassed one the end may be unseen */
-		return is_over(f) || (f->bypassed && (!from_client || p->seq + 1 != isn));
+		return is_over(f, from_client) ||
+		       (f->bypassed && (!from_client || p->seq + 1 != isn));
 	return (f->state == FLOW_TCP_OPEN ||
 		(f->state == FLOW_TCP_CLOSING && f->was_reset)) &&
 	       (!from_client || (f->midstream && (f->in.tcp_flags & TCP_SYN) != 0)) &&

@@ -506,6 +506,26 @@ static void a_stray_answer_does_not_turn_the_ends(void **state)
 	assert_int_equal(f->server_isn, 500);
 }
 
+/* The same, and the server says that it knows of nothing. */
+static void a_stray_answer_that_is_reset_neither(void **state)
+{
+	struct bench *b = *state;
+	const struct packet stray = tcp('c', S | A, 777, 888, 0);
+	const struct packet reset = tcp('s', R, 888, 0, 0);
+	const struct packet syn = tcp('c', S, 99, 0, 0);
+	const struct packet answer = tcp('s', S | A, 499, 100, 0);
+	struct flow *f;
+
+	(void)touch(b, &stray);
+	(void)touch(b, &reset);
+	assert_true(b->touch.ended);
+	f = touch(b, &syn);
+	assert_true(b->touch.is_new && b->touch.from_client);
+	assert_ptr_equal(touch(b, &answer), f);
+	assert_int_equal(f->client_isn, 100);
+	assert_int_equal(f->server_isn, 500);
+}
+
 static void an_end_is_turned_where_ports_do_not_tell(void **state)
 {
 	struct bench *b = *state;
@@ -939,6 +959,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(tcp_states_follow_the_segments),
 		CASE(a_stray_answer_does_not_turn_the_ends),
+		CASE(a_stray_answer_that_is_reset_neither),
 		CASE(an_end_is_turned_where_ports_do_not_tell),
 		CASE(packets_and_bytes_are_counted_by_direction),
 		CASE(without_a_syn_the_ports_tell_the_client),
