@@ -116,7 +116,7 @@ void netfilter_iptables_text(const struct netfilter_cfg *cfg, bool ipv6, bool sh
 	if (shortcut)
 		(void)fprintf(out,
 			      "-A " CHAIN_FORWARD " -p tcp -m tcp --tcp-flags "
-			      "FIN,RST,ACK ACK -m bpf --bytecode \"%s\" -j RETURN\n",
+			      "FIN,RST,ACK,URG ACK -m bpf --bytecode \"%s\" -j RETURN\n",
 			      ipv6 ? no_payload_v6 : no_payload_v4);
 	(void)fprintf(out,
 		      "-A " CHAIN_FORWARD " -j NFQUEUE --queue-num %u%s\n"
@@ -225,10 +225,15 @@ bool netfilter_iptables_revert_text(const char *now, const char *was, FILE *out)
 	return any;
 }
 
-/* nft compares fields but does not subtract them: a rule for each length of a header. */
+/*
+ * Empty acknowledgements pass, but not those with an urgent pointer, which takes a byte out of the
+ * stream wherever it stands (RFC 9293 3.8.5).
+ *
+ * nft compares fields but does not subtract them: a rule for each length of a header.
+ */
 static void nft_no_payload(FILE *out)
 {
-	static const char flags[] = "tcp flags & (fin | rst | ack) == ack";
+	static const char flags[] = "tcp flags & (fin | rst | ack | urg) == ack";
 
 	for (unsigned doff = DOFF_MIN; doff <= DOFF_MAX; doff++)
 		(void)fprintf(out,

@@ -23,6 +23,7 @@
 #include "engine/inline.h"
 #include "engine/intern.h"
 #include "engine/resolve.h"
+#include "engine/rest.h"
 #include "engine/trace.h"
 #include "engine/turn.h"
 #include "engine/worker.h"
@@ -54,6 +55,8 @@ struct pending {
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
 	bool rival;         /* something contradicts the head */
+	uint8_t copies;     /* segments that did, up to 2 ... */
+	bool partial;       /* ... of which one was less than all that was there */
 	int64_t whole_us;   /* when the facts were final */
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
@@ -82,6 +85,7 @@ struct pending {
 	uint32_t
 		late_end; /* one past the first byte that came in the place of one; 0: none */
 	bool unseen;      /* what was read rests on such a byte, or lacks one */
+	bool fronted;     /* the beginning was not seen, and there are bytes in front */
 	struct window window;
 	bool has_probe; /* rival_keep_probe(): of the byte at probe_at in the stream */
 	uint8_t probe;
@@ -187,6 +191,7 @@ struct worker {
 	struct guesses *guesses; /* NULL = off */
 	struct intern *texts;
 	struct inherit *heirs; /* QUIC connections that were allowed */
+	struct rests *rests;   /* of TCP, that may go on behind their end */
 	struct pool *pendings;
 	struct pool *facts;     /* of pendings about which something is known */
 	struct pool *questions; /* of DNS, without an answer so far */
@@ -322,6 +327,10 @@ enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pendin
  */
 bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
+/* CRYPTO bytes under one connection id, one of several contents: whom do they name? */
+void datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
+			struct head *copy);
+
 /* May it be opened?  Whoever sends Initials in floods must not take the time of all. */
 bool datagrams_may_open(struct worker *w, const struct packet *pkt);
 
@@ -367,6 +376,10 @@ bool follow_keeps_back(const struct worker *w, const struct flow *fl,
 /* It was held for too long: judged by that, until the rest comes. */
 void follow_too_long(struct worker *w, struct flow *fl, struct conn *c);
 
+/* All of the client is read, and its next byte begins a request. */
+bool follow_is_between(const struct worker *w, const struct flow *fl,
+		       const struct conn *c);
+
 /* The connection ends: judge what waits, give all back. */
 void follow_end(struct worker *w, struct flow *fl, struct conn *c);
 
@@ -394,7 +407,7 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 	       !f->requests;
 }
 
-/* A name that the connection may have. */
+/* A name that the connection may have; flagged where there is no room for it. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
 
@@ -403,8 +416,8 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
 /* The same of a TCP stream, whose other copy is read. */
-void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
-		  struct pending *p, uint32_t at, struct str bytes);
+void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+		  struct str bytes);
 
 /* Flag a hop limit other than the client's first. */
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt);
@@ -418,6 +431,14 @@ bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
 void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p);
 bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
 		    struct pending *p, const struct packet *pkt);
+
+/*
+ * A segment of a stream whose beginning was not seen, that lies in front of all that was: the head
+ * begins with it, as in any other order.  Where the server had it before it is seen, or there is no
+ * room for it, the stream begins somewhere else.
+ */
+void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
+		      struct pending *p, const struct packet *pkt);
 
 /* A packet of the server: how far its window reaches. */
 void rival_note_window(const struct flow *fl, struct window *win,
@@ -479,13 +500,24 @@ void rival_note_whole(struct worker *w, struct pending *p);
 enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 				      struct conn *c, struct pending *p);
 
-/* Remember an urgent pointer, before head_add(). */
-void rival_note_urgent(const struct flow *fl, struct pending *p,
-		       const struct packet *pkt);
+/* Remember an urgent pointer, before head_add(); watched. */
+void rival_note_urgent(struct worker *w, const struct flow *fl, struct conn *c,
+		       struct pending *p, const struct packet *pkt);
+
+/* Watched: where in the client's stream the urgent byte lies.  False: it has none. */
+bool rival_urgent_at(const struct worker *w, const struct flow *fl,
+		     const struct packet *pkt, uint32_t *ret_at);
 
 /* The head with its urgent byte, which is there, and without. */
 enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 				     struct conn *c, struct pending *p, bool final);
+
+/*
+ * Has the connection gone on behind what was its end for us, amid a message?  Then what its client
+ * says may look like a beginning, and names nobody for certain.
+ */
+bool rival_is_rest(const struct worker *w, const struct flow *fl,
+		   const struct pending *p);
 
 /* Before the verdict: the facts become a conflict, or the candidates are forgotten. */
 void rival_conclude(struct worker *w, struct conn *c, struct pending *p);

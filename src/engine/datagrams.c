@@ -107,18 +107,16 @@ bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p)
 	return true;
 }
 
-/* CRYPTO bytes under one connection id with two contents: what do they say? */
-static void ask_copies(struct worker *w, struct conn *c, struct pending *p)
+void datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
+			struct head *copy)
 {
-	for (int last = 0; last < 2; last++) {
-		struct sink_arg arg = {w, c, p, last ? &p->other : &p->head, w->others};
-		struct crypto_sink sink = sink_of(&arg);
-		struct facts f;
+	struct sink_arg arg = {w, c, p, copy, w->others};
+	struct crypto_sink sink = sink_of(&arg);
+	struct facts f;
 
-		memset(&f, 0, sizeof(f));
-		if (identify_crypto(w->identify, &sink, &f) == IDENTIFY_DONE)
-			rival_name(w, c, facts_host(&f));
-	}
+	memset(&f, 0, sizeof(f));
+	if (identify_crypto(w->identify, &sink, &f) == IDENTIFY_DONE)
+		rival_name(w, c, facts_host(&f));
 }
 
 bool datagrams_may_open(struct worker *w, const struct packet *pkt)
@@ -217,8 +215,10 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 		return w->inl == NULL && (p->whole || p->rival) ? IDENTIFY_DONE
 								: IDENTIFY_MORE;
 	}
-	if (p->other.bytes != NULL && !p->second.opened)
-		ask_copies(w, c, p);
+	if (p->other.bytes != NULL && !p->second.opened) {
+		datagrams_ask_copy(w, c, p, &p->head);
+		datagrams_ask_copy(w, c, p, &p->other);
+	}
 	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
 		       ? IDENTIFY_DONE
 		       : IDENTIFY_MORE;

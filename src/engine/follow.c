@@ -49,6 +49,18 @@ static bool trim(struct piece *p, uint32_t next)
 	return true;
 }
 
+/* Other bytes than those of a head that begins at offset `base` of the stream. */
+static bool contradicts(const struct head *h, uint32_t base, const struct piece *p)
+{
+	const int32_t before = (int32_t)(base - p->at);
+	const size_t skip = before > 0 ? (size_t)before : 0;
+
+	if (h->highest == 0 || skip >= p->bytes.len)
+		return false;
+	return head_contradicts(h, before > 0 ? 0 : p->at - base,
+				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
+}
+
 /* ---- ends ----------------------------------------------------------------------------------------- */
 
 static void free_chunks(struct worker *w, struct follower *fo)
@@ -184,8 +196,7 @@ static bool read_candidate(struct worker *w, const struct flow *fl, struct conn 
 	return false;
 }
 
-/* More bytes for the other reading: of two copies the last. */
-static void add_to_other(struct worker *w, struct follower *fo, struct piece p)
+static void add_copy(struct worker *w, struct follower *fo, struct piece p)
 {
 	struct lane *l = &fo->other;
 
@@ -206,6 +217,22 @@ static void add_to_other(struct worker *w, struct follower *fo, struct piece p)
 		l->next += (uint32_t)n;
 		head_drop(&l->head, w->others, (uint32_t)n);
 	}
+}
+
+/* More bytes for the other reading: of two copies the last, or all but the urgent byte. */
+static void add_to_other(struct worker *w, struct follower *fo, struct piece p)
+{
+	const int32_t before = (int32_t)(fo->urgent_at - p.at);
+	struct piece front = p;
+
+	if (fo->urgent && before > 0 && (size_t)before < p.bytes.len)
+		front.bytes.len = (size_t)before;
+	if (!fo->urgent || before > 0)
+		add_copy(w, fo, front);
+	if (!fo->urgent || !trim(&p, fo->urgent_at + 1))
+		return;
+	p.at--;
+	add_copy(w, fo, p);
 }
 
 /* Note whom both readings ask for by now.  True: each of them is known. */
@@ -236,6 +263,8 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 			give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
+	if (!fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	add_to_other(w, fo, *p);
 	if (!fo->first_named && trim(p, fo->out.next) &&
 	    p->at - fo->out.next < HEAD_MAX &&
@@ -260,6 +289,39 @@ static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
 		     shared.len) == HEAD_NO_ROOM)
 		w->stats.heads_refused++;
 	feed_contest(w, fl, c, fo, p);
+}
+
+/* A byte that servers may take out (rival_read_urgent).  False: nobody knows what is left. */
+static bool contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, uint32_t at)
+{
+	struct piece kept = {NULL, true, fo->out.next, lane_bytes(&fo->out)};
+	struct facts f;
+
+	if (!fo->contested && (int32_t)(at - fo->out.next) < 0) {
+		if (!fo->waits || (int32_t)(at - fo->guard_at) < 0)
+			return true;
+		read_waiting(w, fl, fo, &f);
+		rival_name(w, c, facts_host(&f));
+		fo->waits = false;
+	}
+	if (fo->contested || (int32_t)(at - fo->out.next) < 0) {
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return fo->contested;
+	}
+	if ((fo->kind == FOLLOW_HTTP && !http_between(&fo->http)) ||
+	    fo->out.head.highest != fo->out.head.filled)
+		return false;
+	if (fo->waits)
+		judge_waiting(w, fl, c, fo);
+	head_clear(&fo->guard, w->heads);
+	free_chunks(w, fo);
+	fo->contested = fo->urgent = true;
+	fo->urgent_at = at;
+	fo->other_http = fo->http;
+	fo->other.next = fo->out.next;
+	add_to_other(w, fo, kept);
+	return true;
 }
 
 /* Two contents for a header that the server has not acknowledged: one of both hosts. */
@@ -741,18 +803,6 @@ static void miss_cut(struct worker *w, struct flow *fl, struct conn *c,
 	lane_advance(w, &fo->out, n);
 }
 
-/* Other bytes than those of a head that begins at offset `base` of the stream. */
-static bool contradicts(const struct head *h, uint32_t base, const struct piece *p)
-{
-	const int32_t before = (int32_t)(base - p->at);
-	const size_t skip = before > 0 ? (size_t)before : 0;
-
-	if (h->highest == 0 || skip >= p->bytes.len)
-		return false;
-	return head_contradicts(h, before > 0 ? 0 : p->at - base,
-				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
-}
-
 /*
  * Who only watches sees two framings of one body: the host that it was for, or that of the
  * request read behind it, is a candidate, and so is the one of the other reading.
@@ -907,8 +957,7 @@ static void hear_expected(struct follower *fo, const struct piece *p)
 /* Does the client send something behind such an answer?  Only one reading of it would be told. */
 static bool is_unclear(struct follower *fo, const struct piece *p)
 {
-	if (fo->answered && !fo->http.expects) /* the body had been under way */
-		fo->answered = false;
+	fo->answered &= fo->http.expects; /* else the body had been under way */
 	return fo->answered && (int32_t)(p->at + p->bytes.len - fo->out.next) > 0;
 }
 
@@ -983,6 +1032,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 			  .at = pkt->seq -
 				(from_client ? fl->client_isn : fl->server_isn),
 			  .bytes = {(const char *)pkt->payload, pkt->payload_len}};
+	uint32_t urgent;
 
 	if (fo == NULL || conn_is_cut(w, c))
 		return;
@@ -991,6 +1041,12 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 	if (w->inl == NULL && from_client && rival_is_beyond(fl, &fo->window, pkt)) {
 		w->stats.ignored_window++;
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return;
+	}
+	if (from_client && fo->kind != FOLLOW_DNS &&
+	    rival_urgent_at(w, fl, pkt, &urgent) &&
+	    !contest_urgent(w, fl, c, fo, urgent)) {
+		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
 	if (fo->contested) {
@@ -1112,6 +1168,16 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
+}
+
+bool follow_is_between(const struct worker *w, const struct flow *fl,
+		       const struct conn *c)
+{
+	const struct follower *fo = follower_of(w, c);
+
+	return fo != NULL && fo->kind == FOLLOW_HTTP && !fo->contested &&
+	       http_between(&fo->http) && fo->out.head.highest == 0 &&
+	       fl->out.next_seq - fl->client_isn == fo->out.next;
 }
 
 void follow_end(struct worker *w, struct flow *fl, struct conn *c)

@@ -61,6 +61,8 @@ struct follower {
 	bool first_named;              /* by what was read first */
 	struct lane other;             /* the last copies, ... */
 	struct http_follow other_http; /* ... as far as they are read */
+	bool urgent; /* or the other reading is the one without the urgent byte, ... */
+	uint32_t urgent_at; /* ... from which on `other` counts one less */
 	uint32_t answer_seq;
 	struct window window;
 	struct http_follow http;

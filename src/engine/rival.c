@@ -33,11 +33,14 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
 		if (c->candidates[i] == 0) {
 			c->candidates[i] = intern_hold(w->texts, host);
+			if (c->candidates[i] == 0)
+				break;
 			return;
 		}
 		if (str_equal(intern_text(w->texts, c->candidates[i]), host))
 			return;
 	}
+	c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
 
 void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
@@ -75,48 +78,83 @@ void rival_forget(struct worker *w, struct conn *c)
 		intern_release(w->texts, c->candidates[i]);
 		c->candidates[i] = 0;
 	}
+	c->flags &= ~(1u << FLAG_MORE_CANDIDATES);
 }
 
-/* What the last copies say by now. */
-static void read_other(struct worker *w, const struct flow *fl, struct conn *c,
-		       const struct pending *p)
+/* Whom do these contents name, as far as they go? */
+static void read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
 {
-	const struct head *h = &p->other;
 	struct facts f;
 
+	if (p->flow->key.ip_proto == IP_PROTO_UDP) {
+		datagrams_ask_copy(w, c, p, h);
+		return;
+	}
 	memset(&f, 0, sizeof(f));
 	if (h->filled > 0 &&
 	    identify_stream(w->identify, h->bytes, h->filled, false, false,
-			    flow_server_port(fl), &f) == IDENTIFY_DONE)
+			    flow_server_port(p->flow), &f) == IDENTIFY_DONE)
 		rival_name(w, c, facts_host(&f));
+}
+
+/*
+ * A segment that contradicts the first copies.  The server may have taken any of these and not the
+ * others, so from the second one on the last copies are not the only other contents: what it makes of
+ * the first copies is read, too, which for two places in two contents tells all four.  Unless each
+ * of them is a copy of all that was there, more may be possible.
+ */
+static void note_copies(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+			struct str bytes)
+{
+	struct head mixed = {0};
+
+	p->partial |= at > 0 || bytes.len < p->head.highest;
+	if (p->copies++ == 0)
+		return;
+	p->copies = 2;
+	if (p->partial)
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	if (!head_copy(&mixed, w->others, &p->head) ||
+	    head_overwrite(&mixed, w->others, at, (const uint8_t *)bytes.p, bytes.len) ==
+		    HEAD_NO_ROOM)
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	else
+		read_copy(w, c, p, &mixed);
+	head_clear(&mixed, w->others);
 }
 
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes)
 {
 	const uint8_t *data = (const uint8_t *)bytes.p;
+	const bool contradicts = head_contradicts(&p->head, at, data, bytes.len);
 
+	if (contradicts)
+		note_copies(w, c, p, at, bytes);
 	if (p->other.bytes == NULL) {
-		if (!head_contradicts(&p->head, at, data, bytes.len))
+		if (!contradicts)
 			return;
 		/* Of early data it counts if there is a second hello. */
 		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
 		c->flags |= 1u << FLAG_OVERLAP;
 		if (!head_copy(&p->other, w->others, &p->head)) {
 			w->stats.heads_refused++;
+			c->flags |= 1u << FLAG_MORE_CANDIDATES;
 			return;
 		}
 	}
-	if (head_overwrite(&p->other, w->others, at, data, bytes.len) == HEAD_NO_ROOM)
+	if (head_overwrite(&p->other, w->others, at, data, bytes.len) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	}
 }
 
-void rival_stream(struct worker *w, const struct flow *fl, struct conn *c,
-		  struct pending *p, uint32_t at, struct str bytes)
+void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+		  struct str bytes)
 {
 	rival_add(w, c, p, at, bytes);
 	if (p->other.bytes != NULL)
-		read_other(w, fl, c, p);
+		read_copy(w, c, p, &p->other);
 }
 
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt)
@@ -159,6 +197,71 @@ void rival_note_late(const struct flow *fl, struct pending *p, uint32_t at, size
 	if (p->cut_end > at && p->cut_from < end)
 		note_late(p, at > p->cut_from ? at : p->cut_from,
 			  end < p->cut_end ? end : p->cut_end);
+}
+
+/*
+ * A SYN that the server has not answered may be one that it did not take, of a connection whose bytes
+ * the client has numbered anew for us alone.  (Inline nobody sees the answer: conn.unsure.)
+ */
+static bool lacks_answer(const struct worker *w, const struct flow *fl)
+{
+	return w->inl == NULL && fl->in.has_seq && (fl->in.tcp_flags & TCP_SYN) == 0;
+}
+
+/* The server waits for what lies in front of all that was seen. */
+static bool lacks_front(const struct flow *fl)
+{
+	return fl->in.has_ack && (int32_t)(fl->client_isn - fl->in.acked) > 0;
+}
+
+/* A probe asks whether the other side is there: one byte that it has (RFC 9293 3.8.4). */
+static bool is_probe(const struct pending *p, const struct packet *pkt, uint32_t front)
+{
+	return front == 1 && pkt->payload_wire_len == 1 && p->head.highest == 0;
+}
+
+void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
+		      struct pending *p, const struct packet *pkt)
+{
+	const uint32_t front = fl->client_isn - pkt->seq;
+
+	if (w->inl != NULL || !fl->midstream || p->base != 0 || p->retried ||
+	    (int32_t)front <= 0 || is_probe(p, pkt, front))
+		return;
+	if ((fl->in.has_ack && !lacks_front(fl)) || front >= HEAD_MAX ||
+	    pkt->payload_len != pkt->payload_wire_len) {
+		p->fronted |= front > 1 || pkt->payload_wire_len > 1;
+		return;
+	}
+	if (!head_shift(&p->head, w->heads, front)) {
+		w->stats.heads_refused++;
+		p->fronted = true;
+		return;
+	}
+	if (!head_shift(&p->other, w->others, front)) { /* so much for the last copies */
+		w->stats.heads_refused++;
+		head_clear(&p->other, w->others);
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	}
+	fl->client_isn = pkt->seq;
+	p->late_end += p->late_end > 0 ? front : 0;
+	p->cut_from += p->cut_end > 0 ? front : 0;
+	p->cut_end += p->cut_end > 0 ? front : 0;
+	p->urgent_at += front;
+	p->whole = false;
+	p->turn = (struct turn){0};
+	conn_forget_facts(w, p);
+}
+
+bool rival_is_rest(const struct worker *w, const struct flow *fl, const struct pending *p)
+{
+	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0)
+		return false;
+	if (p->fronted || (fl->midstream && w->inl == NULL && lacks_front(fl)))
+		return true;
+	if (!fl->midstream)
+		return lacks_answer(w, fl) && rests_has(w->rests, &fl->key);
+	return rests_is_amid(w->rests, &fl->key, fl->client_isn);
 }
 
 /* The head begins `n` bytes later. */
@@ -350,7 +453,7 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 	if (p->other.bytes != NULL) {
 		p->rival = true;
 		head_drop(&p->other, w->others, end);
-		read_other(w, p->flow, flow_extra(p->flow), p);
+		read_copy(w, flow_extra(p->flow), p, &p->other);
 	}
 	return true;
 }
@@ -631,21 +734,39 @@ struct str rival_trim(const struct flow *fl, const struct pending *p, uint32_t *
 
 /* ---- the urgent byte ---------------------------------------------------------------------- */
 
-void rival_note_urgent(const struct flow *fl, struct pending *p, const struct packet *pkt)
+bool rival_urgent_at(const struct worker *w, const struct flow *fl,
+		     const struct packet *pkt, uint32_t *ret_at)
 {
-	uint32_t pointer, at;
+	uint32_t pointer;
 
-	if ((pkt->tcp_flags & TCP_URG) == 0 || pkt->l4_len < 20)
-		return;
+	if (w->inl != NULL || (pkt->tcp_flags & TCP_URG) == 0 || pkt->l4_len < 20)
+		return false;
 	/* It points behind the byte (RFC 6093 3); zero is taken for the first one. */
 	pointer = (uint32_t)pkt->l4[18] << 8 | pkt->l4[19];
-	at = pkt->seq - fl->client_isn - p->base + (pointer > 0 ? pointer - 1 : 0);
+	*ret_at = pkt->seq - fl->client_isn + (pointer > 0 ? pointer - 1 : 0);
+	return true;
+}
+
+/* It may come alone, and before or behind its byte (RFC 9293 3.8.5): Linux takes that out all the same. */
+void rival_note_urgent(struct worker *w, const struct flow *fl, struct conn *c,
+		       struct pending *p, const struct packet *pkt)
+{
+	uint32_t at;
+
+	if (!rival_urgent_at(w, fl, pkt, &at))
+		return;
+	at -= p->base;
+	if (at >= HEAD_MAX) /* or in front of the head: the server has it */
+		return;
 	if (p->has_urgent && at != p->urgent_at)
 		p->many_urgent = true;
 	p->has_urgent = true;
 	p->urgent_at = at;
-	if (p->whole && at < p->head.filled)
+	if (p->whole && at < p->whole_end && at < p->head.filled &&
+	    (p->retried || rival_read_urgent(w, fl, c, p, false) != IDENTIFY_DONE)) {
 		p->rival = true;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	}
 }
 
 static bool is_legal(const struct facts *f)
@@ -667,8 +788,13 @@ enum identify_step rival_read_urgent(struct worker *w, const struct flow *fl,
 
 	memset(&in, 0, sizeof(in));
 	memset(&out, 0, sizeof(out));
-	if (p->many_urgent) {
+	if (p->many_urgent) { /* any of them may be out: the one reading that has them all in */
+		if (identify_stream(w->identify, h->bytes, h->filled, final, cap, port,
+				    &in) != IDENTIFY_DONE)
+			return IDENTIFY_MORE;
+		*conn_facts(w, p) = in;
 		p->rival = true;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		return IDENTIFY_DONE;
 	}
 	memcpy(w->without, h->bytes, p->urgent_at);
@@ -696,25 +822,28 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 {
 	struct facts *f = conn_facts(w, p);
 	enum undecidable why;
+	bool rest;
 
 	/* Encrypted records, though the beginning was seen: a server takes none before the hello. */
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
-	if (p->rival || p->unseen)
+	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
+	if (p->rival || p->unseen || rest)
 		rival_name(w, c, facts_host(f));
 	/* Two connections for one host: that is its name, whichever the server took. */
 	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
 	    p->second_whole)
 		p->rival = false;
-	if (!p->rival && !p->unseen) {
+	if (!p->rival && !p->unseen && !rest) {
 		rival_forget(w, c);
 		return;
 	}
 	why = UNDECIDABLE_CONFLICT;
 	if (!p->rival)
 		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
+		      : rest                             ? UNDECIDABLE_MIDSTREAM
 							 : UNDECIDABLE_INCOMPLETE;
 	if (p->rival && p->retried && p->other.bytes == NULL)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG

@@ -19,7 +19,8 @@ void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 	memset(&p->second, 0, sizeof(p->second));
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->second_whole = p->retried = false;
+	p->whole = p->rival = p->second_whole = p->retried = p->partial = false;
+	p->copies = 0;
 	p->has_urgent = p->many_urgent = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
 	p->unseen = p->has_probe = false;
@@ -180,6 +181,8 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 
 	if (step != IDENTIFY_ASKED && step != IDENTIFY_DONE)
 		return step;
+	if (rival_is_rest(w, p->flow, p)) /* conn_settle() says so */
+		return IDENTIFY_DONE;
 	if (f->chained && f->proxies > p->proxies + 1) {
 		rival_proxies(w, c, p);
 		return IDENTIFY_DONE;
@@ -192,19 +195,42 @@ static enum identify_step look_at_proxies(struct worker *w, struct conn *c,
 	return step;
 }
 
+/* Payload, or an urgent pointer. */
+static bool says_something(const struct packet *pkt)
+{
+	return pkt->payload_wire_len > 0 ||
+	       (pkt->tcp_flags & (TCP_URG | TCP_SYN | TCP_RST)) == TCP_URG;
+}
+
+/* An urgent pointer that comes alone. */
+static enum identify_step hear_urgent(struct worker *w, const struct flow *fl,
+				      struct conn *c, struct pending *p,
+				      const struct packet *pkt)
+{
+	if (w->inl != NULL)
+		(void)inline_admits(w, fl, c, pkt, 0, STR_NONE);
+	else
+		rival_note_urgent(w, fl, c, p, pkt);
+	return IDENTIFY_MORE;
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
 	uint32_t at;
-	struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
+	struct str bytes;
 	enum identify_step step;
 	enum head_result r;
 
 	note_handshake(fl, c, pkt);
-	if (pkt->payload_wire_len == 0 || rival_keep_syn(w, fl, p, pkt) ||
+	if (!says_something(pkt) || rival_keep_syn(w, fl, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
+	if (pkt->payload_wire_len == 0)
+		return hear_urgent(w, fl, c, p, pkt);
 	rival_drop_syn(w, c, p);
+	rival_note_front(w, fl, c, p, pkt);
+	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
 	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
@@ -224,12 +250,12 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)
 		return IDENTIFY_MORE;
-	rival_note_urgent(fl, p, pkt);
-	if (w->inl == NULL) {
+	if (w->inl == NULL) { /* or it was refused */
+		rival_note_urgent(w, fl, c, p, pkt);
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
 		if (!p->whole || at < p->whole_end || rival_keeps_early(p))
-			rival_stream(w, fl, c, p, at, bytes);
+			rival_stream(w, c, p, at, bytes);
 	}
 	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
 	    p->facts->protocol != PROTOCOL_DNS && !rival_keeps_early(p))
@@ -384,7 +410,9 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		c->md5_negotiated = pkt->tcp_md5;
-		c->ts_agreed = c->ts_offered && pkt->tcp_timestamp;
+		/* No server says stamps that it was not offered: RFC 7323 3.2. */
+		c->ts_agreed = pkt->tcp_timestamp &&
+			       (c->ts_offered || (fl->out.tcp_flags & TCP_SYN) == 0);
 		c->ts_recent = pkt->ts_ecr;
 		/* The server was asked by bytes that acknowledge another number: it reset. */
 		if (w->inl == NULL && p != NULL && !c->done && p->head.bytes != NULL &&
@@ -460,6 +488,8 @@ void conn_start(struct worker *w, struct flow *fl, struct conn *c)
 	c->questions = POOL_NONE;
 	/* Inline, handshakes alone take no room: whoever sends many must not crowd others out. */
 	c->silent = w->inl != NULL && fl->key.ip_proto == IP_PROTO_TCP && !fl->midstream;
+	/* A SYN of the client alone, where the server may hold on to the old one. */
+	c->unsure = c->silent && rests_has(w->rests, &fl->key);
 	if (c->silent || begin_reading(w, fl, c) != NULL)
 		(void)judge_early(w, fl, c);
 }
@@ -483,7 +513,7 @@ static void guard_stream(struct worker *w, struct flow *fl, struct conn *c,
 {
 	uint32_t at;
 	const struct str bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
-	if (from_client && pkt->payload_wire_len > 0 &&
+	if (from_client && says_something(pkt) &&
 	    inline_admits(w, fl, c, pkt, at, bytes) && bytes.len > 0 &&
 	    rival_keeps_early(p) &&
 	    head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len) ==
@@ -572,7 +602,7 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 	if (c->follower == POOL_NONE ||
 	    (w->inl != NULL && w->inl->refused != NULL && w->inl->cfg.enforce))
 		return;
-	if (from_client && pkt->payload_len > 0) {
+	if (from_client && says_something(pkt)) {
 		rival_note_ttl(fl, c, pkt);
 		if (server_ignores(w, fl, c, pkt) ||
 		    (w->inl != NULL && !inline_follows(w, c, pkt)))
@@ -769,6 +799,24 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 
 /* ---- ends ------------------------------------------------------------------------------ */
 
+/*
+ * May it go on?  Not behind both FINs, nor when the kernel passes it without us and so tells when
+ * it has ended.  Of one that has said nothing there is nothing new to know.
+ */
+static void note_rest(struct worker *w, const struct flow *fl, const struct conn *c)
+{
+	const bool spoke = fl->out.has_seq && fl->out.next_seq != fl->client_isn;
+
+	if (fl->key.ip_proto != IP_PROTO_TCP || fl->bypassed ||
+	    fl->end_reason == END_REASON_CAPTURE_END)
+		return;
+	if (fl->end_reason == END_REASON_FIN)
+		rests_forget(w->rests, &fl->key);
+	else if (spoke || !fl->midstream)
+		rests_note(w->rests, &fl->key, fl->out.next_seq,
+			   !spoke || follow_is_between(w, fl, c));
+}
+
 static void end_conn(struct worker *w, struct flow *fl)
 {
 	struct conn *c = flow_extra(fl);
@@ -792,6 +840,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 			conn_settle(w, fl, c, p);
 		}
 	}
+	note_rest(w, fl, c);
 	words_ask_no_more(w, c);
 	witness_let_go(w->witness, c->witness, w->now_us);
 	p = conn_pending(w, c);
@@ -912,6 +961,22 @@ static bool is_forged(struct worker *w, struct packet *pkt)
 	return true;
 }
 
+/*
+ * Watched, nobody saw which end opened the connection, and the one that was taken for the server's
+ * is the first to say something, which is a client's: a record of TLS with a ClientHello
+ * (RFC 8446 5.1: u8 22 | u8 3 | u8 minor | be16 length, 4: u8 1).
+ */
+static bool is_clients(const struct worker *w, const struct conn *c,
+		       const struct packet *pkt, const struct flow_touch *touch)
+{
+	const struct pending *p = conn_pending(w, c);
+	const uint8_t *b = pkt->payload;
+
+	return w->inl == NULL && touch->flow->midstream && !touch->from_client &&
+	       p != NULL && !c->done && !c->server_spoke && p->head.highest == 0 &&
+	       pkt->payload_len > 5 && b[0] == 22 && b[1] == 3 && b[5] == 1;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -937,6 +1002,9 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		conn_start(w, touch.flow, c);
 		judge_look_for_legacy(w, touch.flow, c, pkt);
 	} else if (c->client_is_low != touch.flow->client_is_low) {
+		turn(w, touch.flow, c);
+	} else if (is_clients(w, c, pkt, &touch) && flow_turn(touch.flow)) {
+		touch.from_client = true;
 		turn(w, touch.flow, c);
 	}
 	if (c->epoch != w->epoch)

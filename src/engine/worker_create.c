@@ -11,6 +11,7 @@
 #define OTHERS_SHARE      16u /* one second copy for so many */
 #define TEXTS_MAX         (1u << 20)
 #define EACH_FLOW         128u /* texts, names told by DNS, and queries */
+#define RESTS_MAX         (1u << 16)
 
 /*
  * Client datagrams with QUIC Initials a second that are opened, about 10 us each; of all only
@@ -82,6 +83,7 @@ static bool create_parts(struct worker *w)
 	if (w->texts != NULL)
 		w->heirs = inherit_create(scaled(c->limits.max_flows, INHERIT_ENTRIES),
 					  w->cfg.seed, w->texts);
+	w->rests = rests_create(scaled(c->limits.max_flows, RESTS_MAX), w->cfg.seed);
 	w->pendings = pool_create(sizeof(struct pending), pendings);
 	w->facts = pool_create(sizeof(struct facts), pendings);
 	w->questions = pool_create(sizeof(struct question),
@@ -98,9 +100,9 @@ static bool create_parts(struct worker *w)
 	return w->decoder != NULL && w->diversity != NULL && w->flows != NULL &&
 	       w->heads != NULL && w->initials != NULL && w->others != NULL &&
 	       w->identify != NULL && w->witness != NULL && w->texts != NULL &&
-	       w->heirs != NULL && w->pendings != NULL && w->facts != NULL &&
-	       w->questions != NULL && w->followers != NULL && w->chunks != NULL &&
-	       (w->guesses != NULL || !words_wanted(w));
+	       w->heirs != NULL && w->rests != NULL && w->pendings != NULL &&
+	       w->facts != NULL && w->questions != NULL && w->followers != NULL &&
+	       w->chunks != NULL && (w->guesses != NULL || !words_wanted(w));
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -131,6 +133,7 @@ void worker_destroy(struct worker *w)
 	pool_destroy(w->questions);
 	pool_destroy(w->facts);
 	pool_destroy(w->pendings);
+	rests_destroy(w->rests);
 	inherit_destroy(w->heirs);
 	intern_destroy(w->texts);
 	resolve_destroy(w->asked);

@@ -66,7 +66,7 @@ static bool make_room(struct head *h, struct head_pools *p, uint32_t end)
 	uint32_t size = end <= HEAD_SMALL ? HEAD_SMALL : HEAD_MAX;
 	uint8_t *bytes;
 
-	if (end <= h->size)
+	if (h->bytes != NULL && end <= h->size)
 		return true;
 	bytes = pool_get(size == HEAD_SMALL ? p->small : p->large);
 	if (bytes == NULL)
@@ -267,6 +267,26 @@ bool head_copy_from(struct head *to, struct head_pools *p, const struct head *fr
 			return false;
 		at = end;
 	}
+	return true;
+}
+
+bool head_shift(struct head *h, struct head_pools *p, uint32_t n)
+{
+	struct head moved = {.conflict = h->conflict,
+			     .conflict_at = h->conflict_at + n,
+			     .out_of_order = h->out_of_order,
+			     .beyond = h->beyond};
+	uint32_t at = 0, end;
+
+	for (; next_run(h, at, &at, &end); at = end) {
+		if (head_add(&moved, p, at + n, h->bytes + at, end - at) ==
+		    HEAD_NO_ROOM) {
+			head_clear(&moved, p);
+			return false;
+		}
+	}
+	head_clear(h, p);
+	*h = moved;
 	return true;
 }
 

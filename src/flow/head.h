@@ -69,6 +69,12 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from);
 bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
 		    uint32_t from_at);
 
+/*
+ * Its bytes move on by `n`, in front of which nothing has been seen yet; what would lie past
+ * HEAD_MAX is dropped and flagged.  False: no room, and nothing has moved.
+ */
+bool head_shift(struct head *h, struct head_pools *p, uint32_t n);
+
 /* Forget the first `n` bytes, seen or not: what lies behind them moves to offset 0. */
 void head_drop(struct head *h, struct head_pools *p, uint32_t n);
 

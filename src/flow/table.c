@@ -373,6 +373,15 @@ struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_
 	return NULL;
 }
 
+bool flow_turn(struct flow *f)
+{
+	if (!f->midstream ||
+	    is_service_port(f->key.low_port) != is_service_port(f->key.high_port))
+		return false;
+	tcp_turn(f);
+	return true;
+}
+
 struct flow *flow_find(const struct flow_table *t, const struct flow_key *k)
 {
 	uint32_t i = find(t, k, tag_of(t, k));

@@ -8,7 +8,7 @@
  * Open addressing over pooled records of fixed size; the engine appends `extra_bytes` of its
  * own to each.  A flow ends by FIN, reset, time-out (by packet clock, per state) or
  * eviction (table full: the flow longest without a packet, counted).  Unvalidated resets
- * (sequence number outside the window) end nothing.
+ * (of another number than its receiver waits for) end nothing.
  *
  * Order: ends come out in the order of their time, then of their last frame, whatever the
  * number of tables; time-outs are given out before the frame that reveals them.
@@ -57,7 +57,6 @@ struct flow_direction {
 	uint64_t bytes;    /* IP total length */
 	uint32_t next_seq; /* TCP: one past the highest byte seen, if has_seq */
 	uint32_t acked;    /* TCP: highest acknowledgement number sent, if has_ack */
-	uint16_t window;   /* as last sent, not scaled */
 	uint8_t tcp_flags; /* all seen, or'ed */
 	uint8_t ttl;       /* of the first packet */
 	bool has_seq;      /* a segment that a receiver may take was seen this way */
@@ -73,6 +72,7 @@ struct flow {
 	uint64_t id;         /* hash of first packet time and tuple; stable across runs */
 	bool client_is_low;  /* which end opened it */
 	bool midstream;      /* TCP of which neither SYN nor SYN-ACK was seen */
+	bool was_reset;      /* TCP: by one of its ends, not by us */
 	bool bypassed; /* the kernel passes it without us: packets are missing here */
 	uint8_t state; /* enum flow_state */
 	uint8_t end_reason;  /* enum end_reason, once closing */
@@ -124,8 +124,9 @@ struct flow_touch {
 
 /*
  * Count `p` (frame `f`) to its flow, made if need be.  A new SYN on a CLOSING tuple starts a
- * new flow, and so does a SYN-ACK that belongs to another connection on an OPEN one: the old
- * flow is first moved to where flow_next_end() gives it out.
+ * new flow, and so does a SYN-ACK that belongs to another connection on one that is OPEN or was reset: the old
+ * flow is first moved to where flow_next_end() gives it out.  Behind a reset a SYN alone does
+ * not, where the server's SYN-ACK was seen and so can be seen again.
  * The client is the sender of a SYN, the receiver of a SYN-ACK, else the sender of the first
  * packet, except when the source port is under 1024 or a known service's and the other is
  * not.  When the table is full the oldest flow is evicted (see flow_next_end).
@@ -147,6 +148,12 @@ void flow_touch(struct flow_table *t, const struct packet *p, const struct frame
  * apart.
  */
 struct flow *flow_next_end(struct flow_table *t, int64_t clock_us, int64_t *ret_us);
+
+/*
+ * A TCP flow whose SYN was not seen, and which the sender of the first packet was taken to have
+ * opened for want of anything better: it was the other end.  False: ports tell, and it stays.
+ */
+bool flow_turn(struct flow *f);
 
 /* The flow of a key, or NULL. */
 struct flow *flow_find(const struct flow_table *t, const struct flow_key *k);

@@ -44,6 +44,15 @@ static void turn_round(struct flow *f)
 	f->client_is_low = !f->client_is_low;
 }
 
+void tcp_turn(struct flow *f)
+{
+	const uint32_t isn = f->client_isn;
+
+	f->client_isn = f->server_isn;
+	f->server_isn = isn;
+	turn_round(f);
+}
+
 /*
  * While the connection opens, the last SYN of each side counts, and of the client's the one
  * that the server's answer names: what else was sent was ignored.
@@ -55,6 +64,10 @@ static void syn_seen(struct flow *f, const struct packet *p, bool from_client)
 	const bool answers = (p->tcp_flags & TCP_ACK) != 0;
 	struct flow_direction *me;
 
+	/* Who seemed to answer a SYN that nobody saw sends one: that was no answer. */
+	if (!from_client && !answers && f->state == FLOW_TCP_OPENING &&
+	    (f->out.tcp_flags & TCP_SYN) == 0)
+		f->out.has_seq = f->in.has_seq = f->out.has_ack = f->in.has_ack = false;
 	if (!f->out.has_seq && !f->in.has_seq) {
 		if (from_client == answers) {
 			turn_round(f);
@@ -75,7 +88,6 @@ static void syn_seen(struct flow *f, const struct packet *p, bool from_client)
 		return;
 	}
 	start_at(f, false, isn, end);
-	me->window = p->window;
 	if (!answers)
 		return;
 	me->acked = p->ack;
@@ -84,11 +96,11 @@ static void syn_seen(struct flow *f, const struct packet *p, bool from_client)
 		start_at(f, true, p->ack, p->ack);
 }
 
-static bool in_window(const struct flow_direction *receiver, uint32_t seq)
-{
-	return receiver->has_ack && seq - receiver->acked <= receiver->window;
-}
-
+/*
+ * RFC 9293 3.10.7.4 (RFC 5961 3.2): a reset counts at exactly the number that its receiver waits
+ * for, which is what it has acknowledged, or behind what is under way.  Elsewhere in the window
+ * it brings a challenge, and whoever really is gone answers that with the exact number.
+ */
 static bool reset_is_valid(struct flow *f, const struct packet *p, bool from_client)
 {
 	const struct flow_direction *me = direction_of(f, from_client);
@@ -98,7 +110,8 @@ static bool reset_is_valid(struct flow *f, const struct packet *p, bool from_cli
 		return true; /* the rest of a connection that we did not see */
 	if (f->state == FLOW_TCP_OPENING && !from_client && (p->tcp_flags & TCP_ACK) != 0)
 		return p->ack - f->client_isn <= f->out.next_seq - f->client_isn;
-	return (me->has_seq && p->seq == me->next_seq) || in_window(peer, p->seq);
+	return (me->has_seq && p->seq == me->next_seq) ||
+	       (peer->has_ack && p->seq == peer->acked);
 }
 
 static bool client_sent_payload(const struct flow *f)
@@ -121,6 +134,7 @@ static bool reset_seen(struct flow *f, const struct packet *p, bool from_client)
 	else if (is_after(p->seq, me->next_seq))
 		me->next_seq = p->seq;
 	f->state = FLOW_TCP_CLOSING;
+	f->was_reset = true;
 	f->end_reason = payload ? END_REASON_RESET : END_REASON_REFUSED;
 	return true;
 }
@@ -155,7 +169,6 @@ static void segment_seen(struct flow *f, const struct packet *p, bool from_clien
 	bool fresh = advance(f, p, from_client);
 
 	acknowledge(me, p->ack);
-	me->window = p->window;
 	if (f->state == FLOW_TCP_OPENING &&
 	    (p->payload_wire_len > 0 ||
 	     (from_client && (f->in.tcp_flags & TCP_SYN) != 0 &&
@@ -164,6 +177,7 @@ static void segment_seen(struct flow *f, const struct packet *p, bool from_clien
 	if (f->state == FLOW_TCP_CLOSING && f->end_reason != END_REASON_FIN && fresh &&
 	    p->payload_wire_len > 0 && (me->tcp_flags & TCP_RST) != 0) {
 		f->state = FLOW_TCP_OPEN;
+		f->was_reset = false;
 		f->end_reason = END_REASON_NONE;
 	}
 }
@@ -187,10 +201,19 @@ bool tcp_touch(struct flow *f, const struct packet *p, bool from_client)
 	return true;
 }
 
+/* Is it closed for whom a SYN comes to?  For no server behind a reset that was lost or forged. */
+static bool is_over(const struct flow *f, bool from_client)
+{
+	return f->state == FLOW_TCP_CLOSING &&
+	       !(f->was_reset && from_client && (f->in.tcp_flags & TCP_SYN) != 0);
+}
+
 /*
  * A SYN alone may be forged or refused, so it ends no connection that is still open; a server
- * that answers with other numbers has given the old one up.  Its client answers no SYN: who
- * opened the connection ignores such a segment (RFC 5961 4), and so must we.
+ * that answers with other numbers has given the old one up.  The same behind a reset, which may
+ * not have come to the server, where its answer to the first SYN was seen: that to the next one
+ * is to be expected.  Its client answers no SYN: who opened the connection ignores such a
+ * segment (RFC 5961 4), and so must we; unless who opened it is not known, and the other end has sent a SYN.
  */
 bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_client)
 {
@@ -202,8 +225,10 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 	if ((p->tcp_flags & TCP_SYN) == 0 || (p->tcp_flags & TCP_RST) != 0)
 		return false;
 	if ((p->tcp_flags & TCP_ACK) == 0) /* of a bypassed one the end may be unseen */
-		return f->state == FLOW_TCP_CLOSING ||
+		return is_over(f, from_client) ||
 		       (f->bypassed && (!from_client || p->seq + 1 != isn));
-	return f->state == FLOW_TCP_OPEN && (!from_client || f->midstream) &&
+	return (f->state == FLOW_TCP_OPEN ||
+		(f->state == FLOW_TCP_CLOSING && f->was_reset)) &&
+	       (!from_client || (f->midstream && (f->in.tcp_flags & TCP_SYN) != 0)) &&
 	       (!me->has_seq || p->seq + 1 != isn) && peer->has_seq && p->ack != peer_isn;
 }

@@ -172,6 +172,7 @@
 	X(OUT_OF_ORDER, "out_of_order")         \
 	X(FRAGMENTS, "fragments")               \
 	X(OVERLAP, "overlap")                   \
+	X(MORE_CANDIDATES, "more_candidates")   \
 	X(QUIC_INHERITED, "quic_inherited")     \
 	X(QUIC_RETRY, "quic_retry")             \
 	X(MIDSTREAM, "midstream")               \

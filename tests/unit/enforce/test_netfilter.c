@@ -33,50 +33,50 @@ static const struct netfilter_cfg opened = {
 
 /* ---- the texts ---------------------------------------------------------------------------- */
 
-#define NFT_SHORTCUT                                                               \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 5 ip "   \
-	"length 40 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 5 ip6 " \
-	"length 20 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 6 ip "   \
-	"length 44 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 6 ip6 " \
-	"length 24 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 7 ip "   \
-	"length 48 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 7 ip6 " \
-	"length 28 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 8 ip "   \
-	"length 52 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 8 ip6 " \
-	"length 32 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 9 ip "   \
-	"length 56 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 9 ip6 " \
-	"length 36 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 10 ip "  \
-	"length 60 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 10 "    \
-	"ip6 length 40 return\n"                                                   \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 11 ip "  \
-	"length 64 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 11 "    \
-	"ip6 length 44 return\n"                                                   \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 12 ip "  \
-	"length 68 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 12 "    \
-	"ip6 length 48 return\n"                                                   \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 13 ip "  \
-	"length 72 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 13 "    \
-	"ip6 length 52 return\n"                                                   \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 14 ip "  \
-	"length 76 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 14 "    \
-	"ip6 length 56 return\n"                                                   \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip hdrlength 5 tcp doff 15 ip "  \
-	"length 80 return\n"                                                       \
-	"\t\ttcp flags & (fin | rst | ack) == ack ip6 nexthdr tcp tcp doff 15 "    \
+#define NFT_SHORTCUT                                                                     \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 5 ip "   \
+	"length 40 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 5 ip6 " \
+	"length 20 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 6 ip "   \
+	"length 44 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 6 ip6 " \
+	"length 24 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 7 ip "   \
+	"length 48 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 7 ip6 " \
+	"length 28 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 8 ip "   \
+	"length 52 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 8 ip6 " \
+	"length 32 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 9 ip "   \
+	"length 56 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 9 ip6 " \
+	"length 36 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 10 ip "  \
+	"length 60 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 10 "    \
+	"ip6 length 40 return\n"                                                         \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 11 ip "  \
+	"length 64 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 11 "    \
+	"ip6 length 44 return\n"                                                         \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 12 ip "  \
+	"length 68 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 12 "    \
+	"ip6 length 48 return\n"                                                         \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 13 ip "  \
+	"length 72 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 13 "    \
+	"ip6 length 52 return\n"                                                         \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 14 ip "  \
+	"length 76 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 14 "    \
+	"ip6 length 56 return\n"                                                         \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 15 ip "  \
+	"length 80 return\n"                                                             \
+	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 15 "    \
 	"ip6 length 60 return\n"
 
 static const char nft_closed[] =
@@ -151,7 +151,7 @@ static const char iptables_closed[] =
 	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j DROP\n"
 	"-A WEIR-FORWARD -p icmp -m conntrack --ctstate RELATED -j RETURN\n"
-	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK,URG ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
 	"-A WEIR-SAVE -j CONNMARK --save-mark "
@@ -172,7 +172,7 @@ static const char iptables_closed[] =
 	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j DROP\n"
 	"-A WEIR-FORWARD -p ipv6-icmp -m conntrack --ctstate RELATED -j RETURN\n"
-	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK,URG ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 7\n"
 	"-A WEIR-SAVE -j CONNMARK --save-mark "
@@ -195,7 +195,7 @@ static const char iptables_open[] =
 	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j RETURN\n"
 	"-A WEIR-FORWARD -p icmp -m conntrack --ctstate RELATED -j RETURN\n"
-	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK,URG ACK -m bpf "
 	"--bytecode " BYTECODE_V4 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
 	"-A WEIR-SAVE -j CONNMARK --save-mark "
@@ -217,7 +217,7 @@ static const char iptables_open[] =
 	"--ctdir REPLY -j RETURN\n"
 	"-A WEIR-FORWARD -m conntrack --ctstate INVALID -j RETURN\n"
 	"-A WEIR-FORWARD -p ipv6-icmp -m conntrack --ctstate RELATED -j RETURN\n"
-	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK ACK -m bpf "
+	"-A WEIR-FORWARD -p tcp -m tcp --tcp-flags FIN,RST,ACK,URG ACK -m bpf "
 	"--bytecode " BYTECODE_V6 " -j RETURN\n"
 	"-A WEIR-FORWARD -j NFQUEUE --queue-num 65535 --queue-bypass\n"
 	"-A WEIR-SAVE -j CONNMARK --save-mark "

@@ -800,7 +800,14 @@ static void an_end_answers_what_waits(void **state)
 	(void)send_segment(
 		s, &v4, (struct segment){FROM_SERVER, TCP_RST, SERVER_FIRST, 0, NULL, 0});
 	s->now_us += 2 * SECOND;
-	(void)open_tcp(s, &v4);
+	(void)send_segment(
+		s, &v4,
+		(struct segment){FROM_CLIENT, TCP_SYN, CLIENT_FIRST + 9000, 0, NULL, 0});
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_segment(s, &v4,
+			   (struct segment){FROM_SERVER, TCP_SYN | TCP_ACK,
+					    SERVER_FIRST + 9000, CLIENT_FIRST + 9001,
+					    NULL, 0});
 	assert_answer(s, id, GOT_DROP);
 	assert_lines(s, "\"phase\":\"end\"", NULL, 1);
 	assert_true(scene_end(s));

@@ -243,6 +243,38 @@ static void forged_ends_end_nothing(void **state)
 }
 
 /*
+ * A reset that the server does not take (it has another number than is waited for, or dies on its way),
+ * a SYN that it does not take, and by the numbers of that a hello in front of what it waits for.
+ */
+static void what_no_server_takes_begins_no_connection(void **state)
+{
+	(void)state;
+	for (uint32_t off = 0; off < 2; off++)
+		for (uint32_t said = 0; said < 2; said++) {
+			const uint32_t half = said != 0 ? (uint32_t)good.len / 2 : 0;
+			const uint32_t lie = CLIENT_FIRST + half - (uint32_t)evil.len;
+			const struct segment forged[] = {
+				{FROM_CLIENT, TCP_RST, CLIENT_FIRST + half + off, 0, NULL,
+				 0},
+				{FROM_CLIENT, TCP_SYN, lie - 1, 0, NULL, 0},
+				{FROM_CLIENT, TCP_ACK, lie, SERVER_FIRST, evil.b,
+				 evil.len},
+			};
+			struct scene *s = watch();
+
+			see_open(s, &v4);
+			see_client(s, &v4, 0, good.b, half);
+			acknowledge(s, half, 64240);
+			for (size_t i = 0; i < 3; i++)
+				see(s, &v4, forged[i]);
+			acknowledge(s, half, 64240);
+			see_client(s, &v4, half, good.b + half, good.len - half);
+			acknowledge(s, (uint32_t)good.len, 64240);
+			assert_name(s, "good.example", false);
+		}
+}
+
+/*
  * RFC 9293 3.10.7.4, fifth: until the client has acknowledged its SYN a server answers other
  * acknowledgements with a reset; later it takes the bytes that come with an old one.
  */
@@ -770,6 +802,7 @@ int main(void)
 		cmocka_unit_test(half_a_handshake_tells_no_wrong_window),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
+		cmocka_unit_test(what_no_server_takes_begins_no_connection),
 		cmocka_unit_test(who_has_not_acknowledged_the_syn_says_nothing),
 		cmocka_unit_test(a_stamp_that_the_server_did_not_echo_makes_nothing_old),
 		cmocka_unit_test(what_is_older_than_the_servers_echo_is_ignored),

@@ -348,6 +348,37 @@ static void what_lies_behind_a_cut_moves_to_the_front(void **state)
 }
 
 /* Against an array of bytes with a mark each: gaps, words of the map, places past the end. */
+static void bytes_in_front_move_the_others_on(void **state)
+{
+	static const uint8_t text[] = "abcdef";
+
+	for (uint32_t n = 1; n < HEAD_MAX + 4; n = n * 2 + 1) {
+		const uint32_t end = n + 6 < HEAD_MAX ? n + 6 : HEAD_MAX;
+		struct head h = {0};
+
+		(void)head_add(&h, *state, 0, text, 2);
+		(void)head_add(&h, *state, 4, text + 4, 2);
+		assert_true(head_shift(&h, *state, n));
+		assert_int_equal(h.filled, 0);
+		assert_int_equal(h.beyond, n + 6 > HEAD_MAX);
+		if (n < HEAD_MAX) {
+			assert_int_equal(h.bytes[n], 'a');
+			assert_true(head_has(&h, n, n + 2 < end ? n + 2 : end));
+			assert_false(head_has(&h, n - 1, n));
+		}
+		if (end == n + 6) {
+			assert_int_equal(h.highest, end);
+			assert_false(head_has(&h, n + 2, n + 4));
+			assert_int_equal(head_add(&h, *state, n + 2, text + 2, 2),
+					 HEAD_KEPT);
+			assert_memory_equal(h.bytes + n, text, 6);
+		}
+		head_clear(&h, *state);
+		assert_true(head_shift(&h, *state, n));
+		assert_null(h.bytes);
+	}
+}
+
 static void contradiction_is_that_of_the_bytes_seen(void **state)
 {
 	static uint8_t bytes[700], seen[700], data[300];
@@ -435,6 +466,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_copy_in_which_the_last_bytes_stay,
 						make_pools, drop_pools),
 		cmocka_unit_test_setup_teardown(what_lies_behind_a_cut_moves_to_the_front,
+						make_pools, drop_pools),
+		cmocka_unit_test_setup_teardown(bytes_in_front_move_the_others_on,
 						make_pools, drop_pools),
 	};
 

@@ -204,10 +204,24 @@ static const struct row rows[] = {
 	 false,
 	 100,
 	 500},
-	{"reset within the receiver's window",
-	 {HANDSHAKE, {'c', A, 100, 500, 50, OPEN}, {'s', R, 1000, 0, 0, CLOSING}},
+	{"reset at what the receiver has acknowledged",
+	 {HANDSHAKE,
+	  {'s', A, 500, 100, 50, OPEN},
+	  {'c', A, 100, 540, 0, OPEN},
+	  {'s', R, 540, 0, 0, CLOSING}},
 	 1,
-	 END_REASON_RESET,
+	 END_REASON_REFUSED,
+	 false,
+	 100,
+	 500},
+	{"reset within the receiver's window, but not at its edge, ends nothing",
+	 {HANDSHAKE,
+	  {'c', A, 100, 500, 50, OPEN},
+	  {'s', R, 501, 0, 0, OPEN},
+	  {'c', R, 151, 0, 0, OPEN},
+	  {'s', R, 1000, 0, 0, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
 	 false,
 	 100,
 	 500},
@@ -244,6 +258,7 @@ static const struct row rows[] = {
 	{"bytes before the reset, captured after it, undo nothing",
 	 {HANDSHAKE,
 	  {'c', A, 100, 500, 50, OPEN},
+	  {'s', A, 500, 170, 0, OPEN},
 	  {'c', R, 170, 0, 0, CLOSING},
 	  {'c', A, 150, 500, 20, CLOSING}},
 	 1,
@@ -251,16 +266,51 @@ static const struct row rows[] = {
 	 false,
 	 100,
 	 500},
-	{"a new SYN after the end is a new flow",
+	{"a new SYN after a reset is a new flow when the server answers it",
 	 {HANDSHAKE,
 	  {'s', R, 500, 0, 0, CLOSING},
-	  {'c', S, 8999, 0, 0, OPENING},
-	  {'s', S | A, 699, 9000, 0, OPENING}},
+	  {'c', S, 8999, 0, 0, CLOSING},
+	  {'s', S | A, 699, 9000, 0, OPENING},
+	  {'c', A, 9000, 700, 0, OPEN}},
 	 2,
 	 END_REASON_CAPTURE_END,
 	 false,
 	 9000,
 	 700},
+	{"and at once where the capture does not show how it answers",
+	 {{'c', S, 99, 0, 0, OPENING},
+	  {'c', A, 100, 500, 50, OPEN},
+	  {'c', R, 150, 0, 0, CLOSING},
+	  {'c', S, 8999, 0, 0, OPENING}},
+	 2,
+	 END_REASON_CAPTURE_END,
+	 false,
+	 9000,
+	 0},
+	{"a SYN after both FINs is a new flow at once",
+	 {HANDSHAKE,
+	  {'c', F | A, 100, 500, 0, OPEN},
+	  {'s', F | A, 500, 101, 0, OPEN},
+	  {'c', A, 101, 501, 0, CLOSING},
+	  {'c', S, 8999, 0, 0, OPENING}},
+	 2,
+	 END_REASON_CAPTURE_END,
+	 false,
+	 9000,
+	 0},
+	{"a reset and a SYN that did not come to the server change nothing",
+	 {HANDSHAKE,
+	  {'c', A, 100, 500, 50, OPEN},
+	  {'c', R, 150, 0, 0, CLOSING},
+	  {'c', S, 119, 0, 0, CLOSING},
+	  {'c', A, 120, 500, 30, CLOSING},
+	  {'s', A, 500, 150, 0, CLOSING},
+	  {'c', A, 150, 500, 20, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
+	 false,
+	 100,
+	 500},
 	{"a SYN on an open connection is not",
 	 {HANDSHAKE, {'c', A, 100, 500, 50, OPEN}, {'c', S, 8999, 0, 0, OPEN}},
 	 1,
@@ -323,6 +373,26 @@ static const struct row rows[] = {
 	 false,
 	 100,
 	 0},
+	{"a SYN-ACK that answers no SYN is none",
+	 {{'s', S | A, 499, 100, 0, OPENING},
+	  {'c', S, 99, 0, 0, OPENING},
+	  {'s', S | A, 499, 100, 0, OPENING},
+	  {'c', A, 100, 500, 0, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
+	 false,
+	 100,
+	 500},
+	{"nor one of the client amid a connection",
+	 {{'c', A, 100, 500, 0, OPEN},
+	  {'s', A, 500, 100, 0, OPEN},
+	  {'c', S | A, 150, 1499, 0, OPEN},
+	  {'c', A, 100, 500, 50, OPEN}},
+	 1,
+	 END_REASON_CAPTURE_END,
+	 true,
+	 100,
+	 500},
 	{"midstream, client first",
 	 {{'c', A, 100, 500, 50, OPEN}, {'s', A, 500, 150, 9, OPEN}},
 	 1,
@@ -415,6 +485,61 @@ static void tcp_states_follow_the_segments(void **state)
 				 end_reason_name((enum end_reason)f->end_reason));
 		assert_null(flow_next_end(b->t, INT64_MAX, &us));
 	}
+}
+
+/* The client answers a SYN that the server did not send, before it sends one. */
+static void a_stray_answer_does_not_turn_the_ends(void **state)
+{
+	struct bench *b = *state;
+	const struct packet stray = tcp('c', S | A, 777, 888, 0);
+	const struct packet syn = tcp('c', S, 99, 0, 0);
+	const struct packet answer = tcp('s', S | A, 499, 100, 0);
+	struct flow *f = touch(b, &stray);
+
+	assert_false(b->touch.from_client);
+	assert_ptr_equal(touch(b, &syn), f);
+	assert_true(b->touch.from_client);
+	assert_ptr_equal(touch(b, &answer), f);
+	assert_false(b->touch.from_client);
+	assert_int_equal(flow_client(f).b[15], 9);
+	assert_int_equal(f->client_isn, 100);
+	assert_int_equal(f->server_isn, 500);
+}
+
+/* The same, and the server says that it knows of nothing. */
+static void a_stray_answer_that_is_reset_neither(void **state)
+{
+	struct bench *b = *state;
+	const struct packet stray = tcp('c', S | A, 777, 888, 0);
+	const struct packet reset = tcp('s', R, 888, 0, 0);
+	const struct packet syn = tcp('c', S, 99, 0, 0);
+	const struct packet answer = tcp('s', S | A, 499, 100, 0);
+	struct flow *f;
+
+	(void)touch(b, &stray);
+	(void)touch(b, &reset);
+	assert_true(b->touch.ended);
+	f = touch(b, &syn);
+	assert_true(b->touch.is_new && b->touch.from_client);
+	assert_ptr_equal(touch(b, &answer), f);
+	assert_int_equal(f->client_isn, 100);
+	assert_int_equal(f->server_isn, 500);
+}
+
+static void an_end_is_turned_where_ports_do_not_tell(void **state)
+{
+	struct bench *b = *state;
+	struct packet p = tcp('s', A, 500, 100, 0);
+	struct flow *f = touch(b, &p);
+
+	assert_false(flow_turn(f));
+	p.src_port = 25000;
+	f = touch(b, &p);
+	assert_true(b->touch.from_client);
+	assert_true(flow_turn(f));
+	assert_int_equal(flow_client(f).b[15], 9);
+	assert_int_equal(f->server_isn, 500);
+	assert_true(f->in.has_seq && !f->out.has_seq);
 }
 
 static void packets_and_bytes_are_counted_by_direction(void **state)
@@ -833,6 +958,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(tcp_states_follow_the_segments),
+		CASE(a_stray_answer_does_not_turn_the_ends),
+		CASE(a_stray_answer_that_is_reset_neither),
+		CASE(an_end_is_turned_where_ports_do_not_tell),
 		CASE(packets_and_bytes_are_counted_by_direction),
 		CASE(without_a_syn_the_ports_tell_the_client),
 		CASE(the_engines_bytes_start_at_zero_also_in_used_records),

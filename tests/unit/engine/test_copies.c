@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Contents that contradict each other, or leave out a byte: all that may be are told, or that there are more. */
+#include "requests.h"
+
+#define START    "\"phase\":\"start\""
+#define CONFLICT "\"undecidable\":\"conflict\""
+#define MORE     "\"more_candidates\""
+
+/* A request for a host of one letter, told by `shares`. */
+static const char *ask(char host)
+{
+	static char text[] = "GET / HTTP/1.1\r\nHost: ?.example\r\n\r\n";
+
+	text[22] = host;
+	return text;
+}
+
+#define ASK_LEN 36u
+
+static void more_copies_than_can_be_told_are_flagged(void **state)
+{
+	(void)state;
+	for (char most = 'a'; most < 'g'; most++)
+		for (int later = 0; later < 2; later++) {
+			const uint32_t front = later ? LEN(GOOD) : 0;
+			struct scene *s = watch();
+			char last[32];
+
+			see_open(s, &web);
+			if (later) {
+				see_client(s, &web, 0, GOOD, LEN(GOOD));
+				see_server(s, &web, 0, LEN(GOOD), "x", 1);
+			}
+			for (char at = 'a'; at <= most; at++)
+				see_client(s, &web, front, ask(at), ASK_LEN);
+			see_server(s, &web, 1, front + ASK_LEN, "x", 1);
+			worker_finish(s->w, s->now_us);
+			(void)snprintf(last, sizeof(last), "\"%c.example\"",
+				       most < 'd' ? most : 'c');
+			assert_lines(s, CONFLICT, last, most > 'a' ? 2 : 0);
+			if (!later)
+				assert_lines(s, "\"more_candidates\"", NULL,
+					     most > 'd' ? 2 : 0);
+			else if (most > 'd')
+				assert_lines(s, MORE, NULL, 2);
+			end_watch(s);
+		}
+}
+
+/* The real front, the other's back, the other's front, the real back. */
+static void crossed_copies_name_all_four(void **state)
+{
+	const uint32_t cut = 24, all = LEN(GOOD);
+	const char *const real = GET("good.example"), *const other = GET("evil.exbmple");
+
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		const uint32_t front = later ? LEN(GOOD) : 0;
+		struct scene *s = watch();
+
+		see_open(s, &web);
+		if (later) {
+			see_client(s, &web, 0, GOOD, LEN(GOOD));
+			see_server(s, &web, 0, LEN(GOOD), "x", 1);
+		}
+		see_client(s, &web, front, real, cut);
+		see_client(s, &web, front + cut, other + cut, all - cut);
+		see_client(s, &web, front, other, cut);
+		see_client(s, &web, front + cut, real + cut, all - cut);
+		see_server(s, &web, 1, front + all, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, CONFLICT, MORE, 2);
+		if (!later) {
+			assert_lines(s, CONFLICT, "\"good.example\"", 2);
+			assert_lines(s, CONFLICT, "\"evil.exbmple\"", 2);
+		}
+		end_watch(s);
+	}
+}
+
+/* A copy of the real bytes behind one decoy opens nothing new. */
+static void one_decoy_is_told_whole(void **state)
+{
+	const uint32_t cut = 24, all = LEN(GOOD);
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, cut);
+	see_client(s, &web, cut, GOOD + cut, all - cut);
+	see_client(s, &web, 0, EVIL, cut + 4);
+	see_client(s, &web, 0, GOOD, all);
+	see_server(s, &web, 0, all, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, CONFLICT, "[\"evil.example\",\"good.example\"]", 2);
+	assert_lines(s, MORE, NULL, 0);
+	end_watch(s);
+}
+
+static void see_urgent(struct scene *s, const struct ends *e, uint32_t at,
+		       unsigned pointer, const char *data, size_t len)
+{
+	build_segment(&s->packet, e,
+		      &(struct segment){FROM_CLIENT, TCP_ACK | TCP_URG, CLIENT_FIRST + at,
+					SERVER_FIRST, data, len});
+	s->packet.b[20 + 18] = (uint8_t)(pointer >> 8);
+	s->packet.b[20 + 19] = (uint8_t)pointer;
+	build_end(&s->packet);
+	see_packet(s);
+}
+
+/*
+ * A byte that servers may take out (RFC 6093 3), of a first request and a later one; its pointer
+ * comes with it, alone in front of it, or alone behind it.
+ */
+static void an_urgent_byte_makes_two_names_wherever_it_stands(void **state)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost: xgood.example\r\n\r\n";
+	const uint32_t len = LEN(text), x = 22;
+
+	(void)state;
+	for (int later = 0; later < 2; later++)
+		for (int how = 0; how < 4; how++) {
+			const uint32_t front = later ? LEN(GOOD) : 0;
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			if (later) {
+				see_client(s, &web, 0, GOOD, LEN(GOOD));
+				see_server(s, &web, 0, LEN(GOOD), "x", 1);
+			}
+			if (how == 0)
+				see_urgent(s, &web, front, x + 1, text, len);
+			if (how == 1)
+				see_urgent(s, &web, front, x + 1, NULL, 0);
+			if (how == 3) {
+				see_client(s, &web, front, text, x + 5);
+				see_urgent(s, &web, front, x + 1, NULL, 0);
+				see_client(s, &web, front + x + 5, text + x + 5,
+					   len - x - 5);
+			} else if (how != 0) {
+				see_client(s, &web, front, text, len);
+			}
+			if (how == 2)
+				see_urgent(s, &web, front, x + 1, NULL, 0);
+			see_server(s, &web, 1, front + len, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, CONFLICT, "\"xgood.example\"", 2);
+			if (how != 2 || !later)
+				assert_lines(s, CONFLICT, "\"good.example\"", 2);
+			else
+				assert_lines(s, CONFLICT, MORE, 2);
+			end_watch(s);
+		}
+}
+
+static void several_urgent_bytes_are_flagged(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &v4);
+	see_urgent(s, &v4, 0, 20, (const char *)good.b, 40);
+	see_urgent(s, &v4, 40, 20, (const char *)good.b + 40, good.len - 40);
+	see_server(s, &v4, 0, (uint32_t)good.len, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, CONFLICT, "[\"good.example\"]", 2);
+	assert_lines(s, CONFLICT, MORE, 2);
+	end_watch(s);
+}
+
+/* One that is none of this stream, or in bytes that the server does not take. */
+static void an_urgent_pointer_that_counts_for_nothing(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		if (how == 0)
+			see_urgent(s, &v4, 0xfffff000u, 20, NULL, 0);
+		else if (how == 1)
+			see(s, &v4,
+			    (struct segment){FROM_CLIENT, TCP_URG, CLIENT_FIRST, 0, NULL,
+					     0});
+		else
+			see_urgent(s, &v4, 0, 60000, NULL, 0);
+		see_client(s, &v4, 0, good.b, good.len);
+		see_server(s, &v4, 0, (uint32_t)good.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, START, "\"host\":\"good.example\"", 1);
+		end_watch(s);
+	}
+}
+
+/* Inline none of them passes while bytes are judged or guarded. */
+static void a_gateway_drops_a_pointer_alone(void **state)
+{
+	struct scene *s = start(closed);
+	const struct segment urgent = {
+		FROM_CLIENT, TCP_ACK | TCP_URG, CLIENT_FIRST, SERVER_FIRST, NULL, 0};
+
+	(void)state;
+	(void)open_tcp(s, &web);
+	assert_answer(s, send_segment(s, &web, urgent), GOT_NOTHING + GOT_PASS);
+	(void)send_data(s, &web, 0, GOOD, 10);
+	assert_answer(s, send_segment(s, &web, urgent), GOT_DROP);
+	(void)send_data(s, &web, 10, &GOOD[10], LEN(GOOD) - 10);
+	assert_answer(s, send_segment(s, &web, urgent), GOT_DROP);
+	assert_true(scene_end(s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_copies_than_can_be_told_are_flagged),
+		cmocka_unit_test(crossed_copies_name_all_four),
+		cmocka_unit_test(one_decoy_is_told_whole),
+		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),
+		cmocka_unit_test(several_urgent_bytes_are_flagged),
+		cmocka_unit_test(an_urgent_pointer_that_counts_for_nothing),
+		cmocka_unit_test(a_gateway_drops_a_pointer_alone),
+	};
+
+	return cmocka_run_group_tests_name("engine/copies", tests, prepare, tidy);
+}
