@@ -73,15 +73,38 @@ static void stop(struct worker *w, struct conn *c)
 	c->read_out = true;
 }
 
+static void copy_text(struct str from, char *to, uint16_t *ret_len, size_t size)
+{
+	*ret_len = (uint16_t)(from.len < size ? from.len : size);
+	if (*ret_len > 0)
+		memcpy(to, from.p, *ret_len);
+}
+
+/* It has begun with mail in clear, which is told on. */
+static void remember_mail(const struct worker *w, const struct conn *c, struct facts *f)
+{
+	struct mail_facts *m = &f->mail;
+
+	f->protocol = PROTOCOL_SMTP;
+	f->flags |= 1u << FLAG_CLEAR_TEXT;
+	copy_text(intern_text(w->texts, c->helo), m->helo, &m->helo_len, sizeof(m->helo));
+	copy_text(intern_text(w->texts, c->mail_from), m->from, &m->from_len,
+		  sizeof(m->from));
+	copy_text(intern_text(w->texts, c->mail_to), m->to, &m->to_len, sizeof(m->to));
+	m->to_more = c->mail_to_more;
+}
+
 /* Whom the client asks for now is not known. */
 static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why)
 {
-	const struct facts f = {.protocol = PROTOCOL_HTTP,
-				.undecidable = why,
-				.visibility = VISIBILITY_ADDRESS,
-				.flags = 1u << FLAG_CLEAR_TEXT};
+	struct facts f = {.protocol = PROTOCOL_HTTP,
+			  .undecidable = why,
+			  .visibility = VISIBILITY_ADDRESS,
+			  .flags = 1u << FLAG_CLEAR_TEXT};
 
+	if (c->protocol == PROTOCOL_SMTP)
+		remember_mail(w, c, &f);
 	judge_request(w, fl, c, &f);
 }
 
@@ -130,6 +153,10 @@ static void give_up(struct worker *w, struct flow *fl, struct conn *c,
 {
 	struct follower *fo = follower_of(w, c);
 
+	if (fo != NULL && fo->kind == FOLLOW_MAIL && why != UNDECIDABLE_CONFLICT) {
+		stop(w, c); /* mail names no server, and a text may end anywhere */
+		return;
+	}
 	w->stats.http_lost++;
 	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
 		judge_waiting(w, fl, c, fo);
@@ -518,6 +545,8 @@ static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (fo->tunnel)
 		compare_names(w, c, f);
+	if (fo->mailed)
+		remember_mail(w, c, f);
 	if (tells && watch_opening(w, fl, c, fo, f)) {
 		stop(w, c);
 		return;
@@ -591,6 +620,40 @@ static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
 	return false;
 }
 
+/* ---- mail in clear --------------------------------------------------------------------------------- */
+
+/*
+ * How many bytes are done with.  TLS behind a STARTTLS that the server has not granted is no
+ * hello, but text of a mail, or did not wait.
+ */
+static size_t read_mail(struct worker *w, struct flow *fl, struct conn *c,
+			struct follower *fo, struct str bytes)
+{
+	const bool begins = fo->mail.asked;
+	const size_t used = smtp_follow(&fo->mail, bytes);
+
+	if (used == bytes.len) {
+		fo->opened &= used == 0;
+		return used;
+	}
+	if (used > 0 || !begins || !fo->opened) {
+		stop(w, c);
+		judge_unknown(w, fl, c, UNDECIDABLE_MALFORMED_HELLO);
+		return 0;
+	}
+	fo->kind = FOLLOW_OPENING;
+	fo->mailed = true;
+	return 0;
+}
+
+/* Has the server granted the STARTTLS that the client's bytes end with? */
+static void hear_mail(const struct flow *fl, struct follower *fo, const struct piece *p)
+{
+	fo->opened = fo->mail.asked && fo->out.head.highest == 0 &&
+		     (int32_t)(p->pkt->ack - (fl->client_isn + fo->out.next)) >= 0 &&
+		     smtp_is_ready(p->bytes);
+}
+
 /* ---- the client's bytes ------------------------------------------------------------------------------ */
 
 /* Leave out body bytes, also those that nobody saw.  False: there is no body here. */
@@ -622,9 +685,11 @@ static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
 				return;
 			continue;
 		}
-		used = read_http(w, fl, c, lane_bytes(&fo->out), h->filled == HEAD_MAX,
-				 p);
-		if (used == 0)
+		used = fo->kind == FOLLOW_MAIL
+			       ? read_mail(w, fl, c, fo, lane_bytes(&fo->out))
+			       : read_http(w, fl, c, lane_bytes(&fo->out),
+					   h->filled == HEAD_MAX, p);
+		if (used == 0 && (c->follower == POOL_NONE || fo->kind != FOLLOW_OPENING))
 			return;
 		lane_advance(w, &fo->out, (uint32_t)used);
 	}
@@ -706,9 +771,12 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			return;
 		}
 		used = 0;
-		if (fo->kind == FOLLOW_HTTP && p->at == fo->out.next &&
-		    fo->out.head.highest == 0)
-			used = read_http(w, fl, c, p->bytes, false, p);
+		if (p->at == fo->out.next && fo->out.head.highest == 0)
+			used = fo->kind == FOLLOW_HTTP
+				       ? read_http(w, fl, c, p->bytes, false, p)
+			       : fo->kind == FOLLOW_MAIL
+				       ? read_mail(w, fl, c, fo, p->bytes)
+				       : 0;
 		if (used == 0) {
 			if (c->follower == POOL_NONE || conn_is_cut(w, c))
 				return;
@@ -1016,6 +1084,8 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		if (pkt->payload_len > 0)
 			feed_dns(w, fl, c, fo, &p);
 	} else if (!from_client) {
+		if (pkt->payload_len > 0 && fo->kind == FOLLOW_MAIL)
+			hear_mail(fl, fo, &p);
 		if (pkt->payload_len > 0)
 			hear_expected(fo, &p);
 		if (pkt->payload_len > 0 && hear_answer(fo, &p))
@@ -1066,6 +1136,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 {
 	const struct facts *first = conn_facts(w, p);
 	const bool dns = first->protocol == PROTOCOL_DNS;
+	const bool mail = first->protocol == PROTOCOL_SMTP && first->commands;
 	const uint32_t begin = dns ? 0 : first->request_at;
 	const struct piece none = {.pkt = NULL, .from_client = true};
 	struct follower *fo;
@@ -1074,17 +1145,17 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 
 	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0 || p->head.highest == 0 ||
 	    conn_is_cut(w, c) || c->reason == VERDICT_REASON_PREEXISTING ||
-	    (!dns && (first->protocol != PROTOCOL_HTTP || !first->requests)))
+	    (!dns && !mail && (first->protocol != PROTOCOL_HTTP || !first->requests)))
 		return;
 	fo = pool_get(w->followers);
 	if (fo == NULL) {
 		w->stats.followers_refused++;
-		if (!dns)
+		if (!dns && !mail)
 			give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return;
 	}
 	memset(fo, 0, sizeof(*fo));
-	fo->kind = dns ? FOLLOW_DNS : FOLLOW_HTTP;
+	fo->kind = dns ? FOLLOW_DNS : mail ? FOLLOW_MAIL : FOLLOW_HTTP;
 	fo->out.next = begin;
 	fo->window = p->window;
 	c->follower = pool_index(w->followers, fo);
@@ -1098,6 +1169,10 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	}
 	if (dns) {
 		read_dns(w, fl, &fo->out, true);
+		return;
+	}
+	if (mail) {
+		read_lane(w, fl, c, fo, &none);
 		return;
 	}
 	/* The first request is judged; what the guard of a judged head keeps of it is enough. */
