@@ -8,6 +8,7 @@
  */
 #include "base/addr.h"
 #include "base/cursor.h"
+#include "identify/dns.h"
 #include "identify/layer.h"
 
 /* ---- PROXY ------------------------------------------------------------------------------ */
@@ -171,12 +172,33 @@ static void end_turn(struct layer *ret)
 	ret->bytes_due = ret->bytes_least;
 }
 
+/*
+ * In front of DNS messages over TCP stands their length, and a message of 1,281 bytes or more may look
+ * like a greeting: on that port a request must follow as it is written.
+ */
+static bool may_be_request(const struct stream *s, const struct cursor *c)
+{
+	const uint8_t *b = c->p;
+
+	return s->port != DNS_PORT ||
+	       (b[0] == 5 && (c->left < 2 || (b[1] >= 1 && b[1] <= 3)) &&
+		(c->left < 3 || b[2] == 0) &&
+		(c->left < 4 || b[3] == ADDRESS_V4 || b[3] == ADDRESS_V6 ||
+		 b[3] == ADDRESS_NAME));
+}
+
+/* A method that IANA has assigned, or a private one: RFC 1928 3. */
+static bool is_assigned(uint8_t method)
+{
+	return method <= 9 || (method >= 0x80 && method != 0xff);
+}
+
 /* u8 5 | u8 number of methods | methods.  The client waits for the server's choice. */
 static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 				   struct facts *f)
 {
 	struct cursor c = cur_init(s->bytes, s->filled);
-	bool password = false;
+	bool password = false, assigned = true, usual = false;
 	uint8_t count;
 
 	cur_skip(&c, 1);
@@ -190,20 +212,27 @@ static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 
 		if (!cur_ok(&c))
 			return s->final ? LAYER_NO : LAYER_MAYBE;
-		if (method > 9 && method < 0x80) /* not assigned by IANA */
-			return LAYER_NO;
+		assigned &= is_assigned(method);
+		usual |= method <= METHOD_PASSWORD;
 		password |= method == METHOD_PASSWORD;
 	}
+	/* The server picks one (3); a list without any that is known is something else. */
+	if (!assigned && !usual)
+		return LAYER_NO;
 	end_turn(ret);
 	if (c.left == 0)
 		return layer_behind(s, s->filled, ret);
 	if (c.p[0] == 1 && password) {
 		if (!skip_password(&c))
-			return layer_unfinished(s, f, PROTOCOL_SOCKS);
+			return s->port == DNS_PORT
+				       ? LAYER_NO
+				       : layer_unfinished(s, f, PROTOCOL_SOCKS);
 		end_turn(ret);
 		if (c.left == 0)
 			return layer_behind(s, s->filled, ret);
 	}
+	if (!may_be_request(s, &c))
+		return LAYER_NO;
 	if (c.p[0] != 5) /* another negotiation of rights */
 		return layer_done(f, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER);
 	return read_request(s, c, ret, f);
@@ -266,5 +295,6 @@ enum layer_step socks_layer(const struct stream *s, struct layer *ret, struct fa
 	ret->why = UNDECIDABLE_INCOMPLETE;
 	if (s->bytes[0] == 5)
 		return read_socks5(s, ret, f);
-	return s->bytes[0] == 4 ? read_socks4(s, ret, f) : LAYER_NO;
+	return s->bytes[0] == 4 && s->port != DNS_PORT ? read_socks4(s, ret, f)
+						       : LAYER_NO;
 }
