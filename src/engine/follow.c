@@ -123,6 +123,23 @@ static uint32_t guard_end(const struct follower *fo)
 
 /* ---- requests ----------------------------------------------------------------------------------- */
 
+/*
+ * Inline: behind a request that ends the connection no server reads another (RFC 9112 9.6), but one
+ * that does would go by its host: the one before is a candidate, and so is this one.
+ */
+static void doubt(struct worker *w, struct conn *c, struct facts *f)
+{
+	const struct str before = intern_text(w->texts, c->host);
+
+	if (f->host_len == 0 || str_equal(before, facts_host(f)))
+		return;
+	rival_name(w, c, before);
+	rival_name(w, c, facts_host(f));
+	f->undecidable = UNDECIDABLE_CONFLICT;
+	f->evidence = EVIDENCE_NONE;
+	f->host_len = f->url_len = 0;
+}
+
 /* The header section in the guard, which was read before. */
 static void read_waiting(struct worker *w, const struct flow *fl,
 			 const struct follower *fo, struct facts *f)
@@ -351,6 +368,8 @@ static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 		return false;
 	}
 	fo->waits = w->inl == NULL;
+	fo->doubtful = fo->closes;
+	fo->closes |= fo->http.closes;
 	return !fo->waits;
 }
 
@@ -395,6 +414,21 @@ static void release_chunks(struct worker *w, const struct flow *fl, struct follo
 		free_chunks(w, fo);
 }
 
+/*
+ * Watched: whatever stands behind a request that ends the connection is ignored, once what stands
+ * in front is judged.  Some clients send an empty line behind a body.
+ */
+static void end_behind_close(struct worker *w, struct conn *c, struct follower *fo,
+			     struct str bytes)
+{
+	if (fo->waits)
+		return;
+	for (size_t i = 0; i < bytes.len; i++)
+		if (bytes.p[i] != '\r' && bytes.p[i] != '\n')
+			c->flags |= 1u << FLAG_DECOY_IGNORED;
+	stop(w, c);
+}
+
 /* Read on: so many of the bytes are done with.  0: nothing can be read of them yet, or at all. */
 static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 			struct str bytes, bool full, const struct piece *p)
@@ -406,6 +440,10 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (bytes.len == 0 || !may_read(w, fo))
 		return 0;
+	if (w->inl == NULL && fo->closes && http_between(&fo->http)) {
+		end_behind_close(w, c, fo, bytes);
+		return 0;
+	}
 	around = http_around_chunks(&fo->http);
 	memset(&f, 0, sizeof(f));
 	switch (identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
@@ -420,8 +458,11 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 	case HTTP_STEP_REQUEST:
 		break;
 	}
-	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p))
+	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p)) {
+		if (fo->doubtful)
+			doubt(w, c, &f);
 		judge_request(w, fl, c, &f);
+	}
 	if (c->follower == POOL_NONE)
 		return 0;
 	if (fo->http.tunnel) {
@@ -1183,6 +1224,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
+	fo->closes = fo->http.closes;
 	if (fo->http.tunnel) /* refused, or it would be no request */
 		expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);

@@ -189,6 +189,23 @@ static void read_expect(struct str value, struct http_request *r)
 	r->expects = value.len > 0;
 }
 
+/* RFC 9110 7.6.1: words between commas. */
+static void read_connection(struct str value, struct http_request *r)
+{
+	while (value.len > 0) {
+		size_t n = 0;
+		struct str option;
+
+		while (n < value.len && value.p[n] != ',')
+			n++;
+		option = str_trim((struct str){value.p, n});
+		r->closes |= str_equal_fold(option, STR("close"));
+		r->keeps |= str_equal_fold(option, STR("keep-alive"));
+		n += n < value.len;
+		value = (struct str){value.p + n, value.len - n};
+	}
+}
+
 static void read_host(struct str value, struct http_request *r)
 {
 	if (++r->host_fields > 1)
@@ -207,6 +224,9 @@ static void read_field(struct str line, struct http_request *r)
 		{{"transfer-encoding", 17}, read_coding},
 		{{"upgrade", 7}, read_upgrade},
 		{{"expect", 6}, read_expect},
+		{{"connection", 10}, read_connection},
+		/* What clients of HTTP/1.0 say to proxies that are older than RFC 2068. */
+		{{"proxy-connection", 16}, read_connection},
 	};
 	struct str name = {line.p, 0};
 
@@ -447,6 +467,7 @@ enum fit http_head(const struct stream *s, struct http_request *r, size_t *ret_e
 			*ret_end = s->filled - l.left;
 			if (r->minor == '0' && r->framing == HTTP_CHUNKED)
 				r->framing = HTTP_BAD_FRAMING; /* RFC 9112 6.1 */
+			r->closes |= r->minor == '0' && !r->keeps;
 			return FIT_DONE;
 		}
 		read_field(line, r);

@@ -19,6 +19,36 @@ static void a_request_counts_when_the_server_has_taken_it(void **state)
 	end_watch(s);
 }
 
+/* RFC 9112 9.3, 9.6. */
+static void what_stands_behind_a_request_that_closes_is_ignored(void **state)
+{
+	static const char last[] =
+		"GET / HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n";
+	static const char old[] = "POST / HTTP/1.0\r\nHost: good.example\r\n"
+				  "Content-Length: 2\r\n\r\nab\r\n";
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD), last, LEN(last));
+	see_client(s, &web, LEN(GOOD) + LEN(last), EVIL, LEN(EVIL));
+	see_server(s, &web, 1, LEN(GOOD) + LEN(last) + LEN(EVIL), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "evil.example", NULL, 0);
+	assert_lines(s, "\"phase\":\"end\"", "decoy_ignored", 1);
+	end_watch(s);
+	s = watch();
+	see_open(s, &web);
+	see_client(s, &web, 0, old, LEN(old));
+	see_server(s, &web, 0, LEN(old), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"end\"", "\"host\":\"good.example\"", 1);
+	assert_lines(s, "decoy_ignored", NULL, 0);
+	end_watch(s);
+}
+
 static void pipelined_requests_are_told_one_by_one(void **state)
 {
 	struct scene *s = watch();
@@ -582,6 +612,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
+		cmocka_unit_test(what_stands_behind_a_request_that_closes_is_ignored),
 		cmocka_unit_test(pipelined_requests_are_told_one_by_one),
 		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
 		cmocka_unit_test(two_framings_of_a_body_are_a_conflict),
