@@ -1070,6 +1070,25 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 	read_dns(w, fl, l, p->from_client);
 }
 
+/*
+ * Watched: has the server taken bytes that the capture lacks?  Of a body nothing is needed, and a FIN
+ * takes a number, too.
+ */
+static void look_for_hole(struct worker *w, struct flow *fl, struct conn *c)
+{
+	const struct follower *fo = follower_of(w, c);
+	const uint32_t seen = fo == NULL ? 0 : fo->out.next + fo->out.head.filled;
+	const int32_t missing = (int32_t)(fl->in.acked - fl->client_isn - seen);
+	const bool ended = (fl->out.tcp_flags & TCP_FIN) != 0;
+
+	if (fo == NULL || w->inl != NULL || !fl->in.has_ack || missing <= (int32_t)ended)
+		return;
+	if (fo->kind == FOLLOW_MAIL ||
+	    (fo->kind == FOLLOW_HTTP &&
+	     (fo->out.head.filled > 0 || (uint64_t)missing > http_skippable(&fo->http))))
+		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+}
+
 /* ---- for the worker --------------------------------------------------------------------------------------- */
 
 /* The server's packet at hand, or the end, may decide what watch_opening() has just begun. */
@@ -1136,6 +1155,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 	} else if (pkt->payload_wire_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}
+	look_for_hole(w, fl, c);
 }
 
 /* HTTP of which some is kept because it cannot be read yet. */

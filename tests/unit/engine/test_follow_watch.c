@@ -564,6 +564,51 @@ static void out_of_order_and_at_the_end_requests_are_read(void **state)
 	end_watch(s);
 }
 
+/* A request that the capture lacks, near enough to be awaited; what stands behind it comes or not. */
+static void what_the_server_has_taken_unseen_is_a_loss_of_step(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 3; more++) {
+		struct scene *s = watch();
+		const uint32_t at = LEN(GOOD) + LEN(EVIL);
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD), "x", 1);
+		if (more == 1)
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+		assert_lines(s, DESYNC, NULL, 0);
+		see_server(s, &web, 1, at, "x", 1);
+		assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+		if (more == 2)
+			see_client(s, &web, at, EVIL, LEN(EVIL));
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* Of a body nothing is missed, and an end is no byte. */
+static void what_is_missing_of_a_body_is_not_missed(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, POST_OF("1000"), LEN(POST_OF("1000")));
+	see_server(s, &web, 0, LEN(POST_OF("1000")), "x", 1);
+	see_server(s, &web, 1, LEN(POST_OF("1000")) + 1000, "x", 1);
+	see_client(s, &web, LEN(POST_OF("1000")) + 1000, GOOD, LEN(GOOD));
+	see(s, &web,
+	    (struct segment){FROM_CLIENT, TCP_ACK | TCP_FIN,
+			     CLIENT_FIRST + LEN(POST_OF("1000")) + 1000 + LEN(GOOD),
+			     SERVER_FIRST + 2, NULL, 0});
+	see_server(s, &web, 2, LEN(POST_OF("1000")) + 1000 + LEN(GOOD) + 1, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, DESYNC, NULL, 0);
+	end_watch(s);
+}
+
 /* What the server has not acknowledged may be nothing, and is not missed. */
 static void a_hole_in_the_capture_is_no_request(void **state)
 {
@@ -632,6 +677,8 @@ int main(void)
 		cmocka_unit_test(an_answer_in_pieces_is_one),
 		cmocka_unit_test(a_tunnel_behind_a_refused_one_is_compared),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
+		cmocka_unit_test(what_the_server_has_taken_unseen_is_a_loss_of_step),
+		cmocka_unit_test(what_is_missing_of_a_body_is_not_missed),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
 	};
