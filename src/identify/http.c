@@ -18,9 +18,17 @@
 
 enum target_form {
 	TARGET_ORIGIN = 0, /* /path */
-	TARGET_ABSOLUTE,   /* http://host/path */
+	TARGET_ABSOLUTE,   /* http://host/path, ftp://host/path */
 	TARGET_ASTERISK,
 	TARGET_BAD,
+};
+
+enum scheme {
+	SCHEME_HTTP = 0,
+	SCHEME_HTTPS,
+	SCHEME_WS,
+	SCHEME_WSS,
+	SCHEME_OTHER, /* ftp through a proxy */
 };
 
 struct lines {
@@ -248,10 +256,41 @@ static void read_field(struct str line, struct http_request *r)
 	}
 }
 
-/* Splits an absolute-form target into authority and what follows. */
-static enum target_form target_form(struct str target, struct url_parts *u,
-				    struct str *ret_authority)
+/* RFC 3986 3.1: the scheme in front of "://"; 0 = there is none. */
+static size_t scheme_len(struct str target)
 {
+	size_t n = 0;
+
+	while (n < target.len && (ascii_is_alpha(target.p[n]) ||
+				  (n > 0 && (ascii_is_digit(target.p[n]) ||
+					     memchr("+-.", target.p[n], 3) != NULL))))
+		n++;
+	return target.len - n > 3 && memcmp(target.p + n, "://", 3) == 0 ? n : 0;
+}
+
+static enum scheme scheme_of(struct str word)
+{
+	static const struct {
+		struct str word;
+		enum scheme scheme;
+	} known[] = {
+		{{"http", 4}, SCHEME_HTTP},
+		{{"https", 5}, SCHEME_HTTPS},
+		{{"ws", 2}, SCHEME_WS}, /* RFC 6455 3 */
+		{{"wss", 3}, SCHEME_WSS},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_equal_fold(word, known[i].word))
+			return known[i].scheme;
+	return SCHEME_OTHER;
+}
+
+/* Splits an absolute-form target, of any scheme, into authority and what follows. */
+static enum target_form target_form(struct str target, struct url_parts *u,
+				    struct str *ret_authority, enum scheme *ret_scheme)
+{
+	const size_t scheme = scheme_len(target);
 	struct str rest = target;
 	size_t end = 0;
 
@@ -262,12 +301,12 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 		u->path.len = 0;
 		return TARGET_ASTERISK;
 	}
-	if (rest.len > 8 && str_equal_fold((struct str){rest.p, 8}, STR("https://")))
-		u->https = true;
-	else if (rest.len < 8 || !str_equal_fold((struct str){rest.p, 7}, STR("http://")))
+	if (scheme == 0)
 		return TARGET_BAD;
-	rest.p += u->https ? 8 : 7;
-	rest.len -= u->https ? 8 : 7;
+	*ret_scheme = scheme_of((struct str){rest.p, scheme});
+	u->https = *ret_scheme == SCHEME_HTTPS || *ret_scheme == SCHEME_WSS;
+	rest.p += scheme + 3;
+	rest.len -= scheme + 3;
 	while (end < rest.len && rest.p[end] != '/' && rest.p[end] != '?' &&
 	       rest.p[end] != '#' && rest.p[end] != '\\')
 		end++;
@@ -275,11 +314,13 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 		return TARGET_BAD;
 	*ret_authority = (struct str){rest.p, end};
 	u->path = (struct str){rest.p + end, rest.len - end};
-	for (size_t i = end; i > 0; i--) {
-		if (rest.p[i - 1] == '@') {
-			*ret_authority = (struct str){rest.p + i, end - i};
-			break;
-		}
+	for (size_t i = 0; i < end; i++) {
+		if (rest.p[i] != '@')
+			continue;
+		/* RFC 3986 3.2.1 has one; of several clients and servers take the first or the last. */
+		if (memchr(rest.p + i + 1, '@', end - i - 1) != NULL)
+			return TARGET_BAD;
+		*ret_authority = (struct str){rest.p + i + 1, end - i - 1};
 	}
 	return TARGET_ABSOLUTE;
 }
@@ -319,7 +360,8 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 {
 	struct url_parts u = {.port = -1};
 	struct str authority = STR_NONE;
-	enum target_form form = target_form(r->target, &u, &authority);
+	enum scheme scheme = SCHEME_HTTP;
+	enum target_form form = target_form(r->target, &u, &authority, &scheme);
 	struct host host, field;
 	int32_t field_port;
 	bool field_address;
@@ -336,11 +378,17 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 	if (form == TARGET_ABSOLUTE) {
 		if (!read_authority(authority, &host, &u.address, &u.port))
 			return UNDECIDABLE_MALFORMED_NAME;
-		/* RFC 9112 3.2.2: the target wins, and servers do so. */
+		/*
+		 * RFC 9112 3.2.2: the target wins, and servers do so; of another scheme than their own
+		 * some do (nginx), others go by the field (Apache).
+		 */
 		if (r->host_field.len > 0 &&
 		    !str_equal((struct str){host.text, host.len},
-			       (struct str){field.text, field.len}))
+			       (struct str){field.text, field.len})) {
 			f->flags |= 1u << FLAG_HOST_MISMATCH;
+			if (scheme > SCHEME_HTTPS)
+				return UNDECIDABLE_MALFORMED_NAME;
+		}
 	} else if (r->host_field.len > 0) {
 		host = field;
 		u.address = field_address;
@@ -354,7 +402,8 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 	if (u.address)
 		f->flags |= 1u << FLAG_IP_LITERAL;
 	u.host = (struct str){f->host, f->host_len};
-	(void)url_write(&u, f);
+	if (scheme != SCHEME_OTHER) /* what a rule's path stands for there is not known */
+		(void)url_write(&u, f);
 	return UNDECIDABLE_NONE;
 }
 
