@@ -19,6 +19,45 @@
 static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
 					 0x0a, 'Q',  'U',  'I',  'T',  0x0a};
 
+/* Up to the next blank, which is stepped over; one blank stands between two words (2.1). */
+static struct str next_word(struct str *line)
+{
+	const char *blank = line->len == 0 ? NULL : memchr(line->p, ' ', line->len);
+	const size_t n = blank == NULL ? line->len : (size_t)(blank - line->p);
+	const struct str word = {line->p, n};
+
+	line->p += n + (blank != NULL);
+	line->len -= n + (blank != NULL);
+	return word;
+}
+
+/* What is not written like that the receiver must refuse: it aborts the connection (2.1). */
+static bool is_v1_line(struct str line)
+{
+	struct addr a;
+	uint64_t port;
+	struct str family;
+	bool is_v4;
+
+	(void)next_word(&line); /* "PROXY" */
+	family = next_word(&line);
+	if (str_equal(family, STR("UNKNOWN")))
+		return true;
+	is_v4 = str_equal(family, STR("TCP4"));
+	if (!is_v4 && !str_equal(family, STR("TCP6")))
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		const struct str word = next_word(&line);
+
+		/* HAProxy writes addresses of two families as ::ffff:192.0.2.1. */
+		if (!addr_parse(word.p, word.len, &a) ||
+		    (memchr(word.p, ':', word.len) == NULL) != is_v4)
+			return false;
+	}
+	return parse_u64(next_word(&line), UINT16_MAX, &port) &&
+	       parse_u64(line, UINT16_MAX, &port);
+}
+
 static enum layer_step read_v1(const struct stream *s, struct layer *ret, struct facts *f)
 {
 	const size_t n = s->filled < V1_MAX ? s->filled : V1_MAX;
@@ -26,7 +65,9 @@ static enum layer_step read_v1(const struct stream *s, struct layer *ret, struct
 
 	if (lf == NULL && n < V1_MAX)
 		return layer_unfinished(s, f, PROTOCOL_UNKNOWN);
-	if (lf == NULL || lf[-1] != '\r')
+	if (lf == NULL || lf[-1] != '\r' ||
+	    !is_v1_line(
+		    (struct str){(const char *)s->bytes, (size_t)(lf - s->bytes) - 1}))
 		return layer_done(f, PROTOCOL_UNKNOWN, UNDECIDABLE_MALFORMED_HELLO);
 	return layer_behind(s, (size_t)(lf - s->bytes) + 1, ret);
 }
