@@ -68,6 +68,7 @@ static void stop(struct worker *w, struct conn *c)
 	head_clear(&fo->guard, w->heads);
 	head_clear(&fo->other.head, w->others);
 	free_chunks(w, fo);
+	intern_release(w->texts, fo->tunnel_host);
 	pool_put(w->followers, fo);
 	c->follower = POOL_NONE;
 	c->read_out = true;
@@ -140,6 +141,39 @@ static void doubt(struct worker *w, struct conn *c, struct facts *f)
 	f->host_len = f->url_len = 0;
 }
 
+/* The proxy goes by the one, the server behind it by the other. */
+static void contradict(struct worker *w, struct conn *c, struct str asked,
+		       struct facts *f)
+{
+	rival_name(w, c, asked);
+	rival_name(w, c, facts_host(f));
+	f->flags |= 1u << FLAG_HOST_MISMATCH;
+	f->undecidable = UNDECIDABLE_CONFLICT;
+	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
+	f->asked_len = (uint16_t)asked.len;
+	memcpy(f->inside, f->host, f->host_len);
+	f->inside_len = f->host_len;
+	f->evidence = EVIDENCE_NONE;
+	f->host_len = f->url_len = 0;
+}
+
+/* A request, before it is judged: is its host the only one that it may go to? */
+static void weigh(struct worker *w, struct conn *c, const struct follower *fo,
+		  struct facts *f)
+{
+	const struct str tunnel = intern_text(w->texts, fo->tunnel_host);
+
+	if (fo->doubtful) {
+		doubt(w, c, f);
+		return;
+	}
+	if (f->host_len == 0)
+		return;
+	rival_forget(w, c); /* they were those of requests before */
+	if (tunnel.len > 0 && !str_equal(tunnel, facts_host(f)))
+		contradict(w, c, tunnel, f);
+}
+
 /* The header section in the guard, which was read before. */
 static void read_waiting(struct worker *w, const struct flow *fl,
 			 const struct follower *fo, struct facts *f)
@@ -159,6 +193,7 @@ static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 	struct facts f;
 
 	read_waiting(w, fl, fo, &f);
+	weigh(w, c, fo, &f);
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	judge_request(w, fl, c, &f);
@@ -459,8 +494,7 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 		break;
 	}
 	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p)) {
-		if (fo->doubtful)
-			doubt(w, c, &f);
+		weigh(w, c, fo, &f);
 		judge_request(w, fl, c, &f);
 	}
 	if (c->follower == POOL_NONE)
@@ -474,7 +508,6 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- behind CONNECT and Upgrade -------------------------------------------------------------------- */
 
-/* The proxy goes by the one, the server behind it by the other. */
 static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 {
 	const struct str asked = intern_text(w->texts, c->host);
@@ -482,16 +515,7 @@ static void compare_names(struct worker *w, struct conn *c, struct facts *f)
 	if (asked.len == 0 || f->host_len == 0 || str_equal(asked, facts_host(f)) ||
 	    (c->flags & 1u << FLAG_IP_LITERAL) != 0)
 		return;
-	rival_name(w, c, asked);
-	rival_name(w, c, facts_host(f));
-	f->flags |= 1u << FLAG_HOST_MISMATCH;
-	f->undecidable = UNDECIDABLE_CONFLICT;
-	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
-	f->asked_len = (uint16_t)asked.len;
-	memcpy(f->inside, f->host, f->host_len);
-	f->inside_len = f->host_len;
-	f->evidence = EVIDENCE_NONE;
-	f->host_len = f->url_len = 0;
+	contradict(w, c, asked, f);
 }
 
 /* A request, maybe another CONNECT: the server did not do what it was asked for. */
@@ -1193,6 +1217,21 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 	judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
 }
 
+/* Requests stand in a tunnel to a name: whom was the innermost proxy asked for? */
+static void note_tunnel(struct worker *w, struct follower *fo, const struct pending *p)
+{
+	const unsigned proxies = p->facts->proxies;
+	char name[HOST_MAX] = "";
+	struct addr a;
+	size_t n;
+
+	if (proxies == 0)
+		return;
+	n = identify_asked(w->identify, p->head.bytes, p->head.filled, proxies - 1, name);
+	if (n > 0 && !addr_parse(name, n, &a))
+		fo->tunnel_host = intern_hold(w->texts, (struct str){name, n});
+}
+
 void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	const struct facts *first = conn_facts(w, p);
@@ -1245,6 +1284,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	}
 	fo->asked_upgrade = fo->http.upgrade;
 	fo->closes = fo->http.closes;
+	note_tunnel(w, fo, p);
 	if (fo->http.tunnel) /* refused, or it would be no request */
 		expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);

@@ -60,9 +60,11 @@ struct follower {
 	bool mailed;   /* OPENING: behind a mail in clear */
 	struct smtp_follow mail;
 	struct turn turn; /* OPENING: does the client wait for those behind the tunnel? */
-	bool closes;      /* a request that was read ends the connection ... */
-	bool doubtful;    /* ... and the last one stands behind it */
-	bool pipelined;   /* answers to earlier requests may come first */
+	uint32_t
+		tunnel_host; /* HTTP: all of it stands in a tunnel to it; interned, 0 = none */
+	bool closes;         /* a request that was read ends the connection ... */
+	bool doubtful;       /* ... and the last one stands behind it */
+	bool pipelined;      /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
 	bool contested;
 	bool first_named;              /* by what was read first */

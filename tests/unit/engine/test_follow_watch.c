@@ -454,6 +454,47 @@ static void unknown_bytes_belong_to_a_tunnel_if_it_was_made(void **state)
 		}
 }
 
+/* All requests of a tunnel go where the proxy went, and a server there may go by their hosts. */
+static void later_requests_in_a_first_tunnel_are_compared_with_it(void **state)
+{
+	const uint32_t at = LEN(TUNNEL), second = at + LEN(GOOD), n = LEN(MADE);
+
+	(void)state;
+	for (int watched = 0; watched < 2; watched++) {
+		struct scene *s = watched ? watch() : start(open_to_all);
+
+		if (watched) {
+			see_open(s, &web);
+			see_client(s, &web, 0, TUNNEL, at);
+			see_server(s, &web, 0, at, MADE, n);
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+			see_server(s, &web, n, second, "x", 1);
+			see_client(s, &web, second, EVIL, LEN(EVIL));
+			see_server(s, &web, n + 1, second + LEN(EVIL), "x", 1);
+			see_client(s, &web, second + LEN(EVIL), GOOD, LEN(GOOD));
+			see_server(s, &web, n + 2, second + LEN(EVIL) + LEN(GOOD), "x",
+				   1);
+		} else {
+			(void)open_tcp(s, &web);
+			(void)send_data(s, &web, 0, TUNNEL, at);
+			(void)send_reply(s, &web, 0, at, MADE);
+			(void)send_data(s, &web, at, GOOD, LEN(GOOD));
+			(void)send_reply(s, &web, n, second, "x");
+			(void)send_data(s, &web, second, EVIL, LEN(EVIL));
+			(void)send_reply(s, &web, n + 1, second + LEN(EVIL), "x");
+			(void)send_data(s, &web, second + LEN(EVIL), GOOD, LEN(GOOD));
+		}
+		assert_lines(s, UPDATE,
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+		assert_lines(s, "\"undecidable\":\"conflict\"", "host_mismatch", 1);
+		assert_lines(s, "\"host\":\"evil.example\"", NULL, 0);
+		if (watched)
+			end_watch(s);
+		else
+			assert_true(scene_end(s));
+	}
+}
+
 /* A refused CONNECT is a request as another: the next one on the connection says whom it is for. */
 static void behind_a_first_refused_tunnel_requests_are_judged(void **state)
 {
@@ -673,6 +714,7 @@ int main(void)
 		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
 		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
 		cmocka_unit_test(unknown_bytes_belong_to_a_tunnel_if_it_was_made),
+		cmocka_unit_test(later_requests_in_a_first_tunnel_are_compared_with_it),
 		cmocka_unit_test(behind_a_first_refused_tunnel_requests_are_judged),
 		cmocka_unit_test(an_answer_in_pieces_is_one),
 		cmocka_unit_test(a_tunnel_behind_a_refused_one_is_compared),
