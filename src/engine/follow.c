@@ -3,36 +3,12 @@
 
 #include <string.h>
 
-#include "engine/conn.h"
+#include "engine/follow_impl.h"
 #include "identify/dns.h"
 
 #define DNS_PREFIX 2 /* be16 length in front of a message: RFC 1035 4.2.2 */
 
-/* The packet at hand, and where its bytes lie in the stream. */
-struct piece {
-	const struct packet *pkt;
-	bool from_client;
-	uint32_t at;
-	struct str bytes;
-};
-
-static struct follower *follower_of(const struct worker *w, const struct conn *c)
-{
-	return c->follower == POOL_NONE ? NULL : pool_at(w->followers, c->follower);
-}
-
 /* ---- lanes ------------------------------------------------------------------------------------ */
-
-static void lane_advance(struct worker *w, struct lane *l, uint32_t n)
-{
-	l->next += n;
-	head_drop(&l->head, w->heads, n);
-}
-
-static struct str lane_bytes(const struct lane *l)
-{
-	return (struct str){(const char *)l->head.bytes, l->head.filled};
-}
 
 /* Cut off what has been read; false: nothing is left. */
 static bool trim(struct piece *p, uint32_t next)
@@ -57,7 +33,7 @@ static void free_chunks(struct worker *w, struct follower *fo)
 	fo->chunks = NULL;
 }
 
-static void stop(struct worker *w, struct conn *c)
+void follow_stop(struct worker *w, struct conn *c)
 {
 	struct follower *fo = follower_of(w, c);
 
@@ -74,29 +50,8 @@ static void stop(struct worker *w, struct conn *c)
 	c->read_out = true;
 }
 
-static void copy_text(struct str from, char *to, uint16_t *ret_len, size_t size)
-{
-	*ret_len = (uint16_t)(from.len < size ? from.len : size);
-	if (*ret_len > 0)
-		memcpy(to, from.p, *ret_len);
-}
-
-/* It has begun with mail in clear, which is told on. */
-static void remember_mail(const struct worker *w, const struct conn *c, struct facts *f)
-{
-	struct mail_facts *m = &f->mail;
-
-	f->protocol = PROTOCOL_SMTP;
-	f->flags |= 1u << FLAG_CLEAR_TEXT;
-	copy_text(intern_text(w->texts, c->helo), m->helo, &m->helo_len, sizeof(m->helo));
-	copy_text(intern_text(w->texts, c->mail_from), m->from, &m->from_len,
-		  sizeof(m->from));
-	copy_text(intern_text(w->texts, c->mail_to), m->to, &m->to_len, sizeof(m->to));
-	m->to_more = c->mail_to_more;
-}
-
 /* Whom the client asks for now is not known. */
-static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
+void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why)
 {
 	struct facts f = {.protocol = PROTOCOL_HTTP,
@@ -105,7 +60,7 @@ static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  .flags = 1u << FLAG_CLEAR_TEXT};
 
 	if (c->protocol == PROTOCOL_SMTP)
-		remember_mail(w, c, &f);
+		follow_remember_mail(w, c, &f);
 	judge_request(w, fl, c, &f);
 }
 
@@ -115,11 +70,6 @@ static bool is_taken(const struct worker *w, const struct flow *fl, uint32_t end
 	if (!fl->in.has_ack)
 		return w->inl == NULL && !fl->in.has_seq;
 	return (int32_t)(fl->in.acked - (fl->client_isn + end)) >= 0;
-}
-
-static uint32_t guard_end(const struct follower *fo)
-{
-	return fo->guard_at + fo->guard.highest;
 }
 
 /* ---- requests ----------------------------------------------------------------------------------- */
@@ -141,22 +91,6 @@ static void doubt(struct worker *w, struct conn *c, struct facts *f)
 	f->host_len = f->url_len = 0;
 }
 
-/* The proxy goes by the one, the server behind it by the other. */
-static void contradict(struct worker *w, struct conn *c, struct str asked,
-		       struct facts *f)
-{
-	rival_name(w, c, asked);
-	rival_name(w, c, facts_host(f));
-	f->flags |= 1u << FLAG_HOST_MISMATCH;
-	f->undecidable = UNDECIDABLE_CONFLICT;
-	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
-	f->asked_len = (uint16_t)asked.len;
-	memcpy(f->inside, f->host, f->host_len);
-	f->inside_len = f->host_len;
-	f->evidence = EVIDENCE_NONE;
-	f->host_len = f->url_len = 0;
-}
-
 /* A request, before it is judged: is its host the only one that it may go to? */
 static void weigh(struct worker *w, struct conn *c, const struct follower *fo,
 		  struct facts *f)
@@ -171,7 +105,7 @@ static void weigh(struct worker *w, struct conn *c, const struct follower *fo,
 		return;
 	rival_forget(w, c); /* they were those of requests before */
 	if (tunnel.len > 0 && !str_equal(tunnel, facts_host(f)))
-		contradict(w, c, tunnel, f);
+		follow_contradict(w, c, tunnel, f);
 }
 
 /* The header section in the guard, which was read before. */
@@ -200,20 +134,20 @@ static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 }
 
 /* What follows cannot be read: the connection is judged as what it is, once. */
-static void give_up(struct worker *w, struct flow *fl, struct conn *c,
+void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 		    enum undecidable why)
 {
 	struct follower *fo = follower_of(w, c);
 
 	if (fo != NULL && fo->kind == FOLLOW_MAIL && why != UNDECIDABLE_CONFLICT) {
-		stop(w, c); /* mail names no server, and a text may end anywhere */
+		follow_stop(w, c); /* mail names no server, and a text may end anywhere */
 		return;
 	}
 	w->stats.http_lost++;
 	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
 		judge_waiting(w, fl, c, fo);
-	stop(w, c);
-	judge_unknown(w, fl, c, why);
+	follow_stop(w, c);
+	follow_judge_unknown(w, fl, c, why);
 }
 
 /* ---- two contents, seen by who only watches -------------------------------------------------- */
@@ -312,7 +246,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 
 		if (is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
 		    (read_contest(w, fl, c, fo) || answers))
-			give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
 	add_to_other(w, fo, *p);
@@ -322,7 +256,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 		     (const uint8_t *)p->bytes.p, p->bytes.len) == HEAD_NO_ROOM)
 		w->stats.heads_refused++;
 	if (read_contest(w, fl, c, fo) && !fl->in.has_seq)
-		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 }
 
 /* The other reading begins at fo->other.next, with `shared` bytes that are the same in both. */
@@ -399,7 +333,7 @@ static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 	if (head_add(&fo->guard, w->heads, fo->out.next - fo->guard_at,
 		     (const uint8_t *)header.p, header.len) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return false;
 	}
 	fo->waits = w->inl == NULL;
@@ -428,7 +362,7 @@ static bool guard_chunks(struct worker *w, struct flow *fl, struct conn *c,
 		fo->chunks = pool_get(w->chunks);
 		if (fo->chunks == NULL) {
 			w->stats.heads_refused++;
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 			return false;
 		}
 		memset(fo->chunks, 0, sizeof(*fo->chunks));
@@ -461,7 +395,7 @@ static void end_behind_close(struct worker *w, struct conn *c, struct follower *
 	for (size_t i = 0; i < bytes.len; i++)
 		if (bytes.p[i] != '\r' && bytes.p[i] != '\n')
 			c->flags |= 1u << FLAG_DECOY_IGNORED;
-	stop(w, c);
+	follow_stop(w, c);
 }
 
 /* Read on: so many of the bytes are done with.  0: nothing can be read of them yet, or at all. */
@@ -488,7 +422,7 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 			       ? used
 			       : 0;
 	case HTTP_STEP_LOST:
-		give_up(w, fl, c, f.undecidable);
+		follow_give_up(w, fl, c, f.undecidable);
 		return 0;
 	case HTTP_STEP_REQUEST:
 		break;
@@ -504,219 +438,6 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 		fo->tunnel = true;
 	}
 	return used;
-}
-
-/* ---- behind CONNECT and Upgrade -------------------------------------------------------------------- */
-
-static void compare_names(struct worker *w, struct conn *c, struct facts *f)
-{
-	const struct str asked = intern_text(w->texts, c->host);
-
-	if (asked.len == 0 || f->host_len == 0 || str_equal(asked, facts_host(f)) ||
-	    (c->flags & 1u << FLAG_IP_LITERAL) != 0)
-		return;
-	contradict(w, c, asked, f);
-}
-
-/* A request, maybe another CONNECT: the server did not do what it was asked for. */
-static bool is_request(struct worker *w, const struct flow *fl, const struct follower *fo)
-{
-	struct http_follow first = {0};
-	struct facts f;
-	size_t used;
-
-	memset(&f, 0, sizeof(f));
-	return identify_http(w->identify, &first, lane_bytes(&fo->out), false,
-			     flow_server_port(fl), &used, &f) == HTTP_STEP_REQUEST;
-}
-
-static void expect_requests(struct follower *fo)
-{
-	fo->kind = FOLLOW_HTTP;
-	fo->tunnel = fo->asked_upgrade = false;
-	fo->http = (struct http_follow){0};
-}
-
-/*
- * Inline: what was read behind a CONNECT or an Upgrade is kept as the head of a connection is,
- * along with that request, until the server has acknowledged both: no other bytes in their place,
- * and a second hello is looked for.  False: there is no room.
- */
-static bool guard_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  const struct follower *fo, const struct facts *f)
-{
-	const struct head *h = &fo->out.head, *front = &fo->guard;
-	const bool fronted = front->highest > 0 && guard_end(fo) == fo->out.next;
-	const uint32_t begin = fronted ? fo->guard_at : fo->out.next;
-	struct pending *p = conn_pending(w, c);
-	uint32_t at;
-
-	if (w->inl == NULL)
-		return true;
-	if (p == NULL && (p = conn_pend(w, fl, c)) == NULL)
-		return false;
-	if (p->head.highest == 0 || (int32_t)(begin - p->base) < 0 ||
-	    fo->out.next - p->base > HEAD_MAX - h->highest) {
-		head_clear(&p->head, w->heads);
-		p->base = begin;
-	}
-	at = fo->out.next - p->base;
-	if (at > HEAD_MAX - h->highest ||
-	    head_add(&p->head, w->heads, begin - p->base, front->bytes,
-		     fronted ? front->filled : 0) == HEAD_NO_ROOM ||
-	    head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM) {
-		w->stats.heads_refused++;
-		return false;
-	}
-	*conn_facts(w, p) = *f;
-	p->facts->layered = true; /* the answer to what stands in front may come first */
-	if (f->hello_end > 0)
-		p->facts->hello_end = (uint16_t)(f->hello_end + at);
-	p->heard = 0;
-	p->listens = p->heard_other = p->retried = false;
-	return true;
-}
-
-/*
- * Who only watches goes on as at the beginning of a connection: what is known counts when the
- * server has taken it, other bytes in its place are rivals, and a second hello is looked for.
- */
-static bool watch_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  const struct follower *fo, const struct facts *f)
-{
-	struct pending *p;
-
-	if (w->inl != NULL || c->pending != POOL_NONE ||
-	    (p = conn_pend(w, fl, c)) == NULL)
-		return false;
-	p->base = fo->out.next;
-	p->window = fo->window;
-	p->first_ack = fl->out.acked;
-	if (!head_copy_from(&p->head, w->heads, &fo->out.head, 0))
-		w->stats.heads_refused++;
-	*conn_facts(w, p) = *f;
-	p->facts->layered = true;
-	p->again = true;
-	c->done = false;
-	rival_note_whole(w, p);
-	return true;
-}
-
-static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo, struct facts *f)
-{
-	const bool tells = f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE;
-	struct pending *p;
-
-	if (fo->tunnel)
-		compare_names(w, c, f);
-	if (fo->mailed)
-		remember_mail(w, c, f);
-	if (tells && watch_opening(w, fl, c, fo, f)) {
-		stop(w, c);
-		return;
-	}
-	if (!guard_opening(w, fl, c, fo, f)) {
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
-		return;
-	}
-	stop(w, c);
-	if (tells)
-		judge_request(w, fl, c, f);
-	p = conn_pending(w, c);
-	if (p != NULL && w->inl != NULL)
-		p->guarded = inline_guards(w, fl, c, p);
-}
-
-/* False: nothing more can be read yet, or at all. */
-static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo)
-{
-	const struct head *h = &fo->out.head;
-	enum identify_step step;
-	struct facts f;
-
-	/* Whoever only watches reads on when the server has taken what stands in front. */
-	if (h->filled == 0 || fo->waits)
-		return false;
-	memset(&f, 0, sizeof(f));
-	step = identify_stream(w->identify, h->bytes, h->filled, false,
-			       h->filled == HEAD_MAX, flow_server_port(fl), &f);
-	turn_client(&fo->turn, step == IDENTIFY_MORE ? NULL : &f,
-		    fl->client_isn + fo->out.next + h->filled);
-	if (step == IDENTIFY_ASKED && !turn_kept(&fo->turn, &f))
-		step = IDENTIFY_DONE;
-	switch (step) {
-	case IDENTIFY_ASKED:
-		if (is_request(w, fl, fo)) {
-			expect_requests(fo);
-			return true;
-		}
-		judge_request(w, fl, c, &f);
-		fo->lets_pass = true;
-		return false;
-	case IDENTIFY_PASS:
-		fo->lets_pass = true; /* the client waits for an answer */
-		return false;
-	case IDENTIFY_MORE:
-	case IDENTIFY_OTHER:
-	case IDENTIFY_RETRY:
-	case IDENTIFY_HELLO_RETRY:
-	case IDENTIFY_ANSWERED:
-		return false;
-	case IDENTIFY_DONE:
-		break;
-	}
-	if (is_request(w, fl, fo)) {
-		expect_requests(fo);
-		return true;
-	}
-	if (fo->tunnel && !fo->opened && f.protocol == PROTOCOL_UNKNOWN &&
-	    (w->inl != NULL || fl->in.has_seq)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* whose are these bytes? */
-		return false;
-	}
-	if (!turn_kept(&fo->turn, &f) && (w->inl != NULL || fl->in.has_seq))
-		f = (struct facts){.protocol = f.protocol,
-				   .undecidable = UNDECIDABLE_MALFORMED_HELLO};
-	f.turns = 0;
-	f.waiting = false;
-	judge_opening(w, fl, c, fo, &f);
-	return false;
-}
-
-/* ---- mail in clear --------------------------------------------------------------------------------- */
-
-/*
- * How many bytes are done with.  TLS behind a STARTTLS that the server has not granted is no
- * hello, but text of a mail, or did not wait.
- */
-static size_t read_mail(struct worker *w, struct flow *fl, struct conn *c,
-			struct follower *fo, struct str bytes)
-{
-	const bool begins = fo->mail.asked;
-	const size_t used = smtp_follow(&fo->mail, bytes);
-
-	if (used == bytes.len) {
-		fo->opened &= used == 0;
-		return used;
-	}
-	if (used > 0 || !begins || !fo->opened) {
-		stop(w, c);
-		judge_unknown(w, fl, c, UNDECIDABLE_MALFORMED_HELLO);
-		return 0;
-	}
-	fo->kind = FOLLOW_OPENING;
-	fo->mailed = true;
-	return 0;
-}
-
-/* Has the server granted the STARTTLS that the client's bytes end with? */
-static void hear_mail(const struct flow *fl, struct follower *fo, const struct piece *p)
-{
-	fo->opened = fo->mail.asked && fo->out.head.highest == 0 &&
-		     (int32_t)(p->pkt->ack - (fl->client_isn + fo->out.next)) >= 0 &&
-		     smtp_is_ready(p->bytes);
 }
 
 /* ---- the client's bytes ------------------------------------------------------------------------------ */
@@ -746,12 +467,12 @@ static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
 
 	while (c->follower != POOL_NONE && !conn_is_cut(w, c)) {
 		if (fo->kind == FOLLOW_OPENING) {
-			if (!read_opening(w, fl, c, fo))
+			if (!follow_read_opening(w, fl, c, fo))
 				return;
 			continue;
 		}
 		used = fo->kind == FOLLOW_MAIL
-			       ? read_mail(w, fl, c, fo, lane_bytes(&fo->out))
+			       ? follow_read_mail(w, fl, c, fo, lane_bytes(&fo->out))
 			       : read_http(w, fl, c, lane_bytes(&fo->out),
 					   h->filled == HEAD_MAX, p);
 		if (used == 0 && (c->follower == POOL_NONE || fo->kind != FOLLOW_OPENING))
@@ -775,19 +496,20 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
 		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
-			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
+			follow_give_up(w, fl, c,
+				       UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
 		return false;
 	}
 	r = head_add(&fo->out.head, w->heads, gap, (const uint8_t *)p->bytes.p,
 		     p->bytes.len);
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return false;
 	}
 	if (!fo->out.head.conflict)
 		return true;
-	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 	return false;
 }
 
@@ -832,7 +554,7 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 		if (skip_body(w, fo, p))
 			continue;
 		if (comes_late(w, fl, fo, p)) {
-			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+			follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 			return;
 		}
 		used = 0;
@@ -840,7 +562,7 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 			used = fo->kind == FOLLOW_HTTP
 				       ? read_http(w, fl, c, p->bytes, false, p)
 			       : fo->kind == FOLLOW_MAIL
-				       ? read_mail(w, fl, c, fo, p->bytes)
+				       ? follow_read_mail(w, fl, c, fo, p->bytes)
 				       : 0;
 		if (used == 0) {
 			if (c->follower == POOL_NONE || conn_is_cut(w, c))
@@ -867,7 +589,7 @@ static void miss_cut(struct worker *w, struct flow *fl, struct conn *c,
 	if (fo == NULL || (int32_t)n <= 0)
 		return;
 	if (fo->kind != FOLLOW_HTTP || n > http_skippable(&fo->http)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 		return;
 	}
 	http_skip(&fo->http, n);
@@ -932,7 +654,7 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	case CHUNKS_SAME:
 		return false;
 	case CHUNKS_UNKNOWN:
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 		return true;
 	case CHUNKS_OTHER:
 		break;
@@ -1011,7 +733,7 @@ static bool hear_answer(struct follower *fo, const struct piece *p)
 	if (tunnel && status / 100 == 2) {
 		fo->opened = !fo->pipelined;
 	} else if (tunnel) {
-		expect_requests(fo);
+		follow_expect_requests(fo);
 		return true;
 	} else if (status == 101) {
 		fo->kind = FOLLOW_OPENING;
@@ -1086,7 +808,7 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 		    head_add(&l->head, w->heads, gap, (const uint8_t *)p->bytes.p,
 			     p->bytes.len) == HEAD_NO_ROOM) {
 			w->stats.dns_lost++;
-			stop(w, c);
+			follow_stop(w, c);
 			return;
 		}
 		break;
@@ -1110,7 +832,7 @@ static void look_for_hole(struct worker *w, struct flow *fl, struct conn *c)
 	if (fo->kind == FOLLOW_MAIL ||
 	    (fo->kind == FOLLOW_HTTP &&
 	     (fo->out.head.filled > 0 || (uint64_t)missing > http_skippable(&fo->http))))
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 }
 
 /* ---- for the worker --------------------------------------------------------------------------------------- */
@@ -1169,13 +891,13 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 			feed_dns(w, fl, c, fo, &p);
 	} else if (!from_client) {
 		if (pkt->payload_len > 0 && fo->kind == FOLLOW_MAIL)
-			hear_mail(fl, fo, &p);
+			follow_hear_mail(fl, fo, &p);
 		if (pkt->payload_len > 0)
 			hear_expected(fo, &p);
 		if (pkt->payload_len > 0 && hear_answer(fo, &p))
 			read_lane(w, fl, c, fo, &p);
 	} else if (is_unclear(fo, &p)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 	} else if (pkt->payload_wire_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}
@@ -1214,7 +936,7 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 	if (fo == NULL || conn_is_cut(w, c)) /* a denial stands */
 		return;
 	fo->lets_pass = true;
-	judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
+	follow_judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
 }
 
 /* Requests stand in a tunnel to a name: whom was the innermost proxy asked for? */
@@ -1251,7 +973,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	if (fo == NULL) {
 		w->stats.followers_refused++;
 		if (!dns && !mail)
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return;
 	}
 	memset(fo, 0, sizeof(*fo));
@@ -1262,9 +984,9 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;
 		if (dns)
-			stop(w, c);
+			follow_stop(w, c);
 		else
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return;
 	}
 	if (dns) {
@@ -1279,14 +1001,14 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	memset(&f, 0, sizeof(f));
 	if (identify_http(w->identify, &fo->http, lane_bytes(&fo->out), true,
 			  flow_server_port(fl), &used, &f) != HTTP_STEP_REQUEST) {
-		stop(w, c);
+		follow_stop(w, c);
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
 	fo->closes = fo->http.closes;
 	note_tunnel(w, fo, p);
 	if (fo->http.tunnel) /* refused, or it would be no request */
-		expect_requests(fo);
+		follow_expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
 }
@@ -1297,12 +1019,12 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 	const struct piece none = {.pkt = NULL, .from_client = true};
 
 	if (fo != NULL && fo->contested)
-		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 	/* Reading on may end it. */
 	for (fo = follower_of(w, c); fo != NULL && fo->waits; fo = follower_of(w, c)) {
 		judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}
 	settle_opening(w, fl, c, NULL);
-	stop(w, c);
+	follow_stop(w, c);
 }
