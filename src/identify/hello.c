@@ -307,7 +307,7 @@ static enum undecidable judge_name(const struct hello *h, struct facts *f)
 
 	if (h->sni_count == 0)
 		return UNDECIDABLE_NO_SNI;
-	if (h->sni_count > 1 || h->sni_bad)
+	if (h->sni_count > 1 || h->sni_bad || h->sni.p == NULL)
 		return UNDECIDABLE_MALFORMED_NAME;
 	if (host_printable(h->sni)) {
 		memcpy(f->sni, h->sni.p, h->sni.len);

@@ -261,10 +261,14 @@ static size_t scheme_len(struct str target)
 {
 	size_t n = 0;
 
-	while (n < target.len && (ascii_is_alpha(target.p[n]) ||
-				  (n > 0 && (ascii_is_digit(target.p[n]) ||
-					     memchr("+-.", target.p[n], 3) != NULL))))
+	while (n < target.len) {
+		const char c = target.p[n];
+		const bool later = ascii_is_digit(c) || c == '+' || c == '-' || c == '.';
+
+		if (!ascii_is_alpha(c) && (n == 0 || !later))
+			break;
 		n++;
+	}
 	return target.len - n > 3 && memcmp(target.p + n, "://", 3) == 0 ? n : 0;
 }
 
