@@ -3,36 +3,12 @@
 
 #include <string.h>
 
-#include "engine/conn.h"
+#include "engine/follow_impl.h"
 #include "identify/dns.h"
 
 #define DNS_PREFIX 2 /* be16 length in front of a message: RFC 1035 4.2.2 */
 
-/* The packet at hand, and where its bytes lie in the stream. */
-struct piece {
-	const struct packet *pkt;
-	bool from_client;
-	uint32_t at;
-	struct str bytes;
-};
-
-static struct follower *follower_of(const struct worker *w, const struct conn *c)
-{
-	return c->follower == POOL_NONE ? NULL : pool_at(w->followers, c->follower);
-}
-
 /* ---- lanes ------------------------------------------------------------------------------------ */
-
-static void lane_advance(struct worker *w, struct lane *l, uint32_t n)
-{
-	l->next += n;
-	head_drop(&l->head, w->heads, n);
-}
-
-static struct str lane_bytes(const struct lane *l)
-{
-	return (struct str){(const char *)l->head.bytes, l->head.filled};
-}
 
 /* Cut off what has been read; false: nothing is left. */
 static bool trim(struct piece *p, uint32_t next)
@@ -69,7 +45,7 @@ static void free_chunks(struct worker *w, struct follower *fo)
 	fo->chunks = NULL;
 }
 
-static void stop(struct worker *w, struct conn *c)
+void follow_stop(struct worker *w, struct conn *c)
 {
 	struct follower *fo = follower_of(w, c);
 
@@ -80,20 +56,23 @@ static void stop(struct worker *w, struct conn *c)
 	head_clear(&fo->guard, w->heads);
 	head_clear(&fo->other.head, w->others);
 	free_chunks(w, fo);
+	intern_release(w->texts, fo->tunnel_host);
 	pool_put(w->followers, fo);
 	c->follower = POOL_NONE;
 	c->read_out = true;
 }
 
 /* Whom the client asks for now is not known. */
-static void judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
+void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why)
 {
-	const struct facts f = {.protocol = PROTOCOL_HTTP,
-				.undecidable = why,
-				.visibility = VISIBILITY_ADDRESS,
-				.flags = 1u << FLAG_CLEAR_TEXT};
+	struct facts f = {.protocol = PROTOCOL_HTTP,
+			  .undecidable = why,
+			  .visibility = VISIBILITY_ADDRESS,
+			  .flags = 1u << FLAG_CLEAR_TEXT};
 
+	if (c->protocol == PROTOCOL_SMTP)
+		follow_remember_mail(w, c, &f);
 	judge_request(w, fl, c, &f);
 }
 
@@ -105,12 +84,41 @@ static bool is_taken(const struct worker *w, const struct flow *fl, uint32_t end
 	return (int32_t)(fl->in.acked - (fl->client_isn + end)) >= 0;
 }
 
-static uint32_t guard_end(const struct follower *fo)
+/* ---- requests ----------------------------------------------------------------------------------- */
+
+/*
+ * Inline: behind a request that ends the connection no server reads another (RFC 9112 9.6), but one
+ * that does would go by its host: the one before is a candidate, and so is this one.
+ */
+static void doubt(struct worker *w, struct conn *c, struct facts *f)
 {
-	return fo->guard_at + fo->guard.highest;
+	const struct str before = intern_text(w->texts, c->host);
+
+	if (f->host_len == 0 || str_equal(before, facts_host(f)))
+		return;
+	rival_name(w, c, before);
+	rival_name(w, c, facts_host(f));
+	f->undecidable = UNDECIDABLE_CONFLICT;
+	f->evidence = EVIDENCE_NONE;
+	f->host_len = f->url_len = 0;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------- */
+/* A request, before it is judged: is its host the only one that it may go to? */
+static void weigh(struct worker *w, struct conn *c, const struct follower *fo,
+		  struct facts *f)
+{
+	const struct str tunnel = intern_text(w->texts, fo->tunnel_host);
+
+	if (fo->doubtful) {
+		doubt(w, c, f);
+		return;
+	}
+	if (f->host_len == 0)
+		return;
+	rival_forget(w, c); /* they were those of requests before */
+	if (tunnel.len > 0 && !str_equal(tunnel, facts_host(f)))
+		follow_contradict(w, c, tunnel, f);
+}
 
 /* The header section in the guard, which was read before. */
 static void read_waiting(struct worker *w, const struct flow *fl,
@@ -131,22 +139,27 @@ static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 	struct facts f;
 
 	read_waiting(w, fl, fo, &f);
+	weigh(w, c, fo, &f);
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	judge_request(w, fl, c, &f);
 }
 
 /* What follows cannot be read: the connection is judged as what it is, once. */
-static void give_up(struct worker *w, struct flow *fl, struct conn *c,
+void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 		    enum undecidable why)
 {
 	struct follower *fo = follower_of(w, c);
 
+	if (fo != NULL && fo->kind == FOLLOW_MAIL && why != UNDECIDABLE_CONFLICT) {
+		follow_stop(w, c); /* mail names no server, and a text may end anywhere */
+		return;
+	}
 	w->stats.http_lost++;
 	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
 		judge_waiting(w, fl, c, fo);
-	stop(w, c);
-	judge_unknown(w, fl, c, why);
+	follow_stop(w, c);
+	follow_judge_unknown(w, fl, c, why);
 }
 
 /* ---- two contents, seen by who only watches -------------------------------------------------- */
@@ -260,7 +273,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 
 		if (is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
 		    (read_contest(w, fl, c, fo) || answers))
-			give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
 	if (!fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
@@ -272,7 +285,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 		     (const uint8_t *)p->bytes.p, p->bytes.len) == HEAD_NO_ROOM)
 		w->stats.heads_refused++;
 	if (read_contest(w, fl, c, fo) && !fl->in.has_seq)
-		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 }
 
 /* The other reading begins at fo->other.next, with `shared` bytes that are the same in both. */
@@ -382,10 +395,12 @@ static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 	if (head_add(&fo->guard, w->heads, fo->out.next - fo->guard_at,
 		     (const uint8_t *)header.p, header.len) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return false;
 	}
 	fo->waits = w->inl == NULL;
+	fo->doubtful = fo->closes;
+	fo->closes |= fo->http.closes;
 	return !fo->waits;
 }
 
@@ -409,7 +424,7 @@ static bool guard_chunks(struct worker *w, struct flow *fl, struct conn *c,
 		fo->chunks = pool_get(w->chunks);
 		if (fo->chunks == NULL) {
 			w->stats.heads_refused++;
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 			return false;
 		}
 		memset(fo->chunks, 0, sizeof(*fo->chunks));
@@ -430,6 +445,21 @@ static void release_chunks(struct worker *w, const struct flow *fl, struct follo
 		free_chunks(w, fo);
 }
 
+/*
+ * Watched: whatever stands behind a request that ends the connection is ignored, once what stands
+ * in front is judged.  Some clients send an empty line behind a body.
+ */
+static void end_behind_close(struct worker *w, struct conn *c, struct follower *fo,
+			     struct str bytes)
+{
+	if (fo->waits)
+		return;
+	for (size_t i = 0; i < bytes.len; i++)
+		if (bytes.p[i] != '\r' && bytes.p[i] != '\n')
+			c->flags |= 1u << FLAG_DECOY_IGNORED;
+	follow_stop(w, c);
+}
+
 /* Read on: so many of the bytes are done with.  0: nothing can be read of them yet, or at all. */
 static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 			struct str bytes, bool full, const struct piece *p)
@@ -441,6 +471,10 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (bytes.len == 0 || !may_read(w, fo))
 		return 0;
+	if (w->inl == NULL && fo->closes && http_between(&fo->http)) {
+		end_behind_close(w, c, fo, bytes);
+		return 0;
+	}
 	around = http_around_chunks(&fo->http);
 	memset(&f, 0, sizeof(f));
 	switch (identify_http(w->identify, &fo->http, bytes, full, flow_server_port(fl),
@@ -450,13 +484,15 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 			       ? used
 			       : 0;
 	case HTTP_STEP_LOST:
-		give_up(w, fl, c, f.undecidable);
+		follow_give_up(w, fl, c, f.undecidable);
 		return 0;
 	case HTTP_STEP_REQUEST:
 		break;
 	}
-	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p))
+	if (take_request(w, fl, c, fo, (struct str){bytes.p, used}, p)) {
+		weigh(w, c, fo, &f);
 		judge_request(w, fl, c, &f);
+	}
 	if (c->follower == POOL_NONE)
 		return 0;
 	if (fo->http.tunnel) {
@@ -464,193 +500,6 @@ static size_t read_http(struct worker *w, struct flow *fl, struct conn *c,
 		fo->tunnel = true;
 	}
 	return used;
-}
-
-/* ---- behind CONNECT and Upgrade -------------------------------------------------------------------- */
-
-/* The proxy goes by the one, the server behind it by the other. */
-static void compare_names(struct worker *w, struct conn *c, struct facts *f)
-{
-	const struct str asked = intern_text(w->texts, c->host);
-
-	if (asked.len == 0 || f->host_len == 0 || str_equal(asked, facts_host(f)) ||
-	    (c->flags & 1u << FLAG_IP_LITERAL) != 0)
-		return;
-	rival_name(w, c, asked);
-	rival_name(w, c, facts_host(f));
-	f->flags |= 1u << FLAG_HOST_MISMATCH;
-	f->undecidable = UNDECIDABLE_CONFLICT;
-	memcpy(f->asked, asked.p, asked.len); /* conn_settle() tells both */
-	f->asked_len = (uint16_t)asked.len;
-	memcpy(f->inside, f->host, f->host_len);
-	f->inside_len = f->host_len;
-	f->evidence = EVIDENCE_NONE;
-	f->host_len = f->url_len = 0;
-}
-
-/* A request, maybe another CONNECT: the server did not do what it was asked for. */
-static bool is_request(struct worker *w, const struct flow *fl, const struct follower *fo)
-{
-	struct http_follow first = {0};
-	struct facts f;
-	size_t used;
-
-	memset(&f, 0, sizeof(f));
-	return identify_http(w->identify, &first, lane_bytes(&fo->out), false,
-			     flow_server_port(fl), &used, &f) == HTTP_STEP_REQUEST;
-}
-
-static void expect_requests(struct follower *fo)
-{
-	fo->kind = FOLLOW_HTTP;
-	fo->tunnel = fo->asked_upgrade = false;
-	fo->http = (struct http_follow){0};
-}
-
-/*
- * Inline: what was read behind a CONNECT or an Upgrade is kept as the head of a connection is,
- * along with that request, until the server has acknowledged both: no other bytes in their place,
- * and a second hello is looked for.  False: there is no room.
- */
-static bool guard_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  const struct follower *fo, const struct facts *f)
-{
-	const struct head *h = &fo->out.head, *front = &fo->guard;
-	const bool fronted = front->highest > 0 && guard_end(fo) == fo->out.next;
-	const uint32_t begin = fronted ? fo->guard_at : fo->out.next;
-	struct pending *p = conn_pending(w, c);
-	uint32_t at;
-
-	if (w->inl == NULL)
-		return true;
-	if (p == NULL && (p = conn_pend(w, fl, c)) == NULL)
-		return false;
-	if (p->head.highest == 0 || (int32_t)(begin - p->base) < 0 ||
-	    fo->out.next - p->base > HEAD_MAX - h->highest) {
-		head_clear(&p->head, w->heads);
-		p->base = begin;
-	}
-	at = fo->out.next - p->base;
-	if (at > HEAD_MAX - h->highest ||
-	    head_add(&p->head, w->heads, begin - p->base, front->bytes,
-		     fronted ? front->filled : 0) == HEAD_NO_ROOM ||
-	    head_add(&p->head, w->heads, at, h->bytes, h->filled) == HEAD_NO_ROOM) {
-		w->stats.heads_refused++;
-		return false;
-	}
-	*conn_facts(w, p) = *f;
-	p->facts->layered = true; /* the answer to what stands in front may come first */
-	if (f->hello_end > 0)
-		p->facts->hello_end = (uint16_t)(f->hello_end + at);
-	p->heard = 0;
-	p->listens = p->heard_other = p->retried = false;
-	return true;
-}
-
-/*
- * Who only watches goes on as at the beginning of a connection: what is known counts when the
- * server has taken it, other bytes in its place are rivals, and a second hello is looked for.
- */
-static bool watch_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  const struct follower *fo, const struct facts *f)
-{
-	struct pending *p;
-
-	if (w->inl != NULL || c->pending != POOL_NONE ||
-	    (p = conn_pend(w, fl, c)) == NULL)
-		return false;
-	p->base = fo->out.next;
-	p->window = fo->window;
-	p->first_ack = fl->out.acked;
-	if (!head_copy_from(&p->head, w->heads, &fo->out.head, 0))
-		w->stats.heads_refused++;
-	*conn_facts(w, p) = *f;
-	p->facts->layered = true;
-	p->again = true;
-	c->done = false;
-	rival_note_whole(w, p);
-	return true;
-}
-
-static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo, struct facts *f)
-{
-	const bool tells = f->host_len > 0 || f->undecidable != UNDECIDABLE_NONE;
-	struct pending *p;
-
-	if (fo->tunnel)
-		compare_names(w, c, f);
-	if (tells && watch_opening(w, fl, c, fo, f)) {
-		stop(w, c);
-		return;
-	}
-	if (!guard_opening(w, fl, c, fo, f)) {
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
-		return;
-	}
-	stop(w, c);
-	if (tells)
-		judge_request(w, fl, c, f);
-	p = conn_pending(w, c);
-	if (p != NULL && w->inl != NULL)
-		p->guarded = inline_guards(w, fl, c, p);
-}
-
-/* False: nothing more can be read yet, or at all. */
-static bool read_opening(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo)
-{
-	const struct head *h = &fo->out.head;
-	enum identify_step step;
-	struct facts f;
-
-	/* Whoever only watches reads on when the server has taken what stands in front. */
-	if (h->filled == 0 || fo->waits)
-		return false;
-	memset(&f, 0, sizeof(f));
-	step = identify_stream(w->identify, h->bytes, h->filled, false,
-			       h->filled == HEAD_MAX, flow_server_port(fl), &f);
-	turn_client(&fo->turn, step == IDENTIFY_MORE ? NULL : &f,
-		    fl->client_isn + fo->out.next + h->filled);
-	if (step == IDENTIFY_ASKED && !turn_kept(&fo->turn, &f))
-		step = IDENTIFY_DONE;
-	switch (step) {
-	case IDENTIFY_ASKED:
-		if (is_request(w, fl, fo)) {
-			expect_requests(fo);
-			return true;
-		}
-		judge_request(w, fl, c, &f);
-		fo->lets_pass = true;
-		return false;
-	case IDENTIFY_PASS:
-		fo->lets_pass = true; /* the client waits for an answer */
-		return false;
-	case IDENTIFY_MORE:
-	case IDENTIFY_OTHER:
-	case IDENTIFY_RETRY:
-	case IDENTIFY_HELLO_RETRY:
-	case IDENTIFY_ANSWERED:
-		return false;
-	case IDENTIFY_DONE:
-		break;
-	}
-	if (is_request(w, fl, fo)) {
-		expect_requests(fo);
-		return true;
-	}
-	if (fo->tunnel && !fo->opened && f.protocol == PROTOCOL_UNKNOWN &&
-	    (w->inl != NULL || fl->in.has_seq)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* whose are these bytes? */
-		return false;
-	}
-	if (!turn_kept(&fo->turn, &f) && (w->inl != NULL || fl->in.has_seq))
-		f = (struct facts){.protocol = f.protocol,
-				   .undecidable = UNDECIDABLE_MALFORMED_HELLO};
-	f.turns = 0;
-	f.waiting = false;
-	judge_opening(w, fl, c, fo, &f);
-	return false;
 }
 
 /* ---- the client's bytes ------------------------------------------------------------------------------ */
@@ -680,13 +529,15 @@ static void read_lane(struct worker *w, struct flow *fl, struct conn *c,
 
 	while (c->follower != POOL_NONE && !conn_is_cut(w, c)) {
 		if (fo->kind == FOLLOW_OPENING) {
-			if (!read_opening(w, fl, c, fo))
+			if (!follow_read_opening(w, fl, c, fo))
 				return;
 			continue;
 		}
-		used = read_http(w, fl, c, lane_bytes(&fo->out), h->filled == HEAD_MAX,
-				 p);
-		if (used == 0)
+		used = fo->kind == FOLLOW_MAIL
+			       ? follow_read_mail(w, fl, c, fo, lane_bytes(&fo->out))
+			       : read_http(w, fl, c, lane_bytes(&fo->out),
+					   h->filled == HEAD_MAX, p);
+		if (used == 0 && (c->follower == POOL_NONE || fo->kind != FOLLOW_OPENING))
 			return;
 		lane_advance(w, &fo->out, (uint32_t)used);
 	}
@@ -707,19 +558,20 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
 		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
-			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
+			follow_give_up(w, fl, c,
+				       UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
 		return false;
 	}
 	r = head_add(&fo->out.head, w->heads, gap, (const uint8_t *)p->bytes.p,
 		     p->bytes.len);
 	if (r == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
-		give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return false;
 	}
 	if (!fo->out.head.conflict)
 		return true;
-	give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+	follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 	return false;
 }
 
@@ -764,13 +616,16 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 		if (skip_body(w, fo, p))
 			continue;
 		if (comes_late(w, fl, fo, p)) {
-			give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+			follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 			return;
 		}
 		used = 0;
-		if (fo->kind == FOLLOW_HTTP && p->at == fo->out.next &&
-		    fo->out.head.highest == 0)
-			used = read_http(w, fl, c, p->bytes, false, p);
+		if (p->at == fo->out.next && fo->out.head.highest == 0)
+			used = fo->kind == FOLLOW_HTTP
+				       ? read_http(w, fl, c, p->bytes, false, p)
+			       : fo->kind == FOLLOW_MAIL
+				       ? follow_read_mail(w, fl, c, fo, p->bytes)
+				       : 0;
 		if (used == 0) {
 			if (c->follower == POOL_NONE || conn_is_cut(w, c))
 				return;
@@ -796,7 +651,7 @@ static void miss_cut(struct worker *w, struct flow *fl, struct conn *c,
 	if (fo == NULL || (int32_t)n <= 0)
 		return;
 	if (fo->kind != FOLLOW_HTTP || n > http_skippable(&fo->http)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 		return;
 	}
 	http_skip(&fo->http, n);
@@ -849,7 +704,7 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	case CHUNKS_SAME:
 		return false;
 	case CHUNKS_UNKNOWN:
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 		return true;
 	case CHUNKS_OTHER:
 		break;
@@ -928,7 +783,7 @@ static bool hear_answer(struct follower *fo, const struct piece *p)
 	if (tunnel && status / 100 == 2) {
 		fo->opened = !fo->pipelined;
 	} else if (tunnel) {
-		expect_requests(fo);
+		follow_expect_requests(fo);
 		return true;
 	} else if (status == 101) {
 		fo->kind = FOLLOW_OPENING;
@@ -1002,12 +857,31 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 		    head_add(&l->head, w->heads, gap, (const uint8_t *)p->bytes.p,
 			     p->bytes.len) == HEAD_NO_ROOM) {
 			w->stats.dns_lost++;
-			stop(w, c);
+			follow_stop(w, c);
 			return;
 		}
 		break;
 	}
 	read_dns(w, fl, l, p->from_client);
+}
+
+/*
+ * Watched: has the server taken bytes that the capture lacks?  Of a body nothing is needed, and a FIN
+ * takes a number, too.
+ */
+static void look_for_hole(struct worker *w, struct flow *fl, struct conn *c)
+{
+	const struct follower *fo = follower_of(w, c);
+	const uint32_t seen = fo == NULL ? 0 : fo->out.next + fo->out.head.filled;
+	const int32_t missing = (int32_t)(fl->in.acked - fl->client_isn - seen);
+	const bool ended = (fl->out.tcp_flags & TCP_FIN) != 0;
+
+	if (fo == NULL || w->inl != NULL || !fl->in.has_ack || missing <= (int32_t)ended)
+		return;
+	if (fo->kind == FOLLOW_MAIL ||
+	    (fo->kind == FOLLOW_HTTP &&
+	     (fo->out.head.filled > 0 || (uint64_t)missing > http_skippable(&fo->http))))
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 }
 
 /* ---- for the worker --------------------------------------------------------------------------------------- */
@@ -1072,15 +946,18 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 		if (pkt->payload_len > 0)
 			feed_dns(w, fl, c, fo, &p);
 	} else if (!from_client) {
+		if (pkt->payload_len > 0 && fo->kind == FOLLOW_MAIL)
+			follow_hear_mail(fl, fo, &p);
 		if (pkt->payload_len > 0)
 			hear_expected(fo, &p);
 		if (pkt->payload_len > 0 && hear_answer(fo, &p))
 			read_lane(w, fl, c, fo, &p);
 	} else if (is_unclear(fo, &p)) {
-		give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
 	} else if (pkt->payload_wire_len > 0) {
 		feed_http(w, fl, c, fo, &p);
 	}
+	look_for_hole(w, fl, c);
 }
 
 /* HTTP of which some is kept because it cannot be read yet. */
@@ -1115,13 +992,29 @@ void follow_too_long(struct worker *w, struct flow *fl, struct conn *c)
 	if (fo == NULL || conn_is_cut(w, c)) /* a denial stands */
 		return;
 	fo->lets_pass = true;
-	judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
+	follow_judge_unknown(w, fl, c, UNDECIDABLE_HOLD_BUDGET);
+}
+
+/* Requests stand in a tunnel to a name: whom was the innermost proxy asked for? */
+static void note_tunnel(struct worker *w, struct follower *fo, const struct pending *p)
+{
+	const unsigned proxies = p->facts->proxies;
+	char name[HOST_MAX] = "";
+	struct addr a;
+	size_t n;
+
+	if (proxies == 0)
+		return;
+	n = identify_asked(w->identify, p->head.bytes, p->head.filled, proxies - 1, name);
+	if (n > 0 && !addr_parse(name, n, &a))
+		fo->tunnel_host = intern_hold(w->texts, (struct str){name, n});
 }
 
 void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	const struct facts *first = conn_facts(w, p);
 	const bool dns = first->protocol == PROTOCOL_DNS;
+	const bool mail = first->protocol == PROTOCOL_SMTP && first->commands;
 	const uint32_t begin = dns ? 0 : first->request_at;
 	const struct piece none = {.pkt = NULL, .from_client = true};
 	struct follower *fo;
@@ -1130,42 +1023,48 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 
 	if (fl->key.ip_proto != IP_PROTO_TCP || p->base != 0 || p->head.highest == 0 ||
 	    conn_is_cut(w, c) || c->reason == VERDICT_REASON_PREEXISTING ||
-	    (!dns && (first->protocol != PROTOCOL_HTTP || !first->requests)))
+	    (!dns && !mail && (first->protocol != PROTOCOL_HTTP || !first->requests)))
 		return;
 	fo = pool_get(w->followers);
 	if (fo == NULL) {
 		w->stats.followers_refused++;
-		if (!dns)
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+		if (!dns && !mail)
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return;
 	}
 	memset(fo, 0, sizeof(*fo));
-	fo->kind = dns ? FOLLOW_DNS : FOLLOW_HTTP;
+	fo->kind = dns ? FOLLOW_DNS : mail ? FOLLOW_MAIL : FOLLOW_HTTP;
 	fo->out.next = begin;
 	fo->window = p->window;
 	c->follower = pool_index(w->followers, fo);
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;
 		if (dns)
-			stop(w, c);
+			follow_stop(w, c);
 		else
-			give_up(w, fl, c, UNDECIDABLE_BUDGET);
+			follow_give_up(w, fl, c, UNDECIDABLE_BUDGET);
 		return;
 	}
 	if (dns) {
 		read_dns(w, fl, &fo->out, true);
 		return;
 	}
+	if (mail) {
+		read_lane(w, fl, c, fo, &none);
+		return;
+	}
 	/* The first request is judged; what the guard of a judged head keeps of it is enough. */
 	memset(&f, 0, sizeof(f));
 	if (identify_http(w->identify, &fo->http, lane_bytes(&fo->out), true,
 			  flow_server_port(fl), &used, &f) != HTTP_STEP_REQUEST) {
-		stop(w, c);
+		follow_stop(w, c);
 		return;
 	}
 	fo->asked_upgrade = fo->http.upgrade;
+	fo->closes = fo->http.closes;
+	note_tunnel(w, fo, p);
 	if (fo->http.tunnel) /* refused, or it would be no request */
-		expect_requests(fo);
+		follow_expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
 	read_lane(w, fl, c, fo, &none);
 }
@@ -1186,12 +1085,12 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 	const struct piece none = {.pkt = NULL, .from_client = true};
 
 	if (fo != NULL && fo->contested)
-		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 	/* Reading on may end it. */
 	for (fo = follower_of(w, c); fo != NULL && fo->waits; fo = follower_of(w, c)) {
 		judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}
 	settle_opening(w, fl, c, NULL);
-	stop(w, c);
+	follow_stop(w, c);
 }

@@ -4,7 +4,8 @@
 
 /*
  * follow - what is read of a connection after its verdict: the later requests of HTTP/1, what
- * stands behind a later CONNECT or an Upgrade, the messages of DNS over TCP.
+ * stands behind a later CONNECT or an Upgrade, the messages of DNS over TCP, a STARTTLS behind
+ * mail in clear.
  *
  * Every request is judged; where host, verdict or rule change an `update` is written.  Inline a
  * request is judged before its last segment passes, and until the server has acknowledged its
@@ -19,6 +20,7 @@
 #include "engine/turn.h"
 #include "flow/head.h"
 #include "identify/http_follow.h"
+#include "identify/smtp_follow.h"
 
 /* Of the server, as who only looks on can know it: RFC 9293 3.8.6, RFC 7323 2. */
 struct window {
@@ -40,6 +42,7 @@ enum follow_kind {
 	FOLLOW_HTTP = 0,
 	FOLLOW_OPENING, /* behind a CONNECT or an Upgrade: some protocol begins */
 	FOLLOW_DNS,
+	FOLLOW_MAIL, /* of SMTP in clear, where STARTTLS may come */
 };
 
 struct follower {
@@ -53,9 +56,15 @@ struct follower {
 	bool asked_upgrade;
 	bool answered; /* before the body of a request that waited for 100 (Continue) */
 	bool tunnel;   /* OPENING: the client asked a proxy for the host that stands */
-	bool opened;   /* ... and the proxy said yes */
+	bool opened;   /* ... and the proxy said yes; MAIL: the server, to STARTTLS */
+	bool mailed;   /* OPENING: behind a mail in clear */
+	struct smtp_follow mail;
 	struct turn turn; /* OPENING: does the client wait for those behind the tunnel? */
-	bool pipelined;   /* answers to earlier requests may come first */
+	uint32_t
+		tunnel_host; /* HTTP: all of it stands in a tunnel to it; interned, 0 = none */
+	bool closes;         /* a request that was read ends the connection ... */
+	bool doubtful;       /* ... and the last one stands behind it */
+	bool pipelined;      /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
 	bool contested;
 	bool first_named;              /* by what was read first */

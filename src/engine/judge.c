@@ -563,6 +563,22 @@ static void ask_witness(struct worker *w, const struct flow *fl, struct conn *c,
 		s->undecidable = UNDECIDABLE_NONE;
 }
 
+/* What hides its name by ECH names what DNS told its client to name in clear. */
+static void look_for_front(struct worker *w, const struct flow *fl, struct conn *c,
+			   struct subject *s)
+{
+	if ((c->flags & 1u << FLAG_ECH_EXT) == 0 || s->evidence != EVIDENCE_SNI ||
+	    !sees_dns(w, fl) ||
+	    !witness_fronts(w->witness, &s->inside, s->host, s->time_us))
+		return;
+	hold(w, &c->host, STR_NONE);
+	s->host = STR_NONE;
+	s->evidence = EVIDENCE_NONE;
+	s->visibility = VISIBILITY_ADDRESS;
+	s->undecidable = UNDECIDABLE_ECH_USED;
+	c->name_undecidable = UNDECIDABLE_ECH_USED;
+}
+
 static enum evidence evidence_of_address(const struct case_file *cf)
 {
 	return cf->place.tag_count > 0 ? EVIDENCE_RANGE : EVIDENCE_ADDRESS;
@@ -749,8 +765,10 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 	what(w, c, cf);
 	look_for_sharing(w, c, &cf->subject);
 	name_user(c, cf);
-	if (c->client_inside)
+	if (c->client_inside) {
+		look_for_front(w, fl, c, &cf->subject);
 		ask_witness(w, fl, c, cf);
+	}
 	generation_describe(w->g, &cf->subject, &cf->service, &cf->place);
 	flag_address(w, c, cf);
 	if (cf->subject.evidence == EVIDENCE_NONE)

@@ -489,6 +489,15 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	return !rival_starts_over(w, p, pkt) && !rival_may_start_over(p);
 }
 
+/* A change_cipher_spec, or what may become one; servers ignore its version (RFC 8446 5.1). */
+static bool is_ccs(const uint8_t *b, uint32_t left)
+{
+	static const uint8_t length_and_type[] = {0, 1, 1};
+	const uint32_t rest = left < 3 ? 0 : left - 3;
+
+	return b[0] == 20 && memcmp(b + 3, length_and_type, rest < 3 ? rest : 3) == 0;
+}
+
 /*
  * `s` begins behind a hello: up to where is it what a server skips (RFC 8446 4.2.10, D.4),
  * or may become it?  That may be beyond the head.  *ret_early: the last of it is early data.
@@ -496,7 +505,6 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 static uint32_t skipped(struct worker *w, struct pending *p, struct str s,
 			bool *ret_early)
 {
-	static const uint8_t ccs[CCS_LEN] = {20, 3, 3, 0, 1, 1};
 	const bool early = (conn_facts(w, p)->flags & 1u << FLAG_EARLY_DATA) != 0;
 	uint32_t at = 0, left, len;
 
@@ -505,7 +513,7 @@ static uint32_t skipped(struct worker *w, struct pending *p, struct str s,
 		const uint8_t *b = (const uint8_t *)s.p + at;
 
 		left = (uint32_t)s.len - at;
-		if (memcmp(b, ccs, left < CCS_LEN ? left : CCS_LEN) == 0) {
+		if (is_ccs(b, left)) {
 			*ret_early = false;
 			at += CCS_LEN;
 			continue;
@@ -516,7 +524,7 @@ static uint32_t skipped(struct worker *w, struct pending *p, struct str s,
 		if (left < RECORD_HEADER)
 			return at + RECORD_HEADER;
 		len = (uint32_t)b[3] << 8 | b[4];
-		if (b[1] != 3 || len == 0 || len > RECORD_MAX)
+		if (len == 0 || len > RECORD_MAX)
 			return at;
 		at += RECORD_HEADER + len;
 	}

@@ -258,7 +258,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 			rival_stream(w, c, p, at, bytes);
 	}
 	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
-	    p->facts->protocol != PROTOCOL_DNS && !rival_keeps_early(p))
+	    p->facts->protocol != PROTOCOL_DNS && !p->facts->commands &&
+	    !rival_keeps_early(p))
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->whole) /* kept for follow_start() */

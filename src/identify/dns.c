@@ -8,6 +8,7 @@
 
 #include "base/cursor.h"
 #include "base/text.h"
+#include "identify/host.h"
 
 #define HEADER_LEN    12
 #define QUESTIONS_MAX 32  /* mDNS asks several; nobody asks more */
@@ -20,6 +21,7 @@
 #define CLASS_MASK     0x7fff /* mDNS uses the top bit (RFC 6762 10.2) */
 #define CLASS_IN       1
 #define ECH_KEY        5 /* SvcParamKey (RFC 9849 and RFC 9460 14.3.2) */
+#define ECH_VERSION    0xfe0d
 
 enum type {
 	TYPE_A = 1,
@@ -201,8 +203,38 @@ static void keep_address(struct dns_message *ret, const struct record *r, size_t
 	ret->address_count++;
 }
 
+/*
+ * RFC 9849 4: be16 length, then be16 version | be16 length | u8 id | be16 KEM | key and suites with
+ * be16 lengths | u8 longest name | u8 length, public name | be16 length, extensions.  The first of a
+ * version that is known.
+ */
+static void read_ech_configs(struct cursor c, struct dns_message *ret)
+{
+	struct cursor list = cur_sub(&c, cur_be16(&c));
+	struct host host;
+
+	while (list.left > 0 && cur_ok(&list)) {
+		const uint16_t version = cur_be16(&list);
+		struct cursor config = cur_sub(&list, cur_be16(&list));
+		struct str name;
+
+		cur_skip(&config, 3);
+		cur_skip(&config, cur_be16(&config));
+		cur_skip(&config, cur_be16(&config));
+		cur_skip(&config, 1);
+		name.len = cur_u8(&config);
+		name.p = (const char *)cur_take(&config, name.len);
+		if (version != ECH_VERSION || !cur_ok(&list) || !cur_ok(&config) ||
+		    host_normalize(name, &host) != HOST_NAME)
+			continue;
+		memcpy(ret->ech_name, host.text, (size_t)host.len + 1);
+		ret->ech_name_len = host.len;
+		return;
+	}
+}
+
 /* RFC 9460 2.2: be16 priority | name | parameters of be16 key | be16 length | value. */
-static bool holds_ech(struct cursor c)
+static void look_for_ech(struct cursor c, struct dns_message *ret)
 {
 	uint8_t label;
 
@@ -212,13 +244,12 @@ static bool holds_ech(struct cursor c)
 		cur_skip(&c, label);
 	} while (label != 0 && cur_ok(&c));
 	while (c.left > 0 && cur_ok(&c)) {
-		uint16_t key = cur_be16(&c);
+		const uint16_t key = cur_be16(&c);
+		const struct cursor value = cur_sub(&c, cur_be16(&c));
 
-		cur_skip(&c, cur_be16(&c));
 		if (cur_ok(&c) && key == ECH_KEY)
-			return true;
+			read_ech_configs(value, ret);
 	}
-	return false;
 }
 
 static enum dns_fault read_answers(const struct message *m, struct cursor c,
@@ -243,8 +274,10 @@ static enum dns_fault read_answers(const struct message *m, struct cursor c,
 		else if (r.type == TYPE_AAAA)
 			keep_address(ret, &r, 16);
 		else if ((r.type == TYPE_HTTPS || r.type == TYPE_SVCB) &&
-			 holds_ech(r.data))
-			ret->ech = true;
+			 ret->ech_name_len == 0) {
+			look_for_ech(r.data, ret);
+			ret->ech_ttl_s = r.ttl_s;
+		}
 	}
 	return fault;
 }
@@ -292,7 +325,8 @@ enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *re
 	/* The addresses are not cleared: only address_count of them are ever read. */
 	ret->address_count = 0;
 	ret->more_addresses = false;
-	ret->ech = false;
+	ret->ech_name_len = 0;
+	ret->ech_ttl_s = 0;
 	ret->qtype = 0;
 	ret->name_len = 0;
 	ret->name[0] = '\0';

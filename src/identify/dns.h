@@ -21,7 +21,7 @@
 #define DNS_HEADER_LEN 12
 
 #define DNS_ADDRESSES_MAX 32
-#define DNS_CNAMES_MAX    8
+#define DNS_CNAMES_MAX    16 /* resolvers follow no more: BIND 16, Unbound 11 */
 
 struct dns_message {
 	uint16_t id;
@@ -38,7 +38,10 @@ struct dns_message {
 		struct addr addr;
 		uint32_t ttl_s;
 	} addresses[DNS_ADDRESSES_MAX];
-	bool ech; /* an HTTPS or SVCB answer holds ech= (key 5, RFC 9460 / RFC 9849) */
+	/* Of an HTTPS or SVCB answer with ech= (key 5): what a hello with ECH names in clear. */
+	uint16_t ech_name_len; /* 0 = none */
+	char ech_name[HOST_MAX + 1];
+	uint32_t ech_ttl_s;
 };
 
 enum dns_fault {

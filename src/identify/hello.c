@@ -10,11 +10,13 @@
 
 enum extension {
 	EXTENSION_SERVER_NAME = 0x0000,          /* RFC 6066 3 */
+	EXTENSION_GROUPS = 0x000a,               /* RFC 8446 4.2.7 */
 	EXTENSION_SIGNATURE_ALGORITHMS = 0x000d, /* RFC 8446 4.2.3 */
 	EXTENSION_ALPN = 0x0010,                 /* RFC 7301 3.1 */
 	EXTENSION_PRE_SHARED_KEY = 0x0029,       /* RFC 8446 4.2.11 */
 	EXTENSION_EARLY_DATA = 0x002a,           /* RFC 8446 4.2.10 */
 	EXTENSION_SUPPORTED_VERSIONS = 0x002b,   /* RFC 8446 4.2.1 */
+	EXTENSION_KEY_SHARE = 0x0033,            /* RFC 8446 4.2.8 */
 	EXTENSION_QUIC_PARAMETERS = 0x0039,      /* RFC 9001 8.2 */
 	EXTENSION_ECH = 0xfe0d,                  /* RFC 9849 5 */
 };
@@ -37,6 +39,7 @@ struct hello {
 	bool tls13, older; /* it offers TLS 1.3; it lists what is older */
 	uint64_t types;    /* a bit for each extension of a type below 64 */
 	bool twice;        /* some extension is there twice */
+	bool bad_shares;   /* of keys: TLS 1.3 alone looks at them */
 	uint16_t last;     /* type of the last one */
 	uint8_t compression_count;
 	struct ja4_input ja4;
@@ -59,26 +62,36 @@ enum hello_state hello_measure(const uint8_t header[4], size_t have, size_t room
 	return have < *ret_len ? HELLO_MORE : HELLO_WHOLE;
 }
 
-/* ServerNameList: be16 length, then entries of u8 type | be16 length | name. */
+/*
+ * ServerNameList: be16 length, then entries of u8 type | be16 length | name; one of a type, and those
+ * of types to come may be stepped over (RFC 6066 3).  GnuTLS, NSS, Go and rustls do so and go by the
+ * host name, OpenSSL and BoringSSL refuse the hello: no server goes by another name.
+ */
 static void read_server_name(struct cursor e, struct hello *h)
 {
-	uint16_t list = cur_be16(&e);
-	uint8_t type = cur_u8(&e);
-	uint16_t len = cur_be16(&e);
-	const uint8_t *name = cur_take(&e, len);
+	struct cursor list = cur_sub(&e, cur_be16(&e));
+	uint64_t seen[4] = {0}; /* a bit for each type */
 
 	h->sni_count++;
-	if (!cur_ok(&e) || e.left != 0 || list != len + 3 || type != 0 || len == 0 ||
-	    len > HOST_MAX) {
-		h->sni_bad = true;
-		return;
+	while (list.left > 0 && cur_ok(&list)) {
+		const uint8_t type = cur_u8(&list);
+		const uint16_t len = cur_be16(&list);
+		const uint8_t *name = cur_take(&list, len);
+
+		h->sni_bad |= len == 0 || (seen[type / 64] >> type % 64 & 1) != 0;
+		seen[type / 64] |= UINT64_C(1) << type % 64;
+		if (type == 0)
+			h->sni = (struct str){(const char *)name, len};
 	}
-	h->sni = (struct str){(const char *)name, len};
+	if (!cur_ok(&list) || !cur_ok(&e) || e.left != 0 || (seen[0] & 1) == 0 ||
+	    h->sni.len > HOST_MAX)
+		h->sni_bad = true;
 }
 
 static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 {
 	struct cursor list = cur_sub(&e, cur_u8(&e));
+	const bool none = list.left == 0;
 	uint16_t highest = 0;
 
 	while (list.left > 0 && cur_ok(&list)) {
@@ -89,7 +102,7 @@ static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 		h->tls13 |= v == TLS_1_3;
 		h->older |= v < TLS_1_3 && !tls_is_grease(v);
 	}
-	if (!cur_ok(&list) || e.left != 0)
+	if (none || !cur_ok(&list) || e.left != 0)
 		return false;
 	f->tls_offered = highest;
 	return true;
@@ -116,6 +129,7 @@ static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
 {
 	static const char tds8[] = {'t', 'd', 's', '/', '8', '.', '0'};
 	struct cursor list = cur_sub(&e, cur_be16(&e));
+	const bool none = list.left == 0;
 
 	while (list.left > 0 && cur_ok(&list)) {
 		uint8_t len = cur_u8(&list);
@@ -132,15 +146,41 @@ static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
 			h->tds = true;
 		keep_alpn(f, p, len);
 	}
-	return cur_ok(&list) && e.left == 0;
+	return !none && cur_ok(&list) && e.left == 0;
 }
 
 static bool read_signatures(struct cursor e, struct ja4_values *to)
 {
 	struct cursor list = cur_sub(&e, cur_be16(&e));
+	const bool none = list.left == 0;
 
 	while (list.left > 0 && cur_ok(&list))
 		ja4_push(to, cur_be16(&list));
+	return !none && cur_ok(&list) && e.left == 0;
+}
+
+/* RFC 8446 4.2.7: at least one, two bytes each. */
+static bool read_groups(struct cursor e)
+{
+	const uint16_t len = cur_be16(&e);
+
+	return cur_ok(&e) && len == e.left && len > 0 && len % 2 == 0;
+}
+
+/* RFC 8446 4.2.8: be16 length, then be16 group | be16 length | key; a list may be empty. */
+static bool read_shares(struct cursor e)
+{
+	struct cursor list = cur_sub(&e, cur_be16(&e));
+
+	while (list.left > 0 && cur_ok(&list)) {
+		uint16_t len;
+
+		cur_skip(&list, 2);
+		len = cur_be16(&list);
+		cur_skip(&list, len);
+		if (len == 0)
+			return false;
+	}
 	return cur_ok(&list) && e.left == 0;
 }
 
@@ -150,6 +190,11 @@ static bool read_extension(uint16_t type, struct cursor e, struct hello *h,
 	switch ((enum extension)type) {
 	case EXTENSION_SERVER_NAME:
 		read_server_name(e, h);
+		return true;
+	case EXTENSION_GROUPS:
+		return read_groups(e);
+	case EXTENSION_KEY_SHARE:
+		h->bad_shares = !read_shares(e);
 		return true;
 	case EXTENSION_SIGNATURE_ALGORITHMS:
 		return read_signatures(e, &h->ja4.signatures);
@@ -192,9 +237,9 @@ static void note_type(struct hello *h, uint16_t type)
 
 /*
  * What every server has to refuse: an extension that comes twice (RFC 8446 4.2, RFC 5246 7.4.1.4); in
- * QUIC a hello without TLS 1.3 or parameters of the transport (RFC 9001 4.2, 8.2); compression and
- * a pre-shared key that is not last where nothing older than TLS 1.3 may be chosen (RFC 8446 4.1.2,
- * 4.2.11).  One that lacks what only the handshake needs (9.2) is read: it names nobody falsely.
+ * QUIC a hello without TLS 1.3 or parameters of the transport (RFC 9001 4.2, 8.2); compression, a
+ * broken list of keys and a pre-shared key that is not last where nothing older than TLS 1.3 may be
+ * chosen (RFC 8446 4.1.2, 4.2.8, 4.2.11).  One that lacks what only the handshake needs (9.2) is read: it names nobody falsely.
  */
 static bool is_refused(const struct hello *h, bool quic)
 {
@@ -202,7 +247,7 @@ static bool is_refused(const struct hello *h, bool quic)
 		return true;
 	if (!h->tls13 || (h->older && !quic))
 		return false;
-	return h->compression_count != 1 ||
+	return h->compression_count != 1 || h->bad_shares ||
 	       (has(h, EXTENSION_PRE_SHARED_KEY) && h->last != EXTENSION_PRE_SHARED_KEY);
 }
 
@@ -262,7 +307,7 @@ static enum undecidable judge_name(const struct hello *h, struct facts *f)
 
 	if (h->sni_count == 0)
 		return UNDECIDABLE_NO_SNI;
-	if (h->sni_count > 1 || h->sni_bad)
+	if (h->sni_count > 1 || h->sni_bad || h->sni.p == NULL)
 		return UNDECIDABLE_MALFORMED_NAME;
 	if (host_printable(h->sni)) {
 		memcpy(f->sni, h->sni.p, h->sni.len);
@@ -297,7 +342,7 @@ void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char t
 	h.sni = STR_NONE;
 	h.ech = false;
 	h.tds = false;
-	h.tls13 = h.older = h.twice = false;
+	h.tls13 = h.older = h.twice = h.bad_shares = false;
 	h.types = 0;
 	h.last = 0;
 	h.ja4.transport = transport;

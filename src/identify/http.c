@@ -18,9 +18,17 @@
 
 enum target_form {
 	TARGET_ORIGIN = 0, /* /path */
-	TARGET_ABSOLUTE,   /* http://host/path */
+	TARGET_ABSOLUTE,   /* http://host/path, ftp://host/path */
 	TARGET_ASTERISK,
 	TARGET_BAD,
+};
+
+enum scheme {
+	SCHEME_HTTP = 0,
+	SCHEME_HTTPS,
+	SCHEME_WS,
+	SCHEME_WSS,
+	SCHEME_OTHER, /* ftp through a proxy */
 };
 
 struct lines {
@@ -189,6 +197,23 @@ static void read_expect(struct str value, struct http_request *r)
 	r->expects = value.len > 0;
 }
 
+/* RFC 9110 7.6.1: words between commas. */
+static void read_connection(struct str value, struct http_request *r)
+{
+	while (value.len > 0) {
+		size_t n = 0;
+		struct str option;
+
+		while (n < value.len && value.p[n] != ',')
+			n++;
+		option = str_trim((struct str){value.p, n});
+		r->closes |= str_equal_fold(option, STR("close"));
+		r->keeps |= str_equal_fold(option, STR("keep-alive"));
+		n += n < value.len;
+		value = (struct str){value.p + n, value.len - n};
+	}
+}
+
 static void read_host(struct str value, struct http_request *r)
 {
 	if (++r->host_fields > 1)
@@ -207,6 +232,9 @@ static void read_field(struct str line, struct http_request *r)
 		{{"transfer-encoding", 17}, read_coding},
 		{{"upgrade", 7}, read_upgrade},
 		{{"expect", 6}, read_expect},
+		{{"connection", 10}, read_connection},
+		/* What clients of HTTP/1.0 say to proxies that are older than RFC 2068. */
+		{{"proxy-connection", 16}, read_connection},
 	};
 	struct str name = {line.p, 0};
 
@@ -228,10 +256,45 @@ static void read_field(struct str line, struct http_request *r)
 	}
 }
 
-/* Splits an absolute-form target into authority and what follows. */
-static enum target_form target_form(struct str target, struct url_parts *u,
-				    struct str *ret_authority)
+/* RFC 3986 3.1: the scheme in front of "://"; 0 = there is none. */
+static size_t scheme_len(struct str target)
 {
+	size_t n = 0;
+
+	while (n < target.len) {
+		const char c = target.p[n];
+		const bool later = ascii_is_digit(c) || c == '+' || c == '-' || c == '.';
+
+		if (!ascii_is_alpha(c) && (n == 0 || !later))
+			break;
+		n++;
+	}
+	return target.len - n > 3 && memcmp(target.p + n, "://", 3) == 0 ? n : 0;
+}
+
+static enum scheme scheme_of(struct str word)
+{
+	static const struct {
+		struct str word;
+		enum scheme scheme;
+	} known[] = {
+		{{"http", 4}, SCHEME_HTTP},
+		{{"https", 5}, SCHEME_HTTPS},
+		{{"ws", 2}, SCHEME_WS}, /* RFC 6455 3 */
+		{{"wss", 3}, SCHEME_WSS},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_equal_fold(word, known[i].word))
+			return known[i].scheme;
+	return SCHEME_OTHER;
+}
+
+/* Splits an absolute-form target, of any scheme, into authority and what follows. */
+static enum target_form target_form(struct str target, struct url_parts *u,
+				    struct str *ret_authority, enum scheme *ret_scheme)
+{
+	const size_t scheme = scheme_len(target);
 	struct str rest = target;
 	size_t end = 0;
 
@@ -242,12 +305,12 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 		u->path.len = 0;
 		return TARGET_ASTERISK;
 	}
-	if (rest.len > 8 && str_equal_fold((struct str){rest.p, 8}, STR("https://")))
-		u->https = true;
-	else if (rest.len < 8 || !str_equal_fold((struct str){rest.p, 7}, STR("http://")))
+	if (scheme == 0)
 		return TARGET_BAD;
-	rest.p += u->https ? 8 : 7;
-	rest.len -= u->https ? 8 : 7;
+	*ret_scheme = scheme_of((struct str){rest.p, scheme});
+	u->https = *ret_scheme == SCHEME_HTTPS || *ret_scheme == SCHEME_WSS;
+	rest.p += scheme + 3;
+	rest.len -= scheme + 3;
 	while (end < rest.len && rest.p[end] != '/' && rest.p[end] != '?' &&
 	       rest.p[end] != '#' && rest.p[end] != '\\')
 		end++;
@@ -255,11 +318,13 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 		return TARGET_BAD;
 	*ret_authority = (struct str){rest.p, end};
 	u->path = (struct str){rest.p + end, rest.len - end};
-	for (size_t i = end; i > 0; i--) {
-		if (rest.p[i - 1] == '@') {
-			*ret_authority = (struct str){rest.p + i, end - i};
-			break;
-		}
+	for (size_t i = 0; i < end; i++) {
+		if (rest.p[i] != '@')
+			continue;
+		/* RFC 3986 3.2.1 has one; of several clients and servers take the first or the last. */
+		if (memchr(rest.p + i + 1, '@', end - i - 1) != NULL)
+			return TARGET_BAD;
+		*ret_authority = (struct str){rest.p + i + 1, end - i - 1};
 	}
 	return TARGET_ABSOLUTE;
 }
@@ -299,7 +364,8 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 {
 	struct url_parts u = {.port = -1};
 	struct str authority = STR_NONE;
-	enum target_form form = target_form(r->target, &u, &authority);
+	enum scheme scheme = SCHEME_HTTP;
+	enum target_form form = target_form(r->target, &u, &authority, &scheme);
 	struct host host, field;
 	int32_t field_port;
 	bool field_address;
@@ -316,11 +382,17 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 	if (form == TARGET_ABSOLUTE) {
 		if (!read_authority(authority, &host, &u.address, &u.port))
 			return UNDECIDABLE_MALFORMED_NAME;
-		/* RFC 9112 3.2.2: the target wins, and servers do so. */
+		/*
+		 * RFC 9112 3.2.2: the target wins, and servers do so; of another scheme than their own
+		 * some do (nginx), others go by the field (Apache).
+		 */
 		if (r->host_field.len > 0 &&
 		    !str_equal((struct str){host.text, host.len},
-			       (struct str){field.text, field.len}))
+			       (struct str){field.text, field.len})) {
 			f->flags |= 1u << FLAG_HOST_MISMATCH;
+			if (scheme > SCHEME_HTTPS)
+				return UNDECIDABLE_MALFORMED_NAME;
+		}
 	} else if (r->host_field.len > 0) {
 		host = field;
 		u.address = field_address;
@@ -334,7 +406,8 @@ static enum undecidable judge(const struct http_request *r, uint16_t port,
 	if (u.address)
 		f->flags |= 1u << FLAG_IP_LITERAL;
 	u.host = (struct str){f->host, f->host_len};
-	(void)url_write(&u, f);
+	if (scheme != SCHEME_OTHER) /* what a rule's path stands for there is not known */
+		(void)url_write(&u, f);
 	return UNDECIDABLE_NONE;
 }
 
@@ -447,6 +520,7 @@ enum fit http_head(const struct stream *s, struct http_request *r, size_t *ret_e
 			*ret_end = s->filled - l.left;
 			if (r->minor == '0' && r->framing == HTTP_CHUNKED)
 				r->framing = HTTP_BAD_FRAMING; /* RFC 9112 6.1 */
+			r->closes |= r->minor == '0' && !r->keeps;
 			return FIT_DONE;
 		}
 		read_field(line, r);

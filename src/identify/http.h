@@ -33,9 +33,10 @@ struct http_request {
 	struct str host_field;
 	enum undecidable why; /* what stands against reading on */
 	enum http_framing framing;
-	uint64_t length; /* of the body, with HTTP_LENGTH */
-	bool upgrade;    /* asks for another protocol (RFC 9110 7.8) */
-	bool expects;    /* waits before it sends its body (RFC 9110 10.1.1) */
+	uint64_t length;    /* of the body, with HTTP_LENGTH */
+	bool upgrade;       /* asks for another protocol (RFC 9110 7.8) */
+	bool expects;       /* waits before it sends its body (RFC 9110 10.1.1) */
+	bool closes, keeps; /* options of Connection (RFC 9112 9.3) */
 };
 
 /*

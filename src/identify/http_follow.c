@@ -37,6 +37,8 @@ static void begin_body(struct http_follow *hf, const struct http_request *r)
 {
 	*hf = (struct http_follow){.upgrade = r->upgrade,
 				   .tunnel = str_equal(r->method, STR("CONNECT"))};
+	/* What was asked to become a tunnel or another protocol goes on as such. */
+	hf->closes = r->closes && !hf->tunnel && !hf->upgrade;
 	if (r->why != UNDECIDABLE_NONE || r->framing == HTTP_BAD_FRAMING)
 		hf->state = UNKNOWN;
 	else if (r->framing == HTTP_CHUNKED)

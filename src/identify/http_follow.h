@@ -22,6 +22,7 @@ struct http_follow {
 	uint8_t digits; /* of the chunk's size so far */
 	bool upgrade;   /* the last request asked for another protocol */
 	bool tunnel;    /* it was a CONNECT */
+	bool closes;    /* the server reads no other request (RFC 9112 9.3, 9.6) */
 	bool expects; /* its client may wait with the body, of which nothing is read yet */
 	uint16_t line; /* bytes of the chunk's line, or of all trailers, so far */
 	uint64_t left; /* of the body, or of the chunk */

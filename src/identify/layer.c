@@ -11,10 +11,8 @@ enum layer_step layer_read(struct identify *id, const struct stream *s, struct l
 		step = smtp_layer(s, ret, f);
 	if (step == LAYER_NO)
 		step = connect_layer(s, ret, f);
-	if (s->port ==
-	    DNS_PORT) /* a length in front of a message may look like the rest */
-		return step;
-	if (step == LAYER_NO)
+	/* A length in front of a message of DNS may look like it. */
+	if (step == LAYER_NO && s->port != DNS_PORT)
 		step = tds_layer(id, s, ret, f);
 	if (step == LAYER_NO)
 		step = socks_layer(s, ret, f);

@@ -8,6 +8,7 @@
  */
 #include "base/addr.h"
 #include "base/cursor.h"
+#include "identify/dns.h"
 #include "identify/layer.h"
 
 /* ---- PROXY ------------------------------------------------------------------------------ */
@@ -18,6 +19,45 @@
 static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
 					 0x0a, 'Q',  'U',  'I',  'T',  0x0a};
 
+/* Up to the next blank, which is stepped over; one blank stands between two words (2.1). */
+static struct str next_word(struct str *line)
+{
+	const char *blank = line->len == 0 ? NULL : memchr(line->p, ' ', line->len);
+	const size_t n = blank == NULL ? line->len : (size_t)(blank - line->p);
+	const struct str word = {line->p, n};
+
+	line->p += n + (blank != NULL);
+	line->len -= n + (blank != NULL);
+	return word;
+}
+
+/* What is not written like that the receiver must refuse: it aborts the connection (2.1). */
+static bool is_v1_line(struct str line)
+{
+	struct addr a;
+	uint64_t port;
+	struct str family;
+	bool is_v4;
+
+	(void)next_word(&line); /* "PROXY" */
+	family = next_word(&line);
+	if (str_equal(family, STR("UNKNOWN")))
+		return true;
+	is_v4 = str_equal(family, STR("TCP4"));
+	if (!is_v4 && !str_equal(family, STR("TCP6")))
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		const struct str word = next_word(&line);
+
+		/* HAProxy writes addresses of two families as ::ffff:192.0.2.1. */
+		if (!addr_parse(word.p, word.len, &a) ||
+		    (memchr(word.p, ':', word.len) == NULL) != is_v4)
+			return false;
+	}
+	return parse_u64(next_word(&line), UINT16_MAX, &port) &&
+	       parse_u64(line, UINT16_MAX, &port);
+}
+
 static enum layer_step read_v1(const struct stream *s, struct layer *ret, struct facts *f)
 {
 	const size_t n = s->filled < V1_MAX ? s->filled : V1_MAX;
@@ -25,7 +65,9 @@ static enum layer_step read_v1(const struct stream *s, struct layer *ret, struct
 
 	if (lf == NULL && n < V1_MAX)
 		return layer_unfinished(s, f, PROTOCOL_UNKNOWN);
-	if (lf == NULL || lf[-1] != '\r')
+	if (lf == NULL || lf[-1] != '\r' ||
+	    !is_v1_line(
+		    (struct str){(const char *)s->bytes, (size_t)(lf - s->bytes) - 1}))
 		return layer_done(f, PROTOCOL_UNKNOWN, UNDECIDABLE_MALFORMED_HELLO);
 	return layer_behind(s, (size_t)(lf - s->bytes) + 1, ret);
 }
@@ -171,12 +213,33 @@ static void end_turn(struct layer *ret)
 	ret->bytes_due = ret->bytes_least;
 }
 
+/*
+ * In front of DNS messages over TCP stands their length, and a message of 1,281 bytes or more may look
+ * like a greeting: on that port a request must follow as it is written.
+ */
+static bool may_be_request(const struct stream *s, const struct cursor *c)
+{
+	const uint8_t *b = c->p;
+
+	return s->port != DNS_PORT ||
+	       (b[0] == 5 && (c->left < 2 || (b[1] >= 1 && b[1] <= 3)) &&
+		(c->left < 3 || b[2] == 0) &&
+		(c->left < 4 || b[3] == ADDRESS_V4 || b[3] == ADDRESS_V6 ||
+		 b[3] == ADDRESS_NAME));
+}
+
+/* A method that IANA has assigned, or a private one: RFC 1928 3. */
+static bool is_assigned(uint8_t method)
+{
+	return method <= 9 || (method >= 0x80 && method != 0xff);
+}
+
 /* u8 5 | u8 number of methods | methods.  The client waits for the server's choice. */
 static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 				   struct facts *f)
 {
 	struct cursor c = cur_init(s->bytes, s->filled);
-	bool password = false;
+	bool password = false, assigned = true, usual = false;
 	uint8_t count;
 
 	cur_skip(&c, 1);
@@ -190,20 +253,27 @@ static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 
 		if (!cur_ok(&c))
 			return s->final ? LAYER_NO : LAYER_MAYBE;
-		if (method > 9 && method < 0x80) /* not assigned by IANA */
-			return LAYER_NO;
+		assigned &= is_assigned(method);
+		usual |= method <= METHOD_PASSWORD;
 		password |= method == METHOD_PASSWORD;
 	}
+	/* The server picks one (3); a list without any that is known is something else. */
+	if (!assigned && !usual)
+		return LAYER_NO;
 	end_turn(ret);
 	if (c.left == 0)
 		return layer_behind(s, s->filled, ret);
 	if (c.p[0] == 1 && password) {
 		if (!skip_password(&c))
-			return layer_unfinished(s, f, PROTOCOL_SOCKS);
+			return s->port == DNS_PORT
+				       ? LAYER_NO
+				       : layer_unfinished(s, f, PROTOCOL_SOCKS);
 		end_turn(ret);
 		if (c.left == 0)
 			return layer_behind(s, s->filled, ret);
 	}
+	if (!may_be_request(s, &c))
+		return LAYER_NO;
 	if (c.p[0] != 5) /* another negotiation of rights */
 		return layer_done(f, PROTOCOL_SOCKS, UNDECIDABLE_NO_READER);
 	return read_request(s, c, ret, f);
@@ -266,5 +336,6 @@ enum layer_step socks_layer(const struct stream *s, struct layer *ret, struct fa
 	ret->why = UNDECIDABLE_INCOMPLETE;
 	if (s->bytes[0] == 5)
 		return read_socks5(s, ret, f);
-	return s->bytes[0] == 4 ? read_socks4(s, ret, f) : LAYER_NO;
+	return s->bytes[0] == 4 && s->port != DNS_PORT ? read_socks4(s, ret, f)
+						       : LAYER_NO;
 }

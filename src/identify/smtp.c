@@ -8,7 +8,9 @@
  * up to DATA, tells between which domains the mail goes: domains only, nothing else is kept.
  *
  * Commands may come many in a segment (PIPELINING).  What the server said to them is not known
- * here: domains are the client's word.
+ * here: domains are the client's word.  A command that no server knows, or that comes out of turn,
+ * is answered by a 5yz and the session goes on (4.2.1, 4.1.4), so its line is stepped over.  What
+ * stands behind DATA and BDAT is read by smtp_follow.c.
  *
  * STARTTLS is the last of its segment (RFC 3207 4: the client awaits 220 before it begins TLS).  Bytes
  * that came behind it before the 220 are thrown away by servers that were mended after
@@ -19,12 +21,11 @@
 #include "identify/layer.h"
 
 #define LINE_MAX_BYTES 512 /* RFC 5321 4.5.3.1.4, its end included */
-#define LINES_MAX      32
-#define VERB_MAX       8 /* STARTTLS */
+#define LINES_MAX      128 /* a server takes 100 recipients: RFC 5321 4.5.3.1.8 */
+#define VERB_MAX       8   /* STARTTLS */
 /* With extensions: RFC 4954 5 adds 500 bytes to MAIL, RFC 3461 10.1 as many to RCPT. */
-#define MAIL_LINE_MAX  2048
-#define AUTH_LINE_MAX  12288 /* RFC 4954 4 */
-#define MAIL_LINES_MAX 128   /* a server takes 100 recipients: RFC 5321 4.5.3.1.8 */
+#define MAIL_LINE_MAX 2048
+#define AUTH_LINE_MAX 12288 /* RFC 4954 4 */
 
 enum command {
 	COMMAND_GREETING,
@@ -33,6 +34,8 @@ enum command {
 	COMMAND_MAIL,
 	COMMAND_RCPT,
 	COMMAND_AUTH,
+	COMMAND_MAIL_TEXT, /* mail follows, in lines or counted (RFC 3030 2) */
+	COMMAND_QUIT,
 	COMMAND_OTHER,
 };
 
@@ -42,10 +45,13 @@ static const struct {
 } commands[] = {
 	{{"EHLO", 4}, COMMAND_GREETING},   {{"HELO", 4}, COMMAND_GREETING},
 	{{"NOOP", 4}, COMMAND_BEFORE_TLS}, {{"RSET", 4}, COMMAND_BEFORE_TLS},
-	{{"HELP", 4}, COMMAND_BEFORE_TLS}, {{"STARTTLS", 8}, COMMAND_STARTTLS},
+	{{"HELP", 4}, COMMAND_BEFORE_TLS}, {{"VRFY", 4}, COMMAND_BEFORE_TLS},
+	{{"EXPN", 4}, COMMAND_BEFORE_TLS}, {{"STARTTLS", 8}, COMMAND_STARTTLS},
 	{{"MAIL", 4}, COMMAND_MAIL},       {{"RCPT", 4}, COMMAND_RCPT},
-	{{"AUTH", 4}, COMMAND_AUTH},
+	{{"AUTH", 4}, COMMAND_AUTH},       {{"DATA", 4}, COMMAND_MAIL_TEXT},
+	{{"BDAT", 4}, COMMAND_MAIL_TEXT},  {{"QUIT", 4}, COMMAND_QUIT},
 };
+#define FIRST_COMMANDS 7 /* that may come first: RFC 5321 4.1.4 */
 
 static struct str verb_of(struct str line)
 {
@@ -66,26 +72,56 @@ static enum command command_of(struct str line)
 	return COMMAND_OTHER;
 }
 
-/* Does it begin as SMTP clients do: EHLO or HELO, then a blank or the end of the line? */
-static enum layer_step looks_like(const struct stream *s)
+/* Is the line one that SMTP clients begin with: a verb, then a blank or the end of the line? */
+static enum layer_step looks_like(struct str rest, bool final, bool *ret_greets)
 {
-	const struct str all = {(const char *)s->bytes, s->filled < 5 ? s->filled : 5};
+	const struct str all = {rest.p, rest.len < 5 ? rest.len : 5};
 	const struct str verb = verb_of(all);
 
-	for (size_t i = 0; i < 2; i++) {
+	*ret_greets = false;
+	for (size_t i = 0; i < FIRST_COMMANDS; i++) {
 		struct str head = commands[i].verb;
 
 		if (all.len <= head.len) {
 			head.len = all.len;
 			if (str_equal_fold(all, head))
-				return s->final ? LAYER_NO : LAYER_MAYBE;
+				return final ? LAYER_NO : LAYER_MAYBE;
 		} else if (str_equal_fold(verb, head)) {
 			const char c = all.p[4];
 
+			*ret_greets = commands[i].command == COMMAND_GREETING;
 			return c == ' ' || c == '\r' || c == '\n' ? LAYER_MORE : LAYER_NO;
 		}
 	}
 	return LAYER_NO;
+}
+
+/*
+ * The lines in front of EHLO or HELO: what they stand for is known by it.  MORE: at *ret_at it
+ * begins; WAITS: there are whole lines and nothing else.
+ */
+static enum layer_step greeting_at(const struct stream *s, size_t *ret_at,
+				   unsigned *ret_lines)
+{
+	bool greets = false;
+
+	*ret_at = 0;
+	for (*ret_lines = 0; *ret_at < s->filled; (*ret_lines)++) {
+		const struct str rest = {(const char *)s->bytes + *ret_at,
+					 s->filled - *ret_at};
+		const enum layer_step step = looks_like(rest, s->final, &greets);
+		const char *lf = memchr(rest.p, '\n', rest.len);
+		const size_t len = lf == NULL ? rest.len : (size_t)(lf - rest.p);
+
+		if (step != LAYER_MORE || greets)
+			return step;
+		if (len >= LINE_MAX_BYTES || *ret_lines == LINES_MAX)
+			return LAYER_NO;
+		if (lf == NULL)
+			return s->final ? LAYER_NO : LAYER_MAYBE;
+		*ret_at += len + 1;
+	}
+	return LAYER_WAITS;
 }
 
 /* ---- domains ------------------------------------------------------------------------------ */
@@ -252,7 +288,7 @@ static void note_line(struct session *n, struct str line, enum command command)
 	    read_domain(str_trim((struct str){line.p + 4, line.len - 4}), &domain)) {
 		memcpy(m->helo, domain.text, domain.len);
 		m->helo_len = domain.len;
-	} else if (command == COMMAND_RCPT && path.len > 0) {
+	} else if (command == COMMAND_RCPT && path.len > 0 && n->clear) {
 		note_recipient(m, path);
 	} else if (path.len > 0 && !n->has_sender) {
 		n->has_sender = true;
@@ -295,66 +331,73 @@ static bool is_too_long(const struct session *n, enum command command, struct st
 	return line.len >= max;
 }
 
-/* Is this the last line that is read: DATA, or none of ours? */
-static bool is_last(const struct session *n, enum command command, struct str line)
+/* No byte that a line of text begins with, or is: TLS begins with such a one. */
+static bool is_binary(char c)
 {
-	const struct str verb = verb_of(line);
-
-	if (n->lines == 0)
-		return command != COMMAND_GREETING;
-	if (command == COMMAND_RCPT)
-		return !n->clear;
-	return command == COMMAND_OTHER &&
-	       (!n->has_login || !is_login_line(line) ||
-		str_equal_fold(verb, STR("DATA")) || str_equal_fold(verb, STR("QUIT")));
+	return (uint8_t)c > '~' ||
+	       ((uint8_t)c < ' ' && c != '\t' && c != '\r' && c != '\n');
 }
 
-/* Nothing that could follow is read. */
-static enum layer_step end_in_clear(struct facts *f)
+/* Is this the last line that is read here: a mail comes, or none of a client of SMTP? */
+static bool is_last(const struct session *n, enum command command, struct str line)
+{
+	if (command == COMMAND_MAIL_TEXT || command == COMMAND_QUIT)
+		return true;
+	return (line.len > 0 && is_binary(line.p[0])) ||
+	       (command == COMMAND_OTHER && line.len >= LINE_MAX_BYTES &&
+		(!n->has_login || !is_login_line(line)));
+}
+
+/* Mail in clear; but for QUIT a STARTTLS may follow yet. */
+static enum layer_step end_in_clear(struct facts *f, enum command last)
 {
 	f->flags |= 1u << FLAG_CLEAR_TEXT;
+	f->commands = last != COMMAND_QUIT;
 	return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_NONE);
 }
 
 enum layer_step smtp_layer(const struct stream *s, struct layer *ret, struct facts *f)
 {
-	enum layer_step step = looks_like(s);
 	struct session n = {.mail = &f->mail};
-	size_t at = 0;
+	size_t at;
+	enum layer_step step = greeting_at(s, &at, &n.lines);
 
+	ret->protocol = step == LAYER_MORE ? PROTOCOL_SMTP : PROTOCOL_UNKNOWN;
+	ret->why = UNDECIDABLE_NONE;
+	if (step == LAYER_WAITS)
+		return layer_behind(s, at, ret);
 	if (step != LAYER_MORE)
 		return step;
 	memset(&f->mail, 0, sizeof(f->mail));
-	ret->protocol = PROTOCOL_SMTP;
-	ret->why = UNDECIDABLE_NONE;
 	for (; at < s->filled; n.lines++) {
 		const struct str rest = {(const char *)s->bytes + at, s->filled - at};
 		const char *lf = memchr(rest.p, '\n', rest.len);
 		const struct str line = {rest.p,
 					 lf == NULL ? rest.len : (size_t)(lf - rest.p)};
-		const enum command command = command_of(line);
+		const struct str text =
+			str_trim(line); /* some servers take blanks in front */
+		const enum command command = command_of(text);
 		bool is_open; /* the verb may go on */
 
 		/* A server that refused STARTTLS is spoken to on. */
-		if (n.may_start && !ascii_is_alpha(rest.p[0]))
+		if (n.may_start && is_binary(rest.p[0]))
 			break;
 		is_open = lf == NULL && line.len <= VERB_MAX &&
-			  verb_of(line).len == line.len && !s->final;
+			  verb_of(text).len == text.len && !s->final;
 		if (is_open)
 			return LAYER_MORE;
-		if (is_last(&n, command, line) || n.lines == MAIL_LINES_MAX)
-			return end_in_clear(f);
-		if (is_too_long(&n, command, line) ||
-		    (!n.clear && n.lines == LINES_MAX)) {
+		if (is_last(&n, command, line) || (n.clear && n.lines == LINES_MAX))
+			return end_in_clear(f, command);
+		if (is_too_long(&n, command, line) || n.lines == LINES_MAX) {
 			f->flags |= n.clear ? 1u << FLAG_CLEAR_TEXT : 0;
 			return layer_done(f, PROTOCOL_SMTP, UNDECIDABLE_MALFORMED_HELLO);
 		}
 		n.clear |= command == COMMAND_MAIL || command == COMMAND_AUTH;
 		if (lf == NULL)
 			return n.clear && s->final
-				       ? end_in_clear(f)
+				       ? end_in_clear(f, command)
 				       : layer_unfinished(s, f, PROTOCOL_SMTP);
-		note_line(&n, line, command);
+		note_line(&n, text, command);
 		at += line.len + 1;
 	}
 	ret->nameless = n.clear;

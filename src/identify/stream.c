@@ -228,7 +228,7 @@ enum identify_step identify_stream(struct identify *id, const uint8_t *bytes,
 		return o.named || o.nameless ? IDENTIFY_ASKED : IDENTIFY_PASS;
 	}
 	f->layered = s.bytes != bytes;
-	if (f->requests)
+	if (f->requests || f->commands)
 		f->request_at = (uint16_t)(s.bytes - bytes);
 	if (step == LAYER_DONE || fit == FIT_DONE) {
 		join(f, &o);

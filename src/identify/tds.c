@@ -20,6 +20,8 @@
 #define TYPE_LOGIN7    0x10
 #define TYPE_PRELOGIN  0x12
 #define END_OF_MESSAGE 1
+#define IGNORE_EVENT   2 /* a packet that the server shall forget */
+#define VERSION_LENGTH 6
 
 struct packets {
 	size_t end;   /* of the whole message, or of what is there */
@@ -41,7 +43,7 @@ static struct packets read_message(const struct stream *s, size_t at, uint8_t ty
 		size_t have;
 
 		cur_skip(&c, HEADER - 4);
-		r.foreign |= got != type;
+		r.foreign |= got != type || (status & IGNORE_EVENT) != 0;
 		if (!cur_ok(&c) || r.foreign)
 			return r;
 		if (len <= HEADER || len > LENGTH_MAX) {
@@ -173,17 +175,40 @@ static enum layer_step read_after(struct identify *id, const struct stream *s, s
 	return LAYER_INSIDE;
 }
 
+/*
+ * Servers look neither at number and window nor at the other bits of the status (2.2.3.1.2,
+ * 2.2.3.1.5, 2.2.3.1.6); but where they are not what clients write, PRELOGIN must begin as it does:
+ * u8 0 (VERSION) | be16 offset | be16 6.
+ */
+static enum layer_step is_prelogin(const struct stream *s)
+{
+	static const uint8_t version[] = {0, 0, VERSION_LENGTH};
+	static const uint8_t at[] = {HEADER, HEADER + 3, HEADER + 4};
+	const bool odd = (s->filled > 1 && s->bytes[1] > 1) ||
+			 (s->filled > 6 && s->bytes[6] > 1) ||
+			 (s->filled > 7 && s->bytes[7] != 0);
+
+	for (size_t i = 0; odd && i < sizeof(at); i++) {
+		if (s->filled <= at[i])
+			return s->final ? LAYER_NO : LAYER_MAYBE;
+		if (s->bytes[at[i]] != version[i])
+			return LAYER_NO;
+	}
+	return LAYER_MORE;
+}
+
 enum layer_step tds_layer(struct identify *id, const struct stream *s, struct layer *ret,
 			  struct facts *f)
 {
+	enum layer_step step;
 	struct packets p;
 
-	if (s->bytes[0] != TYPE_PRELOGIN || (s->filled > 1 && s->bytes[1] > 1) ||
-	    (s->filled > 6 && s->bytes[6] > 1) || (s->filled > 7 && s->bytes[7] != 0))
+	if (s->bytes[0] != TYPE_PRELOGIN)
 		return LAYER_NO;
 	p = read_message(s, 0, TYPE_PRELOGIN, NULL);
-	if (p.foreign)
-		return LAYER_NO;
+	step = p.foreign ? LAYER_NO : is_prelogin(s);
+	if (step != LAYER_MORE)
+		return step;
 	if (s->filled < HEADER)
 		return s->final ? LAYER_NO : LAYER_MAYBE;
 	if (!p.whole)

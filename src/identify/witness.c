@@ -213,6 +213,32 @@ static bool was_told(const struct witness *w, enum witness_kind kind,
 	return false;
 }
 
+/*
+ * The public name of ECH is kept among the names that were told: behind a blank, which stands in no
+ * name of DNS.
+ */
+#define FRONT_MARK "ech "
+
+static struct str front_text(struct str name, char buf[sizeof(FRONT_MARK) + HOST_MAX])
+{
+	const size_t mark = sizeof(FRONT_MARK) - 1;
+
+	if (name.len > HOST_MAX)
+		name.len = HOST_MAX;
+	memcpy(buf, FRONT_MARK, mark);
+	memcpy(buf + mark, name.p, name.len);
+	return (struct str){buf, mark + name.len};
+}
+
+static void note_front(struct witness *w, struct news n, const struct dns_message *m)
+{
+	char buf[sizeof(FRONT_MARK) + HOST_MAX];
+
+	n.name = front_text((struct str){m->ech_name, m->ech_name_len}, buf);
+	n.until_us = n.now_us + keep_us(m->ech_ttl_s);
+	note_told(w, &n);
+}
+
 static bool keep_all(struct witness *w, enum witness_kind kind, const struct addr *whose,
 		     const struct dns_message *m, int64_t clock_us)
 {
@@ -221,8 +247,12 @@ static bool keep_all(struct witness *w, enum witness_kind kind, const struct add
 			 .name = {m->name, m->name_len},
 			 .now_us = witness_after_epoch(clock_us)};
 
-	if (!m->is_answer || m->question_count != 1 || m->rcode != 0 || m->name_len == 0)
+	/* Whoever is told a part asks again (RFC 2181 9). */
+	if (!m->is_answer || m->question_count != 1 || m->rcode != 0 ||
+	    m->name_len == 0 || m->truncated)
 		return false;
+	if (m->ech_name_len > 0 && kind == WITNESS_CLIENTS)
+		note_front(w, n, m);
 	n.first_us = n.now_us;
 	for (size_t a = 0; a < m->address_count; a++) {
 		n.addr = m->addresses[a].addr;
@@ -326,6 +356,14 @@ bool witness_contradicts(const struct witness *w, const struct addr *client,
 		return true;
 	return was_told(w, WITNESS_CLIENTS, client, host, clock_us) ||
 	       (site != 0 && was_told(w, WITNESS_SITES, &whose, host, clock_us));
+}
+
+bool witness_fronts(const struct witness *w, const struct addr *client, struct str host,
+		    int64_t clock_us)
+{
+	char buf[sizeof(FRONT_MARK) + HOST_MAX];
+
+	return was_told(w, WITNESS_CLIENTS, client, front_text(host, buf), clock_us);
 }
 
 struct witness_ref witness_hold(struct witness *w, const struct addr *client,

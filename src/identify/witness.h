@@ -72,6 +72,13 @@ bool witness_contradicts(const struct witness *w, const struct addr *client,
 			 int64_t clock_us);
 
 /*
+ * Did DNS tell `client` that hellos with Encrypted ClientHello name `host` in clear (ech= of an HTTPS or
+ * SVCB answer, RFC 9849)?  Not kept over a restart.
+ */
+bool witness_fronts(const struct witness *w, const struct addr *client, struct str host,
+		    int64_t clock_us);
+
+/*
  * The one name for which DNS gave `addr` to `client`, borrowed until the next call that
  * adds; absent when there is none, or several different ones.
  */

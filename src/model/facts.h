@@ -50,10 +50,12 @@ struct facts {
 	uint16_t inside_len;
 	uint16_t hello_end; /* TLS: where its records end; 0 = not in the bytes given */
 	bool layered; /* others, who answer first, are asked in front of hello or request */
-	uint16_t request_at; /* where the first request begins, if `requests` */
-	bool requests;       /* HTTP/1 requests, which can be followed one by one */
-	uint8_t proxies;     /* asked for a host, one behind the other ... */
-	bool chained;        /* ... and not all for the same one */
+	uint16_t
+		request_at; /* where the first request begins, if `requests` or `commands` */
+	bool requests;      /* HTTP/1 requests, which can be followed one by one */
+	bool commands;      /* of SMTP in clear, STARTTLS may come among them yet */
+	uint8_t proxies;    /* asked for a host, one behind the other ... */
+	bool chained;       /* ... and not all for the same one */
 	/*
 	 * TCP: places in the bytes given where the client has to wait for an answer, and ...
 	 */

@@ -7,6 +7,7 @@
  * anything may come, only whole lines pass.
  */
 #include "../unit/identify/check_facts.h"
+#include "identify/smtp_follow.h"
 #include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +50,31 @@ static void read_server(const uint8_t *data, size_t size)
 		abort();
 }
 
+/* Read on behind a mail: pieces end where the whole does. */
+static void read_on(const uint8_t *bytes, size_t size, size_t first)
+{
+	struct smtp_follow whole = {0}, parts = {0};
+	const size_t used = smtp_follow(&whole, (struct str){(const char *)bytes, size});
+	struct pieces cut = pieces_start(size, first);
+	size_t at = 0;
+
+	(void)smtp_is_ready((struct str){(const char *)bytes, size});
+	while (pieces_next(&cut)) {
+		const size_t left = cut.at - at;
+		const size_t n =
+			smtp_follow(&parts, (struct str){(const char *)bytes + at, left});
+
+		if (n > left)
+			abort();
+		at += n;
+		if (n < left)
+			break;
+	}
+	if (at != used || whole.asked != parts.asked || whole.left != parts.left ||
+	    whole.bdat != parts.bdat || whole.starttls != parts.starttls)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct identify *id;
@@ -71,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		is_plain &= (all[n] | 32) != 's' ||
 			    !str_equal_fold((struct str){(const char *)all + n, 8},
 					    STR("STARTTLS"));
+	read_on(all, size, 1 + data[0]);
 	step = ask(id, all, size, false, &whole);
 	cut = pieces_start(size, 1 + data[0]);
 	while (now != IDENTIFY_DONE && pieces_next(&cut)) {

@@ -58,6 +58,11 @@ for f in retry_records quic_retry; do
 	says $f '"candidates":\["static.pinecdn.org","ledger.oakfield-data.net"\],"undecidable":"malformed_hello"'
 done
 says fragments '"candidates":\["ledger.oakfield-data.net"\],"undecidable":"conflict"'
+says ech_front '"host":"static.pinecdn.org".*"undecidable":"ech_used"'
+says behind_close '"host":"ledger.oakfield-data.net".*"decoy_ignored"'
+says lost_request '"undecidable":"http_desync"'
+says mail_text '"protocol":"smtp".*"undecidable":"malformed_hello"'
+says mail_first '"protocol":"smtp".*"host":"ledger.oakfield-data.net"'
 says quic_no_parameters '"undecidable":"malformed_hello"'
 says dns_questions '"protocol":"dns"'
 for asked in '"static.pinecdn.org".*"unanswered"' '"ledger.oakfield-data.net".*"198.51.100.7"'; do

@@ -27,14 +27,14 @@ def extension(kind, data):
     return struct.pack(">HH", kind, len(data)) + data
 
 
-def hello(name, quic=True, pad=0):
+def hello(name, quic=True, pad=0, more=b""):
     """A ClientHello (RFC 8446 4.1.2), also one of QUIC (RFC 9001 8.2) with `quic`."""
     entry = b"\0" + struct.pack(">H", len(name)) + name
     share = struct.pack(">HH", 29, 32) + noise("key share", 32)
     all_of = extension(0, struct.pack(">H", len(entry)) + entry)
     all_of += extension(10, b"\0\2\0\x1d") + extension(13, b"\0\4\4\3\x08\4")
     all_of += extension(43, b"\2\3\4") + extension(51, struct.pack(">H", len(share)) + share)
-    all_of += extension(16, b"\0\3\2h3") + extension(21, bytes(pad))
+    all_of += extension(16, b"\0\3\2h3") + extension(21, bytes(pad)) + more
     if quic:
         all_of += extension(57, b"\1\2\x67\x10")
     body = b"\3\3" + noise("random", 32) + b"\0" + b"\0\2\x13\1" + b"\1\0"
@@ -181,6 +181,84 @@ def dns_questions():
     return s.frames
 
 
+def ech_front():
+    """An HTTPS record tells a public name of ECH (RFC 9849 4), which a hello with ECH then names."""
+    config = b"\1\0\x20\0\x20" + noise("ech key", 32) + b"\0\4\0\1\0\1\x40"
+    config = extension(0xfe0d, config + bytes([len(DECOY)]) + DECOY + b"\0\0")
+    value = struct.pack(">H", len(config)) + config
+    record = b"\0\1\0" + extension(4, SERVER) + extension(5, value)
+    question = b"".join(bytes([len(x)]) + x for x in REAL.split(b".")) + b"\0\0\x41\0\1"
+    ask = struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + question
+    tell = struct.pack(">HHHHHH", 7, 0x8180, 1, 1, 0, 0) + question
+    tell += struct.pack(">HHHIH", 0xc00c, 65, 1, 300, len(record)) + record
+    ask, tell = (struct.pack(">H", len(x)) + x for x in (ask, tell))
+    dns, tls = Stream(53), Stream(443)
+    dns.client(0, ask)
+    dns.server(0, len(ask), tell)
+    sealed = b"\0\0\1\0\1\x40\0\x20" + noise("ech share", 32) + b"\0\xd0" + noise("ech", 208)
+    sent = records(hello(DECOY, quic=False, more=extension(0xfe0d, sealed)))
+    tls.client(0, sent)
+    tls.server(0, len(sent), answer())
+    return dns.frames + tls.frames
+
+
+# ---- what is no request, no command, no record ------------------------------------------------------
+def request(host, more=b""):
+    return b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n" + more + b"\r\n"
+
+
+def behind_close():
+    """A request behind one that ends the connection, which no server reads (RFC 9112 9.6)."""
+    s, first = Stream(80), request(REAL, b"Connection: close\r\n")
+    s.client(0, first + request(DECOY))
+    s.server(0, len(first + request(DECOY)), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    return s.frames
+
+
+def lost_request():
+    """The server takes a request that the capture lacks; another follows."""
+    s, ok = Stream(80), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    first, lost = request(DECOY), request(REAL)
+    s.client(0, first)
+    s.server(0, len(first), ok)
+    s.server(len(ok), len(first + lost), ok)
+    s.client(len(first + lost), first, 2 * len(ok))
+    s.server(2 * len(ok), len(first + lost + first), ok)
+    return s.frames
+
+
+def mail(*steps):
+    s, sent, said = Stream(587), 0, 0
+    for by_client, data in steps:
+        if by_client:
+            s.client(sent, data, said)
+            sent += len(data)
+        else:
+            s.server(said, sent, data)
+            said += len(data)
+    return s.frames
+
+
+TO_DATA = ((False, b"220 mx ESMTP\r\n"), (True, b"EHLO a\r\n"), (False, b"250 STARTTLS\r\n"),
+           (True, b"MAIL FROM:<a@b.example>\r\n"), (False, b"250 ok\r\n"),
+           (True, b"RCPT TO:<c@d.example>\r\n"), (False, b"250 ok\r\n"),
+           (True, b"DATA\r\n"), (False, b"354 go\r\n"))
+END_OF_MAIL = ((True, b"\r\n.\r\n"), (False, b"250 ok\r\n"))
+
+
+def mail_text():
+    """A mail whose text holds STARTTLS and a hello."""
+    sent = records(hello(DECOY, quic=False))
+    return mail(*TO_DATA, (True, b"Subject: x\r\n\r\nSTARTTLS\r\n"), (True, sent), *END_OF_MAIL)
+
+
+def mail_first():
+    """A whole mail, then STARTTLS."""
+    sent = records(hello(REAL, quic=False))
+    return mail(*TO_DATA, (True, b"Subject: x\r\n"), *END_OF_MAIL, (True, b"STARTTLS\r\n"),
+                (False, b"220 go\r\n"), (True, sent), (False, answer()))
+
+
 # ---- QUIC -----------------------------------------------------------------------------------------
 def expand(secret, label, size):
     """RFC 8446 7.1, of one block."""
@@ -241,7 +319,8 @@ class Cut(bytes):
 
 
 CAPTURES = [unseen, cut, closed_window, retry_records, fragments, connect_refused, dns_questions,
-            quic_retry, quic_no_parameters, quic_no_fixed_bit]
+            ech_front, behind_close, lost_request, mail_text, mail_first, quic_retry,
+            quic_no_parameters, quic_no_fixed_bit]
 
 
 def main():

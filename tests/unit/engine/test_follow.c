@@ -76,6 +76,33 @@ static void a_later_request_waits_until_it_is_whole(void **state)
 	assert_true(scene_end(s));
 }
 
+/* RFC 9112 9.6; a server that reads on goes by its host. */
+static void behind_a_request_that_closes_both_hosts_are_candidates(void **state)
+{
+	static const char *const last[] = {
+		"GET / HTTP/1.1\r\nHost: good.example\r\nConnection: x, Close\r\n\r\n",
+		"GET / HTTP/1.0\r\nHost: good.example\r\n\r\n",
+	};
+	static const char kept[] =
+		"GET / HTTP/1.0\r\nHost: good.example\r\nConnection: keep-alive\r\n\r\n";
+	struct scene *s;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		s = served(open_to_all, last[i]);
+		(void)text_at(s, (uint32_t)strlen(last[i]), GOOD);
+		assert_lines(s, "\"phase\":\"update\"", NULL, 0);
+		(void)text_at(s, (uint32_t)strlen(last[i]) + LEN(GOOD), EVIL);
+		assert_lines(s, "\"undecidable\":\"conflict\"",
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+		assert_true(scene_end(s));
+	}
+	s = served(closed, kept);
+	assert_answer(s, text_at(s, LEN(kept), EVIL), GOT_DROP);
+	assert_lines(s, EVIL_UPDATE, 1);
+	assert_true(scene_end(s));
+}
+
 static void pieces_of_a_denied_request_never_pass(void **state)
 {
 	struct scene *s = served(closed, GOOD);
@@ -911,6 +938,7 @@ int main(void)
 		cmocka_unit_test(
 			a_pipelined_request_for_a_denied_host_takes_the_first_along),
 		cmocka_unit_test(a_later_request_waits_until_it_is_whole),
+		cmocka_unit_test(behind_a_request_that_closes_both_hosts_are_candidates),
 		cmocka_unit_test(pieces_of_a_denied_request_never_pass),
 		cmocka_unit_test(half_a_request_is_not_held_for_ever),
 		cmocka_unit_test(where_waiting_may_pass_it_is_judged_when_it_is_whole),

@@ -19,6 +19,36 @@ static void a_request_counts_when_the_server_has_taken_it(void **state)
 	end_watch(s);
 }
 
+/* RFC 9112 9.3, 9.6. */
+static void what_stands_behind_a_request_that_closes_is_ignored(void **state)
+{
+	static const char last[] =
+		"GET / HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n";
+	static const char old[] = "POST / HTTP/1.0\r\nHost: good.example\r\n"
+				  "Content-Length: 2\r\n\r\nab\r\n";
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	see_client(s, &web, LEN(GOOD), last, LEN(last));
+	see_client(s, &web, LEN(GOOD) + LEN(last), EVIL, LEN(EVIL));
+	see_server(s, &web, 1, LEN(GOOD) + LEN(last) + LEN(EVIL), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "evil.example", NULL, 0);
+	assert_lines(s, "\"phase\":\"end\"", "decoy_ignored", 1);
+	end_watch(s);
+	s = watch();
+	see_open(s, &web);
+	see_client(s, &web, 0, old, LEN(old));
+	see_server(s, &web, 0, LEN(old), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"phase\":\"end\"", "\"host\":\"good.example\"", 1);
+	assert_lines(s, "decoy_ignored", NULL, 0);
+	end_watch(s);
+}
+
 static void pipelined_requests_are_told_one_by_one(void **state)
 {
 	struct scene *s = watch();
@@ -424,6 +454,47 @@ static void unknown_bytes_belong_to_a_tunnel_if_it_was_made(void **state)
 		}
 }
 
+/* All requests of a tunnel go where the proxy went, and a server there may go by their hosts. */
+static void later_requests_in_a_first_tunnel_are_compared_with_it(void **state)
+{
+	const uint32_t at = LEN(TUNNEL), second = at + LEN(GOOD), n = LEN(MADE);
+
+	(void)state;
+	for (int watched = 0; watched < 2; watched++) {
+		struct scene *s = watched ? watch() : start(open_to_all);
+
+		if (watched) {
+			see_open(s, &web);
+			see_client(s, &web, 0, TUNNEL, at);
+			see_server(s, &web, 0, at, MADE, n);
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+			see_server(s, &web, n, second, "x", 1);
+			see_client(s, &web, second, EVIL, LEN(EVIL));
+			see_server(s, &web, n + 1, second + LEN(EVIL), "x", 1);
+			see_client(s, &web, second + LEN(EVIL), GOOD, LEN(GOOD));
+			see_server(s, &web, n + 2, second + LEN(EVIL) + LEN(GOOD), "x",
+				   1);
+		} else {
+			(void)open_tcp(s, &web);
+			(void)send_data(s, &web, 0, TUNNEL, at);
+			(void)send_reply(s, &web, 0, at, MADE);
+			(void)send_data(s, &web, at, GOOD, LEN(GOOD));
+			(void)send_reply(s, &web, n, second, "x");
+			(void)send_data(s, &web, second, EVIL, LEN(EVIL));
+			(void)send_reply(s, &web, n + 1, second + LEN(EVIL), "x");
+			(void)send_data(s, &web, second + LEN(EVIL), GOOD, LEN(GOOD));
+		}
+		assert_lines(s, UPDATE,
+			     "\"candidates\":[\"good.example\",\"evil.example\"]", 1);
+		assert_lines(s, "\"undecidable\":\"conflict\"", "host_mismatch", 1);
+		assert_lines(s, "\"host\":\"evil.example\"", NULL, 0);
+		if (watched)
+			end_watch(s);
+		else
+			assert_true(scene_end(s));
+	}
+}
+
 /* A refused CONNECT is a request as another: the next one on the connection says whom it is for. */
 static void behind_a_first_refused_tunnel_requests_are_judged(void **state)
 {
@@ -534,6 +605,51 @@ static void out_of_order_and_at_the_end_requests_are_read(void **state)
 	end_watch(s);
 }
 
+/* A request that the capture lacks, near enough to be awaited; what stands behind it comes or not. */
+static void what_the_server_has_taken_unseen_is_a_loss_of_step(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 3; more++) {
+		struct scene *s = watch();
+		const uint32_t at = LEN(GOOD) + LEN(EVIL);
+
+		see_open(s, &web);
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD), "x", 1);
+		if (more == 1)
+			see_client(s, &web, at, GOOD, LEN(GOOD));
+		assert_lines(s, DESYNC, NULL, 0);
+		see_server(s, &web, 1, at, "x", 1);
+		assert_lines(s, "\"phase\":\"update\"", DESYNC, 1);
+		if (more == 2)
+			see_client(s, &web, at, EVIL, LEN(EVIL));
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, EVIL_UPDATE, 0);
+		end_watch(s);
+	}
+}
+
+/* Of a body nothing is missed, and an end is no byte. */
+static void what_is_missing_of_a_body_is_not_missed(void **state)
+{
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, POST_OF("1000"), LEN(POST_OF("1000")));
+	see_server(s, &web, 0, LEN(POST_OF("1000")), "x", 1);
+	see_server(s, &web, 1, LEN(POST_OF("1000")) + 1000, "x", 1);
+	see_client(s, &web, LEN(POST_OF("1000")) + 1000, GOOD, LEN(GOOD));
+	see(s, &web,
+	    (struct segment){FROM_CLIENT, TCP_ACK | TCP_FIN,
+			     CLIENT_FIRST + LEN(POST_OF("1000")) + 1000 + LEN(GOOD),
+			     SERVER_FIRST + 2, NULL, 0});
+	see_server(s, &web, 2, LEN(POST_OF("1000")) + 1000 + LEN(GOOD) + 1, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, DESYNC, NULL, 0);
+	end_watch(s);
+}
+
 /* What the server has not acknowledged may be nothing, and is not missed. */
 static void a_hole_in_the_capture_is_no_request(void **state)
 {
@@ -582,6 +698,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_counts_when_the_server_has_taken_it),
+		cmocka_unit_test(what_stands_behind_a_request_that_closes_is_ignored),
 		cmocka_unit_test(pipelined_requests_are_told_one_by_one),
 		cmocka_unit_test(two_contents_of_a_later_request_are_a_conflict),
 		cmocka_unit_test(two_framings_of_a_body_are_a_conflict),
@@ -597,10 +714,13 @@ int main(void)
 		cmocka_unit_test(two_hellos_in_a_later_tunnel_are_a_conflict),
 		cmocka_unit_test(several_connects_at_once_are_a_conflict_of_all),
 		cmocka_unit_test(unknown_bytes_belong_to_a_tunnel_if_it_was_made),
+		cmocka_unit_test(later_requests_in_a_first_tunnel_are_compared_with_it),
 		cmocka_unit_test(behind_a_first_refused_tunnel_requests_are_judged),
 		cmocka_unit_test(an_answer_in_pieces_is_one),
 		cmocka_unit_test(a_tunnel_behind_a_refused_one_is_compared),
 		cmocka_unit_test(out_of_order_and_at_the_end_requests_are_read),
+		cmocka_unit_test(what_the_server_has_taken_unseen_is_a_loss_of_step),
+		cmocka_unit_test(what_is_missing_of_a_body_is_not_missed),
 		cmocka_unit_test(a_hole_in_the_capture_is_no_request),
 		cmocka_unit_test(a_request_beyond_the_window_is_not_taken),
 	};

@@ -99,7 +99,8 @@ static uint32_t retry_after(struct scene *s, uint32_t taken)
 
 static void the_same_hello_may_come_twice(void **state)
 {
-	static const char ccs[] = "\x14\x03\x03\x00\x01\x01";
+	static const char ccs[] =
+		"\x14\x03\x01\x00\x01\x01"; /* servers ignore the version */
 	const uint32_t at = (uint32_t)good.len, n = sizeof(ccs) - 1;
 	struct scene *s = start(closed);
 	uint32_t id;

@@ -4,6 +4,7 @@
  * other thing that clients tell in clear beside a name: the database of a login.
  */
 #include "play.h"
+#include "watch.h"
 
 static const char alert_rules[] = "version 1\n"
 				  "gate rules\n"
@@ -43,7 +44,7 @@ static void recipients_come_with_an_update(void **state)
 	assert_answer(s, client_says(s, &at, "DATA\r\n"), GOT_PASS);
 	assert_lines(s, "\"phase\":\"update\"",
 		     "\"mail_to_domains\":[\"c.example\",\"d.example\"]", 1);
-	assert_answer(s, send_reply(s, &mail, 0, at, "354 go\r\n"), GOT_FINAL);
+	assert_answer(s, send_reply(s, &mail, 0, at, "354 go\r\n"), GOT_PASS);
 	worker_stats(s->w, &stats);
 	assert_int_equal(stats.judged, 1);
 	assert_true(scene_stop(s));
@@ -130,6 +131,102 @@ static void a_hello_behind_a_mail_decides(void **state)
 	assert_answer(s, send_data(s, &mail, at, evil.b, evil.len), GOT_DROP);
 	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
 	assert_true(scene_end(s));
+}
+
+/* What client and server say in turn, and what must come of a hello behind it. */
+struct session {
+	const char *what;
+	const char *words[16]; /* of the server: those that begin with '<' */
+	bool granted;
+};
+
+#define TO_DATA                                                                         \
+	"<220 b\r\n", "EHLO a\r\n", "<250 STARTTLS\r\n", "MAIL FROM:<a@b.example>\r\n", \
+		"<250 ok\r\n", "RCPT TO:<c@d.example>\r\n", "<250 ok\r\n"
+
+static const struct session sessions[] = {
+	{"a whole mail",
+	 {TO_DATA, "DATA\r\n", "<354 go\r\n", "Subject: x\r\n\r\nhi\r\n.\r\n",
+	  "<250 ok\r\n", "STARTTLS\r\n", "<220 go\r\n"},
+	 true},
+	{"a mail in chunks",
+	 {TO_DATA, "BDAT 3\r\nabcBDAT 5 LAST\r\nhelloSTART", "TLS\r\n",
+	  "<250 ok\r\n250 ok\r\n220 go\r\n"},
+	 true},
+	{"DATA that the server refused",
+	 {TO_DATA, "DATA\r\n", "<503 no\r\n", "STARTTLS\r\n", "<220-go\r\n220 now\r\n"},
+	 true},
+	{"a text that holds the word",
+	 {TO_DATA, "DATA\r\n", "<354 go\r\n", "Subject: x\r\n\r\nhi\r\nSTARTTLS\r\n"},
+	 false},
+	{"a chunk that holds the word",
+	 {TO_DATA, "BDAT 9999\r\nhi\nSTARTTLS\r\n", "<250 ok\r\n"},
+	 false},
+	{"a refusal",
+	 {TO_DATA, "DATA\r\n", "<503 no\r\n", "STARTTLS\r\n", "<454 no\r\n"},
+	 false},
+	{"an answer to what came before",
+	 {TO_DATA, "DATA\r\n", "STARTTLS\r\n", "<503 no\r\n"},
+	 false},
+};
+
+/* Says all of a session, then the hello, whose answer is given back. */
+static enum scene_answer play_session(struct scene *s, const struct session *n,
+				      const struct bytes *hello)
+{
+	uint32_t at = 0, said = 0;
+
+	for (size_t i = 0; n->words[i] != NULL; i++) {
+		const char *word = n->words[i];
+		const bool server = word[0] == '<';
+
+		if (server && s->watches)
+			see_server(s, &mail, said, at, word + 1, strlen(word + 1));
+		else if (server)
+			(void)send_reply(s, &mail, said, at, word + 1);
+		else if (s->watches)
+			see_client(s, &mail, at, word, strlen(word));
+		else
+			(void)send_data(s, &mail, at, word, strlen(word));
+		*(server ? &said : &at) += (uint32_t)strlen(word + server);
+	}
+	if (!s->watches)
+		return s->answers[send_data(s, &mail, at, hello->b, hello->len) - 1];
+	see_client(s, &mail, at, hello->b, hello->len);
+	see_server(s, &mail, said, at + (uint32_t)hello->len, "x", 1);
+	return GOT_NOTHING;
+}
+
+#define HIDDEN "\"undecidable\":\"malformed_hello\""
+#define NAMED  "\"host\":\"evil.example\""
+
+static void a_hello_behind_a_text_decides_once_it_is_granted(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
+		const bool granted = sessions[i].granted;
+		struct scene *s = start(open_to_all);
+
+		(void)open_tcp(s, &mail);
+		assert_int_equal(play_session(s, &sessions[i], &evil) == GOT_DROP,
+				 granted);
+		assert_lines(s, "\"phase\":\"update\"", granted ? NAMED : HIDDEN, 1);
+		assert_lines(s, NAMED, NULL, granted ? 1 : 0);
+		assert_lines(s, "\"phase\":\"update\"",
+			     "\"mail_to_domains\":[\"d.example\"]", 2);
+		assert_true(scene_end(s));
+	}
+	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
+		const bool granted = sessions[i].granted;
+		struct scene *s = watch();
+
+		see_open(s, &mail);
+		(void)play_session(s, &sessions[i], &evil);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"update\"", granted ? NAMED : HIDDEN, 1);
+		assert_lines(s, NAMED, "\"phase\":\"start\"", 0);
+		end_watch(s);
+	}
 }
 
 /* What the server says of itself is shown, and changes nothing. */
@@ -247,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_mail_that_ends_early_is_told),
 		cmocka_unit_test(an_end_without_news_is_no_update),
 		cmocka_unit_test(a_hello_behind_a_mail_decides),
+		cmocka_unit_test(a_hello_behind_a_text_decides_once_it_is_granted),
 		cmocka_unit_test(a_server_s_own_words_are_shown),
 		cmocka_unit_test(the_database_of_a_login_decides),
 	};

@@ -624,8 +624,8 @@ static void make_keen(void)
 {
 	make_hello_with(&keen, "good.example", 100, true);
 	keen_hello = (uint32_t)keen.len;
-	put_mem(&keen, "\x14\x03\x03\x00\x01\x01", 6);
-	put_be(&keen, 0x170303, 3);
+	put_mem(&keen, "\x14\x03\x02\x00\x01\x01", 6); /* versions that servers ignore */
+	put_be(&keen, 0x177f1c, 3);
 	put_be(&keen, 700, 2);
 	put_fill(&keen, 0xee, 700);
 }

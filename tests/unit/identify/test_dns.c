@@ -155,16 +155,16 @@ static void an_alias_loop_ends(void **state)
 	assert_int_equal(d.address_count, 1);
 }
 
-static void follows_eight_aliases_and_no_more(void **state)
+static void follows_sixteen_aliases_and_no_more(void **state)
 {
 	struct dns_message d;
 
 	(void)state;
-	for (uint16_t aliases = 8; aliases <= 9; aliases++) {
-		char from[] = "0.example", to[] = "1.example";
+	for (uint16_t aliases = 16; aliases <= 17; aliases++) {
+		char from[] = "A.example", to[] = "B.example";
 
 		put_header(0x8180, 1, (uint16_t)(aliases + 1));
-		put_question("0.example", 1);
+		put_question("A.example", 1);
 		for (uint16_t i = 0; i < aliases; i++) {
 			put_alias(from, to);
 			from[0]++;
@@ -172,7 +172,7 @@ static void follows_eight_aliases_and_no_more(void **state)
 		}
 		put_record_of(from, 1, 60, "\x0a\0\0\1", 4);
 		assert_int_equal(parse(&d), DNS_FINE);
-		assert_int_equal(d.address_count, aliases == 8 ? 1 : 0);
+		assert_int_equal(d.address_count, aliases == 16 ? 1 : 0);
 	}
 }
 
@@ -210,22 +210,31 @@ static void an_address_of_another_length_or_class_is_left_out(void **state)
 	assert_int_equal(d.address_count, 0);
 }
 
+/*
+ * An ECHConfigList with its length as the value's: one of an unknown version, then one with a
+ * key of 2 bytes, one suite, the public name and no extensions.
+ */
+#define CONFIGS                                                                  \
+	"\x26\0\x24\xfe\x0a\0\2xx\xfe\x0d\0\x1a\7\0\x20\0\2kk\0\4\0\1\0\1\0\x09" \
+	"F.example\0\0"
+#define CONFIGS_LEN (sizeof(CONFIGS) - 1)
+
 static void tells_ech_by_its_key_in_a_service_record(void **state)
 {
 	static const struct {
 		const char *data;
 		size_t len;
 		const char *owner;
-		bool want;
+		const char *want;
 	} rows[] = {
-		{"\0\1\0\0\1\0\3\2h3\0\5\0\2ab", 16, "a.example", true},
-		{"\0\1\0\0\1\0\3\2h3", 10, "a.example", false},
-		{"\0\1\1x\0\0\5\0\0", 9, "a.example", true},
-		{"\0\1\0\0\5\0\x09"
-		 "ab",
-		 9, "a.example", false},
-		{"\0\1\0\0\5\0\2ab", 9, "b.example", false},
-		{"\0\1", 2, "a.example", false},
+		{"\0\1\0\0\1\0\3\2h3\0\5\0" CONFIGS, 13 + CONFIGS_LEN, "a.example",
+		 "f.example"},
+		{"\0\1\0\0\1\0\3\2h3", 10, "a.example", ""},
+		{"\0\1\1x\0\0\5\0" CONFIGS, 8 + CONFIGS_LEN, "a.example", "f.example"},
+		{"\0\1\0\0\5\0" CONFIGS, 5 + CONFIGS_LEN, "a.example", ""}, /* cut */
+		{"\0\1\0\0\5\0" CONFIGS, 6 + CONFIGS_LEN, "b.example", ""},
+		{"\0\1\0\0\5\0\2ab", 9, "a.example", ""},
+		{"\0\1", 2, "a.example", ""},
 	};
 	struct dns_message d;
 
@@ -235,7 +244,8 @@ static void tells_ech_by_its_key_in_a_service_record(void **state)
 		put_question("a.example", 65);
 		put_record_of(rows[i].owner, 65, 60, rows[i].data, rows[i].len);
 		assert_int_equal(parse(&d), DNS_FINE);
-		assert_int_equal(d.ech, rows[i].want);
+		assert_int_equal(d.ech_name_len, strlen(rows[i].want));
+		assert_memory_equal(d.ech_name, rows[i].want, d.ech_name_len);
 	}
 }
 
@@ -400,7 +410,7 @@ int main(void)
 		cmocka_unit_test(reads_addresses_of_both_families),
 		cmocka_unit_test(follows_aliases_in_any_order_and_leaves_strangers_out),
 		cmocka_unit_test(an_alias_loop_ends),
-		cmocka_unit_test(follows_eight_aliases_and_no_more),
+		cmocka_unit_test(follows_sixteen_aliases_and_no_more),
 		cmocka_unit_test(keeps_32_addresses_and_says_that_there_are_more),
 		cmocka_unit_test(an_address_of_another_length_or_class_is_left_out),
 		cmocka_unit_test(tells_ech_by_its_key_in_a_service_record),

@@ -93,8 +93,18 @@ static const struct request requests[] = {
 	 "http://a.example/", UNDECIDABLE_NONE, BIT(HOST_MISMATCH)},
 	{"GET http://A.example:80/ HTTP/1.1\r\nHost: a.example.\r\n\r\n", 80, "a.example",
 	 "http://a.example/", UNDECIDABLE_NONE, 0},
-	{"GET ftp://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "", "",
+	{"GET ftp://me:pw@a.example/x HTTP/1.1\r\nHost: a.example:21\r\n\r\n", 3128,
+	 "a.example", "", UNDECIDABLE_NONE, 0},
+	{"GET wss://a.example:8443/x?k=v HTTP/1.1\r\nHost: a.example\r\n\r\n", 80,
+	 "a.example", "https://a.example:8443/x?k=", UNDECIDABLE_NONE, 0},
+	{"GET coap+tcp://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "a.example",
+	 "", UNDECIDABLE_NONE, 0},
+	{"GET ftp://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", 80, "", "",
+	 UNDECIDABLE_MALFORMED_NAME, BIT(HOST_MISMATCH)},
+	{"GET ftp:/a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "", "",
 	 UNDECIDABLE_MALFORMED_NAME, 0},
+	{"GET http://a@b.example@a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "",
+	 "", UNDECIDABLE_MALFORMED_NAME, 0},
 	{"GET http://a.example\\@b.example/ HTTP/1.1\r\n\r\n", 80, "", "",
 	 UNDECIDABLE_MALFORMED_NAME, 0},
 	{"GET http:///x HTTP/1.1\r\nHost: a.example\r\n\r\n", 80, "", "",
@@ -160,8 +170,9 @@ static void reads_the_host_or_says_why_not(void **state)
 		assert_int_equal(f.protocol, PROTOCOL_HTTP);
 		assert_int_equal(f.evidence,
 				 *r->host == '\0' ? EVIDENCE_NONE : EVIDENCE_REQUEST);
-		assert_int_equal(f.visibility,
-				 *r->host == '\0' ? VISIBILITY_ADDRESS : VISIBILITY_URL);
+		assert_int_equal(f.visibility, *r->host == '\0'  ? VISIBILITY_ADDRESS
+					       : *r->url == '\0' ? VISIBILITY_HOST
+								 : VISIBILITY_URL);
 	}
 }
 

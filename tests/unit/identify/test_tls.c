@@ -272,6 +272,11 @@ static void broken_lists_in_extensions_are_malformed(void **state)
 		{0x0010, "\x00\x03\x02h2x", 6},  /* ALPN: bytes behind the list */
 		{0x002b, "\x03\x03\x04\x03", 4}, /* versions: odd list */
 		{0x000d, "\x00\x04\x04\x03", 4}, /* signatures: list too short */
+		{0x0010, "\x00\x00", 2},         /* none: RFC 7301 3.1 */
+		{0x002b, "\x00", 1},             /* RFC 8446 4.2.1 */
+		{0x000d, "\x00\x00", 2},         /* 4.2.3 */
+		{0x000a, "\x00\x00", 2},         /* 4.2.7 */
+		{0x000a, "\x00\x09\x00\x1d", 4}, /* groups: list too short */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -312,6 +317,71 @@ static void a_pre_shared_key_is_last(void **state)
 				    fine ? UNDECIDABLE_NONE
 					 : UNDECIDABLE_MALFORMED_HELLO);
 		}
+}
+
+/* RFC 8446 4.2.8: who chooses TLS 1.2 does not look. */
+static void broken_shares_are_refused_where_tls_1_3_looks(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t len;
+		bool fine;
+	} rows[] = {
+		{"\0\0", 2, true},
+		{"\0\6\0\x1d\0\2xx", 8, true},
+		{"\0\6\0\x1d\0\2xxx", 9, false},
+		{"\0\4\0\x1d\0\0", 6, false},
+		{"\0\x63\0\x1d\0\2xx", 8, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int older = 0; older < 2; older++) {
+			const bool fine = rows[i].fine || older;
+			struct facts f;
+
+			extensions.len = 0;
+			put_versions(older);
+			put_sni(&extensions, "a.example", 9);
+			put_extension(&extensions, 51, rows[i].data, rows[i].len);
+			f = ask_hello(*state);
+			assert_name(&f, fine ? "a.example" : "",
+				    fine ? UNDECIDABLE_NONE
+					 : UNDECIDABLE_MALFORMED_HELLO);
+		}
+}
+
+/* RFC 6066 3. */
+static void names_of_other_types_are_stepped_over(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t len;
+		bool fine;
+	} rows[] = {
+		{"\0\x10\7\0\1x\0\0\x09"
+		 "a.example",
+		 18, true},
+		{"\0\x10\0\0\x09"
+		 "a.example"
+		 "\xff\0\1x",
+		 18, true},
+		{"\0\x14\7\0\1x\7\0\1x\0\0\x09"
+		 "a.example",
+		 22, false},
+		{"\0\x0f\7\0\0\0\0\x09"
+		 "a.example",
+		 17, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct facts f;
+
+		extensions.len = 0;
+		put_extension(&extensions, 0, rows[i].data, rows[i].len);
+		f = ask_hello(*state);
+		assert_name(&f, rows[i].fine ? "a.example" : "",
+			    rows[i].fine ? UNDECIDABLE_NONE : UNDECIDABLE_MALFORMED_NAME);
+	}
 }
 
 /* RFC 8446 4.1.2: TLS 1.3 has no compression but "null"; RFC 5246 7.4.1.2 has it among others. */
@@ -696,6 +766,8 @@ int main(void)
 		TEST(other_than_exactly_one_host_name_is_malformed),
 		TEST(an_ech_public_name_hides_the_host_only_beside_the_extension),
 		TEST(offered_is_the_highest_version_that_is_not_grease),
+		TEST(broken_shares_are_refused_where_tls_1_3_looks),
+		TEST(names_of_other_types_are_stepped_over),
 		TEST(alpn_is_joined_printable_and_cut_at_whole_protocols),
 		TEST(early_data_and_resumption_are_flagged),
 		TEST(seven_hundred_extensions_are_read_without_a_fingerprint),

@@ -71,6 +71,35 @@ static void an_answer_confirms_for_its_client_address_and_name_only(void **state
 	assert_int_equal(witness_stats(w)->kept, 1);
 }
 
+/* RFC 2181 9: the client asks again. */
+static void a_truncated_answer_is_no_evidence(void **state)
+{
+	struct witness *w = *state;
+	struct dns_message a = answer("a.example", 60);
+
+	a.truncated = true;
+	assert_false(witness_keep(w, &client, &a, NOW));
+	assert_false(confirms(w, &client, "a.example", NOW));
+}
+
+static void a_front_of_ech_is_known_to_its_client_for_a_time(void **state)
+{
+	static const struct str front = {"f.example", 9};
+	struct witness *w = *state;
+	struct dns_message a = answer("a.example", 60);
+
+	a.address_count = 0;
+	a.ech_name_len = (uint16_t)front.len;
+	memcpy(a.ech_name, front.p, front.len);
+	a.ech_ttl_s = 600;
+	assert_false(witness_keep(w, &client, &a, NOW));
+	assert_true(witness_fronts(w, &client, front, NOW + 599 * SECOND));
+	assert_false(witness_fronts(w, &client, front, NOW + 601 * SECOND));
+	assert_false(witness_fronts(w, &other_client, front, NOW));
+	assert_false(witness_fronts(w, &client, STR("a.example"), NOW));
+	assert_false(witness_contradicts(w, &client, 0, &server, front, NOW));
+}
+
 static void an_answer_that_nobody_asked_for_is_not_kept(void **state)
 {
 	static const struct {
@@ -518,6 +547,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_confirms_for_its_client_address_and_name_only),
 		TEST(an_answer_that_nobody_asked_for_is_not_kept),
+		TEST(a_truncated_answer_is_no_evidence),
+		TEST(a_front_of_ech_is_known_to_its_client_for_a_time),
 		TEST(one_answer_for_each_query),
 		TEST(errors_questions_and_several_questions_teach_nothing),
 		TEST(entries_live_for_their_ttl_within_five_minutes_and_a_day),
