@@ -701,13 +701,11 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
+	if (p->flow->key.ip_proto == IP_PROTO_UDP)
+		datagrams_conclude(w, c, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	if (p->rival || p->unseen)
 		rival_name(w, c, facts_host(f));
-	/* Two connections for one host: that is its name, whichever the server took. */
-	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
-	    p->second_whole)
-		p->rival = false;
 	if (!p->rival && !p->unseen) {
 		rival_forget(w, c);
 		return;
@@ -716,7 +714,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->rival)
 		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
 							 : UNDECIDABLE_INCOMPLETE;
-	if (p->rival && p->retried && p->other.bytes == NULL)
+	if (p->rival && p->retried && p->other.bytes == NULL && p->twins == 0)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG
 			      : UNDECIDABLE_MALFORMED_HELLO;

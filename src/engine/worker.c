@@ -16,10 +16,10 @@ void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 {
 	c->flags |= conn_facts(w, p)->flags;
 	conn_forget_facts(w, p);
-	memset(&p->second, 0, sizeof(p->second));
+	datagrams_forget_twins(w, p);
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->second_whole = p->retried = false;
+	p->whole = p->rival = p->retried = p->answered = p->crowded = false;
 	p->has_urgent = p->many_urgent = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
 	p->unseen = p->has_probe = false;
@@ -272,6 +272,7 @@ void conn_release(struct worker *w, struct conn *c)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
+	datagrams_forget_twins(w, p);
 	conn_forget_facts(w, p);
 	keep_no_more(w, p);
 	pool_put(w->pendings, p);

@@ -115,15 +115,13 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 		enum quic_seen seen = quic_client_datagram(
 			id, st, quic_version_find(head.version), data, sink, f);
 
-		f->quic_version = head.version;
+		f->quic_version = st->opened ? st->version : head.version;
 		if (seen == QUIC_HELLO) {
 			f->protocol = PROTOCOL_QUIC;
 			return identify_settle(id, f);
 		}
 		if (seen == QUIC_OTHER)
-			return ++st->datagrams >= IDENTIFY_DATAGRAMS_MAX
-				       ? give_up(id, st, f)
-				       : IDENTIFY_OTHER;
+			return IDENTIFY_OTHER;
 		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
 	} else if (kind == KIND_VERSION) {
 		st->unknown_versions++;
