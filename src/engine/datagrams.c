@@ -241,8 +241,7 @@ static void take_twin(struct worker *w, struct pending *p, const struct twin *t,
 	f->quic_version = t->datagram.version;
 	*conn_facts(w, p) = *f;
 	p->whole = true;
-	memcpy(p->datagram.dcid, t->datagram.dcid, sizeof(p->datagram.dcid));
-	p->datagram.dcid_len = t->datagram.dcid_len;
+	p->datagram = t->datagram;
 }
 
 static void compare_twin(struct worker *w, struct conn *c, struct pending *p,

@@ -284,6 +284,17 @@ static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
 	return (uint32_t)hash_bytes(dcid.p, dcid.len, w->cfg.seed) | 1;
 }
 
+/*
+ * Under which id the client's Initials go on with the connection: watched, it is judged when the
+ * server has answered, which chose one.
+ */
+static struct str id_of(const struct worker *w, const struct datagram_state *st)
+{
+	if (w->inl == NULL && st->server_scid_len > 0)
+		return (struct str){(const char *)st->server_scid, st->server_scid_len};
+	return (struct str){(const char *)st->dcid, st->dcid_len};
+}
+
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	struct facts *f;
@@ -309,8 +320,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	c->done = true;
 	c->asked = false;
 	if (p->datagram.opened)
-		c->dcid = hash_of_dcid(w, (struct str){(const char *)p->datagram.dcid,
-						       p->datagram.dcid_len});
+		c->dcid = hash_of_dcid(w, id_of(w, &p->datagram));
 	if (c->provisional && p->retried && !p->rival) {
 		c->provisional = false; /* the same hello again */
 	} else if (p->again || (c->provisional && p->refused && f->requests)) {
@@ -587,9 +597,9 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 }
 
 /*
- * Inline, after the verdict: an Initial under a connection id of its own, which is that of
- * another connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the
- * id).  It is held and judged as the first was.
+ * After the verdict: an Initial under a connection id of its own, which is that of another
+ * connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the id),
+ * whatever the datagrams before were.  It is judged as the first was, inline also held.
  */
 static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
 				  const struct packet *pkt, bool paid)
@@ -597,16 +607,16 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	struct pending *p;
 	struct str dcid;
 
-	if (w->inl == NULL || !c->done || pkt->ip_proto != IP_PROTO_UDP ||
-	    conn_is_cut(w, c))
+	if (!c->done || pkt->ip_proto != IP_PROTO_UDP || conn_is_cut(w, c))
 		return NULL;
 	dcid = identify_initial_dcid(pkt->payload, pkt->payload_len);
-	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
+	if (dcid.len < IDENTIFY_DCID_MIN || hash_of_dcid(w, dcid) == c->dcid)
 		return NULL;
-	/* Over a cap the client sends it again. */
+	/* Inline, over a cap, the client sends it again. */
 	p = paid || datagrams_may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
 	if (p == NULL) {
-		w->inl->refused = &w->inl->stats.over_cap;
+		if (w->inl != NULL)
+			w->inl->refused = &w->inl->stats.over_cap;
 		return NULL;
 	}
 	p->again = p->paid = true;
@@ -740,10 +750,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			if (w->inl != NULL && from_client &&
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
-			if (w->inl == NULL && from_client &&
-			    datagrams_are_spoilt(w, c, p, pkt))
-				return;
-			step = datagrams_feed(w, c, p, pkt, from_client);
+			step = w->inl == NULL && from_client &&
+					       datagrams_are_spoilt(w, c, p, pkt)
+				       ? IDENTIFY_MORE
+				       : datagrams_feed(w, c, p, pkt, from_client);
 			if (w->inl != NULL && c->heir && step == IDENTIFY_MORE)
 				step = cannot_read(w, p);
 			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
@@ -790,7 +800,11 @@ static void end_conn(struct worker *w, struct flow *fl)
 			if (!p->whole)
 				(void)datagrams_ask(w, c, p, NULL, true,
 						    conn_facts(w, p));
-			conn_settle(w, fl, c, p);
+			/* Watched: of one more connection that said no name nothing is told. */
+			if (w->inl == NULL && p->again && !datagrams_are_whole(w, p))
+				look_no_more(w, c, p);
+			else
+				conn_settle(w, fl, c, p);
 		}
 	}
 	words_ask_no_more(w, c);
@@ -913,6 +927,14 @@ static bool is_forged(struct worker *w, struct packet *pkt)
 	return true;
 }
 
+/* Of settled connections only such datagrams are looked at. */
+static bool begins_quic(const struct packet *pkt)
+{
+	return pkt->ip_proto == IP_PROTO_UDP && pkt->payload_len > 0 &&
+	       (pkt->payload[0] & 0x80) != 0 &&
+	       identify_initial_dcid(pkt->payload, pkt->payload_len).len > 0;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -942,7 +964,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	}
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
+	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL ||
+	    (touch.from_client && begins_quic(pkt)))
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);

@@ -8,8 +8,6 @@
 
 #define FIXED_BIT     0x40
 #define RESERVED_BITS 0x0c
-#define DCID_MIN \
-	8 /* of a client's first Initial (RFC 9000 7.2); servers discard others */
 
 /* A datagram of 1,500 bytes cannot hold more; real clients send one or two. */
 #define PACKETS_MAX 64
@@ -164,7 +162,7 @@ static enum opened open_initial(struct identify *id, struct datagram_state *st,
 		    (known_id || same_id(st->dcid, st->dcid_len, own, own_len)))
 			return OPENED_NOT;
 	}
-	if (own_len < DCID_MIN)
+	if (own_len < IDENTIFY_DCID_MIN)
 		return OPENED_SHORT_ID;
 	if (!open_packet(id, p, quic_client_keys(&id->crypto, v, own, own_len), ret_len))
 		return OPENED_NOT;
@@ -496,6 +494,10 @@ enum identify_step quic_server_datagram(struct identify *id, struct datagram_sta
 		return IDENTIFY_MORE;
 	}
 	if (!retry) {
+		if (head.scid_len <= QUIC_DCID_MAX) {
+			memcpy(st->server_scid, head.scid, head.scid_len);
+			st->server_scid_len = head.scid_len;
+		}
 		step = hear_server(id, st, v, cur_init(data, len));
 		st->answered_unseen |= step == IDENTIFY_ANSWERED && st->hello_len == 0;
 		return step;

@@ -249,12 +249,66 @@ static void a_server_that_answers_what_was_not_seen_is_not_named(void **state)
 	check(&quic, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* Junk and other protocols in front, of any number and on any port, hide no hello. */
+static void a_hello_behind_a_verdict_is_judged(void **state)
+{
+	static const struct ends there = {"10.1.2.3", "192.0.2.7", 50000, 8443};
+	const struct row rows[] = {
+		{"short headers",
+		 NULL,
+		 EVIL,
+		 {{JUNK, 1, NULL, 0, 40, 0, 1},
+		  {HELLO, 2, &evil, 0, ALL, 0, 1},
+		  {ANSWERS, 2, NULL, 0, 0, 0, 1}}},
+		{"others",
+		 NULL,
+		 EVIL,
+		 {{JUNK, 0, NULL, 0, 40, 0, 1},
+		  {HELLO, 2, &evil, 0, 60, 0, 1},
+		  {HELLO, 2, &evil, 60, ALL, 1, 1},
+		  {ANSWERS, 2, NULL, 0, 0, 0, 1}}},
+		{"a connection that was answered",
+		 GOOD,
+		 EVIL,
+		 {{HELLO, 1, &good, 0, ALL, 0, 1},
+		  {ANSWERS, 1, NULL, 0, 0, 0, 1},
+		  {HELLO, 2, &evil, 0, ALL, 0, 1},
+		  {SHORT, 0, NULL, 0, 0, 0, 1}}},
+		{"and another that says the same",
+		 GOOD,
+		 GOOD,
+		 {{HELLO, 1, &good, 0, ALL, 0, 1},
+		  {ANSWERS, 1, NULL, 0, 0, 0, 1},
+		  {HELLO, 2, &good, 0, ALL, 0, 1}}},
+		{"and others that say no name",
+		 GOOD,
+		 GOOD,
+		 {{HELLO, 1, &good, 0, ALL, 0, 1},
+		  {ANSWERS, 1, NULL, 0, 0, 0, 1},
+		  {PING, 2, NULL, 0, 0, 0, 1},
+		  {HELLO, 3, &evil, 0, 60, 0, 1}}},
+		{"and two, of which one is taken",
+		 GOOD,
+		 EVIL_OR_GOOD,
+		 {{HELLO, 1, &good, 0, ALL, 0, 1},
+		  {ANSWERS, 1, NULL, 0, 0, 0, 1},
+		  {HELLO, 2, &evil, 0, ALL, 0, 1},
+		  {HELLO, 3, &good, 0, ALL, 0, 1},
+		  {ANSWERS, 2, NULL, 0, 0, 0, 1}}},
+	};
+
+	(void)state;
+	check(&quic, rows, sizeof(rows) / sizeof(rows[0]));
+	check(&there, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_hello_is_a_candidate),
 		cmocka_unit_test(of_many_the_answered_one_is_a_candidate),
 		cmocka_unit_test(the_one_whole_hello_is_the_name),
+		cmocka_unit_test(a_hello_behind_a_verdict_is_judged),
 		cmocka_unit_test(a_server_that_answers_what_was_not_seen_is_not_named),
 	};
 
