@@ -130,6 +130,9 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 	}
 	if (kind > st->kind)
 		st->kind = (uint8_t)kind;
+	/* Amid a hello others are dropped by the server, and the budget of Initials is the limit. */
+	if (st->opened && st->hello_len == 0 && !st->answered_unseen)
+		return IDENTIFY_MORE;
 	if (++st->datagrams >= IDENTIFY_DATAGRAMS_MAX ||
 	    (st->kind == KIND_VERSION && st->unknown_versions >= UNKNOWN_VERSIONS_MAX))
 		return give_up(id, st, f);

@@ -771,18 +771,53 @@ static void other_datagrams_are_unknown_at_once(void **state)
 	}
 }
 
-static void sixteen_datagrams_without_a_whole_hello_are_incomplete(void **state)
+/* In pieces of two bytes, and junk between, which servers drop. */
+static void a_hello_lies_in_any_number_of_datagrams(void **state)
 {
+	static const uint8_t junk[30] = {0x40};
 	struct flow *w = *state;
 
 	start(w);
 	hello_for(w, "a.example", 0);
-	for (int i = 1; i <= IDENTIFY_DATAGRAMS_MAX; i++) {
-		crypto(w, 0, 50);
+	for (size_t at = 0; at < w->hello.len; at += 2) {
+		const size_t left = w->hello.len - at;
+
+		crypto(w, at, left < 2 ? w->hello.len : at + 2);
 		pack(w);
-		assert_int_equal(flush(w), i < IDENTIFY_DATAGRAMS_MAX ? IDENTIFY_MORE
-								      : IDENTIFY_DONE);
+		assert_int_equal(flush(w), left <= 2 ? IDENTIFY_DONE : IDENTIFY_MORE);
+		if (left > 2)
+			assert_int_equal(give(w, junk, sizeof(junk), true),
+					 IDENTIFY_MORE);
 	}
+	assert_answer(w, "a.example", UNDECIDABLE_NONE);
+	start(w);
+	hello_for(w, "a.example", 0);
+	crypto(w, 0, 50);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_MORE);
+	assert_int_equal(end(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_INCOMPLETE);
+}
+
+/* The rest of the hello has gone by. */
+static void a_hello_that_was_answered_unseen_is_given_up(void **state)
+{
+	static const uint8_t junk[30] = {0x40};
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	crypto(w, 0, 50);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	put_opaque(&w->datagram, &w->seal, 2, 100);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false),
+			 IDENTIFY_ANSWERED);
+	for (int i = 1; i < IDENTIFY_DATAGRAMS_MAX; i++)
+		assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_MORE);
+	assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_DONE);
 	assert_answer(w, "", UNDECIDABLE_INCOMPLETE);
 }
 
@@ -856,7 +891,8 @@ int main(void)
 		TEST(short_headers_first_are_midstream),
 		TEST(junk_before_the_handshake_is_ignored),
 		TEST(other_datagrams_are_unknown_at_once),
-		TEST(sixteen_datagrams_without_a_whole_hello_are_incomplete),
+		TEST(a_hello_lies_in_any_number_of_datagrams),
+		TEST(a_hello_that_was_answered_unseen_is_given_up),
 		TEST(every_cut_of_a_datagram_is_harmless),
 	};
 
