@@ -456,6 +456,27 @@ static void hellos_that_no_server_of_quic_takes_have_no_name(void **state)
 		}
 }
 
+/* RFC 9001 8.4 */
+static void a_session_id_has_no_place_in_quic(void **state)
+{
+	static struct bytes fine;
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	fine = w->hello;
+	w->hello.len = 0;
+	put_mem(&w->hello, fine.b, 1);
+	put_be(&w->hello, fine.len - 4 + 1, 3);
+	put_mem(&w->hello, fine.b + 4, 34);
+	put_be(&w->hello, 0x0177, 2);
+	put_mem(&w->hello, fine.b + 39, fine.len - 39);
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+}
+
 static void a_datagram_with_a_wrong_tag_is_ignored(void **state)
 {
 	struct flow *w = *state;
@@ -876,6 +897,7 @@ int main(void)
 		TEST(initials_that_servers_discard_say_nothing),
 		TEST(initials_that_end_a_connection_have_no_name),
 		TEST(hellos_that_no_server_of_quic_takes_have_no_name),
+		TEST(a_session_id_has_no_place_in_quic),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
 		TEST(an_initial_under_another_id_is_of_another_connection),
