@@ -33,8 +33,11 @@ static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t p
 		return from_client && fault == DNS_FINE &&
 		       dns_is_plain_query(&m, data, len);
 	}
-	if (fault == DNS_NOT_DNS)
-		return false;
+	if (fault == DNS_NOT_DNS) {
+		*ret_why = UNDECIDABLE_NONE;
+		return from_client && port == DNS_PORT &&
+		       dns_parse_upkeep(data, len) == DNS_FINE;
+	}
 	*ret_why = from_client && port == DNS_PORT ? dns_refused(&m, fault)
 						   : UNDECIDABLE_NONE;
 	return true;
