@@ -604,6 +604,8 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
 				  const struct packet *pkt, bool paid)
 {
+	static const struct facts unread = {.protocol = PROTOCOL_QUIC,
+					    .undecidable = UNDECIDABLE_BUDGET};
 	struct pending *p;
 	struct str dcid;
 
@@ -617,6 +619,8 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 	if (p == NULL) {
 		if (w->inl != NULL)
 			w->inl->refused = &w->inl->stats.over_cap;
+		else
+			judge_request(w, fl, c, &unread);
 		return NULL;
 	}
 	p->again = p->paid = true;

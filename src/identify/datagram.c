@@ -96,11 +96,13 @@ static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 
 struct str identify_initial_dcid(const uint8_t *data, size_t len)
 {
+	const struct quic_version *v;
 	struct quic_long head;
 
 	/* Other packets may stand in front of the Initial. */
 	if (len < QUIC_DATAGRAM_MIN || !quic_read_long(data, len, &head) ||
-	    quic_version_find(head.version) == NULL)
+	    (v = quic_version_find(head.version)) == NULL ||
+	    !quic_holds_initial(v, cur_init(data, len)))
 		return STR_NONE;
 	return (struct str){(const char *)head.dcid, head.dcid_len};
 }

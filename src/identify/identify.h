@@ -154,7 +154,7 @@ bool identify_is_answer(struct identify *id, const struct datagram_state *st,
 
 /*
  * The connection id of a datagram that may begin a QUIC connection of a version that is read
- * (a long header, and large enough), borrowed from it; absent of any other.
+ * (a long header, an Initial in it, and large enough), borrowed from it; absent of any other.
  */
 #define IDENTIFY_DCID_MIN \
 	8 /* of a client's first Initial (RFC 9000 7.2); servers discard others */

@@ -120,6 +120,17 @@ static bool open_packet(struct identify *id, struct packet_view *p,
 	return quic_open(&id->crypto, keys, &s, id->plain);
 }
 
+bool quic_holds_initial(const struct quic_version *v, struct cursor data)
+{
+	struct packet_view p;
+
+	for (int i = 0; i < PACKETS_MAX && data.left > 0 && next_packet(&data, v, &p);
+	     i++)
+		if (p.type == v->type_initial)
+			return true;
+	return false;
+}
+
 enum opened {
 	OPENED_NOT = 0,
 	OPENED,

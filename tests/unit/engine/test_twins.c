@@ -302,6 +302,33 @@ static void a_hello_behind_a_verdict_is_judged(void **state)
 	check(&there, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* Nor does a flood hide it. */
+static void a_hello_over_the_budget_is_told(void **state)
+{
+	static const struct ends flood = {"10.1.2.3", "192.0.2.8", 50001, 443};
+	const struct step good_one = {HELLO, 1, &good, 0, ALL, 0, 1};
+	const struct step answer = {ANSWERS, 1, NULL, 0, 0, 0, 1};
+	const struct step evil_one = {HELLO, 2, &evil, 0, ALL, 0, 1};
+	static struct bytes d;
+	struct scene *s = watch();
+
+	(void)state;
+	see_step(s, &quic, &good_one);
+	see_step(s, &quic, &answer);
+	make_packet(&d, &good_one);
+	for (int i = 0; i < 1000; i++) {
+		see_datagram(s, &flood, FROM_CLIENT, d.b, d.len);
+		s->now_us -= 1000;
+	}
+	see_step(s, &quic, &evil_one);
+	assert_lines(s, "\"phase\":\"update\"", "\"undecidable\":\"budget\"", 1);
+	s->now_us += SECOND;
+	see_step(s, &quic, &evil_one);
+	see_step(s, &quic, &(struct step){SHORT, 0, NULL, 0, 0, 0, 1});
+	assert_lines(s, "\"phase\":\"update\"", EVIL, 1);
+	end_watch(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +336,7 @@ int main(void)
 		cmocka_unit_test(of_many_the_answered_one_is_a_candidate),
 		cmocka_unit_test(the_one_whole_hello_is_the_name),
 		cmocka_unit_test(a_hello_behind_a_verdict_is_judged),
+		cmocka_unit_test(a_hello_over_the_budget_is_told),
 		cmocka_unit_test(a_server_that_answers_what_was_not_seen_is_not_named),
 	};
 
