@@ -341,6 +341,9 @@ bool datagrams_are_whole(const struct worker *w, const struct pending *p);
  */
 void datagrams_conclude(struct worker *w, struct conn *c, struct pending *p);
 
+/* It is judged.  True: *p stays for the hellos of others, of which some is still to come. */
+bool datagrams_go_on(struct worker *w, struct pending *p);
+
 /* Nothing of other connections counts. */
 void datagrams_forget_twins(struct worker *w, struct pending *p);
 

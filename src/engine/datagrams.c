@@ -233,15 +233,25 @@ static bool is_same_hello(const struct facts *a, const struct facts *b)
 			 (struct str){b->sni, b->sni_len});
 }
 
-/* Its hello is the only one so far: the connection is judged by it. */
-static void take_twin(struct worker *w, struct pending *p, const struct twin *t,
+/*
+ * Its hello is the only one so far: the connection is judged by it, and the one that was the first
+ * goes on in its place.
+ */
+static void take_twin(struct worker *w, struct pending *p, struct twin *t,
 		      struct facts *f)
 {
+	const struct datagram_state first = p->datagram;
+
 	f->flags |= conn_facts(w, p)->flags;
 	f->quic_version = t->datagram.version;
 	*conn_facts(w, p) = *f;
 	p->whole = true;
 	p->datagram = t->datagram;
+	t->datagram = first;
+	t->whole = false;
+	clear_twin(w, t);
+	if (p->head.bytes != NULL && !head_copy(&t->head, w->others, &p->head))
+		w->stats.heads_refused++;
 }
 
 static void compare_twin(struct worker *w, struct conn *c, struct pending *p,
@@ -249,20 +259,48 @@ static void compare_twin(struct worker *w, struct conn *c, struct pending *p,
 {
 	struct facts f, last;
 
+	p->rival |= t->head.conflict;
 	/* The server has taken a hello of it that was not seen. */
 	p->unseen |= t->datagram.answered_unseen;
-	if (!t->whole || !read_hello(w, &t->head, &f)) {
-		p->rival |= t->head.conflict;
+	if (!t->whole || !read_hello(w, &t->head, &f))
 		return;
-	}
+	rival_name(w, c, facts_host(&f));
+	if (t->last.bytes != NULL && read_hello(w, &t->last, &last))
+		rival_name(w, c, facts_host(&last));
 	if (!p->whole)
 		take_twin(w, p, t, &f);
 	else if (!is_same_hello(&f, conn_facts(w, p)))
 		p->rival = true;
-	rival_name(w, c, facts_host(&f));
-	p->rival |= t->head.conflict;
-	if (t->last.bytes != NULL && read_hello(w, &t->last, &last))
-		rival_name(w, c, facts_host(&last));
+}
+
+/* Only some of its hello was seen, and more may come. */
+static bool is_amid(const struct twin *t)
+{
+	return !t->whole && t->head.highest > 0 && !t->datagram.answered_unseen;
+}
+
+bool datagrams_go_on(struct worker *w, struct pending *p)
+{
+	struct twin *t, *next;
+	uint32_t *link = &p->twins;
+	bool found = false;
+
+	for (t = twin_at(w, p->twins); t != NULL; t = next) {
+		next = twin_at(w, t->next);
+		if (is_amid(t) && found) {
+			link = &t->next;
+			continue;
+		}
+		if (is_amid(t)) {
+			head_clear(&p->head, w->heads);
+			found = head_copy(&p->head, w->heads, &t->head);
+			p->datagram = t->datagram;
+		}
+		*link = t->next;
+		clear_twin(w, t);
+		pool_put(w->twins, t);
+	}
+	return found;
 }
 
 void datagrams_conclude(struct worker *w, struct conn *c, struct pending *p)

@@ -295,6 +295,17 @@ static struct str id_of(const struct worker *w, const struct datagram_state *st)
 	return (struct str){(const char *)st->dcid, st->dcid_len};
 }
 
+/* What is judged so far stands until a hello of another connection is whole. */
+static void look_on(struct worker *w, struct conn *c, struct pending *p)
+{
+	conn_forget_facts(w, p);
+	head_clear(&p->other, w->others);
+	p->whole = p->rival = p->retried = p->answered = p->crowded = p->unseen = false;
+	p->again = true;
+	c->done = false;
+	c->asked = c->provisional = true;
+}
+
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
 {
 	struct facts *f;
@@ -338,7 +349,10 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	if (p->guarded)
 		p->whole_us = w->now_us;
-	conn_release(w, c);
+	if (p->twins != 0 && datagrams_go_on(w, p))
+		look_on(w, c, p);
+	else
+		conn_release(w, c);
 }
 
 /* Which end is ours.  Again when a SYN shows that the ends were taken the wrong way. */
