@@ -195,25 +195,31 @@ static void ask_twins(struct worker *w, struct conn *c, struct pending *p,
 		(void)ask_twin(w, c, p, t, pkt, true);
 }
 
-/* Whom does the server answer?  NULL: the first, or nobody knows. */
-static struct twin *answered_twin(struct worker *w, struct pending *p,
-				  const struct packet *pkt)
+/*
+ * Watched, of several connections, judged ones among them: whom does the server answer?  False: none
+ * of those that are not judged.  *ret NULL: the first, or nothing tells.
+ */
+static bool find_answered(struct worker *w, struct pending *p, const struct packet *pkt,
+			  struct twin **ret)
 {
-	struct twin *t = twin_at(w, p->twins);
+	enum identify_answer whose;
 
-	if (t == NULL)
-		return NULL;
-	if (identify_is_answer(w->identify, &p->datagram, pkt->payload,
-			       pkt->payload_len)) {
-		p->answered = true;
-		return NULL;
-	}
-	while (t != NULL && !identify_is_answer(w->identify, &t->datagram, pkt->payload,
-						pkt->payload_len))
-		t = twin_at(w, t->next);
-	if (t != NULL)
-		t->answered = true;
-	return t;
+	*ret = NULL;
+	if (w->inl != NULL || (p->twins == 0 && !p->again))
+		return true;
+	whose = identify_whose_answer(w->identify, &p->datagram, pkt->payload,
+				      pkt->payload_len);
+	p->answered |= whose == ANSWER_OWN;
+	if (whose != ANSWER_OTHERS)
+		return true;
+	for (struct twin *t = twin_at(w, p->twins); t != NULL; t = twin_at(w, t->next))
+		if (identify_whose_answer(w->identify, &t->datagram, pkt->payload,
+					  pkt->payload_len) == ANSWER_OWN) {
+			t->answered = true;
+			*ret = t;
+			return true;
+		}
+	return false;
 }
 
 bool datagrams_are_whole(const struct worker *w, const struct pending *p)
@@ -397,11 +403,13 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 {
 	struct facts again;
 	const bool whole = p->whole, paid = p->paid;
-	struct twin *twin = from_client ? NULL : answered_twin(w, p, pkt);
+	struct twin *twin = NULL;
 	enum identify_step step;
 	bool behind;
 
 	p->paid = false;
+	if (!from_client && !find_answered(w, p, pkt, &twin))
+		return IDENTIFY_MORE;
 	if (twin != NULL)
 		return ask_twin(w, c, p, twin, pkt, false) == IDENTIFY_ANSWERED &&
 				       has_all(w, p)

@@ -798,6 +798,19 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 
 /* ---- ends ------------------------------------------------------------------------------ */
 
+static void end_datagrams(struct worker *w, struct flow *fl, struct conn *c,
+			  struct pending *p)
+{
+	if (!p->whole)
+		(void)datagrams_ask(w, c, p, NULL, true, conn_facts(w, p));
+	/* Watched: of one more connection that said no name nothing is told. */
+	if (w->inl != NULL || !p->again || datagrams_are_whole(w, p))
+		conn_settle(w, fl, c, p);
+	p = conn_pending(w, c);
+	if (w->inl == NULL && p != NULL && !c->done)
+		look_no_more(w, c, p);
+}
+
 static void end_conn(struct worker *w, struct flow *fl)
 {
 	struct conn *c = flow_extra(fl);
@@ -815,14 +828,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 				conn_facts(w, p)->undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
-			if (!p->whole)
-				(void)datagrams_ask(w, c, p, NULL, true,
-						    conn_facts(w, p));
-			/* Watched: of one more connection that said no name nothing is told. */
-			if (w->inl == NULL && p->again && !datagrams_are_whole(w, p))
-				look_no_more(w, c, p);
-			else
-				conn_settle(w, fl, c, p);
+			end_datagrams(w, fl, c, p);
 		}
 	}
 	words_ask_no_more(w, c);

@@ -148,9 +148,15 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f);
 
-/* Does a server's datagram answer the connection of this state: are its keys those, its Retry genuine? */
-bool identify_is_answer(struct identify *id, const struct datagram_state *st,
-			const uint8_t *data, size_t len);
+/* Whose is a server's datagram, as its keys tell, or those that a Retry rests on? */
+enum identify_answer {
+	ANSWER_NOBODYS = 0, /* nothing tells */
+	ANSWER_OTHERS,
+	ANSWER_OWN, /* of the connection of this state */
+};
+enum identify_answer identify_whose_answer(struct identify *id,
+					   const struct datagram_state *st,
+					   const uint8_t *data, size_t len);
 
 /*
  * The connection id of a datagram that may begin a QUIC connection of a version that is read

@@ -460,8 +460,9 @@ static enum identify_step hear_server(struct identify *id, struct datagram_state
 	return IDENTIFY_HELLO_RETRY;
 }
 
-bool identify_is_answer(struct identify *id, const struct datagram_state *st,
-			const uint8_t *data, size_t len)
+enum identify_answer identify_whose_answer(struct identify *id,
+					   const struct datagram_state *st,
+					   const uint8_t *data, size_t len)
 {
 	const bool retried = st->retry_dcid_len > 0;
 	const struct quic_version *v;
@@ -473,16 +474,19 @@ bool identify_is_answer(struct identify *id, const struct datagram_state *st,
 
 	if (!st->opened || !quic_read_long(data, len, &head) ||
 	    (v = quic_version_find(head.version)) == NULL)
-		return false;
+		return ANSWER_NOBODYS;
 	if ((head.first & TYPE_MASK) >> TYPE_SHIFT == v->type_retry)
 		return !retried && quic_retry_genuine(&id->crypto, v, st->dcid,
-						      st->dcid_len, data, len);
+						      st->dcid_len, data, len)
+			       ? ANSWER_OWN
+			       : ANSWER_OTHERS;
 	quic_server_keys(&id->crypto, v, retried ? st->retry_dcid : st->dcid,
 			 retried ? st->retry_dcid_len : st->dcid_len, &keys);
 	for (int i = 0; i < PACKETS_MAX && at.left > 0 && next_packet(&at, v, &p); i++)
 		if (p.type == v->type_initial)
-			return open_packet(id, &p, &keys, &plain_len);
-	return false;
+			return open_packet(id, &p, &keys, &plain_len) ? ANSWER_OWN
+								      : ANSWER_OTHERS;
+	return ANSWER_NOBODYS;
 }
 
 enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,

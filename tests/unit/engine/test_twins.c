@@ -321,6 +321,97 @@ static void a_hello_behind_a_verdict_is_judged(void **state)
 	check(&there, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* ---- any order --------------------------------------------------------------------------------- */
+
+#define IDS    6u
+#define PIECES 3u
+#define TALKS  400
+
+/* A piece of the hello of each id is sent as often as there are pieces; ids from `good_ids` on say evil. */
+struct talk {
+	unsigned good_ids;
+	size_t cuts[IDS][PIECES + 1];
+	unsigned sent[IDS]; /* bit n: piece n */
+	uint32_t number;
+};
+
+static uint32_t dice_state;
+
+static uint32_t dice(uint32_t sides)
+{
+	dice_state = dice_state * 1664525u + 1013904223u;
+	return (dice_state >> 8) % sides;
+}
+
+static const struct bytes *hello_of(const struct talk *t, unsigned id)
+{
+	return id < t->good_ids ? &good : &evil;
+}
+
+static bool is_whole(const struct talk *t, unsigned id)
+{
+	return t->sent[id] == (1u << PIECES) - 1;
+}
+
+static struct step random_step(struct talk *t)
+{
+	static const enum what others[] = {PING, TAKEN, SHORT, JUNK};
+	const unsigned id = dice(IDS), piece = dice(PIECES);
+	struct step s = {.id = (uint8_t)(id + 1), .number = t->number++, .version = 1};
+
+	if (dice(3) > 0) {
+		s.what = HELLO;
+		s.hello = hello_of(t, id);
+		s.from = t->cuts[id][piece];
+		s.to = t->cuts[id][piece + 1];
+		t->sent[id] |= 1u << piece;
+	} else if (is_whole(t, id)) {
+		s.what = ANSWERS;
+	} else {
+		s.what = others[dice(4)];
+		if (s.what == TAKEN && t->sent[id] == 0)
+			s.what = PING;
+		s.to = dice(20);
+	}
+	return s;
+}
+
+/* Whom a whole hello names is told, as the name or as a candidate; whom none does is not. */
+static void whole_hellos_are_told_in_any_order(void **state)
+{
+	(void)state;
+	for (dice_state = 0; dice_state < TALKS; dice_state++) {
+		const uint32_t seed = dice_state;
+		struct scene *s = watch();
+		struct talk t = {.good_ids = dice(IDS + 1)};
+		bool want_good = false, want_evil = false;
+
+		for (unsigned id = 0; id < IDS; id++) {
+			const size_t len = hello_of(&t, id)->len - 5;
+
+			t.cuts[id][1] = 1 + dice((uint32_t)len / 2);
+			t.cuts[id][2] = t.cuts[id][1] + 1 + dice((uint32_t)len / 3);
+			t.cuts[id][3] = len;
+		}
+		for (uint32_t n = 5 + dice(40); n > 0; n--) {
+			const struct step step = random_step(&t);
+
+			see_step(s, &quic, &step);
+		}
+		worker_finish(s->w, s->now_us);
+		for (unsigned id = 0; id < IDS; id++) {
+			want_good |= is_whole(&t, id) && id < t.good_ids;
+			want_evil |= is_whole(&t, id) && id >= t.good_ids;
+		}
+		if ((scene_lines(s, "good.example", NULL) > 0) != want_good ||
+		    (scene_lines(s, "evil.example", NULL) > 0) != want_evil)
+			fail_msg("seed %u: want%s%s\n%s", seed, want_good ? " good" : "",
+				 want_evil ? " evil" : "", s->events);
+		end_watch(s);
+		dice_state = seed;
+	}
+}
+
 /* Nor does a flood hide it. */
 static void a_hello_over_the_budget_is_told(void **state)
 {
@@ -355,6 +446,7 @@ int main(void)
 		cmocka_unit_test(of_many_the_answered_one_is_a_candidate),
 		cmocka_unit_test(the_one_whole_hello_is_the_name),
 		cmocka_unit_test(a_hello_behind_a_verdict_is_judged),
+		cmocka_unit_test(whole_hellos_are_told_in_any_order),
 		cmocka_unit_test(a_hello_over_the_budget_is_told),
 		cmocka_unit_test(a_server_that_answers_what_was_not_seen_is_not_named),
 	};
