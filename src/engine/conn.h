@@ -39,6 +39,15 @@
 #define RETRY_FRONT 11 /* bytes of a HelloRetryRequest in front of its random */
 #define RETRY_BYTES 43 /* until its random is told */
 
+/* datagrams.c, watched: another connection of QUIC, that began before the first one was answered. */
+struct twin {
+	struct head head, last; /* as pending.head and pending.other */
+	struct datagram_state datagram;
+	uint32_t next; /* a newer one, + 1; 0 = none */
+	bool whole;    /* its hello */
+	bool answered; /* the server has answered it */
+};
+
 struct pending {
 	struct hold_list held; /* inline: packets that wait for the verdict */
 	int64_t held_since_us;
@@ -61,11 +70,11 @@ struct pending {
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
-	struct head
-		other; /* last copies of the head's bytes, or a second QUIC connection */
-	struct datagram_state second;
-	bool second_whole;
-	bool retried; /* the server asked for a second hello */
+	struct head other; /* last copies of the head's bytes */
+	uint32_t twins;    /* the oldest in worker.twins, + 1; 0 = none */
+	bool crowded;      /* there were more, or one that could not be read */
+	bool answered;     /* QUIC: the first one, by the server */
+	bool retried;      /* the server asked for a second hello */
 	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
 	bool heard_other; /* it is none */
 	bool listens;     /* the answer has begun */
@@ -197,6 +206,7 @@ struct worker {
 	struct pool *questions; /* of DNS, without an answer so far */
 	struct pool *followers;
 	struct pool *chunks;  /* of followers amid a body in chunks */
+	struct pool *twins;   /* of pendings of QUIC */
 	struct pool *traces;  /* of pendings, for lines with `capture` */
 	struct trace *spare;  /* made of a head when they are used up */
 	struct event_key key; /* of the next event */
@@ -328,8 +338,22 @@ enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pendin
 bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
 /* CRYPTO bytes under one connection id, one of several contents: whom do they name? */
-void datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
-			struct head *copy);
+void datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy);
+
+/* Is some hello of it whole? */
+bool datagrams_are_whole(const struct worker *w, const struct pending *p);
+
+/*
+ * Before the verdict: of several connections the one hello that is whole counts; several are rivals
+ * unless they say the same.
+ */
+void datagrams_conclude(struct worker *w, struct conn *c, struct pending *p);
+
+/* It is judged.  True: *p stays for the hellos of others, of which some is still to come. */
+bool datagrams_go_on(struct worker *w, struct pending *p);
+
+/* Nothing of other connections counts. */
+void datagrams_forget_twins(struct worker *w, struct pending *p);
 
 /* May it be opened?  Whoever sends Initials in floods must not take the time of all. */
 bool datagrams_may_open(struct worker *w, const struct packet *pkt);

@@ -920,7 +920,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 	if (from_client && fo->kind != FOLLOW_DNS &&
 	    rival_urgent_at(w, fl, pkt, &urgent) &&
 	    !contest_urgent(w, fl, c, fo, urgent)) {
-		give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
 	if (fo->contested) {

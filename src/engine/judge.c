@@ -874,8 +874,9 @@ void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f)
 {
 	const struct conn was = *c;
-	const bool same =
-		is_same_name(w, c, f) && (c->flags & 1u << FLAG_QUIC_INHERITED) == 0;
+	const bool more = f->undecidable != UNDECIDABLE_NONE && c->candidates[0] != 0;
+	const bool same = is_same_name(w, c, f) && !more &&
+			  (c->flags & 1u << FLAG_QUIC_INHERITED) == 0;
 	struct case_file cf;
 
 	if (same &&

@@ -87,7 +87,7 @@ static void read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 	struct facts f;
 
 	if (p->flow->key.ip_proto == IP_PROTO_UDP) {
-		datagrams_ask_copy(w, c, p, h);
+		datagrams_ask_copy(w, c, h);
 		return;
 	}
 	memset(&f, 0, sizeof(f));
@@ -836,14 +836,12 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (!p->flow->midstream && f->protocol == PROTOCOL_TLS &&
 	    f->undecidable == UNDECIDABLE_MIDSTREAM)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
+	if (p->flow->key.ip_proto == IP_PROTO_UDP)
+		datagrams_conclude(w, c, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
 	if (p->rival || p->unseen || rest)
 		rival_name(w, c, facts_host(f));
-	/* Two connections for one host: that is its name, whichever the server took. */
-	if (p->rival && p->second.opened && f->host_len > 0 && c->candidates[1] == 0 &&
-	    p->second_whole)
-		p->rival = false;
 	if (!p->rival && !p->unseen && !rest) {
 		rival_forget(w, c);
 		return;
@@ -853,7 +851,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
 		      : rest                             ? UNDECIDABLE_MIDSTREAM
 							 : UNDECIDABLE_INCOMPLETE;
-	if (p->rival && p->retried && p->other.bytes == NULL)
+	if (p->rival && p->retried && p->other.bytes == NULL && p->twins == 0)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG
 			      : UNDECIDABLE_MALFORMED_HELLO;

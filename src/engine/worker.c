@@ -16,10 +16,10 @@ void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 {
 	c->flags |= conn_facts(w, p)->flags;
 	conn_forget_facts(w, p);
-	memset(&p->second, 0, sizeof(p->second));
+	datagrams_forget_twins(w, p);
 	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->second_whole = p->retried = p->partial = false;
+	p->whole = p->rival = p->retried = p->answered = p->crowded = p->partial = false;
 	p->copies = 0;
 	p->has_urgent = p->many_urgent = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
@@ -299,6 +299,7 @@ void conn_release(struct worker *w, struct conn *c)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
+	datagrams_forget_twins(w, p);
 	conn_forget_facts(w, p);
 	keep_no_more(w, p);
 	pool_put(w->pendings, p);
@@ -308,6 +309,28 @@ void conn_release(struct worker *w, struct conn *c)
 static uint32_t hash_of_dcid(const struct worker *w, struct str dcid)
 {
 	return (uint32_t)hash_bytes(dcid.p, dcid.len, w->cfg.seed) | 1;
+}
+
+/*
+ * Under which id the client's Initials go on with the connection: watched, it is judged when the
+ * server has answered, which chose one.
+ */
+static struct str id_of(const struct worker *w, const struct datagram_state *st)
+{
+	if (w->inl == NULL && st->server_scid_len > 0)
+		return (struct str){(const char *)st->server_scid, st->server_scid_len};
+	return (struct str){(const char *)st->dcid, st->dcid_len};
+}
+
+/* What is judged so far stands until a hello of another connection is whole. */
+static void look_on(struct worker *w, struct conn *c, struct pending *p)
+{
+	conn_forget_facts(w, p);
+	head_clear(&p->other, w->others);
+	p->whole = p->rival = p->retried = p->answered = p->crowded = p->unseen = false;
+	p->again = true;
+	c->done = false;
+	c->asked = c->provisional = true;
 }
 
 void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pending *p)
@@ -335,8 +358,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	c->done = true;
 	c->asked = false;
 	if (p->datagram.opened)
-		c->dcid = hash_of_dcid(w, (struct str){(const char *)p->datagram.dcid,
-						       p->datagram.dcid_len});
+		c->dcid = hash_of_dcid(w, id_of(w, &p->datagram));
 	if (c->provisional && p->retried && !p->rival) {
 		c->provisional = false; /* the same hello again */
 	} else if (p->again || (c->provisional && p->refused && f->requests)) {
@@ -354,7 +376,10 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	if (p->guarded)
 		p->whole_us = w->now_us;
-	conn_release(w, c);
+	if (p->twins != 0 && datagrams_go_on(w, p))
+		look_on(w, c, p);
+	else
+		conn_release(w, c);
 }
 
 /* Which end is ours.  Again when a SYN shows that the ends were taken the wrong way. */
@@ -617,26 +642,30 @@ static void feed_later(struct worker *w, struct flow *fl, struct conn *c,
 }
 
 /*
- * Inline, after the verdict: an Initial under a connection id of its own, which is that of
- * another connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the
- * id).  It is held and judged as the first was.
+ * After the verdict: an Initial under a connection id of its own, which is that of another
+ * connection if it opens (RFC 9000 5.2.2; of this one it is when the server chose the id),
+ * whatever the datagrams before were.  It is judged as the first was, inline also held.
  */
 static struct pending *look_again(struct worker *w, struct flow *fl, struct conn *c,
 				  const struct packet *pkt, bool paid)
 {
+	static const struct facts unread = {.protocol = PROTOCOL_QUIC,
+					    .undecidable = UNDECIDABLE_BUDGET};
 	struct pending *p;
 	struct str dcid;
 
-	if (w->inl == NULL || !c->done || pkt->ip_proto != IP_PROTO_UDP ||
-	    conn_is_cut(w, c))
+	if (!c->done || pkt->ip_proto != IP_PROTO_UDP || conn_is_cut(w, c))
 		return NULL;
 	dcid = identify_initial_dcid(pkt->payload, pkt->payload_len);
-	if (dcid.len == 0 || hash_of_dcid(w, dcid) == c->dcid)
+	if (dcid.len < IDENTIFY_DCID_MIN || hash_of_dcid(w, dcid) == c->dcid)
 		return NULL;
-	/* Over a cap the client sends it again. */
+	/* Inline, over a cap, the client sends it again. */
 	p = paid || datagrams_may_open(w, pkt) ? conn_pend(w, fl, c) : NULL;
 	if (p == NULL) {
-		w->inl->refused = &w->inl->stats.over_cap;
+		if (w->inl != NULL)
+			w->inl->refused = &w->inl->stats.over_cap;
+		else
+			judge_request(w, fl, c, &unread);
 		return NULL;
 	}
 	p->again = p->paid = true;
@@ -770,10 +799,10 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			if (w->inl != NULL && from_client &&
 			    !inline_reaches(w, c, pkt->ttl))
 				return;
-			if (w->inl == NULL && from_client &&
-			    datagrams_are_spoilt(w, c, p, pkt))
-				return;
-			step = datagrams_feed(w, c, p, pkt, from_client);
+			step = w->inl == NULL && from_client &&
+					       datagrams_are_spoilt(w, c, p, pkt)
+				       ? IDENTIFY_MORE
+				       : datagrams_feed(w, c, p, pkt, from_client);
 			if (w->inl != NULL && c->heir && step == IDENTIFY_MORE)
 				step = cannot_read(w, p);
 			if (p->again && step == IDENTIFY_MORE && !p->datagram.opened) {
@@ -818,6 +847,19 @@ static void note_rest(struct worker *w, const struct flow *fl, const struct conn
 			   !spoke || follow_is_between(w, fl, c));
 }
 
+static void end_datagrams(struct worker *w, struct flow *fl, struct conn *c,
+			  struct pending *p)
+{
+	if (!p->whole)
+		(void)datagrams_ask(w, c, p, NULL, true, conn_facts(w, p));
+	/* Watched: of one more connection that said no name nothing is told. */
+	if (w->inl != NULL || !p->again || datagrams_are_whole(w, p))
+		conn_settle(w, fl, c, p);
+	p = conn_pending(w, c);
+	if (w->inl == NULL && p != NULL && !c->done)
+		look_no_more(w, c, p);
+}
+
 static void end_conn(struct worker *w, struct flow *fl)
 {
 	struct conn *c = flow_extra(fl);
@@ -835,10 +877,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 				conn_facts(w, p)->undecidable = UNDECIDABLE_INCOMPLETE;
 			conn_settle(w, fl, c, p);
 		} else if (fl->key.ip_proto == IP_PROTO_UDP) {
-			if (!p->whole)
-				(void)datagrams_ask(w, c, p, NULL, true,
-						    conn_facts(w, p));
-			conn_settle(w, fl, c, p);
+			end_datagrams(w, fl, c, p);
 		}
 	}
 	note_rest(w, fl, c);
@@ -978,6 +1017,14 @@ static bool is_clients(const struct worker *w, const struct conn *c,
 	       pkt->payload_len > 5 && b[0] == 22 && b[1] == 3 && b[5] == 1;
 }
 
+/* Of settled connections only such datagrams are looked at. */
+static bool begins_quic(const struct packet *pkt)
+{
+	return pkt->ip_proto == IP_PROTO_UDP && pkt->payload_len > 0 &&
+	       (pkt->payload[0] & 0x80) != 0 &&
+	       identify_initial_dcid(pkt->payload, pkt->payload_len).len > 0;
+}
+
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 		 struct packet *pkt, struct taken *ret)
 {
@@ -1010,7 +1057,8 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	}
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
-	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL)
+	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL ||
+	    (touch.from_client && begins_quic(pkt)))
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);

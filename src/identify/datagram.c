@@ -33,8 +33,11 @@ static bool is_dns(const uint8_t *data, size_t len, bool from_client, uint16_t p
 		return from_client && fault == DNS_FINE &&
 		       dns_is_plain_query(&m, data, len);
 	}
-	if (fault == DNS_NOT_DNS)
-		return false;
+	if (fault == DNS_NOT_DNS) {
+		*ret_why = UNDECIDABLE_NONE;
+		return from_client && port == DNS_PORT &&
+		       dns_parse_upkeep(data, len) == DNS_FINE;
+	}
 	*ret_why = from_client && port == DNS_PORT ? dns_refused(&m, fault)
 						   : UNDECIDABLE_NONE;
 	return true;
@@ -93,11 +96,13 @@ static enum kind kind_of(const uint8_t *data, size_t len, uint16_t port,
 
 struct str identify_initial_dcid(const uint8_t *data, size_t len)
 {
+	const struct quic_version *v;
 	struct quic_long head;
 
 	/* Other packets may stand in front of the Initial. */
 	if (len < QUIC_DATAGRAM_MIN || !quic_read_long(data, len, &head) ||
-	    quic_version_find(head.version) == NULL)
+	    (v = quic_version_find(head.version)) == NULL ||
+	    !quic_holds_initial(v, cur_init(data, len)))
 		return STR_NONE;
 	return (struct str){(const char *)head.dcid, head.dcid_len};
 }
@@ -115,15 +120,13 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 		enum quic_seen seen = quic_client_datagram(
 			id, st, quic_version_find(head.version), data, sink, f);
 
-		f->quic_version = head.version;
+		f->quic_version = st->opened ? st->version : head.version;
 		if (seen == QUIC_HELLO) {
 			f->protocol = PROTOCOL_QUIC;
 			return identify_settle(id, f);
 		}
 		if (seen == QUIC_OTHER)
-			return ++st->datagrams >= IDENTIFY_DATAGRAMS_MAX
-				       ? give_up(id, st, f)
-				       : IDENTIFY_OTHER;
+			return IDENTIFY_OTHER;
 		kind = seen == QUIC_INITIAL ? KIND_INITIAL : KIND_LONG;
 	} else if (kind == KIND_VERSION) {
 		st->unknown_versions++;
@@ -132,6 +135,9 @@ static enum identify_step client_datagram(struct identify *id, struct datagram_s
 	}
 	if (kind > st->kind)
 		st->kind = (uint8_t)kind;
+	/* Amid a hello others are dropped by the server, and the budget of Initials is the limit. */
+	if (st->opened && st->hello_len == 0 && !st->answered_unseen)
+		return IDENTIFY_MORE;
 	if (++st->datagrams >= IDENTIFY_DATAGRAMS_MAX ||
 	    (st->kind == KIND_VERSION && st->unknown_versions >= UNKNOWN_VERSIONS_MAX))
 		return give_up(id, st, f);

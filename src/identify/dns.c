@@ -16,16 +16,20 @@
 #define JUMPS_MAX     64
 #define NAME_TEXT_MAX 253 /* 255 bytes on the wire (RFC 1035 2.3.4) */
 
-#define FLAG_ANSWER    0x8000
-#define FLAG_TRUNCATED 0x0200
-#define CLASS_MASK     0x7fff /* mDNS uses the top bit (RFC 6762 10.2) */
-#define CLASS_IN       1
-#define ECH_KEY        5 /* SvcParamKey (RFC 9849 and RFC 9460 14.3.2) */
-#define ECH_VERSION    0xfe0d
+#define FLAG_ANSWER        0x8000
+#define FLAG_TRUNCATED     0x0200
+#define FLAG_AUTHORITATIVE 0x0400 /* of NOTIFY */
+#define OPCODE_NOTIFY      0x2000
+#define OPCODE_UPDATE      0x2800
+#define CLASS_MASK         0x7fff /* mDNS uses the top bit (RFC 6762 10.2) */
+#define CLASS_IN           1
+#define ECH_KEY            5 /* SvcParamKey (RFC 9849 and RFC 9460 14.3.2) */
+#define ECH_VERSION        0xfe0d
 
 enum type {
 	TYPE_A = 1,
 	TYPE_CNAME = 5,
+	TYPE_SOA = 6,
 	TYPE_AAAA = 28,
 	TYPE_SVCB = 64,
 	TYPE_HTTPS = 65,
@@ -348,6 +352,30 @@ enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *re
 	fault = read_answers(&m, c, answers < RECORDS_MAX ? answers : RECORDS_MAX, ret);
 	/* A truncated answer may end anywhere. */
 	return fault == DNS_SHORT && ret->truncated ? DNS_FINE : fault;
+}
+
+enum dns_fault dns_parse_upkeep(const uint8_t *data, size_t len)
+{
+	const struct message m = {data, len};
+	struct cursor c = cur_init(data, len);
+	struct name zone;
+	enum dns_fault fault;
+	uint16_t flags, zones;
+
+	cur_skip(&c, 2);
+	flags = cur_be16(&c) & (uint16_t)~FLAG_AUTHORITATIVE;
+	zones = cur_be16(&c);
+	cur_skip(&c, 6);
+	if (!cur_ok(&c))
+		return DNS_SHORT;
+	if ((flags != OPCODE_UPDATE && flags != OPCODE_NOTIFY) || zones != 1)
+		return DNS_NOT_DNS;
+	fault = read_name(&m, &c, &zone);
+	if (fault == DNS_MALFORMED)
+		return DNS_NOT_DNS;
+	if (fault == DNS_FINE && cur_be16(&c) != TYPE_SOA && cur_ok(&c))
+		return DNS_NOT_DNS;
+	return fault == DNS_FINE && cur_ok(&c) ? DNS_FINE : DNS_SHORT;
 }
 
 bool dns_is_plain_query(const struct dns_message *m, const uint8_t *data, size_t len)

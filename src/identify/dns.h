@@ -56,6 +56,12 @@ enum dns_fault {
 enum dns_fault dns_parse(const uint8_t *data, size_t len, struct dns_message *ret);
 
 /*
+ * A request by which zones are kept up to date, of one zone: UPDATE (RFC 2136 2.3) or NOTIFY (RFC 1996
+ * 3.7).  dns_parse() says NOT_DNS of these: nobody asks for a name.  SHORT: the zone is not all there.
+ */
+enum dns_fault dns_parse_upkeep(const uint8_t *data, size_t len);
+
+/*
  * A message that a port does not tell as DNS, just parsed as DNS_FINE: can it hardly be anything else?
  * One question with a dotted name, no records but one additional (EDNS), and not a byte more or less.
  */

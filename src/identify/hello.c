@@ -42,6 +42,7 @@ struct hello {
 	bool bad_shares;   /* of keys: TLS 1.3 alone looks at them */
 	uint16_t last;     /* type of the last one */
 	uint8_t compression_count;
+	uint8_t session_len;
 	struct ja4_input ja4;
 };
 
@@ -237,13 +238,16 @@ static void note_type(struct hello *h, uint16_t type)
 
 /*
  * What every server has to refuse: an extension that comes twice (RFC 8446 4.2, RFC 5246 7.4.1.4); in
- * QUIC a hello without TLS 1.3 or parameters of the transport (RFC 9001 4.2, 8.2); compression, a
- * broken list of keys and a pre-shared key that is not last where nothing older than TLS 1.3 may be
- * chosen (RFC 8446 4.1.2, 4.2.8, 4.2.11).  One that lacks what only the handshake needs (9.2) is read: it names nobody falsely.
+ * QUIC a hello without TLS 1.3 or parameters of the transport (RFC 9001 4.2, 8.2), and one with a
+ * session id, which servers should refuse (8.4; BoringSSL does, not all do); compression, a broken
+ * list of keys and a pre-shared key that is not last where nothing older than TLS 1.3 may be chosen
+ * (RFC 8446 4.1.2, 4.2.8, 4.2.11).  One that lacks what only the handshake needs (9.2) is read: it
+ * names nobody falsely.
  */
 static bool is_refused(const struct hello *h, bool quic)
 {
-	if (h->twice || (quic && (!h->tls13 || !has(h, EXTENSION_QUIC_PARAMETERS))))
+	if (h->twice || (quic && (!h->tls13 || h->session_len > 0 ||
+				  !has(h, EXTENSION_QUIC_PARAMETERS))))
 		return true;
 	if (!h->tls13 || (h->older && !quic))
 		return false;
@@ -273,6 +277,7 @@ static bool read_body(struct cursor c, struct hello *h, struct facts *f)
 	    memchr(compression, 0, compression_len) == NULL)
 		return false;
 	h->compression_count = compression_len;
+	h->session_len = session_len;
 	if (c.left == 0) /* TLS 1.2 and older may go without extensions (RFC 5246) */
 		return true;
 	extensions = cur_sub(&c, cur_be16(&c));

@@ -115,6 +115,8 @@ struct datagram_state {
 	uint8_t dcid[20];
 	uint8_t retry_dcid_len; /* QUIC: after a Retry */
 	uint8_t retry_dcid[20];
+	uint8_t server_scid_len; /* QUIC: which the server gave the client, once it has spoken */
+	uint8_t server_scid[20];
 	uint8_t datagrams;        /* client datagrams looked at */
 	uint8_t unknown_versions; /* of them, long headers of versions that are not read */
 	bool opened;              /* some Initial decrypted */
@@ -130,7 +132,10 @@ struct datagram_state {
 	uint64_t answer_seen; /* bit n: byte n */
 };
 
-/* Client datagrams after which an unfinished QUIC hello is given up (INCOMPLETE). */
+/*
+ * Client datagrams that are waited for before the first Initial that opens, and behind a hello
+ * that the server has answered though it was not seen whole.  Between these all are waited for.
+ */
 #define IDENTIFY_DATAGRAMS_MAX 16
 
 /*
@@ -143,10 +148,22 @@ enum identify_step identify_datagram(struct identify *id, struct datagram_state 
 				     bool final, uint16_t port,
 				     const struct crypto_sink *sink, struct facts *f);
 
+/* Whose is a server's datagram, as its keys tell, or those that a Retry rests on? */
+enum identify_answer {
+	ANSWER_NOBODYS = 0, /* nothing tells */
+	ANSWER_OTHERS,
+	ANSWER_OWN, /* of the connection of this state */
+};
+enum identify_answer identify_whose_answer(struct identify *id,
+					   const struct datagram_state *st,
+					   const uint8_t *data, size_t len);
+
 /*
  * The connection id of a datagram that may begin a QUIC connection of a version that is read
- * (a long header, and large enough), borrowed from it; absent of any other.
+ * (a long header, an Initial in it, and large enough), borrowed from it; absent of any other.
  */
+#define IDENTIFY_DCID_MIN \
+	8 /* of a client's first Initial (RFC 9000 7.2); servers discard others */
 struct str identify_initial_dcid(const uint8_t *data, size_t len);
 
 /* A datagram of a short header, as long as one that can be read (RFC 9000 17.3.1, 5.4.2)? */

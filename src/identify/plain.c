@@ -74,6 +74,8 @@ static enum fit dns_over_tcp(const struct stream *s, struct facts *f)
 	if (!cur_ok(&c) || c.left < DNS_HEADER_LEN)
 		return FIT_MAYBE;
 	fault = dns_parse(c.p, c.left < len ? c.left : len, &m);
+	if (fault == DNS_NOT_DNS && known)
+		fault = dns_parse_upkeep(c.p, c.left < len ? c.left : len);
 	if (fault == DNS_NOT_DNS)
 		return FIT_NO;
 	if (c.left < len && !last)

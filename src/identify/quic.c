@@ -8,8 +8,6 @@
 
 #define FIXED_BIT     0x40
 #define RESERVED_BITS 0x0c
-#define DCID_MIN \
-	8 /* of a client's first Initial (RFC 9000 7.2); servers discard others */
 
 /* A datagram of 1,500 bytes cannot hold more; real clients send one or two. */
 #define PACKETS_MAX 64
@@ -122,6 +120,17 @@ static bool open_packet(struct identify *id, struct packet_view *p,
 	return quic_open(&id->crypto, keys, &s, id->plain);
 }
 
+bool quic_holds_initial(const struct quic_version *v, struct cursor data)
+{
+	struct packet_view p;
+
+	for (int i = 0; i < PACKETS_MAX && data.left > 0 && next_packet(&data, v, &p);
+	     i++)
+		if (p.type == v->type_initial)
+			return true;
+	return false;
+}
+
 enum opened {
 	OPENED_NOT = 0,
 	OPENED,
@@ -148,15 +157,23 @@ static enum opened open_initial(struct identify *id, struct datagram_state *st,
 	size_t known_len = st->retry_dcid_len > 0 ? st->retry_dcid_len : st->dcid_len;
 
 	if (st->opened) {
-		if (open_packet(id, p, quic_client_keys(&id->crypto, v, known, known_len),
+		/*
+		 * RFC 9000 5.2: a packet of another version is of no connection that is known.  A
+		 * server that chooses another one chooses an id, too (RFC 9368 2.3).
+		 */
+		const bool known_id = same_id(known, known_len, own, own_len);
+		const bool same_version = v->number == st->version;
+
+		if ((same_version || !known_id) &&
+		    open_packet(id, p, quic_client_keys(&id->crypto, v, known, known_len),
 				ret_len))
 			return OPENED;
 		/* Under the known id the tag is wrong; under the one before a Retry it is late. */
-		if (same_id(known, known_len, own, own_len) ||
-		    same_id(st->dcid, st->dcid_len, own, own_len))
+		if (same_version &&
+		    (known_id || same_id(st->dcid, st->dcid_len, own, own_len)))
 			return OPENED_NOT;
 	}
-	if (own_len < DCID_MIN)
+	if (own_len < IDENTIFY_DCID_MIN)
 		return OPENED_SHORT_ID;
 	if (!open_packet(id, p, quic_client_keys(&id->crypto, v, own, own_len), ret_len))
 		return OPENED_NOT;
@@ -316,8 +333,9 @@ enum quic_seen quic_client_datagram(struct identify *id, struct datagram_state *
 			break;
 		}
 		id->stats.quic_initials++;
+		if (!st->opened)
+			st->version = v->number;
 		st->opened = true;
-		st->version = v->number;
 		f->undecidable = p.reserved ? UNDECIDABLE_MALFORMED_HELLO
 					    : read_frames(id->plain, plain_len, sink);
 		if (f->undecidable != UNDECIDABLE_NONE)
@@ -442,6 +460,35 @@ static enum identify_step hear_server(struct identify *id, struct datagram_state
 	return IDENTIFY_HELLO_RETRY;
 }
 
+enum identify_answer identify_whose_answer(struct identify *id,
+					   const struct datagram_state *st,
+					   const uint8_t *data, size_t len)
+{
+	const bool retried = st->retry_dcid_len > 0;
+	const struct quic_version *v;
+	struct cursor at = cur_init(data, len);
+	struct quic_keys keys;
+	struct packet_view p;
+	struct quic_long head;
+	size_t plain_len;
+
+	if (!st->opened || !quic_read_long(data, len, &head) ||
+	    (v = quic_version_find(head.version)) == NULL)
+		return ANSWER_NOBODYS;
+	if ((head.first & TYPE_MASK) >> TYPE_SHIFT == v->type_retry)
+		return !retried && quic_retry_genuine(&id->crypto, v, st->dcid,
+						      st->dcid_len, data, len)
+			       ? ANSWER_OWN
+			       : ANSWER_OTHERS;
+	quic_server_keys(&id->crypto, v, retried ? st->retry_dcid : st->dcid,
+			 retried ? st->retry_dcid_len : st->dcid_len, &keys);
+	for (int i = 0; i < PACKETS_MAX && at.left > 0 && next_packet(&at, v, &p); i++)
+		if (p.type == v->type_initial)
+			return open_packet(id, &p, &keys, &plain_len) ? ANSWER_OWN
+								      : ANSWER_OTHERS;
+	return ANSWER_NOBODYS;
+}
+
 enum identify_step quic_server_datagram(struct identify *id, struct datagram_state *st,
 					const uint8_t *data, size_t len,
 					const struct crypto_sink *sink, struct facts *f)
@@ -462,6 +509,10 @@ enum identify_step quic_server_datagram(struct identify *id, struct datagram_sta
 		return IDENTIFY_MORE;
 	}
 	if (!retry) {
+		if (head.scid_len <= QUIC_DCID_MAX) {
+			memcpy(st->server_scid, head.scid, head.scid_len);
+			st->server_scid_len = head.scid_len;
+		}
 		step = hear_server(id, st, v, cur_init(data, len));
 		st->answered_unseen |= step == IDENTIFY_ANSWERED && st->hello_len == 0;
 		return step;

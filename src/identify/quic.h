@@ -28,6 +28,9 @@ bool quic_read_long(const uint8_t *data, size_t len, struct quic_long *ret);
  */
 #define QUIC_DATAGRAM_MIN 1200
 
+/* Does some packet of a datagram of this version claim to be an Initial? */
+bool quic_holds_initial(const struct quic_version *v, struct cursor data);
+
 enum quic_seen {
 	QUIC_NOTHING = 0, /* no Initial in the datagram */
 	QUIC_INITIAL,     /* an Initial, opened or not, but no whole hello yet */

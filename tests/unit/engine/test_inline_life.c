@@ -69,6 +69,29 @@ static void a_second_connection_of_quic_is_judged(void **state)
 	assert_true(scene_end(s));
 }
 
+/* A connection that has not said a word is no rival, and is judged when it does. */
+static void an_initial_without_a_word_is_no_rival(void **state)
+{
+	static const uint8_t other_id[] = {8, 7, 6, 5, 4, 3, 2, 1};
+	static struct bytes silent, hello;
+	struct scene *s = start(closed);
+	uint32_t id;
+
+	(void)state;
+	make_crypto(&silent, false, 0, 0, NULL, 0);
+	make_initial_of(&hello, other_id, &good, 0, 0, 0);
+	id = send_datagram(s, &quic, FROM_CLIENT, silent.b, silent.len);
+	assert_answer(s, id, GOT_NOTHING);
+	(void)send_datagram(s, &quic, FROM_CLIENT, hello.b, hello.len);
+	assert_answers(s, id, 2, GOT_PASS);
+	assert_lines(s, "\"phase\":\"start\"", "\"host\":\"good.example\"", 1);
+	make_initial(&hello, &evil, 1, 0, 0);
+	assert_answer(s, send_datagram(s, &quic, FROM_CLIENT, hello.b, hello.len),
+		      GOT_DROP);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
+	assert_true(scene_end(s));
+}
+
 /* A server asks for a second hello; where it names another, who is asked for is not known. */
 static void a_second_hello_of_quic_is_judged(void **state)
 {
@@ -900,6 +923,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_quic_hello_passes),
 		cmocka_unit_test(a_second_connection_of_quic_is_judged),
+		cmocka_unit_test(an_initial_without_a_word_is_no_rival),
 		cmocka_unit_test(a_second_hello_of_quic_is_judged),
 		cmocka_unit_test(an_answered_hello_of_quic_is_final),
 		cmocka_unit_test(a_flood_of_initials_is_not_opened),

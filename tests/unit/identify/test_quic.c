@@ -456,6 +456,27 @@ static void hellos_that_no_server_of_quic_takes_have_no_name(void **state)
 		}
 }
 
+/* RFC 9001 8.4 */
+static void a_session_id_has_no_place_in_quic(void **state)
+{
+	static struct bytes fine;
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	fine = w->hello;
+	w->hello.len = 0;
+	put_mem(&w->hello, fine.b, 1);
+	put_be(&w->hello, fine.len - 4 + 1, 3);
+	put_mem(&w->hello, fine.b + 4, 34);
+	put_be(&w->hello, 0x0177, 2);
+	put_mem(&w->hello, fine.b + 39, fine.len - 39);
+	crypto(w, 0, w->hello.len);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_MALFORMED_HELLO);
+}
+
 static void a_datagram_with_a_wrong_tag_is_ignored(void **state)
 {
 	struct flow *w = *state;
@@ -771,18 +792,53 @@ static void other_datagrams_are_unknown_at_once(void **state)
 	}
 }
 
-static void sixteen_datagrams_without_a_whole_hello_are_incomplete(void **state)
+/* In pieces of two bytes, and junk between, which servers drop. */
+static void a_hello_lies_in_any_number_of_datagrams(void **state)
 {
+	static const uint8_t junk[30] = {0x40};
 	struct flow *w = *state;
 
 	start(w);
 	hello_for(w, "a.example", 0);
-	for (int i = 1; i <= IDENTIFY_DATAGRAMS_MAX; i++) {
-		crypto(w, 0, 50);
+	for (size_t at = 0; at < w->hello.len; at += 2) {
+		const size_t left = w->hello.len - at;
+
+		crypto(w, at, left < 2 ? w->hello.len : at + 2);
 		pack(w);
-		assert_int_equal(flush(w), i < IDENTIFY_DATAGRAMS_MAX ? IDENTIFY_MORE
-								      : IDENTIFY_DONE);
+		assert_int_equal(flush(w), left <= 2 ? IDENTIFY_DONE : IDENTIFY_MORE);
+		if (left > 2)
+			assert_int_equal(give(w, junk, sizeof(junk), true),
+					 IDENTIFY_MORE);
 	}
+	assert_answer(w, "a.example", UNDECIDABLE_NONE);
+	start(w);
+	hello_for(w, "a.example", 0);
+	crypto(w, 0, 50);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_MORE);
+	assert_int_equal(end(w), IDENTIFY_DONE);
+	assert_answer(w, "", UNDECIDABLE_INCOMPLETE);
+}
+
+/* The rest of the hello has gone by. */
+static void a_hello_that_was_answered_unseen_is_given_up(void **state)
+{
+	static const uint8_t junk[30] = {0x40};
+	struct flow *w = *state;
+
+	start(w);
+	hello_for(w, "a.example", 0);
+	crypto(w, 0, 50);
+	pack(w);
+	assert_int_equal(flush(w), IDENTIFY_MORE);
+	put_opaque(&w->datagram, &w->seal, 2, 100);
+	assert_int_equal(give(w, w->datagram.b, w->datagram.len, false),
+			 IDENTIFY_ANSWERED);
+	for (int i = 1; i < IDENTIFY_DATAGRAMS_MAX; i++)
+		assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_MORE);
+	assert_int_equal(give(w, junk, sizeof(junk), true), IDENTIFY_DONE);
 	assert_answer(w, "", UNDECIDABLE_INCOMPLETE);
 }
 
@@ -841,6 +897,7 @@ int main(void)
 		TEST(initials_that_servers_discard_say_nothing),
 		TEST(initials_that_end_a_connection_have_no_name),
 		TEST(hellos_that_no_server_of_quic_takes_have_no_name),
+		TEST(a_session_id_has_no_place_in_quic),
 		TEST(a_datagram_with_a_wrong_tag_is_ignored),
 		TEST(the_keys_stay_when_the_client_takes_the_servers_id),
 		TEST(an_initial_under_another_id_is_of_another_connection),
@@ -856,7 +913,8 @@ int main(void)
 		TEST(short_headers_first_are_midstream),
 		TEST(junk_before_the_handshake_is_ignored),
 		TEST(other_datagrams_are_unknown_at_once),
-		TEST(sixteen_datagrams_without_a_whole_hello_are_incomplete),
+		TEST(a_hello_lies_in_any_number_of_datagrams),
+		TEST(a_hello_that_was_answered_unseen_is_given_up),
 		TEST(every_cut_of_a_datagram_is_harmless),
 	};
 

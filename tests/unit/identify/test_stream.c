@@ -205,6 +205,54 @@ static void a_plain_dns_query_is_dns_on_any_port(void **state)
 	}
 }
 
+/* RFC 2136, RFC 1996: whole, on DNS's port. */
+static void upkeep_of_zones_is_dns_on_its_port(void **state)
+{
+	static const struct {
+		uint16_t flags, type, port;
+		enum protocol want;
+	} rows[] = {
+		{0x2800, 6, 53, PROTOCOL_DNS},       {0x2400, 6, 53, PROTOCOL_DNS},
+		{0x2800, 6, 5300, PROTOCOL_UNKNOWN}, {0x2800, 1, 53, PROTOCOL_UNKNOWN},
+		{0x3000, 6, 53, PROTOCOL_UNKNOWN},   {0xa800, 6, 53, PROTOCOL_UNKNOWN},
+	};
+	static struct test_sink memory;
+	struct crypto_sink sink = test_sink_of(&memory);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct datagram_state st;
+		enum identify_step step;
+		struct facts f;
+
+		stream.len = 0;
+		put_be(&stream, 0x12, 2); /* of TCP */
+		put_be(&stream, 7, 2);
+		put_be(&stream, rows[i].flags, 2);
+		put_be(&stream, 1, 2);
+		put_fill(&stream, 0, 6);
+		put_be(&stream, 0x0161, 2);
+		put_be(&stream, 0, 1);
+		put_be(&stream, rows[i].type, 2);
+		put_be(&stream, 1, 2);
+		stream.b[1] = (uint8_t)(stream.len - 2);
+		memset(&st, 0, sizeof(st));
+		memset(&f, 0, sizeof(f));
+		assert_int_equal(identify_datagram(*state, &st, stream.b + 2,
+						   stream.len - 2, true, false,
+						   rows[i].port, &sink, &f),
+				 IDENTIFY_DONE);
+		assert_int_equal(f.protocol, rows[i].want);
+		assert_int_equal(f.undecidable, UNDECIDABLE_NONE);
+		f = ask(*state, stream.b, stream.len, false, rows[i].port, &step);
+		assert_int_equal(step, IDENTIFY_DONE);
+		assert_int_equal(f.protocol, rows[i].want);
+		if (rows[i].want == PROTOCOL_DNS) {
+			(void)ask(*state, stream.b, stream.len - 3, false, 53, &step);
+			assert_int_equal(step, IDENTIFY_MORE);
+		}
+	}
+}
+
 /* What a resolver answers with FORMERR names nobody. */
 static void a_broken_question_is_a_malformed_name(void **state)
 {
@@ -276,6 +324,7 @@ int main(void)
 		TEST(tls_on_port_53_is_tls),
 		TEST(a_broken_question_is_a_malformed_name),
 		TEST(a_plain_dns_query_is_dns_on_any_port),
+		TEST(upkeep_of_zones_is_dns_on_its_port),
 	};
 
 	return cmocka_run_group_tests_name("identify/stream", tests, NULL, NULL);
