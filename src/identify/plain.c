@@ -79,7 +79,7 @@ static enum fit dns_over_tcp(const struct stream *s, struct facts *f)
 	if (fault == DNS_NOT_DNS)
 		return FIT_NO;
 	if (c.left < len && !last)
-		return known || fault == DNS_SHORT ? FIT_MAYBE : FIT_NO;
+		return known || fault != DNS_MALFORMED ? FIT_MAYBE : FIT_NO;
 	if (!known &&
 	    (c.left < len || fault != DNS_FINE || !dns_is_plain_query(&m, c.p, len)))
 		return FIT_NO;

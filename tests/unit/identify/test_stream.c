@@ -205,6 +205,24 @@ static void a_plain_dns_query_is_dns_on_any_port(void **state)
 	}
 }
 
+/* Also cut behind its question, where EDNS (RFC 6891 6.1.2) is still to come. */
+static void a_question_over_tcp_is_waited_for(void **state)
+{
+	static const uint8_t question[] = {0, 32, 0x12, 0x34, 1, 0,   0, 1, 0, 0, 0, 0,
+					   0, 1,  1,    'a',  1, 'b', 0, 0, 1, 0, 1, 0,
+					   0, 41, 0x04, 0xd0, 0, 0,   0, 0, 0, 0};
+	enum identify_step step;
+	struct facts f;
+
+	for (size_t n = 1; n < sizeof(question); n++) {
+		(void)ask(*state, question, n, false, 5300, &step);
+		assert_int_equal(step, IDENTIFY_MORE);
+	}
+	f = ask(*state, question, sizeof(question), false, 5300, &step);
+	assert_int_equal(step, IDENTIFY_DONE);
+	assert_int_equal(f.protocol, PROTOCOL_DNS);
+}
+
 /* RFC 2136, RFC 1996: whole, on DNS's port. */
 static void upkeep_of_zones_is_dns_on_its_port(void **state)
 {
@@ -324,6 +342,7 @@ int main(void)
 		TEST(tls_on_port_53_is_tls),
 		TEST(a_broken_question_is_a_malformed_name),
 		TEST(a_plain_dns_query_is_dns_on_any_port),
+		TEST(a_question_over_tcp_is_waited_for),
 		TEST(upkeep_of_zones_is_dns_on_its_port),
 	};
 
