@@ -7,11 +7,11 @@
 #define MORE     "\"more_candidates\""
 
 /* A request for a host of one letter, told by `shares`. */
-static const char *ask(char host)
+static const char *ask(int host)
 {
 	static char text[] = "GET / HTTP/1.1\r\nHost: ?.example\r\n\r\n";
 
-	text[22] = host;
+	text[22] = (char)host;
 	return text;
 }
 
@@ -20,7 +20,7 @@ static const char *ask(char host)
 static void more_copies_than_can_be_told_are_flagged(void **state)
 {
 	(void)state;
-	for (char most = 'a'; most < 'g'; most++)
+	for (int most = 'a'; most < 'g'; most++)
 		for (int later = 0; later < 2; later++) {
 			const uint32_t front = later ? LEN(GOOD) : 0;
 			struct scene *s = watch();
@@ -31,7 +31,7 @@ static void more_copies_than_can_be_told_are_flagged(void **state)
 				see_client(s, &web, 0, GOOD, LEN(GOOD));
 				see_server(s, &web, 0, LEN(GOOD), "x", 1);
 			}
-			for (char at = 'a'; at <= most; at++)
+			for (int at = 'a'; at <= most; at++)
 				see_client(s, &web, front, ask(at), ASK_LEN);
 			see_server(s, &web, 1, front + ASK_LEN, "x", 1);
 			worker_finish(s->w, s->now_us);
