@@ -87,7 +87,7 @@ static void one_decoy_is_told_whole(void **state)
 	(void)state;
 	see_open(s, &web);
 	see_client(s, &web, 0, GOOD, cut);
-	see_client(s, &web, cut, GOOD + cut, all - cut);
+	see_client(s, &web, cut, &GOOD[cut], all - cut);
 	see_client(s, &web, 0, EVIL, cut + 4);
 	see_client(s, &web, 0, GOOD, all);
 	see_server(s, &web, 0, all, "x", 1);
