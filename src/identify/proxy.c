@@ -264,10 +264,10 @@ static enum layer_step read_socks5(const struct stream *s, struct layer *ret,
 	if (c.left == 0)
 		return layer_behind(s, s->filled, ret);
 	if (c.p[0] == 1 && password) {
-		if (!skip_password(&c))
-			return s->port == DNS_PORT
-				       ? LAYER_NO
-				       : layer_unfinished(s, f, PROTOCOL_SOCKS);
+		if (!skip_password(&c) && s->port == DNS_PORT)
+			return s->final ? LAYER_NO : LAYER_MAYBE;
+		if (!cur_ok(&c))
+			return layer_unfinished(s, f, PROTOCOL_SOCKS);
 		end_turn(ret);
 		if (c.left == 0)
 			return layer_behind(s, s->filled, ret);
