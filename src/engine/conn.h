@@ -439,7 +439,14 @@ void rival_forget(struct worker *w, struct conn *c);
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
-/* The same of a TCP stream, whose other copy is read. */
+/*
+ * The last copies of the bytes of head `first`, which `bytes` contradict, or others did before: `last`
+ * begins as what was there.  Counted and flagged where there is no room.
+ */
+void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
+		     struct head *last, uint32_t at, struct str bytes);
+
+/* As rival_add(), of a TCP stream, whose other copy is read. */
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 		  struct str bytes);
 

@@ -23,33 +23,17 @@ static struct twin *twin_at(const struct worker *w, uint32_t number)
 	return number == 0 ? NULL : pool_at(w->twins, number - 1);
 }
 
-/* As rival_add(), for a connection beside the first. */
-static void keep_last(const struct sink_arg *a, uint32_t at, const uint8_t *data,
-		      size_t len)
-{
-	struct twin *t = a->twin;
-
-	if (t->last.bytes == NULL) {
-		if (!head_contradicts(&t->head, at, data, len))
-			return;
-		a->c->flags |= 1u << FLAG_OVERLAP;
-		if (!head_copy(&t->last, a->pools, &t->head)) {
-			a->w->stats.heads_refused++;
-			return;
-		}
-	}
-	if (head_overwrite(&t->last, a->pools, at, data, len) == HEAD_NO_ROOM)
-		a->w->stats.heads_refused++;
-}
-
 static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
 {
 	struct sink_arg *a = arg;
+	const struct str bytes = {(const char *)data, len};
+	struct twin *t = a->twin;
 
-	if (a->twin != NULL)
-		keep_last(a, at, data, len);
-	else if (a->w->inl == NULL)
-		rival_add(a->w, a->c, a->p, at, (struct str){(const char *)data, len});
+	if (t == NULL && a->w->inl == NULL)
+		rival_add(a->w, a->c, a->p, at, bytes);
+	else if (t != NULL &&
+		 (t->last.bytes != NULL || head_contradicts(&t->head, at, data, len)))
+		rival_keep_last(a->w, a->c, &t->head, &t->last, at, bytes);
 	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
 }
 

@@ -62,7 +62,6 @@ void follow_stop(struct worker *w, struct conn *c)
 	c->read_out = true;
 }
 
-/* Whom the client asks for now is not known. */
 void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why)
 {
@@ -145,7 +144,6 @@ static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 	judge_request(w, fl, c, &f);
 }
 
-/* What follows cannot be read: the connection is judged as what it is, once. */
 void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 		    enum undecidable why)
 {

@@ -39,7 +39,7 @@ static inline uint32_t guard_end(const struct follower *fo)
 
 void follow_stop(struct worker *w, struct conn *c);
 
-/* Whom the client asks for now is not known. */
+/* Judge: whom the client asks for now cannot be told, and why. */
 void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why);
 

@@ -4,28 +4,19 @@
 
 #include "engine/follow_impl.h"
 
-static void copy_text(struct str from, char *to, uint16_t *ret_len, size_t size)
-{
-	*ret_len = (uint16_t)(from.len < size ? from.len : size);
-	if (*ret_len > 0)
-		memcpy(to, from.p, *ret_len);
-}
-
-/* It has begun with mail in clear, which is told on. */
 void follow_remember_mail(const struct worker *w, const struct conn *c, struct facts *f)
 {
 	struct mail_facts *m = &f->mail;
 
 	f->protocol = PROTOCOL_SMTP;
 	f->flags |= 1u << FLAG_CLEAR_TEXT;
-	copy_text(intern_text(w->texts, c->helo), m->helo, &m->helo_len, sizeof(m->helo));
-	copy_text(intern_text(w->texts, c->mail_from), m->from, &m->from_len,
-		  sizeof(m->from));
-	copy_text(intern_text(w->texts, c->mail_to), m->to, &m->to_len, sizeof(m->to));
+	m->helo_len = (uint16_t)intern_copy(w->texts, c->helo, m->helo, sizeof(m->helo));
+	m->from_len =
+		(uint16_t)intern_copy(w->texts, c->mail_from, m->from, sizeof(m->from));
+	m->to_len = (uint16_t)intern_copy(w->texts, c->mail_to, m->to, sizeof(m->to));
 	m->to_more = c->mail_to_more;
 }
 
-/* The proxy goes by the one, the server behind it by the other. */
 void follow_contradict(struct worker *w, struct conn *c, struct str asked,
 		       struct facts *f)
 {
@@ -163,7 +154,6 @@ static void judge_opening(struct worker *w, struct flow *fl, struct conn *c,
 		p->guarded = inline_guards(w, fl, c, p);
 }
 
-/* False: nothing more can be read yet, or at all. */
 bool follow_read_opening(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo)
 {
@@ -223,10 +213,7 @@ bool follow_read_opening(struct worker *w, struct flow *fl, struct conn *c,
 
 /* ---- mail in clear --------------------------------------------------------------------------------- */
 
-/*
- * How many bytes are done with.  TLS behind a STARTTLS that the server has not granted is no
- * hello, but text of a mail, or did not wait.
- */
+/* TLS behind a STARTTLS that the server has not granted is no hello: text of a mail, or did not wait. */
 size_t follow_read_mail(struct worker *w, struct flow *fl, struct conn *c,
 			struct follower *fo, struct str bytes)
 {
@@ -247,7 +234,6 @@ size_t follow_read_mail(struct worker *w, struct flow *fl, struct conn *c,
 	return 0;
 }
 
-/* Has the server granted the STARTTLS that the client's bytes end with? */
 void follow_hear_mail(const struct flow *fl, struct follower *fo, const struct piece *p)
 {
 	fo->opened = fo->mail.asked && fo->out.head.highest == 0 &&

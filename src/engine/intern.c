@@ -133,6 +133,16 @@ struct str intern_text(const struct intern *t, uint32_t number)
 	return (struct str){e->text, e->len};
 }
 
+size_t intern_copy(const struct intern *t, uint32_t number, char *to, size_t size)
+{
+	const struct str s = intern_text(t, number);
+	const size_t len = s.len < size ? s.len : size;
+
+	if (len > 0)
+		memcpy(to, s.p, len);
+	return len;
+}
+
 uint64_t intern_refused(const struct intern *t)
 {
 	return t->refused;

@@ -26,6 +26,8 @@ void intern_destroy(struct intern *t);
 uint32_t intern_hold(struct intern *t, struct str s);
 void intern_release(struct intern *t, uint32_t number); /* INTERN_NONE is a no-op */
 struct str intern_text(const struct intern *t, uint32_t number); /* INTERN_NONE: absent */
+/* Into `to`, cut at `size`, without a NUL; how long it is. */
+size_t intern_copy(const struct intern *t, uint32_t number, char *to, size_t size);
 uint64_t intern_refused(const struct intern *t);
 
 #endif /* ENGINE_INTERN_H */

@@ -694,16 +694,6 @@ static void leave_legacy(struct worker *w, const struct flow *fl, struct conn *c
 	}
 }
 
-static size_t copy_text(const struct worker *w, uint32_t number, char *to, size_t size)
-{
-	const struct str s = intern_text(w->texts, number);
-	const size_t len = s.len < size ? s.len : size;
-
-	if (len > 0)
-		memcpy(to, s.p, len);
-	return len;
-}
-
 /* Does an heir know nothing of itself?  Then *f becomes what it inherits. */
 static bool inherits(const struct worker *w, const struct conn *c, struct facts *f)
 {
@@ -719,10 +709,10 @@ static bool inherits(const struct worker *w, const struct conn *c, struct facts 
 			    .flags = f->flags | 1u << FLAG_QUIC_INHERITED,
 			    .quic_version = l->quic_version,
 			    .tls_offered = l->tls_offered};
-	f->host_len = (uint16_t)copy_text(w, l->host, f->host, HOST_MAX);
-	f->sni_len = (uint16_t)copy_text(w, l->sni, f->sni, HOST_MAX);
-	f->alpn_len = (uint8_t)copy_text(w, l->alpn, f->alpn, sizeof(f->alpn));
-	f->ja4_len = (uint8_t)copy_text(w, l->ja4, f->ja4, sizeof(f->ja4));
+	f->host_len = (uint16_t)intern_copy(w->texts, l->host, f->host, HOST_MAX);
+	f->sni_len = (uint16_t)intern_copy(w->texts, l->sni, f->sni, HOST_MAX);
+	f->alpn_len = (uint8_t)intern_copy(w->texts, l->alpn, f->alpn, sizeof(f->alpn));
+	f->ja4_len = (uint8_t)intern_copy(w->texts, l->ja4, f->ja4, sizeof(f->ja4));
 	return true;
 }
 

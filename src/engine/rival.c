@@ -123,30 +123,35 @@ static void note_copies(struct worker *w, struct conn *c, struct pending *p, uin
 	head_clear(&mixed, w->others);
 }
 
-void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
-	       struct str bytes)
+void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
+		     struct head *last, uint32_t at, struct str bytes)
 {
-	const uint8_t *data = (const uint8_t *)bytes.p;
-	const bool contradicts = head_contradicts(&p->head, at, data, bytes.len);
+	bool fits = last->bytes != NULL;
 
-	if (contradicts)
-		note_copies(w, c, p, at, bytes);
-	if (p->other.bytes == NULL) {
-		if (!contradicts)
-			return;
-		/* Of early data it counts if there is a second hello. */
-		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
+	if (!fits) {
 		c->flags |= 1u << FLAG_OVERLAP;
-		if (!head_copy(&p->other, w->others, &p->head)) {
-			w->stats.heads_refused++;
-			c->flags |= 1u << FLAG_MORE_CANDIDATES;
-			return;
-		}
+		fits = head_copy(last, w->others, first);
 	}
-	if (head_overwrite(&p->other, w->others, at, data, bytes.len) == HEAD_NO_ROOM) {
+	if (!fits || head_overwrite(last, w->others, at, (const uint8_t *)bytes.p,
+				    bytes.len) == HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
+}
+
+void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+	       struct str bytes)
+{
+	const bool contradicts =
+		head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len);
+
+	if (contradicts)
+		note_copies(w, c, p, at, bytes);
+	/* Of early data it counts if there is a second hello. */
+	if (contradicts && p->other.bytes == NULL)
+		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
+	if (contradicts || p->other.bytes != NULL)
+		rival_keep_last(w, c, &p->head, &p->other, at, bytes);
 }
 
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,

@@ -12,18 +12,24 @@
 
 /* ---- what has been read, and counts no more ---------------------------------------------- */
 
+/* What was made of the bytes so far, by whatever other contents. */
+static void forget_reading(struct worker *w, struct pending *p)
+{
+	conn_forget_facts(w, p);
+	head_clear(&p->other, w->others);
+	p->whole = p->rival = p->retried = p->answered = p->crowded = false;
+	p->partial = p->unseen = false;
+	p->copies = 0;
+}
+
 void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 {
 	c->flags |= conn_facts(w, p)->flags;
-	conn_forget_facts(w, p);
+	forget_reading(w, p);
 	datagrams_forget_twins(w, p);
-	head_clear(&p->other, w->others);
 	rival_forget(w, c);
-	p->whole = p->rival = p->retried = p->answered = p->crowded = p->partial = false;
-	p->copies = 0;
-	p->has_urgent = p->many_urgent = false;
+	p->has_urgent = p->many_urgent = p->has_probe = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
-	p->unseen = p->has_probe = false;
 	p->syn_bytes = 0;
 	p->turn = (struct turn){0};
 }
@@ -323,11 +329,8 @@ static struct str id_of(const struct worker *w, const struct datagram_state *st)
 }
 
 /* What is judged so far stands until a hello of another connection is whole. */
-static void look_on(struct worker *w, struct conn *c, struct pending *p)
+static void look_on(struct conn *c, struct pending *p)
 {
-	conn_forget_facts(w, p);
-	head_clear(&p->other, w->others);
-	p->whole = p->rival = p->retried = p->answered = p->crowded = p->unseen = false;
 	p->again = true;
 	c->done = false;
 	c->asked = c->provisional = true;
@@ -376,10 +379,12 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	p->guarded = w->inl != NULL && inline_guards(w, fl, c, p);
 	if (p->guarded)
 		p->whole_us = w->now_us;
-	if (p->twins != 0 && datagrams_go_on(w, p))
-		look_on(w, c, p);
-	else
+	if (p->twins != 0 && datagrams_go_on(w, p)) {
+		forget_reading(w, p);
+		look_on(c, p);
+	} else {
 		conn_release(w, c);
+	}
 }
 
 /* Which end is ours.  Again when a SYN shows that the ends were taken the wrong way. */
@@ -668,10 +673,8 @@ static struct pending *look_again(struct worker *w, struct flow *fl, struct conn
 			judge_request(w, fl, c, &unread);
 		return NULL;
 	}
-	p->again = p->paid = true;
-	c->done = false;
-	c->asked = true;
-	c->provisional = true;
+	p->paid = true;
+	look_on(c, p);
 	return p;
 }
 
@@ -1017,12 +1020,11 @@ static bool is_clients(const struct worker *w, const struct conn *c,
 	       pkt->payload_len > 5 && b[0] == 22 && b[1] == 3 && b[5] == 1;
 }
 
-/* Of settled connections only such datagrams are looked at. */
-static bool begins_quic(const struct packet *pkt)
+/* Of settled connections only datagrams with a long header are looked at: look_again() reads it. */
+static bool may_begin_quic(const struct packet *pkt)
 {
 	return pkt->ip_proto == IP_PROTO_UDP && pkt->payload_len > 0 &&
-	       (pkt->payload[0] & 0x80) != 0 &&
-	       identify_initial_dcid(pkt->payload, pkt->payload_len).len > 0;
+	       (pkt->payload[0] & 0x80) != 0;
 }
 
 bool worker_take(struct worker *w, const struct frame *f, bool decoded,
@@ -1058,7 +1060,7 @@ bool worker_take(struct worker *w, const struct frame *f, bool decoded,
 	if (c->epoch != w->epoch)
 		(void)judge_anew(w, touch.flow, c, true);
 	if (c->pending != POOL_NONE || c->follower != POOL_NONE || w->inl != NULL ||
-	    (touch.from_client && begins_quic(pkt)))
+	    (touch.from_client && may_begin_quic(pkt)))
 		feed(w, touch.flow, c, pkt, touch.from_client);
 	if (c->guess != GUESS_NONE)
 		guess_feed(w->guesses, c->guess, pkt, w->now_us);

@@ -124,9 +124,9 @@ struct flow_touch {
 
 /*
  * Count `p` (frame `f`) to its flow, made if need be.  A new SYN on a CLOSING tuple starts a
- * new flow, and so does a SYN-ACK that belongs to another connection on one that is OPEN or was reset: the old
- * flow is first moved to where flow_next_end() gives it out.  Behind a reset a SYN alone does
- * not, where the server's SYN-ACK was seen and so can be seen again.
+ * new flow, and so does a SYN-ACK that belongs to another connection on one that is OPEN or was
+ * reset: the old flow is first moved to where flow_next_end() gives it out.  Behind a reset a SYN
+ * alone does not, where the server's SYN-ACK was seen and so can be seen again.
  * The client is the sender of a SYN, the receiver of a SYN-ACK, else the sender of the first
  * packet, except when the source port is under 1024 or a known service's and the other is
  * not.  When the table is full the oldest flow is evicted (see flow_next_end).

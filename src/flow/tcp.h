@@ -6,7 +6,8 @@
  * tcp - how far a TCP connection has come, as both of its ends must see it.
  *
  * Believes only what a receiver would: segments without ACK move nothing, a reset counts when
- * its sequence number is the one that is waited for.  Source: RFC 9293 3.10.7, RFC 5961 section 3.
+ * its sequence number is the one that is waited for.  Source: RFC 9293 3.10.7, RFC 5961
+ * section 3.
  */
 
 #include "flow/table.h"

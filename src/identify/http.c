@@ -296,6 +296,7 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 {
 	const size_t scheme = scheme_len(target);
 	struct str rest = target;
+	const char *at;
 	size_t end = 0;
 
 	u->path = target;
@@ -318,15 +319,13 @@ static enum target_form target_form(struct str target, struct url_parts *u,
 		return TARGET_BAD;
 	*ret_authority = (struct str){rest.p, end};
 	u->path = (struct str){rest.p + end, rest.len - end};
-	for (size_t i = 0; i < end; i++) {
-		if (rest.p[i] != '@')
-			continue;
-		/* RFC 3986 3.2.1 has one; of several clients and servers take the first or the last. */
-		if (memchr(rest.p + i + 1, '@', end - i - 1) != NULL)
-			return TARGET_BAD;
-		*ret_authority = (struct str){rest.p + i + 1, end - i - 1};
-	}
-	return TARGET_ABSOLUTE;
+	at = memchr(rest.p, '@', end);
+	if (at == NULL)
+		return TARGET_ABSOLUTE;
+	at++;
+	*ret_authority = (struct str){at, end - (size_t)(at - rest.p)};
+	/* RFC 3986 3.2.1 has one; of several clients and servers take the first or the last. */
+	return memchr(at, '@', ret_authority->len) == NULL ? TARGET_ABSOLUTE : TARGET_BAD;
 }
 
 static bool read_authority(struct str authority, struct host *ret, bool *ret_address,

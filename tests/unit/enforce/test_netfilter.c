@@ -33,51 +33,31 @@ static const struct netfilter_cfg opened = {
 
 /* ---- the texts ---------------------------------------------------------------------------- */
 
-#define NFT_SHORTCUT                                                                     \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 5 ip "   \
-	"length 40 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 5 ip6 " \
-	"length 20 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 6 ip "   \
-	"length 44 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 6 ip6 " \
-	"length 24 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 7 ip "   \
-	"length 48 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 7 ip6 " \
-	"length 28 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 8 ip "   \
-	"length 52 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 8 ip6 " \
-	"length 32 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 9 ip "   \
-	"length 56 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 9 ip6 " \
-	"length 36 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 10 ip "  \
-	"length 60 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 10 "    \
-	"ip6 length 40 return\n"                                                         \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 11 ip "  \
-	"length 64 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 11 "    \
-	"ip6 length 44 return\n"                                                         \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 12 ip "  \
-	"length 68 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 12 "    \
-	"ip6 length 48 return\n"                                                         \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 13 ip "  \
-	"length 72 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 13 "    \
-	"ip6 length 52 return\n"                                                         \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 14 ip "  \
-	"length 76 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 14 "    \
-	"ip6 length 56 return\n"                                                         \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip hdrlength 5 tcp doff 15 ip "  \
-	"length 80 return\n"                                                             \
-	"\t\ttcp flags & (fin | rst | ack | urg) == ack ip6 nexthdr tcp tcp doff 15 "    \
-	"ip6 length 60 return\n"
+#define EMPTY_ACK "\t\ttcp flags & (fin | rst | ack | urg) == ack "
+#define NFT_SHORTCUT                                                                  \
+	EMPTY_ACK "ip hdrlength 5 tcp doff 5 ip "                                     \
+		  "length 40 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 5 ip6 "    \
+		  "length 20 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 6 ip "      \
+		  "length 44 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 6 ip6 "    \
+		  "length 24 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 7 ip "      \
+		  "length 48 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 7 ip6 "    \
+		  "length 28 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 8 ip "      \
+		  "length 52 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 8 ip6 "    \
+		  "length 32 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 9 ip "      \
+		  "length 56 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 9 ip6 "    \
+		  "length 36 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 10 ip "     \
+		  "length 60 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 10 "       \
+		  "ip6 length 40 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 11 ip " \
+		  "length 64 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 11 "       \
+		  "ip6 length 44 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 12 ip " \
+		  "length 68 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 12 "       \
+		  "ip6 length 48 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 13 ip " \
+		  "length 72 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 13 "       \
+		  "ip6 length 52 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 14 ip " \
+		  "length 76 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 14 "       \
+		  "ip6 length 56 return\n" EMPTY_ACK "ip hdrlength 5 tcp doff 15 ip " \
+		  "length 80 return\n" EMPTY_ACK "ip6 nexthdr tcp tcp doff 15 "       \
+		  "ip6 length 60 return\n"
 
 static const char nft_closed[] =
 	"table inet weir\n"

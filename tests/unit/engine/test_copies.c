@@ -17,20 +17,28 @@ static const char *ask(int host)
 
 #define ASK_LEN 36u
 
+/* A client of the web, at its first request or, behind GOOD that was answered, a later one. */
+static struct scene *watch_request(bool later)
+{
+	struct scene *s = watch();
+
+	see_open(s, &web);
+	if (later) {
+		see_client(s, &web, 0, GOOD, LEN(GOOD));
+		see_server(s, &web, 0, LEN(GOOD), "x", 1);
+	}
+	return s;
+}
+
 static void more_copies_than_can_be_told_are_flagged(void **state)
 {
 	(void)state;
 	for (int most = 'a'; most < 'g'; most++)
-		for (int later = 0; later < 2; later++) {
+		for (unsigned later = 0; later < 2; later++) {
 			const uint32_t front = later ? LEN(GOOD) : 0;
-			struct scene *s = watch();
+			struct scene *s = watch_request(later);
 			char last[32];
 
-			see_open(s, &web);
-			if (later) {
-				see_client(s, &web, 0, GOOD, LEN(GOOD));
-				see_server(s, &web, 0, LEN(GOOD), "x", 1);
-			}
 			for (int at = 'a'; at <= most; at++)
 				see_client(s, &web, front, ask(at), ASK_LEN);
 			see_server(s, &web, 1, front + ASK_LEN, "x", 1);
@@ -54,15 +62,10 @@ static void crossed_copies_name_all_four(void **state)
 	const char *const real = GET("good.example"), *const other = GET("evil.exbmple");
 
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (unsigned later = 0; later < 2; later++) {
 		const uint32_t front = later ? LEN(GOOD) : 0;
-		struct scene *s = watch();
+		struct scene *s = watch_request(later);
 
-		see_open(s, &web);
-		if (later) {
-			see_client(s, &web, 0, GOOD, LEN(GOOD));
-			see_server(s, &web, 0, LEN(GOOD), "x", 1);
-		}
 		see_client(s, &web, front, real, cut);
 		see_client(s, &web, front + cut, other + cut, all - cut);
 		see_client(s, &web, front, other, cut);
@@ -119,16 +122,11 @@ static void an_urgent_byte_makes_two_names_wherever_it_stands(void **state)
 	const uint32_t len = LEN(text), x = 22;
 
 	(void)state;
-	for (int later = 0; later < 2; later++)
+	for (unsigned later = 0; later < 2; later++)
 		for (int how = 0; how < 4; how++) {
 			const uint32_t front = later ? LEN(GOOD) : 0;
-			struct scene *s = watch();
+			struct scene *s = watch_request(later);
 
-			see_open(s, &web);
-			if (later) {
-				see_client(s, &web, 0, GOOD, LEN(GOOD));
-				see_server(s, &web, 0, LEN(GOOD), "x", 1);
-			}
 			if (how == 0)
 				see_urgent(s, &web, front, x + 1, text, len);
 			if (how == 1)
