@@ -49,7 +49,7 @@ longest() {
 	fuzz_ndpi_packet) echo 5000 ;;
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
 	fuzz_tds) echo 512 ;;
-	fuzz_inline) echo 320 ;; # some 80 steps; its limits are of 3 to 16
+	fuzz_inline) echo 200 ;; # some 50 steps; its limits are of 3 to 16
 	fuzz_rival) echo 512 ;;  # some 120 steps
 	fuzz_table) echo 400 ;;  # some 100, for a table of at most 64
 	fuzz_smtp | fuzz_follow | fuzz_resolve) echo 2048 ;; # some 30 lines, requests, answers

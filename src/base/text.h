@@ -53,6 +53,20 @@ static inline bool ascii_is_alpha(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* The next item of a list, up to `comma`, or all: it is taken off *rest. */
+static inline struct str str_item(struct str *rest, char comma)
+{
+	const char *end = rest->len == 0 ? NULL : memchr(rest->p, comma, rest->len);
+	const struct str item = {rest->p,
+				 end == NULL ? rest->len : (size_t)(end - rest->p)};
+
+	if (rest->len > 0) {
+		rest->p += item.len + (end != NULL);
+		rest->len -= item.len + (end != NULL);
+	}
+	return item;
+}
+
 static inline bool ascii_is_hex(char c)
 {
 	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

@@ -115,16 +115,21 @@ struct question {
 
 struct conn {
 	uint32_t pending; /* index in worker.pendings, or POOL_NONE */
-	uint32_t host, sni, alpn, ja4, method, url, ndpi; /* numbers in worker.texts */
-	uint32_t ndpi_host;                               /* the same */
-	uint32_t candidates[CANDIDATES_MAX];              /* the same; 0 = none */
-	uint32_t helo, mail_from, mail_to, database;      /* the same */
+	uint32_t host, sni, ja4, method, url, ndpi; /* numbers in worker.texts */
+	uint32_t
+		offers; /* the same: application protocols, a space, groups of key shares */
+	uint32_t ndpi_host;  /* the same */
+	uint32_t candidates; /* the same: names of a conflict, separated by commas */
+	uint32_t helo, mail_from, mail_to, database; /* the same */
 	uint32_t
 		questions; /* DNS: the oldest of those that nobody has answered; in worker.questions */
 	uint32_t guess;    /* of worker.guesses, or GUESS_NONE */
 	uint32_t follower; /* index in worker.followers: what comes later is read, too */
 	uint32_t flags;
-	uint32_t quic_version;
+	union {
+		uint32_t quic_version;  /* UDP */
+		uint32_t alpn_selected; /* TCP: number of what a TLS server chose */
+	};
 	union {
 		uint32_t dcid; /* UDP: hash of QUIC's id whose hello was read; 0 = none */
 		uint32_t mail_server; /* TCP: number of what a mail server calls itself */
@@ -234,7 +239,8 @@ void judge(struct worker *w, struct flow *fl, struct conn *c, const struct facts
 bool judge_early(struct worker *w, struct flow *fl, struct conn *c);
 
 /* Keep what a connection judged early still told about its name. */
-void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f);
+void judge_keep_facts(struct worker *w, const struct flow *fl, struct conn *c,
+		      const struct facts *f);
 
 /*
  * The name came after hold_budget or a proxy's had judged: judge by it, write `update`.  Of

@@ -260,6 +260,23 @@ static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c
 }
 
 /*
+ * The server may take any of several copies and not the others: what the last ones make is not all
+ * that it may read, unless each is a copy of all that was there (see rival.c: note_copies).
+ */
+static void note_copy(struct conn *c, struct follower *fo, const struct piece *p)
+{
+	const uint32_t first = fo->out.next + fo->out.head.highest;
+	const uint32_t last = fo->other.next + fo->other.head.highest;
+	const uint32_t end = (int32_t)(first - last) > 0 ? first : last;
+
+	if ((int32_t)(p->at - end) < 0)
+		fo->partial |= (int32_t)(p->at - fo->other.next) > 0 ||
+			       (int32_t)(p->at + (uint32_t)p->bytes.len - end) < 0;
+	if (fo->partial && !fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+}
+
+/*
  * A packet of a connection with two contents.  More may come, and all that is read is noted, until
  * the server has taken one of them.
  */
@@ -274,8 +291,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
-	if (!fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	note_copy(c, fo, p);
 	add_to_other(w, fo, *p);
 	if (!fo->first_named && trim(p, fo->out.next) &&
 	    p->at - fo->out.next < HEAD_MAX &&

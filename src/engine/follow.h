@@ -66,7 +66,7 @@ struct follower {
 	bool doubtful;       /* ... and the last one stands behind it */
 	bool pipelined;      /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
-	bool contested;
+	bool contested, partial;       /* some copy was of less than all that was there */
 	bool first_named;              /* by what was read first */
 	struct lane other;             /* the last copies, ... */
 	struct http_follow other_http; /* ... as far as they are read */

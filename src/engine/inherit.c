@@ -124,7 +124,7 @@ static void hold_texts(struct inherit *t, const struct legacy *l)
 {
 	(void)intern_hold(t->texts, intern_text(t->texts, l->host));
 	(void)intern_hold(t->texts, intern_text(t->texts, l->sni));
-	(void)intern_hold(t->texts, intern_text(t->texts, l->alpn));
+	(void)intern_hold(t->texts, intern_text(t->texts, l->offers));
 	(void)intern_hold(t->texts, intern_text(t->texts, l->ja4));
 }
 
@@ -132,7 +132,7 @@ static void release_texts(struct inherit *t, const struct legacy *l)
 {
 	intern_release(t->texts, l->host);
 	intern_release(t->texts, l->sni);
-	intern_release(t->texts, l->alpn);
+	intern_release(t->texts, l->offers);
 	intern_release(t->texts, l->ja4);
 }
 

@@ -33,7 +33,7 @@ struct inherit_key {
 
 /* What an heir takes; the texts are numbers of the table's intern, held by the entry. */
 struct legacy {
-	uint32_t host, sni, alpn, ja4;
+	uint32_t host, sni, offers, ja4;
 	uint32_t quic_version;
 	uint16_t tls_offered;
 	uint8_t evidence, visibility;

@@ -98,11 +98,46 @@ static void hold(struct worker *w, uint32_t *slot, struct str s)
 	*slot = intern_hold(w->texts, s);
 }
 
-static void keep_texts(struct worker *w, struct conn *c, const struct facts *f)
+/* One text for both lists: few clients have the one and not the other in common. */
+static void hold_offers(struct worker *w, struct conn *c, const struct facts *f)
+{
+	char both[ALPN_MAX + 1 + KEY_SHARES_MAX];
+	size_t len = f->alpn_len;
+
+	memcpy(both, f->alpn, len);
+	if (f->key_shares_len > 0) {
+		both[len++] = ' ';
+		memcpy(both + len, f->key_shares, f->key_shares_len);
+		len += f->key_shares_len;
+	}
+	hold(w, &c->offers, (struct str){both, len});
+}
+
+static void part_offers(struct str offers, struct str *ret_alpn, struct str *ret_shares)
+{
+	const char *space = offers.len == 0 ? NULL : memchr(offers.p, ' ', offers.len);
+
+	*ret_alpn = offers;
+	*ret_shares = STR_NONE;
+	if (space == NULL)
+		return;
+	ret_alpn->len = (size_t)(space - offers.p);
+	*ret_shares = (struct str){space + 1, offers.len - ret_alpn->len - 1};
+}
+
+static uint8_t copy_list(struct str list, char *to)
+{
+	if (list.len > 0)
+		memcpy(to, list.p, list.len);
+	return (uint8_t)list.len;
+}
+
+static void keep_texts(struct worker *w, const struct flow *fl, struct conn *c,
+		       const struct facts *f)
 {
 	hold(w, &c->host, facts_host(f));
 	hold(w, &c->sni, (struct str){f->sni, f->sni_len});
-	hold(w, &c->alpn, (struct str){f->alpn, f->alpn_len});
+	hold_offers(w, c, f);
 	hold(w, &c->ja4, (struct str){f->ja4, f->ja4_len});
 	hold(w, &c->method, (struct str){f->method, f->method_len});
 	hold(w, &c->url, (struct str){f->url, f->url_len});
@@ -112,7 +147,8 @@ static void keep_texts(struct worker *w, struct conn *c, const struct facts *f)
 	hold(w, &c->database, (struct str){f->database, f->database_len});
 	c->mail_to_more = f->mail.to_more;
 	c->tls_offered = f->tls_offered;
-	c->quic_version = f->quic_version;
+	if (fl->key.ip_proto != IP_PROTO_TCP)
+		c->quic_version = f->quic_version;
 	c->flags |= f->flags;
 	c->protocol = (uint8_t)f->protocol;
 	c->evidence = (uint8_t)f->evidence;
@@ -216,6 +252,18 @@ static enum undecidable undecidable_of(const struct conn *c)
 						  : (enum undecidable)c->name_undecidable;
 }
 
+static void tell_tls(const struct worker *w, const struct flow *fl, const struct conn *c,
+		     struct flow_event *e)
+{
+	part_offers(intern_text(w->texts, c->offers), &e->alpn, &e->key_shares);
+	e->tls_offered = c->tls_offered;
+	e->tls_selected = c->tls_selected;
+	if (fl->key.ip_proto == IP_PROTO_TCP)
+		e->alpn_selected = intern_text(w->texts, c->alpn_selected);
+	else
+		e->quic_version = c->quic_version;
+}
+
 static void tell_mail_and_database(const struct worker *w, const struct conn *c,
 				   struct flow_event *e)
 {
@@ -278,8 +326,7 @@ static void tell_other_names(const struct worker *w, const struct conn *c,
 {
 	if (!str_equal(intern_text(w->texts, c->ndpi_host), e->host))
 		e->ndpi_host = intern_text(w->texts, c->ndpi_host);
-	for (size_t i = 0; i < CANDIDATES_MAX; i++)
-		e->candidates[i] = intern_text(w->texts, c->candidates[i]);
+	e->candidates = intern_text(w->texts, c->candidates);
 }
 
 /* Encrypted Client Hello: show the outer name, which decided nothing, as what it is. */
@@ -318,7 +365,6 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.ndpi_confidence = (enum guess_confidence)c->ndpi_confidence,
 		.host = cf->subject.host,
 		.sni = intern_text(w->texts, c->sni),
-		.alpn = intern_text(w->texts, c->alpn),
 		.ja4 = intern_text(w->texts, c->ja4),
 		.method = intern_text(w->texts, c->method),
 		.url = intern_text(w->texts, c->url),
@@ -327,9 +373,6 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.visibility = (enum visibility)c->visibility,
 		.undecidable = undecidable_of(c),
 		.flags = c->flags,
-		.tls_offered = c->tls_offered,
-		.tls_selected = c->tls_selected,
-		.quic_version = c->quic_version,
 		.service = &cf->service,
 		.vocabulary = &w->g->vocabulary,
 		.place = &cf->place,
@@ -377,6 +420,7 @@ static void form_and_put_flow(struct worker *w, const struct flow *fl,
 		.word = summary_word(&cf->service, e.host, word),
 	};
 
+	tell_tls(w, fl, c, &e);
 	tell_mail_and_database(w, c, &e);
 	tell_lists(w, cf, endpoint, &e);
 	tell_other_names(w, c, &e);
@@ -674,7 +718,7 @@ static void leave_legacy(struct worker *w, const struct flow *fl, struct conn *c
 {
 	const struct legacy l = {.host = c->host,
 				 .sni = c->sni,
-				 .alpn = c->alpn,
+				 .offers = c->offers,
 				 .ja4 = c->ja4,
 				 .quic_version = c->quic_version,
 				 .tls_offered = c->tls_offered,
@@ -698,6 +742,7 @@ static void leave_legacy(struct worker *w, const struct flow *fl, struct conn *c
 static bool inherits(const struct worker *w, const struct conn *c, struct facts *f)
 {
 	const struct legacy *l = c->heir ? inherit_legacy(w->heirs, c->inherit) : NULL;
+	struct str alpn, shares;
 
 	if (l == NULL ||
 	    (f->undecidable != UNDECIDABLE_QUIC_MIDSTREAM &&
@@ -711,7 +756,9 @@ static bool inherits(const struct worker *w, const struct conn *c, struct facts 
 			    .tls_offered = l->tls_offered};
 	f->host_len = (uint16_t)intern_copy(w->texts, l->host, f->host, HOST_MAX);
 	f->sni_len = (uint16_t)intern_copy(w->texts, l->sni, f->sni, HOST_MAX);
-	f->alpn_len = (uint8_t)intern_copy(w->texts, l->alpn, f->alpn, sizeof(f->alpn));
+	part_offers(intern_text(w->texts, l->offers), &alpn, &shares);
+	f->alpn_len = copy_list(alpn, f->alpn);
+	f->key_shares_len = copy_list(shares, f->key_shares);
 	f->ja4_len = (uint8_t)intern_copy(w->texts, l->ja4, f->ja4, sizeof(f->ja4));
 	return true;
 }
@@ -750,7 +797,7 @@ static void decide_by(struct worker *w, struct flow *fl, struct conn *c,
 {
 	memset(cf, 0, sizeof(*cf));
 	c->flags &= ~(1u << FLAG_QUIC_INHERITED);
-	keep_texts(w, c, f);
+	keep_texts(w, fl, c, f);
 	who(w, fl, c, cf);
 	what(w, c, cf);
 	look_for_sharing(w, c, &cf->subject);
@@ -864,7 +911,8 @@ void judge_request(struct worker *w, struct flow *fl, struct conn *c,
 		   const struct facts *f)
 {
 	const struct conn was = *c;
-	const bool more = f->undecidable != UNDECIDABLE_NONE && c->candidates[0] != 0;
+	const bool more =
+		f->undecidable != UNDECIDABLE_NONE && c->candidates != INTERN_NONE;
 	const bool same = is_same_name(w, c, f) && !more &&
 			  (c->flags & 1u << FLAG_QUIC_INHERITED) == 0;
 	struct case_file cf;
@@ -901,11 +949,12 @@ bool judge_early(struct worker *w, struct flow *fl, struct conn *c)
 	return true;
 }
 
-void judge_keep_facts(struct worker *w, struct conn *c, const struct facts *f)
+void judge_keep_facts(struct worker *w, const struct flow *fl, struct conn *c,
+		      const struct facts *f)
 {
 	enum evidence address = (enum evidence)c->evidence;
 
-	keep_texts(w, c, f);
+	keep_texts(w, fl, c, f);
 	if (c->evidence == EVIDENCE_NONE)
 		c->evidence = (uint8_t)address;
 }

@@ -28,19 +28,33 @@
 
 void rival_name(struct worker *w, struct conn *c, struct str host)
 {
+	const struct str list = intern_text(w->texts, c->candidates);
+	uint32_t number = INTERN_NONE;
+	char longer[INTERN_TEXT_MAX];
+	unsigned count = 0;
+	struct str rest;
+	size_t len = 0;
+
 	if (host.len == 0)
 		return;
-	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
-		if (c->candidates[i] == 0) {
-			c->candidates[i] = intern_hold(w->texts, host);
-			if (c->candidates[i] == 0)
-				break;
+	for (rest = list; rest.len > 0; count++)
+		if (str_equal(str_item(&rest, ','), host))
 			return;
+	if (count < CANDIDATES_MAX && list.len + 1 + host.len <= sizeof(longer)) {
+		if (list.len > 0) {
+			memcpy(longer, list.p, list.len);
+			longer[list.len] = ',';
+			len = list.len + 1;
 		}
-		if (str_equal(intern_text(w->texts, c->candidates[i]), host))
-			return;
+		memcpy(longer + len, host.p, host.len);
+		number = intern_hold(w->texts, (struct str){longer, len + host.len});
 	}
-	c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	if (number == INTERN_NONE) {
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return;
+	}
+	intern_release(w->texts, c->candidates);
+	c->candidates = number;
 }
 
 void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
@@ -74,10 +88,8 @@ void rival_hear_server(struct pending *p, const struct packet *pkt)
 
 void rival_forget(struct worker *w, struct conn *c)
 {
-	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
-		intern_release(w->texts, c->candidates[i]);
-		c->candidates[i] = 0;
-	}
+	intern_release(w->texts, c->candidates);
+	c->candidates = INTERN_NONE;
 	c->flags &= ~(1u << FLAG_MORE_CANDIDATES);
 }
 

@@ -370,7 +370,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	} else if (c->provisional) {
 		judge_again(w, fl, c, f);
 	} else if (c->judged) {
-		judge_keep_facts(w, c, f);
+		judge_keep_facts(w, fl, c, f);
 	} else {
 		judge(w, fl, c, f);
 	}
@@ -756,6 +756,17 @@ static void hear_mail_server(struct worker *w, struct conn *c, const struct pack
 	}
 }
 
+static void hear_server_hello(struct worker *w, struct conn *c, const struct packet *pkt)
+{
+	struct server_hello hello;
+
+	if (!identify_server_hello(pkt->payload, pkt->payload_len, &hello))
+		return;
+	c->tls_selected = hello.version;
+	c->alpn_selected =
+		intern_hold(w->texts, (struct str){hello.alpn, hello.alpn_len});
+}
+
 static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packet *pkt,
 		 bool from_client)
 {
@@ -769,8 +780,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			hear_mail_server(w, c, pkt);
 		c->server_spoke = true;
 		if (c->tls_selected == 0 && pkt->ip_proto == IP_PROTO_TCP)
-			c->tls_selected =
-				identify_server_hello(pkt->payload, pkt->payload_len);
+			hear_server_hello(w, c, pkt);
 	}
 	if (c->silent && pkt->payload_wire_len > 0)
 		p = begin_reading(w, fl, c);
@@ -902,7 +912,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	judge_leave_legacy(w, fl, c);
 	intern_release(w->texts, c->host);
 	intern_release(w->texts, c->sni);
-	intern_release(w->texts, c->alpn);
+	intern_release(w->texts, c->offers);
 	intern_release(w->texts, c->ja4);
 	intern_release(w->texts, c->method);
 	intern_release(w->texts, c->url);
@@ -915,6 +925,7 @@ static void end_conn(struct worker *w, struct flow *fl)
 	if (fl->key.ip_proto == IP_PROTO_TCP) {
 		intern_release(w->texts, c->banner);
 		intern_release(w->texts, c->mail_server);
+		intern_release(w->texts, c->alpn_selected);
 	}
 	rival_forget(w, c);
 }

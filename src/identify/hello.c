@@ -2,6 +2,7 @@
 #include "identify/hello.h"
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "identify/host.h"
 #include "identify/ja4.h"
 
@@ -29,6 +30,29 @@ static const char *const ech_public_names[] = {
 	"cloudflare-ech.com", /* Cloudflare, every zone; seen in HTTPS records, 2026 */
 	"cover.defo.ie",      /* test servers of the DEfO project */
 	"public.tls-ech.dev", /* test server of the BoringSSL authors */
+};
+
+static const struct {
+	uint16_t number;
+	const char *name;
+} groups[] = {
+	{0x11ec, "X25519MLKEM768"},
+	{0x001d, "x25519"},
+	{0x0017, "secp256r1"},
+	{0x0018, "secp384r1"},
+	{0x0019, "secp521r1"},
+	{0x001e, "x448"},
+	{0x0100, "ffdhe2048"},
+	{0x0101, "ffdhe3072"},
+	{0x0102, "ffdhe4096"},
+	{0x0103, "ffdhe6144"},
+	{0x0104, "ffdhe8192"},
+	{0x0200, "MLKEM512"},
+	{0x0201, "MLKEM768"},
+	{0x0202, "MLKEM1024"},
+	{0x11eb, "SecP256r1MLKEM768"},
+	{0x11ed, "SecP384r1MLKEM1024"},
+	{0x6399, "X25519Kyber768Draft00"},
 };
 
 struct hello {
@@ -109,21 +133,38 @@ static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 	return true;
 }
 
-/* Appends as much as fits, whole protocols only; other than printable bytes become '?'. */
+size_t hello_put_alpn(const uint8_t *name, uint8_t len, char *to, size_t room)
+{
+	if (len > room)
+		return 0;
+	for (uint8_t i = 0; i < len; i++) {
+		char b = (char)name[i];
+
+		to[i] = b > 0x20 && b < 0x7f && b != ',' ? b : '?';
+	}
+	return len;
+}
+
+/* Where a text of `len` bytes goes in a list with commas, or NULL: it does not fit. */
+static char *append(char *list, uint8_t *list_len, size_t max, size_t len)
+{
+	const bool comma = *list_len > 0;
+	char *to = list + *list_len + comma;
+
+	if (*list_len + comma + len > max)
+		return NULL;
+	if (comma)
+		to[-1] = ',';
+	*list_len = (uint8_t)(*list_len + comma + len);
+	return to;
+}
+
 static void keep_alpn(struct facts *f, const uint8_t *p, uint8_t len)
 {
-	size_t at = f->alpn_len;
+	char *to = append(f->alpn, &f->alpn_len, ALPN_MAX, len);
 
-	if (at + (at > 0) + len > ALPN_MAX)
-		return;
-	if (at > 0)
-		f->alpn[at++] = ',';
-	for (uint8_t i = 0; i < len; i++) {
-		char b = (char)p[i];
-
-		f->alpn[at++] = b > 0x20 && b < 0x7f && b != ',' ? b : '?';
-	}
-	f->alpn_len = (uint8_t)at;
+	if (to != NULL)
+		(void)hello_put_alpn(p, len, to, len);
 }
 
 static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
@@ -168,19 +209,43 @@ static bool read_groups(struct cursor e)
 	return cur_ok(&e) && len == e.left && len > 0 && len % 2 == 0;
 }
 
+/* As IANA's "TLS Supported Groups" (25 November 2026) names them; 0x and four digits: others. */
+static struct str name_of_group(uint16_t group, char buf[7])
+{
+	const uint8_t bytes[2] = {(uint8_t)(group >> 8), (uint8_t)group};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (groups[i].number == group)
+			return str_of(groups[i].name);
+	buf[0] = '0';
+	buf[1] = 'x';
+	hex_format(bytes, 2, buf + 2);
+	return (struct str){buf, 6};
+}
+
+static void keep_share(struct facts *f, uint16_t group)
+{
+	char buf[7];
+	const struct str name = name_of_group(group, buf);
+	char *to = append(f->key_shares, &f->key_shares_len, KEY_SHARES_MAX, name.len);
+
+	if (to != NULL)
+		memcpy(to, name.p, name.len);
+}
+
 /* RFC 8446 4.2.8: be16 length, then be16 group | be16 length | key; a list may be empty. */
-static bool read_shares(struct cursor e)
+static bool read_shares(struct cursor e, struct facts *f)
 {
 	struct cursor list = cur_sub(&e, cur_be16(&e));
 
 	while (list.left > 0 && cur_ok(&list)) {
-		uint16_t len;
+		const uint16_t group = cur_be16(&list), len = cur_be16(&list);
 
-		cur_skip(&list, 2);
-		len = cur_be16(&list);
 		cur_skip(&list, len);
 		if (len == 0)
 			return false;
+		if (cur_ok(&list) && !tls_is_grease(group))
+			keep_share(f, group);
 	}
 	return cur_ok(&list) && e.left == 0;
 }
@@ -195,7 +260,7 @@ static bool read_extension(uint16_t type, struct cursor e, struct hello *h,
 	case EXTENSION_GROUPS:
 		return read_groups(e);
 	case EXTENSION_KEY_SHARE:
-		h->bad_shares = !read_shares(e);
+		h->bad_shares = !read_shares(e, f);
 		return true;
 	case EXTENSION_SIGNATURE_ALGORITHMS:
 		return read_signatures(e, &h->ja4.signatures);

@@ -45,4 +45,10 @@ enum hello_state hello_measure(const uint8_t header[4], size_t have, size_t room
 void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char transport,
 		struct facts *f);
 
+/*
+ * An application protocol's name as it is told: its printable bytes, others as '?'; at most `room`
+ * bytes.  Its length, or 0: it does not fit.
+ */
+size_t hello_put_alpn(const uint8_t *name, uint8_t len, char *to, size_t room);
+
 #endif /* IDENTIFY_HELLO_H */

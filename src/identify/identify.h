@@ -76,11 +76,15 @@ bool identify_connect_at(struct identify *id, const uint8_t *bytes, size_t fille
 struct str identify_unwrap(struct identify *id, const uint8_t *bytes, size_t filled,
 			   bool *ret_broken);
 
-/*
- * A server's bytes: the TLS version that it chose (0x0304 = 1.3), or 0 when they do not begin
- * with a whole ServerHello.
- */
-uint16_t identify_server_hello(const uint8_t *bytes, size_t len);
+/* What a TLS server chose. */
+struct server_hello {
+	uint16_t version; /* 0x0304 = 1.3 */
+	uint8_t alpn_len; /* 0: none, or TLS 1.3, whose server encrypts it (RFC 8446 4.3.1) */
+	char alpn[ALPN_MAX];
+};
+
+/* A server's bytes.  false: they do not begin with a whole ServerHello in order; *ret is empty. */
+bool identify_server_hello(const uint8_t *bytes, size_t len, struct server_hello *ret);
 
 /*
  * A segment of a server that may speak SMTP (RFC 5321 4.2, 4.3.1), for display only: the text of

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_hello - the version that a TLS server chose (RFC 8446 4.1.3, 4.2.1).
+ * server_hello - the version and application protocol that a TLS server chose (RFC 8446 4.1.3,
+ * 4.2.1, RFC 7301 3.1).
  *
  *     record:  u8 22 | be16 version | be16 length
  *     message: u8 2 | be24 length | be16 legacy_version | 32 random | u8 length, session id
@@ -9,47 +10,80 @@
  * Nothing is put together: a hello that does not stand in one segment is not read.
  */
 #include "base/cursor.h"
+#include "identify/hello.h"
 #include "identify/identify.h"
 
 #define HANDSHAKE          22 /* content type */
 #define SERVER_HELLO       2
+#define ALPN               16
 #define SUPPORTED_VERSIONS 43
+#define TLS_1_3            0x0304
 
-uint16_t identify_server_hello(const uint8_t *bytes, size_t len)
+/* be16 length, then one name behind its u8 length (RFC 7301 3.1). */
+static bool read_alpn(struct cursor e, struct server_hello *ret)
 {
-	struct cursor c = cur_init(bytes, len);
+	struct cursor list = cur_sub(&e, cur_be16(&e));
+	const uint8_t len = cur_u8(&list);
+	const uint8_t *name = cur_take(&list, len);
+
+	if (name == NULL || len == 0 || list.left != 0 || e.left != 0)
+		return false;
+	ret->alpn_len = (uint8_t)hello_put_alpn(name, len, ret->alpn, ALPN_MAX);
+	return true;
+}
+
+static bool read_extensions(struct cursor c, struct server_hello *ret)
+{
+	while (c.left > 0) {
+		const uint16_t kind = cur_be16(&c);
+		struct cursor data = cur_sub(&c, cur_be16(&c));
+
+		if (kind == SUPPORTED_VERSIONS)
+			ret->version = cur_be16(&data);
+		if (!cur_ok(&c) || !cur_ok(&data) ||
+		    (kind == ALPN && !read_alpn(data, ret)))
+			return false;
+	}
+	return true;
+}
+
+static bool read_hello(struct cursor c, struct server_hello *ret)
+{
 	struct cursor extensions;
 	const uint8_t type = cur_u8(&c), major = cur_u8(&c);
-	uint16_t version;
 	size_t size;
 
 	if (type != HANDSHAKE || major != 3)
-		return 0;
+		return false;
 	cur_skip(&c, 3);
 	if (cur_u8(&c) != SERVER_HELLO)
-		return 0;
+		return false;
 	size = cur_be24(&c);
 	if (!cur_ok(&c) || size > c.left)
-		return 0;
+		return false;
 	c = cur_sub(&c, size);
-	version = cur_be16(&c);
+	ret->version = cur_be16(&c);
 	cur_skip(&c, 32);
 	cur_skip(&c, cur_u8(&c));
 	cur_skip(&c, 3);
 	if (!cur_ok(&c))
-		return 0;
+		return false;
 	if (c.left == 0) /* before RFC 4366 there were none */
-		return version;
-	size = cur_be16(&c);
-	extensions = cur_sub(&c, size);
-	while (extensions.left > 0) {
-		const uint16_t kind = cur_be16(&extensions);
-		struct cursor data = cur_sub(&extensions, cur_be16(&extensions));
+		return true;
+	extensions = cur_sub(&c, cur_be16(&c));
+	return cur_ok(&c) && read_extensions(extensions, ret);
+}
 
-		if (kind == SUPPORTED_VERSIONS)
-			version = cur_be16(&data);
-		if (!cur_ok(&extensions) || !cur_ok(&data))
-			return 0;
+bool identify_server_hello(const uint8_t *bytes, size_t len, struct server_hello *ret)
+{
+	ret->version = 0;
+	ret->alpn_len = 0;
+	if (!read_hello(cur_init(bytes, len), ret) || ret->version == 0) {
+		ret->version = 0;
+		ret->alpn_len = 0;
+		return false;
 	}
-	return cur_ok(&c) ? version : 0;
+	if (ret->version >= TLS_1_3) /* a client refuses it there */
+		ret->alpn_len = 0;
+	return true;
 }

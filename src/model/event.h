@@ -33,8 +33,8 @@ struct rule_place {
 	struct str text; /* the rule's source line */
 };
 
-/* Names that a stream with several contents may have. */
-#define CANDIDATES_MAX 4
+/* Names that are told of a stream of several contents; with commas at most 1,024 bytes. */
+#define CANDIDATES_MAX 16
 
 struct flow_event {
 	int64_t time_us;
@@ -56,7 +56,9 @@ struct flow_event {
 	enum protocol protocol;
 	struct str ndpi, ndpi_host;
 	enum guess_confidence ndpi_confidence;
-	struct str host, sni, alpn, ja4, method, url, endpoint;
+	struct str host, sni, alpn, key_shares, ja4, method, url, endpoint;
+	struct str
+		alpn_selected; /* by a server of TLS 1.2 or older, who says so in clear */
 	struct str smtp_banner, smtp_server, smtp_helo, mail_from;
 	struct str mail_to; /* domains, separated by commas */
 	uint16_t mail_to_more;
@@ -64,7 +66,7 @@ struct flow_event {
 	enum evidence evidence;
 	enum corroboration corroboration;
 	enum visibility visibility;
-	struct str candidates[CANDIDATES_MAX]; /* of a conflict; absent ones are empty */
+	struct str candidates; /* of a conflict, separated by commas */
 	enum undecidable undecidable;
 	uint32_t flags;
 	uint16_t tls_offered;

@@ -14,10 +14,11 @@
 #include "base/text.h"
 #include "model/names.h"
 
-#define HOST_MAX 255 /* RFC 1035 2.3.4 */
-#define URL_MAX  1024
-#define ALPN_MAX 64
-#define JA4_LEN  36
+#define HOST_MAX       255 /* RFC 1035 2.3.4 */
+#define URL_MAX        1024
+#define ALPN_MAX       64
+#define KEY_SHARES_MAX 64
+#define JA4_LEN        36
 
 #define MAIL_TO_MAX     512
 #define MAIL_TO_DOMAINS 8
@@ -64,7 +65,7 @@ struct facts {
 	uint8_t replies_due; /* ... the server of SMTP sent so many, the last one a 220; or, 0, ... */
 	uint16_t bytes_due;    /* ... the server sent so many bytes */
 	uint32_t quic_version; /* 0 = none */
-	uint8_t alpn_len;
+	uint8_t alpn_len, key_shares_len;
 	uint8_t method_len;
 	uint8_t ja4_len; /* 0 or JA4_LEN */
 
@@ -74,7 +75,9 @@ struct facts {
 	/* Whom a proxy was asked for, where what stands inside names another: a conflict. */
 	char asked[HOST_MAX + 1];
 	char inside[HOST_MAX + 1]; /* ... and this other one */
-	char alpn[ALPN_MAX]; /* protocols offered, separated by commas, cut at the cap */
+	/* Separated by commas, whole ones up to the cap; without spaces. */
+	char alpn[ALPN_MAX];             /* protocols offered */
+	char key_shares[KEY_SHARES_MAX]; /* groups whose keys were sent: IANA's names */
 	char ja4[JA4_LEN];
 	char method[16];
 	uint16_t database_len;

@@ -272,37 +272,24 @@ static enum undecidable undecidable_of(const struct flow_event *e)
 	return e->decision->undecidable;
 }
 
-static void flow_candidates(struct line *l, const struct flow_event *e)
+/* With commas between; absent when it is empty. */
+static void text_list(struct line *l, const char *key, struct str rest)
 {
-	if (e->candidates[0].len == 0)
+	if (rest.len == 0)
 		return;
-	json_array_begin(&l->j, "candidates");
-	for (size_t i = 0; i < CANDIDATES_MAX && e->candidates[i].len > 0; i++)
-		json_string(&l->j, NULL, e->candidates[i]);
+	json_array_begin(&l->j, key);
+	while (rest.len > 0)
+		json_string(&l->j, NULL, clip(l, str_item(&rest, ',')));
 	json_array_end(&l->j);
 }
 
 static void flow_mail(struct line *l, const struct flow_event *e)
 {
-	struct str rest = e->mail_to;
-
 	text(l, "smtp_banner", e->smtp_banner);
 	text(l, "smtp_server", e->smtp_server);
 	text(l, "smtp_helo", e->smtp_helo);
 	text(l, "mail_from_domain", e->mail_from);
-	if (rest.len > 0) {
-		json_array_begin(&l->j, "mail_to_domains");
-		while (rest.len > 0) {
-			const char *comma = memchr(rest.p, ',', rest.len);
-			const size_t n =
-				comma == NULL ? rest.len : (size_t)(comma - rest.p);
-
-			json_string(&l->j, NULL, clip(l, (struct str){rest.p, n}));
-			rest.p += n + (comma != NULL);
-			rest.len -= n + (comma != NULL);
-		}
-		json_array_end(&l->j);
-	}
+	text_list(l, "mail_to_domains", e->mail_to);
 	if (e->mail_to_more > 0)
 		json_u64(&l->j, "mail_to_more", e->mail_to_more);
 }
@@ -314,13 +301,15 @@ static void flow_name(struct line *l, const struct flow_event *e)
 	if (e->evidence != EVIDENCE_NONE)
 		word(l, "corroboration", corroboration_name(e->corroboration));
 	word(l, "visibility", visibility_name(e->visibility));
-	flow_candidates(l, e);
+	text_list(l, "candidates", e->candidates);
 	word(l, "undecidable", undecidable_name(undecidable_of(e)));
 	flow_flags(l, e->flags);
 	text(l, "sni", e->sni);
 	text(l, "alpn", e->alpn);
+	text(l, "alpn_selected", e->alpn_selected);
 	tls_version(l, "tls_offered", e->tls_offered);
 	tls_version(l, "tls_selected", e->tls_selected);
+	text(l, "key_shares", e->key_shares);
 	text(l, "ja4", e->ja4);
 	quic_version(l, e->quic_version);
 	text(l, "http_method", redact_method(e->method));

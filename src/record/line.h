@@ -96,8 +96,10 @@ enum line_kind {
 	X(FLAGS, "flags", LIST)                       \
 	X(SNI, "sni", TEXT)                           \
 	X(ALPN, "alpn", TEXT)                         \
+	X(ALPN_SELECTED, "alpn_selected", TEXT)       \
 	X(TLS_OFFERED, "tls_offered", TEXT)           \
 	X(TLS_SELECTED, "tls_selected", TEXT)         \
+	X(KEY_SHARES, "key_shares", TEXT)             \
 	X(JA4, "ja4", TEXT)                           \
 	X(QUIC_VERSION, "quic_version", TEXT)         \
 	X(HTTP_METHOD, "http_method", TEXT)           \

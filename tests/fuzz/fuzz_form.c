@@ -257,6 +257,8 @@ static void take_flow(struct cursor *c, struct flow_event *e)
 	e->src_nat = e->src;
 	e->src_nat_port = cur_be16(c);
 	e->community_id_nat = e->alpn;
+	e->key_shares = e->alpn;
+	e->alpn_selected = e->sni;
 	e->ndpi_host = e->method;
 	e->ndpi_confidence =
 		(enum guess_confidence)(e->ip_proto % GUESS_CONFIDENCE_COUNT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_server_hello - a server's bytes, and the TLS version that they choose.
+ * fuzz_server_hello - a server's bytes, and what they choose.
  *
  * Properties: bytes behind a hello change nothing, and what says nothing says nothing either
  * when it is cut.
@@ -14,9 +14,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BEHIND 40
 
+static bool same(const struct server_hello *a, const struct server_hello *b)
+{
+	return a->version == b->version && a->alpn_len == b->alpn_len &&
+	       memcmp(a->alpn, b->alpn, a->alpn_len) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint16_t version = identify_server_hello(data, size);
+	struct server_hello whole, other;
+	const bool read = identify_server_hello(data, size, &whole);
 	uint8_t *more = malloc(size + BEHIND);
 
 	if (more == NULL)
@@ -24,13 +31,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(more, data, size);
 	memset(more + size, 43, BEHIND);
-	if (version != 0 && identify_server_hello(more, size + BEHIND) != version)
+	if (read != (whole.version != 0) || whole.alpn_len > ALPN_MAX ||
+	    (whole.alpn_len > 0 && (!read || whole.version > 0x0303)))
+		abort();
+	if (read && (!identify_server_hello(more, size + BEHIND, &other) ||
+		     !same(&other, &whole)))
 		abort();
 	free(more);
 	for (size_t cut = size; cut > 0; cut = cut * 3 / 4) {
-		const uint16_t less = identify_server_hello(data, cut);
-
-		if (less != 0 && less != version)
+		if (identify_server_hello(data, cut, &other) && !same(&other, &whole))
 			abort();
 	}
 	return 0;

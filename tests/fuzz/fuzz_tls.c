@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint16_t ports[] = {443, 53, 80, 1433};
 	static struct identify *id;
 	struct facts cut, whole;
+	struct server_hello chosen;
 	size_t half;
 	uint16_t port;
 
@@ -47,6 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (identify_stream(id, data, size, true, false, port, &whole) != IDENTIFY_DONE)
 		abort();
 	check_facts(&whole);
-	(void)identify_server_hello(data, size);
+	(void)identify_server_hello(data, size, &chosen);
 	return 0;
 }

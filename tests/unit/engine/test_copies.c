@@ -33,26 +33,55 @@ static struct scene *watch_request(bool later)
 static void more_copies_than_can_be_told_are_flagged(void **state)
 {
 	(void)state;
-	for (int most = 'a'; most < 'g'; most++)
+	for (int count = 1; count < CANDIDATES_MAX + 3; count++)
 		for (unsigned later = 0; later < 2; later++) {
 			const uint32_t front = later ? LEN(GOOD) : 0;
+			const bool all = count <= CANDIDATES_MAX;
 			struct scene *s = watch_request(later);
-			char last[32];
 
-			for (int at = 'a'; at <= most; at++)
+			for (int at = 'a'; at < 'a' + count; at++)
 				see_client(s, &web, front, ask(at), ASK_LEN);
 			see_server(s, &web, 1, front + ASK_LEN, "x", 1);
 			worker_finish(s->w, s->now_us);
-			(void)snprintf(last, sizeof(last), "\"%c.example\"",
-				       most < 'd' ? most : 'c');
-			assert_lines(s, CONFLICT, last, most > 'a' ? 2 : 0);
-			if (!later)
-				assert_lines(s, "\"more_candidates\"", NULL,
-					     most > 'd' ? 2 : 0);
-			else if (most > 'd')
-				assert_lines(s, MORE, NULL, 2);
+			for (int at = all ? 'a' : 'b';
+			     at < 'a' + count && (all || at < 'q'); at++) {
+				char name[32];
+
+				(void)snprintf(name, sizeof(name), "\"%c.example\"", at);
+				assert_lines(s, CONFLICT, name, count > 1 ? 2 : 0);
+			}
+			assert_lines(s, MORE, NULL, all ? 0 : 2);
 			end_watch(s);
 		}
+}
+
+/* As many as the text for them has room for: four that are as long as names may be. */
+static void long_names_are_told_as_far_as_there_is_room(void **state)
+{
+	static char text[512];
+	const char *label =
+		"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij";
+	const int len = snprintf(text, sizeof(text),
+				 "GET / HTTP/1.1\r\nHost: ?%s.%s.%s.%s.example\r\n\r\n",
+				 label + 1, label, label, label);
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	for (int at = 'a'; at < 'f'; at++) {
+		text[22] = (char)at;
+		see_client(s, &web, 0, text, (size_t)len);
+	}
+	see_server(s, &web, 1, (uint32_t)len, "x", 1);
+	worker_finish(s->w, s->now_us);
+	for (int at = 'a'; at < 'f'; at++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "\"%cbcdef", at);
+		assert_lines(s, CONFLICT, name, at == 'a' ? 0 : 2);
+	}
+	assert_lines(s, CONFLICT, MORE, 2);
+	end_watch(s);
 }
 
 /* The real front, the other's back, the other's front, the real back. */
@@ -212,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_copies_than_can_be_told_are_flagged),
+		cmocka_unit_test(long_names_are_told_as_far_as_there_is_room),
 		cmocka_unit_test(crossed_copies_name_all_four),
 		cmocka_unit_test(one_decoy_is_told_whole),
 		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),

@@ -33,13 +33,18 @@ static inline void check_facts(const struct facts *f)
 {
 	if (f->protocol >= PROTOCOL_COUNT || f->undecidable >= UNDECIDABLE_COUNT ||
 	    f->host_len > HOST_MAX || f->sni_len > HOST_MAX || f->url_len > URL_MAX ||
-	    f->alpn_len > ALPN_MAX || f->method_len > sizeof(f->method) ||
+	    f->alpn_len > ALPN_MAX || f->key_shares_len > KEY_SHARES_MAX ||
+	    f->method_len > sizeof(f->method) ||
 	    (f->ja4_len != 0 && f->ja4_len != JA4_LEN))
 		abort();
 	check_printable(f->host, f->host_len);
 	check_printable(f->sni, f->sni_len);
 	check_printable(f->url, f->url_len);
 	check_printable(f->alpn, f->alpn_len);
+	check_printable(f->key_shares, f->key_shares_len);
+	if (memchr(f->alpn, ' ', f->alpn_len) != NULL ||
+	    memchr(f->key_shares, ' ', f->key_shares_len) != NULL)
+		abort();
 	check_printable(f->ja4, f->ja4_len);
 	check_printable(f->method, f->method_len);
 	if (f->database_len > DATABASE_MAX || f->mail.helo_len > HOST_MAX ||

@@ -9,6 +9,11 @@
 #include "support.h"
 
 static struct bytes hello;
+static struct server_hello chosen; /* of the last ask() */
+
+/* Of the ALPN extension, if it is to be there. */
+static const char *alpn;
+static size_t alpn_len;
 
 /* `selected` in supported_versions unless it is 0; `rest`: bytes of other records behind it. */
 static void make_hello(uint16_t legacy, uint16_t selected, bool extensions, size_t rest)
@@ -22,7 +27,10 @@ static void make_hello(uint16_t legacy, uint16_t selected, bool extensions, size
 	put_be(&body, 0x1301, 2);
 	put_be(&body, 0, 1);
 	if (extensions) {
-		put_be(&body, selected != 0 ? 4 + 4 + 6 : 4 + 4, 2);
+		put_be(&body,
+		       4u + 4 + (selected != 0 ? 6u : 0) +
+			       (alpn != NULL ? 4 + alpn_len : 0u),
+		       2);
 		put_be(&body, 51, 2);
 		put_be(&body, 4, 2);
 		put_fill(&body, 9, 4);
@@ -31,6 +39,8 @@ static void make_hello(uint16_t legacy, uint16_t selected, bool extensions, size
 			put_be(&body, 2, 2);
 			put_be(&body, selected, 2);
 		}
+		if (alpn != NULL)
+			put_extension(&body, 16, alpn, alpn_len);
 	}
 	hello.len = 0;
 	put_be(&hello, 22, 1);
@@ -45,13 +55,17 @@ static void make_hello(uint16_t legacy, uint16_t selected, bool extensions, size
 static uint16_t ask(size_t len)
 {
 	uint8_t *exact = malloc(len == 0 ? 1 : len);
-	uint16_t got;
+	bool got;
 
 	assert_non_null(exact);
 	memcpy(exact, hello.b, len);
-	got = identify_server_hello(exact, len);
+	memset(&chosen, 0xa5, sizeof(chosen));
+	got = identify_server_hello(exact, len, &chosen);
 	free(exact);
-	return got;
+	assert_int_equal(got, chosen.version != 0);
+	if (!got)
+		assert_int_equal(chosen.alpn_len, 0);
+	return chosen.version;
 }
 
 static void the_chosen_version_is_read(void **state)
@@ -93,12 +107,54 @@ static void what_is_no_hello_says_nothing(void **state)
 	assert_int_equal(ask(hello.len), 0);
 }
 
+static void the_protocol_chosen_in_clear_is_read(void **state)
+{
+	static const char list_too_short[] = "\0\2\2h2", two[] = "\0\6\2h2\2h3",
+			  empty[] = "\0\1\0", behind[] = "\0\3\2h2x";
+
+	(void)state;
+	alpn = "\0\x09\x08http/1.1";
+	alpn_len = 11;
+	make_hello(0x0303, 0, true, 100);
+	assert_int_equal(ask(hello.len), 0x0303);
+	assert_int_equal(chosen.alpn_len, 8);
+	assert_memory_equal(chosen.alpn, "http/1.1", 8);
+	make_hello(0x0303, 0x0304, true, 0); /* illegal there */
+	assert_int_equal(ask(hello.len), 0x0304);
+	assert_int_equal(chosen.alpn_len, 0);
+	alpn = "\0\4\3a,\x07";
+	alpn_len = 6;
+	make_hello(0x0302, 0, true, 0);
+	assert_int_equal(ask(hello.len), 0x0302);
+	assert_int_equal(chosen.alpn_len, 3);
+	assert_memory_equal(chosen.alpn, "a??", 3);
+#define REFUSED(bytes)                                \
+	alpn = (bytes), alpn_len = sizeof(bytes) - 1; \
+	make_hello(0x0303, 0, true, 0);               \
+	assert_int_equal(ask(hello.len), 0)
+	REFUSED(list_too_short);
+	REFUSED(two);
+	REFUSED(empty);
+	REFUSED(behind);
+#undef REFUSED
+	alpn = NULL;
+}
+
+static void without_a_version_it_says_nothing(void **state)
+{
+	(void)state;
+	make_hello(0, 0, true, 0);
+	assert_int_equal(ask(hello.len), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_chosen_version_is_read),
 		cmocka_unit_test(a_cut_hello_says_nothing),
 		cmocka_unit_test(what_is_no_hello_says_nothing),
+		cmocka_unit_test(the_protocol_chosen_in_clear_is_read),
+		cmocka_unit_test(without_a_version_it_says_nothing),
 	};
 
 	return cmocka_run_group_tests_name("identify/server_hello", tests, NULL, NULL);

@@ -49,36 +49,39 @@ struct real {
 	enum undecidable why;
 	uint32_t flags;
 	uint16_t offered;
-	const char *alpn, *ja4;
+	const char *alpn, *shares, *ja4;
 };
 
 static const struct real reals[] = {
 	{"chromium_tcp", "make.powerapps.com", PROTOCOL_TLS, UNDECIDABLE_NONE,
-	 BIT(ECH_EXT), 0x0304, "h2,http/1.1", "t13d1517h2_8daaf6152771_cb7bf5808d99"},
+	 BIT(ECH_EXT), 0x0304, "h2,http/1.1", "X25519MLKEM768,x25519",
+	 "t13d1517h2_8daaf6152771_cb7bf5808d99"},
 	{"chromium_resumed", "dns.google", PROTOCOL_TLS, UNDECIDABLE_NONE,
-	 BIT(ECH_EXT) | BIT(RESUMPTION), 0x0304, "h2,http/1.1",
+	 BIT(ECH_EXT) | BIT(RESUMPTION), 0x0304, "h2,http/1.1", "X25519MLKEM768,x25519",
 	 "t13d1518h2_8daaf6152771_e2d80978ab2e"},
 	{"chromium_ech", "", PROTOCOL_TLS, UNDECIDABLE_ECH_USED, BIT(ECH_EXT), 0x0304,
-	 "h2,http/1.1", "t13d1517h2_8daaf6152771_cb7bf5808d99"},
+	 "h2,http/1.1", "X25519MLKEM768,x25519", "t13d1517h2_8daaf6152771_cb7bf5808d99"},
 	{"firefox_tcp", "contoso.sharepoint.com", PROTOCOL_TLS, UNDECIDABLE_NONE,
-	 BIT(ECH_EXT), 0x0304, "h2,http/1.1", "t13d1617h2_86a278354501_3cbfd9057e0d"},
+	 BIT(ECH_EXT), 0x0304, "h2,http/1.1", "X25519MLKEM768,x25519,secp256r1",
+	 "t13d1617h2_86a278354501_3cbfd9057e0d"},
 	{"node26_tcp", "apps.powerapps.com", PROTOCOL_TLS, UNDECIDABLE_NONE, 0, 0x0304,
-	 "", "t13d521100_b262b3658495_8e6e362c5eac"},
+	 "", "X25519MLKEM768,x25519", "t13d521100_b262b3658495_8e6e362c5eac"},
 	{"curl_tls13", "make.powerapps.com", PROTOCOL_TLS, UNDECIDABLE_NONE, 0, 0x0304,
-	 "h2,http/1.1", "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6"},
+	 "h2,http/1.1", "x25519", "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6"},
 	{"curl_tls12", "contoso.crm4.dynamics.com", PROTOCOL_TLS, UNDECIDABLE_NONE, 0,
-	 0x0303, "http/1.1", "t12d2807h1_d943125447b4_a44c6288192a"},
+	 0x0303, "http/1.1", "", "t12d2807h1_d943125447b4_a44c6288192a"},
 	{"curl_long_name",
 	 "default839eace659ab424397eca5b8fcc104.e4.environment.api.gov."
 	 "powerplatform.microsoft.us",
-	 PROTOCOL_TLS, UNDECIDABLE_NONE, 0, 0x0304, "h2,http/1.1",
+	 PROTOCOL_TLS, UNDECIDABLE_NONE, 0, 0x0304, "h2,http/1.1", "x25519",
 	 "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6"},
-	{"openssl_no_sni", "", PROTOCOL_TLS, UNDECIDABLE_NO_SNI, 0, 0x0304, "",
+	{"openssl_no_sni", "", PROTOCOL_TLS, UNDECIDABLE_NO_SNI, 0, 0x0304, "", "x25519",
 	 "t13i310900_e8f1e7e78f70_1f22a2ca17c4"},
 	{"tedious_tds8", "contososql.database.windows.net", PROTOCOL_TDS,
-	 UNDECIDABLE_NONE, 0, 0x0304, "tds/8.0", "t13d5911t0_a33745022dd6_1f22a2ca17c4"},
+	 UNDECIDABLE_NONE, 0, 0x0304, "tds/8.0", "x25519",
+	 "t13d5911t0_a33745022dd6_1f22a2ca17c4"},
 	{"swaks_smtps", "smtp.office365.com", PROTOCOL_TLS, UNDECIDABLE_NONE, 0, 0x0304,
-	 "", "t13d311100_e8f1e7e78f70_d41ae481755e"},
+	 "", "x25519", "t13d311100_e8f1e7e78f70_d41ae481755e"},
 };
 
 static void reads_real_clients(void **state)
@@ -98,6 +101,10 @@ static void reads_real_clients(void **state)
 		assert_int_equal(f.tls_offered, r->offered);
 		assert_int_equal(f.alpn_len, strlen(r->alpn));
 		assert_memory_equal(f.alpn, r->alpn, f.alpn_len);
+		if (f.key_shares_len != strlen(r->shares) ||
+		    memcmp(f.key_shares, r->shares, f.key_shares_len) != 0)
+			fail_msg("%s: shares %.*s", r->file, f.key_shares_len,
+				 f.key_shares);
 	}
 }
 
@@ -678,6 +685,33 @@ static void alpn_is_joined_printable_and_cut_at_whole_protocols(void **state)
 		f.alpn, "h2,a?b,??,xxxxxxxxxxxxxxxxxxxx,xxxxxxxxxxxxxxxxxxxx,xyz", 55);
 }
 
+static void key_shares_are_named_without_grease_and_cut_at_whole_groups(void **state)
+{
+	static const struct {
+		const char *list;
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{"\0\0", 2, ""}, /* the server is to say which */
+		{"\0\x0f\x0a\x0a\0\1x\0\x1d\0\1x\x12\x34\0\1x", 17, "x25519,0x1234"},
+		{"\0\x23\x11\xed\0\1x\x11\xeb\0\1x\x63\x99\0\1x\0\x1d\0\1x\0\x17\0\1x"
+		 "\0\x18\0\1x\0\x1e\0\1x",
+		 37, "SecP384r1MLKEM1024,SecP256r1MLKEM768,X25519Kyber768Draft00,x448"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct facts f;
+
+		extensions.len = 0;
+		put_sni(&extensions, "a.example", 9);
+		put_extension(&extensions, 0x33, rows[i].list, rows[i].len);
+		f = ask_hello(*state);
+		if (f.key_shares_len != strlen(rows[i].want) ||
+		    memcmp(f.key_shares, rows[i].want, f.key_shares_len) != 0)
+			fail_msg("%zu: %.*s", i, f.key_shares_len, f.key_shares);
+	}
+}
+
 static void early_data_and_resumption_are_flagged(void **state)
 {
 	struct facts f;
@@ -769,6 +803,7 @@ int main(void)
 		TEST(broken_shares_are_refused_where_tls_1_3_looks),
 		TEST(names_of_other_types_are_stepped_over),
 		TEST(alpn_is_joined_printable_and_cut_at_whole_protocols),
+		TEST(key_shares_are_named_without_grease_and_cut_at_whole_groups),
 		TEST(early_data_and_resumption_are_flagged),
 		TEST(seven_hundred_extensions_are_read_without_a_fingerprint),
 		TEST(keeps_flags_that_the_caller_had_set),

@@ -103,6 +103,8 @@ static inline void sample_fill(struct sample *s)
 		.host = STR("contoso.crm4.dynamics.com"),
 		.sni = STR("Contoso.crm4.dynamics.com"),
 		.alpn = STR("h2,http/1.1"),
+		.alpn_selected = STR("h2"),
+		.key_shares = STR("X25519MLKEM768,x25519"),
 		.ja4 = STR("t13d1516h2_8daaf6152771_02713d6af862"),
 		.method = STR("GET"),
 		.url = STR("http://contoso.crm4.dynamics.com/api"),
