@@ -3,7 +3,8 @@
 # usage: fuzz-bar.sh FUZZ_BINARIES RUNS [TARGET...]
 #
 # Works in slices of FUZZ_SLICE executions (250,000), a slice a target in turn, FUZZ_JOBS (1) at
-# a time; one call at a time in a tree.  tests/fuzz/executions.tsv, which is committed, has a row a
+# a time; no two calls at a time in a tree with a target in common.  tests/fuzz/executions.tsv,
+# which is committed, has a row a
 # program of a target: hash, executions, seconds, findings.  What counts are the executions since
 # the target's last finding, whatever program they were of; of them, those of the program as it is
 # now (any change of a source that the target links, of the compiler or of the flags makes another)
@@ -50,7 +51,7 @@ longest() {
 	fuzz_segment) echo 9000 ;; # two of the blocks that it reads
 	fuzz_tds) echo 512 ;;
 	fuzz_inline) echo 200 ;; # some 50 steps; its limits are of 3 to 16
-	fuzz_rival) echo 512 ;;  # some 120 steps
+	fuzz_rival) echo 320 ;;  # some 80 steps
 	fuzz_table) echo 400 ;;  # some 100, for a table of at most 64
 	fuzz_smtp | fuzz_follow | fuzz_resolve) echo 2048 ;; # some 30 lines, requests, answers
 	fuzz_head) echo 200 ;;   # as many pieces as it takes
@@ -128,7 +129,9 @@ done
 	echo "no target was run"
 	exit 1
 }
-rm -rf "$kept"/fuzz_*.lock
+for b in $targets; do
+	rm -rf "$kept/$(basename "$b").lock"
+done
 workers=
 for _ in $(seq "${FUZZ_JOBS:-1}"); do
 	worker &
