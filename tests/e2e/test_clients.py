@@ -32,6 +32,8 @@ class Clients(GatewayCase):
             with self.subTest(extra):
                 self.assertEqual(self.lab.curl(ALLOWED, extra=extra).status, 200)
                 self.assertNotEqual(self.lab.curl(DENIED, extra=extra).rc, 0)
+        end = self.weir.ledger.wait(type="flow", phase="end", host=ALLOWED, tls_selected="1.2")[-1]
+        self.assertIn(end["alpn_selected"], end["alpn"].split(","))
 
     def test_chromium_with_its_large_hello(self):
         """The ML-KEM key share makes the hello larger than a segment."""
@@ -40,6 +42,7 @@ class Clients(GatewayCase):
                                       protocol="tls")[-1]
         self.assertEqual(event["verdict"], "allow")
         self.assertNotIn("undecidable", event)
+        self.assertIn("X25519MLKEM768", event["key_shares"].split(","))
         self.assertNotIn("weir lab page", self.lab.chromium(DENIED, timeout=20))
         self.assertEqual(self.weir.ledger.wait(type="flow", phase="start", host=DENIED)[-1]
                          ["verdict"], "deny")
