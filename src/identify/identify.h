@@ -83,7 +83,10 @@ struct server_hello {
 	char alpn[ALPN_MAX];
 };
 
-/* A server's bytes.  false: they do not begin with a whole ServerHello in order; *ret is empty. */
+/*
+ * A server's bytes.  false: they do not begin with a whole ServerHello in order, bare or in a packet
+ * of TDS 7; *ret is empty.
+ */
 bool identify_server_hello(const uint8_t *bytes, size_t len, struct server_hello *ret);
 
 /*

@@ -18,6 +18,9 @@
 #define ALPN               16
 #define SUPPORTED_VERSIONS 43
 #define TLS_1_3            0x0304
+#define TDS_PRELOGIN       0x12
+#define TDS_REPLY          0x04
+#define TDS_HEADER         8
 
 /* be16 length, then one name behind its u8 length (RFC 7301 3.1). */
 static bool read_alpn(struct cursor e, struct server_hello *ret)
@@ -45,6 +48,23 @@ static bool read_extensions(struct cursor c, struct server_hello *ret)
 			return false;
 	}
 	return true;
+}
+
+/* In TDS 7 it stands in a packet (MS-TDS 2.2.3.1, 2.2.6.5): what there is of its data. */
+static struct cursor unwrap(struct cursor c)
+{
+	struct cursor in = c;
+	const uint8_t type = cur_u8(&in);
+	size_t len;
+
+	cur_skip(&in, 1);
+	len = cur_be16(&in);
+	cur_skip(&in, TDS_HEADER - 4);
+	if (!cur_ok(&in) || (type != TDS_PRELOGIN && type != TDS_REPLY) ||
+	    len < TDS_HEADER)
+		return c;
+	len -= TDS_HEADER;
+	return cur_sub(&in, len < in.left ? len : in.left);
 }
 
 static bool read_hello(struct cursor c, struct server_hello *ret)
@@ -78,7 +98,7 @@ bool identify_server_hello(const uint8_t *bytes, size_t len, struct server_hello
 {
 	ret->version = 0;
 	ret->alpn_len = 0;
-	if (!read_hello(cur_init(bytes, len), ret) || ret->version == 0) {
+	if (!read_hello(unwrap(cur_init(bytes, len)), ret) || ret->version == 0) {
 		ret->version = 0;
 		ret->alpn_len = 0;
 		return false;

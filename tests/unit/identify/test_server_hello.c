@@ -140,6 +140,32 @@ static void the_protocol_chosen_in_clear_is_read(void **state)
 	alpn = NULL;
 }
 
+static void in_a_packet_of_tds_it_is_read(void **state)
+{
+	static struct bytes bare;
+
+	(void)state;
+	make_hello(0x0303, 0, true, 20);
+	bare = hello;
+	for (unsigned type = 0; type < 256; type++) {
+		hello.len = 0;
+		put_be(&hello, type, 1);
+		put_be(&hello, 1, 1);
+		put_be(&hello, bare.len + 8, 2);
+		put_fill(&hello, 0, 4);
+		put_mem(&hello, bare.b, bare.len);
+		assert_int_equal(ask(hello.len), type == 0x12 || type == 4 ? 0x0303 : 0);
+	}
+	hello.b[0] = 0x12;
+	hello.b[2] = 0;
+	hello.b[3] = (uint8_t)(bare.len + 8 - 20);
+	assert_int_equal(ask(hello.len), 0x0303);
+	hello.b[3]--; /* the last byte of the hello is in the next packet */
+	assert_int_equal(ask(hello.len), 0);
+	hello.b[3] = 7;
+	assert_int_equal(ask(hello.len), 0);
+}
+
 static void without_a_version_it_says_nothing(void **state)
 {
 	(void)state;
@@ -154,6 +180,7 @@ int main(void)
 		cmocka_unit_test(a_cut_hello_says_nothing),
 		cmocka_unit_test(what_is_no_hello_says_nothing),
 		cmocka_unit_test(the_protocol_chosen_in_clear_is_read),
+		cmocka_unit_test(in_a_packet_of_tds_it_is_read),
 		cmocka_unit_test(without_a_version_it_says_nothing),
 	};
 
