@@ -14,6 +14,7 @@
 
 #include "base/pool.h"
 #include "engine/budget.h"
+#include "engine/cuts.h"
 #include "engine/diversity.h"
 #include "engine/edge.h"
 #include "engine/follow.h"
@@ -66,11 +67,14 @@ struct pending {
 	bool rival;         /* something contradicts the head */
 	uint8_t copies;     /* segments that did, up to 2 ... */
 	bool partial;       /* ... of which one was less than all that was there */
-	int64_t whole_us;   /* when the facts were final */
-	uint32_t first_ack; /* as the client's first bytes say */
+	struct cuts cuts;   /* of the segments so far */
+	uint32_t contest_from, contest_end; /* what the copies contradict, in the head */
+	int64_t whole_us;                   /* when the facts were final */
+	uint32_t first_ack;                 /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
-	struct head other; /* last copies of the head's bytes */
+	struct head other; /* last copies of the head's bytes, where they contradict it */
+	bool other_read;   /* these are known to name somebody, or nobody */
 	uint32_t twins;    /* the oldest in worker.twins, + 1; 0 = none */
 	bool crowded;      /* there were more, or one that could not be read */
 	bool answered;     /* QUIC: the first one, by the server */
@@ -164,6 +168,7 @@ struct conn {
 	bool done          : 1; /* the first bytes have been read */
 	bool read_out      : 1; /* so were the later ones, and nothing more will be */
 	bool strict_checksum : 1; /* its SYN had a good one: bad ones are not the client's */
+	bool server_strict  : 1; /* the same of the answer to it and the server */
 	bool md5_negotiated : 1;
 	bool ts_offered : 1, ts_agreed : 1; /* RFC 7323 3.2: by the SYN, by both */
 	bool greeted   : 1;                 /* the server has answered EHLO */
@@ -344,7 +349,7 @@ enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pendin
 bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
 /* CRYPTO bytes under one connection id, one of several contents: whom do they name? */
-void datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy);
+bool datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy);
 
 /* Is some hello of it whole? */
 bool datagrams_are_whole(const struct worker *w, const struct pending *p);
@@ -447,7 +452,7 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 
 /*
  * The last copies of the bytes of head `first`, which `bytes` contradict, or others did before: `last`
- * begins as what was there.  Counted and flagged where there is no room.
+ * begins as what was there.  What contradicts nothing adds to it only what it lacks.  Counted and flagged where there is no room.
  */
 void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
 		     struct head *last, uint32_t at, struct str bytes);

@@ -300,6 +300,8 @@ void datagrams_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (p->twins == 0)
 		return;
 	p->rival |= p->crowded;
+	if (p->crowded)
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (conn_facts(w, p)->undecidable == UNDECIDABLE_INCOMPLETE)
 		p->whole = false;
 	if (!p->whole)
@@ -332,12 +334,14 @@ bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p)
 	return true;
 }
 
-void datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy)
+bool datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy)
 {
 	struct facts f;
 
-	if (read_hello(w, copy, &f))
-		rival_name(w, c, facts_host(&f));
+	if (!read_hello(w, copy, &f))
+		return false;
+	rival_name(w, c, facts_host(&f));
+	return true;
 }
 
 bool datagrams_may_open(struct worker *w, const struct packet *pkt)
@@ -455,8 +459,8 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 		return has_all(w, p) ? IDENTIFY_DONE : IDENTIFY_MORE;
 	}
 	if (p->other.bytes != NULL) {
-		datagrams_ask_copy(w, c, &p->head);
-		datagrams_ask_copy(w, c, &p->other);
+		(void)datagrams_ask_copy(w, c, &p->head);
+		p->other_read = datagrams_ask_copy(w, c, &p->other);
 	}
 	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
 		       ? IDENTIFY_DONE

@@ -261,7 +261,7 @@ static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c
 
 /*
  * The server may take any of several copies and not the others: what the last ones make is not all
- * that it may read, unless each is a copy of all that was there (see rival.c: note_copies).
+ * that it may read, unless each is a copy of all that was there and no more (see rival.c: note_copies).
  */
 static void note_copy(struct conn *c, struct follower *fo, const struct piece *p)
 {
@@ -271,7 +271,7 @@ static void note_copy(struct conn *c, struct follower *fo, const struct piece *p
 
 	if ((int32_t)(p->at - end) < 0)
 		fo->partial |= (int32_t)(p->at - fo->other.next) > 0 ||
-			       (int32_t)(p->at + (uint32_t)p->bytes.len - end) < 0;
+			       p->at + (uint32_t)p->bytes.len != end;
 	if (fo->partial && !fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
@@ -308,6 +308,9 @@ static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
 {
 	c->flags |= 1u << FLAG_OVERLAP;
 	fo->contested = true;
+	fo->partial = fo->pieces;
+	if (fo->pieces) /* one of the first reading, another of the copy */
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
 	free_chunks(w, fo);
@@ -769,6 +772,7 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 			return;
 		}
 	}
+	fo->pieces = fo->guard.highest > 0 || fo->out.head.highest > 0;
 	read_client(w, fl, c, fo, p);
 	if (w->inl == NULL && p->pkt->payload_wire_len > p->pkt->payload_len)
 		miss_cut(w, fl, c, p->pkt);
@@ -934,6 +938,7 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 	if (from_client && fo->kind != FOLLOW_DNS &&
 	    rival_urgent_at(w, fl, pkt, &urgent) &&
 	    !contest_urgent(w, fl, c, fo, urgent)) {
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}

@@ -67,6 +67,7 @@ struct follower {
 	bool pipelined;      /* answers to earlier requests may come first */
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
 	bool contested, partial;       /* some copy was of less than all that was there */
+	bool pieces;                   /* what is contested came in more than one */
 	bool first_named;              /* by what was read first */
 	struct lane other;             /* the last copies, ... */
 	struct http_follow other_http; /* ... as far as they are read */

@@ -257,11 +257,13 @@ static void tell_tls(const struct worker *w, const struct flow *fl, const struct
 {
 	part_offers(intern_text(w->texts, c->offers), &e->alpn, &e->key_shares);
 	e->tls_offered = c->tls_offered;
-	e->tls_selected = c->tls_selected;
-	if (fl->key.ip_proto == IP_PROTO_TCP)
-		e->alpn_selected = intern_text(w->texts, c->alpn_selected);
-	else
+	if (fl->key.ip_proto != IP_PROTO_TCP) {
 		e->quic_version = c->quic_version;
+	} else if (c->tls_offered != 0 ||
+		   (c->protocol != PROTOCOL_HTTP && c->protocol != PROTOCOL_DNS)) {
+		e->tls_selected = c->tls_selected;
+		e->alpn_selected = intern_text(w->texts, c->alpn_selected);
+	}
 }
 
 static void tell_mail_and_database(const struct worker *w, const struct conn *c,

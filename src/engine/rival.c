@@ -93,46 +93,83 @@ void rival_forget(struct worker *w, struct conn *c)
 	c->flags &= ~(1u << FLAG_MORE_CANDIDATES);
 }
 
-/* Whom do these contents name, as far as they go? */
-static void read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
+/* Whom do these contents name?  False: they do not go far enough. */
+static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
 {
 	struct facts f;
 
-	if (p->flow->key.ip_proto == IP_PROTO_UDP) {
-		datagrams_ask_copy(w, c, h);
-		return;
-	}
+	if (p->flow->key.ip_proto == IP_PROTO_UDP)
+		return datagrams_ask_copy(w, c, h);
 	memset(&f, 0, sizeof(f));
-	if (h->filled > 0 &&
+	if (h->filled == 0 ||
 	    identify_stream(w->identify, h->bytes, h->filled, false, false,
-			    flow_server_port(p->flow), &f) == IDENTIFY_DONE)
-		rival_name(w, c, facts_host(&f));
+			    flow_server_port(p->flow), &f) != IDENTIFY_DONE)
+		return false;
+	rival_name(w, c, facts_host(&f));
+	return true;
+}
+
+/* Where in the head do the first and the last byte lie that a copy contradicts, at the widest? */
+static void contest_of(const struct head *h, uint32_t at, struct str bytes,
+		       uint32_t *ret_from, uint32_t *ret_end)
+{
+	const uint8_t *copy =
+		(const uint8_t *)bytes.p; /* its first byte is that at `at` */
+	uint32_t from = at, end = at + (uint32_t)bytes.len;
+
+	end = end < h->highest ? end : h->highest;
+	while (from < end && from < h->filled && h->bytes[from] == copy[from - at])
+		from++;
+	while (end > from && end <= h->filled && h->bytes[end - 1] == copy[end - 1 - at])
+		end--;
+	*ret_from = from;
+	*ret_end = end;
 }
 
 /*
  * A segment that contradicts the first copies.  The server may have taken any of these and not the
  * others, so from the second one on the last copies are not the only other contents: what it makes of
- * the first copies is read, too, which for two places in two contents tells all four.  Unless each
- * of them is a copy of all that was there, more may be possible.
+ * the first copies is read, too, which for two places in two contents tells all four.  More may be
+ * possible unless each of them is a copy of all that was there, which came in one piece; and from
+ * the first one on where it contradicts several pieces.
  */
 static void note_copies(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 			struct str bytes)
 {
 	struct head mixed = {0};
+	uint32_t from, end;
+	bool told;
 
+	contest_of(&p->head, at, bytes, &from, &end);
 	p->partial |= at > 0 || bytes.len < p->head.highest;
-	if (p->copies++ == 0)
+	if (p->copies == 0) {
+		p->copies = 1;
+		p->contest_from = from;
+		p->contest_end = end;
+		if (cuts_between(&p->cuts, from, end))
+			c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		return;
+	}
 	p->copies = 2;
-	if (p->partial)
+	p->contest_from = from < p->contest_from ? from : p->contest_from;
+	p->contest_end = end > p->contest_end ? end : p->contest_end;
+	told = head_copy(&mixed, w->others, &p->head) &&
+	       head_overwrite(&mixed, w->others, at, (const uint8_t *)bytes.p,
+			      bytes.len) != HEAD_NO_ROOM &&
+	       read_copy(w, c, p, &mixed);
+	if (!told || p->partial || cuts_between(&p->cuts, 0, p->head.highest))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	if (!head_copy(&mixed, w->others, &p->head) ||
-	    head_overwrite(&mixed, w->others, at, (const uint8_t *)bytes.p, bytes.len) ==
-		    HEAD_NO_ROOM)
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	else
-		read_copy(w, c, p, &mixed);
 	head_clear(&mixed, w->others);
+}
+
+/* One that contradicts none of the first copies, but may have come before some that did. */
+static void note_piece(struct conn *c, const struct pending *p, uint32_t at, size_t len)
+{
+	const uint32_t end = at + (uint32_t)len;
+
+	if (p->copies > 0 && ((at > p->contest_from && at < p->contest_end) ||
+			      (end > p->contest_from && end < p->contest_end)))
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
 
 void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
@@ -144,8 +181,13 @@ void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
 		c->flags |= 1u << FLAG_OVERLAP;
 		fits = head_copy(last, w->others, first);
 	}
-	if (!fits || head_overwrite(last, w->others, at, (const uint8_t *)bytes.p,
-				    bytes.len) == HEAD_NO_ROOM) {
+	if (fits && !head_contradicts(first, at, (const uint8_t *)bytes.p, bytes.len))
+		fits = head_add(last, w->others, at, (const uint8_t *)bytes.p,
+				bytes.len) != HEAD_NO_ROOM;
+	else if (fits)
+		fits = head_overwrite(last, w->others, at, (const uint8_t *)bytes.p,
+				      bytes.len) != HEAD_NO_ROOM;
+	if (!fits) {
 		w->stats.heads_refused++;
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
@@ -159,6 +201,10 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 
 	if (contradicts)
 		note_copies(w, c, p, at, bytes);
+	else
+		note_piece(c, p, at, bytes.len);
+	cuts_add(&p->cuts, at);
+	cuts_add(&p->cuts, at + (uint32_t)bytes.len);
 	/* Of early data it counts if there is a second hello. */
 	if (contradicts && p->other.bytes == NULL)
 		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
@@ -171,7 +217,7 @@ void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t 
 {
 	rival_add(w, c, p, at, bytes);
 	if (p->other.bytes != NULL)
-		read_copy(w, c, p, &p->other);
+		p->other_read = read_copy(w, c, p, &p->other);
 }
 
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt)
@@ -261,6 +307,7 @@ void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
 	fl->client_isn = pkt->seq;
+	p->cuts.more = true;
 	p->late_end += p->late_end > 0 ? front : 0;
 	p->cut_from += p->cut_end > 0 ? front : 0;
 	p->cut_end += p->cut_end > 0 ? front : 0;
@@ -464,15 +511,28 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 		return false;
 	p->retried = true;
 	p->whole = false;
+	p->cuts.more = true; /* they were counted from the first hello on */
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
 	drop_unseen(p, end);
 	if (p->other.bytes != NULL) {
 		p->rival = true;
 		head_drop(&p->other, w->others, end);
-		read_copy(w, flow_extra(p->flow), p, &p->other);
+		p->other_read = read_copy(w, flow_extra(p->flow), p, &p->other);
 	}
 	return true;
+}
+
+/*
+ * Of two contents, neither of them whole, the server has taken what there is.  A server of TLS says
+ * something when it has all of one; others may ask for more.
+ */
+static bool has_answered(const struct worker *w, const struct pending *p,
+			 const struct packet *pkt)
+{
+	return w->now_us - p->whole_us > PATIENCE_US ||
+	       (pkt->payload_len > 0 && p->head.filled > 0 &&
+		p->head.bytes[0] == TLS_HANDSHAKE);
 }
 
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
@@ -495,6 +555,8 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 					   w->now_us - p->whole_us > PATIENCE_US);
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
+		return false;
+	if (p->rival && !p->whole && !p->other_read && !has_answered(w, p, pkt))
 		return false;
 	if (p->rival || p->retried)
 		return true;
@@ -857,6 +919,8 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		datagrams_conclude(w, c, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
+	if (p->rival && p->other.bytes != NULL && !(p->whole && p->other_read))
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (p->rival || p->unseen || rest)
 		rival_name(w, c, facts_host(f));
 	if (!p->rival && !p->unseen && !rest) {

@@ -68,12 +68,14 @@ static void note_question(struct worker *w, struct flow *fl, struct conn *c,
 
 static void note_answer(struct worker *w, struct conn *c, const struct dns_message *m)
 {
+	const struct str name = {m->name, m->name_len};
 	uint32_t *link = &c->questions;
 
 	while (*link != POOL_NONE) {
 		struct question *q = pool_at(w->questions, *link);
 
-		if (q->id == m->id && q->type == m->qtype) {
+		if (q->id == m->id && q->type == m->qtype &&
+		    str_equal(intern_text(w->texts, q->name), name)) {
 			drop_question(w, link);
 			return;
 		}

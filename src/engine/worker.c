@@ -18,8 +18,9 @@ static void forget_reading(struct worker *w, struct pending *p)
 	conn_forget_facts(w, p);
 	head_clear(&p->other, w->others);
 	p->whole = p->rival = p->retried = p->answered = p->crowded = false;
-	p->partial = p->unseen = false;
+	p->partial = p->unseen = p->other_read = false;
 	p->copies = 0;
+	p->cuts = (struct cuts){0};
 }
 
 void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
@@ -440,6 +441,8 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 		     struct packet *pkt, bool from_client)
 {
 	if (!from_client) {
+		decode_check_l4(pkt);
+		c->server_strict = pkt->l4_checksum == CHECKSUM_GOOD;
 		c->md5_negotiated = pkt->tcp_md5;
 		/* No server says stamps that it was not offered: RFC 7323 3.2. */
 		c->ts_agreed = pkt->tcp_timestamp &&
@@ -756,11 +759,34 @@ static void hear_mail_server(struct worker *w, struct conn *c, const struct pack
 	}
 }
 
-static void hear_server_hello(struct worker *w, struct conn *c, const struct packet *pkt)
+/*
+ * A segment with the server's payload that a client does not take, as far as that is cheaply seen: of
+ * a client that has said nothing, outside of 64 KiB of what it waits for, or forged.
+ */
+static bool client_ignores(const struct flow *fl, const struct conn *c,
+			   struct packet *pkt)
+{
+	const uint32_t ahead = pkt->seq - fl->out.acked;
+
+	decode_check_l4(pkt);
+	if ((pkt->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
+	    (pkt->tcp_md5 && !c->md5_negotiated) ||
+	    (c->server_strict && pkt->l4_checksum == CHECKSUM_BAD))
+		return true;
+	if (fl->out.has_seq && ((int32_t)(pkt->ack - fl->client_isn) <= 0 ||
+				(int32_t)(pkt->ack - fl->out.next_seq) > 0))
+		return true;
+	return fl->out.has_ack && ahead > UINT16_MAX &&
+	       ahead + (uint32_t)pkt->payload_len - 1 > UINT16_MAX;
+}
+
+static void hear_server_hello(struct worker *w, const struct flow *fl, struct conn *c,
+			      struct packet *pkt)
 {
 	struct server_hello hello;
 
-	if (!identify_server_hello(pkt->payload, pkt->payload_len, &hello))
+	if (!identify_server_hello(pkt->payload, pkt->payload_len, &hello) ||
+	    client_ignores(fl, c, pkt))
 		return;
 	c->tls_selected = hello.version;
 	c->alpn_selected =
@@ -780,7 +806,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 			hear_mail_server(w, c, pkt);
 		c->server_spoke = true;
 		if (c->tls_selected == 0 && pkt->ip_proto == IP_PROTO_TCP)
-			hear_server_hello(w, c, pkt);
+			hear_server_hello(w, fl, c, pkt);
 	}
 	if (c->silent && pkt->payload_wire_len > 0)
 		p = begin_reading(w, fl, c);
@@ -797,7 +823,7 @@ static void feed(struct worker *w, struct flow *fl, struct conn *c, struct packe
 	if (pkt->was_fragmented)
 		c->flags |= 1u << FLAG_FRAGMENTS;
 	if (pkt->overlaps && !c->done) { /* which copy the receiver took is not known */
-		c->flags |= 1u << FLAG_OVERLAP;
+		c->flags |= 1u << FLAG_OVERLAP | 1u << FLAG_MORE_CANDIDATES;
 		p->rival = true;
 	}
 	if (pkt->ip_proto == IP_PROTO_TCP && (pkt->tcp_flags & TCP_SYN) != 0)
@@ -989,7 +1015,7 @@ void worker_finish(struct worker *w, int64_t clock_us)
 }
 
 /*
- * A reset, FIN or SYN with a wrong checksum, where those of its client are right: no end takes
+ * A reset, FIN or SYN with a wrong checksum, where those of its sender are right: no end takes
  * it, so it must not end or move what we keep.  (At a gateway the kernel has dropped it.)
  */
 static bool is_forged(struct worker *w, struct packet *pkt)
@@ -1008,7 +1034,8 @@ static bool is_forged(struct worker *w, struct packet *pkt)
 	k = flow_key_of(pkt, &from_low);
 	fl = flow_find(w->flows, &k);
 	c = fl == NULL ? NULL : flow_extra(fl);
-	if (c == NULL || from_low != fl->client_is_low || !c->strict_checksum)
+	if (c == NULL ||
+	    !(from_low == fl->client_is_low ? c->strict_checksum : c->server_strict))
 		return false;
 	w->stats.ignored_checksum++;
 	c->flags |= 1u << FLAG_DECOY_IGNORED;

@@ -37,6 +37,8 @@ static bool read_alpn(struct cursor e, struct server_hello *ret)
 
 static bool read_extensions(struct cursor c, struct server_hello *ret)
 {
+	bool has_alpn = false;
+
 	while (c.left > 0) {
 		const uint16_t kind = cur_be16(&c);
 		struct cursor data = cur_sub(&c, cur_be16(&c));
@@ -44,8 +46,9 @@ static bool read_extensions(struct cursor c, struct server_hello *ret)
 		if (kind == SUPPORTED_VERSIONS)
 			ret->version = cur_be16(&data);
 		if (!cur_ok(&c) || !cur_ok(&data) ||
-		    (kind == ALPN && !read_alpn(data, ret)))
+		    (kind == ALPN && (has_alpn || !read_alpn(data, ret))))
 			return false;
+		has_alpn |= kind == ALPN;
 	}
 	return true;
 }

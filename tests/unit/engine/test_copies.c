@@ -110,23 +110,78 @@ static void crossed_copies_name_all_four(void **state)
 	}
 }
 
-/* A copy of the real bytes behind one decoy opens nothing new. */
-static void one_decoy_is_told_whole(void **state)
+/* A body that looks like a ServerHello. */
+static void who_speaks_http_has_chosen_nothing(void **state)
 {
-	const uint32_t cut = 24, all = LEN(GOOD);
+	static const char hello[] =
+		"\x16\3\3\0\x2a\2\0\0\x26\3\3xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\0\xc0\x2f\0";
 	struct scene *s = watch();
 
 	(void)state;
 	see_open(s, &web);
-	see_client(s, &web, 0, GOOD, cut);
-	see_client(s, &web, cut, &GOOD[cut], all - cut);
-	see_client(s, &web, 0, EVIL, cut + 4);
-	see_client(s, &web, 0, GOOD, all);
-	see_server(s, &web, 0, all, "x", 1);
+	see_client(s, &web, 0, GOOD, LEN(GOOD));
+	see_server(s, &web, 0, LEN(GOOD), hello, LEN(hello));
 	worker_finish(s->w, s->now_us);
-	assert_lines(s, CONFLICT, "[\"evil.example\",\"good.example\"]", 2);
-	assert_lines(s, MORE, NULL, 0);
+	assert_lines(s, "\"good.example\"", NULL, 2);
+	assert_lines(s, "_selected", NULL, 0);
 	end_watch(s);
+}
+
+/*
+ * A copy of the real bytes behind one decoy opens nothing new; a decoy of what came in two pieces may
+ * have been taken for the one and not the other.
+ */
+static void one_decoy_is_told_whole(void **state)
+{
+	const uint32_t cut = 24, all = LEN(GOOD);
+
+	(void)state;
+	for (unsigned pieces = 1; pieces < 3; pieces++) {
+		struct scene *s = watch();
+
+		see_open(s, &web);
+		if (pieces == 2)
+			see_client(s, &web, 0, GOOD, cut);
+		see_client(s, &web, pieces == 2 ? cut : 0, &GOOD[pieces == 2 ? cut : 0],
+			   pieces == 2 ? all - cut : all);
+		see_client(s, &web, 0, EVIL, cut + 4);
+		see_client(s, &web, 0, GOOD, all);
+		see_server(s, &web, 0, all, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, CONFLICT, "[\"evil.example\",\"good.example\"]", 2);
+		assert_lines(s, MORE, NULL, pieces == 2 ? 2 : 0);
+		end_watch(s);
+	}
+}
+
+/* A part of the request, a copy of it, and one that goes on with either, in these orders. */
+static void what_goes_on_with_a_copy_is_told(void **state)
+{
+	const uint32_t cut = 28, all = LEN(GOOD);
+
+	(void)state;
+	for (unsigned later = 0; later < 2; later++)
+		for (unsigned taken = 0; taken < 2; taken++)
+			for (unsigned whole = 0; whole < 2; whole++) {
+				const uint32_t front = later ? LEN(GOOD) : 0;
+				struct scene *s = watch_request(later);
+
+				see_client(s, &web, front, GOOD, cut);
+				see_client(s, &web, front, EVIL, cut);
+				if (taken)
+					see_server(s, &web, later, front + cut, "", 0);
+				if (whole)
+					see_client(s, &web, front, GOOD, all);
+				else
+					see_client(s, &web, front + cut, &GOOD[cut],
+						   all - cut);
+				see_server(s, &web, later, front + all, "x", 1);
+				worker_finish(s->w, s->now_us);
+				assert_lines(s, CONFLICT, "\"good.example\"", 2);
+				if (!later || scene_lines(s, MORE, NULL) == 0)
+					assert_lines(s, CONFLICT, "\"evil.example\"", 2);
+				end_watch(s);
+			}
 }
 
 static void see_urgent(struct scene *s, const struct ends *e, uint32_t at,
@@ -243,7 +298,9 @@ int main(void)
 		cmocka_unit_test(more_copies_than_can_be_told_are_flagged),
 		cmocka_unit_test(long_names_are_told_as_far_as_there_is_room),
 		cmocka_unit_test(crossed_copies_name_all_four),
+		cmocka_unit_test(who_speaks_http_has_chosen_nothing),
 		cmocka_unit_test(one_decoy_is_told_whole),
+		cmocka_unit_test(what_goes_on_with_a_copy_is_told),
 		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),
 		cmocka_unit_test(several_urgent_bytes_are_flagged),
 		cmocka_unit_test(an_urgent_pointer_that_counts_for_nothing),

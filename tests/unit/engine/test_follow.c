@@ -914,6 +914,28 @@ static void of_many_questions_none_is_lost(void **state)
 	end_watch(s);
 }
 
+/* Two names under one id, of which the second is answered: each is told as what it is. */
+static void questions_of_one_id_are_told_apart(void **state)
+{
+	static struct bytes ask, tell;
+	struct scene *s = watch();
+
+	(void)state;
+	ask.len = tell.len = 0;
+	put_message(&ask, "one", 1, false);
+	see_datagram(s, &dns, FROM_CLIENT, ask.b + 2, ask.len - 2);
+	ask.len = 0;
+	put_message(&ask, "two", 1, false);
+	see_datagram(s, &dns, FROM_CLIENT, ask.b + 2, ask.len - 2);
+	put_message(&tell, "two", 1, true);
+	see_datagram(s, &dns, FROM_SERVER, tell.b + 2, tell.len - 2);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, "\"two.example\"", "\"192.0.2.77\"", 1);
+	assert_lines(s, "\"one.example\"", "\"unanswered\"", 1);
+	assert_lines(s, "\"type\":\"dns\"", NULL, 2);
+	end_watch(s);
+}
+
 static void a_question_without_an_answer_is_told(void **state)
 {
 	static struct bytes ask;
@@ -973,6 +995,7 @@ int main(void)
 		cmocka_unit_test(every_message_of_dns_over_tcp_is_read),
 		cmocka_unit_test(all_questions_at_once_are_told),
 		cmocka_unit_test(of_many_questions_none_is_lost),
+		cmocka_unit_test(questions_of_one_id_are_told_apart),
 		cmocka_unit_test(a_question_without_an_answer_is_told),
 	};
 

@@ -184,6 +184,7 @@ static void of_many_the_answered_one_is_a_candidate(void **state)
 	make_packet(&d, &t);
 	see_datagram(s, &quic, FROM_SERVER, d.b, d.len);
 	assert_lines(s, "\"undecidable\":\"conflict\"", EVIL_OR_GOOD, 1);
+	assert_lines(s, "\"more_candidates\"", NULL, 1);
 	end_watch(s);
 }
 

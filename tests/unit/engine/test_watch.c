@@ -242,6 +242,95 @@ static void forged_ends_end_nothing(void **state)
 	}
 }
 
+/* The server's own reset or SYN with a wrong checksum, amid the connection. */
+static void forged_ends_of_the_server_end_nothing(void **state)
+{
+	static const unsigned flags[] = {TCP_RST | TCP_ACK, TCP_RST, TCP_SYN | TCP_ACK};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const struct segment g = {FROM_SERVER,  flags[i], SERVER_FIRST,
+					  CLIENT_FIRST, NULL,     0};
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		build_segment(&s->packet, &v4, &g);
+		build_end(&s->packet);
+		s->packet.b[20 + 17] ^= 1;
+		see_packet(s);
+		s->now_us += 20 * SECOND;
+		see_client(s, &v4, 0, good.b, good.len);
+		acknowledge(s, (uint32_t)good.len, 64240);
+		see_server(s, &v4, 0, (uint32_t)good.len, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"phase\":\"start\"", "\"good.example\"", 1);
+		assert_lines(s, "\"phase\":\"end\"", NULL, 1);
+		assert_lines(s, "\"midstream\"", NULL, 0);
+		end_watch(s);
+	}
+}
+
+/* A ServerHello of TLS 1.2 that chose `alpn`, of one byte. */
+static void put_choice(struct bytes *to, char alpn)
+{
+	to->len = 0;
+	put_mem(to, "\x16\3\3\0\x34\2\0\0\x30\3\3", 11);
+	put_fill(to, 7, 32);
+	put_mem(to, "\0\xc0\x2f\0\0\x08\0\x10\0\4\0\2\1", 13);
+	put_be(to, (uint8_t)alpn, 1);
+}
+
+/* What the client does not take tells no choice of the server: its words, and how they are spoilt. */
+static void only_what_a_client_takes_tells_a_choice(void **state)
+{
+	enum how {
+		FINE,
+		SUM,
+		RESET,
+		NO_ACK,
+		TOO_FAR,
+		TOO_EARLY,
+		HOWS
+	};
+	static struct bytes hello;
+
+	(void)state;
+	for (int how = FINE; how < HOWS; how++) {
+		struct segment g = {FROM_SERVER,
+				    how == RESET    ? TCP_ACK | TCP_RST
+				    : how == NO_ACK ? TCP_PSH
+						    : TCP_ACK,
+				    SERVER_FIRST + (how == TOO_FAR ? 200000u : 0),
+				    CLIENT_FIRST +
+					    (how == TOO_EARLY ? 0 : (uint32_t)good.len),
+				    NULL,
+				    0};
+		struct scene *s = watch();
+
+		see_open(s, &v4);
+		see_client(s, &v4, 0, NULL, 0);
+		put_choice(&hello, 'D');
+		g.data = hello.b;
+		g.len = hello.len;
+		if (how != TOO_EARLY)
+			see_client(s, &v4, 0, good.b, good.len);
+		build_segment(&s->packet, &v4, &g);
+		build_end(&s->packet);
+		if (how == SUM)
+			s->packet.b[20 + 17] ^= 1;
+		see_packet(s);
+		if (how == TOO_EARLY)
+			see_client(s, &v4, 0, good.b, good.len);
+		see_server(s, &v4, 0, (uint32_t)good.len, NULL, 0);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, "\"good.example\"", NULL, 2);
+		assert_lines(s, "\"phase\":\"end\"", "\"alpn_selected\":\"D\"",
+			     how == FINE ? 1 : 0);
+		assert_lines(s, "\"tls_selected\"", NULL, how == FINE ? 2 : 0);
+		end_watch(s);
+	}
+}
+
 /*
  * A reset that the server does not take (it has another number than is waited for, or dies on its way),
  * a SYN that it does not take, and by the numbers of that a hello in front of what it waits for.
@@ -802,6 +891,8 @@ int main(void)
 		cmocka_unit_test(half_a_handshake_tells_no_wrong_window),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
+		cmocka_unit_test(forged_ends_of_the_server_end_nothing),
+		cmocka_unit_test(only_what_a_client_takes_tells_a_choice),
 		cmocka_unit_test(what_no_server_takes_begins_no_connection),
 		cmocka_unit_test(who_has_not_acknowledged_the_syn_says_nothing),
 		cmocka_unit_test(a_stamp_that_the_server_did_not_echo_makes_nothing_old),
