@@ -154,6 +154,8 @@ void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 		return;
 	}
 	w->stats.http_lost++;
+	if (fo != NULL && fo->contested && !(fo->first_named && fo->other_named))
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
 		judge_waiting(w, fl, c, fo);
 	follow_stop(w, c);
@@ -256,7 +258,8 @@ static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c
 
 	if (!fo->first_named)
 		fo->first_named = read_candidate(w, fl, c, &first);
-	return read_candidate(w, fl, c, &last) && fo->first_named;
+	fo->other_named = read_candidate(w, fl, c, &last);
+	return fo->other_named && fo->first_named;
 }
 
 /*
@@ -269,11 +272,29 @@ static void note_copy(struct conn *c, struct follower *fo, const struct piece *p
 	const uint32_t last = fo->other.next + fo->other.head.highest;
 	const uint32_t end = (int32_t)(first - last) > 0 ? first : last;
 
-	if ((int32_t)(p->at - end) < 0)
-		fo->partial |= (int32_t)(p->at - fo->other.next) > 0 ||
-			       p->at + (uint32_t)p->bytes.len != end;
-	if (fo->partial && !fo->urgent && contradicts(&fo->other.head, fo->other.next, p))
+	fo->partial |= (int32_t)(p->at - fo->other.next) > 0 ||
+		       p->at + (uint32_t)p->bytes.len != end;
+	if (!fo->urgent && contradicts(&fo->other.head, fo->other.next, p) &&
+	    (fo->partial || !fo->other_named))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+}
+
+/* Leave out what the server had acknowledged before, of which both readings have a copy. */
+static void trim_contested(const struct flow *fl, const struct follower *fo,
+			   struct piece *p)
+{
+	const uint32_t first = fo->out.next + fo->out.head.filled;
+	const uint32_t last = fo->other.next + fo->other.head.filled;
+	uint32_t end = fl->in.acked - fl->client_isn;
+
+	if (!fl->in.has_ack || fo->urgent)
+		return;
+	if (!fo->first_named && (int32_t)(first - end) < 0)
+		end = first;
+	if ((int32_t)(last - end) < 0)
+		end = last;
+	if (!trim(p, end))
+		p->bytes.len = 0;
 }
 
 /*
@@ -291,6 +312,9 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
+	trim_contested(fl, fo, p);
+	if (p->bytes.len == 0)
+		return;
 	note_copy(c, fo, p);
 	add_to_other(w, fo, *p);
 	if (!fo->first_named && trim(p, fo->out.next) &&
@@ -308,8 +332,9 @@ static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
 {
 	c->flags |= 1u << FLAG_OVERLAP;
 	fo->contested = true;
-	fo->partial = fo->pieces;
-	if (fo->pieces) /* one of the first reading, another of the copy */
+	fo->partial = fo->pieces || fo->out.head.filled != fo->out.head.highest;
+	fo->other_named = true; /* so far it is what was read first */
+	if (fo->partial) /* one of the first reading, another of the copy */
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);

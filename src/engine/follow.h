@@ -68,7 +68,7 @@ struct follower {
 	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
 	bool contested, partial;       /* some copy was of less than all that was there */
 	bool pieces;                   /* what is contested came in more than one */
-	bool first_named;              /* by what was read first */
+	bool first_named, other_named; /* by what was read first, and last */
 	struct lane other;             /* the last copies, ... */
 	struct http_follow other_http; /* ... as far as they are read */
 	bool urgent; /* or the other reading is the one without the urgent byte, ... */

@@ -157,7 +157,9 @@ static void note_copies(struct worker *w, struct conn *c, struct pending *p, uin
 	       head_overwrite(&mixed, w->others, at, (const uint8_t *)bytes.p,
 			      bytes.len) != HEAD_NO_ROOM &&
 	       read_copy(w, c, p, &mixed);
-	if (!told || p->partial || cuts_between(&p->cuts, 0, p->head.highest))
+	end = at + (uint32_t)bytes.len;
+	end = end > p->head.highest ? end : p->head.highest;
+	if (!told || p->partial || cuts_between(&p->cuts, 0, end))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	head_clear(&mixed, w->others);
 }
