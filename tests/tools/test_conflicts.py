@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Connections whose client says different things in the same place, against a model of the server.
+
+A segment may be lost, the first copy of each byte that arrives counts (RFC 9293 3.10.7.4), and the
+server acknowledges what it has in order.  Whatever host it may have read so is a candidate, or
+`more_candidates` says that there are others; none is believed.  Seed and number: WEIR_CONFLICTS="SEED N".
+"""
+import itertools
+import json
+import os
+import random
+import subprocess
+import tempfile
+import unittest
+
+from make_captures import EN10MB, START_S, pcap_header, pcap_record
+from make_protocols import ACK, IN, OUT, PSH, SYN, client_hello, tcp
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+HOST = "aaaaaaaa.bbbbbbbb.example"
+FIRST = {OUT: 1001, IN: 9001}
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+CONFIG = 'sites = ( { name = "all"; inside = [ "10.0.0.0/8" ]; } );\n'
+
+
+def request(host):
+    return f"GET / HTTP/1.1\r\nHost: {host}\r\nX: y\r\n\r\n".encode()
+
+
+def hello(host):
+    return client_hello(HOST).replace(HOST.encode(), host.encode())
+
+
+class Server:
+    """What it has of the intervals between the cuts."""
+
+    def __init__(self, count):
+        self.has, self.next = [None] * count, 0
+
+    def take(self, begin, end, host):
+        for i in range(begin, end):
+            if self.has[i] is None:
+                self.has[i] = host
+        while self.next < len(self.has) and self.has[self.next] is not None:
+            self.next += 1
+
+
+class Case:
+    def __init__(self, r, number):
+        self.kind = r.choice(["first", "later", "tls"])
+        self.make = hello if self.kind == "tls" else request
+        self.port = 20000 + number
+        size, at = len(self.make(HOST)), self.make(HOST).index(HOST.encode())
+        inner = {at + r.randrange(len(HOST)) for _ in range(r.choice([1, 2, 3]))}
+        self.cuts = sorted({0, size} | inner)
+        self.inside = [min(max(cut - at, 0), len(HOST)) for cut in self.cuts]
+        self.hosts = ["".join(r.choice("abcdefgh") if c in "ab" and r.random() < .5 else c
+                              for c in HOST[:-8]) + HOST[-8:] for _ in range(3)]
+        while not self.play(r):
+            pass
+        self.may = self.outcomes()
+
+    def play(self, r):
+        """Segments (begin, end, host) and acknowledgements, as they pass; true: all has arrived."""
+        server, self.events = Server(len(self.cuts) - 1), []
+        for _ in range(r.choice([2, 3, 4, 5])):
+            begin, end = sorted(r.sample(range(len(self.cuts)), 2))
+            self.events.append((begin, end, r.randrange(3)))
+            if r.random() < .7:
+                server.take(*self.events[-1])
+            if r.random() < .35 and server.next > 0:
+                self.events.append(server.next)
+        self.events.append(server.next)
+        return server.next == len(server.has)
+
+    def outcomes(self):
+        segments = [e for e in self.events if not isinstance(e, int)]
+        return {host for lost in itertools.product((False, True), repeat=len(segments))
+                if (host := self.outcome(iter(lost))) is not None}
+
+    def outcome(self, lost):
+        server = Server(len(self.cuts) - 1)
+        for event in self.events:
+            if isinstance(event, int):
+                if server.next < event:
+                    return None
+            elif not next(lost):
+                server.take(*event)
+        return "".join(self.hosts[n][self.inside[i]:self.inside[i + 1]]
+                       for i, n in enumerate(server.has))
+
+    def frames(self):
+        ports = (self.port, 443 if self.kind == "tls" else 80)
+        at, said = FIRST[OUT], FIRST[IN]
+        yield tcp(OUT, ports, at - 1, 0, SYN)
+        yield tcp(IN, ports, said - 1, at, SYN | ACK)
+        yield tcp(OUT, ports, at, said, ACK)
+        if self.kind == "later":
+            before = request("start.example")
+            yield tcp(OUT, ports, at, said, ACK | PSH, before)
+            at += len(before)
+            yield tcp(IN, ports, said, at, ACK | PSH, ANSWER)
+            said += len(ANSWER)
+            yield tcp(OUT, ports, at, said, ACK)
+        for event in self.events:
+            if isinstance(event, int):
+                yield tcp(IN, ports, said, at + self.cuts[event], ACK)
+            else:
+                begin, end = self.cuts[event[0]], self.cuts[event[1]]
+                yield tcp(OUT, ports, at + begin, said, ACK | PSH,
+                          self.make(self.hosts[event[2]])[begin:end])
+        yield tcp(IN, ports, said, at + self.cuts[-1], ACK | PSH,
+                  b"\x15\3\3\0\2\2\x28" if self.kind == "tls" else ANSWER)
+
+    def wrong(self, events):
+        """What is wrong with what was told of it, or nothing."""
+        told, believed, flags = set(), set(), set()
+        for event in events:
+            host = event.get("host")
+            told |= {host, *event.get("candidates", [])}
+            flags |= set(event.get("flags", []))
+            if host and "undecidable" not in event:
+                believed.add(host)
+        believed -= {"start.example"}
+        one = len({e[2] for e in self.events if not isinstance(e, int)}) == 1
+        if one and believed != self.may:
+            return "not told"
+        if len(self.may) > 1 and believed:
+            return "believed"
+        if not believed <= self.may:
+            return "wrong"
+        if not self.may <= told and "more_candidates" not in flags:
+            return "no candidate"
+        return None
+
+
+class Conflicts(unittest.TestCase):
+    def test_each_host_that_a_server_may_have_read_is_told(self):
+        seed, count = (int(n) for n in os.environ.get("WEIR_CONFLICTS", "1 1500").split())
+        r = random.Random(seed)
+        cases = [Case(r, i) for i in range(count)]
+        told = {case.port: [] for case in cases}
+        with tempfile.TemporaryDirectory() as folder:
+            path, config = os.path.join(folder, "c.pcap"), os.path.join(folder, "c.conf")
+            with open(config, "w", encoding="utf-8") as f:
+                f.write(CONFIG)
+            with open(path, "wb") as f:
+                f.write(pcap_header(EN10MB))
+                for i, frame in enumerate(f for case in cases for f in case.frames()):
+                    f.write(pcap_record(START_S + i // 1000, i % 1000 * 1000, frame))
+            done = subprocess.run([os.path.join(ROOT, "weir"), "replay", "-q", "-c", config,
+                                   "--events", "-", path], capture_output=True, check=True)
+        for line in done.stdout.splitlines():
+            event = json.loads(line)
+            if event["type"] == "flow":
+                told[event["src_port"]].append(event)
+        self.assertGreater(sum(len(case.may) > 1 for case in cases), count // 4)
+        for case in cases:
+            with self.subTest(case.port, kind=case.kind, cuts=case.inside, hosts=case.hosts,
+                              events=case.events, may=case.may):
+                self.assertIsNone(case.wrong(told[case.port]))
+
+
+if __name__ == "__main__":
+    unittest.main()
