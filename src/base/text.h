@@ -56,13 +56,13 @@ static inline bool ascii_is_alpha(char c)
 /* The next item of a list, up to `comma`, or all: it is taken off *rest. */
 static inline struct str str_item(struct str *rest, char comma)
 {
-	const char *end = rest->len == 0 ? NULL : memchr(rest->p, comma, rest->len);
+	const char *sep = rest->len == 0 ? NULL : memchr(rest->p, comma, rest->len);
 	const struct str item = {rest->p,
-				 end == NULL ? rest->len : (size_t)(end - rest->p)};
+				 sep == NULL ? rest->len : (size_t)(sep - rest->p)};
 
 	if (rest->len > 0) {
-		rest->p += item.len + (end != NULL);
-		rest->len -= item.len + (end != NULL);
+		rest->p += item.len + (sep != NULL);
+		rest->len -= item.len + (sep != NULL);
 	}
 	return item;
 }

@@ -334,7 +334,7 @@ static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
 	fo->contested = true;
 	fo->partial = fo->pieces || fo->out.head.filled != fo->out.head.highest;
 	fo->other_named = true; /* so far it is what was read first */
-	if (fo->partial) /* one of the first reading, another of the copy */
+	if (fo->partial)        /* one of the first reading, another of the copy */
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
