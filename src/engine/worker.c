@@ -761,13 +761,12 @@ static void hear_mail_server(struct worker *w, struct conn *c, const struct pack
 
 /*
  * A segment with the server's payload that a client does not take, as far as that is cheaply seen: of
- * a client that has said nothing, outside of 64 KiB of what it waits for, or forged.
+ * a client that has said nothing, outside of its first 64 KiB, or forged.  What a client seems to
+ * have acknowledged may be no word of it.
  */
 static bool client_ignores(const struct flow *fl, const struct conn *c,
 			   struct packet *pkt)
 {
-	const uint32_t ahead = pkt->seq - fl->out.acked;
-
 	decode_check_l4(pkt);
 	if ((pkt->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
 	    (pkt->tcp_md5 && !c->md5_negotiated) ||
@@ -776,8 +775,8 @@ static bool client_ignores(const struct flow *fl, const struct conn *c,
 	if (fl->out.has_seq && ((int32_t)(pkt->ack - fl->client_isn) <= 0 ||
 				(int32_t)(pkt->ack - fl->out.next_seq) > 0))
 		return true;
-	return fl->out.has_ack && ahead > UINT16_MAX &&
-	       ahead + (uint32_t)pkt->payload_len - 1 > UINT16_MAX;
+	return (fl->in.tcp_flags & TCP_SYN) != 0 &&
+	       pkt->seq - fl->server_isn > UINT16_MAX;
 }
 
 static void hear_server_hello(struct worker *w, const struct flow *fl, struct conn *c,
