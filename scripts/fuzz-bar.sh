@@ -4,12 +4,11 @@
 #
 # Works in slices of FUZZ_SLICE executions (250,000), a slice a target in turn, FUZZ_JOBS (1) at
 # a time; no two calls at a time in a tree with a target in common.  tests/fuzz/executions.tsv,
-# which is committed, has a row a
-# program of a target: hash, executions, seconds, findings.  What counts are the executions since
-# the target's last finding, whatever program they were of; of them, those of the program as it is
-# now (any change of a source that the target links, of the compiler or of the flags makes another)
-# are told beside.  A stop loses the slices at work.  A finding, kept in build/crashes, ends its
-# target until its program has changed.
+# which is committed, has a row a program of a target: hash, executions, seconds, findings.  What
+# counts are the executions since the target's last finding, whatever program they were of; of
+# them, those of the program as it is now (any change of a source that the target links, of the
+# compiler or of the flags makes another) are told beside.  A stop loses the slices at work.  A
+# finding, kept in build/crashes, ends its target until its program has changed.
 set -eu
 cd "$(dirname "$0")/.."
 # Freed memory is not kept for long, nor where it came from: with the defaults half of the time

@@ -49,6 +49,49 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+size_t str_copy(struct str s, char *to, size_t size)
+{
+	const size_t len = s.len < size ? s.len : size;
+
+	if (len > 0)
+		memcpy(to, s.p, len);
+	return len;
+}
+
+struct str str_item(struct str *rest, char comma)
+{
+	const char *sep = rest->len == 0 ? NULL : memchr(rest->p, comma, rest->len);
+	const struct str item = {rest->p,
+				 sep == NULL ? rest->len : (size_t)(sep - rest->p)};
+
+	if (sep == NULL) {
+		rest->len = 0;
+	} else {
+		rest->p = sep + 1;
+		rest->len -= item.len + 1;
+	}
+	return item;
+}
+
+bool list_has(struct str list, struct str item, size_t *ret_count)
+{
+	for (*ret_count = 0; list.len > 0; ++*ret_count)
+		if (str_equal(str_item(&list, ','), item))
+			return true;
+	return false;
+}
+
+size_t list_put(char *list, size_t len, size_t max, struct str item)
+{
+	const size_t comma = len > 0;
+
+	if (item.len == 0 || comma + item.len > max - len)
+		return len;
+	if (comma > 0)
+		list[len++] = ',';
+	return len + str_copy(item, list + len, item.len);
+}
+
 bool str_is_host_name(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)

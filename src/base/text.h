@@ -37,6 +37,15 @@ bool str_equal_fold(struct str a, struct str b);
 int str_compare_fold(struct str a, struct str b); /* <, = or > 0; ASCII letters alike */
 bool str_ends_with(struct str s, struct str tail);
 struct str str_trim(struct str s); /* blanks and tabs off both ends */
+/* Into `to`, cut at `size`, without a NUL; how long it is. */
+size_t str_copy(struct str s, char *to, size_t size);
+
+/* The next item of a list, up to `comma`, or all: it is taken off *rest. */
+struct str str_item(struct str *rest, char comma);
+/* Is it in a list with commas?  *ret_count: items of the list, or in front of it. */
+bool list_has(struct str list, struct str item, size_t *ret_count);
+/* One more behind `len` bytes of a list: its new length, or `len` where `max` has no room. */
+size_t list_put(char *list, size_t len, size_t max, struct str item);
 
 static inline char ascii_lower(char c)
 {
@@ -51,20 +60,6 @@ static inline bool ascii_is_digit(char c)
 static inline bool ascii_is_alpha(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* The next item of a list, up to `comma`, or all: it is taken off *rest. */
-static inline struct str str_item(struct str *rest, char comma)
-{
-	const char *sep = rest->len == 0 ? NULL : memchr(rest->p, comma, rest->len);
-	const struct str item = {rest->p,
-				 sep == NULL ? rest->len : (size_t)(sep - rest->p)};
-
-	if (rest->len > 0) {
-		rest->p += item.len + (sep != NULL);
-		rest->len -= item.len + (sep != NULL);
-	}
-	return item;
 }
 
 static inline bool ascii_is_hex(char c)

@@ -348,7 +348,8 @@ enum identify_step datagrams_ask(struct worker *w, struct conn *c, struct pendin
  */
 bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
-/* CRYPTO bytes under one connection id, one of several contents: whom do they name? */
+/* CRYPTO bytes under one connection id, one of several contents: whom do they name?  False: no
+ * hello of them is whole. */
 bool datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy);
 
 /* Is some hello of it whole? */
@@ -451,10 +452,11 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
 /*
- * The last copies of the bytes of head `first`, which `bytes` contradict, or others did before: `last`
- * begins as what was there.  What contradicts nothing adds to it only what it lacks.  Counted and flagged where there is no room.
+ * The last copies of the bytes of head `first`: `last` begins as what was there, at the first bytes
+ * that contradict it.  What contradicts nothing then adds only what it lacks.  Counted and flagged
+ * where there is no room.  True: these bytes contradict `first`.
  */
-void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
+bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
 		     struct head *last, uint32_t at, struct str bytes);
 
 /* As rival_add(), of a TCP stream, whose other copy is read. */

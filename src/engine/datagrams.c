@@ -31,9 +31,8 @@ static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
 
 	if (t == NULL && a->w->inl == NULL)
 		rival_add(a->w, a->c, a->p, at, bytes);
-	else if (t != NULL &&
-		 (t->last.bytes != NULL || head_contradicts(&t->head, at, data, len)))
-		rival_keep_last(a->w, a->c, &t->head, &t->last, at, bytes);
+	else if (t != NULL)
+		(void)rival_keep_last(a->w, a->c, &t->head, &t->last, at, bytes);
 	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
 }
 

@@ -153,9 +153,7 @@ static bool put_gates(FILE *out, const char *gates, char error[EXEMPT_ERROR_MAX]
 
 	(void)fputs("  skip {", out);
 	while (rest.len > 0) {
-		const char *comma = memchr(rest.p, ',', rest.len);
-		struct str one = {rest.p,
-				  comma == NULL ? rest.len : (size_t)(comma - rest.p)};
+		const struct str one = str_item(&rest, ',');
 		const enum gate g = gate_find(one);
 
 		if ((g == GATE_COUNT && !is_list(one)) || g == GATE_EXCEPTIONS ||
@@ -170,8 +168,6 @@ static bool put_gates(FILE *out, const char *gates, char error[EXEMPT_ERROR_MAX]
 		}
 		(void)fprintf(out, "%s %.*s", first ? "" : ",", (int)one.len, one.p);
 		first = false;
-		rest.p += one.len + (comma != NULL);
-		rest.len -= one.len + (comma != NULL);
 	}
 	(void)fputs(" }", out);
 	return true;

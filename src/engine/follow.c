@@ -279,9 +279,8 @@ static void note_copy(struct conn *c, struct follower *fo, const struct piece *p
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
 
-/* Leave out what the server had acknowledged before, of which both readings have a copy. */
-static void trim_contested(const struct flow *fl, const struct follower *fo,
-			   struct piece *p)
+/* Leave out what the server had acknowledged before, of which each reading has a copy. */
+static void trim_taken(const struct flow *fl, const struct follower *fo, struct piece *p)
 {
 	const uint32_t first = fo->out.next + fo->out.head.filled;
 	const uint32_t last = fo->other.next + fo->other.head.filled;
@@ -291,7 +290,7 @@ static void trim_contested(const struct flow *fl, const struct follower *fo,
 		return;
 	if (!fo->first_named && (int32_t)(first - end) < 0)
 		end = first;
-	if ((int32_t)(last - end) < 0)
+	if (fo->contested && (int32_t)(last - end) < 0)
 		end = last;
 	if (!trim(p, end))
 		p->bytes.len = 0;
@@ -312,7 +311,7 @@ static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
 			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
-	trim_contested(fl, fo, p);
+	trim_taken(fl, fo, p);
 	if (p->bytes.len == 0)
 		return;
 	note_copy(c, fo, p);
@@ -760,17 +759,6 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	c->flags |= 1u << FLAG_OVERLAP;
 	w->inl->refused = &w->inl->stats.conflicting;
 	return true;
-}
-
-/* Leave out what the server had acknowledged before, of which a copy waits to be read. */
-static void trim_taken(const struct flow *fl, const struct follower *fo, struct piece *p)
-{
-	const uint32_t end = fo->out.next + fo->out.head.filled;
-	const uint32_t acked = fl->in.acked - fl->client_isn;
-
-	if (fl->in.has_ack && (int32_t)(acked - fo->out.next) > 0 &&
-	    !trim(p, (int32_t)(acked - end) < 0 ? acked : end))
-		p->bytes.len = 0;
 }
 
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,

@@ -39,7 +39,7 @@ static inline uint32_t guard_end(const struct follower *fo)
 
 void follow_stop(struct worker *w, struct conn *c);
 
-/* Judge: whom the client asks for now cannot be told, and why. */
+/* Judge the connection as undecidable because of `why`. */
 void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 			  enum undecidable why);
 

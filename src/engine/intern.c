@@ -135,12 +135,7 @@ struct str intern_text(const struct intern *t, uint32_t number)
 
 size_t intern_copy(const struct intern *t, uint32_t number, char *to, size_t size)
 {
-	const struct str s = intern_text(t, number);
-	const size_t len = s.len < size ? s.len : size;
-
-	if (len > 0)
-		memcpy(to, s.p, len);
-	return len;
+	return str_copy(intern_text(t, number), to, size);
 }
 
 uint64_t intern_refused(const struct intern *t)

@@ -115,21 +115,8 @@ static void hold_offers(struct worker *w, struct conn *c, const struct facts *f)
 
 static void part_offers(struct str offers, struct str *ret_alpn, struct str *ret_shares)
 {
-	const char *space = offers.len == 0 ? NULL : memchr(offers.p, ' ', offers.len);
-
-	*ret_alpn = offers;
-	*ret_shares = STR_NONE;
-	if (space == NULL)
-		return;
-	ret_alpn->len = (size_t)(space - offers.p);
-	*ret_shares = (struct str){space + 1, offers.len - ret_alpn->len - 1};
-}
-
-static uint8_t copy_list(struct str list, char *to)
-{
-	if (list.len > 0)
-		memcpy(to, list.p, list.len);
-	return (uint8_t)list.len;
+	*ret_shares = offers;
+	*ret_alpn = str_item(ret_shares, ' ');
 }
 
 static void keep_texts(struct worker *w, const struct flow *fl, struct conn *c,
@@ -759,8 +746,9 @@ static bool inherits(const struct worker *w, const struct conn *c, struct facts 
 	f->host_len = (uint16_t)intern_copy(w->texts, l->host, f->host, HOST_MAX);
 	f->sni_len = (uint16_t)intern_copy(w->texts, l->sni, f->sni, HOST_MAX);
 	part_offers(intern_text(w->texts, l->offers), &alpn, &shares);
-	f->alpn_len = copy_list(alpn, f->alpn);
-	f->key_shares_len = copy_list(shares, f->key_shares);
+	f->alpn_len = (uint8_t)str_copy(alpn, f->alpn, sizeof(f->alpn));
+	f->key_shares_len =
+		(uint8_t)str_copy(shares, f->key_shares, sizeof(f->key_shares));
 	f->ja4_len = (uint8_t)intern_copy(w->texts, l->ja4, f->ja4, sizeof(f->ja4));
 	return true;
 }

@@ -31,24 +31,14 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	const struct str list = intern_text(w->texts, c->candidates);
 	uint32_t number = INTERN_NONE;
 	char longer[INTERN_TEXT_MAX];
-	unsigned count = 0;
-	struct str rest;
-	size_t len = 0;
+	size_t count, len;
 
-	if (host.len == 0)
+	if (host.len == 0 || list_has(list, host, &count))
 		return;
-	for (rest = list; rest.len > 0; count++)
-		if (str_equal(str_item(&rest, ','), host))
-			return;
-	if (count < CANDIDATES_MAX && list.len + 1 + host.len <= sizeof(longer)) {
-		if (list.len > 0) {
-			memcpy(longer, list.p, list.len);
-			longer[list.len] = ',';
-			len = list.len + 1;
-		}
-		memcpy(longer + len, host.p, host.len);
-		number = intern_hold(w->texts, (struct str){longer, len + host.len});
-	}
+	len = list_put(longer, str_copy(list, longer, sizeof(longer)), sizeof(longer),
+		       host);
+	if (count < CANDIDATES_MAX && len > list.len)
+		number = intern_hold(w->texts, (struct str){longer, len});
 	if (number == INTERN_NONE) {
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		return;
@@ -174,32 +164,42 @@ static void note_piece(struct conn *c, const struct pending *p, uint32_t at, siz
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
 
-void rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
+/* The head begins elsewhere: its pieces and what copies contradict may lie anywhere. */
+static void lose_cuts(struct pending *p)
+{
+	p->cuts.more = true;
+	p->contest_from = 0;
+	p->contest_end = HEAD_MAX;
+}
+
+bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
 		     struct head *last, uint32_t at, struct str bytes)
 {
+	const uint8_t *data = (const uint8_t *)bytes.p;
+	const bool contradicts = head_contradicts(first, at, data, bytes.len);
 	bool fits = last->bytes != NULL;
 
+	if (!fits && !contradicts)
+		return false;
 	if (!fits) {
 		c->flags |= 1u << FLAG_OVERLAP;
 		fits = head_copy(last, w->others, first);
 	}
-	if (fits && !head_contradicts(first, at, (const uint8_t *)bytes.p, bytes.len))
-		fits = head_add(last, w->others, at, (const uint8_t *)bytes.p,
-				bytes.len) != HEAD_NO_ROOM;
-	else if (fits)
-		fits = head_overwrite(last, w->others, at, (const uint8_t *)bytes.p,
-				      bytes.len) != HEAD_NO_ROOM;
+	if (fits)
+		fits = (contradicts ? head_overwrite : head_add)(
+			       last, w->others, at, data, bytes.len) != HEAD_NO_ROOM;
 	if (!fits) {
 		w->stats.heads_refused++;
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
+	return contradicts;
 }
 
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes)
 {
-	const bool contradicts =
-		head_contradicts(&p->head, at, (const uint8_t *)bytes.p, bytes.len);
+	const bool first = p->other.bytes == NULL;
+	const bool contradicts = rival_keep_last(w, c, &p->head, &p->other, at, bytes);
 
 	if (contradicts)
 		note_copies(w, c, p, at, bytes);
@@ -208,10 +208,8 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	cuts_add(&p->cuts, at);
 	cuts_add(&p->cuts, at + (uint32_t)bytes.len);
 	/* Of early data it counts if there is a second hello. */
-	if (contradicts && p->other.bytes == NULL)
+	if (contradicts && first)
 		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
-	if (contradicts || p->other.bytes != NULL)
-		rival_keep_last(w, c, &p->head, &p->other, at, bytes);
 }
 
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
@@ -309,7 +307,7 @@ void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
 	fl->client_isn = pkt->seq;
-	p->cuts.more = true;
+	lose_cuts(p);
 	p->late_end += p->late_end > 0 ? front : 0;
 	p->cut_from += p->cut_end > 0 ? front : 0;
 	p->cut_end += p->cut_end > 0 ? front : 0;
@@ -513,7 +511,7 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 		return false;
 	p->retried = true;
 	p->whole = false;
-	p->cuts.more = true; /* they were counted from the first hello on */
+	lose_cuts(p);
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
 	drop_unseen(p, end);

@@ -442,7 +442,8 @@ static void note_syn(struct worker *w, struct flow *fl, struct conn *c, struct p
 {
 	if (!from_client) {
 		decode_check_l4(pkt);
-		c->server_strict = pkt->l4_checksum == CHECKSUM_GOOD;
+		if (pkt->l4_checksum == CHECKSUM_GOOD)
+			c->server_strict = true;
 		c->md5_negotiated = pkt->tcp_md5;
 		/* No server says stamps that it was not offered: RFC 7323 3.2. */
 		c->ts_agreed = pkt->tcp_timestamp &&

@@ -32,6 +32,7 @@ static const char *const ech_public_names[] = {
 	"public.tls-ech.dev", /* test server of the BoringSSL authors */
 };
 
+/* RFC 8446 4.2.7; draft-ietf-tls-ecdhe-mlkem, draft-ietf-tls-mlkem; the last one is older. */
 static const struct {
 	uint16_t number;
 	const char *name;
@@ -133,38 +134,14 @@ static bool read_versions(struct cursor e, struct hello *h, struct facts *f)
 	return true;
 }
 
-size_t hello_put_alpn(const uint8_t *name, uint8_t len, char *to, size_t room)
+uint8_t hello_put_alpn(char list[ALPN_MAX], uint8_t list_len, struct str name)
 {
-	if (len > room)
-		return 0;
-	for (uint8_t i = 0; i < len; i++) {
-		char b = (char)name[i];
+	const size_t len = list_put(list, list_len, ALPN_MAX, name);
 
-		to[i] = b > 0x20 && b < 0x7f && b != ',' ? b : '?';
-	}
-	return len;
-}
-
-/* Where a text of `len` bytes goes in a list with commas, or NULL: it does not fit. */
-static char *append(char *list, uint8_t *list_len, size_t max, size_t len)
-{
-	const bool comma = *list_len > 0;
-	char *to = list + *list_len + comma;
-
-	if (*list_len + comma + len > max)
-		return NULL;
-	if (comma)
-		to[-1] = ',';
-	*list_len = (uint8_t)(*list_len + comma + len);
-	return to;
-}
-
-static void keep_alpn(struct facts *f, const uint8_t *p, uint8_t len)
-{
-	char *to = append(f->alpn, &f->alpn_len, ALPN_MAX, len);
-
-	if (to != NULL)
-		(void)hello_put_alpn(p, len, to, len);
+	for (size_t i = len - (len > list_len ? name.len : 0); i < len; i++)
+		if (list[i] <= 0x20 || list[i] >= 0x7f || list[i] == ',')
+			list[i] = '?';
+	return (uint8_t)len;
 }
 
 static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
@@ -186,7 +163,8 @@ static bool read_alpn(struct cursor e, struct hello *h, struct facts *f)
 		}
 		if (len == sizeof(tds8) && memcmp(p, tds8, len) == 0)
 			h->tds = true;
-		keep_alpn(f, p, len);
+		f->alpn_len = hello_put_alpn(f->alpn, f->alpn_len,
+					     (struct str){(const char *)p, len});
 	}
 	return !none && cur_ok(&list) && e.left == 0;
 }
@@ -209,7 +187,7 @@ static bool read_groups(struct cursor e)
 	return cur_ok(&e) && len == e.left && len > 0 && len % 2 == 0;
 }
 
-/* As IANA's "TLS Supported Groups" (25 November 2026) names them; 0x and four digits: others. */
+/* 0x and four digits: one that is not listed. */
 static struct str name_of_group(uint16_t group, char buf[7])
 {
 	const uint8_t bytes[2] = {(uint8_t)(group >> 8), (uint8_t)group};
@@ -226,11 +204,9 @@ static struct str name_of_group(uint16_t group, char buf[7])
 static void keep_share(struct facts *f, uint16_t group)
 {
 	char buf[7];
-	const struct str name = name_of_group(group, buf);
-	char *to = append(f->key_shares, &f->key_shares_len, KEY_SHARES_MAX, name.len);
 
-	if (to != NULL)
-		memcpy(to, name.p, name.len);
+	f->key_shares_len = (uint8_t)list_put(f->key_shares, f->key_shares_len,
+					      KEY_SHARES_MAX, name_of_group(group, buf));
 }
 
 /* RFC 8446 4.2.8: be16 length, then be16 group | be16 length | key; a list may be empty. */

@@ -46,9 +46,9 @@ void hello_read(struct ja4_memory *m, const uint8_t *message, size_t len, char t
 		struct facts *f);
 
 /*
- * An application protocol's name as it is told: its printable bytes, others as '?'; at most `room`
- * bytes.  Its length, or 0: it does not fit.
+ * One more application protocol behind `list_len` bytes of a list, as it is told: other than
+ * printable bytes become '?'.  The list's new length; the same where the name does not fit.
  */
-size_t hello_put_alpn(const uint8_t *name, uint8_t len, char *to, size_t room);
+uint8_t hello_put_alpn(char list[ALPN_MAX], uint8_t list_len, struct str name);
 
 #endif /* IDENTIFY_HELLO_H */

@@ -31,7 +31,8 @@ static bool read_alpn(struct cursor e, struct server_hello *ret)
 
 	if (name == NULL || len == 0 || list.left != 0 || e.left != 0)
 		return false;
-	ret->alpn_len = (uint8_t)hello_put_alpn(name, len, ret->alpn, ALPN_MAX);
+	ret->alpn_len =
+		hello_put_alpn(ret->alpn, 0, (struct str){(const char *)name, len});
 	return true;
 }
 
@@ -99,14 +100,11 @@ static bool read_hello(struct cursor c, struct server_hello *ret)
 
 bool identify_server_hello(const uint8_t *bytes, size_t len, struct server_hello *ret)
 {
-	ret->version = 0;
 	ret->alpn_len = 0;
-	if (!read_hello(unwrap(cur_init(bytes, len)), ret) || ret->version == 0) {
+	if (!read_hello(unwrap(cur_init(bytes, len)), ret))
 		ret->version = 0;
+	/* In TLS 1.3 a client refuses it there. */
+	if (ret->version == 0 || ret->version >= TLS_1_3)
 		ret->alpn_len = 0;
-		return false;
-	}
-	if (ret->version >= TLS_1_3) /* a client refuses it there */
-		ret->alpn_len = 0;
-	return true;
+	return ret->version != 0;
 }

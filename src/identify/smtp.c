@@ -218,49 +218,24 @@ static struct str path_of(struct str line, struct str word)
 	return str_trim((struct str){s.p + 1, s.len - 1});
 }
 
-/* Is it there between commas? */
-static bool is_listed(const struct mail_facts *m, struct str domain)
-{
-	for (size_t at = 0; at < m->to_len;) {
-		const char *comma = memchr(m->to + at, ',', m->to_len - at);
-		const size_t end = comma == NULL ? m->to_len : (size_t)(comma - m->to);
-
-		if (str_equal(domain, (struct str){m->to + at, end - at}))
-			return true;
-		at = end + 1;
-	}
-	return false;
-}
-
-static size_t listed(const struct mail_facts *m)
-{
-	size_t n = m->to_len > 0;
-
-	for (size_t i = 0; i < m->to_len; i++)
-		n += m->to[i] == ',';
-	return n;
-}
-
 static void note_recipient(struct mail_facts *m, struct str path)
 {
-	const size_t comma = m->to_len > 0;
 	struct host domain;
+	struct str name;
+	size_t count, len;
 
 	if (!read_domain(domain_part(path), &domain)) {
 		m->to_more++;
 		return;
 	}
-	if (is_listed(m, (struct str){domain.text, domain.len}))
+	name = (struct str){domain.text, domain.len};
+	if (list_has((struct str){m->to, m->to_len}, name, &count))
 		return;
-	if (listed(m) == MAIL_TO_DOMAINS ||
-	    comma + domain.len > (size_t)(MAIL_TO_MAX - m->to_len)) {
+	len = count == MAIL_TO_DOMAINS ? m->to_len
+				       : list_put(m->to, m->to_len, MAIL_TO_MAX, name);
+	if (len == m->to_len)
 		m->to_more++;
-		return;
-	}
-	if (comma > 0)
-		m->to[m->to_len++] = ',';
-	memcpy(m->to + m->to_len, domain.text, domain.len);
-	m->to_len = (uint16_t)(m->to_len + domain.len);
+	m->to_len = (uint16_t)len;
 }
 
 /* ---- commands ----------------------------------------------------------------------------- */

@@ -213,13 +213,7 @@ static void add_range(struct reading *g, const struct node *n, struct str s,
 static bool next_range(struct str *left, struct str *ret)
 {
 	while (left->len > 0) {
-		const char *comma = memchr(left->p, ',', left->len);
-		size_t len = comma == NULL ? left->len : (size_t)(comma - left->p);
-
-		*ret = str_trim((struct str){left->p, len});
-		len += comma != NULL;
-		left->p += len;
-		left->len -= len;
+		*ret = str_trim(str_item(left, ','));
 		if (ret->len > 0)
 			return true;
 	}

@@ -77,7 +77,7 @@ struct facts {
 	char inside[HOST_MAX + 1]; /* ... and this other one */
 	/* Separated by commas, whole ones up to the cap; without spaces. */
 	char alpn[ALPN_MAX];             /* protocols offered */
-	char key_shares[KEY_SHARES_MAX]; /* groups whose keys were sent: IANA's names */
+	char key_shares[KEY_SHARES_MAX]; /* groups whose keys were sent */
 	char ja4[JA4_LEN];
 	char method[16];
 	uint16_t database_len;

@@ -431,6 +431,37 @@ static void test_a_terminal_gets_printable_bytes(void **state)
 	free(text);
 }
 
+static void test_lists_grow_as_far_as_there_is_room(void **state)
+{
+	char list[8];
+	struct str rest;
+	size_t len = 0, count;
+
+	(void)state;
+	assert_false(list_has((struct str){list, 0}, STR("ab"), &count));
+	assert_int_equal(count, 0);
+	assert_int_equal(list_put(list, 0, sizeof(list), STR("123456789")), 0);
+	len = list_put(list, len, sizeof(list), STR("ab"));
+	len = list_put(list, len, sizeof(list), STR_NONE);
+	len = list_put(list, len, sizeof(list), STR("cde"));
+	assert_int_equal(list_put(list, len, sizeof(list), STR("fg")), len);
+	len = list_put(list, len, sizeof(list), STR("f"));
+	assert_int_equal(len, 8);
+	assert_memory_equal(list, "ab,cde,f", 8);
+	assert_true(list_has((struct str){list, len}, STR("f"), &count));
+	assert_int_equal(count, 2);
+	assert_false(list_has((struct str){list, len}, STR("cd"), &count));
+	assert_int_equal(count, 3);
+	rest = (struct str){list, len};
+	assert_true(str_equal(str_item(&rest, ','), STR("ab")));
+	assert_true(str_equal(str_item(&rest, ','), STR("cde")));
+	assert_true(str_equal(str_item(&rest, ','), STR("f")));
+	assert_int_equal(rest.len, 0);
+	assert_int_equal(str_item(&rest, ',').len, 0);
+	assert_int_equal(str_copy(STR("abc"), list, 2), 2);
+	assert_int_equal(str_copy(STR_NONE, list, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_hexadecimal_words_have_32_bits),
+		cmocka_unit_test(test_lists_grow_as_far_as_there_is_room),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_nearest_takes_the_first_of_equals),
 		cmocka_unit_test(test_nearest_is_that_of_the_whole_table),

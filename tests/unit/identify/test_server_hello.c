@@ -109,34 +109,32 @@ static void what_is_no_hello_says_nothing(void **state)
 
 static void the_protocol_chosen_in_clear_is_read(void **state)
 {
-	static const char list_too_short[] = "\0\2\2h2", two[] = "\0\6\2h2\2h3",
-			  empty[] = "\0\1\0", behind[] = "\0\3\2h2x";
+	static const struct {
+		const char *data; /* of the extension */
+		size_t len;
+		uint16_t legacy, selected;
+		uint16_t version; /* 0: the hello is not read */
+		const char *alpn;
+	} rows[] = {
+		{"\0\x09\x08http/1.1", 11, 0x0303, 0, 0x0303, "http/1.1"},
+		{"\0\4\3a,\x07", 6, 0x0302, 0, 0x0302, "a??"},
+		{"\0\x09\x08http/1.1", 11, 0x0303, 0x0304, 0x0304,
+		 ""},                                  /* illegal there */
+		{"\0\2\2h2", 5, 0x0303, 0, 0, ""},     /* the list is too short, */
+		{"\0\6\2h2\2h3", 8, 0x0303, 0, 0, ""}, /* holds two, */
+		{"\0\1\0", 3, 0x0303, 0, 0, ""},       /* an empty one, */
+		{"\0\3\2h2x", 6, 0x0303, 0, 0, ""},    /* has a byte behind it */
+	};
 
 	(void)state;
-	alpn = "\0\x09\x08http/1.1";
-	alpn_len = 11;
-	make_hello(0x0303, 0, true, 100);
-	assert_int_equal(ask(hello.len), 0x0303);
-	assert_int_equal(chosen.alpn_len, 8);
-	assert_memory_equal(chosen.alpn, "http/1.1", 8);
-	make_hello(0x0303, 0x0304, true, 0); /* illegal there */
-	assert_int_equal(ask(hello.len), 0x0304);
-	assert_int_equal(chosen.alpn_len, 0);
-	alpn = "\0\4\3a,\x07";
-	alpn_len = 6;
-	make_hello(0x0302, 0, true, 0);
-	assert_int_equal(ask(hello.len), 0x0302);
-	assert_int_equal(chosen.alpn_len, 3);
-	assert_memory_equal(chosen.alpn, "a??", 3);
-#define REFUSED(bytes)                                \
-	alpn = (bytes), alpn_len = sizeof(bytes) - 1; \
-	make_hello(0x0303, 0, true, 0);               \
-	assert_int_equal(ask(hello.len), 0)
-	REFUSED(list_too_short);
-	REFUSED(two);
-	REFUSED(empty);
-	REFUSED(behind);
-#undef REFUSED
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		alpn = rows[i].data;
+		alpn_len = rows[i].len;
+		make_hello(rows[i].legacy, rows[i].selected, true, 100);
+		assert_int_equal(ask(hello.len), rows[i].version);
+		assert_int_equal(chosen.alpn_len, strlen(rows[i].alpn));
+		assert_memory_equal(chosen.alpn, rows[i].alpn, chosen.alpn_len);
+	}
 	alpn = NULL;
 }
 
