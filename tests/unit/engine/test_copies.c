@@ -184,6 +184,31 @@ static void what_goes_on_with_a_copy_is_told(void **state)
 			}
 }
 
+/* What the server has acknowledged of two readings is no copy's to change. */
+static void a_copy_of_what_was_acknowledged_changes_nothing(void **state)
+{
+	const uint32_t cut = 24, most = LEN(GOOD) - 4, all = LEN(GOOD);
+
+	(void)state;
+	for (unsigned later = 0; later < 2; later++) {
+		const uint32_t front = later ? LEN(GOOD) : 0;
+		struct scene *s = watch_request(later);
+
+		see_client(s, &web, front, GOOD, cut);
+		see_client(s, &web, front, EVIL, cut);
+		see_client(s, &web, front + cut, &GOOD[cut], most - cut);
+		see_server(s, &web, later, front + most, NULL, 0);
+		see_client(s, &web, front, GET("thud.example"), most);
+		see_client(s, &web, front + most, &GOOD[most], all - most);
+		see_server(s, &web, later, front + all, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, CONFLICT, "\"good.example\"", 2);
+		assert_lines(s, CONFLICT, "\"evod.example\"", 2);
+		assert_lines(s, "thud", NULL, 0);
+		end_watch(s);
+	}
+}
+
 static void see_urgent(struct scene *s, const struct ends *e, uint32_t at,
 		       unsigned pointer, const char *data, size_t len)
 {
@@ -301,6 +326,7 @@ int main(void)
 		cmocka_unit_test(who_speaks_http_has_chosen_nothing),
 		cmocka_unit_test(one_decoy_is_told_whole),
 		cmocka_unit_test(what_goes_on_with_a_copy_is_told),
+		cmocka_unit_test(a_copy_of_what_was_acknowledged_changes_nothing),
 		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),
 		cmocka_unit_test(several_urgent_bytes_are_flagged),
 		cmocka_unit_test(an_urgent_pointer_that_counts_for_nothing),
