@@ -14,7 +14,7 @@
 
 #include "base/pool.h"
 #include "engine/budget.h"
-#include "engine/cuts.h"
+#include "engine/copies.h"
 #include "engine/diversity.h"
 #include "engine/edge.h"
 #include "engine/follow.h"
@@ -65,10 +65,8 @@ struct pending {
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
 	bool rival;         /* something contradicts the head */
-	uint8_t copies;     /* segments that did, up to 2 ... */
-	bool partial;       /* ... of which one was less than all that was there */
-	struct cuts cuts;   /* of the segments so far */
-	uint32_t contest_from, contest_end; /* what the copies contradict, in the head */
+	struct segments segments; /* of the head, while none contradicts another */
+	struct copies *copies;    /* from then on; NULL = none, or there was no room */
 	int64_t whole_us;                   /* when the facts were final */
 	uint32_t first_ack;                 /* as the client's first bytes say */
 	uint32_t
@@ -217,6 +215,7 @@ struct worker {
 	struct pool *followers;
 	struct pool *chunks;  /* of followers amid a body in chunks */
 	struct pool *twins;   /* of pendings of QUIC */
+	struct pool *copies;  /* of pendings and followers with two contents */
 	struct pool *traces;  /* of pendings, for lines with `capture` */
 	struct trace *spare;  /* made of a head when they are used up */
 	struct event_key key; /* of the next event */
@@ -446,6 +445,9 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 /* A name that the connection may have; flagged where there is no room for it. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
+
+/* Nothing is known any more of how the head's bytes came. */
+void rival_forget_segments(struct worker *w, struct pending *p);
 
 /* Client bytes at `at`, before head_add(): do they contradict what is there? */
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,

@@ -83,6 +83,13 @@ void rival_forget(struct worker *w, struct conn *c)
 	c->flags &= ~(1u << FLAG_MORE_CANDIDATES);
 }
 
+void rival_forget_segments(struct worker *w, struct pending *p)
+{
+	pool_put(w->copies, p->copies); /* NULL is a no-op */
+	p->copies = NULL;
+	p->segments = (struct segments){0};
+}
+
 /* Whom do these contents name?  False: they do not go far enough. */
 static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
 {
@@ -99,77 +106,54 @@ static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 	return true;
 }
 
-/* Where in the head do the first and the last byte lie that a copy contradicts, at the widest? */
-static void contest_of(const struct head *h, uint32_t at, struct str bytes,
-		       uint32_t *ret_from, uint32_t *ret_end)
+/* Its place in the head: of what contradicts another, what it says, too. */
+static void note_segment(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
+			 struct str bytes, bool contradicts)
 {
-	const uint8_t *copy =
-		(const uint8_t *)bytes.p; /* its first byte is that at `at` */
-	uint32_t from = at, end = at + (uint32_t)bytes.len;
+	if (contradicts && p->copies == NULL) {
+		p->copies = pool_get(w->copies);
+		if (p->copies != NULL) {
+			copies_begin(p->copies, &p->segments);
+		} else {
+			w->stats.heads_refused++;
+			c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		}
+	}
+	if (p->copies != NULL)
+		copies_add(p->copies, &p->head, at, bytes);
+	else
+		segments_add(&p->segments, at, at + (uint32_t)bytes.len);
+}
 
-	end = end < h->highest ? end : h->highest;
-	while (from < end && from < h->filled && h->bytes[from] == copy[from - at])
-		from++;
-	while (end > from && end <= h->filled && h->bytes[end - 1] == copy[end - 1 - at])
-		end--;
-	*ret_from = from;
-	*ret_end = end;
+/* The head begins so many bytes earlier, or later. */
+static void move_segments(struct pending *p, int32_t by)
+{
+	segments_move(&p->segments, by);
+	if (p->copies != NULL)
+		copies_move(p->copies, by);
 }
 
 /*
- * A segment that contradicts the first copies.  The server may have taken any of these and not the
- * others, so from the second one on the last copies are not the only other contents: what it makes of
- * the first copies is read, too, which for two places in two contents tells all four.  More may be
- * possible unless each of them is a copy of all that was there, which came in one piece; and from
- * the first one on where it contradicts several pieces.
+ * Whom do all contents name that the server may have made of the segments?  One that does not go far
+ * enough may yet name somebody, as the server goes on to read it.
  */
-static void note_copies(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
-			struct str bytes)
+static void name_mixtures(struct worker *w, struct conn *c, struct pending *p)
 {
 	struct head mixed = {0};
-	uint32_t from, end;
-	bool told;
+	struct mixtures m;
+	bool told = head_copy(&mixed, w->others, &p->head);
 
-	contest_of(&p->head, at, bytes, &from, &end);
-	p->partial |= at > 0 || bytes.len < p->head.highest;
-	if (p->copies == 0) {
-		p->copies = 1;
-		p->contest_from = from;
-		p->contest_end = end;
-		if (cuts_between(&p->cuts, from, end))
-			c->flags |= 1u << FLAG_MORE_CANDIDATES;
-		return;
+	if (told) {
+		mixtures_begin(&m, p->copies, &p->head);
+		while (mixtures_next(&m, mixed.bytes))
+			told &= read_copy(w, c, p, &mixed);
+		told &= !m.more;
+	} else {
+		w->stats.heads_refused++;
 	}
-	p->copies = 2;
-	p->contest_from = from < p->contest_from ? from : p->contest_from;
-	p->contest_end = end > p->contest_end ? end : p->contest_end;
-	told = head_copy(&mixed, w->others, &p->head) &&
-	       head_overwrite(&mixed, w->others, at, (const uint8_t *)bytes.p,
-			      bytes.len) != HEAD_NO_ROOM &&
-	       read_copy(w, c, p, &mixed);
-	end = at + (uint32_t)bytes.len;
-	end = end > p->head.highest ? end : p->head.highest;
-	if (!told || p->partial || cuts_between(&p->cuts, 0, end))
+	if (!told || p->has_urgent)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	head_clear(&mixed, w->others);
-}
-
-/* One that contradicts none of the first copies, but may have come before some that did. */
-static void note_piece(struct conn *c, const struct pending *p, uint32_t at, size_t len)
-{
-	const uint32_t end = at + (uint32_t)len;
-
-	if (p->copies > 0 && ((at > p->contest_from && at < p->contest_end) ||
-			      (end > p->contest_from && end < p->contest_end)))
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-}
-
-/* The head begins elsewhere: its pieces and what copies contradict may lie anywhere. */
-static void lose_cuts(struct pending *p)
-{
-	p->cuts.more = true;
-	p->contest_from = 0;
-	p->contest_end = HEAD_MAX;
 }
 
 bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
@@ -201,12 +185,7 @@ void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	const bool first = p->other.bytes == NULL;
 	const bool contradicts = rival_keep_last(w, c, &p->head, &p->other, at, bytes);
 
-	if (contradicts)
-		note_copies(w, c, p, at, bytes);
-	else
-		note_piece(c, p, at, bytes.len);
-	cuts_add(&p->cuts, at);
-	cuts_add(&p->cuts, at + (uint32_t)bytes.len);
+	note_segment(w, c, p, at, bytes, contradicts);
 	/* Of early data it counts if there is a second hello. */
 	if (contradicts && first)
 		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
@@ -307,7 +286,7 @@ void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
 	fl->client_isn = pkt->seq;
-	lose_cuts(p);
+	move_segments(p, (int32_t)front);
 	p->late_end += p->late_end > 0 ? front : 0;
 	p->cut_from += p->cut_end > 0 ? front : 0;
 	p->cut_end += p->cut_end > 0 ? front : 0;
@@ -511,7 +490,7 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 		return false;
 	p->retried = true;
 	p->whole = false;
-	lose_cuts(p);
+	move_segments(p, -(int32_t)end);
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
 	drop_unseen(p, end);
@@ -919,6 +898,8 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		datagrams_conclude(w, c, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
+	if (p->rival && p->copies != NULL)
+		name_mixtures(w, c, p);
 	if (p->rival && p->other.bytes != NULL && !(p->whole && p->other_read))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (p->rival || p->unseen || rest)

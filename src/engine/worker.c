@@ -18,9 +18,8 @@ static void forget_reading(struct worker *w, struct pending *p)
 	conn_forget_facts(w, p);
 	head_clear(&p->other, w->others);
 	p->whole = p->rival = p->retried = p->answered = p->crowded = false;
-	p->partial = p->unseen = p->other_read = false;
-	p->copies = 0;
-	p->cuts = (struct cuts){0};
+	p->unseen = p->other_read = false;
+	rival_forget_segments(w, p);
 }
 
 void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
@@ -306,6 +305,7 @@ void conn_release(struct worker *w, struct conn *c)
 		return;
 	head_clear(&p->head, w->heads);
 	head_clear(&p->other, w->others);
+	rival_forget_segments(w, p);
 	datagrams_forget_twins(w, p);
 	conn_forget_facts(w, p);
 	keep_no_more(w, p);

@@ -60,6 +60,7 @@ class Case:
         while not self.play(r):
             pass
         self.may = self.outcomes()
+        self.might = self.contents()
 
     def play(self, r):
         """Segments (begin, end, host) and acknowledgements, as they pass; true: all has arrived."""
@@ -79,6 +80,26 @@ class Case:
         return {host for lost in itertools.product((False, True), repeat=len(segments))
                 if (host := self.outcome(iter(lost))) is not None}
 
+    def contents(self):
+        """What another system's server may have made of them: they count in any order."""
+        segments, taken = set(), 0
+        for event in self.events:
+            if isinstance(event, int):
+                taken = event
+            elif event[1] > taken:
+                segments.add((max(event[0], taken), *event[1:]))
+        return {self.outcome_of(order) for order in itertools.permutations(segments)}
+
+    def outcome_of(self, order):
+        server = Server(len(self.cuts) - 1)
+        for segment in order:
+            server.take(*segment)
+        return self.host_of(server)
+
+    def host_of(self, server):
+        return "".join(self.hosts[n][self.inside[i]:self.inside[i + 1]]
+                       for i, n in enumerate(server.has))
+
     def outcome(self, lost):
         server = Server(len(self.cuts) - 1)
         for event in self.events:
@@ -87,8 +108,7 @@ class Case:
                     return None
             elif not next(lost):
                 server.take(*event)
-        return "".join(self.hosts[n][self.inside[i]:self.inside[i + 1]]
-                       for i, n in enumerate(server.has))
+        return self.host_of(server)
 
     def frames(self):
         ports = (self.port, 443 if self.kind == "tls" else 80)
@@ -132,6 +152,10 @@ class Case:
             return "wrong"
         if not self.may <= told and "more_candidates" not in flags:
             return "no candidate"
+        if "more_candidates" in flags:
+            return "flagged" if len(self.might) <= 16 else None
+        if len(self.might) > 1 and told - {None, "start.example"} != self.might:
+            return "other candidates"
         return None
 
 
