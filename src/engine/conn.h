@@ -67,8 +67,8 @@ struct pending {
 	bool rival;         /* something contradicts the head */
 	struct segments segments; /* of the head, while none contradicts another */
 	struct copies *copies;    /* from then on; NULL = none, or there was no room */
-	int64_t whole_us;                   /* when the facts were final */
-	uint32_t first_ack;                 /* as the client's first bytes say */
+	int64_t whole_us;         /* when the facts were final */
+	uint32_t first_ack;       /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
 	struct head other; /* last copies of the head's bytes, where they contradict it */
@@ -213,13 +213,14 @@ struct worker {
 	struct pool *facts;     /* of pendings about which something is known */
 	struct pool *questions; /* of DNS, without an answer so far */
 	struct pool *followers;
-	struct pool *chunks;  /* of followers amid a body in chunks */
-	struct pool *twins;   /* of pendings of QUIC */
-	struct pool *copies;  /* of pendings and followers with two contents */
-	struct pool *traces;  /* of pendings, for lines with `capture` */
-	struct trace *spare;  /* made of a head when they are used up */
-	struct event_key key; /* of the next event */
-	int64_t now_us;       /* time of the next event */
+	struct pool *chunks;   /* of followers amid a body in chunks */
+	struct pool *twins;    /* of pendings of QUIC */
+	struct pool *contests; /* of followers that watch two contents */
+	struct pool *copies;   /* of pendings and followers with two contents */
+	struct pool *traces;   /* of pendings, for lines with `capture` */
+	struct trace *spare;   /* made of a head when they are used up */
+	struct event_key key;  /* of the next event */
+	int64_t now_us;        /* time of the next event */
 	struct worker_stats stats;
 	uint8_t epoch;
 	struct edges edges;

@@ -8,38 +8,9 @@
 
 #define DNS_PREFIX 2 /* be16 length in front of a message: RFC 1035 4.2.2 */
 
-/* ---- lanes ------------------------------------------------------------------------------------ */
-
-/* Cut off what has been read; false: nothing is left. */
-static bool trim(struct piece *p, uint32_t next)
-{
-	const int32_t before = (int32_t)(next - p->at);
-
-	if (before <= 0)
-		return p->bytes.len > 0;
-	if ((size_t)before >= p->bytes.len)
-		return false;
-	p->at = next;
-	p->bytes.p += before;
-	p->bytes.len -= (size_t)before;
-	return true;
-}
-
-/* Other bytes than those of a head that begins at offset `base` of the stream. */
-static bool contradicts(const struct head *h, uint32_t base, const struct piece *p)
-{
-	const int32_t before = (int32_t)(base - p->at);
-	const size_t skip = before > 0 ? (size_t)before : 0;
-
-	if (h->highest == 0 || skip >= p->bytes.len)
-		return false;
-	return head_contradicts(h, before > 0 ? 0 : p->at - base,
-				(const uint8_t *)p->bytes.p + skip, p->bytes.len - skip);
-}
-
 /* ---- ends ----------------------------------------------------------------------------------------- */
 
-static void free_chunks(struct worker *w, struct follower *fo)
+void follow_free_chunks(struct worker *w, struct follower *fo)
 {
 	pool_put(w->chunks, fo->chunks); /* NULL is a no-op */
 	fo->chunks = NULL;
@@ -54,8 +25,8 @@ void follow_stop(struct worker *w, struct conn *c)
 	head_clear(&fo->out.head, w->heads);
 	head_clear(&fo->in.head, w->heads);
 	head_clear(&fo->guard, w->heads);
-	head_clear(&fo->other.head, w->others);
-	free_chunks(w, fo);
+	follow_contest_end(w, fo);
+	follow_free_chunks(w, fo);
 	intern_release(w->texts, fo->tunnel_host);
 	pool_put(w->followers, fo);
 	c->follower = POOL_NONE;
@@ -76,7 +47,7 @@ void follow_judge_unknown(struct worker *w, struct flow *fl, struct conn *c,
 }
 
 /* Has the server acknowledged the client's bytes up to `end`?  Of a server that nobody sees: yes. */
-static bool is_taken(const struct worker *w, const struct flow *fl, uint32_t end)
+bool follow_is_taken(const struct worker *w, const struct flow *fl, uint32_t end)
 {
 	if (!fl->in.has_ack)
 		return w->inl == NULL && !fl->in.has_seq;
@@ -120,7 +91,7 @@ static void weigh(struct worker *w, struct conn *c, const struct follower *fo,
 }
 
 /* The header section in the guard, which was read before. */
-static void read_waiting(struct worker *w, const struct flow *fl,
+void follow_read_waiting(struct worker *w, const struct flow *fl,
 			 const struct follower *fo, struct facts *f)
 {
 	const struct str header = {(const char *)fo->guard.bytes, fo->guard.filled};
@@ -132,12 +103,12 @@ static void read_waiting(struct worker *w, const struct flow *fl,
 			    &used, f);
 }
 
-static void judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
+void follow_judge_waiting(struct worker *w, struct flow *fl, struct conn *c,
 			  struct follower *fo)
 {
 	struct facts f;
 
-	read_waiting(w, fl, fo, &f);
+	follow_read_waiting(w, fl, fo, &f);
 	weigh(w, c, fo, &f);
 	fo->waits = false;
 	head_clear(&fo->guard, w->heads);
@@ -154,265 +125,12 @@ void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 		return;
 	}
 	w->stats.http_lost++;
-	if (fo != NULL && fo->contested && !(fo->first_named && fo->other_named))
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	if (fo != NULL && fo->contest != NULL)
+		follow_contest_name_all(w, fl, c, fo);
 	if (fo != NULL && fo->waits) /* it is no part of what cannot be read */
-		judge_waiting(w, fl, c, fo);
+		follow_judge_waiting(w, fl, c, fo);
 	follow_stop(w, c);
 	follow_judge_unknown(w, fl, c, why);
-}
-
-/* ---- two contents, seen by who only watches -------------------------------------------------- */
-
-struct reading {
-	struct lane *lane;
-	struct head_pools *pools; /* of its head */
-	struct http_follow *http; /* as far as it is read */
-	bool opening;             /* some protocol begins there */
-};
-
-/* One of the readings: is it known whom it asks for, or that nobody will know?  Names are noted. */
-static bool read_candidate(struct worker *w, const struct flow *fl, struct conn *c,
-			   const struct reading *r)
-{
-	struct lane *const l = r->lane;
-	struct facts f;
-	size_t used = 0;
-
-	while (l->head.filled > 0) {
-		const bool full = l->head.filled == HEAD_MAX;
-
-		memset(&f, 0, sizeof(f));
-		if (r->opening) {
-			if (identify_stream(w->identify, l->head.bytes, l->head.filled,
-					    false, full, flow_server_port(fl),
-					    &f) != IDENTIFY_DONE)
-				return false;
-			rival_name(w, c, facts_host(&f));
-			return true;
-		}
-		switch (identify_http(w->identify, r->http, lane_bytes(l), full,
-				      flow_server_port(fl), &used, &f)) {
-		case HTTP_STEP_REQUEST:
-			rival_name(w, c, facts_host(&f));
-			return true;
-		case HTTP_STEP_LOST:
-			return true;
-		case HTTP_STEP_MORE:
-			if (used == 0)
-				return false;
-			break;
-		}
-		l->next += (uint32_t)used;
-		head_drop(&l->head, r->pools, (uint32_t)used);
-	}
-	return false;
-}
-
-static void add_copy(struct worker *w, struct follower *fo, struct piece p)
-{
-	struct lane *l = &fo->other;
-
-	while (trim(&p, l->next)) {
-		const uint32_t gap = p.at - l->next;
-		const uint64_t body = http_skippable(&fo->other_http);
-		uint64_t n = (uint64_t)gap + p.bytes.len;
-
-		if (body == 0 || gap > body) {
-			if (gap < HEAD_MAX && head_overwrite(&l->head, w->others, gap,
-							     (const uint8_t *)p.bytes.p,
-							     p.bytes.len) == HEAD_NO_ROOM)
-				w->stats.heads_refused++;
-			return;
-		}
-		n = n < body ? n : body;
-		http_skip(&fo->other_http, n);
-		l->next += (uint32_t)n;
-		head_drop(&l->head, w->others, (uint32_t)n);
-	}
-}
-
-/* More bytes for the other reading: of two copies the last, or all but the urgent byte. */
-static void add_to_other(struct worker *w, struct follower *fo, struct piece p)
-{
-	const int32_t before = (int32_t)(fo->urgent_at - p.at);
-	struct piece front = p;
-
-	if (fo->urgent && before > 0 && (size_t)before < p.bytes.len)
-		front.bytes.len = (size_t)before;
-	if (!fo->urgent || before > 0)
-		add_copy(w, fo, front);
-	if (!fo->urgent || !trim(&p, fo->urgent_at + 1))
-		return;
-	p.at--;
-	add_copy(w, fo, p);
-}
-
-/* Note whom both readings ask for by now.  True: each of them is known. */
-static bool read_contest(struct worker *w, const struct flow *fl, struct conn *c,
-			 struct follower *fo)
-{
-	const bool opening = fo->kind == FOLLOW_OPENING;
-	const struct reading first = {&fo->out, w->heads, &fo->http, opening};
-	const struct reading last = {&fo->other, w->others, &fo->other_http, opening};
-
-	if (!fo->first_named)
-		fo->first_named = read_candidate(w, fl, c, &first);
-	fo->other_named = read_candidate(w, fl, c, &last);
-	return fo->other_named && fo->first_named;
-}
-
-/*
- * The server may take any of several copies and not the others: what the last ones make is not all
- * that it may read, unless each is a copy of all that was there and no more (see rival.c: note_copies).
- */
-static void note_copy(struct conn *c, struct follower *fo, const struct piece *p)
-{
-	const uint32_t first = fo->out.next + fo->out.head.highest;
-	const uint32_t last = fo->other.next + fo->other.head.highest;
-	const uint32_t end = (int32_t)(first - last) > 0 ? first : last;
-
-	fo->partial |= (int32_t)(p->at - fo->other.next) > 0 ||
-		       p->at + (uint32_t)p->bytes.len != end;
-	if (!fo->urgent && contradicts(&fo->other.head, fo->other.next, p) &&
-	    (fo->partial || !fo->other_named))
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-}
-
-/* Leave out what the server had acknowledged before, of which each reading has a copy. */
-static void trim_taken(const struct flow *fl, const struct follower *fo, struct piece *p)
-{
-	const uint32_t first = fo->out.next + fo->out.head.filled;
-	const uint32_t last = fo->other.next + fo->other.head.filled;
-	uint32_t end = fl->in.acked - fl->client_isn;
-
-	if (!fl->in.has_ack || fo->urgent)
-		return;
-	if (!fo->first_named && (int32_t)(first - end) < 0)
-		end = first;
-	if (fo->contested && (int32_t)(last - end) < 0)
-		end = last;
-	if (!trim(p, end))
-		p->bytes.len = 0;
-}
-
-/*
- * A packet of a connection with two contents.  More may come, and all that is read is noted, until
- * the server has taken one of them.
- */
-static void feed_contest(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo, struct piece *p)
-{
-	if (!p->from_client) {
-		const bool answers = p->bytes.len > 0;
-
-		if (is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
-		    (read_contest(w, fl, c, fo) || answers))
-			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
-		return;
-	}
-	trim_taken(fl, fo, p);
-	if (p->bytes.len == 0)
-		return;
-	note_copy(c, fo, p);
-	add_to_other(w, fo, *p);
-	if (!fo->first_named && trim(p, fo->out.next) &&
-	    p->at - fo->out.next < HEAD_MAX &&
-	    head_add(&fo->out.head, w->heads, p->at - fo->out.next,
-		     (const uint8_t *)p->bytes.p, p->bytes.len) == HEAD_NO_ROOM)
-		w->stats.heads_refused++;
-	if (read_contest(w, fl, c, fo) && !fl->in.has_seq)
-		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
-}
-
-/* The other reading begins at fo->other.next, with `shared` bytes that are the same in both. */
-static void begin_contest(struct worker *w, struct flow *fl, struct conn *c,
-			  struct follower *fo, struct str shared, struct piece *p)
-{
-	c->flags |= 1u << FLAG_OVERLAP;
-	fo->contested = true;
-	fo->partial = fo->pieces || fo->out.head.filled != fo->out.head.highest;
-	fo->other_named = true; /* so far it is what was read first */
-	if (fo->partial)        /* one of the first reading, another of the copy */
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	fo->waits = false;
-	head_clear(&fo->guard, w->heads);
-	free_chunks(w, fo);
-	if (shared.len > 0 &&
-	    head_add(&fo->other.head, w->others, 0, (const uint8_t *)shared.p,
-		     shared.len) == HEAD_NO_ROOM)
-		w->stats.heads_refused++;
-	feed_contest(w, fl, c, fo, p);
-}
-
-/* A byte that servers may take out (rival_read_urgent).  False: nobody knows what is left. */
-static bool contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
-			   struct follower *fo, uint32_t at)
-{
-	struct piece kept = {NULL, true, fo->out.next, lane_bytes(&fo->out)};
-	struct facts f;
-
-	if (!fo->contested && (int32_t)(at - fo->out.next) < 0) {
-		if (!fo->waits || (int32_t)(at - fo->guard_at) < 0)
-			return true;
-		read_waiting(w, fl, fo, &f);
-		rival_name(w, c, facts_host(&f));
-		fo->waits = false;
-	}
-	if (fo->contested || (int32_t)(at - fo->out.next) < 0) {
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-		return fo->contested;
-	}
-	if ((fo->kind == FOLLOW_HTTP && !http_between(&fo->http)) ||
-	    fo->out.head.highest != fo->out.head.filled)
-		return false;
-	if (fo->waits)
-		judge_waiting(w, fl, c, fo);
-	head_clear(&fo->guard, w->heads);
-	free_chunks(w, fo);
-	fo->contested = fo->urgent = true;
-	fo->urgent_at = at;
-	fo->other_http = fo->http;
-	fo->other.next = fo->out.next;
-	add_to_other(w, fo, kept);
-	return true;
-}
-
-/* Two contents for a header that the server has not acknowledged: one of both hosts. */
-static void contest_header(struct worker *w, struct flow *fl, struct conn *c,
-			   struct follower *fo, struct piece *p)
-{
-	struct str shared = {(const char *)w->without, fo->guard.filled};
-	const size_t room = HEAD_MAX - fo->guard.filled;
-	struct facts f;
-
-	read_waiting(w, fl, fo, &f);
-	rival_name(w, c, facts_host(&f));
-	fo->first_named = true;
-	memcpy(w->without, fo->guard.bytes, fo->guard.filled);
-	if (guard_end(fo) == fo->out.next && fo->out.head.filled > 0) {
-		const size_t n = fo->out.head.filled < room ? fo->out.head.filled : room;
-
-		memcpy(w->without + shared.len, fo->out.head.bytes, n);
-		shared.len += n;
-	}
-	fo->kind = FOLLOW_HTTP;
-	fo->other_http = (struct http_follow){0};
-	fo->other.next = fo->guard_at;
-	begin_contest(w, fl, c, fo, shared, p);
-}
-
-/* The same of what waits to be read. */
-static void contest_lane(struct worker *w, struct flow *fl, struct conn *c,
-			 struct follower *fo, struct piece *p)
-{
-	if (!head_copy(&fo->other.head, w->others, &fo->out.head))
-		w->stats.heads_refused++;
-	fo->other_http = fo->http;
-	if (fo->waits)
-		judge_waiting(w, fl, c, fo);
-	fo->other.next = fo->out.next;
-	begin_contest(w, fl, c, fo, STR_NONE, p);
 }
 
 /* ---- requests, read ---------------------------------------------------------------------------- */
@@ -479,11 +197,11 @@ static void release_chunks(struct worker *w, const struct flow *fl, struct follo
 {
 	const uint32_t all = fo->out.next;
 
-	if (fo->chunks == NULL || (!fl->in.has_ack && !is_taken(w, fl, all)))
+	if (fo->chunks == NULL || (!fl->in.has_ack && !follow_is_taken(w, fl, all)))
 		return;
 	if (chunks_taken(fo->chunks,
 			 fl->in.has_ack ? fl->in.acked - fl->client_isn : all))
-		free_chunks(w, fo);
+		follow_free_chunks(w, fo);
 }
 
 /*
@@ -598,7 +316,7 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 	if (!fits && gap > fo->out.head.filled) {
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
-		else if (is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
+		else if (follow_is_taken(w, fl, fo->out.next + fo->out.head.filled + 1))
 			follow_give_up(w, fl, c,
 				       UNDECIDABLE_HTTP_DESYNC); /* we have a hole */
 		return false;
@@ -653,7 +371,7 @@ static void read_client(struct worker *w, struct flow *fl, struct conn *c,
 {
 	size_t used;
 
-	while (trim(p, fo->out.next)) {
+	while (piece_trim(p, fo->out.next)) {
 		if (skip_body(w, fo, p))
 			continue;
 		if (comes_late(w, fl, fo, p)) {
@@ -700,37 +418,6 @@ static void miss_cut(struct worker *w, struct flow *fl, struct conn *c,
 }
 
 /*
- * Who only watches sees two framings of one body: the host that it was for, or that of the
- * request read behind it, is a candidate, and so is the one of the other reading.
- */
-static void contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
-			   struct follower *fo, const struct chunk_frame *at,
-			   struct piece *p)
-{
-	const char *const text = fo->chunks->text + at->text;
-	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
-	const struct str shared = {(const char *)w->without,
-				   before > 0 ? (size_t)before : 0};
-	const uint32_t from = at->at;
-	struct facts f;
-
-	if (fo->waits && (int32_t)(fo->guard_at - from) <= 0)
-		judge_waiting(w, fl, c, fo);
-	if (fo->waits) {
-		read_waiting(w, fl, fo, &f);
-		rival_name(w, c, facts_host(&f));
-	} else {
-		rival_name(w, c, intern_text(w->texts, c->host));
-	}
-	fo->first_named = true;
-	memcpy(w->without, text, shared.len);
-	http_at_chunk(&fo->other_http, text[0] == '\r');
-	fo->kind = FOLLOW_HTTP;
-	fo->other.next = from;
-	begin_contest(w, fl, c, fo, shared, p);
-}
-
-/*
  * Other bytes around the chunks than those that were read?  True: the packet is done with.
  * `judged`: it contradicts the header in the guard, too, and what comes first tells more.
  */
@@ -753,7 +440,7 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	if (judged && (int32_t)(fo->guard_at - at->at) < 0)
 		return false;
 	if (w->inl == NULL) {
-		contest_chunks(w, fl, c, fo, at, p);
+		follow_contest_chunks(w, fl, c, fo, at, p);
 		return true;
 	}
 	c->flags |= 1u << FLAG_OVERLAP;
@@ -765,27 +452,28 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
 	/* A header that the server has not acknowledged, or what waits to be one. */
-	const bool judged = contradicts(&fo->guard, fo->guard_at, p);
+	const bool judged = piece_contradicts(p, &fo->guard, fo->guard_at);
 
 	if (check_chunks(w, fl, c, fo, p, judged))
 		return;
-	if (w->inl != NULL && (judged || contradicts(&fo->out.head, fo->out.next, p))) {
+	if (w->inl != NULL &&
+	    (judged || piece_contradicts(p, &fo->out.head, fo->out.next))) {
 		c->flags |= 1u << FLAG_OVERLAP;
 		w->inl->refused = &w->inl->stats.conflicting;
 		return;
 	}
 	if (judged) {
-		contest_header(w, fl, c, fo, p);
+		follow_contest_header(w, fl, c, fo, p);
 		return;
 	}
 	if (w->inl == NULL) {
-		trim_taken(fl, fo, p);
-		if (contradicts(&fo->out.head, fo->out.next, p)) {
-			contest_lane(w, fl, c, fo, p);
+		follow_trim_taken(fl, fo, p);
+		if (piece_contradicts(p, &fo->out.head, fo->out.next)) {
+			follow_contest_lane(w, fl, c, fo, p);
 			return;
 		}
+		follow_note_segment(fo, p);
 	}
-	fo->pieces = fo->guard.highest > 0 || fo->out.head.highest > 0;
 	read_client(w, fl, c, fo, p);
 	if (w->inl == NULL && p->pkt->payload_wire_len > p->pkt->payload_len)
 		miss_cut(w, fl, c, p->pkt);
@@ -873,7 +561,7 @@ static void feed_dns(struct worker *w, struct flow *fl, struct conn *c,
 	struct lane *l = p->from_client ? &fo->out : &fo->in;
 	uint32_t gap;
 
-	while (trim(p, l->next)) {
+	while (piece_trim(p, l->next)) {
 		gap = p->at - l->next;
 		if (gap < l->skip) {
 			const uint32_t n = gap + p->bytes.len < l->skip
@@ -950,21 +638,21 @@ void follow_packet(struct worker *w, struct flow *fl, struct conn *c,
 	}
 	if (from_client && fo->kind != FOLLOW_DNS &&
 	    rival_urgent_at(w, fl, pkt, &urgent) &&
-	    !contest_urgent(w, fl, c, fo, urgent)) {
+	    !follow_contest_urgent(w, fl, c, fo, urgent)) {
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
-	if (fo->contested) {
-		feed_contest(w, fl, c, fo, &p);
+	if (fo->contest != NULL) {
+		follow_contest_feed(w, fl, c, fo, &p);
 		return;
 	}
 	if (!from_client && fo->kind == FOLLOW_OPENING && (fo->opened || !fo->tunnel))
 		turn_server(&fo->turn, pkt);
 	release_chunks(w, fl, fo);
-	if (fo->guard.highest > 0 && is_taken(w, fl, guard_end(fo))) {
+	if (fo->guard.highest > 0 && follow_is_taken(w, fl, guard_end(fo))) {
 		if (fo->waits)
-			judge_waiting(w, fl, c, fo);
+			follow_judge_waiting(w, fl, c, fo);
 		else
 			head_clear(&fo->guard, w->heads);
 		read_lane(w, fl, c, fo, &p); /* what waited behind it */
@@ -1068,6 +756,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	fo->kind = dns ? FOLLOW_DNS : mail ? FOLLOW_MAIL : FOLLOW_HTTP;
 	fo->out.next = begin;
 	fo->window = p->window;
+	fo->segments = p->segments;
 	c->follower = pool_index(w->followers, fo);
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;
@@ -1106,7 +795,7 @@ bool follow_is_between(const struct worker *w, const struct flow *fl,
 {
 	const struct follower *fo = follower_of(w, c);
 
-	return fo != NULL && fo->kind == FOLLOW_HTTP && !fo->contested &&
+	return fo != NULL && fo->kind == FOLLOW_HTTP && fo->contest == NULL &&
 	       http_between(&fo->http) && fo->out.head.highest == 0 &&
 	       fl->out.next_seq - fl->client_isn == fo->out.next;
 }
@@ -1116,11 +805,11 @@ void follow_end(struct worker *w, struct flow *fl, struct conn *c)
 	struct follower *fo = follower_of(w, c);
 	const struct piece none = {.pkt = NULL, .from_client = true};
 
-	if (fo != NULL && fo->contested)
+	if (fo != NULL && fo->contest != NULL)
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 	/* Reading on may end it. */
 	for (fo = follower_of(w, c); fo != NULL && fo->waits; fo = follower_of(w, c)) {
-		judge_waiting(w, fl, c, fo);
+		follow_judge_waiting(w, fl, c, fo);
 		read_lane(w, fl, c, fo, &none);
 	}
 	settle_opening(w, fl, c, NULL);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "engine/chunks.h"
+#include "engine/copies.h"
 #include "engine/turn.h"
 #include "flow/head.h"
 #include "identify/http_follow.h"
@@ -45,6 +46,19 @@ enum follow_kind {
 	FOLLOW_MAIL, /* of SMTP in clear, where STARTTLS may come */
 };
 
+/* Two contents of what is not judged: whom do they ask? */
+struct contest {
+	bool first_named, other_named; /* by what was read first, and last */
+	bool urgent; /* the other reading is the one without the urgent byte, ... */
+	uint32_t urgent_at; /* ... from which on `other` counts one less; or ... */
+	struct lane other;  /* ... the last copies, ... */
+	struct http_follow other_http; /* ... as far as they are read */
+	struct copies *copies;         /* all that was said; NULL = not known */
+	struct head first;             /* the first copies of it, ... */
+	uint32_t base;                 /* ... which begin at this offset ... */
+	struct http_follow base_http;  /* ... with what is due there */
+};
+
 struct follower {
 	uint8_t kind;
 	struct lane out, in;
@@ -65,14 +79,10 @@ struct follower {
 	bool closes;         /* a request that was read ends the connection ... */
 	bool doubtful;       /* ... and the last one stands behind it */
 	bool pipelined;      /* answers to earlier requests may come first */
-	/* Who only watches saw two contents of what it had not judged: whom do they ask? */
-	bool contested, partial;       /* some copy was of less than all that was there */
-	bool pieces;                   /* what is contested came in more than one */
-	bool first_named, other_named; /* by what was read first, and last */
-	struct lane other;             /* the last copies, ... */
-	struct http_follow other_http; /* ... as far as they are read */
-	bool urgent; /* or the other reading is the one without the urgent byte, ... */
-	uint32_t urgent_at; /* ... from which on `other` counts one less */
+	/* Who only watches: where the segments lie of what is not judged, from this offset on. */
+	struct segments segments;
+	uint32_t segments_at;
+	struct contest *contest; /* it was seen with two contents; or NULL */
 	uint32_t answer_seq;
 	struct window window;
 	struct http_follow http;

@@ -382,6 +382,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		p->whole_us = w->now_us;
 	if (p->twins != 0 && datagrams_go_on(w, p)) {
 		forget_reading(w, p);
+		p->segments.more = true; /* of the head that goes on */
 		look_on(c, p);
 	} else {
 		conn_release(w, c);

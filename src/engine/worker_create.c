@@ -90,6 +90,7 @@ static bool create_parts(struct worker *w)
 				   scaled(c->limits.max_flows, TEXTS_MAX));
 	w->followers = pool_create(sizeof(struct follower), pendings);
 	w->twins = pool_create(sizeof(struct twin), pendings / OTHERS_SHARE + 1);
+	w->contests = pool_create(sizeof(struct contest), pendings / OTHERS_SHARE + 1);
 	w->copies = pool_create(sizeof(struct copies), pendings / OTHERS_SHARE + 1);
 	w->chunks = pool_create(sizeof(struct chunks), pendings / CHUNKS_SHARE + 1);
 	if (words_wanted(w))
@@ -105,7 +106,7 @@ static bool create_parts(struct worker *w)
 	       w->heirs != NULL && w->rests != NULL && w->pendings != NULL &&
 	       w->facts != NULL && w->questions != NULL && w->followers != NULL &&
 	       w->chunks != NULL && w->twins != NULL && w->copies != NULL &&
-	       (w->guesses != NULL || !words_wanted(w));
+	       w->contests != NULL && (w->guesses != NULL || !words_wanted(w));
 }
 
 struct worker *worker_create(const struct worker_cfg *cfg)
@@ -133,6 +134,7 @@ void worker_destroy(struct worker *w)
 	keep_destroy(w);
 	pool_destroy(w->twins);
 	pool_destroy(w->copies);
+	pool_destroy(w->contests);
 	pool_destroy(w->chunks);
 	pool_destroy(w->followers);
 	pool_destroy(w->questions);

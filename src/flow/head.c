@@ -256,18 +256,31 @@ static bool next_run(const struct head *h, uint32_t at, uint32_t *ret_from,
 	return false;
 }
 
+/* What `from` holds from offset `from_at` on is added from offset `at` on. */
+static bool add_runs(struct head *to, struct head_pools *p, uint32_t at,
+		     const struct head *from, uint32_t from_at)
+{
+	uint32_t run = from_at, end;
+
+	while (next_run(from, run, &run, &end)) {
+		if (head_add(to, p, at + (run - from_at), from->bytes + run, end - run) ==
+		    HEAD_NO_ROOM)
+			return false;
+		run = end;
+	}
+	return true;
+}
+
 bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
 		    uint32_t from_at)
 {
-	uint32_t at = from_at, end;
+	return add_runs(to, p, 0, from, from_at);
+}
 
-	while (next_run(from, at, &at, &end)) {
-		if (head_add(to, p, at - from_at, from->bytes + at, end - at) ==
-		    HEAD_NO_ROOM)
-			return false;
-		at = end;
-	}
-	return true;
+bool head_add_all(struct head *to, struct head_pools *p, uint32_t at,
+		  const struct head *from)
+{
+	return add_runs(to, p, at, from, 0);
 }
 
 bool head_shift(struct head *h, struct head_pools *p, uint32_t n)
@@ -276,14 +289,10 @@ bool head_shift(struct head *h, struct head_pools *p, uint32_t n)
 			     .conflict_at = h->conflict_at + n,
 			     .out_of_order = h->out_of_order,
 			     .beyond = h->beyond};
-	uint32_t at = 0, end;
 
-	for (; next_run(h, at, &at, &end); at = end) {
-		if (head_add(&moved, p, at + n, h->bytes + at, end - at) ==
-		    HEAD_NO_ROOM) {
-			head_clear(&moved, p);
-			return false;
-		}
+	if (!add_runs(&moved, p, n, h, 0)) {
+		head_clear(&moved, p);
+		return false;
 	}
 	head_clear(h, p);
 	*h = moved;

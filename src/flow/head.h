@@ -69,6 +69,10 @@ bool head_copy(struct head *to, struct head_pools *p, const struct head *from);
 bool head_copy_from(struct head *to, struct head_pools *p, const struct head *from,
 		    uint32_t from_at);
 
+/* The same of all that `from` holds, behind what may be there, from offset `at` on: as by head_add(). */
+bool head_add_all(struct head *to, struct head_pools *p, uint32_t at,
+		  const struct head *from);
+
 /*
  * Its bytes move on by `n`, in front of which nothing has been seen yet; what would lie past
  * HEAD_MAX is dropped and flagged.  False: no room, and nothing has moved.

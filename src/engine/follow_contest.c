@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * follow_contest - two contents of what is not judged, seen by who only watches: every name that
+ * the server may have read is noted, until it has taken one of them.
+ */
+#include <string.h>
+
+#include "engine/follow_impl.h"
+
+/* ---- begin and end ----------------------------------------------------------------------------- */
+
+/* There are two contents.  False: there is no room, and nothing more is known. */
+static bool begin(struct worker *w, struct conn *c, struct follower *fo, uint32_t base,
+		  const struct http_follow *http)
+{
+	struct contest *k = pool_get(w->contests);
+
+	if (k == NULL) {
+		w->stats.heads_refused++;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return false;
+	}
+	memset(k, 0, sizeof(*k));
+	k->base = k->other.next = base;
+	k->base_http = k->other_http = *http;
+	fo->contest = k;
+	return true;
+}
+
+void follow_contest_end(struct worker *w, struct follower *fo)
+{
+	struct contest *k = fo->contest;
+
+	if (k == NULL)
+		return;
+	head_clear(&k->other.head, w->others);
+	head_clear(&k->first, w->others);
+	pool_put(w->copies, k->copies); /* NULL is a no-op */
+	pool_put(w->contests, k);
+	fo->contest = NULL;
+}
+
+/* Read no more of the first reading than what is there. */
+static void stop_reading(struct worker *w, struct follower *fo)
+{
+	fo->waits = false;
+	head_clear(&fo->guard, w->heads);
+	follow_free_chunks(w, fo);
+}
+
+/* ---- segments ---------------------------------------------------------------------------------- */
+
+static void move_log(struct follower *fo, uint32_t to)
+{
+	segments_move(&fo->segments, (int32_t)(fo->segments_at - to));
+	fo->segments_at = to;
+}
+
+void follow_note_segment(struct follower *fo, const struct piece *p)
+{
+	const uint32_t begin = fo->guard.highest > 0 ? fo->guard_at : fo->out.next;
+	uint32_t at;
+
+	if (fo->guard.highest == 0 && fo->out.head.highest == 0) {
+		fo->segments = (struct segments){0};
+		fo->segments_at = p->at;
+	}
+	if ((int32_t)(p->at - fo->segments_at) < 0 ||
+	    p->at - fo->segments_at + p->bytes.len > HEAD_MAX)
+		move_log(fo, (int32_t)(p->at - begin) < 0 ? p->at : begin);
+	at = p->at - fo->segments_at;
+	if (at + p->bytes.len > HEAD_MAX)
+		fo->segments.more = true;
+	segments_add(&fo->segments, at, at + (uint32_t)p->bytes.len);
+}
+
+/*
+ * Of the contents that contradict each other the first one begins, at the contest's base, with what
+ * the guard and what waits to be read hold.
+ */
+static void keep_first(struct worker *w, struct conn *c, struct follower *fo,
+		       struct str guarded)
+{
+	struct contest *k = fo->contest;
+	const uint32_t behind = fo->out.next - k->base;
+
+	k->copies = pool_get(w->copies);
+	if (k->copies == NULL ||
+	    head_add(&k->first, w->others, 0, (const uint8_t *)guarded.p, guarded.len) ==
+		    HEAD_NO_ROOM ||
+	    !head_add_all(&k->first, w->others, behind, &fo->out.head)) {
+		w->stats.heads_refused++;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		pool_put(w->copies, k->copies);
+		k->copies = NULL;
+		return;
+	}
+	move_log(fo, k->base);
+	copies_begin(k->copies, &fo->segments);
+}
+
+/* A segment of the client, of which the last copies know no more than that it is the last one. */
+static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
+		      struct piece p)
+{
+	struct contest *k = fo->contest;
+	const uint32_t at = p.at - k->base;
+
+	if (k->copies == NULL) {
+		if (piece_contradicts(&p, &fo->out.head, fo->out.next))
+			c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return;
+	}
+	if (!piece_trim(&p, k->base))
+		return;
+	copies_add(k->copies, &k->first, at, p.bytes);
+	if (head_add(&k->first, w->others, at, (const uint8_t *)p.bytes.p, p.bytes.len) ==
+	    HEAD_NO_ROOM) {
+		w->stats.heads_refused++;
+		k->copies->more = true;
+	}
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+/*
+ * One of the contents: is it known whom it asks for, or that nobody will know?  Names are noted; of
+ * the bytes so many are done with.  `opening`: some protocol begins there.
+ */
+static bool read_content(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct str bytes, bool opening, struct http_follow *http,
+			 size_t *ret_used)
+{
+	const uint16_t port = flow_server_port(fl);
+	struct facts f;
+	size_t used = 0;
+
+	for (*ret_used = 0; *ret_used < bytes.len; *ret_used += used) {
+		const struct str rest = {bytes.p + *ret_used, bytes.len - *ret_used};
+		const bool full = rest.len == HEAD_MAX;
+
+		memset(&f, 0, sizeof(f));
+		if (opening) {
+			if (identify_stream(w->identify, (const uint8_t *)rest.p,
+					    rest.len, false, full, port,
+					    &f) != IDENTIFY_DONE)
+				return false;
+			rival_name(w, c, facts_host(&f));
+			return true;
+		}
+		switch (identify_http(w->identify, http, rest, full, port, &used, &f)) {
+		case HTTP_STEP_REQUEST:
+			rival_name(w, c, facts_host(&f));
+			return true;
+		case HTTP_STEP_LOST:
+			return true;
+		case HTTP_STEP_MORE:
+			if (used == 0)
+				return false;
+			break;
+		}
+	}
+	return false;
+}
+
+/* The same of a lane, in whose head nothing stays of what is done with. */
+static bool read_lane(struct worker *w, const struct flow *fl, struct conn *c,
+		      struct lane *l, struct head_pools *pools, bool opening,
+		      struct http_follow *http)
+{
+	size_t used;
+	const bool told = read_content(w, fl, c, lane_bytes(l), opening, http, &used);
+
+	l->next += (uint32_t)used;
+	head_drop(&l->head, pools, (uint32_t)used);
+	return told;
+}
+
+/* Note whom both readings ask for by now.  True: each of them is known. */
+static bool read_both(struct worker *w, const struct flow *fl, struct conn *c,
+		      struct follower *fo)
+{
+	struct contest *k = fo->contest;
+	const bool opening = fo->kind == FOLLOW_OPENING;
+
+	if (!k->first_named)
+		k->first_named =
+			read_lane(w, fl, c, &fo->out, w->heads, opening, &fo->http);
+	k->other_named =
+		read_lane(w, fl, c, &k->other, w->others, opening, &k->other_http);
+	return k->other_named && k->first_named;
+}
+
+void follow_contest_name_all(struct worker *w, const struct flow *fl, struct conn *c,
+			     struct follower *fo)
+{
+	struct contest *k = fo->contest;
+	struct head mixed = {0};
+	struct mixtures m;
+	struct http_follow http;
+	bool told = k->first_named && k->other_named;
+	size_t used;
+
+	if (k->copies != NULL && !head_copy(&mixed, w->others, &k->first)) {
+		w->stats.heads_refused++;
+		told = false;
+	} else if (k->copies != NULL) {
+		mixtures_begin(&m, k->copies, &k->first);
+		while (mixtures_next(&m, mixed.bytes)) {
+			http = k->base_http;
+			told &= read_content(
+				w, fl, c,
+				(struct str){(const char *)mixed.bytes, mixed.filled},
+				fo->kind == FOLLOW_OPENING, &http, &used);
+		}
+		told &= !m.more;
+	}
+	if (!told)
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	head_clear(&mixed, w->others);
+}
+
+/* ---- feeding ------------------------------------------------------------------------------------ */
+
+static void add_copy(struct worker *w, struct contest *k, struct piece p)
+{
+	struct lane *l = &k->other;
+
+	while (piece_trim(&p, l->next)) {
+		const uint32_t gap = p.at - l->next;
+		const uint64_t body = http_skippable(&k->other_http);
+		uint64_t n = (uint64_t)gap + p.bytes.len;
+
+		if (body == 0 || gap > body) {
+			if (gap < HEAD_MAX && head_overwrite(&l->head, w->others, gap,
+							     (const uint8_t *)p.bytes.p,
+							     p.bytes.len) == HEAD_NO_ROOM)
+				w->stats.heads_refused++;
+			return;
+		}
+		n = n < body ? n : body;
+		http_skip(&k->other_http, n);
+		l->next += (uint32_t)n;
+		head_drop(&l->head, w->others, (uint32_t)n);
+	}
+}
+
+/* More bytes for the other reading: of two copies the last, or all but the urgent byte. */
+static void add_to_other(struct worker *w, struct contest *k, struct piece p)
+{
+	const int32_t before = (int32_t)(k->urgent_at - p.at);
+	struct piece front = p;
+
+	if (k->urgent && before > 0 && (size_t)before < p.bytes.len)
+		front.bytes.len = (size_t)before;
+	if (!k->urgent || before > 0)
+		add_copy(w, k, front);
+	if (!k->urgent || !piece_trim(&p, k->urgent_at + 1))
+		return;
+	p.at--;
+	add_copy(w, k, p);
+}
+
+void follow_trim_taken(const struct flow *fl, const struct follower *fo, struct piece *p)
+{
+	const struct contest *k = fo->contest;
+	const uint32_t first = fo->out.next + fo->out.head.filled;
+	uint32_t end = fl->in.acked - fl->client_isn, last;
+
+	if (!fl->in.has_ack || (k != NULL && k->urgent))
+		return;
+	if ((k == NULL || !k->first_named) && (int32_t)(first - end) < 0)
+		end = first;
+	if (k != NULL) {
+		last = k->other.next + k->other.head.filled;
+		if ((int32_t)(last - end) < 0)
+			end = last;
+	}
+	if (!piece_trim(p, end))
+		p->bytes.len = 0;
+}
+
+void follow_contest_feed(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct piece *p)
+{
+	struct contest *k = fo->contest;
+
+	if (!p->from_client) {
+		const bool answers = p->bytes.len > 0;
+
+		if (follow_is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
+		    (read_both(w, fl, c, fo) || answers))
+			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return;
+	}
+	follow_trim_taken(fl, fo, p);
+	if (p->bytes.len == 0)
+		return;
+	note_copy(w, c, fo, *p);
+	add_to_other(w, k, *p);
+	if (!k->first_named && piece_trim(p, fo->out.next) &&
+	    p->at - fo->out.next < HEAD_MAX &&
+	    head_add(&fo->out.head, w->heads, p->at - fo->out.next,
+		     (const uint8_t *)p->bytes.p, p->bytes.len) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	if (read_both(w, fl, c, fo) && !fl->in.has_seq)
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+}
+
+/* The other reading begins with `shared` bytes that are the same in both. */
+static void go_on(struct worker *w, struct flow *fl, struct conn *c, struct follower *fo,
+		  struct str shared, struct piece *p)
+{
+	struct contest *k = fo->contest;
+
+	c->flags |= 1u << FLAG_OVERLAP;
+	k->other_named = true; /* so far it is what was read first */
+	stop_reading(w, fo);
+	if (shared.len > 0 &&
+	    head_add(&k->other.head, w->others, 0, (const uint8_t *)shared.p,
+		     shared.len) == HEAD_NO_ROOM)
+		w->stats.heads_refused++;
+	follow_contest_feed(w, fl, c, fo, p);
+}
+
+/* ---- what may be contested --------------------------------------------------------------------- */
+
+bool follow_contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, uint32_t at)
+{
+	struct piece kept = {NULL, true, fo->out.next, lane_bytes(&fo->out)};
+	struct facts f;
+
+	if (fo->contest == NULL && (int32_t)(at - fo->out.next) < 0) {
+		if (!fo->waits || (int32_t)(at - fo->guard_at) < 0)
+			return true;
+		follow_read_waiting(w, fl, fo, &f);
+		rival_name(w, c, facts_host(&f));
+		fo->waits = false;
+	}
+	if (fo->contest != NULL || (int32_t)(at - fo->out.next) < 0) {
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return fo->contest != NULL;
+	}
+	if ((fo->kind == FOLLOW_HTTP && !http_between(&fo->http)) ||
+	    fo->out.head.highest != fo->out.head.filled)
+		return false;
+	if (fo->waits)
+		follow_judge_waiting(w, fl, c, fo);
+	if (!begin(w, c, fo, fo->out.next, &fo->http))
+		return false;
+	stop_reading(w, fo);
+	fo->contest->urgent = true;
+	fo->contest->urgent_at = at;
+	add_to_other(w, fo->contest, kept);
+	return true;
+}
+
+void follow_contest_header(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, struct piece *p)
+{
+	const struct http_follow none = {0};
+	struct str shared = {(const char *)w->without, fo->guard.filled};
+	const size_t room = HEAD_MAX - fo->guard.filled;
+	struct facts f;
+
+	follow_read_waiting(w, fl, fo, &f);
+	rival_name(w, c, facts_host(&f));
+	if (!begin(w, c, fo, fo->guard_at, &none)) {
+		fo->waits = false;
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return;
+	}
+	fo->contest->first_named = true;
+	keep_first(w, c, fo,
+		   (struct str){(const char *)fo->guard.bytes, fo->guard.filled});
+	memcpy(w->without, fo->guard.bytes, fo->guard.filled);
+	if (guard_end(fo) == fo->out.next && fo->out.head.filled > 0) {
+		const size_t n = fo->out.head.filled < room ? fo->out.head.filled : room;
+
+		memcpy(w->without + shared.len, fo->out.head.bytes, n);
+		shared.len += n;
+	}
+	fo->kind = FOLLOW_HTTP;
+	go_on(w, fl, c, fo, shared, p);
+}
+
+void follow_contest_lane(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, struct piece *p)
+{
+	if (!begin(w, c, fo, fo->out.next, &fo->http)) {
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return;
+	}
+	if (!head_copy(&fo->contest->other.head, w->others, &fo->out.head))
+		w->stats.heads_refused++;
+	keep_first(w, c, fo, STR_NONE);
+	if (fo->waits)
+		follow_judge_waiting(w, fl, c, fo);
+	go_on(w, fl, c, fo, STR_NONE, p);
+}
+
+/* The host that the body was for, or that of the request read behind it, is a candidate. */
+void follow_contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
+			   struct follower *fo, const struct chunk_frame *at,
+			   struct piece *p)
+{
+	const char *const text = fo->chunks->text + at->text;
+	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
+	const struct str shared = {(const char *)w->without,
+				   before > 0 ? (size_t)before : 0};
+	struct http_follow frame = {0};
+	struct facts f;
+
+	if (fo->waits && (int32_t)(fo->guard_at - at->at) <= 0)
+		follow_judge_waiting(w, fl, c, fo);
+	if (fo->waits) {
+		follow_read_waiting(w, fl, fo, &f);
+		rival_name(w, c, facts_host(&f));
+	} else {
+		rival_name(w, c, intern_text(w->texts, c->host));
+	}
+	http_at_chunk(&frame, text[0] == '\r');
+	if (!begin(w, c, fo, at->at, &frame)) {
+		fo->waits = false;
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return;
+	}
+	/* The bodies between are not kept. */
+	c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	fo->contest->first_named = true;
+	memcpy(w->without, text, shared.len);
+	fo->kind = FOLLOW_HTTP;
+	go_on(w, fl, c, fo, shared, p);
+}
