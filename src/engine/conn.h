@@ -40,9 +40,17 @@
 #define RETRY_FRONT 11 /* bytes of a HelloRetryRequest in front of its random */
 #define RETRY_BYTES 43 /* until its random is told */
 
+/* rival.c, watched: what contradicts the first copies of a head's bytes. */
+struct rivals {
+	struct head last;         /* the last copies, where these contradict the first */
+	struct segments segments; /* while none contradicts another */
+	struct copies *copies;    /* from then on; NULL = none, or there was no room */
+};
+
 /* datagrams.c, watched: another connection of QUIC, that began before the first one was answered. */
 struct twin {
-	struct head head, last; /* as pending.head and pending.other */
+	struct head head;
+	struct rivals rivals;
 	struct datagram_state datagram;
 	uint32_t next; /* a newer one, + 1; 0 = none */
 	bool whole;    /* its hello */
@@ -65,18 +73,16 @@ struct pending {
 	bool whole;         /* the facts are final; the server has not answered yet */
 	uint32_t whole_end; /* where in the head they were */
 	bool rival;         /* something contradicts the head */
-	struct segments segments; /* of the head, while none contradicts another */
-	struct copies *copies;    /* from then on; NULL = none, or there was no room */
-	int64_t whole_us;         /* when the facts were final */
-	uint32_t first_ack;       /* as the client's first bytes say */
+	int64_t whole_us;   /* when the facts were final */
+	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
-	struct head other; /* last copies of the head's bytes, where they contradict it */
-	bool other_read;   /* these are known to name somebody, or nobody */
-	uint32_t twins;    /* the oldest in worker.twins, + 1; 0 = none */
-	bool crowded;      /* there were more, or one that could not be read */
-	bool answered;     /* QUIC: the first one, by the server */
-	bool retried;      /* the server asked for a second hello */
+	struct rivals rivals; /* of the head */
+	bool other_read;      /* these are known to name somebody, or nobody */
+	uint32_t twins;       /* the oldest in worker.twins, + 1; 0 = none */
+	bool crowded;         /* there were more, or one that could not be read */
+	bool answered;        /* QUIC: the first one, by the server */
+	bool retried;         /* the server asked for a second hello */
 	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
 	bool heard_other; /* it is none */
 	bool listens;     /* the answer has begun */
@@ -447,20 +453,22 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
 
-/* Nothing is known any more of how the head's bytes came. */
-void rival_forget_segments(struct worker *w, struct pending *p);
-
 /* Client bytes at `at`, before head_add(): do they contradict what is there? */
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
 /*
- * The last copies of the bytes of head `first`: `last` begins as what was there, at the first bytes
- * that contradict it.  What contradicts nothing then adds only what it lacks.  Counted and flagged
- * where there is no room.  True: these bytes contradict `first`.
+ * The same of some head `first`: the last copies begin as what was there, at the first bytes that
+ * contradict it.  What contradicts nothing then adds only what they lack.  Counted and flagged where there
+ * is no room.  True: these bytes contradict `first`.
  */
-bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
-		     struct head *last, uint32_t at, struct str bytes);
+bool rival_keep(struct worker *w, struct conn *c, const struct head *first,
+		struct rivals *r, uint32_t at, struct str bytes);
+void rival_clear(struct worker *w, struct rivals *r);
+
+/* Note whom each content names that may be made of all that was said of `first`. */
+void rival_name_all(struct worker *w, struct conn *c, struct pending *p,
+		    const struct head *first, const struct rivals *r);
 
 /* As rival_add(), of a TCP stream, whose other copy is read. */
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,

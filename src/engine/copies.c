@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define STEPS_MAX 8192
+#define STEPS_MAX 2048
+#define SLOTS     (2 * MIXTURES_MAX)
 
 /* ---- segments ------------------------------------------------------------------------------ */
 
@@ -64,7 +65,8 @@ static bool is_first_copy(const struct head *first, uint32_t i, char byte)
 }
 
 /* What of the bytes is not as the first copies, at the widest; empty where all is. */
-static struct extent other_of(const struct head *first, struct extent at, const char *bytes)
+static struct extent other_of(const struct head *first, struct extent at,
+			      const char *bytes)
 {
 	struct extent other = at;
 
@@ -79,9 +81,9 @@ static struct extent other_of(const struct head *first, struct extent at, const 
 
 void copies_add(struct copies *c, const struct head *first, uint32_t at, struct str bytes)
 {
-	const struct extent all = {limited(at), bytes.len < HEAD_MAX
-						      ? limited(at + (uint32_t)bytes.len)
-						      : HEAD_MAX};
+	const struct extent all = {
+		limited(at),
+		bytes.len < HEAD_MAX ? limited(at + (uint32_t)bytes.len) : HEAD_MAX};
 	const struct extent other = other_of(first, all, bytes.p);
 	const unsigned len = other.end - other.from;
 	const char *const said = bytes.p + (other.from - all.from);
@@ -91,7 +93,7 @@ void copies_add(struct copies *c, const struct head *first, uint32_t at, struct 
 	for (unsigned i = 0; i < c->count; i++)
 		if (is_extent(&c->at[i], all.from, all.end) &&
 		    is_extent(&c->other[i], len > 0 ? other.from : 0,
-			    len > 0 ? other.end : 0) &&
+			      len > 0 ? other.end : 0) &&
 		    memcmp(c->bytes + c->bytes_at[i], said, len) == 0)
 			return;
 	if (c->count == COPIES_MAX || len + c->used > COPIES_BYTES) {
@@ -113,12 +115,12 @@ void copies_move(struct copies *c, int32_t by)
 
 		if (c->other[i].end > 0) {
 			c->other[i] = (struct extent){moved(c->other[i].from, by),
-						    moved(c->other[i].end, by)};
+						      moved(c->other[i].end, by)};
 			c->bytes_at[i] =
 				(uint16_t)(c->bytes_at[i] + (from < 0 ? -from : 0));
 		}
-		c->at[i] =
-			(struct extent){moved(c->at[i].from, by), moved(c->at[i].end, by)};
+		c->at[i] = (struct extent){moved(c->at[i].from, by),
+					   moved(c->at[i].end, by)};
 	}
 }
 
@@ -147,7 +149,8 @@ static bool same_within(const struct mixtures *m, unsigned s, unsigned t,
 }
 
 /* Where neither is another, both are as the first copies. */
-static bool says_same(const struct mixtures *m, unsigned s, unsigned t, struct extent place)
+static bool says_same(const struct mixtures *m, unsigned s, unsigned t,
+		      struct extent place)
 {
 	return same_within(m, s, t, place, &m->copies->other[s]) &&
 	       same_within(m, s, t, place, &m->copies->other[t]);
@@ -181,7 +184,14 @@ static void look_at_place(struct mixtures *m, struct extent place)
 	}
 	m->place[n] = place;
 	m->there[n] = there;
-	memcpy(m->says[n], says, sizeof(says));
+	for (unsigned s = 0; s < c->count; s++) {
+		m->says[n][s] = (there >> s & 1) != 0 ? says[s] : 0;
+		for (unsigned t = 0; t < s; t++)
+			if ((there >> s & there >> t & 1) != 0 && says[t] != says[s]) {
+				m->unlike[n][s] |= 1u << t;
+				m->unlike[n][t] |= 1u << s;
+			}
+	}
 	m->places++;
 }
 
@@ -211,24 +221,33 @@ void mixtures_begin(struct mixtures *m, const struct copies *c, const struct hea
 	}
 }
 
+static unsigned take_bit(uint32_t *bits)
+{
+	const unsigned lowest = (unsigned)__builtin_ctz(*bits);
+
+	*bits &= *bits - 1;
+	return lowest;
+}
+
 /* At the present place segment `s` counts: over all there that say something else.  False: it cannot. */
 static bool prefer(struct mixtures *m, unsigned s)
 {
-	const unsigned n = m->level;
-	uint32_t *const over = m->over[n + 1];
-	uint32_t gained = 0;
+	const uint32_t unlike = m->unlike[m->level][s];
+	uint32_t *const over = m->over[m->level + 1], *const under =
+							      m->under[m->level + 1];
+	uint32_t below = unlike, above, bits;
 
-	memcpy(over, m->over[n], sizeof(m->over[n]));
-	for (unsigned t = 0; t < m->copies->count; t++) {
-		if ((m->there[n] >> t & 1) == 0 || m->says[n][t] == m->says[n][s])
-			continue;
-		if ((over[t] >> s & 1) != 0)
-			return false;
-		gained |= 1u << t | over[t];
-	}
-	for (unsigned t = 0; t < m->copies->count; t++)
-		if (t == s || (over[t] >> s & 1) != 0)
-			over[t] |= gained;
+	if ((m->under[m->level][s] & unlike) != 0)
+		return false;
+	memcpy(over, m->over[m->level], sizeof(m->over[0]));
+	memcpy(under, m->under[m->level], sizeof(m->under[0]));
+	for (bits = unlike; bits != 0;)
+		below |= over[take_bit(&bits)];
+	above = under[s] | 1u << s;
+	for (bits = above; bits != 0;)
+		over[take_bit(&bits)] |= below;
+	for (bits = below; bits != 0;)
+		under[take_bit(&bits)] |= above;
 	return true;
 }
 
@@ -236,17 +255,22 @@ static bool prefer(struct mixtures *m, unsigned s)
 static bool is_new(struct mixtures *m)
 {
 	uint64_t key = 0;
+	unsigned slot;
 
 	for (unsigned n = 0; n < m->places; n++)
 		key = key << 5 | m->says[n][m->choice[n] - 1];
-	for (unsigned i = 0; i < m->count; i++)
-		if (m->told[i] == key)
-			return false;
+	key++; /* 0 is a free slot */
+	slot = (unsigned)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SLOTS;
+	while (m->told[slot] != key && m->told[slot] != 0)
+		slot = (slot + 1) % SLOTS;
+	if (m->told[slot] == key)
+		return false;
 	if (m->count == MIXTURES_MAX) {
 		m->more = true;
 		return false;
 	}
-	m->told[m->count++] = key;
+	m->told[slot] = key;
+	m->count++;
 	return true;
 }
 
@@ -261,11 +285,13 @@ static void put(const struct mixtures *m, uint8_t *bytes)
 static bool choose(struct mixtures *m)
 {
 	const unsigned n = m->level;
+	uint32_t left = m->there[n] & ~((1u << m->choice[n]) - 1);
 
-	while (m->choice[n] < m->copies->count) {
-		const unsigned s = m->choice[n]++;
+	while (left != 0) {
+		const unsigned s = take_bit(&left);
 
-		if ((m->there[n] >> s & 1) != 0 && prefer(m, s))
+		m->choice[n] = (uint8_t)(s + 1);
+		if (prefer(m, s))
 			return true;
 	}
 	m->choice[n] = 0;

@@ -47,7 +47,7 @@ void segments_move(struct segments *s, int32_t by);
 struct copies {
 	struct extent at[COPIES_MAX];
 	struct extent other[COPIES_MAX]; /* what of it is not as the first copies are */
-	uint16_t bytes_at[COPIES_MAX]; /* that, in `bytes` */
+	uint16_t bytes_at[COPIES_MAX];   /* that, in `bytes` */
 	uint8_t count;
 	uint16_t used; /* of `bytes` */
 	bool more;     /* there was no room for one */
@@ -68,13 +68,15 @@ void copies_move(struct copies *c, int32_t by);
 struct mixtures {
 	const struct copies *copies;
 	const struct head *first;
-	struct extent place[PLACES_MAX];             /* where contents differ */
-	uint32_t there[PLACES_MAX];                /* a bit for each segment there */
-	uint8_t says[PLACES_MAX][COPIES_MAX];      /* the first one that says the same */
-	uint32_t over[PLACES_MAX + 1][COPIES_MAX]; /* to which it is preferred so far */
-	uint8_t choice[PLACES_MAX];                /* the segment, + 1 */
+	struct extent place[PLACES_MAX];         /* where contents differ */
+	uint32_t there[PLACES_MAX];              /* a bit for each segment there */
+	uint32_t unlike[PLACES_MAX][COPIES_MAX]; /* the same: that say something else */
+	uint8_t says[PLACES_MAX][COPIES_MAX];    /* the first one that says the same */
+	/* A bit for each to which a segment is preferred so far, and that are preferred to it. */
+	uint32_t over[PLACES_MAX + 1][COPIES_MAX], under[PLACES_MAX + 1][COPIES_MAX];
+	uint8_t choice[PLACES_MAX]; /* the segment, + 1 */
 	uint8_t places, level;
-	uint64_t told[MIXTURES_MAX];
+	uint64_t told[2 * MIXTURES_MAX]; /* the contents, by hash; 0 = none */
 	uint8_t count;
 	uint16_t steps;
 	bool more; /* not all contents have been, or will be, given */

@@ -32,7 +32,7 @@ static bool sink_add(void *arg, uint32_t at, const uint8_t *data, size_t len)
 	if (t == NULL && a->w->inl == NULL)
 		rival_add(a->w, a->c, a->p, at, bytes);
 	else if (t != NULL)
-		(void)rival_keep_last(a->w, a->c, &t->head, &t->last, at, bytes);
+		(void)rival_keep(a->w, a->c, &t->head, &t->rivals, at, bytes);
 	return head_add(a->head, a->pools, at, data, len) != HEAD_NO_ROOM;
 }
 
@@ -57,7 +57,7 @@ static void sink_reset(void *arg)
 
 	head_clear(a->head, a->pools);
 	if (a->twin != NULL)
-		head_clear(&a->twin->last, a->pools);
+		rival_clear(a->w, &a->twin->rivals);
 }
 
 static struct crypto_sink sink_of(struct sink_arg *a)
@@ -97,7 +97,7 @@ static bool read_hello(struct worker *w, struct head *h, struct facts *f)
 static void clear_twin(struct worker *w, struct twin *t)
 {
 	head_clear(&t->head, w->others);
-	head_clear(&t->last, w->others);
+	rival_clear(w, &t->rivals);
 }
 
 void datagrams_forget_twins(struct worker *w, struct pending *p)
@@ -246,16 +246,15 @@ static void take_twin(struct worker *w, struct pending *p, struct twin *t,
 static void compare_twin(struct worker *w, struct conn *c, struct pending *p,
 			 struct twin *t)
 {
-	struct facts f, last;
+	struct facts f;
 
 	p->rival |= t->head.conflict;
+	rival_name_all(w, c, p, &t->head, &t->rivals);
 	/* The server has taken a hello of it that was not seen. */
 	p->unseen |= t->datagram.answered_unseen;
 	if (!t->whole || !read_hello(w, &t->head, &f))
 		return;
 	rival_name(w, c, facts_host(&f));
-	if (t->last.bytes != NULL && read_hello(w, &t->last, &last))
-		rival_name(w, c, facts_host(&last));
 	if (!p->whole)
 		take_twin(w, p, t, &f);
 	else if (!is_same_hello(&f, conn_facts(w, p)))
@@ -457,9 +456,9 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 			return conn_cannot_tell(w, p, UNDECIDABLE_INCOMPLETE);
 		return has_all(w, p) ? IDENTIFY_DONE : IDENTIFY_MORE;
 	}
-	if (p->other.bytes != NULL) {
+	if (p->rivals.last.bytes != NULL) {
 		(void)datagrams_ask_copy(w, c, &p->head);
-		p->other_read = datagrams_ask_copy(w, c, &p->other);
+		p->other_read = datagrams_ask_copy(w, c, &p->rivals.last);
 	}
 	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
 		       ? IDENTIFY_DONE

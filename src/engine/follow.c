@@ -756,7 +756,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	fo->kind = dns ? FOLLOW_DNS : mail ? FOLLOW_MAIL : FOLLOW_HTTP;
 	fo->out.next = begin;
 	fo->window = p->window;
-	fo->segments = p->segments;
+	fo->segments = p->rivals.segments;
 	c->follower = pool_index(w->followers, fo);
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;

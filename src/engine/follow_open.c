@@ -117,8 +117,8 @@ static bool watch_opening(struct worker *w, struct flow *fl, struct conn *c,
 		return false;
 	p->base = fo->out.next;
 	p->window = fo->window;
-	p->segments = fo->segments;
-	segments_move(&p->segments, (int32_t)(fo->segments_at - p->base));
+	p->rivals.segments = fo->segments;
+	segments_move(&p->rivals.segments, (int32_t)(fo->segments_at - p->base));
 	p->first_ack = fl->out.acked;
 	if (!head_copy_from(&p->head, w->heads, &fo->out.head, 0))
 		w->stats.heads_refused++;

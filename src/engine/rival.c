@@ -83,11 +83,12 @@ void rival_forget(struct worker *w, struct conn *c)
 	c->flags &= ~(1u << FLAG_MORE_CANDIDATES);
 }
 
-void rival_forget_segments(struct worker *w, struct pending *p)
+void rival_clear(struct worker *w, struct rivals *r)
 {
-	pool_put(w->copies, p->copies); /* NULL is a no-op */
-	p->copies = NULL;
-	p->segments = (struct segments){0};
+	head_clear(&r->last, w->others);
+	pool_put(w->copies, r->copies); /* NULL is a no-op */
+	r->copies = NULL;
+	r->segments = (struct segments){0};
 }
 
 /* Whom do these contents name?  False: they do not go far enough. */
@@ -106,61 +107,66 @@ static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 	return true;
 }
 
-/* Its place in the head: of what contradicts another, what it says, too. */
-static void note_segment(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
-			 struct str bytes, bool contradicts)
+/* Its place in the head and, once some have, what it says.  True: it contradicts the first copies. */
+static bool note_segment(struct worker *w, struct conn *c, const struct head *first,
+			 struct rivals *r, uint32_t at, struct str bytes)
 {
-	if (contradicts && p->copies == NULL) {
-		p->copies = pool_get(w->copies);
-		if (p->copies != NULL) {
-			copies_begin(p->copies, &p->segments);
+	const bool contradicts =
+		head_contradicts(first, at, (const uint8_t *)bytes.p, bytes.len);
+
+	if (contradicts && r->copies == NULL) {
+		r->copies = pool_get(w->copies);
+		if (r->copies != NULL) {
+			copies_begin(r->copies, &r->segments);
 		} else {
 			w->stats.heads_refused++;
 			c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		}
 	}
-	if (p->copies != NULL)
-		copies_add(p->copies, &p->head, at, bytes);
+	if (r->copies != NULL)
+		copies_add(r->copies, first, at, bytes);
 	else
-		segments_add(&p->segments, at, at + (uint32_t)bytes.len);
+		segments_add(&r->segments, at, at + (uint32_t)bytes.len);
+	return contradicts;
 }
 
 /* The head begins so many bytes earlier, or later. */
-static void move_segments(struct pending *p, int32_t by)
+static void move_segments(struct rivals *r, int32_t by)
 {
-	segments_move(&p->segments, by);
-	if (p->copies != NULL)
-		copies_move(p->copies, by);
+	segments_move(&r->segments, by);
+	if (r->copies != NULL)
+		copies_move(r->copies, by);
 }
 
-/*
- * Whom do all contents name that the server may have made of the segments?  One that does not go far
- * enough may yet name somebody, as the server goes on to read it.
- */
-static void name_mixtures(struct worker *w, struct conn *c, struct pending *p)
+/* One that does not go far enough may yet name somebody, as the server goes on to read it. */
+void rival_name_all(struct worker *w, struct conn *c, struct pending *p,
+		    const struct head *first, const struct rivals *r)
 {
 	struct head mixed = {0};
 	struct mixtures m;
-	bool told = head_copy(&mixed, w->others, &p->head);
+	bool told = true;
 
-	if (told) {
-		mixtures_begin(&m, p->copies, &p->head);
-		while (mixtures_next(&m, mixed.bytes))
-			told &= read_copy(w, c, p, &mixed);
-		told &= !m.more;
-	} else {
+	if (r->copies == NULL)
+		return;
+	if (!head_copy(&mixed, w->others, first)) {
 		w->stats.heads_refused++;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		return;
 	}
-	if (!told || p->has_urgent)
+	mixtures_begin(&m, r->copies, first);
+	while (mixtures_next(&m, mixed.bytes))
+		told &= read_copy(w, c, p, &mixed);
+	if (!told || m.more || p->has_urgent)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	head_clear(&mixed, w->others);
 }
 
-bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
-		     struct head *last, uint32_t at, struct str bytes)
+bool rival_keep(struct worker *w, struct conn *c, const struct head *first,
+		struct rivals *r, uint32_t at, struct str bytes)
 {
 	const uint8_t *data = (const uint8_t *)bytes.p;
-	const bool contradicts = head_contradicts(first, at, data, bytes.len);
+	const bool contradicts = note_segment(w, c, first, r, at, bytes);
+	struct head *last = &r->last;
 	bool fits = last->bytes != NULL;
 
 	if (!fits && !contradicts)
@@ -182,12 +188,10 @@ bool rival_keep_last(struct worker *w, struct conn *c, const struct head *first,
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes)
 {
-	const bool first = p->other.bytes == NULL;
-	const bool contradicts = rival_keep_last(w, c, &p->head, &p->other, at, bytes);
+	const bool first = p->rivals.last.bytes == NULL;
 
-	note_segment(w, c, p, at, bytes, contradicts);
 	/* Of early data it counts if there is a second hello. */
-	if (contradicts && first)
+	if (rival_keep(w, c, &p->head, &p->rivals, at, bytes) && first)
 		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
 }
 
@@ -195,8 +199,8 @@ void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t 
 		  struct str bytes)
 {
 	rival_add(w, c, p, at, bytes);
-	if (p->other.bytes != NULL)
-		p->other_read = read_copy(w, c, p, &p->other);
+	if (p->rivals.last.bytes != NULL)
+		p->other_read = read_copy(w, c, p, &p->rivals.last);
 }
 
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt)
@@ -280,13 +284,14 @@ void rival_note_front(struct worker *w, struct flow *fl, struct conn *c,
 		p->fronted = true;
 		return;
 	}
-	if (!head_shift(&p->other, w->others, front)) { /* so much for the last copies */
+	if (!head_shift(&p->rivals.last, w->others,
+			front)) { /* so much for the last copies */
 		w->stats.heads_refused++;
-		head_clear(&p->other, w->others);
+		head_clear(&p->rivals.last, w->others);
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	}
 	fl->client_isn = pkt->seq;
-	move_segments(p, (int32_t)front);
+	move_segments(&p->rivals, (int32_t)front);
 	p->late_end += p->late_end > 0 ? front : 0;
 	p->cut_from += p->cut_end > 0 ? front : 0;
 	p->cut_end += p->cut_end > 0 ? front : 0;
@@ -490,14 +495,14 @@ bool rival_starts_over(struct worker *w, struct pending *p, const struct packet 
 		return false;
 	p->retried = true;
 	p->whole = false;
-	move_segments(p, -(int32_t)end);
+	move_segments(&p->rivals, -(int32_t)end);
 	p->base += end;
 	head_drop(&p->head, w->heads, end);
 	drop_unseen(p, end);
-	if (p->other.bytes != NULL) {
+	if (p->rivals.last.bytes != NULL) {
 		p->rival = true;
-		head_drop(&p->other, w->others, end);
-		p->other_read = read_copy(w, flow_extra(p->flow), p, &p->other);
+		head_drop(&p->rivals.last, w->others, end);
+		p->other_read = read_copy(w, flow_extra(p->flow), p, &p->rivals.last);
 	}
 	return true;
 }
@@ -898,9 +903,9 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		datagrams_conclude(w, c, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
-	if (p->rival && p->copies != NULL)
-		name_mixtures(w, c, p);
-	if (p->rival && p->other.bytes != NULL && !(p->whole && p->other_read))
+	if (p->rival)
+		rival_name_all(w, c, p, &p->head, &p->rivals);
+	if (p->rival && p->rivals.last.bytes != NULL && !(p->whole && p->other_read))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (p->rival || p->unseen || rest)
 		rival_name(w, c, facts_host(f));
@@ -913,7 +918,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		why = f->undecidable != UNDECIDABLE_NONE ? f->undecidable
 		      : rest                             ? UNDECIDABLE_MIDSTREAM
 							 : UNDECIDABLE_INCOMPLETE;
-	if (p->rival && p->retried && p->other.bytes == NULL && p->twins == 0)
+	if (p->rival && p->retried && p->rivals.last.bytes == NULL && p->twins == 0)
 		why = f->undecidable == UNDECIDABLE_HELLO_TOO_BIG
 			      ? UNDECIDABLE_HELLO_TOO_BIG
 			      : UNDECIDABLE_MALFORMED_HELLO;

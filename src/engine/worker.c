@@ -16,10 +16,9 @@
 static void forget_reading(struct worker *w, struct pending *p)
 {
 	conn_forget_facts(w, p);
-	head_clear(&p->other, w->others);
+	rival_clear(w, &p->rivals);
 	p->whole = p->rival = p->retried = p->answered = p->crowded = false;
 	p->unseen = p->other_read = false;
-	rival_forget_segments(w, p);
 }
 
 void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
@@ -304,8 +303,7 @@ void conn_release(struct worker *w, struct conn *c)
 	if (p->guarded || p->held.packets > 0)
 		return;
 	head_clear(&p->head, w->heads);
-	head_clear(&p->other, w->others);
-	rival_forget_segments(w, p);
+	rival_clear(w, &p->rivals);
 	datagrams_forget_twins(w, p);
 	conn_forget_facts(w, p);
 	keep_no_more(w, p);
@@ -382,7 +380,7 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 		p->whole_us = w->now_us;
 	if (p->twins != 0 && datagrams_go_on(w, p)) {
 		forget_reading(w, p);
-		p->segments.more = true; /* of the head that goes on */
+		p->rivals.segments.more = true; /* of the head that goes on */
 		look_on(c, p);
 	} else {
 		conn_release(w, c);
