@@ -53,6 +53,7 @@ longest() {
 	fuzz_rival) echo 320 ;;  # some 80 steps
 	fuzz_table) echo 400 ;;  # some 100, for a table of at most 64
 	fuzz_smtp | fuzz_follow | fuzz_resolve) echo 2048 ;; # some 30 lines, requests, answers
+	fuzz_copies) echo 48 ;;  # 12 segments
 	fuzz_head) echo 200 ;;   # as many pieces as it takes
 	fuzz_replay | fuzz_chunks) echo 1024 ;;
 	*) echo 4096 ;;

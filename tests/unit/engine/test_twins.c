@@ -168,6 +168,39 @@ static void each_hello_is_a_candidate(void **state)
 	check(&quic, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* Two contents of the pieces in front of a place within the name and behind it, of the first id and the second. */
+static void crossed_pieces_name_all_four(void **state)
+{
+	static const char *const names[] = {"good", "evil", "goil", "evod"};
+	const uint8_t *name = memmem(good.b, good.len, "good.example", 12);
+	const size_t cut = (size_t)(name - good.b) - 5 + 2;
+
+	(void)state;
+	for (uint8_t id = 1; id < 3; id++) {
+		const struct step steps[] = {
+			{PING, 1, NULL, 0, 0, 0, 1},
+			{HELLO, id, &good, 0, cut, 1, 1},
+			{HELLO, id, &evil, cut, ALL, 2, 1},
+			{HELLO, id, &evil, 0, cut, 3, 1},
+			{HELLO, id, &good, cut, ALL, 4, 1},
+			{SHORT, 0, NULL, 0, 0, 0, 1},
+		};
+		struct scene *s = watch();
+
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+			see_step(s, &quic, &steps[i]);
+		worker_finish(s->w, s->now_us);
+		for (size_t i = 0; i < 4; i++) {
+			char text[32];
+
+			(void)snprintf(text, sizeof(text), "\"%s.example\"", names[i]);
+			assert_lines(s, "\"undecidable\":\"conflict\"", text, 2);
+		}
+		assert_lines(s, "more_candidates", NULL, 0);
+		end_watch(s);
+	}
+}
+
 /* More than there is room for, and the last one is answered. */
 static void of_many_the_answered_one_is_a_candidate(void **state)
 {
@@ -444,6 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_hello_is_a_candidate),
+		cmocka_unit_test(crossed_pieces_name_all_four),
 		cmocka_unit_test(of_many_the_answered_one_is_a_candidate),
 		cmocka_unit_test(the_one_whole_hello_is_the_name),
 		cmocka_unit_test(a_hello_behind_a_verdict_is_judged),
