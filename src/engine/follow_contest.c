@@ -123,13 +123,18 @@ static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+/* What one of the contents begins with. */
+struct reading {
+	struct http_follow *http;
+	bool opening; /* some protocol */
+};
+
 /*
- * One of the contents: is it known whom it asks for, or that nobody will know?  Names are noted; of
- * the bytes so many are done with.  `opening`: some protocol begins there.
+ * Is it known whom it asks for, or that nobody will know?  Names are noted; so many of the bytes are
+ * done with.
  */
 static bool read_content(struct worker *w, const struct flow *fl, struct conn *c,
-			 struct str bytes, bool opening, struct http_follow *http,
-			 size_t *ret_used)
+			 const struct reading *r, struct str bytes, size_t *ret_used)
 {
 	const uint16_t port = flow_server_port(fl);
 	struct facts f;
@@ -140,7 +145,7 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 		const bool full = rest.len == HEAD_MAX;
 
 		memset(&f, 0, sizeof(f));
-		if (opening) {
+		if (r->opening) {
 			if (identify_stream(w->identify, (const uint8_t *)rest.p,
 					    rest.len, false, full, port,
 					    &f) != IDENTIFY_DONE)
@@ -148,7 +153,8 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 			rival_name(w, c, facts_host(&f));
 			return true;
 		}
-		switch (identify_http(w->identify, http, rest, full, port, &used, &f)) {
+		switch (identify_http(w->identify, r->http, rest, full, port, &used,
+				      &f)) {
 		case HTTP_STEP_REQUEST:
 			rival_name(w, c, facts_host(&f));
 			return true;
@@ -165,11 +171,10 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 
 /* The same of a lane, in whose head nothing stays of what is done with. */
 static bool read_lane(struct worker *w, const struct flow *fl, struct conn *c,
-		      struct lane *l, struct head_pools *pools, bool opening,
-		      struct http_follow *http)
+		      const struct reading *r, struct lane *l, struct head_pools *pools)
 {
 	size_t used;
-	const bool told = read_content(w, fl, c, lane_bytes(l), opening, http, &used);
+	const bool told = read_content(w, fl, c, r, lane_bytes(l), &used);
 
 	l->next += (uint32_t)used;
 	head_drop(&l->head, pools, (uint32_t)used);
@@ -182,12 +187,12 @@ static bool read_both(struct worker *w, const struct flow *fl, struct conn *c,
 {
 	struct contest *k = fo->contest;
 	const bool opening = fo->kind == FOLLOW_OPENING;
+	const struct reading first = {&fo->http, opening};
+	const struct reading last = {&k->other_http, opening};
 
 	if (!k->first_named)
-		k->first_named =
-			read_lane(w, fl, c, &fo->out, w->heads, opening, &fo->http);
-	k->other_named =
-		read_lane(w, fl, c, &k->other, w->others, opening, &k->other_http);
+		k->first_named = read_lane(w, fl, c, &first, &fo->out, w->heads);
+	k->other_named = read_lane(w, fl, c, &last, &k->other, w->others);
 	return k->other_named && k->first_named;
 }
 
@@ -195,29 +200,27 @@ void follow_contest_name_all(struct worker *w, const struct flow *fl, struct con
 			     struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	struct head mixed = {0};
-	struct mixtures m;
 	struct http_follow http;
+	const struct reading r = {&http, fo->kind == FOLLOW_OPENING};
+	struct lane mixed = {0};
+	struct mixtures m;
 	bool told = k->first_named && k->other_named;
 	size_t used;
 
-	if (k->copies != NULL && !head_copy(&mixed, w->others, &k->first)) {
+	if (k->copies != NULL && !head_copy(&mixed.head, w->others, &k->first)) {
 		w->stats.heads_refused++;
 		told = false;
 	} else if (k->copies != NULL) {
 		mixtures_begin(&m, k->copies, &k->first);
-		while (mixtures_next(&m, mixed.bytes)) {
+		while (mixtures_next(&m, mixed.head.bytes)) {
 			http = k->base_http;
-			told &= read_content(
-				w, fl, c,
-				(struct str){(const char *)mixed.bytes, mixed.filled},
-				fo->kind == FOLLOW_OPENING, &http, &used);
+			told &= read_content(w, fl, c, &r, lane_bytes(&mixed), &used);
 		}
 		told &= !m.more;
 	}
 	if (!told)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	head_clear(&mixed, w->others);
+	head_clear(&mixed.head, w->others);
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------ */
