@@ -10,8 +10,8 @@
 /* ---- begin and end ----------------------------------------------------------------------------- */
 
 /* There are two contents.  False: there is no room, and nothing more is known. */
-static bool begin(struct worker *w, struct conn *c, struct follower *fo, uint32_t base,
-		  const struct http_follow *http)
+static bool open_contest(struct worker *w, struct conn *c, struct follower *fo,
+			 uint32_t base, const struct http_follow *http)
 {
 	struct contest *k = pool_get(w->contests);
 
@@ -350,7 +350,7 @@ bool follow_contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
 		return false;
 	if (fo->waits)
 		follow_judge_waiting(w, fl, c, fo);
-	if (!begin(w, c, fo, fo->out.next, &fo->http))
+	if (!open_contest(w, c, fo, fo->out.next, &fo->http))
 		return false;
 	stop_reading(w, fo);
 	fo->contest->urgent = true;
@@ -369,7 +369,7 @@ void follow_contest_header(struct worker *w, struct flow *fl, struct conn *c,
 
 	follow_read_waiting(w, fl, fo, &f);
 	rival_name(w, c, facts_host(&f));
-	if (!begin(w, c, fo, fo->guard_at, &none)) {
+	if (!open_contest(w, c, fo, fo->guard_at, &none)) {
 		fo->waits = false;
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
@@ -391,7 +391,7 @@ void follow_contest_header(struct worker *w, struct flow *fl, struct conn *c,
 void follow_contest_lane(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo, struct piece *p)
 {
-	if (!begin(w, c, fo, fo->out.next, &fo->http)) {
+	if (!open_contest(w, c, fo, fo->out.next, &fo->http)) {
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
@@ -424,7 +424,7 @@ void follow_contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 		rival_name(w, c, intern_text(w->texts, c->host));
 	}
 	http_at_chunk(&frame, text[0] == '\r');
-	if (!begin(w, c, fo, at->at, &frame)) {
+	if (!open_contest(w, c, fo, at->at, &frame)) {
 		fo->waits = false;
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
