@@ -45,6 +45,7 @@ struct rivals {
 	struct head last;         /* the last copies, where these contradict the first */
 	struct segments segments; /* while none contradicts another */
 	struct copies *copies;    /* from then on; NULL = none, or there was no room */
+	uint32_t from;            /* the first byte that is contradicted, + 1; 0 = none */
 };
 
 /* datagrams.c, watched: another connection of QUIC, that began before the first one was answered. */
@@ -453,7 +454,7 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 void rival_name(struct worker *w, struct conn *c, struct str host);
 void rival_forget(struct worker *w, struct conn *c);
 
-/* Client bytes at `at`, before head_add(): do they contradict what is there? */
+/* CRYPTO bytes of the client at `at`, before head_add(): do they contradict what is there? */
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes);
 
@@ -470,7 +471,14 @@ void rival_clear(struct worker *w, struct rivals *r);
 void rival_name_all(struct worker *w, struct conn *c, struct pending *p,
 		    const struct head *first, const struct rivals *r);
 
-/* As rival_add(), of a TCP stream, whose other copy is read. */
+/*
+ * Note whom the requests ask for that the bytes hold, which begin with what is due to `http`.  False:
+ * there is none, or more bytes may make another one.
+ */
+bool rival_name_requests(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct http_follow *http, struct str bytes);
+
+/* The same of a TCP stream, whose other copy is read. */
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 		  struct str bytes);
 

@@ -448,6 +448,20 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	return true;
 }
 
+/*
+ * Of a segment that contradicts what waits to be read: what stands in front is read as it is, and
+ * the requests that it goes on with are no part of the contest.
+ */
+static void read_front(struct worker *w, struct flow *fl, struct conn *c,
+		       struct follower *fo, const struct piece *p)
+{
+	struct piece front = *p;
+
+	front.bytes.len = piece_agrees(p, &fo->out.head, fo->out.next);
+	if (front.bytes.len > 0 && front.bytes.len < p->bytes.len)
+		read_client(w, fl, c, fo, &front);
+}
+
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
@@ -462,18 +476,22 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		w->inl->refused = &w->inl->stats.conflicting;
 		return;
 	}
-	if (judged) {
+	if (w->inl == NULL && !judged) {
+		follow_trim_taken(fl, fo, p);
+		read_front(w, fl, c, fo, p);
+		if (c->follower == POOL_NONE)
+			return;
+	}
+	if (judged || piece_contradicts(p, &fo->guard, fo->guard_at)) {
 		follow_contest_header(w, fl, c, fo, p);
 		return;
 	}
-	if (w->inl == NULL) {
-		follow_trim_taken(fl, fo, p);
-		if (piece_contradicts(p, &fo->out.head, fo->out.next)) {
-			follow_contest_lane(w, fl, c, fo, p);
-			return;
-		}
-		follow_note_segment(fo, p);
+	if (piece_contradicts(p, &fo->out.head, fo->out.next)) {
+		follow_contest_lane(w, fl, c, fo, p);
+		return;
 	}
+	if (w->inl == NULL)
+		follow_note_segment(fo, p);
 	read_client(w, fl, c, fo, p);
 	if (w->inl == NULL && p->pkt->payload_wire_len > p->pkt->payload_len)
 		miss_cut(w, fl, c, p->pkt);
@@ -771,7 +789,8 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 		return;
 	}
 	if (mail) {
-		read_lane(w, fl, c, fo, &none);
+		if (p->rivals.from == 0 || !follow_contest_go_on(w, fl, c, fo, p))
+			read_lane(w, fl, c, fo, &none);
 		return;
 	}
 	/* The first request is judged; what the guard of a judged head keeps of it is enough. */
@@ -787,6 +806,8 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	if (fo->http.tunnel) /* refused, or it would be no request */
 		follow_expect_requests(fo);
 	lane_advance(w, &fo->out, (uint32_t)used);
+	if (p->rivals.from > 0 && follow_contest_go_on(w, fl, c, fo, p))
+		return;
 	read_lane(w, fl, c, fo, &none);
 }
 

@@ -104,7 +104,7 @@ static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
 		      struct piece p)
 {
 	struct contest *k = fo->contest;
-	const uint32_t at = p.at - k->base;
+	uint32_t at;
 
 	if (k->copies == NULL) {
 		if (piece_contradicts(&p, &fo->out.head, fo->out.next))
@@ -113,6 +113,7 @@ static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
 	}
 	if (!piece_trim(&p, k->base))
 		return;
+	at = p.at - k->base;
 	copies_add(k->copies, &k->first, at, p.bytes);
 	if (head_add(&k->first, w->others, at, (const uint8_t *)p.bytes.p, p.bytes.len) ==
 	    HEAD_NO_ROOM) {
@@ -200,8 +201,8 @@ void follow_contest_name_all(struct worker *w, const struct flow *fl, struct con
 			     struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	struct http_follow http;
-	const struct reading r = {&http, fo->kind == FOLLOW_OPENING};
+	struct http_follow http = k->base_http;
+	const struct reading opening = {&http, true};
 	struct lane mixed = {0};
 	struct mixtures m;
 	bool told = k->first_named && k->other_named;
@@ -214,11 +215,15 @@ void follow_contest_name_all(struct worker *w, const struct flow *fl, struct con
 		mixtures_begin(&m, k->copies, &k->first);
 		while (mixtures_next(&m, mixed.head.bytes)) {
 			http = k->base_http;
-			told &= read_content(w, fl, c, &r, lane_bytes(&mixed), &used);
+			told &= fo->kind == FOLLOW_OPENING
+					? read_content(w, fl, c, &opening,
+						       lane_bytes(&mixed), &used)
+					: rival_name_requests(w, fl, c, &http,
+							      lane_bytes(&mixed));
 		}
 		told &= !m.more;
 	}
-	if (!told)
+	if (!told || fo->kind == FOLLOW_MAIL)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	head_clear(&mixed.head, w->others);
 }
@@ -435,4 +440,42 @@ void follow_contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	memcpy(w->without, text, shared.len);
 	fo->kind = FOLLOW_HTTP;
 	go_on(w, fl, c, fo, shared, p);
+}
+
+/* Where the last byte lies that is contradicted, and the end of it; 0: that is not known. */
+static uint32_t contested_end(const struct copies *k)
+{
+	uint32_t end = 0;
+
+	for (unsigned i = 0; k != NULL && i < k->count && !k->more; i++)
+		end = k->other[i].end > end ? k->other[i].end : end;
+	return end;
+}
+
+bool follow_contest_go_on(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo, struct pending *p)
+{
+	const uint64_t body = fo->kind == FOLLOW_HTTP ? http_skippable(&fo->http) : 0;
+	const uint32_t base = fo->out.next, end = contested_end(p->rivals.copies);
+	struct contest *k;
+
+	if (w->inl != NULL || (end > 0 && end - base <= body))
+		return false;
+	if (!open_contest(w, c, fo, base, &fo->http)) {
+		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
+		return true;
+	}
+	k = fo->contest;
+	k->copies = p->rivals.copies;
+	p->rivals.copies = NULL;
+	if (!head_copy_from(&k->first, w->others, &p->head, base) ||
+	    !head_copy_from(&k->other.head, w->others, &p->rivals.last, base) ||
+	    k->copies == NULL) {
+		w->stats.heads_refused++;
+		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+	} else {
+		copies_move(k->copies, -(int32_t)base);
+	}
+	(void)read_both(w, fl, c, fo);
+	return true;
 }

@@ -40,6 +40,18 @@ static inline bool piece_contradicts(const struct piece *p, const struct head *h
 				in.bytes.len);
 }
 
+/* How many of its bytes stand in front of the first one that contradicts. */
+static inline size_t piece_agrees(const struct piece *p, const struct head *h,
+				  uint32_t base)
+{
+	struct piece in = *p;
+
+	if (h->highest == 0 || !piece_trim(&in, base))
+		return p->bytes.len;
+	return p->bytes.len - in.bytes.len +
+	       head_agrees(h, in.at - base, (const uint8_t *)in.bytes.p, in.bytes.len);
+}
+
 static inline struct follower *follower_of(const struct worker *w, const struct conn *c)
 {
 	return c->follower == POOL_NONE ? NULL : pool_at(w->followers, c->follower);
@@ -104,6 +116,13 @@ void follow_contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 /* A byte that servers may take out (rival_read_urgent).  False: nobody knows what is left. */
 bool follow_contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
 			   struct follower *fo, uint32_t at);
+
+/*
+ * What the judged head holds behind the first request has two contents, more than in a body.  True:
+ * so it is.
+ */
+bool follow_contest_go_on(struct worker *w, struct flow *fl, struct conn *c,
+			  struct follower *fo, struct pending *p);
 
 /*
  * A packet of a connection with two contents.  More may come, and all that is read is noted, until

@@ -89,11 +89,41 @@ void rival_clear(struct worker *w, struct rivals *r)
 	pool_put(w->copies, r->copies); /* NULL is a no-op */
 	r->copies = NULL;
 	r->segments = (struct segments){0};
+	r->from = 0;
+}
+
+bool rival_name_requests(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct http_follow *http, struct str bytes)
+{
+	bool told = false;
+	size_t used = 0;
+	struct facts f;
+
+	for (; bytes.len > 0; bytes.p += used, bytes.len -= used) {
+		memset(&f, 0, sizeof(f));
+		switch (identify_http(w->identify, http, bytes, bytes.len == HEAD_MAX,
+				      flow_server_port(fl), &used, &f)) {
+		case HTTP_STEP_REQUEST:
+			rival_name(w, c, facts_host(&f));
+			told = true;
+			if (http->tunnel)
+				return true;
+			break;
+		case HTTP_STEP_LOST:
+			return true;
+		case HTTP_STEP_MORE:
+			if (used == 0)
+				return false;
+			break;
+		}
+	}
+	return told;
 }
 
 /* Whom do these contents name?  False: they do not go far enough. */
 static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
 {
+	struct http_follow none = {0};
 	struct facts f;
 
 	if (p->flow->key.ip_proto == IP_PROTO_UDP)
@@ -104,16 +134,21 @@ static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 			    flow_server_port(p->flow), &f) != IDENTIFY_DONE)
 		return false;
 	rival_name(w, c, facts_host(&f));
-	return true;
+	return f.protocol != PROTOCOL_HTTP || !f.requests ||
+	       rival_name_requests(w, p->flow, c, &none,
+				   (struct str){(const char *)h->bytes + f.request_at,
+						h->filled - f.request_at});
 }
 
 /* Its place in the head and, once some have, what it says.  True: it contradicts the first copies. */
 static bool note_segment(struct worker *w, struct conn *c, const struct head *first,
 			 struct rivals *r, uint32_t at, struct str bytes)
 {
-	const bool contradicts =
-		head_contradicts(first, at, (const uint8_t *)bytes.p, bytes.len);
+	const size_t agrees = head_agrees(first, at, (const uint8_t *)bytes.p, bytes.len);
+	const bool contradicts = agrees < bytes.len;
 
+	if (contradicts && (r->from == 0 || at + (uint32_t)agrees < r->from))
+		r->from = at + (uint32_t)agrees + 1;
 	if (contradicts && r->copies == NULL) {
 		r->copies = pool_get(w->copies);
 		if (r->copies != NULL) {
@@ -136,6 +171,8 @@ static void move_segments(struct rivals *r, int32_t by)
 	segments_move(&r->segments, by);
 	if (r->copies != NULL)
 		copies_move(r->copies, by);
+	if (r->from > 0)
+		r->from = (int32_t)r->from + by > 1 ? r->from + (uint32_t)by : 1;
 }
 
 /* One that does not go far enough may yet name somebody, as the server goes on to read it. */
@@ -188,19 +225,47 @@ bool rival_keep(struct worker *w, struct conn *c, const struct head *first,
 void rival_add(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 	       struct str bytes)
 {
-	const bool first = p->rivals.last.bytes == NULL;
-
-	/* Of early data it counts if there is a second hello. */
-	if (rival_keep(w, c, &p->head, &p->rivals, at, bytes) && first)
-		p->rival |= !p->whole || at < p->whole_end || !rival_keeps_early(p);
+	p->rival |= rival_keep(w, c, &p->head, &p->rivals, at, bytes);
 }
 
 void rival_stream(struct worker *w, struct conn *c, struct pending *p, uint32_t at,
 		  struct str bytes)
 {
-	rival_add(w, c, p, at, bytes);
+	(void)rival_keep(w, c, &p->head, &p->rivals, at, bytes);
 	if (p->rivals.last.bytes != NULL)
 		p->other_read = read_copy(w, c, p, &p->rivals.last);
+}
+
+/* Where the first request's header ends, or so much of it as there is. */
+static uint32_t request_end(struct worker *w, const struct pending *p)
+{
+	const uint32_t at = p->facts->request_at;
+	const struct str rest = {(const char *)p->head.bytes + at, p->head.filled - at};
+	struct http_follow http = {0};
+	struct facts f;
+	size_t used;
+
+	memset(&f, 0, sizeof(f));
+	return at +
+	       (identify_http(w->identify, &http, rest, true, flow_server_port(p->flow),
+			      &used, &f) == HTTP_STEP_REQUEST
+			? (uint32_t)used
+			: (uint32_t)rest.len);
+}
+
+/*
+ * TCP: is what the client is judged by contradicted?  Of early data it counts if there is a second
+ * hello; later requests have a contest of their own (engine/follow_contest.c).
+ */
+static bool is_contested(struct worker *w, const struct pending *p)
+{
+	uint32_t end = p->whole_end;
+
+	if (p->rivals.from == 0 || !p->whole || p->facts == NULL)
+		return p->rivals.from > 0;
+	if (p->facts->protocol == PROTOCOL_HTTP && p->facts->requests)
+		end = request_end(w, p);
+	return p->rivals.from <= end;
 }
 
 void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *pkt)
@@ -523,8 +588,9 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 		   const struct packet *pkt, bool from_client)
 {
 	const uint32_t needed = p->base + (p->whole ? p->whole_end : p->head.highest);
+	const bool rival = p->rival || is_contested(w, p);
 
-	if (!p->whole && !p->rival)
+	if (!p->whole && !rival)
 		return false;
 	if (conn_facts(w, p)->undecidable == UNDECIDABLE_BUDGET)
 		return true;
@@ -540,9 +606,9 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 	if ((pkt->tcp_flags & TCP_ACK) == 0 ||
 	    (int32_t)(pkt->ack - fl->client_isn - needed) < 0)
 		return false;
-	if (p->rival && !p->whole && !p->other_read && !has_answered(w, p, pkt))
+	if (rival && !p->whole && !p->other_read && !has_answered(w, p, pkt))
 		return false;
-	if (p->rival || p->retried)
+	if (rival || p->retried)
 		return true;
 	if (conn_facts(w, p)->ja4_len == 0)
 		return p->opened || !rival_is_unread_tunnel(p->facts) ||
@@ -901,6 +967,8 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 		f->undecidable = UNDECIDABLE_MALFORMED_HELLO;
 	if (p->flow->key.ip_proto == IP_PROTO_UDP)
 		datagrams_conclude(w, c, p);
+	else
+		p->rival |= is_contested(w, p);
 	p->unseen |= w->inl == NULL && !p->whole && (p->late_end > 0 || lacks_bytes(p));
 	rest = f->host_len > 0 && rival_is_rest(w, p->flow, p);
 	if (p->rival)

@@ -219,6 +219,14 @@ static enum identify_step hear_urgent(struct worker *w, const struct flow *fl,
 	return IDENTIFY_MORE;
 }
 
+/* Does the head take bytes behind those that it is judged by: for follow_start(), or a second hello? */
+static bool keeps_more(const struct pending *p)
+{
+	return !p->whole || p->facts->protocol == PROTOCOL_HTTP ||
+	       p->facts->protocol == PROTOCOL_DNS || p->facts->commands ||
+	       rival_keeps_early(p);
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -259,12 +267,10 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		rival_note_urgent(w, fl, c, p, pkt);
 		if (p->head.bytes == NULL && !p->retried)
 			p->first_ack = pkt->ack;
-		if (!p->whole || at < p->whole_end || rival_keeps_early(p))
+		if (at < p->whole_end || keeps_more(p))
 			rival_stream(w, c, p, at, bytes);
 	}
-	if (p->whole && p->facts->protocol != PROTOCOL_HTTP &&
-	    p->facts->protocol != PROTOCOL_DNS && !p->facts->commands &&
-	    !rival_keeps_early(p))
+	if (!keeps_more(p))
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
 	if (p->whole) /* kept for follow_start() */

@@ -376,6 +376,18 @@ bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, si
 	return differs_behind(h, at, end, data);
 }
 
+size_t head_agrees(const struct head *h, uint32_t at, const uint8_t *data, size_t len)
+{
+	size_t i = 0;
+
+	if (!head_contradicts(h, at, data, len))
+		return len;
+	while (!head_has(h, at + (uint32_t)i, at + (uint32_t)i + 1) ||
+	       h->bytes[at + i] == data[i])
+		i++;
+	return i;
+}
+
 void head_clear(struct head *h, struct head_pools *p)
 {
 	if (h->bytes != NULL)

@@ -58,6 +58,9 @@ bool head_has(const struct head *h, uint32_t at, uint32_t end);
 /* Would these bytes contradict what is stored?  Looks only. */
 bool head_contradicts(const struct head *h, uint32_t at, const uint8_t *data, size_t len);
 
+/* How many bytes stand in front of the first one that contradicts; `len` if none does. */
+size_t head_agrees(const struct head *h, uint32_t at, const uint8_t *data, size_t len);
+
 /* As head_add(), but the later copy of a byte stays. */
 enum head_result head_overwrite(struct head *h, struct head_pools *p, uint32_t at,
 				const uint8_t *data, size_t len);
