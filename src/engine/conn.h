@@ -452,6 +452,8 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 
 /* A name that the connection may have; flagged where there is no room for it. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
+/* The one that the facts tell, or both where they contradict each other. */
+void rival_name_facts(struct worker *w, struct conn *c, const struct facts *f);
 void rival_forget(struct worker *w, struct conn *c);
 
 /* CRYPTO bytes of the client at `at`, before head_add(): do they contradict what is there? */

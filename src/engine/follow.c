@@ -450,16 +450,23 @@ static bool check_chunks(struct worker *w, struct flow *fl, struct conn *c,
 
 /*
  * Of a segment that contradicts what waits to be read: what stands in front is read as it is, and
- * the requests that it goes on with are no part of the contest.
+ * the requests that it goes on with are no part of the contest.  With it may begin what is watched as the
+ * beginning of a connection is: the rest contradicts that.
  */
 static void read_front(struct worker *w, struct flow *fl, struct conn *c,
 		       struct follower *fo, const struct piece *p)
 {
-	struct piece front = *p;
+	struct piece front = *p, all = *p;
+	struct pending *opening;
 
 	front.bytes.len = piece_agrees(p, &fo->out.head, fo->out.next);
-	if (front.bytes.len > 0 && front.bytes.len < p->bytes.len)
-		read_client(w, fl, c, fo, &front);
+	if (front.bytes.len == 0 || front.bytes.len == p->bytes.len)
+		return;
+	read_client(w, fl, c, fo, &front);
+	opening = conn_pending(w, c);
+	if (c->follower == POOL_NONE && opening != NULL &&
+	    piece_trim(&all, opening->base))
+		rival_stream(w, c, opening, all.at - opening->base, all.bytes);
 }
 
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,

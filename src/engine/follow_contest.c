@@ -151,7 +151,7 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 					    rest.len, false, full, port,
 					    &f) != IDENTIFY_DONE)
 				return false;
-			rival_name(w, c, facts_host(&f));
+			rival_name_facts(w, c, &f);
 			return true;
 		}
 		switch (identify_http(w->identify, r->http, rest, full, port, &used,

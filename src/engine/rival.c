@@ -47,6 +47,13 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	c->candidates = number;
 }
 
+void rival_name_facts(struct worker *w, struct conn *c, const struct facts *f)
+{
+	rival_name(w, c, facts_host(f));
+	rival_name(w, c, (struct str){f->asked, f->asked_len});
+	rival_name(w, c, (struct str){f->inside, f->inside_len});
+}
+
 void rival_proxies(struct worker *w, struct conn *c, struct pending *p)
 {
 	char name[HOST_MAX] = "";
@@ -133,7 +140,7 @@ static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 	    identify_stream(w->identify, h->bytes, h->filled, false, false,
 			    flow_server_port(p->flow), &f) != IDENTIFY_DONE)
 		return false;
-	rival_name(w, c, facts_host(&f));
+	rival_name_facts(w, c, &f);
 	return f.protocol != PROTOCOL_HTTP || !f.requests ||
 	       rival_name_requests(w, p->flow, c, &none,
 				   (struct str){(const char *)h->bytes + f.request_at,
@@ -976,7 +983,7 @@ void rival_conclude(struct worker *w, struct conn *c, struct pending *p)
 	if (p->rival && p->rivals.last.bytes != NULL && !(p->whole && p->other_read))
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	if (p->rival || p->unseen || rest)
-		rival_name(w, c, facts_host(f));
+		rival_name_facts(w, c, f);
 	if (!p->rival && !p->unseen && !rest) {
 		rival_forget(w, c);
 		return;

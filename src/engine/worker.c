@@ -354,10 +354,8 @@ void conn_settle(struct worker *w, struct flow *fl, struct conn *c, struct pendi
 	f = conn_facts(w, p);
 	if (f->protocol != PROTOCOL_UNKNOWN)
 		words_need_none(w, c);
-	if (f->asked_len > 0) {
-		rival_name(w, c, (struct str){f->asked, f->asked_len});
-		rival_name(w, c, (struct str){f->inside, f->inside_len});
-	}
+	if (f->asked_len > 0)
+		rival_name_facts(w, c, f);
 	if (fl->midstream && f->protocol == PROTOCOL_UNKNOWN &&
 	    f->undecidable == UNDECIDABLE_NONE)
 		f->undecidable = UNDECIDABLE_MIDSTREAM;

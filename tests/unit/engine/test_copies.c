@@ -213,6 +213,58 @@ static void a_copy_of_what_was_acknowledged_changes_nothing(void **state)
 	}
 }
 
+/*
+ * Of two requests at once the second has two contents, before the server has taken anything: the first
+ * is what it is.  Of the other the second segment begins in the first request, or not.
+ */
+static void only_the_contested_request_is_a_conflict(void **state)
+{
+	static const char first[] = GOOD EVIL, other[] = GOOD GET("thud.example");
+	const uint32_t all = LEN(first), cut = LEN(GOOD) + 4;
+
+	(void)state;
+	for (unsigned whole = 0; whole < 2; whole++)
+		for (unsigned order = 0; order < 2; order++) {
+			const uint32_t from = whole ? 0 : cut;
+			struct scene *s = watch();
+
+			see_open(s, &web);
+			if (!order)
+				see_client(s, &web, 0, first, cut);
+			see_client(s, &web, order ? 0 : cut, first + (order ? 0 : cut),
+				   all - (order ? 0 : cut));
+			see_client(s, &web, from, other + from, all - from);
+			see_server(s, &web, 0, all, "x", 1);
+			worker_finish(s->w, s->now_us);
+			assert_lines(s, START, "\"host\":\"good.example\"", 1);
+			assert_lines(s, START, CONFLICT, 0);
+			assert_lines(s, "\"phase\":\"update\"", CONFLICT, 1);
+			assert_lines(s, CONFLICT, "\"evil.example\"", 2);
+			assert_lines(s, CONFLICT, "\"thud.example\"", 2);
+			assert_lines(s, MORE, NULL, 0);
+			end_watch(s);
+		}
+}
+
+/* A body with two contents in front of a request, both in one segment: no name depends on it. */
+static void two_contents_of_a_body_are_no_conflict(void **state)
+{
+	static const char first[] = POST_OF("4") "abcd" EVIL,
+			  other[] = POST_OF("4") "efgh" EVIL;
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, first, LEN(first));
+	see_client(s, &web, 0, other, LEN(other));
+	see_server(s, &web, 0, LEN(first), "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, START, "\"host\":\"good.example\"", 1);
+	assert_lines(s, "\"phase\":\"update\"", "\"host\":\"evil.example\"", 1);
+	assert_lines(s, CONFLICT, NULL, 0);
+	end_watch(s);
+}
+
 static void see_urgent(struct scene *s, const struct ends *e, uint32_t at,
 		       unsigned pointer, const char *data, size_t len)
 {
@@ -331,6 +383,8 @@ int main(void)
 		cmocka_unit_test(one_decoy_is_told_whole),
 		cmocka_unit_test(what_goes_on_with_a_copy_is_told),
 		cmocka_unit_test(a_copy_of_what_was_acknowledged_changes_nothing),
+		cmocka_unit_test(only_the_contested_request_is_a_conflict),
+		cmocka_unit_test(two_contents_of_a_body_are_no_conflict),
 		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),
 		cmocka_unit_test(several_urgent_bytes_are_flagged),
 		cmocka_unit_test(an_urgent_pointer_that_counts_for_nothing),
