@@ -176,7 +176,7 @@ static void contents_move_with_the_head(void **state)
 		assert_true(mix(&first, &got));
 		assert_int_equal(got.count, by < -5 ? 2 : 4);
 		assert_memory_equal(got.text[got.count - 1] + (by > 0 ? by : 0),
-				    "abcdEFGHijkl" + cut,
+				    &"abcdEFGHijkl"[cut],
 				    LEN - (by > 0 ? (uint32_t)by : cut));
 		head_clear(&first, pools);
 	}
