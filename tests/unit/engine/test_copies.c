@@ -265,6 +265,77 @@ static void two_contents_of_a_body_are_no_conflict(void **state)
 	end_watch(s);
 }
 
+static void assert_told(struct scene *s, const char *names[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "\"%s.example\"", names[i]);
+		assert_lines(s, CONFLICT, text, 2);
+	}
+	assert_lines(s, MORE, NULL, 0);
+}
+
+/* Their beginning comes behind them, in a connection whose SYN was not seen. */
+static void copies_whose_beginning_comes_last_name_all_four(void **state)
+{
+	const char *names[] = {"good", "evil", "goil", "evod"};
+	const uint32_t cut = 24, all = LEN(GOOD);
+	struct scene *s = watch();
+
+	(void)state;
+	see_client(s, &web, cut, &GOOD[cut], all - cut);
+	see_client(s, &web, cut, &EVIL[cut], all - cut);
+	see_client(s, &web, 0, GOOD, cut);
+	see_client(s, &web, 0, EVIL, cut);
+	see_server(s, &web, 0, all, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_told(s, names, 4);
+	end_watch(s);
+}
+
+/* The pieces of the first hello are none of the second one. */
+static void a_second_hello_has_copies_of_its_own(void **state)
+{
+	const char *names[] = {"good", "evil"};
+	const uint8_t *name = memmem(good.b, good.len, "good.example", 12);
+	const uint32_t all = (uint32_t)good.len, cut = (uint32_t)(name - good.b) + 2;
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &v4);
+	see_client(s, &v4, 0, good.b, cut);
+	see_client(s, &v4, cut, good.b + cut, all - cut);
+	see_server(s, &v4, 0, all, RETRY, LEN(RETRY));
+	see_client(s, &v4, all, good.b, all);
+	see_client(s, &v4, all, evil.b, all);
+	see_server(s, &v4, LEN(RETRY), 2 * all, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_told(s, names, 2);
+	assert_lines(s, "goil", NULL, 0);
+	end_watch(s);
+}
+
+/* Of the second request a part comes with the first one, which alone the server takes. */
+static void pieces_of_before_the_verdict_count(void **state)
+{
+	const char *names[] = {"evil", "thud", "evud", "thil"};
+	static const char first[] = GOOD EVIL, other[] = GET("thud.example");
+	const uint32_t front = LEN(GOOD), cut = front + 24, all = LEN(first);
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &web);
+	see_client(s, &web, 0, first, cut);
+	see_server(s, &web, 0, front, "x", 1);
+	see_client(s, &web, cut, first + cut, all - cut);
+	see_client(s, &web, front, other, all - front);
+	see_server(s, &web, 1, all, "x", 1);
+	worker_finish(s->w, s->now_us);
+	assert_told(s, names, 4);
+	end_watch(s);
+}
+
 static void see_urgent(struct scene *s, const struct ends *e, uint32_t at,
 		       unsigned pointer, const char *data, size_t len)
 {
@@ -332,6 +403,42 @@ static void several_urgent_bytes_are_flagged(void **state)
 	end_watch(s);
 }
 
+/* What a copy and a byte that is left out make together is not read. */
+static void a_copy_beside_an_urgent_byte_is_flagged(void **state)
+{
+	(void)state;
+	for (unsigned later = 0; later < 2; later++) {
+		const uint32_t front = later ? LEN(GOOD) : 0;
+		struct scene *s = watch_request(later);
+
+		see_urgent(s, &web, front, 23, GET("xgood.example"), LEN(GOOD) + 1);
+		see_client(s, &web, front, GET("xevil.example"), LEN(GOOD) + 1);
+		see_server(s, &web, 1, front + LEN(GOOD) + 1, "x", 1);
+		worker_finish(s->w, s->now_us);
+		assert_lines(s, CONFLICT, MORE, 2);
+		end_watch(s);
+	}
+}
+
+/* Mail in clear names no server, and where a STARTTLS may come is no reader's to say. */
+static void two_contents_of_a_mail_are_flagged(void **state)
+{
+	static const struct ends mail = {"10.1.2.3", "192.0.2.8", 40025, 25};
+	static const char begin[] = "EHLO a\r\nMAIL FROM:<j@b.example>\r\n";
+	const uint32_t len = LEN(begin);
+	struct scene *s = watch();
+
+	(void)state;
+	see_open(s, &mail);
+	see_client(s, &mail, 0, begin, len);
+	see_client(s, &mail, len, "STAR", 4);
+	see_client(s, &mail, len, "STOP", 4);
+	see_server(s, &mail, 0, len + 4, "250 a\r\n", 7);
+	worker_finish(s->w, s->now_us);
+	assert_lines(s, CONFLICT, MORE, 2);
+	end_watch(s);
+}
+
 /* One that is none of this stream, or in bytes that the server does not take. */
 static void an_urgent_pointer_that_counts_for_nothing(void **state)
 {
@@ -385,6 +492,11 @@ int main(void)
 		cmocka_unit_test(a_copy_of_what_was_acknowledged_changes_nothing),
 		cmocka_unit_test(only_the_contested_request_is_a_conflict),
 		cmocka_unit_test(two_contents_of_a_body_are_no_conflict),
+		cmocka_unit_test(copies_whose_beginning_comes_last_name_all_four),
+		cmocka_unit_test(a_second_hello_has_copies_of_its_own),
+		cmocka_unit_test(pieces_of_before_the_verdict_count),
+		cmocka_unit_test(a_copy_beside_an_urgent_byte_is_flagged),
+		cmocka_unit_test(two_contents_of_a_mail_are_flagged),
 		cmocka_unit_test(an_urgent_byte_makes_two_names_wherever_it_stands),
 		cmocka_unit_test(several_urgent_bytes_are_flagged),
 		cmocka_unit_test(an_urgent_pointer_that_counts_for_nothing),
