@@ -277,20 +277,21 @@ static void assert_told(struct scene *s, const char *names[], size_t count)
 }
 
 /* Their beginning comes behind them, in a connection whose SYN was not seen. */
-static void copies_whose_beginning_comes_last_name_all_four(void **state)
+static void copies_whose_beginning_comes_last_name_all_six(void **state)
 {
-	const char *names[] = {"good", "evil", "goil", "evod"};
+	const char *names[] = {"good", "evil", "goil", "evod", "goud", "evud"};
 	const uint32_t cut = 24, all = LEN(GOOD);
 	struct scene *s = watch();
 
 	(void)state;
 	see_client(s, &web, cut, &GOOD[cut], all - cut);
+	see_client(s, &web, cut, &GET("thud.example")[cut], all - cut);
 	see_client(s, &web, cut, &EVIL[cut], all - cut);
 	see_client(s, &web, 0, GOOD, cut);
 	see_client(s, &web, 0, EVIL, cut);
 	see_server(s, &web, 0, all, "x", 1);
 	worker_finish(s->w, s->now_us);
-	assert_told(s, names, 4);
+	assert_told(s, names, 6);
 	end_watch(s);
 }
 
@@ -316,7 +317,7 @@ static void a_second_hello_has_copies_of_its_own(void **state)
 	end_watch(s);
 }
 
-/* Of the second request a part comes with the first one, which alone the server takes. */
+/* Of the second request a part comes before the server has taken the first one. */
 static void pieces_of_before_the_verdict_count(void **state)
 {
 	const char *names[] = {"evil", "thud", "evud", "thil"};
@@ -326,8 +327,10 @@ static void pieces_of_before_the_verdict_count(void **state)
 
 	(void)state;
 	see_open(s, &web);
-	see_client(s, &web, 0, first, cut);
+	see_client(s, &web, 0, first, front);
+	see_client(s, &web, front, first + front, cut - front);
 	see_server(s, &web, 0, front, "x", 1);
+	assert_lines(s, START, "\"host\":\"good.example\"", 1);
 	see_client(s, &web, cut, first + cut, all - cut);
 	see_client(s, &web, front, other, all - front);
 	see_server(s, &web, 1, all, "x", 1);
@@ -431,9 +434,9 @@ static void two_contents_of_a_mail_are_flagged(void **state)
 	(void)state;
 	see_open(s, &mail);
 	see_client(s, &mail, 0, begin, len);
-	see_client(s, &mail, len, "STAR", 4);
-	see_client(s, &mail, len, "STOP", 4);
-	see_server(s, &mail, 0, len + 4, "250 a\r\n", 7);
+	see_client(s, &mail, len, "STARTTLS\r\n", 10);
+	see_client(s, &mail, len, "STOP NOW\r\n", 10);
+	see_server(s, &mail, 0, len + 10, "250 a\r\n", 7);
 	worker_finish(s->w, s->now_us);
 	assert_lines(s, CONFLICT, MORE, 2);
 	end_watch(s);
@@ -492,7 +495,7 @@ int main(void)
 		cmocka_unit_test(a_copy_of_what_was_acknowledged_changes_nothing),
 		cmocka_unit_test(only_the_contested_request_is_a_conflict),
 		cmocka_unit_test(two_contents_of_a_body_are_no_conflict),
-		cmocka_unit_test(copies_whose_beginning_comes_last_name_all_four),
+		cmocka_unit_test(copies_whose_beginning_comes_last_name_all_six),
 		cmocka_unit_test(a_second_hello_has_copies_of_its_own),
 		cmocka_unit_test(pieces_of_before_the_verdict_count),
 		cmocka_unit_test(a_copy_beside_an_urgent_byte_is_flagged),
