@@ -124,18 +124,24 @@ static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* What one of the contents begins with. */
-struct reading {
-	struct http_follow *http;
-	bool opening; /* some protocol */
-};
+/* Some protocol begins: is it known whom the bytes name, or that nobody will know?  Noted. */
+static bool read_opening(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct str bytes)
+{
+	struct facts f;
 
-/*
- * Is it known whom it asks for, or that nobody will know?  Names are noted; so many of the bytes are
- * done with.
- */
-static bool read_content(struct worker *w, const struct flow *fl, struct conn *c,
-			 const struct reading *r, struct str bytes, size_t *ret_used)
+	memset(&f, 0, sizeof(f));
+	if (identify_stream(w->identify, (const uint8_t *)bytes.p, bytes.len, false,
+			    bytes.len == HEAD_MAX, flow_server_port(fl),
+			    &f) != IDENTIFY_DONE)
+		return false;
+	rival_name_facts(w, c, &f);
+	return true;
+}
+
+/* The same of the next request, behind so many bytes that are done with. */
+static bool read_request(struct worker *w, const struct flow *fl, struct conn *c,
+			 struct http_follow *http, struct str bytes, size_t *ret_used)
 {
 	const uint16_t port = flow_server_port(fl);
 	struct facts f;
@@ -143,19 +149,10 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 
 	for (*ret_used = 0; *ret_used < bytes.len; *ret_used += used) {
 		const struct str rest = {bytes.p + *ret_used, bytes.len - *ret_used};
-		const bool full = rest.len == HEAD_MAX;
 
 		memset(&f, 0, sizeof(f));
-		if (r->opening) {
-			if (identify_stream(w->identify, (const uint8_t *)rest.p,
-					    rest.len, false, full, port,
-					    &f) != IDENTIFY_DONE)
-				return false;
-			rival_name_facts(w, c, &f);
-			return true;
-		}
-		switch (identify_http(w->identify, r->http, rest, full, port, &used,
-				      &f)) {
+		switch (identify_http(w->identify, http, rest, rest.len == HEAD_MAX, port,
+				      &used, &f)) {
 		case HTTP_STEP_REQUEST:
 			rival_name(w, c, facts_host(&f));
 			return true;
@@ -170,16 +167,31 @@ static bool read_content(struct worker *w, const struct flow *fl, struct conn *c
 	return false;
 }
 
-/* The same of a lane, in whose head nothing stays of what is done with. */
-static bool read_lane(struct worker *w, const struct flow *fl, struct conn *c,
-		      const struct reading *r, struct lane *l, struct head_pools *pools)
-{
-	size_t used;
-	const bool told = read_content(w, fl, c, r, lane_bytes(l), &used);
+/* One of two readings, from which what is done with is taken off. */
+struct reading {
+	struct lane *lane;
+	struct head_pools *pools; /* of its head */
+	struct http_follow *http;
+};
 
-	l->next += (uint32_t)used;
-	head_drop(&l->head, pools, (uint32_t)used);
-	return told;
+static bool read_lane(struct worker *w, const struct flow *fl, struct conn *c,
+		      const struct follower *fo, const struct reading *r)
+{
+	struct lane *l = r->lane;
+	size_t used;
+	bool told;
+
+	switch (fo->kind) {
+	case FOLLOW_HTTP:
+		told = read_request(w, fl, c, r->http, lane_bytes(l), &used);
+		l->next += (uint32_t)used;
+		head_drop(&l->head, r->pools, (uint32_t)used);
+		return told;
+	case FOLLOW_OPENING:
+		return read_opening(w, fl, c, lane_bytes(l));
+	default: /* mail, in which the server's answers tell where TLS begins */
+		return false;
+	}
 }
 
 /* Note whom both readings ask for by now.  True: each of them is known. */
@@ -187,45 +199,51 @@ static bool read_both(struct worker *w, const struct flow *fl, struct conn *c,
 		      struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	const bool opening = fo->kind == FOLLOW_OPENING;
-	const struct reading first = {&fo->http, opening};
-	const struct reading last = {&k->other_http, opening};
+	const struct reading first = {&fo->out, w->heads, &fo->http};
+	const struct reading last = {&k->other, w->others, &k->other_http};
 
 	if (!k->first_named)
-		k->first_named = read_lane(w, fl, c, &first, &fo->out, w->heads);
-	k->other_named = read_lane(w, fl, c, &last, &k->other, w->others);
+		k->first_named = read_lane(w, fl, c, fo, &first);
+	k->other_named = read_lane(w, fl, c, fo, &last);
 	return k->other_named && k->first_named;
+}
+
+/* Of each content that the segments make.  False: not all are known, or whom they name. */
+static bool read_mixtures(struct worker *w, const struct flow *fl, struct conn *c,
+			  struct follower *fo)
+{
+	struct contest *k = fo->contest;
+	struct http_follow http;
+	struct lane mixed = {0};
+	struct mixtures m;
+	bool told = true;
+
+	if (!head_copy(&mixed.head, w->others, &k->first)) {
+		w->stats.heads_refused++;
+		return false;
+	}
+	mixtures_begin(&m, k->copies, &k->first);
+	while (mixtures_next(&m, mixed.head.bytes)) {
+		http = k->base_http;
+		told &= fo->kind == FOLLOW_OPENING
+				? read_opening(w, fl, c, lane_bytes(&mixed))
+				: rival_name_requests(w, fl, c, &http,
+						      lane_bytes(&mixed));
+	}
+	head_clear(&mixed.head, w->others);
+	return told && !m.more;
 }
 
 void follow_contest_name_all(struct worker *w, const struct flow *fl, struct conn *c,
 			     struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	struct http_follow http = k->base_http;
-	const struct reading opening = {&http, true};
-	struct lane mixed = {0};
-	struct mixtures m;
 	bool told = k->first_named && k->other_named;
-	size_t used;
 
-	if (k->copies != NULL && !head_copy(&mixed.head, w->others, &k->first)) {
-		w->stats.heads_refused++;
-		told = false;
-	} else if (k->copies != NULL) {
-		mixtures_begin(&m, k->copies, &k->first);
-		while (mixtures_next(&m, mixed.head.bytes)) {
-			http = k->base_http;
-			told &= fo->kind == FOLLOW_OPENING
-					? read_content(w, fl, c, &opening,
-						       lane_bytes(&mixed), &used)
-					: rival_name_requests(w, fl, c, &http,
-							      lane_bytes(&mixed));
-		}
-		told &= !m.more;
-	}
-	if (!told || fo->kind == FOLLOW_MAIL)
+	if (k->copies != NULL && fo->kind != FOLLOW_MAIL)
+		told &= read_mixtures(w, fl, c, fo);
+	if (!told)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	head_clear(&mixed.head, w->others);
 }
 
 /* ---- feeding ------------------------------------------------------------------------------------ */
