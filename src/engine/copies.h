@@ -8,8 +8,8 @@
  * RFC 9293 3.10.7.4 leaves open which copy of a byte counts, and a segment may be lost or come in
  * another order than it was seen.  Whatever the receiver does, of two segments that overlap one counts
  * wherever both lie, unless a third one does: each content that is possible is made by some order in
- * which the segments are preferred.  copies_next() gives all of these contents, one after the other,
- * the first copies of all bytes first.
+ * which the segments are preferred.  mixtures_next() gives these contents, one after the other, that
+ * of the first copies first; where something found no room it says so, and may give others.
  *
  * Offsets are those of a stream's head, at most HEAD_MAX.  Plain data without pointers, all zero at the
  * start; threads and memory as the worker's.
@@ -40,7 +40,7 @@ struct segments {
 
 void segments_add(struct segments *s, uint32_t from, uint32_t end);
 
-/* The head begins `by` bytes earlier, or later: what lies in front of it is cut off. */
+/* The head begins `by` bytes earlier; below 0, later: what lies in front of it then is cut off. */
 void segments_move(struct segments *s, int32_t by);
 
 /* The same, and what they say. */
@@ -64,7 +64,7 @@ void copies_add(struct copies *c, const struct head *first, uint32_t at,
 /* As segments_move(). */
 void copies_move(struct copies *c, int32_t by);
 
-/* Where copies_next() stands; private to it but for `more`. */
+/* Where mixtures_next() stands; private to it but for `more`. */
 struct mixtures {
 	const struct copies *copies;
 	const struct head *first;
