@@ -472,9 +472,11 @@ static void read_front(struct worker *w, struct flow *fl, struct conn *c,
 static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		      struct follower *fo, struct piece *p)
 {
-	/* A header that the server has not acknowledged, or what waits to be one. */
-	const bool judged = piece_contradicts(p, &fo->guard, fo->guard_at);
+	bool judged; /* a header that the server has not acknowledged differs */
 
+	if (w->inl == NULL)
+		follow_trim_taken(fl, fo, p);
+	judged = piece_contradicts(p, &fo->guard, fo->guard_at);
 	if (check_chunks(w, fl, c, fo, p, judged))
 		return;
 	if (w->inl != NULL &&
@@ -484,7 +486,6 @@ static void feed_http(struct worker *w, struct flow *fl, struct conn *c,
 		return;
 	}
 	if (w->inl == NULL && !judged) {
-		follow_trim_taken(fl, fo, p);
 		read_front(w, fl, c, fo, p);
 		if (c->follower == POOL_NONE)
 			return;

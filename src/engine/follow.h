@@ -49,14 +49,19 @@ enum follow_kind {
 /* Two contents of what is not judged: whom do they ask? */
 struct contest {
 	bool first_named, other_named; /* by what was read first, and last */
+	bool first_known;   /* the first one was noted when the contest began, ... */
+	bool of_host;       /* ... or is the one that is judged last */
+	bool guard_differs; /* what stands in the guard has two contents, too */
+	bool more;          /* not all that was said is known */
 	bool urgent; /* the other reading is the one without the urgent byte, ... */
 	uint32_t urgent_at; /* ... from which on `other` counts one less; or ... */
 	struct lane other;  /* ... the last copies, ... */
 	struct http_follow other_http; /* ... as far as they are read */
+	uint32_t from;                 /* of the stream, where both readings begin ... */
+	struct http_follow from_http;  /* ... with what is due there */
 	struct copies *copies;         /* all that was said; NULL = not known */
-	struct head first;             /* the first copies of it, ... */
-	uint32_t base;                 /* ... which begin at this offset ... */
-	struct http_follow base_http;  /* ... with what is due there */
+	struct head first;             /* the first copies of it ... */
+	uint32_t base; /* ... from here on: `from`, or where the guard begins */
 };
 
 struct follower {

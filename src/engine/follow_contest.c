@@ -10,19 +10,24 @@
 /* ---- begin and end ----------------------------------------------------------------------------- */
 
 /* There are two contents.  False: there is no room, and nothing more is known. */
-static bool open_contest(struct worker *w, struct conn *c, struct follower *fo,
-			 uint32_t base, const struct http_follow *http)
+static bool open_contest(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo, uint32_t from,
+			 const struct http_follow *http)
 {
 	struct contest *k = pool_get(w->contests);
 
 	if (k == NULL) {
 		w->stats.heads_refused++;
+		if (fo->waits) /* which forgets flags of candidates */
+			follow_judge_waiting(w, fl, c, fo);
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 		return false;
 	}
 	memset(k, 0, sizeof(*k));
-	k->base = k->other.next = base;
-	k->base_http = k->other_http = *http;
+	k->base = k->from = k->other.next = from;
+	k->from_http = k->other_http = *http;
+	if (fo->waits && from - fo->guard_at < HEAD_MAX / 2)
+		k->base = fo->guard_at;
 	fo->contest = k;
 	return true;
 }
@@ -40,11 +45,11 @@ void follow_contest_end(struct worker *w, struct follower *fo)
 	fo->contest = NULL;
 }
 
-/* Read no more of the first reading than what is there. */
-static void stop_reading(struct worker *w, struct follower *fo)
+/* What is judged, or was read around chunks, is compared no more. */
+static void stop_guarding(struct worker *w, struct follower *fo)
 {
-	fo->waits = false;
-	head_clear(&fo->guard, w->heads);
+	if (!fo->waits)
+		head_clear(&fo->guard, w->heads);
 	follow_free_chunks(w, fo);
 }
 
@@ -74,23 +79,18 @@ void follow_note_segment(struct follower *fo, const struct piece *p)
 	segments_add(&fo->segments, at, at + (uint32_t)p->bytes.len);
 }
 
-/*
- * Of the contents that contradict each other the first one begins, at the contest's base, with what
- * the guard and what waits to be read hold.
- */
-static void keep_first(struct worker *w, struct conn *c, struct follower *fo,
-		       struct str guarded)
+/* The first one of the contents begins with what the guard and what waits to be read hold. */
+static void keep_first(struct worker *w, struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	const uint32_t behind = fo->out.next - k->base;
+	const size_t guarded = k->base == fo->guard_at ? fo->guard.filled : 0;
 
 	k->copies = pool_get(w->copies);
 	if (k->copies == NULL ||
-	    head_add(&k->first, w->others, 0, (const uint8_t *)guarded.p, guarded.len) ==
-		    HEAD_NO_ROOM ||
-	    !head_add_all(&k->first, w->others, behind, &fo->out.head)) {
+	    head_add(&k->first, w->others, 0, fo->guard.bytes, guarded) == HEAD_NO_ROOM ||
+	    !head_add_all(&k->first, w->others, fo->out.next - k->base, &fo->out.head)) {
 		w->stats.heads_refused++;
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		k->more = true;
 		pool_put(w->copies, k->copies);
 		k->copies = NULL;
 		return;
@@ -100,15 +100,14 @@ static void keep_first(struct worker *w, struct conn *c, struct follower *fo,
 }
 
 /* A segment of the client, of which the last copies know no more than that it is the last one. */
-static void note_copy(struct worker *w, struct conn *c, struct follower *fo,
-		      struct piece p)
+static void note_copy(struct worker *w, struct follower *fo, struct piece p)
 {
 	struct contest *k = fo->contest;
 	uint32_t at;
 
+	k->guard_differs |= piece_contradicts(&p, &fo->guard, fo->guard_at);
 	if (k->copies == NULL) {
-		if (piece_contradicts(&p, &fo->out.head, fo->out.next))
-			c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		k->more |= piece_contradicts(&p, &fo->out.head, fo->out.next);
 		return;
 	}
 	if (!piece_trim(&p, k->base))
@@ -208,38 +207,68 @@ static bool read_both(struct worker *w, const struct flow *fl, struct conn *c,
 	return k->other_named && k->first_named;
 }
 
-/* Of each content that the segments make.  False: not all are known, or whom they name. */
+/*
+ * Of each content that the segments make, from where they are not judged.  False: not all are known, or
+ * whom they name.
+ */
 static bool read_mixtures(struct worker *w, const struct flow *fl, struct conn *c,
 			  struct follower *fo)
 {
-	struct contest *k = fo->contest;
+	const struct contest *k = fo->contest;
+	const uint32_t skip = k->guard_differs ? 0 : k->from - k->base;
 	struct http_follow http;
-	struct lane mixed = {0};
+	struct head mixed = {0};
 	struct mixtures m;
+	struct str bytes;
 	bool told = true;
 
-	if (!head_copy(&mixed.head, w->others, &k->first)) {
+	if (!head_copy(&mixed, w->others, &k->first)) {
 		w->stats.heads_refused++;
 		return false;
 	}
+	bytes = (struct str){(const char *)mixed.bytes + skip,
+			     mixed.filled > skip ? mixed.filled - skip : 0};
 	mixtures_begin(&m, k->copies, &k->first);
-	while (mixtures_next(&m, mixed.head.bytes)) {
-		http = k->base_http;
-		told &= fo->kind == FOLLOW_OPENING
-				? read_opening(w, fl, c, lane_bytes(&mixed))
-				: rival_name_requests(w, fl, c, &http,
-						      lane_bytes(&mixed));
+	while (mixtures_next(&m, mixed.bytes)) {
+		http = k->guard_differs ? (struct http_follow){0} : k->from_http;
+		told &= fo->kind == FOLLOW_OPENING && skip == k->from - k->base
+				? read_opening(w, fl, c, bytes)
+				: rival_name_requests(w, fl, c, &http, bytes);
 	}
-	head_clear(&mixed.head, w->others);
+	told &= mixed.filled == mixed.highest && !k->first.beyond &&
+		(!k->guard_differs || k->base == fo->guard_at);
+	head_clear(&mixed, w->others);
 	return told && !m.more;
 }
 
-void follow_contest_name_all(struct worker *w, const struct flow *fl, struct conn *c,
+/* The header in the guard is judged, unless it has two contents itself: then it names a candidate. */
+static void settle_guard(struct worker *w, struct flow *fl, struct conn *c,
+			 struct follower *fo)
+{
+	struct facts f;
+
+	if (!fo->waits)
+		return;
+	if (!fo->contest->guard_differs) {
+		follow_judge_waiting(w, fl, c, fo);
+		return;
+	}
+	follow_read_waiting(w, fl, fo, &f);
+	rival_name(w, c, facts_host(&f));
+	fo->waits = false;
+}
+
+void follow_contest_name_all(struct worker *w, struct flow *fl, struct conn *c,
 			     struct follower *fo)
 {
 	struct contest *k = fo->contest;
-	bool told = k->first_named && k->other_named;
+	bool told;
 
+	settle_guard(w, fl, c, fo); /* which forgets candidates */
+	if (k->of_host && !k->guard_differs)
+		rival_name(w, c, intern_text(w->texts, c->host));
+	k->first_named = k->first_known;
+	told = read_both(w, fl, c, fo) && !k->more;
 	if (k->copies != NULL && fo->kind != FOLLOW_MAIL)
 		told &= read_mixtures(w, fl, c, fo);
 	if (!told)
@@ -314,6 +343,10 @@ void follow_contest_feed(struct worker *w, struct flow *fl, struct conn *c,
 	if (!p->from_client) {
 		const bool answers = p->bytes.len > 0;
 
+		if (fo->waits && !k->guard_differs &&
+		    follow_is_taken(w, fl, guard_end(fo)))
+			settle_guard(w, fl, c, fo);
+
 		if (follow_is_taken(w, fl, fl->out.next_seq - fl->client_isn) &&
 		    (read_both(w, fl, c, fo) || answers))
 			follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
@@ -322,7 +355,7 @@ void follow_contest_feed(struct worker *w, struct flow *fl, struct conn *c,
 	follow_trim_taken(fl, fo, p);
 	if (p->bytes.len == 0)
 		return;
-	note_copy(w, c, fo, *p);
+	note_copy(w, fo, *p);
 	add_to_other(w, k, *p);
 	if (!k->first_named && piece_trim(p, fo->out.next) &&
 	    p->at - fo->out.next < HEAD_MAX &&
@@ -341,7 +374,7 @@ static void go_on(struct worker *w, struct flow *fl, struct conn *c, struct foll
 
 	c->flags |= 1u << FLAG_OVERLAP;
 	k->other_named = true; /* so far it is what was read first */
-	stop_reading(w, fo);
+	stop_guarding(w, fo);
 	if (shared.len > 0 &&
 	    head_add(&k->other.head, w->others, 0, (const uint8_t *)shared.p,
 		     shared.len) == HEAD_NO_ROOM)
@@ -364,18 +397,20 @@ bool follow_contest_urgent(struct worker *w, struct flow *fl, struct conn *c,
 		rival_name(w, c, facts_host(&f));
 		fo->waits = false;
 	}
-	if (fo->contest != NULL || (int32_t)(at - fo->out.next) < 0) {
+	if (fo->contest != NULL) {
+		fo->contest->more = true;
+		return true;
+	}
+	if ((int32_t)(at - fo->out.next) < 0) {
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
-		return fo->contest != NULL;
+		return false;
 	}
 	if ((fo->kind == FOLLOW_HTTP && !http_between(&fo->http)) ||
 	    fo->out.head.highest != fo->out.head.filled)
 		return false;
-	if (fo->waits)
-		follow_judge_waiting(w, fl, c, fo);
-	if (!open_contest(w, c, fo, fo->out.next, &fo->http))
+	if (!open_contest(w, fl, c, fo, fo->out.next, &fo->http))
 		return false;
-	stop_reading(w, fo);
+	stop_guarding(w, fo);
 	fo->contest->urgent = true;
 	fo->contest->urgent_at = at;
 	add_to_other(w, fo->contest, kept);
@@ -392,14 +427,13 @@ void follow_contest_header(struct worker *w, struct flow *fl, struct conn *c,
 
 	follow_read_waiting(w, fl, fo, &f);
 	rival_name(w, c, facts_host(&f));
-	if (!open_contest(w, c, fo, fo->guard_at, &none)) {
-		fo->waits = false;
+	fo->waits = false;
+	if (!open_contest(w, fl, c, fo, fo->guard_at, &none)) {
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
-	fo->contest->first_named = true;
-	keep_first(w, c, fo,
-		   (struct str){(const char *)fo->guard.bytes, fo->guard.filled});
+	fo->contest->first_named = fo->contest->first_known = true;
+	keep_first(w, fo);
 	memcpy(w->without, fo->guard.bytes, fo->guard.filled);
 	if (guard_end(fo) == fo->out.next && fo->out.head.filled > 0) {
 		const size_t n = fo->out.head.filled < room ? fo->out.head.filled : room;
@@ -414,15 +448,13 @@ void follow_contest_header(struct worker *w, struct flow *fl, struct conn *c,
 void follow_contest_lane(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo, struct piece *p)
 {
-	if (!open_contest(w, c, fo, fo->out.next, &fo->http)) {
+	if (!open_contest(w, fl, c, fo, fo->out.next, &fo->http)) {
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
 	if (!head_copy(&fo->contest->other.head, w->others, &fo->out.head))
 		w->stats.heads_refused++;
-	keep_first(w, c, fo, STR_NONE);
-	if (fo->waits)
-		follow_judge_waiting(w, fl, c, fo);
+	keep_first(w, fo);
 	go_on(w, fl, c, fo, STR_NONE, p);
 }
 
@@ -435,26 +467,25 @@ void follow_contest_chunks(struct worker *w, struct flow *fl, struct conn *c,
 	const int32_t before = (int32_t)(p->at - at->at); /* bytes that both share */
 	const struct str shared = {(const char *)w->without,
 				   before > 0 ? (size_t)before : 0};
+	const bool behind = fo->waits && (int32_t)(fo->guard_at - at->at) > 0;
 	struct http_follow frame = {0};
 	struct facts f;
 
-	if (fo->waits && (int32_t)(fo->guard_at - at->at) <= 0)
-		follow_judge_waiting(w, fl, c, fo);
 	if (fo->waits) {
 		follow_read_waiting(w, fl, fo, &f);
 		rival_name(w, c, facts_host(&f));
 	} else {
 		rival_name(w, c, intern_text(w->texts, c->host));
 	}
+	fo->waits &= !behind;
 	http_at_chunk(&frame, text[0] == '\r');
-	if (!open_contest(w, c, fo, at->at, &frame)) {
-		fo->waits = false;
+	if (!open_contest(w, fl, c, fo, at->at, &frame)) {
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return;
 	}
-	/* The bodies between are not kept. */
-	c->flags |= 1u << FLAG_MORE_CANDIDATES;
-	fo->contest->first_named = true;
+	fo->contest->more = true; /* the bodies between are not kept */
+	fo->contest->first_named = fo->contest->first_known = true;
+	fo->contest->of_host = !behind;
 	memcpy(w->without, text, shared.len);
 	fo->kind = FOLLOW_HTTP;
 	go_on(w, fl, c, fo, shared, p);
@@ -479,7 +510,7 @@ bool follow_contest_go_on(struct worker *w, struct flow *fl, struct conn *c,
 
 	if (w->inl != NULL || (end > 0 && end - base <= body))
 		return false;
-	if (!open_contest(w, c, fo, base, &fo->http)) {
+	if (!open_contest(w, fl, c, fo, base, &fo->http)) {
 		follow_give_up(w, fl, c, UNDECIDABLE_CONFLICT);
 		return true;
 	}
@@ -490,7 +521,7 @@ bool follow_contest_go_on(struct worker *w, struct flow *fl, struct conn *c,
 	    !head_copy_from(&k->other.head, w->others, &p->rivals.last, base) ||
 	    k->copies == NULL) {
 		w->stats.heads_refused++;
-		c->flags |= 1u << FLAG_MORE_CANDIDATES;
+		k->more = true;
 	} else {
 		copies_move(k->copies, -(int32_t)base);
 	}

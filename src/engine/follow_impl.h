@@ -132,7 +132,7 @@ void follow_contest_feed(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo, struct piece *p);
 
 /* Note whom each content names that the server may have made of all that was seen. */
-void follow_contest_name_all(struct worker *w, const struct flow *fl, struct conn *c,
+void follow_contest_name_all(struct worker *w, struct flow *fl, struct conn *c,
 			     struct follower *fo);
 void follow_contest_end(struct worker *w, struct follower *fo);
 
