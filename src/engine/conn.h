@@ -43,7 +43,7 @@
 /* rival.c, watched: what contradicts the first copies of a head's bytes. */
 struct rivals {
 	struct head last;         /* the last copies, where these contradict the first */
-	struct segments segments; /* while none contradicts another */
+	struct segments segments; /* where they lie */
 	struct copies *copies;    /* from then on; NULL = none, or there was no room */
 	uint32_t from;            /* the first byte that is contradicted, + 1; 0 = none */
 };
@@ -78,6 +78,7 @@ struct pending {
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
+	uint32_t syn_others; /* so many, if others came in their place before that */
 	struct rivals rivals; /* of the head */
 	bool other_read;      /* these are known to name somebody, or nobody */
 	uint32_t twins;       /* the oldest in worker.twins, + 1; 0 = none */
@@ -357,7 +358,8 @@ bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p);
 
 /* CRYPTO bytes under one connection id, one of several contents: whom do they name?  False: no
  * hello of them is whole. */
-bool datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy);
+bool datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
+			struct head *copy);
 
 /* Is some hello of it whole? */
 bool datagrams_are_whole(const struct worker *w, const struct pending *p);
@@ -525,7 +527,11 @@ bool rival_is_beyond(const struct flow *fl, const struct window *win,
 		     const struct packet *pkt);
 
 /* keep: a probe, set aside.  take: true if the server has it and nothing else was seen in its place. */
-bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt);
+bool rival_keep_probe(const struct flow *fl, struct conn *c, struct pending *p,
+		      const struct packet *pkt);
+/* Client bytes at `at` of the head: is the one in the place of a probe another? */
+void rival_compare_probe(struct conn *c, struct pending *p, uint32_t at,
+			 struct str bytes);
 bool rival_take_probe(struct worker *w, const struct flow *fl, struct pending *p);
 
 /* Leave out what the server had acknowledged before, of which a copy is in the head. */
@@ -554,6 +560,8 @@ bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,
 
 /* Behind a hello there may be early data, which is kept in case that a second one is asked for. */
 bool rival_keeps_early(const struct pending *p);
+/* Who only watches keeps whatever stands there. */
+bool rival_keeps_behind(const struct pending *p);
 
 /* Inline, a second hello is asked for: may it have passed, behind the first? */
 bool rival_has_passed(struct worker *w, const struct conn *c, struct pending *p);

@@ -48,7 +48,8 @@ static bool sink_conflict(void *arg)
 {
 	const struct sink_arg *a = arg;
 
-	return a->head->conflict;
+	/* Who only watches goes on with the first copies: see rival.c. */
+	return a->w->inl != NULL && a->head->conflict;
 }
 
 static void sink_reset(void *arg)
@@ -332,11 +333,20 @@ bool datagrams_ask_behind(struct worker *w, struct conn *c, struct pending *p)
 	return true;
 }
 
-bool datagrams_ask_copy(struct worker *w, struct conn *c, struct head *copy)
+bool datagrams_ask_copy(struct worker *w, struct conn *c, struct pending *p,
+			struct head *copy)
 {
+	struct sink_arg arg = {w, c, p, NULL, copy, NULL};
+	struct crypto_sink sink = sink_of(&arg);
 	struct facts f;
 
 	if (!read_hello(w, copy, &f))
+		return false;
+	rival_name(w, c, facts_host(&f));
+	if (!p->retried)
+		return true;
+	memset(&f, 0, sizeof(f));
+	if (identify_second_crypto(w->identify, &p->datagram, &sink, &f) != IDENTIFY_DONE)
 		return false;
 	rival_name(w, c, facts_host(&f));
 	return true;
@@ -375,6 +385,18 @@ bool datagrams_are_spoilt(struct worker *w, struct conn *c, struct pending *p,
 	return false;
 }
 
+/* A Retry, which tells nothing of other connections. */
+static void start_again(struct worker *w, struct conn *c, struct pending *p)
+{
+	const uint32_t twins = p->twins;
+	const bool crowded = p->crowded;
+
+	p->twins = 0;
+	conn_start_again(w, c, p);
+	p->twins = twins;
+	p->crowded = crowded;
+}
+
 /* The server has answered: is there something to judge by? */
 static bool has_all(const struct worker *w, const struct pending *p)
 {
@@ -393,11 +415,12 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 	p->paid = false;
 	if (!from_client && !find_answered(w, p, pkt, &twin))
 		return IDENTIFY_MORE;
-	if (twin != NULL)
-		return ask_twin(w, c, p, twin, pkt, false) == IDENTIFY_ANSWERED &&
-				       has_all(w, p)
-			       ? IDENTIFY_DONE
-			       : IDENTIFY_MORE;
+	if (twin != NULL) {
+		step = ask_twin(w, c, p, twin, pkt, false);
+		p->crowded |= step == IDENTIFY_HELLO_RETRY; /* its second one is not read */
+		return step == IDENTIFY_ANSWERED && has_all(w, p) ? IDENTIFY_DONE
+								  : IDENTIFY_MORE;
+	}
 	if (from_client && !paid && !datagrams_may_open(w, pkt)) {
 		if (p->again && w->inl != NULL) /* the first one's verdict stays */
 			w->inl->refused = &w->inl->stats.over_cap;
@@ -445,7 +468,7 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 	case IDENTIFY_RETRY:
 		if (whole)
 			c->flags |= again.flags;
-		conn_start_again(w, c, p);
+		start_again(w, c, p);
 		return IDENTIFY_MORE;
 	case IDENTIFY_HELLO_RETRY:
 		p->retried = true;
@@ -457,8 +480,8 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 		return has_all(w, p) ? IDENTIFY_DONE : IDENTIFY_MORE;
 	}
 	if (p->rivals.last.bytes != NULL) {
-		(void)datagrams_ask_copy(w, c, &p->head);
-		p->other_read = datagrams_ask_copy(w, c, &p->rivals.last);
+		(void)datagrams_ask_copy(w, c, p, &p->head);
+		p->other_read = datagrams_ask_copy(w, c, p, &p->rivals.last);
 	}
 	return p->datagram.datagrams >= IDENTIFY_DATAGRAMS_MAX && p->whole
 		       ? IDENTIFY_DONE

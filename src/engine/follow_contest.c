@@ -250,7 +250,9 @@ static void settle_guard(struct worker *w, struct flow *fl, struct conn *c,
 	if (!fo->waits)
 		return;
 	if (!fo->contest->guard_differs) {
-		follow_judge_waiting(w, fl, c, fo);
+		follow_judge_waiting(w, fl, c, fo); /* which forgets candidates */
+		if (fo->contest->of_host)
+			rival_name(w, c, intern_text(w->texts, c->host));
 		return;
 	}
 	follow_read_waiting(w, fl, fo, &f);
@@ -264,9 +266,7 @@ void follow_contest_name_all(struct worker *w, struct flow *fl, struct conn *c,
 	struct contest *k = fo->contest;
 	bool told;
 
-	settle_guard(w, fl, c, fo); /* which forgets candidates */
-	if (k->of_host && !k->guard_differs)
-		rival_name(w, c, intern_text(w->texts, c->host));
+	settle_guard(w, fl, c, fo);
 	k->first_named = k->first_known;
 	told = read_both(w, fl, c, fo) && !k->more;
 	if (k->copies != NULL && fo->kind != FOLLOW_MAIL)

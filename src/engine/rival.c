@@ -127,6 +127,9 @@ bool rival_name_requests(struct worker *w, const struct flow *fl, struct conn *c
 	return told;
 }
 
+static bool read_second_copy(struct worker *w, struct conn *c, struct pending *p,
+			     const struct head *h);
+
 /* Whom do these contents name?  False: they do not go far enough. */
 static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struct head *h)
 {
@@ -134,7 +137,9 @@ static bool read_copy(struct worker *w, struct conn *c, struct pending *p, struc
 	struct facts f;
 
 	if (p->flow->key.ip_proto == IP_PROTO_UDP)
-		return datagrams_ask_copy(w, c, h);
+		return datagrams_ask_copy(w, c, p, h);
+	if (p->retried)
+		return read_second_copy(w, c, p, h);
 	memset(&f, 0, sizeof(f));
 	if (h->filled == 0 ||
 	    identify_stream(w->identify, h->bytes, h->filled, false, false,
@@ -167,8 +172,7 @@ static bool note_segment(struct worker *w, struct conn *c, const struct head *fi
 	}
 	if (r->copies != NULL)
 		copies_add(r->copies, first, at, bytes);
-	else
-		segments_add(&r->segments, at, at + (uint32_t)bytes.len);
+	segments_add(&r->segments, at, at + (uint32_t)bytes.len);
 	return contradicts;
 }
 
@@ -547,10 +551,16 @@ bool rival_may_start_over(const struct pending *p)
 	return p->listens && p->heard < RETRY_BYTES && !p->heard_other && !p->retried;
 }
 
+bool rival_keeps_behind(const struct pending *p)
+{
+	return p->facts != NULL && p->facts->hello_end > 0 && !p->heard_other &&
+	       !p->retried;
+}
+
 bool rival_keeps_early(const struct pending *p)
 {
-	return p->facts != NULL && (p->facts->flags & 1u << FLAG_EARLY_DATA) != 0 &&
-	       p->facts->hello_end > 0 && !p->heard_other && !p->retried;
+	return rival_keeps_behind(p) &&
+	       (p->facts->flags & 1u << FLAG_EARLY_DATA) != 0;
 }
 
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
@@ -689,14 +699,32 @@ void rival_note_whole(struct worker *w, struct pending *p)
 }
 
 /* The bytes behind the first hello, as TLS gets them. */
-static struct str second_bytes(struct worker *w, struct pending *p, bool *ret_broken)
+static struct str second_bytes(struct worker *w, struct pending *p, const struct head *h,
+			       bool *ret_broken)
 {
-	const struct head *h = &p->head;
-
 	*ret_broken = false;
 	if (conn_facts(w, p)->protocol == PROTOCOL_TDS)
 		return identify_unwrap(w->identify, h->bytes, h->filled, ret_broken);
 	return (struct str){(const char *)h->bytes, h->filled};
+}
+
+/* Whom does one of several contents name?  False: it does not go far enough. */
+static bool read_second_copy(struct worker *w, struct conn *c, struct pending *p,
+			     const struct head *h)
+{
+	bool early, broken;
+	const struct str s = second_bytes(w, p, h, &broken);
+	const uint32_t skip = skipped(w, p, s, &early);
+	struct facts f;
+
+	memset(&f, 0, sizeof(f));
+	if (skip >= s.len ||
+	    identify_stream(w->identify, (const uint8_t *)s.p + skip, s.len - skip,
+			    broken, false, flow_server_port(p->flow),
+			    &f) != IDENTIFY_DONE)
+		return false;
+	rival_name_facts(w, c, &f);
+	return true;
 }
 
 /* Whom the first hello names; behind a proxy it may be the proxy's word that stands. */
@@ -717,7 +745,7 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 	const struct facts *first = conn_facts(w, p);
 	const bool full = p->head.filled == HEAD_MAX;
 	bool early, broken;
-	const struct str s = second_bytes(w, p, &broken);
+	const struct str s = second_bytes(w, p, &p->head, &broken);
 	const uint32_t skip = skipped(w, p, s, &early);
 	struct facts f;
 
@@ -839,11 +867,29 @@ bool rival_is_beyond(const struct flow *fl, const struct window *win,
 	       (behind > 0 || pkt->payload_wire_len > 1);
 }
 
-bool rival_keep_probe(const struct flow *fl, struct pending *p, const struct packet *pkt)
+/* Two bytes in one place of which the server may have either, and not what follows. */
+static void doubt_probe(struct conn *c, struct pending *p)
+{
+	p->rival = true;
+	c->flags |= 1u << FLAG_OVERLAP | 1u << FLAG_MORE_CANDIDATES;
+}
+
+void rival_compare_probe(struct conn *c, struct pending *p, uint32_t at, struct str bytes)
+{
+	const uint32_t i = p->probe_at - p->base - at;
+
+	if (p->has_probe && i < bytes.len && (uint8_t)bytes.p[i] != p->probe)
+		doubt_probe(c, p);
+}
+
+bool rival_keep_probe(const struct flow *fl, struct conn *c, struct pending *p,
+		      const struct packet *pkt)
 {
 	if (!p->window.has_edge || pkt->payload_len != 1 ||
 	    pkt->seq - fl->client_isn != p->window.edge)
 		return false;
+	if (p->has_probe && p->probe_at == p->window.edge && p->probe != pkt->payload[0])
+		doubt_probe(c, p);
 	p->has_probe = true;
 	p->probe = pkt->payload[0];
 	p->probe_at = p->window.edge;

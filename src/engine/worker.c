@@ -224,7 +224,7 @@ static bool keeps_more(const struct pending *p)
 {
 	return !p->whole || p->facts->protocol == PROTOCOL_HTTP ||
 	       p->facts->protocol == PROTOCOL_DNS || p->facts->commands ||
-	       rival_keeps_early(p);
+	       rival_keeps_behind(p) || p->flow->midstream;
 }
 
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
@@ -251,11 +251,12 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 		c->flags |= 1u << FLAG_DECOY_IGNORED;
 		return IDENTIFY_MORE;
 	}
-	if (w->inl == NULL && rival_keep_probe(fl, p, pkt))
+	if (w->inl == NULL && rival_keep_probe(fl, c, p, pkt))
 		return IDENTIFY_MORE;
 	if (w->inl == NULL) {
 		bytes = rival_trim(fl, p, &at, bytes);
 		rival_note_late(fl, p, at, bytes.len);
+		rival_compare_probe(c, p, at, bytes);
 		if (pkt->payload_wire_len > pkt->payload_len)
 			rival_note_cut(fl, p, pkt);
 	}
