@@ -78,7 +78,7 @@ struct pending {
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
-	uint32_t syn_others; /* so many, if others came in their place before that */
+	uint32_t syn_others;  /* so many, if others came in their place before that */
 	struct rivals rivals; /* of the head */
 	bool other_read;      /* these are known to name somebody, or nobody */
 	uint32_t twins;       /* the oldest in worker.twins, + 1; 0 = none */
@@ -109,6 +109,7 @@ struct pending {
 	bool has_probe; /* rival_keep_probe(): of the byte at probe_at in the stream */
 	uint8_t probe;
 	uint32_t probe_at;
+	struct far far;
 	bool has_urgent, many_urgent;
 	uint32_t urgent_at;  /* in the head */
 	struct facts *facts; /* conn_facts(); NULL = nothing is known */
@@ -493,9 +494,12 @@ void rival_note_ttl(const struct flow *fl, struct conn *c, const struct packet *
  * Payload of a client's SYN: kept until the server's answer, and dropped if that does not
  * acknowledge it.  take: true if the head holds what the server took.
  */
-bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
-		    const struct packet *pkt);
+bool rival_keep_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		    struct pending *p, const struct packet *pkt);
 void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p);
+/* Other bytes come: dropped, and before that answer they may be what it acknowledges. */
+void rival_leave_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		     struct pending *p);
 bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
 		    struct pending *p, const struct packet *pkt);
 
@@ -553,6 +557,9 @@ void rival_note_cut(const struct flow *fl, struct pending *p, const struct packe
  */
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt);
 bool rival_may_start_over(const struct pending *p);
+
+/* Client bytes at `at` of the head, of which some lie behind all that it has room for. */
+void rival_note_far(struct pending *p, uint32_t at, size_t len);
 
 /* TCP: nothing that comes after this packet can change what the server has taken. */
 bool rival_is_over(struct worker *w, const struct flow *fl, struct pending *p,

@@ -417,7 +417,8 @@ enum identify_step datagrams_feed(struct worker *w, struct conn *c, struct pendi
 		return IDENTIFY_MORE;
 	if (twin != NULL) {
 		step = ask_twin(w, c, p, twin, pkt, false);
-		p->crowded |= step == IDENTIFY_HELLO_RETRY; /* its second one is not read */
+		p->crowded |=
+			step == IDENTIFY_HELLO_RETRY; /* its second one is not read */
 		return step == IDENTIFY_ANSWERED && has_all(w, p) ? IDENTIFY_DONE
 								  : IDENTIFY_MORE;
 	}

@@ -139,6 +139,10 @@ void follow_give_up(struct worker *w, struct flow *fl, struct conn *c,
 static bool take_request(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo, struct str header, const struct piece *p)
 {
+	if (far_has(&fo->far, fo->out.next, fo->out.next + (uint32_t)header.len)) {
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		return false;
+	}
 	w->stats.http_requests++;
 	fo->lets_pass = false;
 	fo->asked_upgrade = fo->http.upgrade;
@@ -179,6 +183,10 @@ static bool may_read(const struct worker *w, const struct follower *fo)
 static bool guard_chunks(struct worker *w, struct flow *fl, struct conn *c,
 			 struct follower *fo, struct str bytes)
 {
+	if (far_has(&fo->far, fo->out.next, fo->out.next + (uint32_t)bytes.len)) {
+		follow_give_up(w, fl, c, UNDECIDABLE_HTTP_DESYNC);
+		return false;
+	}
 	if (fo->chunks == NULL) {
 		fo->chunks = pool_get(w->chunks);
 		if (fo->chunks == NULL) {
@@ -313,6 +321,10 @@ static bool store(struct worker *w, struct flow *fl, struct conn *c, struct foll
 	const bool fits = gap < HEAD_MAX && p->bytes.len <= HEAD_MAX - gap;
 	enum head_result r;
 
+	if (!fits && w->inl == NULL)
+		far_note(&fo->far, fo->out.next,
+			 gap > fo->out.head.filled ? p->at : fo->out.next + HEAD_MAX,
+			 p->at + (uint32_t)p->bytes.len);
 	if (!fits && gap > fo->out.head.filled) {
 		if (w->inl != NULL && w->inl->cfg.enforce) /* it comes again */
 			w->inl->refused = &w->inl->stats.over_cap;
@@ -783,6 +795,7 @@ void follow_start(struct worker *w, struct flow *fl, struct conn *c, struct pend
 	fo->out.next = begin;
 	fo->window = p->window;
 	fo->segments = p->rivals.segments;
+	fo->far = p->far;
 	c->follower = pool_index(w->followers, fo);
 	if (!head_copy_from(&fo->out.head, w->heads, &p->head, begin)) {
 		w->stats.heads_refused++;

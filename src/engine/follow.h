@@ -32,6 +32,28 @@ struct window {
 		edge; /* end of what it takes of the client's stream, as far as it ever said */
 };
 
+/* Who only watches: bytes of the stream that came far ahead and found no room. */
+struct far {
+	uint32_t from, end; /* from the first to behind the last; both 0: none */
+};
+
+/* `next`: what is read of the stream ends there. */
+static inline void far_note(struct far *f, uint32_t next, uint32_t from, uint32_t end)
+{
+	if (f->from == f->end || (int32_t)(f->end - next) <= 0)
+		*f = (struct far){from, from};
+	if ((int32_t)(from - f->from) < 0)
+		f->from = from;
+	if ((int32_t)(end - f->end) > 0)
+		f->end = end;
+}
+
+static inline bool far_has(const struct far *f, uint32_t from, uint32_t end)
+{
+	return f->from != f->end && (int32_t)(f->end - from) > 0 &&
+	       (int32_t)(end - f->from) > 0;
+}
+
 /* One direction of a stream, read in order. */
 struct lane {
 	struct head head; /* bytes that are not read yet; offset 0 is `next` */
@@ -90,6 +112,7 @@ struct follower {
 	struct contest *contest; /* it was seen with two contents; or NULL */
 	uint32_t answer_seq;
 	struct window window;
+	struct far far;
 	struct http_follow http;
 };
 

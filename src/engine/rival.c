@@ -408,6 +408,14 @@ static bool lacks_bytes(const struct pending *p)
 	       (int32_t)(acked - p->head.filled - fin) > 0;
 }
 
+void rival_note_far(struct pending *p, uint32_t at, size_t len)
+{
+	const uint32_t end = p->base + at + (uint32_t)len;
+
+	if (at + len > HEAD_MAX)
+		far_note(&p->far, 0, p->base + (at > HEAD_MAX ? at : HEAD_MAX), end);
+}
+
 /* ---- the hello after a HelloRetryRequest ---------------------------------------------------- */
 
 /*
@@ -559,8 +567,7 @@ bool rival_keeps_behind(const struct pending *p)
 
 bool rival_keeps_early(const struct pending *p)
 {
-	return rival_keeps_behind(p) &&
-	       (p->facts->flags & 1u << FLAG_EARLY_DATA) != 0;
+	return rival_keeps_behind(p) && (p->facts->flags & 1u << FLAG_EARLY_DATA) != 0;
 }
 
 bool rival_starts_over(struct worker *w, struct pending *p, const struct packet *pkt)
@@ -774,17 +781,30 @@ enum identify_step rival_second_hello(struct worker *w, const struct flow *fl,
 
 /* ---- payload of a SYN ------------------------------------------------------------------------ */
 
+/* Other bytes than those of the SYN so far: whoever these name is a candidate if the server took some. */
+static void doubt_syn(struct worker *w, struct conn *c, struct pending *p)
+{
+	if (p->syn_bytes == 0)
+		return;
+	(void)read_copy(w, c, p, &p->head);
+	if (p->syn_bytes > p->syn_others)
+		p->syn_others = p->syn_bytes;
+}
+
 /*
  * Who only watches keeps what comes with a client's SYN until the server's answer tells whether it
  * was taken (RFC 7413 3): inline it is dropped, and the client sends it again.  True: it is kept.
  */
-bool rival_keep_syn(struct worker *w, const struct flow *fl, struct pending *p,
-		    const struct packet *pkt)
+bool rival_keep_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		    struct pending *p, const struct packet *pkt)
 {
 	if (w->inl != NULL || fl->in.has_seq || fl->midstream ||
 	    (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
 	    pkt->seq + 1 != fl->client_isn || (p->head.highest > 0 && p->syn_bytes == 0))
 		return false;
+	if (p->syn_bytes != pkt->payload_len ||
+	    head_contradicts(&p->head, 0, pkt->payload, pkt->payload_len))
+		doubt_syn(w, c, p);
 	head_clear(&p->head, w->heads);
 	p->syn_bytes = 0;
 	if (head_add(&p->head, w->heads, 0, pkt->payload, pkt->payload_len) ==
@@ -806,13 +826,27 @@ void rival_drop_syn(struct worker *w, struct conn *c, struct pending *p)
 	c->flags |= 1u << FLAG_DECOY_IGNORED;
 }
 
+void rival_leave_syn(struct worker *w, const struct flow *fl, struct conn *c,
+		     struct pending *p)
+{
+	if (!fl->in.has_seq)
+		doubt_syn(w, c, p);
+	rival_drop_syn(w, c, p);
+}
+
 bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
 		    struct pending *p, const struct packet *pkt)
 {
 	const uint32_t taken = pkt->ack - fl->client_isn;
 	const uint8_t both = TCP_SYN | TCP_ACK;
 
-	if (p->syn_bytes == 0 || (pkt->tcp_flags & both) != both)
+	if ((pkt->tcp_flags & both) != both)
+		return false;
+	if (taken > 0 && taken <= p->syn_others) { /* of one or the other */
+		p->rival = true;
+		c->flags |= 1u << FLAG_OVERLAP | 1u << FLAG_MORE_CANDIDATES;
+	}
+	if (p->syn_bytes == 0)
 		return false;
 	if (taken == 0 || taken > p->syn_bytes) {
 		rival_drop_syn(w, c, p);

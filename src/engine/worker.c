@@ -29,7 +29,8 @@ void conn_start_again(struct worker *w, struct conn *c, struct pending *p)
 	rival_forget(w, c);
 	p->has_urgent = p->many_urgent = p->has_probe = false;
 	p->base = p->cut_from = p->cut_end = p->late_end = 0;
-	p->syn_bytes = 0;
+	p->syn_bytes = p->syn_others = 0;
+	p->far = (struct far){0, 0};
 	p->turn = (struct turn){0};
 }
 
@@ -236,12 +237,12 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	enum head_result r;
 
 	note_handshake(fl, c, pkt);
-	if (!says_something(pkt) || rival_keep_syn(w, fl, p, pkt) ||
+	if (!says_something(pkt) || rival_keep_syn(w, fl, c, p, pkt) ||
 	    server_ignores(w, fl, c, pkt) || !fl->out.has_seq)
 		return IDENTIFY_MORE;
 	if (pkt->payload_wire_len == 0)
 		return hear_urgent(w, fl, c, p, pkt);
-	rival_drop_syn(w, c, p);
+	rival_leave_syn(w, fl, c, p);
 	rival_note_front(w, fl, c, p, pkt);
 	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	if (pkt->payload_wire_len > pkt->payload_len)
@@ -274,6 +275,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	if (!keeps_more(p))
 		return IDENTIFY_MORE;
 	r = head_add(&p->head, w->heads, at, (const uint8_t *)bytes.p, bytes.len);
+	if (p->head.beyond)
+		rival_note_far(p, at, bytes.len);
 	if (p->whole) /* kept for follow_start() */
 		return IDENTIFY_MORE;
 	if (p->head.out_of_order)

@@ -209,6 +209,16 @@ static bool is_over(const struct flow *f, bool from_client)
 }
 
 /*
+ * The first answer to a client's SYN: of what came with that it may acknowledge some (RFC 7413), also
+ * where the client seems to have gone on before.
+ */
+static bool is_first_answer(const struct flow *f, const struct packet *p, bool from_client)
+{
+	return !from_client && !f->in.has_seq && (f->out.tcp_flags & TCP_SYN) != 0 &&
+	       p->ack - f->client_isn <= f->out.next_seq - f->client_isn;
+}
+
+/*
  * A SYN alone may be forged or refused, so it ends no connection that is still open; a server
  * that answers with other numbers has given the old one up.  The same behind a reset, which may
  * not have come to the server, where its answer to the first SYN was seen: that to the next one
@@ -230,5 +240,6 @@ bool tcp_starts_anew(const struct flow *f, const struct packet *p, bool from_cli
 	return (f->state == FLOW_TCP_OPEN ||
 		(f->state == FLOW_TCP_CLOSING && f->was_reset)) &&
 	       (!from_client || (f->midstream && (f->in.tcp_flags & TCP_SYN) != 0)) &&
-	       (!me->has_seq || p->seq + 1 != isn) && peer->has_seq && p->ack != peer_isn;
+	       (!me->has_seq || p->seq + 1 != isn) && peer->has_seq &&
+	       p->ack != peer_isn && !is_first_answer(f, p, from_client);
 }
