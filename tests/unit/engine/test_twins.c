@@ -15,6 +15,8 @@ enum what {
 	ANSWERS, /* of the server: an Initial with its hello */
 	SHORT,   /* of the server: a short header */
 	JUNK,    /* of the client: `to` datagrams that no server takes */
+	FRAMES,  /* a hello in two frames of a packet, cut at `from` */
+	RETRIES, /* a Retry to the id, whose eight bytes of the new one are `to` */
 	PAUSE,   /* so many seconds */
 };
 
@@ -54,7 +56,19 @@ static void make_packet(struct bytes *to, const struct step *t)
 	seal.server = t->what == TAKEN || t->what == ANSWERS;
 	seal.pad_to = 1200;
 	frames.len = to->len = 0;
-	if (t->what == HELLO)
+	if (t->what == RETRIES) {
+		uint8_t next[8];
+
+		memset(next, (int)t->to, sizeof(next));
+		put_retry(to, &seal, next, sizeof(next));
+		quic_crypto_close(&seal.crypto);
+		return;
+	}
+	if (t->what == FRAMES) {
+		put_crypto(&frames, 0, t->hello->b + 5, t->from);
+		put_crypto(&frames, t->from, t->hello->b + 5 + t->from,
+			   t->hello->len - 5 - t->from);
+	} else if (t->what == HELLO)
 		put_crypto(&frames, t->from, t->hello->b + 5 + t->from,
 			   (t->to == ALL ? t->hello->len - 5 : t->to) - t->from);
 	else if (t->what == ANSWERS)
@@ -75,13 +89,16 @@ static void see_step(struct scene *s, const struct ends *e, const struct step *t
 
 	switch (t->what) {
 	case HELLO:
+	case FRAMES:
 	case PING:
 	case TAKEN:
 	case ANSWERS:
+	case RETRIES:
 		make_packet(&d, t);
 		see_datagram(s, e,
-			     t->what == HELLO || t->what == PING ? FROM_CLIENT
-								 : FROM_SERVER,
+			     t->what == HELLO || t->what == FRAMES || t->what == PING
+				     ? FROM_CLIENT
+				     : FROM_SERVER,
 			     d.b, d.len);
 		break;
 	case SHORT:
@@ -155,6 +172,15 @@ static void each_hello_is_a_candidate(void **state)
 		 {{HELLO, 1, &good, 0, ALL, 0, 0x6b3343cf},
 		  {HELLO, 1, &evil, 0, ALL, 0, 1},
 		  {SHORT, 0, NULL, 0, 0, 0, 1}}},
+		{"a Retry to the first, and the second is answered",
+		 EVIL_OR_GOOD,
+		 NULL,
+		 {{HELLO, 1, &good, 0, ALL, 0, 1},
+		  {HELLO, 2, &evil, 0, ALL, 0, 1},
+		  {RETRIES, 1, NULL, 0, 3, 0, 1},
+		  {HELLO, 3, &good, 0, ALL, 1, 1},
+		  {ANSWERS, 2, NULL, 0, 0, 0, 1},
+		  {SHORT, 0, NULL, 0, 0, 0, 1}}},
 		{"two contents under the second id",
 		 GOOD_OR_EVIL,
 		 NULL,
@@ -176,8 +202,9 @@ static void crossed_pieces_name_all_four(void **state)
 	const size_t cut = (size_t)(name - good.b) - 5 + 2;
 
 	(void)state;
-	for (uint8_t id = 1; id < 3; id++) {
-		const struct step steps[] = {
+	for (unsigned n = 0; n < 4; n++) {
+		const uint8_t id = n % 2 + 1;
+		const struct step pieces[] = {
 			{PING, 1, NULL, 0, 0, 0, 1},
 			{HELLO, id, &good, 0, cut, 1, 1},
 			{HELLO, id, &evil, cut, ALL, 2, 1},
@@ -185,10 +212,18 @@ static void crossed_pieces_name_all_four(void **state)
 			{HELLO, id, &good, cut, ALL, 4, 1},
 			{SHORT, 0, NULL, 0, 0, 0, 1},
 		};
+		const struct step frames[] = {
+			{PING, 1, NULL, 0, 0, 0, 1},
+			{HELLO, id, &good, 0, ALL, 1, 1},
+			{FRAMES, id, &evil, cut, 0, 2, 1},
+			{SHORT, 0, NULL, 0, 0, 0, 1},
+		};
 		struct scene *s = watch();
 
-		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-			see_step(s, &quic, &steps[i]);
+		for (size_t i = 0; n < 2 && i < sizeof(pieces) / sizeof(pieces[0]); i++)
+			see_step(s, &quic, &pieces[i]);
+		for (size_t i = 0; n > 1 && i < sizeof(frames) / sizeof(frames[0]); i++)
+			see_step(s, &quic, &frames[i]);
 		worker_finish(s->w, s->now_us);
 		for (size_t i = 0; i < 4; i++) {
 			char text[32];

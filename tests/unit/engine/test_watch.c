@@ -160,6 +160,30 @@ static void a_probe_that_the_server_has_taken_counts(void **state)
 		}
 }
 
+/* Another probe in its place, or the byte of the segment that comes when the window is open. */
+static void two_bytes_in_the_place_of_a_probe_are_a_conflict(void **state)
+{
+	const uint32_t at = (uint32_t)good.len - 20;
+
+	(void)state;
+	for (int probes = 1; probes < 3; probes++) {
+		struct scene *s = watch();
+
+		open_window(s, 0, at);
+		see_client(s, &v4, 0, good.b, at);
+		acknowledge(s, at, 0);
+		see_client(s, &v4, at, "?", 1);
+		if (probes == 2)
+			see_client(s, &v4, at, good.b + at, 1);
+		acknowledge(s, at + (probes == 2), 64240);
+		see_client(s, &v4, at + (probes == 2), good.b + at + (probes == 2),
+			   good.len - at - (probes == 2));
+		see_server(s, &v4, 0, (uint32_t)good.len, "x", 1);
+		assert_lines(s, "\"undecidable\":\"conflict\"", "\"more_candidates\"", 1);
+		end_watch(s);
+	}
+}
+
 /* How far a window reaches is not known where only half of the handshake tells of its scale. */
 static void half_a_handshake_tells_no_wrong_window(void **state)
 {
@@ -865,6 +889,7 @@ int main(void)
 		cmocka_unit_test(the_last_byte_of_the_window_is_taken),
 		cmocka_unit_test(bytes_at_the_edge_of_the_window_are_not_taken),
 		cmocka_unit_test(a_probe_that_the_server_has_taken_counts),
+		cmocka_unit_test(two_bytes_in_the_place_of_a_probe_are_a_conflict),
 		cmocka_unit_test(half_a_handshake_tells_no_wrong_window),
 		cmocka_unit_test(what_the_server_has_acknowledged_stays),
 		cmocka_unit_test(forged_ends_end_nothing),
