@@ -216,6 +216,7 @@ static bool read_mixtures(struct worker *w, const struct flow *fl, struct conn *
 {
 	const struct contest *k = fo->contest;
 	const uint32_t skip = k->guard_differs ? 0 : k->from - k->base;
+	const struct http_follow none = {0};
 	struct http_follow http;
 	struct head mixed = {0};
 	struct mixtures m;
@@ -230,7 +231,7 @@ static bool read_mixtures(struct worker *w, const struct flow *fl, struct conn *
 			     mixed.filled > skip ? mixed.filled - skip : 0};
 	mixtures_begin(&m, k->copies, &k->first);
 	while (mixtures_next(&m, mixed.bytes)) {
-		http = k->guard_differs ? (struct http_follow){0} : k->from_http;
+		http = k->guard_differs ? none : k->from_http;
 		told &= fo->kind == FOLLOW_OPENING && skip == k->from - k->base
 				? read_opening(w, fl, c, bytes)
 				: rival_name_requests(w, fl, c, &http, bytes);

@@ -228,6 +228,27 @@ static bool keeps_more(const struct pending *p)
 	       rival_keeps_behind(p) || p->flow->midstream;
 }
 
+/* Watched: may the server take some of the bytes at *at?  Those that it has are left out. */
+static bool may_be_taken(struct worker *w, struct conn *c, struct pending *p,
+			 const struct packet *pkt, uint32_t *at, struct str *bytes)
+{
+	const struct flow *fl = p->flow;
+
+	if (rival_is_beyond(fl, &p->window, pkt)) {
+		w->stats.ignored_window++;
+		c->flags |= 1u << FLAG_DECOY_IGNORED;
+		return false;
+	}
+	if (rival_keep_probe(fl, c, p, pkt))
+		return false;
+	*bytes = rival_trim(fl, p, at, *bytes);
+	rival_note_late(fl, p, *at, bytes->len);
+	rival_compare_probe(c, p, *at, *bytes);
+	if (pkt->payload_wire_len > pkt->payload_len)
+		rival_note_cut(fl, p, pkt);
+	return true;
+}
+
 static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct conn *c,
 				      struct pending *p, struct packet *pkt)
 {
@@ -247,20 +268,8 @@ static enum identify_step feed_stream(struct worker *w, struct flow *fl, struct 
 	bytes = stream_bytes(fl->client_isn + p->base, pkt, &at);
 	if (pkt->payload_wire_len > pkt->payload_len)
 		c->flags |= 1u << FLAG_TRUNCATED_FRAMES;
-	if (w->inl == NULL && rival_is_beyond(fl, &p->window, pkt)) {
-		w->stats.ignored_window++;
-		c->flags |= 1u << FLAG_DECOY_IGNORED;
+	if (w->inl == NULL && !may_be_taken(w, c, p, pkt, &at, &bytes))
 		return IDENTIFY_MORE;
-	}
-	if (w->inl == NULL && rival_keep_probe(fl, c, p, pkt))
-		return IDENTIFY_MORE;
-	if (w->inl == NULL) {
-		bytes = rival_trim(fl, p, &at, bytes);
-		rival_note_late(fl, p, at, bytes.len);
-		rival_compare_probe(c, p, at, bytes);
-		if (pkt->payload_wire_len > pkt->payload_len)
-			rival_note_cut(fl, p, pkt);
-	}
 	if (w->inl != NULL && !inline_admits(w, fl, c, pkt, at, bytes))
 		return IDENTIFY_MORE;
 	if (bytes.len == 0)

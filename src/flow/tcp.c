@@ -212,7 +212,8 @@ static bool is_over(const struct flow *f, bool from_client)
  * The first answer to a client's SYN: of what came with that it may acknowledge some (RFC 7413), also
  * where the client seems to have gone on before.
  */
-static bool is_first_answer(const struct flow *f, const struct packet *p, bool from_client)
+static bool is_first_answer(const struct flow *f, const struct packet *p,
+			    bool from_client)
 {
 	return !from_client && !f->in.has_seq && (f->out.tcp_flags & TCP_SYN) != 0 &&
 	       p->ack - f->client_isn <= f->out.next_seq - f->client_isn;
