@@ -78,13 +78,14 @@ struct pending {
 	uint32_t first_ack; /* as the client's first bytes say */
 	uint32_t
 		syn_bytes; /* all that the head holds, until the server answers the SYN */
-	uint32_t syn_others;  /* so many, if others came in their place before that */
-	struct rivals rivals; /* of the head */
-	bool other_read;      /* these are known to name somebody, or nobody */
-	uint32_t twins;       /* the oldest in worker.twins, + 1; 0 = none */
-	bool crowded;         /* there were more, or one that could not be read */
-	bool answered;        /* QUIC: the first one, by the server */
-	bool retried;         /* the server asked for a second hello */
+	uint32_t syn_others; /* so many, if others came in their place before that, ... */
+	uint32_t syn_isn, others_isn; /* ... and the numbers of the first of both */
+	struct rivals rivals;         /* of the head */
+	bool other_read;              /* these are known to name somebody, or nobody */
+	uint32_t twins;               /* the oldest in worker.twins, + 1; 0 = none */
+	bool crowded;                 /* there were more, or one that could not be read */
+	bool answered;                /* QUIC: the first one, by the server */
+	bool retried;                 /* the server asked for a second hello */
 	uint8_t heard; /* bytes of the server's answer that are as in a HelloRetryRequest */
 	bool heard_other; /* it is none */
 	bool listens;     /* the answer has begun */
@@ -455,6 +456,8 @@ static inline bool rival_is_unread_tunnel(const struct facts *f)
 
 /* A name that the connection may have; flagged where there is no room for it. */
 void rival_name(struct worker *w, struct conn *c, struct str host);
+bool rival_is_full(const struct worker *w,
+		   const struct conn *c); /* so that some was left out */
 /* The one that the facts tell, or both where they contradict each other. */
 void rival_name_facts(struct worker *w, struct conn *c, const struct facts *f);
 void rival_forget(struct worker *w, struct conn *c);

@@ -235,6 +235,8 @@ static bool read_mixtures(struct worker *w, const struct flow *fl, struct conn *
 		told &= fo->kind == FOLLOW_OPENING && skip == k->from - k->base
 				? read_opening(w, fl, c, bytes)
 				: rival_name_requests(w, fl, c, &http, bytes);
+		if (rival_is_full(w, c))
+			break;
 	}
 	told &= mixed.filled == mixed.highest && !k->first.beyond &&
 		(!k->guard_differs || k->base == fo->guard_at);

@@ -47,6 +47,16 @@ void rival_name(struct worker *w, struct conn *c, struct str host)
 	c->candidates = number;
 }
 
+bool rival_is_full(const struct worker *w, const struct conn *c)
+{
+	size_t count;
+
+	if ((c->flags & 1u << FLAG_MORE_CANDIDATES) == 0)
+		return false;
+	(void)list_has(intern_text(w->texts, c->candidates), STR_NONE, &count);
+	return count >= CANDIDATES_MAX;
+}
+
 void rival_name_facts(struct worker *w, struct conn *c, const struct facts *f)
 {
 	rival_name(w, c, facts_host(f));
@@ -202,8 +212,11 @@ void rival_name_all(struct worker *w, struct conn *c, struct pending *p,
 		return;
 	}
 	mixtures_begin(&m, r->copies, first);
-	while (mixtures_next(&m, mixed.bytes))
+	while (mixtures_next(&m, mixed.bytes)) {
 		told &= read_copy(w, c, p, &mixed);
+		if (rival_is_full(w, c))
+			break;
+	}
 	if (!told || m.more || p->has_urgent)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 	head_clear(&mixed, w->others);
@@ -789,6 +802,7 @@ static void doubt_syn(struct worker *w, struct conn *c, struct pending *p)
 	(void)read_copy(w, c, p, &p->head);
 	if (p->syn_bytes > p->syn_others)
 		p->syn_others = p->syn_bytes;
+	p->others_isn = p->syn_isn;
 }
 
 /*
@@ -802,11 +816,13 @@ bool rival_keep_syn(struct worker *w, const struct flow *fl, struct conn *c,
 	    (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
 	    pkt->seq + 1 != fl->client_isn || (p->head.highest > 0 && p->syn_bytes == 0))
 		return false;
-	if (p->syn_bytes != pkt->payload_len ||
-	    head_contradicts(&p->head, 0, pkt->payload, pkt->payload_len))
+	if (p->syn_isn != fl->client_isn ||
+	    head_contradicts(&p->head, 0, pkt->payload, pkt->payload_len)) {
 		doubt_syn(w, c, p);
-	head_clear(&p->head, w->heads);
+		head_clear(&p->head, w->heads);
+	}
 	p->syn_bytes = 0;
+	p->syn_isn = fl->client_isn;
 	if (head_add(&p->head, w->heads, 0, pkt->payload, pkt->payload_len) ==
 	    HEAD_NO_ROOM) {
 		w->stats.heads_refused++;
@@ -834,21 +850,31 @@ void rival_leave_syn(struct worker *w, const struct flow *fl, struct conn *c,
 	rival_drop_syn(w, c, p);
 }
 
+static bool is_within(uint32_t n, uint32_t most)
+{
+	return n > 0 && n <= most;
+}
+
 bool rival_take_syn(struct worker *w, const struct flow *fl, struct conn *c,
 		    struct pending *p, const struct packet *pkt)
 {
 	const uint32_t taken = pkt->ack - fl->client_isn;
 	const uint8_t both = TCP_SYN | TCP_ACK;
+	const bool before = p->syn_isn != fl->client_isn &&
+			    is_within(pkt->ack - p->syn_isn, p->syn_bytes);
 
 	if ((pkt->tcp_flags & both) != both)
 		return false;
-	if (taken > 0 && taken <= p->syn_others) { /* of one or the other */
+	if (before) /* the SYN that brought them was the one */
+		doubt_syn(w, c, p);
+	if (is_within(pkt->ack - p->others_isn,
+		      p->syn_others)) { /* of one or the other */
 		p->rival = true;
 		c->flags |= 1u << FLAG_OVERLAP | 1u << FLAG_MORE_CANDIDATES;
 	}
 	if (p->syn_bytes == 0)
 		return false;
-	if (taken == 0 || taken > p->syn_bytes) {
+	if (!is_within(taken, p->syn_bytes) || p->syn_isn != fl->client_isn) {
 		rival_drop_syn(w, c, p);
 		return false;
 	}

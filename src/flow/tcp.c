@@ -83,8 +83,15 @@ static void syn_seen(struct flow *f, const struct packet *p, bool from_client)
 		return;
 	}
 	if (from_client) {
-		if (!answers && !f->in.has_seq)
+		if (answers || f->in.has_seq)
+			return;
+		if (!f->out.has_seq || f->client_isn != isn)
 			start_at(f, true, isn, end);
+		else if (
+			is_after(
+				end,
+				f->out.next_seq)) /* what came with it before counts on */
+			f->out.next_seq = end;
 		return;
 	}
 	start_at(f, false, isn, end);

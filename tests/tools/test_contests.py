@@ -169,6 +169,31 @@ class Contests(unittest.TestCase):
         talk.server(size, ANSWER)
         self.conflict(talk.frames, A, B, more=True)
 
+    def test_a_syn_that_comes_again_with_less(self):
+        for less in (0, 1, len(request(A)) - 1):
+            for taken in (20, len(request(A))):
+                with self.subTest(less=less, taken=taken):
+                    talk, all_of = Talk(syn=False), request(A) + request(D)
+                    talk.syn(request(A))
+                    talk.syn(request(A)[:less])
+                    talk.syn_ack(taken)
+                    talk.client(taken, all_of[taken:])
+                    talk.server(len(all_of), ANSWER * 2)
+                    event = self.told(talk.frames)
+                    self.assertEqual((event["host"], event.get("undecidable")), (D, None))
+                    self.assertNotIn("decoy_ignored", event["flags"])
+
+    def test_a_syn_of_other_numbers_that_was_not_taken(self):
+        talk, size = Talk(syn=False), len(request(A))
+        talk.syn(request(A))
+        talk.frames.append(tcp(OUT, talk.ports, FIRST + 5000, 0, SYN))
+        talk.syn_ack(size)
+        talk.client(size, request(D))
+        talk.server(2 * size, ANSWER * 2)
+        event = self.told(talk.frames)
+        self.assertEqual(event.get("undecidable"), "conflict")
+        self.assertIn(A, event["candidates"])
+
     def test_bytes_in_the_place_of_those_of_a_syn(self):
         talk, size = Talk(syn=False), len(request(A))
         talk.syn(request(A))
