@@ -274,7 +274,8 @@ void follow_contest_name_all(struct worker *w, struct flow *fl, struct conn *c,
 	told = read_both(w, fl, c, fo) && !k->more;
 	if (k->copies != NULL && fo->kind != FOLLOW_MAIL)
 		told &= read_mixtures(w, fl, c, fo);
-	if (!told)
+	/* One that names nobody: nothing was read of whom the contents lead to. */
+	if (!told || intern_text(w->texts, c->candidates).len == 0)
 		c->flags |= 1u << FLAG_MORE_CANDIDATES;
 }
 
